@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The contract between the host and the guest. Both sides include this file; a value here is never
+ * changed, only added to.
+ */
+
+/* vsock ports (the same numbers on both sides of a VM). */
+#define ABI_PORT_RPC	    1024 /* TTRPC: the guest dials the host's, and listens on its own */
+#define ABI_PORT_STREAMS    1025 /* stdio: one connection a stream, the host dials */
+#define ABI_PORT_SUPERVISOR 1027 /* metadata of the supervisor, the guest dials */
+
+/* Well-known vsock addresses (virtio 1.2, 5.10.4). */
+#define ABI_CID_HOST  2
+#define ABI_CID_GUEST 3
+
+/*
+ * Streams: the host sends a 32-bit big-endian length and that many bytes of id. The guest answers
+ * with the same bytes, or with a length and an error text and closes. Then raw bytes; the end of
+ * one direction is shutdown(SHUT_WR). In Task requests a stream is named "stream://<id>".
+ */
+#define ABI_STREAM_ID_MAX 256
+#define ABI_STREAM_SCHEME "stream://"
+
+/*
+ * The initramfs: vminitd is /init. Kernel modules, where the kernel needs any, are uncompressed
+ * files in ABI_MODULES_DIR; ABI_MODULES_LIST names them, one a line, in the order to load.
+ */
+#define ABI_MODULES_DIR	 "/modules"
+#define ABI_MODULES_LIST "/modules/list"
+
+/* virtiofs tag of a container's root file system. */
+#define ABI_ROOT_TAG "caisson-root"
+
+/*
+ * Kernel command line, read by vminitd from /proc/cmdline. Nothing that a user wrote is ever on it.
+ *
+ * caisson.port=N: dial this port of the host instead of ABI_PORT_RPC (vhost-vsock, where the
+ *   ports of the host are shared by all VMs)
+ * caisson.probe: power off at once; used to find out whether an accelerator runs guests at all
+ */
+#define ABI_CMDLINE_PORT  "caisson.port="
+#define ABI_CMDLINE_PROBE "caisson.probe"
+#define ABI_CMDLINE_MAX	  2048
+
+/* What vminitd prints on the console when it cannot go on; the host shows the lines that follow. */
+#define ABI_FATAL_MARK "vminitd: fatal: "
+
+/*
+ * The guest always ends the VM with reboot(LINUX_REBOOT_CMD_RESTART) and "reboot=t" or "reboot=k":
+ * QEMU with -no-reboot and Firecracker both exit on it.
+ */
+
+/* type_url of the messages of proto/caisson/guest/v1 in a google.protobuf.Any. */
+#define ABI_TYPE_CONTAINER "caisson.guest.v1.Container"
+#define ABI_TYPE_PROCESS   "caisson.guest.v1.Process"

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+
+#define PROC_FDS_MAX 16
+
+static void reset_signals(void)
+{
+	struct sigaction sa = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &sa, NULL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/*
+ * Descriptors may be in each other's places: first all are copied above every target, then down to
+ * where the program wants them. Everything above the last target is closed on exec.
+ */
+static int place_fds(const struct proc_spec *spec, int status_fd)
+{
+	int copies[3 + PROC_FDS_MAX], first_free = spec->fd_base + (int)spec->n_fds, target;
+	const int std[3] = {spec->stdin_fd, spec->stdout_fd, spec->stderr_fd};
+
+	for (size_t i = 0; i < 3 + spec->n_fds; i++) {
+		int fd = i < 3 ? std[i] : spec->fds[i - 3];
+
+		if (fd < 0)
+			fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		copies[i] = fcntl(fd, F_DUPFD_CLOEXEC, first_free);
+		if (copies[i] < 0)
+			return -errno;
+	}
+	status_fd = fcntl(status_fd, F_DUPFD_CLOEXEC, first_free);
+	if (status_fd < 0)
+		return -errno;
+	if (syscall(SYS_close_range, 3, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0)
+		return -errno;
+	for (size_t i = 0; i < 3 + spec->n_fds; i++) {
+		target = i < 3 ? (int)i : spec->fd_base + (int)(i - 3);
+		if (dup2(copies[i], target) < 0)
+			return -errno;
+	}
+	return status_fd;
+}
+
+static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int status_fd)
+{
+	int r;
+
+	if (spec->death_signal) {
+		(void)prctl(PR_SET_PDEATHSIG, spec->death_signal);
+		/* The parent may be gone already: then the signal will never come. */
+		if (getppid() != parent)
+			_exit(127);
+	}
+	if (spec->new_session)
+		(void)setsid();
+	reset_signals();
+	r = place_fds(spec, status_fd);
+	if (r >= 0) {
+		status_fd = r;
+		(void)execvpe(spec->argv[0], (char *const *)spec->argv,
+			      spec->env ? spec->env : environ);
+		r = -errno;
+	}
+	(void)fd_write_full(status_fd, &r, sizeof(r));
+	_exit(127);
+}
+
+int proc_start(const struct proc_spec *spec, struct proc *ret)
+{
+	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
+	struct proc p = PROC_NULL;
+	int status[2], error = 0;
+	pid_t self = getpid();
+	sigset_t all, old;
+
+	if (spec->n_fds > PROC_FDS_MAX || spec->fd_base < 3)
+		return -EINVAL;
+	if (pipe2(status, O_CLOEXEC) < 0)
+		return -errno;
+	rd = status[0];
+	wr = status[1];
+	/* No handler of the parent's may run in the child. */
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old);
+	p.pid = fork();
+	if (p.pid == 0)
+		child(spec, self, wr);
+	error = p.pid < 0 ? -errno : 0;
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	if (error)
+		return error;
+	wr = fd_close(wr);
+	p.pidfd = (int)syscall(SYS_pidfd_open, p.pid, 0);
+	if (p.pidfd < 0)
+		error = -errno;
+	else if (fd_read_full(rd, &error, sizeof(error)) != sizeof(error))
+		error = 0;
+	if (error) {
+		(void)kill(p.pid, SIGKILL);
+		(void)proc_wait(&p);
+		return error;
+	}
+	*ret = p;
+	return 0;
+}
+
+void proc_kill(const struct proc *p, int sig)
+{
+	if (p->pidfd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0);
+}
+
+int proc_wait(struct proc *p)
+{
+	int status = 0;
+	pid_t r;
+
+	if (p->pid <= 0)
+		return -ECHILD;
+	do
+		r = waitpid(p->pid, &status, 0);
+	while (r < 0 && errno == EINTR);
+	p->pid = 0;
+	p->pidfd = fd_close(p->pidfd);
+	if (r < 0)
+		return -errno;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+void proc_done(struct proc *p)
+{
+	if (p->pid <= 0)
+		return;
+	proc_kill(p, SIGKILL);
+	(void)proc_wait(p);
+}
+
+#define OUTPUT_KEPT 4096
+
+/* Keeps the last bytes only: the end of what a program printed says why it failed. */
+static void collect_tail(int fd, char **ret_output)
+{
+	char *buf = xmalloc(2 * OUTPUT_KEPT + 1);
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, buf + len, 2 * OUTPUT_KEPT - len)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			break;
+		len += (size_t)n;
+		if (len > OUTPUT_KEPT) {
+			memmove(buf, buf + len - OUTPUT_KEPT, OUTPUT_KEPT);
+			len = OUTPUT_KEPT;
+		}
+	}
+	buf[len] = '\0';
+	if (ret_output)
+		*ret_output = buf;
+	else
+		free(buf);
+}
+
+int proc_run(const struct proc_spec *spec, char **ret_output)
+{
+	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
+	struct proc_spec s = *spec;
+	struct proc p = PROC_NULL;
+	int fds[2], r;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	rd = fds[0];
+	wr = fds[1];
+	s.stdout_fd = s.stderr_fd = wr;
+	r = proc_start(&s, &p);
+	if (r < 0)
+		return r;
+	wr = fd_close(wr);
+	collect_tail(rd, ret_output);
+	return proc_wait(&p);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/**
+ * struct proc_spec - a program to start (host only)
+ * @argv: argv[0] is the path or a name looked up in $PATH; ends with NULL
+ * @env: environment, ends with NULL; NULL: the caller's own
+ * @stdin_fd, @stdout_fd, @stderr_fd: become 0, 1, 2; -EBADF: /dev/null
+ * @fds: further descriptors that the program inherits, at @fd_base, @fd_base + 1, …
+ * @n_fds: how many
+ * @fd_base: at least 3
+ * @death_signal: sent to the program when the starting thread's process ends; 0: none
+ * @new_session: setsid() first
+ *
+ * Nothing else is inherited. All signals are unblocked and at their default in the program.
+ */
+struct proc_spec {
+	const char *const *argv;
+	char *const *env;
+	int stdin_fd, stdout_fd, stderr_fd;
+	const int *fds;
+	size_t n_fds;
+	int fd_base;
+	int death_signal;
+	bool new_session;
+};
+
+#define PROC_SPEC_NULL                                                                             \
+	{                                                                                          \
+		.stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .fd_base = 3         \
+	}
+
+/**
+ * struct proc - a started child
+ * @pid: 0: none
+ * @pidfd: readable once it has ended; owned
+ */
+struct proc {
+	pid_t pid;
+	int pidfd;
+};
+
+#define PROC_NULL                                                                                  \
+	{                                                                                          \
+		.pid = 0, .pidfd = -EBADF                                                          \
+	}
+
+/**
+ * proc_start() - start a program; returns once exec has succeeded or failed
+ * @ret: set on success; end it with proc_wait() or proc_done()
+ *
+ * Return: 0 or the negative errno of fork, exec, or a descriptor (-ENOENT: no such program).
+ */
+int proc_start(const struct proc_spec *spec, struct proc *ret);
+
+/** proc_kill() - send a signal through the pidfd; harmless when there is none or it has ended */
+void proc_kill(const struct proc *p, int sig);
+
+/**
+ * proc_wait() - wait for the end, reap, and close the pidfd
+ *
+ * Return: exit status, 128 + signal, or negative errno.
+ */
+int proc_wait(struct proc *p);
+
+/** proc_done() - SIGKILL and reap what is left; may be called again */
+void proc_done(struct proc *p);
+
+/**
+ * proc_run() - start a program, wait, and collect what it printed on stderr and stdout together
+ * @ret_output: at most 4,096 last bytes, NUL-terminated; may be NULL; free() it
+ *
+ * Return: exit status (128 + signal), or negative errno when it could not be started.
+ */
+int proc_run(const struct proc_spec *spec, char **ret_output);

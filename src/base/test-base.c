@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "base/strv.h"
+#include "base/test.h"
+
+static char *scratch(void)
+{
+	char template[] = "/tmp/test-base.XXXXXX";
+
+	test_true(mkdtemp(template));
+	return xstrdup(template);
+}
+
+static void numbers_are_strict(void)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t bytes;
+	} sizes[] = {
+		{"4096", 0, 4096},	       {"1k", 0, 1024},	      {"256M", 0, 256 << 20},
+		{"2GiB", 0, 2ULL << 30},       {"1T", 0, 1ULL << 40},  {"", -EINVAL, 0},
+		{"-1", -EINVAL, 0},	       {"1x", -EINVAL, 0},     {"1.5G", -EINVAL, 0},
+		{"99999999T", -ERANGE, 0},     {" 1", -EINVAL, 0},     {"1MM", -EINVAL, 0},
+		{"99999999999999999999", -ERANGE, 0},
+	};
+	uint64_t v;
+	uint32_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		v = 0;
+		test_int(parse_size(sizes[i].text, &v), sizes[i].r);
+		test_int(v, sizes[i].bytes);
+	}
+	test_int(parse_u32("4294967296", 0, UINT32_MAX, &n), -ERANGE);
+	test_int(parse_u32("+1", 0, 10, &n), -EINVAL);
+	test_int(parse_u32("10", 0, 10, &n), 0);
+	test_int(n, 10);
+}
+
+static void signals_have_names(void)
+{
+	test_int(signal_from_name("TERM"), SIGTERM);
+	test_int(signal_from_name("sigint"), SIGINT);
+	test_int(signal_from_name("9"), 9);
+	test_int(signal_from_name("SIGRTMIN+3"), 37);
+	test_int(signal_from_name("RTMAX-1"), 63);
+	test_int(signal_from_name("0"), -EINVAL);
+	test_int(signal_from_name("65"), -EINVAL);
+	test_int(signal_from_name("SIGRTMIN+99"), -EINVAL);
+	test_int(signal_from_name("NOPE"), -EINVAL);
+	test_int(signal_from_name(""), -EINVAL);
+}
+
+static void files_are_read_whole_or_refused(void)
+{
+	_cleanup_free_ char *dir = scratch(), *data = NULL;
+	_cleanup_close_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char big[10000];
+	size_t len;
+
+	memset(big, 'a', sizeof(big));
+	test_int(file_write_atomic_at(dirfd, "f", big, sizeof(big), 0600), 0);
+	test_int(file_slurp_at(dirfd, "f", sizeof(big), &data, &len), 0);
+	test_int(len, sizeof(big));
+	test_mem(data, big, sizeof(big));
+	test_int(file_slurp_at(dirfd, "f", sizeof(big) - 1, &data, &len), -EFBIG);
+	test_int(file_slurp_at(dirfd, "g", 10, &data, &len), -ENOENT);
+	test_int(path_remove_tree(AT_FDCWD, dir), 0);
+}
+
+static void paths_stay_inside(void)
+{
+	_cleanup_free_ char *dir = scratch(), *deep = path_join(dir, "a/b/c");
+	_cleanup_close_ int dirfd = -EBADF;
+	int fd;
+
+	test_int(path_mkdirs(deep, 0700), 0);
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	test_int(symlinkat("/etc", dirfd, "out"), 0);
+	test_int(symlinkat("..", dirfd, "up"), 0);
+	test_int(path_open_beneath(dirfd, "out/passwd", O_RDONLY, 0), -EXDEV);
+	test_int(path_open_beneath(dirfd, "up/etc", O_RDONLY, 0), -EXDEV);
+	test_int(path_open_beneath(dirfd, "../x", O_RDONLY, 0), -EXDEV);
+	test_int(path_open_in_root(dirfd, "out/passwd", O_RDONLY, 0), -ENOENT);
+	fd = path_open_in_root(dirfd, "/../../a/b", O_RDONLY | O_DIRECTORY, 0);
+	test_true(fd >= 0);
+	fd_close(fd);
+	/* The link goes, what it points at stays. */
+	test_int(path_remove_tree(AT_FDCWD, dir), 0);
+	test_int(access("/etc/passwd", F_OK), 0);
+	test_int(access(dir, F_OK), -1);
+	test_int(path_remove_tree(AT_FDCWD, dir), 0);
+}
+
+static int run_sh(const char *script, char **out)
+{
+	const char *argv[] = {"sh", "-c", script, NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+
+	spec.argv = argv;
+	return proc_run(&spec, out);
+}
+
+static void programs_start_and_end(void)
+{
+	const char *missing[] = {"/no/such/program", NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+	_cleanup_free_ char *out = NULL;
+
+	test_int(run_sh("echo hello; echo there >&2; exit 3", &out), 3);
+	test_str(out, "hello\nthere\n");
+	test_int(run_sh("kill -TERM $$", NULL), 128 + 15);
+	spec.argv = missing;
+	test_int(proc_run(&spec, NULL), -ENOENT);
+}
+
+static void descriptors_land_where_asked(void)
+{
+	const char *argv[] = {"sh", "-c", "cat <&5; ls /proc/self/fd | wc -l", NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+	_cleanup_free_ char *out = NULL;
+	int p[2], fds[3];
+
+	test_int(pipe2(p, O_CLOEXEC), 0);
+	test_int(write(p[1], "five\n", 5), 5);
+	fds[0] = -EBADF;
+	fds[1] = -EBADF;
+	fds[2] = p[0];
+	p[1] = fd_close(p[1]);
+	spec.argv = argv;
+	spec.fds = fds;
+	spec.n_fds = 3;
+	test_int(proc_run(&spec, &out), 0);
+	/* 0 1 2, 3 4 5, and the one that ls reads the folder with. */
+	test_str(out, "five\n7\n");
+	fd_close(p[0]);
+}
+
+static void environments_replace(void)
+{
+	_cleanup_strv_ struct strv env = STRV_NULL;
+
+	strv_add(&env, "A=1");
+	strv_add(&env, "AB=2");
+	strv_env_set(&env, "A=3");
+	strv_env_set(&env, "C=");
+	test_int(env.n, 3);
+	test_str(strv_env_get(&env, "A"), "3");
+	test_str(strv_env_get(&env, "AB"), "2");
+	test_str(strv_env_get(&env, "C"), "");
+	test_true(!strv_env_get(&env, "B"));
+	test_true(!env.v[3]);
+}
+
+static void errors_carry_context(void)
+{
+	struct err err = ERR_NULL;
+	char big[2 * ERR_TEXT_MAX];
+
+	test_int(err_errno(&err, -ENOENT, "open %s", "x"), -ENOENT);
+	test_str(err.text, "open x: No such file or directory");
+	test_int(err_wrap(&err, "image y"), -ENOENT);
+	test_str(err.text, "image y: open x: No such file or directory");
+	memset(big, 'b', sizeof(big));
+	big[sizeof(big) - 1] = '\0';
+	test_int(err_set(&err, -EIO, "%s", big), -EIO);
+	test_int(err_wrap(&err, "w"), -EIO);
+	test_int(strlen(err.text), ERR_TEXT_MAX - 1);
+	test_int(err_set(NULL, -EIO, "nobody listens"), -EIO);
+}
+
+int main(void)
+{
+	test_run(numbers_are_strict);
+	test_run(signals_have_names);
+	test_run(files_are_read_whole_or_refused);
+	test_run(paths_stay_inside);
+	test_run(programs_start_and_end);
+	test_run(descriptors_land_where_asked);
+	test_run(environments_replace);
+	test_run(errors_carry_context);
+	return 0;
+}

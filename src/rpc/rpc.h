@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "ttrpc/client.h"
+#include "ttrpc/server.h"
+
+/*
+ * Typed messages over TTRPC: protobuf-c on one side of these functions, bytes on the other. A typed
+ * method table has a `struct rpc_types` in ttrpc_method.data and rpc_dispatch as its handler.
+ */
+
+#define RPC_SERVICE_TASK_V2 "containerd.task.v2.Task"
+#define RPC_SERVICE_TASK_V3 "containerd.task.v3.Task"
+
+/**
+ * struct rpc_types - what a method takes and gives
+ * @request, @response: generated descriptors
+ * @handler: gets the unpacked request, which is freed when it returns
+ */
+struct rpc_types {
+	const ProtobufCMessageDescriptor *request;
+	const ProtobufCMessageDescriptor *response;
+	void (*handler)(struct ttrpc_call *call, const ProtobufCMessage *request);
+};
+
+/**
+ * rpc_dispatch() - handler for tables whose data is a struct rpc_types
+ *
+ * A request that does not parse, or needs more memory than RPC_MESSAGE_MEMORY_MAX when unpacked, is
+ * answered (INTERNAL, RESOURCE_EXHAUSTED); the typed handler is then not called.
+ */
+void rpc_dispatch(struct ttrpc_call *call);
+
+#define RPC_MESSAGE_MEMORY_MAX (16u << 20)
+
+/** rpc_reply() - pack and answer */
+void rpc_reply(struct ttrpc_call *call, const ProtobufCMessage *response);
+
+/** rpc_reply_empty() - answer google.protobuf.Empty */
+void rpc_reply_empty(struct ttrpc_call *call);
+
+/** rpc_call() - pack and start a unary call; as ttrpc_client_call() */
+int rpc_call(struct ttrpc_client *client, struct ttrpc_request *req, const char *service,
+	     const char *method, const ProtobufCMessage *request, int64_t timeout_nano,
+	     void (*done)(struct ttrpc_request *req, const struct ttrpc_answer *answer));
+
+/**
+ * rpc_unpack() - bounded unpacking of a message
+ * @ret: set on success; free with rpc_free()
+ *
+ * Return: 0, -EBADMSG when it does not parse, -ENOMEM over the limit of memory.
+ */
+int rpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t len,
+	       ProtobufCMessage **ret);
+
+/** rpc_free() - free what rpc_unpack() gave; NULL is harmless */
+void rpc_free(ProtobufCMessage *message);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Status codes of TTRPC: those of gRPC (google/rpc/code.proto). Never renumber. */
+enum ttrpc_code {
+	TTRPC_OK = 0,
+	TTRPC_CANCELLED = 1,
+	TTRPC_UNKNOWN = 2,
+	TTRPC_INVALID_ARGUMENT = 3,
+	TTRPC_DEADLINE_EXCEEDED = 4,
+	TTRPC_NOT_FOUND = 5,
+	TTRPC_ALREADY_EXISTS = 6,
+	TTRPC_PERMISSION_DENIED = 7,
+	TTRPC_RESOURCE_EXHAUSTED = 8,
+	TTRPC_FAILED_PRECONDITION = 9,
+	TTRPC_ABORTED = 10,
+	TTRPC_OUT_OF_RANGE = 11,
+	TTRPC_UNIMPLEMENTED = 12,
+	TTRPC_INTERNAL = 13,
+	TTRPC_UNAVAILABLE = 14,
+	TTRPC_DATA_LOSS = 15,
+	TTRPC_UNAUTHENTICATED = 16,
+};
+
+/** ttrpc_code_from_errno() - the code that containerd's Go servers give for this (negative) errno */
+enum ttrpc_code ttrpc_code_from_errno(int error);
