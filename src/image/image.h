@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/strv.h"
+
+/*
+ * From what a user types after "run" to a folder that holds the image's files, and its settings.
+ *
+ * A reference is one of
+ *
+ *	docker-archive:FILE[:REPO:TAG]	what "docker save" and "podman save" write
+ *	oci:DIR[:TAG]			an OCI image layout
+ *	oci-archive:FILE[:TAG]		the same in a tar
+ *	dir:ROOTFS			a folder that is used as it is
+ *	[docker://]NAME[:TAG][@DIGEST]	from a registry, fetched by skopeo when it is not known yet
+ *
+ * A file or folder whose name holds a colon is tried as it stands before the part after the colon
+ * is taken for a tag.
+ */
+
+#define IMAGE_STORE_DEFAULT "/var/lib/caisson"
+
+/* Limits that hold whatever the options say. */
+#define IMAGE_MANIFEST_MAX  (4u << 20)		/* bytes of an index or a manifest */
+#define IMAGE_CONFIG_MAX    (8u << 20)		/* bytes of a configuration */
+#define IMAGE_LAYERS_MAX    512u		/* layers of an image */
+#define IMAGE_ENTRIES_MAX   UINT64_C(16000000)	/* tar entries of all layers together */
+#define IMAGE_BYTES_MAX	    (UINT64_C(1) << 40) /* bytes of file content of all layers */
+#define IMAGE_REFERENCE_MAX 4096u		/* bytes of a reference */
+
+/**
+ * struct image_config - what an image says about the process to run in it
+ * @entrypoint, @cmd: Entrypoint and Cmd in exec form; empty where the image sets none
+ * @env: "KEY=VALUE" in the image's order
+ * @user: "", "USER", "UID", "USER:GROUP" and so on, as written
+ * @working_dir: "" where the image sets none
+ * @stop_signal: a signal number; SIGTERM where the image sets none
+ * @os, @architecture: as written ("linux", "amd64"); "" where it is not said
+ *
+ * The strings are never NULL once image_get() has succeeded, and hold no NUL byte, but otherwise
+ * whatever bytes the image's maker chose. How they go together with a user's own choices is up to
+ * the caller. (OCI image-spec 1.1, config.md; Docker Image Specification 1.2.)
+ */
+struct image_config {
+	struct strv entrypoint, cmd, env;
+	char *user, *working_dir;
+	char *os, *architecture;
+	int stop_signal;
+};
+
+#define IMAGE_CONFIG_NULL                                                    \
+	{                                                                    \
+		.entrypoint = STRV_NULL, .cmd = STRV_NULL, .env = STRV_NULL, \
+		.stop_signal = SIGTERM                                       \
+	}
+
+/** image_config_done() - free all; may be called again */
+void image_config_done(struct image_config *c);
+
+/**
+ * struct image - an image that is ready for use
+ * @id: "sha256:<64 hex digits>", the digest of its configuration; "" for a dir: reference
+ * @rootfs: absolute path of the folder with the image's files. Nobody may write to it (but for a
+ *	dir: reference, whose owner decides): other containers use it at the same time
+ * @config: see above; for a dir: reference everything empty
+ * @lock_fd: while this descriptor, or one inherited or duplicated from it, is open, the image is
+ *	not removed from the store. -EBADF for a dir: reference
+ */
+struct image {
+	char *id;
+	char *rootfs;
+	struct image_config config;
+	int lock_fd;
+};
+
+#define IMAGE_NULL                                             \
+	{                                                      \
+		.config = IMAGE_CONFIG_NULL, .lock_fd = -EBADF \
+	}
+
+/** image_done() - let go of the image and free all; may be called again */
+void image_done(struct image *image);
+#define _cleanup_image_ __attribute__((cleanup(image_done)))
+
+/** enum image_pull - when a registry is asked (as "docker run --pull") */
+enum image_pull {
+	IMAGE_PULL_MISSING,
+	IMAGE_PULL_ALWAYS,
+	IMAGE_PULL_NEVER,
+};
+
+/**
+ * struct image_get_options - how to get an image; all zero is what most callers want
+ * @progress: called with short lines for a person ("unpacking layer 2 of 5"), without a newline;
+ *	may be NULL. Never called when the image is already there
+ * @userdata: handed to @progress
+ * @cancel: when this becomes true (set by a signal handler installed without SA_RESTART),
+ *	image_get() takes back what it has begun and returns -EINTR; may be NULL
+ * @pull: when to ask a registry
+ * @insecure_registry: speak to the registry without TLS, or with an unknown certificate. Holds for
+ *	registries on loopback ("localhost", 127.0.0.0/8, ::1) without being asked, as in Docker
+ * @max_bytes: file content that the layers may unpack to; 0: IMAGE_BYTES_MAX
+ * @max_entries: tar entries of all layers; 0: IMAGE_ENTRIES_MAX
+ */
+struct image_get_options {
+	void (*progress)(const char *line, void *userdata);
+	void *userdata;
+	const volatile sig_atomic_t *cancel;
+	enum image_pull pull;
+	bool insecure_registry;
+	uint64_t max_bytes;
+	uint64_t max_entries;
+};
+
+/**
+ * image_get() - find, fetch or unpack an image
+ * @store_dir: the store, for instance IMAGE_STORE_DEFAULT; made when missing
+ * @reference: see the top of this file
+ * @opts: may be NULL
+ * @ret: set on success only; end it with image_done()
+ * @err: one sentence on failure: what, where, and what to do; may be NULL
+ *
+ * Needs to be root, except for a dir: reference. Blocks; another process that unpacks the same
+ * image is waited for. The process may be killed at any moment: the store then holds the image
+ * whole or not at all, and what was begun is swept by the next call that unpacks something.
+ *
+ * Return: 0, or a negative errno. -ENOENT: no such image; -EPERM: not root; -EINVAL: a reference
+ * that makes no sense; -EBADMSG: the image is damaged (digest, truncated, malformed); -ENOTSUP: the
+ * image has something this version does not know; -ENOSPC; -EFBIG: a limit was reached; -EINTR:
+ * cancelled; -ECOMM: the registry or skopeo failed; others as the system gave them.
+ */
+int image_get(const char *store_dir, const char *reference, const struct image_get_options *opts,
+	      struct image *ret, struct err *err);
