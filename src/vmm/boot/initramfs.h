@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/err.h"
+
+/*
+ * The initramfs: an uncompressed newc cpio archive (Documentation/driver-api/early-userspace/
+ * buffer-format.rst in the kernel's tree) with /init, /dev/console, the folders that init mounts
+ * on, and the kernel's modules as include/abi/abi.h says. The same input gives the same bytes.
+ *
+ * <cache_dir>/initramfs/<key>.cpio is keyed by the identity (device, inode, size, times) of all
+ * that went in, so that a known one costs one stat a file.
+ */
+
+/**
+ * initramfs_get() - the initramfs for this init and these modules; made if it is not there
+ * @cache_dir: made if it is not there
+ * @init: path of a static executable
+ * @modules: paths of kernel modules in the order to load, possibly compressed (.gz, .xz, .zst);
+ *	NULL-terminated; may be NULL
+ * @ret_path: set on success; free() it
+ *
+ * Return: 0 or negative errno.
+ */
+int initramfs_get(const char *cache_dir, const char *init, const char *const *modules,
+		  char **ret_path, struct err *err);

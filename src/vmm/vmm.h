@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/macro.h"
+#include "loop/loop.h"
+
+/*
+ * One virtual machine, whatever starts it.
+ *
+ * Nobody calls a driver directly: the functions here check arguments, state and results, then call
+ * through the driver's table (vmm/driver.h). A driver starts the VM as a child process that dies
+ * with its parent, and reports through callbacks from the event loop.
+ *
+ * States:
+ *
+ *   vmm_start() --> RUNNING <--> PAUSED      vmm_pause(), vmm_resume()
+ *                      |            |
+ *                      +-- QUITTING-+        vmm_quit(); nothing else but vmm_free() from here on
+ *                             |
+ *                           ENDED            exited() was called, once; the process is reaped
+ *
+ * vmm_free() is allowed in every state and from every callback.
+ */
+
+#define VMM_SHARES_MAX	8
+#define VMM_TAG_MAX	36 /* bytes, without a final NUL (virtio 1.2, 5.11.4) */
+#define VMM_CPUS_MAX	64
+#define VMM_MEMORY_MIN	(UINT64_C(32) << 20)
+#define VMM_MEMORY_MAX	(UINT64_C(1) << 40)
+#define VMM_MESSAGE_MAX 512
+
+struct vmm;
+struct vmm_ops;
+
+enum vmm_accel {
+	VMM_ACCEL_AUTO, /* only for vmm_accel_resolve(), see vmm/accel.h */
+	VMM_ACCEL_KVM,
+	VMM_ACCEL_TCG,
+	VMM_ACCEL_INVALID_ = -EINVAL,
+};
+
+/** vmm_accel_name() - "auto", "kvm", "tcg" */
+const char *vmm_accel_name(enum vmm_accel accel);
+
+/** vmm_accel_parse() - the reverse. Return: an enum vmm_accel, or -EINVAL. */
+int vmm_accel_parse(const char *name);
+
+enum vmm_vsock_kind {
+	VMM_VSOCK_NONE,
+	VMM_VSOCK_VHOST_USER, /* a backend process at the other end of a unix socket */
+	VMM_VSOCK_VHOST,      /* the host kernel's, /dev/vhost-vsock */
+};
+
+/**
+ * struct vmm_vsock - the guest's vsock device
+ * @fd: VHOST_USER: a stream socket already connected to the backend, or -EBADF: use @socket_path;
+ *	VHOST: an open /dev/vhost-vsock
+ * @socket_path: VHOST_USER without @fd: what to connect to
+ * @cid: VHOST: the guest's address, at least 3; VHOST_USER: 0, the backend decides
+ */
+struct vmm_vsock {
+	enum vmm_vsock_kind kind;
+	int fd;
+	const char *socket_path;
+	uint32_t cid;
+};
+
+/**
+ * struct vmm_share - one virtiofs share, served by a virtiofsd
+ * @tag: what the guest mounts; letters, digits, "-", "_", "."
+ * @fd: a stream socket already connected to virtiofsd, or -EBADF: use @socket_path
+ * @socket_path: without @fd: what to connect to; must be listening before vmm_start()
+ */
+struct vmm_share {
+	const char *tag;
+	int fd;
+	const char *socket_path;
+};
+
+/**
+ * struct vmm_spec - what to start; plain data, all of it borrowed for the length of vmm_start()
+ * @name: for messages and the process list: letters, digits, "-", "_", "."; at most 64 characters
+ * @run_dir: an existing folder that belongs to this VM alone
+ * @program: the VMM's executable; NULL: the driver's own choice, from $PATH
+ * @memory: bytes, whole MiB
+ * @cpus: at least 1
+ * @accel: KVM or TCG: ask vmm_accel_resolve() first
+ * @kernel: path of an uncompressed ELF kernel with a PVH entry (see vmm/boot/kernel.h)
+ * @initrd: path of an initramfs (see vmm/boot/initramfs.h)
+ * @console_fd: what the guest writes on its serial console goes here (a pipe or a file; a pipe's
+ *	other end must be read, or the guest stops); -EBADF: dropped
+ * @vsock: its device
+ * @shares, @n_shares: virtiofs devices
+ * @cmdline: further words for the kernel's command line, NULL-terminated array; may be NULL.
+ *	They are checked for characters that would end a word, so only our own code and what
+ *	passed RUNCVM_KERNEL_APPEND's checks belongs here.
+ * @kernel_log: show the kernel's own messages on the console, not only panics
+ *
+ * Descriptors stay the caller's, who may close them once vmm_start() has returned.
+ */
+struct vmm_spec {
+	const char *name;
+	const char *run_dir;
+	const char *program;
+	uint64_t memory;
+	uint32_t cpus;
+	enum vmm_accel accel;
+	const char *kernel;
+	const char *initrd;
+	int console_fd;
+	struct vmm_vsock vsock;
+	const struct vmm_share *shares;
+	size_t n_shares;
+	const char *const *cmdline;
+	bool kernel_log;
+};
+
+#define VMM_SPEC_NULL                                                    \
+	{                                                                \
+		.accel = VMM_ACCEL_TCG, .cpus = 1, .console_fd = -EBADF, \
+		.vsock = {.kind = VMM_VSOCK_NONE, .fd = -EBADF},         \
+	}
+
+enum vmm_event {
+	VMM_EVENT_PAUSED,
+	VMM_EVENT_RESUMED,
+	VMM_EVENT_GUEST_SHUTDOWN, /* the guest powered off */
+	VMM_EVENT_GUEST_RESET,	  /* the guest reset: its normal end, or a panic (panic=-1) */
+	VMM_EVENT_GUEST_PANIC,	  /* only where the VMM can tell */
+	VMM_EVENT_HOST_QUIT,	  /* vmm_quit() is being obeyed, or the VMM got a signal */
+	VMM_EVENT_MAX_,
+};
+
+/** vmm_event_name() - for logs: "paused", "guest-reset", … */
+const char *vmm_event_name(enum vmm_event event);
+
+/**
+ * struct vmm_exit - how a VM ended
+ * @status: the VMM's exit status, or 128 + signal
+ * @requested: vmm_quit() had been called
+ * @guest_ended: the guest itself shut down, reset or panicked
+ * @message: the last line that the VMM wrote on its stderr: says why when it could not start;
+ *	empty if it wrote none; printable, at most VMM_MESSAGE_MAX bytes
+ */
+struct vmm_exit {
+	int status;
+	bool requested;
+	bool guest_ended;
+	const char *message;
+};
+
+/**
+ * struct vmm_callbacks - called from the event loop, never from inside vmm_start() or an operation
+ * @exited: the VM is gone; comes once, after all events. vmm_free() may be called in it.
+ * @event: may be NULL
+ */
+struct vmm_callbacks {
+	void (*exited)(void *data, const struct vmm_exit *result);
+	void (*event)(void *data, enum vmm_event event);
+	void *data;
+};
+
+/** vmm_driver() - a driver by name, "qemu" or "fake". Return: NULL if there is none. */
+const struct vmm_ops *vmm_driver(const char *name);
+
+/**
+ * vmm_start() - start a VM; returns as soon as the VMM's program runs
+ * @driver: from vmm_driver()
+ * @callbacks: copied
+ * @ret: set on success; end it with vmm_free()
+ *
+ * Whether the guest comes up is not known yet: that is for the guest to say. A VMM that refuses its
+ * devices ends, and exited() tells.
+ *
+ * Return: 0 or negative errno: -EINVAL for a wrong spec, -ENOENT where the program, kernel or
+ * initramfs does not exist, …; nothing was left behind.
+ */
+int vmm_start(struct loop *loop, const struct vmm_ops *driver, const struct vmm_spec *spec,
+	      const struct vmm_callbacks *callbacks, struct vmm **ret, struct err *err);
+
+/**
+ * struct vmm_reply - who wants to know how an operation went
+ * @done: called once, from the event loop; @r: 0 or negative errno; @message: the VMM's own words
+ *	on failure, else empty. Not called after vmm_free(); -ECONNRESET when the VM ended first.
+ */
+struct vmm_reply {
+	void (*done)(void *data, int r, const char *message);
+	void *data;
+};
+
+/**
+ * vmm_pause() - stop all of the guest's CPUs
+ * @reply: may be NULL
+ *
+ * Return: 0: asked, @reply will come; -EBUSY: another operation is on its way; -ESHUTDOWN: the VM
+ * is ending; -EALREADY: it is paused.
+ */
+int vmm_pause(struct vmm *vmm, const struct vmm_reply *reply);
+
+/** vmm_resume() - the reverse of vmm_pause(); the same results (-EALREADY: it is running) */
+int vmm_resume(struct vmm *vmm, const struct vmm_reply *reply);
+
+/**
+ * vmm_quit() - ask the VMM to end without the guest's help; exited() follows
+ *
+ * A VMM that cannot be asked is killed. One that does not obey is for the caller's deadline and
+ * vmm_free(). Harmless when the VM has ended.
+ *
+ * Return: 0 or negative errno (then only vmm_free() is left).
+ */
+int vmm_quit(struct vmm *vmm);
+
+/** vmm_pid() - process id of the VMM; 0 once it has ended */
+pid_t vmm_pid(const struct vmm *vmm);
+
+/** vmm_free() - SIGKILL and reap what is left, no callback any more; NULL is allowed */
+void vmm_free(struct vmm *vmm);
+DEFINE_CLEANUP(struct vmm *, vmm_free)
