@@ -9,10 +9,21 @@
 /*
  * Typed messages over TTRPC: protobuf-c on one side of these functions, bytes on the other. A typed
  * method table has a `struct rpc_types` in ttrpc_method.data and rpc_dispatch as its handler.
+ *
+ * Generated headers, by their plain names (proto/generate.sh makes them; rpc_dep brings the path):
+ *   "task.pb-c.h"       Containerd__Task__V2__CreateTaskRequest, … (the same for v2 and v3)
+ *   "task_types.pb-c.h" Containerd__V1__Types__Status and ProcessInfo
+ *   "mount.pb-c.h"      Containerd__Types__Mount
+ *   "events.pb-c.h"     Containerd__Events__TaskExit, …
+ *   "forward.pb-c.h"    Containerd__Services__Events__Ttrpc__V1__ForwardRequest
+ *   "guest.pb-c.h"      Caisson__Guest__V1__Container and Process
+ *   "any.pb-c.h", "empty.pb-c.h", "timestamp.pb-c.h"  Google__Protobuf__Any, …
+ * Members stdin, stdout and stderr are called stdin_, stdout_ and stderr_.
  */
 
 #define RPC_SERVICE_TASK_V2 "containerd.task.v2.Task"
 #define RPC_SERVICE_TASK_V3 "containerd.task.v3.Task"
+#define RPC_SERVICE_EVENTS  "containerd.services.events.ttrpc.v1.Events"
 
 /**
  * struct rpc_types - what a method takes and gives
@@ -40,6 +51,9 @@ void rpc_reply(struct ttrpc_call *call, const ProtobufCMessage *response);
 
 /** rpc_reply_empty() - answer google.protobuf.Empty */
 void rpc_reply_empty(struct ttrpc_call *call);
+
+/** rpc_send() - streaming calls: pack and send one message; as ttrpc_call_send() */
+int rpc_send(struct ttrpc_call *call, const ProtobufCMessage *message);
 
 /** rpc_call() - pack and start a unary call; as ttrpc_client_call() */
 int rpc_call(struct ttrpc_client *client, struct ttrpc_request *req, const char *service,

@@ -40,14 +40,16 @@ struct ttrpc_answer {
 struct ttrpc_request {
 	struct list link;
 	struct ttrpc_client *client;
+	struct loop_timer deadline;
 	uint32_t stream_id;
+	bool streaming, send_open;
 	void (*done)(struct ttrpc_request *req, const struct ttrpc_answer *answer);
 	void (*received)(struct ttrpc_request *req, const uint8_t *data, size_t len);
 };
 
 #define TTRPC_REQUEST_NULL(r)                                                                      \
 	{                                                                                          \
-		.link = LIST_NULL((r).link)                                                        \
+		.link = LIST_NULL((r).link), .deadline = LOOP_TIMER_NULL((r).deadline)             \
 	}
 
 /** ttrpc_request_init() - before first use, unless TTRPC_REQUEST_NULL() was used */
@@ -73,7 +75,8 @@ void ttrpc_client_free(struct ttrpc_client *client);
  * @timeout_nano: told to the server, and enforced here too (TTRPC_DEADLINE_EXCEEDED); 0: none
  *
  * Return: 0; or negative errno, and then @done is never called: -EMSGSIZE over 4 MiB, -ENOTCONN
- * after the connection ended, -ENOMEM.
+ * after the connection ended, -EBUSY when @req is under way, -ENOBUFS when the server does not keep
+ * up (more than TTRPC_CONN_QUEUE_MAX waits to be written), -EOVERFLOW after 2^31 calls, -ENOMEM.
  */
 int ttrpc_client_call(struct ttrpc_client *client, struct ttrpc_request *req, const char *service,
 		      const char *method, const void *payload, size_t len, int64_t timeout_nano,
@@ -91,10 +94,15 @@ int ttrpc_client_stream(struct ttrpc_client *client, struct ttrpc_request *req, 
 			void (*done)(struct ttrpc_request *req,
 				     const struct ttrpc_answer *answer));
 
-/** ttrpc_request_send() - one more message to the server. Return: 0 or negative errno. */
+/**
+ * ttrpc_request_send() - one more message to the server
+ *
+ * Return: 0 or negative errno: -ENOTCONN when the call is over, -EPIPE after
+ * ttrpc_request_close_send(), else as ttrpc_client_call().
+ */
 int ttrpc_request_send(struct ttrpc_request *req, const void *payload, size_t len);
 
-/** ttrpc_request_close_send() - no more messages to the server. Return: 0 or negative errno. */
+/** ttrpc_request_close_send() - no more messages to the server. Return: as ttrpc_request_send(). */
 int ttrpc_request_close_send(struct ttrpc_request *req);
 
 /** ttrpc_request_cancel() - forget the call; a later answer is dropped. Harmless when none. */

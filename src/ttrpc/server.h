@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,13 +19,12 @@
  */
 
 struct ttrpc_server;
-struct ttrpc_conn;
 
 /**
  * struct ttrpc_call - one request being served
  * @service, @method: as in the tables below
  * @payload, @payload_len: the request message; valid only until the handler returns
- * @timeout_nano: what the client allows, nanoseconds; 0: no limit
+ * @timeout_nano: what the client allows, nanoseconds; 0: no limit, negative: already over
  * @cancelled: set by a handler that keeps the call: the client is gone, forget the call
  * @userdata: the handler's own
  */
@@ -108,9 +108,11 @@ void ttrpc_server_on_conn_closed(struct ttrpc_server *server,
 				 void (*callback)(void *userdata, size_t left), void *userdata);
 
 /**
- * ttrpc_call_reply() - answer OK with a message; for a streaming call: end it with OK
+ * ttrpc_call_reply() - answer OK with a message
  *
- * An answer over the 4 MiB of a frame becomes RESOURCE_EXHAUSTED; no memory for it does as well.
+ * For a streaming call: a last message, then the end with OK. An answer over the 4 MiB of a frame
+ * becomes RESOURCE_EXHAUSTED; so does one for which there is no memory or no room in the queue of a
+ * client that does not read its answers.
  */
 void ttrpc_call_reply(struct ttrpc_call *call, const void *payload, size_t len);
 

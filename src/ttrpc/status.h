@@ -22,5 +22,10 @@ enum ttrpc_code {
 	TTRPC_UNAUTHENTICATED = 16,
 };
 
-/** ttrpc_code_from_errno() - the code that containerd's Go servers give for this (negative) errno */
+/**
+ * ttrpc_code_from_errno() - the code for a (negative) errno; TTRPC_UNKNOWN for those without one
+ *
+ * What Go servers do for the errors they know (ttrpc's convertCode), and containerd's reading of
+ * the codes (errdefs) for the rest: ESRCH is "not found", ENOSYS "not implemented".
+ */
 enum ttrpc_code ttrpc_code_from_errno(int error);

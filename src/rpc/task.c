@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/task.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ttrpc/frame.h"
+
+int rpc_any_pack(const ProtobufCMessage *message, Google__Protobuf__Any *any)
+{
+	size_t len = protobuf_c_message_get_packed_size(message);
+	uint8_t *data;
+
+	if (len > TTRPC_FRAME_DATA_MAX)
+		return -EMSGSIZE;
+	data = malloc(len ? len : 1);
+	if (!data)
+		return -ENOMEM;
+	any->type_url = (char *)message->descriptor->name;
+	any->value.data = data;
+	any->value.len = protobuf_c_message_pack(message, data);
+	return 0;
+}
+
+void rpc_any_done(Google__Protobuf__Any *any)
+{
+	free(any->value.data);
+	any->value.data = NULL;
+	any->value.len = 0;
+}
+
+int rpc_any_unpack(const Google__Protobuf__Any *any, const ProtobufCMessageDescriptor *type,
+		   ProtobufCMessage **ret)
+{
+	const char *name;
+
+	if (!any)
+		return -ENODATA;
+	name = strrchr(any->type_url, '/');
+	name = name ? name + 1 : any->type_url;
+	if (strcmp(name, type->name) != 0)
+		return -EPROTOTYPE;
+	return rpc_unpack(type, any->value.data, any->value.len, ret);
+}

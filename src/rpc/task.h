@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+#include <time.h>
+
+#include "any.pb-c.h"
+#include "rpc/rpc.h"
+#include "timestamp.pb-c.h"
+
+/* What the messages of the Task service and of events have in common. */
+
+/**
+ * rpc_any_pack() - put a message into a google.protobuf.Any
+ * @any: initialised; its value is allocated: rpc_any_done(). The type URL is the message's bare
+ *   name, as containerd's typeurl writes it, and is not allocated
+ *
+ * Return: 0, -EMSGSIZE, -ENOMEM.
+ */
+int rpc_any_pack(const ProtobufCMessage *message, Google__Protobuf__Any *any);
+
+/** rpc_any_done() - free what rpc_any_pack() made; may be called again */
+void rpc_any_done(Google__Protobuf__Any *any);
+
+/**
+ * rpc_any_unpack() - take a message of one type out of a google.protobuf.Any
+ * @any: NULL is -ENODATA
+ * @ret: set on success; free with rpc_free()
+ *
+ * A type URL may have a prefix ending in '/' ("type.googleapis.com/").
+ *
+ * Return: 0, -ENODATA, -EPROTOTYPE when it holds another type, else as rpc_unpack().
+ */
+int rpc_any_unpack(const Google__Protobuf__Any *any, const ProtobufCMessageDescriptor *type,
+		   ProtobufCMessage **ret);
+
+/** rpc_timestamp() - a CLOCK_REALTIME time as google.protobuf.Timestamp */
+static inline void rpc_timestamp(const struct timespec *time, Google__Protobuf__Timestamp *ret)
+{
+	ret->seconds = time->tv_sec;
+	ret->nanos = (int32_t)time->tv_nsec;
+}
+
+/** rpc_timestamp_now() - the present time as google.protobuf.Timestamp */
+static inline void rpc_timestamp_now(Google__Protobuf__Timestamp *ret)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	rpc_timestamp(&now, ret);
+}
