@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/dial.h"
+
+#include <errno.h>
+#include <linux/vm_sockets.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/parse.h"
+
+#define BACKLOG 128
+
+static int unix_address(const char *path, struct sockaddr_un *sun)
+{
+	size_t len = strlen(path);
+
+	if (len >= sizeof(sun->sun_path))
+		return -ENAMETOOLONG;
+	*sun = (struct sockaddr_un){.sun_family = AF_UNIX};
+	memcpy(sun->sun_path, path, len);
+	return 0;
+}
+
+int unix_connect(const char *path)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct sockaddr_un sun;
+	int r = unix_address(path, &sun);
+
+	if (r < 0)
+		return r;
+	/* Connecting to a unix socket is done at once, or waits for a place in the backlog. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return -errno;
+	r = fd_nonblock(fd, true);
+	return r < 0 ? r : take_fd(fd);
+}
+
+int unix_listen(const char *path)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct sockaddr_un sun;
+	int r = unix_address(path, &sun);
+
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 || chmod(path, 0600) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+static void finish(struct dial *d, int fd_or_error)
+{
+	d->fd = fd_or_error < 0 ? d->fd : -EBADF;
+	dial_stop(d);
+	d->done(d, fd_or_error);
+}
+
+/*
+ * The answer is read a byte at a time, up to its newline and no further: what follows belongs to
+ * whoever gets the connection.
+ */
+static int read_answer(struct dial *d)
+{
+	for (;;) {
+		ssize_t n = read(d->fd, d->line + d->len, 1);
+
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -ECONNREFUSED;
+		if (d->line[d->len++] == '\n')
+			break;
+		if (d->len == sizeof(d->line))
+			return -EPROTO;
+	}
+	return d->len > 3 && memcmp(d->line, "OK ", 3) == 0 ? 0 : -EPROTO;
+}
+
+static int send_request(struct dial *d)
+{
+	int n = snprintf(d->line, sizeof(d->line), "CONNECT %u\n", d->port);
+
+	if (send(d->fd, d->line, (size_t)n, MSG_NOSIGNAL) != n)
+		return errno == EAGAIN ? -EPROTO : -errno;
+	d->asked = true;
+	return loop_io_set(&d->io, EPOLLIN);
+}
+
+static int socket_error(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? -errno : -error;
+}
+
+static void ready(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct dial *d = container_of(io, struct dial, io);
+	int r;
+
+	if (!d->hybrid) {
+		r = socket_error(d->fd);
+		finish(d, r < 0 ? r : d->fd);
+		return;
+	}
+	if (!d->asked) {
+		r = send_request(d);
+		if (r < 0)
+			finish(d, r);
+		return;
+	}
+	r = read_answer(d);
+	if (r != -EAGAIN)
+		finish(d, r < 0 ? r : d->fd);
+}
+
+static int vsock_connect(uint32_t cid, uint32_t port)
+{
+	struct sockaddr_vm svm = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
+	_cleanup_close_ int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&svm, sizeof(svm)) < 0 && errno != EINPROGRESS)
+		return -errno;
+	return take_fd(fd);
+}
+
+int dial_start(struct dial *d, struct loop *loop, const struct guest_address *address,
+	       uint32_t port, void (*done)(struct dial *dial, int fd))
+{
+	int r;
+
+	d->hybrid = address->hybrid_path != NULL;
+	d->asked = false;
+	d->len = 0;
+	d->port = port;
+	d->done = done;
+	d->fd = d->hybrid ? unix_connect(address->hybrid_path) : vsock_connect(address->cid, port);
+	if (d->fd < 0)
+		return d->fd;
+	r = loop_io_start(loop, &d->io, d->fd, EPOLLOUT, ready);
+	if (r < 0)
+		dial_stop(d);
+	return r;
+}
+
+void dial_stop(struct dial *d)
+{
+	loop_io_stop(&d->io);
+	d->fd = fd_close(d->fd);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop/loop.h"
+
+/**
+ * struct guest_address - where a guest's vsock ports are reached
+ * @hybrid_path: a unix socket that speaks Firecracker's "CONNECT <port>" (Firecracker,
+ *	docs/vsock.md), or NULL: the host kernel's AF_VSOCK with @cid
+ */
+struct guest_address {
+	const char *hybrid_path;
+	uint32_t cid;
+};
+
+/**
+ * struct dial - one attempt to connect to a port of the guest
+ * @done: called once with a connected, non-blocking descriptor, which it owns, or negative errno
+ *	(-ECONNREFUSED: nobody listens there)
+ */
+struct dial {
+	struct loop_io io;
+	int fd;
+	uint32_t port;
+	char line[32];
+	size_t len;
+	bool hybrid, asked;
+	void (*done)(struct dial *dial, int fd);
+};
+
+#define DIAL_NULL                                                                                  \
+	{                                                                                          \
+		.io = LOOP_IO_NULL, .fd = -EBADF                                                   \
+	}
+
+/** dial_start() - begin. Return: 0; or negative errno, and then @done is not called. */
+int dial_start(struct dial *dial, struct loop *loop, const struct guest_address *address,
+	       uint32_t port, void (*done)(struct dial *dial, int fd));
+
+/** dial_stop() - give up without calling @done; may be called again */
+void dial_stop(struct dial *dial);
+
+/**
+ * unix_connect() - a stream socket, connected to @path
+ *
+ * Return: descriptor (close-on-exec, non-blocking afterwards) or negative errno.
+ */
+int unix_connect(const char *path);
+
+/**
+ * unix_listen() - a stream socket that listens on @path (mode 0600); a stale file there is replaced
+ *
+ * Return: descriptor (close-on-exec, non-blocking) or negative errno.
+ */
+int unix_listen(const char *path);

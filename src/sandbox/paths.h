@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <errno.h>
+
+#include "base/err.h"
+
+/**
+ * struct paths - the three folders that everything of ours lives in
+ * @root: images and containers; survives a reboot ($CAISSON_ROOT, /var/lib/caisson)
+ * @run: sockets of running containers ($CAISSON_RUN, /run/caisson)
+ * @cache: what can be made again: kernels, initramfs ($CAISSON_CACHE, /var/cache/caisson)
+ *
+ * Not root: $XDG_DATA_HOME/caisson, $XDG_RUNTIME_DIR/caisson, $XDG_CACHE_HOME/caisson.
+ */
+struct paths {
+	char *root, *run, *cache;
+};
+
+#define PATHS_NULL                                                                                 \
+	{                                                                                          \
+		.root = NULL, .run = NULL, .cache = NULL                                           \
+	}
+
+/**
+ * paths_init() - find out where the folders are, and make them (mode 0711, 0700 for @run)
+ * @ret: set on success; end with paths_done()
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int paths_init(struct paths *ret, struct err *err);
+
+/** paths_done() - may be called again */
+void paths_done(struct paths *paths);
+
+/**
+ * paths_program() - where a program of ours is: beside the running one, or in ../libexec/caisson
+ * @name: for instance "caisson-shim"
+ *
+ * Return: a new string; the bare name if it is in neither folder ($PATH decides then).
+ */
+char *paths_program(const char *name);

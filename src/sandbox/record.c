@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/record.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/path.h"
+
+#define SPEC_MAX (16u << 20)
+#define SPEC_FILE "spec.json"
+#define LOCK_FILE "lock"
+#define EXIT_FILE "exit"
+
+/* The longest socket name in <run>/<id>; the path must fit sockaddr_un (unix(7)). */
+#define LONGEST_SOCKET "vsock_65535"
+
+static char *containers_path(const struct paths *paths)
+{
+	return path_join(paths->root, "containers");
+}
+
+/*
+ * Between making a folder and claiming it a container looks dead. Whoever makes one, and whoever
+ * judges them, holds this lock meanwhile.
+ */
+static int lock_containers(const struct paths *paths, int how)
+{
+	_cleanup_free_ char *path = path_join(paths->root, "containers.lock");
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || flock(fd, how) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+static void record_init(const struct paths *paths, const char *id, struct record *rec)
+{
+	_cleanup_free_ char *containers = containers_path(paths);
+
+	*rec = (struct record)RECORD_NULL;
+	rec->id = xstrdup(id);
+	rec->dir_path = path_join(containers, id);
+	rec->run_path = path_join(paths->run, id);
+}
+
+void record_done(struct record *rec)
+{
+	free(rec->id);
+	free(rec->dir_path);
+	free(rec->run_path);
+	fd_close(rec->dir);
+	fd_close(rec->lock);
+	*rec = (struct record)RECORD_NULL;
+}
+
+static int open_dir(struct record *rec)
+{
+	rec->dir = open(rec->dir_path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return rec->dir < 0 ? -errno : 0;
+}
+
+int record_claim(struct record *rec)
+{
+	_cleanup_close_ int fd =
+		openat(rec->dir, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	rec->lock = take_fd(fd);
+	return 0;
+}
+
+static int make_folders(const struct paths *paths, struct record *rec, struct err *err)
+{
+	_cleanup_free_ char *containers = containers_path(paths);
+	int r = path_mkdirs(containers, 0700);
+
+	if (r < 0)
+		return err_errno(err, r, "cannot make the folder %s", containers);
+	if (strlen(rec->run_path) + 1 + strlen(LONGEST_SOCKET) >=
+	    sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return err_set(err, -ENAMETOOLONG,
+			       "the path %s is too long for sockets: choose a shorter name, or a "
+			       "shorter folder with $CAISSON_RUN",
+			       rec->run_path);
+	if (mkdir(rec->dir_path, 0700) < 0) {
+		if (errno != EEXIST)
+			return err_errno(err, -errno, "cannot make the folder %s", rec->dir_path);
+		return err_set(err, -EEXIST,
+			       "the name \"%s\" is taken by another container: choose another "
+			       "name, or remove that one with `caisson delete %s`",
+			       rec->id, rec->id);
+	}
+	r = open_dir(rec);
+	if (r == 0)
+		r = record_claim(rec);
+	if (r < 0)
+		return err_errno(err, r, "cannot use the folder %s", rec->dir_path);
+	/* A folder of that name in <run> is what a killed shim left. */
+	(void)path_remove_tree(AT_FDCWD, rec->run_path);
+	if (mkdir(rec->run_path, 0700) < 0)
+		return err_errno(err, -errno, "cannot make the folder %s", rec->run_path);
+	return 0;
+}
+
+int record_create(const struct paths *paths, const struct sandbox_spec *spec, struct record *ret,
+		  struct err *err)
+{
+	_cleanup_close_ int lock = lock_containers(paths, LOCK_EX);
+	_cleanup_free_ char *json = NULL;
+	struct record rec;
+	int r;
+
+	if (lock < 0)
+		return err_errno(err, lock, "cannot lock %s/containers.lock", paths->root);
+	record_init(paths, spec->id, &rec);
+	r = make_folders(paths, &rec, err);
+	if (r == 0) {
+		json = sandbox_spec_to_json(spec);
+		r = file_write_atomic_at(rec.dir, SPEC_FILE, json, strlen(json), 0600);
+		if (r < 0)
+			err_errno(err, r, "cannot write %s/" SPEC_FILE, rec.dir_path);
+	}
+	if (r < 0) {
+		if (rec.lock >= 0)
+			(void)record_remove(paths, &rec, NULL);
+		record_done(&rec);
+		return r;
+	}
+	*ret = rec;
+	return 0;
+}
+
+static int find_by_prefix(const struct paths *paths, const char *name, char **ret, struct err *err)
+{
+	_cleanup_strv_ struct strv all = STRV_NULL;
+	const char *found = NULL;
+	int r = record_list(paths, &all, err);
+
+	for (size_t i = 0; r == 0 && i < all.n; i++) {
+		if (!str_starts(all.v[i], name))
+			continue;
+		if (found)
+			r = err_set(err, -EEXIST,
+				    "\"%s\" could be \"%s\" or \"%s\": give more of the name", name,
+				    found, all.v[i]);
+		found = all.v[i];
+	}
+	if (r == 0 && !found)
+		r = err_set(err, -ENOENT,
+			    "no container is called \"%s\": `caisson list` shows those there are",
+			    name);
+	if (r == 0)
+		*ret = xstrdup(found);
+	return r;
+}
+
+int record_open(const struct paths *paths, const char *name, struct record *ret, struct err *err)
+{
+	_cleanup_free_ char *full = NULL;
+	struct record rec;
+	int r;
+
+	if (!sandbox_id_valid(name))
+		return err_set(err, -EINVAL, "\"%s\" is no container's name", name);
+	record_init(paths, name, &rec);
+	r = open_dir(&rec);
+	if (r == -ENOENT) {
+		record_done(&rec);
+		r = find_by_prefix(paths, name, &full, err);
+		if (r < 0)
+			return r;
+		record_init(paths, full, &rec);
+		r = open_dir(&rec);
+	}
+	if (r < 0) {
+		err_errno(err, r, "cannot open the container \"%s\"", name);
+		record_done(&rec);
+		return r;
+	}
+	*ret = rec;
+	return 0;
+}
+
+int record_load(const struct record *rec, struct sandbox_spec *ret, struct err *err)
+{
+	_cleanup_free_ char *json = NULL;
+	int r = file_slurp_at(rec->dir, SPEC_FILE, SPEC_MAX, &json, NULL);
+
+	if (r < 0)
+		return err_errno(err, r, "cannot read %s/" SPEC_FILE, rec->dir_path);
+	r = sandbox_spec_from_json(json, ret, err);
+	if (r < 0)
+		err_wrap(err, "%s/" SPEC_FILE, rec->dir_path);
+	return r;
+}
+
+enum record_state record_state(const struct record *rec, int *ret_status)
+{
+	_cleanup_close_ int lock = -EBADF;
+	_cleanup_free_ char *text = NULL;
+	uint32_t status;
+
+	if (file_slurp_at(rec->dir, EXIT_FILE, 16, &text, NULL) == 0 &&
+	    parse_u32(text, 0, 255, &status) == 0) {
+		*ret_status = (int)status;
+		return RECORD_STOPPED;
+	}
+	lock = openat(rec->dir, LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0)
+		return RECORD_RUNNING;
+	return RECORD_DEAD;
+}
+
+int record_set_exit(const struct record *rec, int status)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", status);
+
+	return file_write_atomic_at(rec->dir, EXIT_FILE, text, (size_t)n, 0600);
+}
+
+void record_remove_run(const struct paths *paths, const struct record *rec)
+{
+	(void)paths;
+	(void)path_remove_tree(AT_FDCWD, rec->run_path);
+}
+
+int record_remove(const struct paths *paths, const struct record *rec, struct err *err)
+{
+	int r;
+
+	record_remove_run(paths, rec);
+	r = path_remove_tree(AT_FDCWD, rec->dir_path);
+	return r < 0 ? err_errno(err, r, "cannot remove %s", rec->dir_path) : 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int record_list(const struct paths *paths, struct strv *ret, struct err *err)
+{
+	_cleanup_free_ char *containers = containers_path(paths);
+	struct dirent *de;
+	DIR *dir = opendir(containers);
+
+	if (!dir && errno == ENOENT)
+		return 0;
+	if (!dir)
+		return err_errno(err, -errno, "cannot read the folder %s", containers);
+	while ((de = readdir(dir)))
+		if (sandbox_id_valid(de->d_name))
+			strv_add(ret, de->d_name);
+	(void)closedir(dir);
+	if (ret->n > 1)
+		qsort(ret->v, ret->n, sizeof(*ret->v), compare);
+	return 0;
+}
+
+static void sweep_one(const struct paths *paths, const char *id)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct record rec;
+	int r;
+
+	record_init(paths, id, &rec);
+	if (open_dir(&rec) == 0 && record_claim(&rec) == 0) {
+		/* A folder without a readable spec was being made, or removed, at a SIGKILL. */
+		r = record_load(&rec, &spec, NULL);
+		if (r < 0 || spec.remove)
+			(void)record_remove(paths, &rec, NULL);
+		else
+			record_remove_run(paths, &rec);
+		sandbox_spec_done(&spec);
+	}
+	record_done(&rec);
+}
+
+void record_sweep(const struct paths *paths)
+{
+	_cleanup_close_ int lock = lock_containers(paths, LOCK_EX);
+	_cleanup_strv_ struct strv all = STRV_NULL;
+
+	if (lock < 0 || record_list(paths, &all, NULL) < 0)
+		return;
+	for (size_t i = 0; i < all.n; i++)
+		sweep_one(paths, all.v[i]);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+
+int rootfs_private_mounts(struct err *err)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		return err_errno(err, -errno, "cannot make a mount namespace (this needs root)");
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return err_errno(err, -errno, "cannot make the mounts of the namespace private");
+	return 0;
+}
+
+static int open_folder(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int make_folder(int dirfd, const char *name)
+{
+	if (mkdirat(dirfd, name, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	return open_folder(dirfd, name);
+}
+
+static int set_option(int fs, const char *key, int folder)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", folder);
+	return syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, key, path, 0) < 0 ? -errno : 0;
+}
+
+/* What the kernel says of a refused mount: the first message of the fsopen() log (since 5.2). */
+static int mount_refused(int fs, int error, const char *what, struct err *err)
+{
+	char text[256];
+	ssize_t n = read(fs, text, sizeof(text) - 1);
+
+	if (n <= 2)
+		return err_errno(err, error, "%s", what);
+	text[text[n - 1] == '\n' ? n - 1 : n] = '\0';
+	return err_errno(err, error, "%s (%s)", what, text + 2);
+}
+
+static int mount_overlay(int lower, int upper, int work, const char *target, struct err *err)
+{
+	_cleanup_close_ int fs = -EBADF, mnt = -EBADF;
+	int r;
+
+	fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return err_errno(err, -errno, "this kernel has no overlayfs");
+	r = set_option(fs, "lowerdir", lower);
+	if (r == 0)
+		r = set_option(fs, "upperdir", upper);
+	if (r == 0)
+		r = set_option(fs, "workdir", work);
+	if (r == 0 && syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		r = -errno;
+	if (r < 0)
+		return mount_refused(fs, r, "cannot put an overlay on the image", err);
+	mnt = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
+	if (mnt < 0 || syscall(SYS_move_mount, mnt, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_errno(err, -errno, "cannot mount on %s", target);
+	return 0;
+}
+
+int rootfs_mount(const char *image, const char *dir, const char *target, struct err *err)
+{
+	_cleanup_close_ int lower = open_folder(AT_FDCWD, image), base = open_folder(AT_FDCWD, dir);
+	_cleanup_close_ int upper = -EBADF, work = -EBADF;
+	struct stat st;
+
+	if (lower < 0)
+		return err_errno(err, lower, "cannot open the image's folder %s", image);
+	if (base >= 0) {
+		upper = make_folder(base, "upper");
+		work = make_folder(base, "work");
+	}
+	if (upper < 0 || work < 0)
+		return err_errno(err, base < 0 ? base : upper < 0 ? upper : work,
+				 "cannot make the folders of the overlay in %s", dir);
+	/* The root folder itself comes from upper: it must look like the image's. */
+	if (fstat(lower, &st) < 0 || fchownat(upper, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0)
+		return err_errno(err, -errno, "cannot prepare the overlay in %s", dir);
+	if (fchmodat(base, "upper", st.st_mode & 07777, 0) < 0)
+		return err_errno(err, -errno, "cannot prepare the overlay in %s", dir);
+	return mount_overlay(lower, upper, work, target, err);
+}

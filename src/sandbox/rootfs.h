@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/err.h"
+
+/**
+ * rootfs_private_mounts() - give this process a mount namespace of its own
+ *
+ * All mounts made afterwards are seen by this process and its children only, and are gone with the
+ * last of them, however they end: a container's mounts need no unmounting.
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int rootfs_private_mounts(struct err *err);
+
+/**
+ * rootfs_mount() - a container's own view of an image: overlayfs of @image with @dir/upper on top
+ * @image: absolute path of the unpacked image, which is never written to
+ * @dir: the container's folder; upper, work and merged are made in it
+ * @target: absolute path of a folder to mount on
+ *
+ * Paths reach the kernel as descriptors, so no character of theirs has a meaning to overlayfs.
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int rootfs_mount(const char *image, const char *dir, const char *target, struct err *err);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/spec.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define ID_MAX 64
+
+enum field_type {
+	FIELD_STRING,
+	FIELD_STRV,
+	FIELD_BOOL,
+	FIELD_INT,
+	FIELD_U32,
+	FIELD_I64,
+	FIELD_U64,
+};
+
+/* One row a member; both directions walk it. */
+static const struct field {
+	const char *name;
+	enum field_type type;
+	size_t offset;
+} fields[] = {
+#define FIELD(member, type)                                                                        \
+	{                                                                                          \
+		#member, type, offsetof(struct sandbox_spec, member)                               \
+	}
+	FIELD(id, FIELD_STRING),	FIELD(image, FIELD_STRING),
+	FIELD(rootfs, FIELD_STRING),	FIELD(args, FIELD_STRV),
+	FIELD(env, FIELD_STRV),		FIELD(cwd, FIELD_STRING),
+	FIELD(user, FIELD_STRING),	FIELD(stop_signal, FIELD_INT),
+	FIELD(terminal, FIELD_BOOL),	FIELD(open_stdin, FIELD_BOOL),
+	FIELD(remove, FIELD_BOOL),	FIELD(hypervisor, FIELD_STRING),
+	FIELD(accel, FIELD_STRING),	FIELD(kernel, FIELD_STRING),
+	FIELD(memory, FIELD_U64),	FIELD(cpus, FIELD_U32),
+	FIELD(created, FIELD_I64),
+#undef FIELD
+};
+
+/*
+ * JSON strings are Unicode, arguments and environments are bytes. Bytes that JSON cannot hold go
+ * as Latin-1: each byte becomes the code point of its number, on the way back the reverse.
+ */
+static struct json_object *bytes_to_json(const char *s)
+{
+	size_t len = strlen(s);
+	_cleanup_free_ char *utf8 = xmalloc(2 * len + 1);
+	char *p = utf8;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c < 0x80) {
+			*p++ = (char)c;
+		} else {
+			*p++ = (char)(0xc0 | c >> 6);
+			*p++ = (char)(0x80 | (c & 0x3f));
+		}
+	}
+	*p = '\0';
+	return json_object_new_string(utf8);
+}
+
+static char *bytes_from_json(struct json_object *o)
+{
+	const unsigned char *s = (const unsigned char *)json_object_get_string(o);
+	char *bytes = xmalloc(strlen((const char *)s) + 1), *p = bytes;
+
+	for (; *s; s++) {
+		if ((*s & 0xfc) == 0xc0 && (s[1] & 0xc0) == 0x80) {
+			*p++ = (char)((*s & 3) << 6 | (s[1] & 0x3f));
+			s++;
+		} else {
+			*p++ = (char)*s;
+		}
+	}
+	*p = '\0';
+	return bytes;
+}
+
+static struct json_object *field_to_json(const struct field *f, const void *member)
+{
+	struct json_object *list;
+	const struct strv *strv;
+
+	switch (f->type) {
+	case FIELD_STRING:
+		return bytes_to_json(*(char *const *)member ? *(char *const *)member : "");
+	case FIELD_BOOL:
+		return json_object_new_boolean(*(const bool *)member);
+	case FIELD_INT:
+		return json_object_new_int(*(const int *)member);
+	case FIELD_U32:
+		return json_object_new_int64(*(const uint32_t *)member);
+	case FIELD_I64:
+		return json_object_new_int64(*(const int64_t *)member);
+	case FIELD_U64:
+		return json_object_new_uint64(*(const uint64_t *)member);
+	case FIELD_STRV:
+		break;
+	}
+	strv = member;
+	list = json_object_new_array();
+	for (size_t i = 0; i < strv->n; i++)
+		json_object_array_add(list, bytes_to_json(strv->v[i]));
+	return list;
+}
+
+char *sandbox_spec_to_json(const struct sandbox_spec *spec)
+{
+	struct json_object *o = json_object_new_object();
+	char *text;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		json_object_object_add(
+			o, fields[i].name,
+			field_to_json(&fields[i], (const char *)spec + fields[i].offset));
+	text = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY));
+	json_object_put(o);
+	return text;
+}
+
+static int strv_from_json(struct json_object *o, struct strv *list)
+{
+	for (size_t i = 0; i < json_object_array_length(o); i++) {
+		struct json_object *item = json_object_array_get_idx(o, i);
+
+		if (!json_object_is_type(item, json_type_string))
+			return -EBADMSG;
+		strv_take(list, bytes_from_json(item));
+	}
+	return 0;
+}
+
+static int number_from_json(const struct field *f, struct json_object *o, void *member)
+{
+	int64_t v;
+
+	if (!json_object_is_type(o, json_type_int))
+		return -EBADMSG;
+	v = json_object_get_int64(o);
+	if (f->type == FIELD_I64)
+		*(int64_t *)member = v;
+	else if (v < 0)
+		return -EBADMSG;
+	else if (f->type == FIELD_U64)
+		*(uint64_t *)member = (uint64_t)v;
+	else if (v > INT32_MAX)
+		return -EBADMSG;
+	else if (f->type == FIELD_U32)
+		*(uint32_t *)member = (uint32_t)v;
+	else
+		*(int *)member = (int)v;
+	return 0;
+}
+
+static int field_from_json(const struct field *f, struct json_object *o, void *member)
+{
+	switch (f->type) {
+	case FIELD_STRING:
+		if (!json_object_is_type(o, json_type_string))
+			return -EBADMSG;
+		*(char **)member = bytes_from_json(o);
+		return 0;
+	case FIELD_STRV:
+		if (!json_object_is_type(o, json_type_array))
+			return -EBADMSG;
+		return strv_from_json(o, member);
+	case FIELD_BOOL:
+		if (!json_object_is_type(o, json_type_boolean))
+			return -EBADMSG;
+		*(bool *)member = json_object_get_boolean(o);
+		return 0;
+	case FIELD_INT:
+	case FIELD_U32:
+	case FIELD_I64:
+	case FIELD_U64:
+		break;
+	}
+	return number_from_json(f, o, member);
+}
+
+int sandbox_spec_from_json(const char *json, struct sandbox_spec *ret, struct err *err)
+{
+	struct json_object *o = json_tokener_parse(json), *value;
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	int r = 0;
+
+	if (!json_object_is_type(o, json_type_object))
+		r = err_set(err, -EBADMSG, "not a JSON object");
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++) {
+		if (!json_object_object_get_ex(o, fields[i].name, &value) ||
+		    field_from_json(&fields[i], value, (char *)&spec + fields[i].offset) < 0)
+			r = err_set(err, -EBADMSG, "\"%s\" is missing or of the wrong type",
+				    fields[i].name);
+	}
+	json_object_put(o);
+	if (r == 0 && (!sandbox_id_valid(spec.id) || spec.args.n == 0))
+		r = err_set(err, -EBADMSG, "\"id\" or \"args\" is not usable");
+	if (r < 0)
+		sandbox_spec_done(&spec);
+	else
+		*ret = spec;
+	return r;
+}
+
+void sandbox_spec_done(struct sandbox_spec *spec)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		void *member = (char *)spec + fields[i].offset;
+
+		if (fields[i].type == FIELD_STRING)
+			free(*(char **)member);
+		else if (fields[i].type == FIELD_STRV)
+			strv_done(member);
+	}
+	*spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
+}
+
+bool sandbox_id_valid(const char *id)
+{
+	size_t len = strlen(id);
+
+	if (len == 0 || len > ID_MAX || !isalnum((unsigned char)id[0]))
+		return false;
+	return strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") ==
+	       len;
+}

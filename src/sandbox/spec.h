@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/strv.h"
+
+/**
+ * struct sandbox_spec - a container and its VM, as plain data
+ *
+ * Written to the container's folder by whoever creates it and read by its shim.
+ *
+ * @id: name of the container
+ * @image: the reference a person gave, for listings
+ * @rootfs: absolute path of the unpacked image; never written to
+ * @args: the command, at least one
+ * @env: KEY=VALUE
+ * @cwd: absolute, or empty for "/"
+ * @user: as `docker run --user`, or empty for root
+ * @stop_signal: what `caisson kill` sends unless told otherwise
+ * @terminal: the command gets a pty
+ * @open_stdin: the command's stdin is a stream; otherwise /dev/null
+ * @remove: the container's folder goes when its command has ended
+ * @hypervisor: "qemu"
+ * @accel: "auto", "kvm" or "tcg"
+ * @kernel: name or path; empty: the default one
+ * @memory: bytes
+ * @cpus: virtual CPUs
+ * @created: seconds since the epoch
+ */
+struct sandbox_spec {
+	char *id, *image, *rootfs;
+	struct strv args, env;
+	char *cwd, *user;
+	int stop_signal;
+	bool terminal, open_stdin, remove;
+	char *hypervisor, *accel, *kernel;
+	uint64_t memory;
+	uint32_t cpus;
+	int64_t created;
+};
+
+#define SANDBOX_MEMORY_MIN (UINT64_C(64) << 20)
+#define SANDBOX_MEMORY_DEFAULT (UINT64_C(256) << 20)
+#define SANDBOX_CPUS_MAX 64u
+
+#define SANDBOX_SPEC_NULL                                                                          \
+	{                                                                                          \
+		.id = NULL, .args = STRV_NULL, .env = STRV_NULL                                    \
+	}
+
+/** sandbox_spec_done() - may be called again */
+void sandbox_spec_done(struct sandbox_spec *spec);
+
+/** sandbox_id_valid() - letters, digits, "_", ".", "-"; begins with one of the first two; <= 64 */
+bool sandbox_id_valid(const char *id);
+
+/** sandbox_spec_to_json() - a new string */
+char *sandbox_spec_to_json(const struct sandbox_spec *spec);
+
+/**
+ * sandbox_spec_from_json() - the reverse; every field must be there, with the right type
+ * @ret: set on success; end with sandbox_spec_done()
+ *
+ * Return: 0 or -EBADMSG with a message that names the field.
+ */
+int sandbox_spec_from_json(const char *json, struct sandbox_spec *ret, struct err *err);

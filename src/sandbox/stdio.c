@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/stdio.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "abi/abi.h"
+#include "base/fd.h"
+#include "base/mem.h"
+
+static const char *const kind_names[] = {
+	[STDIO_STDIN] = "stdin",
+	[STDIO_STDOUT] = "stdout",
+	[STDIO_STDERR] = "stderr",
+};
+
+void stdio_init(struct stdio *io, enum stdio_kind kind, struct loop *loop)
+{
+	static unsigned counter;
+
+	*io = (struct stdio){
+		.kind = kind,
+		.loop = loop,
+		.dial = DIAL_NULL,
+		.greeting = LOOP_IO_NULL,
+		.fifo_fd = -EBADF,
+		.keeper_fd = -EBADF,
+		.stream_fd = -EBADF,
+	};
+	pump_init(&io->pump);
+	(void)snprintf(io->id, sizeof(io->id), "%s-%u", kind_names[kind], ++counter);
+}
+
+void stdio_deinit(struct stdio *io)
+{
+	dial_stop(&io->dial);
+	loop_io_stop(&io->greeting);
+	pump_stop(&io->pump);
+	io->fifo_fd = fd_close(io->fifo_fd);
+	io->keeper_fd = fd_close(io->keeper_fd);
+	io->stream_fd = fd_close(io->stream_fd);
+	free(take_ptr(io->buffer));
+	if (io->state != STDIO_IDLE)
+		io->state = STDIO_CLOSED;
+}
+
+/*
+ * Neither end may wait for the other in open(). A reader that is opened first, for a moment, lets
+ * the writer open without one; a user who has gone by then shows as EPIPE later.
+ */
+static int open_fifo(struct stdio *io, const char *path)
+{
+	int in = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), out, error;
+
+	if (in < 0)
+		return -errno;
+	out = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (out < 0) {
+		error = -errno;
+		fd_close(in);
+		return error;
+	}
+	if (io->kind == STDIO_STDIN) {
+		io->fifo_fd = in;
+		io->keeper_fd = out;
+	} else {
+		io->fifo_fd = out;
+		fd_close(in);
+	}
+	return 0;
+}
+
+static void opened(struct stdio *io, int error)
+{
+	if (error < 0)
+		stdio_deinit(io);
+	else
+		io->state = STDIO_READY;
+	io->opened(io, error);
+}
+
+static void greeted(struct loop_io *watch, uint32_t revents _unused_)
+{
+	struct stdio *io = container_of(watch, struct stdio, greeting);
+	uint8_t answer[sizeof(io->hello)];
+	ssize_t n = read(io->stream_fd, answer, io->hello_len - io->hello_got);
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	/* An error text differs from our id in its length already. */
+	if (n <= 0 || memcmp(answer, io->hello + io->hello_got, (size_t)n) != 0) {
+		opened(io, n < 0 ? -errno : -EPROTO);
+		return;
+	}
+	io->hello_got += (size_t)n;
+	if (io->hello_got < io->hello_len)
+		return;
+	loop_io_stop(&io->greeting);
+	opened(io, 0);
+}
+
+static void dialled(struct dial *dial, int fd)
+{
+	struct stdio *io = container_of(dial, struct stdio, dial);
+	uint32_t len = htonl((uint32_t)strlen(io->id));
+	ssize_t n;
+
+	if (fd < 0) {
+		opened(io, fd);
+		return;
+	}
+	io->stream_fd = fd;
+	io->state = STDIO_GREETING;
+	memcpy(io->hello, &len, sizeof(len));
+	memcpy(io->hello + sizeof(len), io->id, strlen(io->id));
+	io->hello_len = sizeof(len) + strlen(io->id);
+	n = send(fd, io->hello, io->hello_len, MSG_NOSIGNAL);
+	if (n != (ssize_t)io->hello_len ||
+	    loop_io_start(io->loop, &io->greeting, fd, EPOLLIN, greeted) < 0)
+		opened(io, n < 0 ? -errno : -EPROTO);
+}
+
+int stdio_open(struct stdio *io, const struct guest_address *address, const char *fifo)
+{
+	int r = *fifo ? open_fifo(io, fifo) : 0;
+
+	io->state = STDIO_DIALLING;
+	if (r == 0)
+		r = dial_start(&io->dial, io->loop, address, ABI_PORT_STREAMS, dialled);
+	if (r < 0)
+		stdio_deinit(io);
+	return r;
+}
+
+void stdio_uri(const struct stdio *io, char *buf, size_t size)
+{
+	if (io->state == STDIO_IDLE)
+		buf[0] = '\0';
+	else
+		(void)snprintf(buf, size, ABI_STREAM_SCHEME "%s", io->id);
+}
+
+static void log_output(struct pump *pump, const void *data, size_t len)
+{
+	struct stdio *io = pump->userdata;
+
+	if (io->log)
+		iolog_write(io->log, io->kind == STDIO_STDERR ? IOLOG_STDERR : IOLOG_STDOUT, data,
+			    len);
+}
+
+static void closed(struct stdio *io)
+{
+	stdio_deinit(io);
+	io->closed(io);
+}
+
+static void copied(struct pump *pump, int error)
+{
+	struct stdio *io = pump->userdata;
+
+	/* In band: an end of file sent any other way could overtake the bytes before it. */
+	if (io->kind == STDIO_STDIN && error == 0) {
+		(void)shutdown(io->stream_fd, SHUT_WR);
+		io->fifo_fd = fd_close(io->fifo_fd);
+		io->state = STDIO_CLOSED;
+		io->closed(io);
+		return;
+	}
+	closed(io);
+}
+
+void stdio_start(struct stdio *io)
+{
+	bool in = io->kind == STDIO_STDIN;
+	int r;
+
+	if (io->state != STDIO_READY)
+		return;
+	/* Output that nobody asked for is still read, and logged. */
+	if (io->fifo_fd < 0)
+		io->fifo_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	io->state = STDIO_COPYING;
+	io->buffer = xmalloc(STDIO_BUFFER);
+	io->pump.userdata = io;
+	io->pump.done = copied;
+	io->pump.tap = in ? NULL : log_output;
+	r = pump_start(&io->pump, io->loop, in ? io->fifo_fd : io->stream_fd,
+		       in ? io->stream_fd : io->fifo_fd, io->buffer, STDIO_BUFFER);
+	if (r < 0)
+		closed(io);
+}
+
+void stdio_close_input(struct stdio *io)
+{
+	io->keeper_fd = fd_close(io->keeper_fd);
+}
