@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sandbox/stdio.h"
+#include "sandbox/stream.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,16 +15,16 @@
 #include "base/mem.h"
 
 static const char *const kind_names[] = {
-	[STDIO_STDIN] = "stdin",
-	[STDIO_STDOUT] = "stdout",
-	[STDIO_STDERR] = "stderr",
+	[STREAM_STDIN] = "stdin",
+	[STREAM_STDOUT] = "stdout",
+	[STREAM_STDERR] = "stderr",
 };
 
-void stdio_init(struct stdio *io, enum stdio_kind kind, struct loop *loop)
+void stream_init(struct stream *io, enum stream_kind kind, struct loop *loop)
 {
 	static unsigned counter;
 
-	*io = (struct stdio){
+	*io = (struct stream){
 		.kind = kind,
 		.loop = loop,
 		.dial = DIAL_NULL,
@@ -37,7 +37,7 @@ void stdio_init(struct stdio *io, enum stdio_kind kind, struct loop *loop)
 	(void)snprintf(io->id, sizeof(io->id), "%s-%u", kind_names[kind], ++counter);
 }
 
-void stdio_deinit(struct stdio *io)
+void stream_deinit(struct stream *io)
 {
 	dial_stop(&io->dial);
 	loop_io_stop(&io->greeting);
@@ -46,15 +46,15 @@ void stdio_deinit(struct stdio *io)
 	io->keeper_fd = fd_close(io->keeper_fd);
 	io->stream_fd = fd_close(io->stream_fd);
 	free(take_ptr(io->buffer));
-	if (io->state != STDIO_IDLE)
-		io->state = STDIO_CLOSED;
+	if (io->state != STREAM_IDLE)
+		io->state = STREAM_CLOSED;
 }
 
 /*
  * Neither end may wait for the other in open(). A reader that is opened first, for a moment, lets
  * the writer open without one; a user who has gone by then shows as EPIPE later.
  */
-static int open_fifo(struct stdio *io, const char *path)
+static int open_fifo(struct stream *io, const char *path)
 {
 	int in = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), out, error;
 
@@ -66,7 +66,7 @@ static int open_fifo(struct stdio *io, const char *path)
 		fd_close(in);
 		return error;
 	}
-	if (io->kind == STDIO_STDIN) {
+	if (io->kind == STREAM_STDIN) {
 		io->fifo_fd = in;
 		io->keeper_fd = out;
 	} else {
@@ -76,18 +76,18 @@ static int open_fifo(struct stdio *io, const char *path)
 	return 0;
 }
 
-static void opened(struct stdio *io, int error)
+static void opened(struct stream *io, int error)
 {
 	if (error < 0)
-		stdio_deinit(io);
+		stream_deinit(io);
 	else
-		io->state = STDIO_READY;
+		io->state = STREAM_READY;
 	io->opened(io, error);
 }
 
 static void greeted(struct loop_io *watch, uint32_t revents _unused_)
 {
-	struct stdio *io = container_of(watch, struct stdio, greeting);
+	struct stream *io = container_of(watch, struct stream, greeting);
 	uint8_t answer[sizeof(io->hello)];
 	ssize_t n = read(io->stream_fd, answer, io->hello_len - io->hello_got);
 
@@ -107,7 +107,7 @@ static void greeted(struct loop_io *watch, uint32_t revents _unused_)
 
 static void dialled(struct dial *dial, int fd)
 {
-	struct stdio *io = container_of(dial, struct stdio, dial);
+	struct stream *io = container_of(dial, struct stream, dial);
 	uint32_t len = htonl((uint32_t)strlen(io->id));
 	ssize_t n;
 
@@ -116,7 +116,7 @@ static void dialled(struct dial *dial, int fd)
 		return;
 	}
 	io->stream_fd = fd;
-	io->state = STDIO_GREETING;
+	io->state = STREAM_GREETING;
 	memcpy(io->hello, &len, sizeof(len));
 	memcpy(io->hello + sizeof(len), io->id, strlen(io->id));
 	io->hello_len = sizeof(len) + strlen(io->id);
@@ -126,21 +126,21 @@ static void dialled(struct dial *dial, int fd)
 		opened(io, n < 0 ? -errno : -EPROTO);
 }
 
-int stdio_open(struct stdio *io, const struct guest_address *address, const char *fifo)
+int stream_open(struct stream *io, const struct guest_address *address, const char *fifo)
 {
 	int r = *fifo ? open_fifo(io, fifo) : 0;
 
-	io->state = STDIO_DIALLING;
+	io->state = STREAM_DIALLING;
 	if (r == 0)
 		r = dial_start(&io->dial, io->loop, address, ABI_PORT_STREAMS, dialled);
 	if (r < 0)
-		stdio_deinit(io);
+		stream_deinit(io);
 	return r;
 }
 
-void stdio_uri(const struct stdio *io, char *buf, size_t size)
+void stream_uri(const struct stream *io, char *buf, size_t size)
 {
-	if (io->state == STDIO_IDLE)
+	if (io->state == STREAM_IDLE)
 		buf[0] = '\0';
 	else
 		(void)snprintf(buf, size, ABI_STREAM_SCHEME "%s", io->id);
@@ -148,56 +148,56 @@ void stdio_uri(const struct stdio *io, char *buf, size_t size)
 
 static void log_output(struct pump *pump, const void *data, size_t len)
 {
-	struct stdio *io = pump->userdata;
+	struct stream *io = pump->userdata;
 
 	if (io->log)
-		iolog_write(io->log, io->kind == STDIO_STDERR ? IOLOG_STDERR : IOLOG_STDOUT, data,
+		iolog_write(io->log, io->kind == STREAM_STDERR ? IOLOG_STDERR : IOLOG_STDOUT, data,
 			    len);
 }
 
-static void closed(struct stdio *io)
+static void closed(struct stream *io)
 {
-	stdio_deinit(io);
+	stream_deinit(io);
 	io->closed(io);
 }
 
 static void copied(struct pump *pump, int error)
 {
-	struct stdio *io = pump->userdata;
+	struct stream *io = pump->userdata;
 
 	/* In band: an end of file sent any other way could overtake the bytes before it. */
-	if (io->kind == STDIO_STDIN && error == 0) {
+	if (io->kind == STREAM_STDIN && error == 0) {
 		(void)shutdown(io->stream_fd, SHUT_WR);
 		io->fifo_fd = fd_close(io->fifo_fd);
-		io->state = STDIO_CLOSED;
+		io->state = STREAM_CLOSED;
 		io->closed(io);
 		return;
 	}
 	closed(io);
 }
 
-void stdio_start(struct stdio *io)
+void stream_start(struct stream *io)
 {
-	bool in = io->kind == STDIO_STDIN;
+	bool in = io->kind == STREAM_STDIN;
 	int r;
 
-	if (io->state != STDIO_READY)
+	if (io->state != STREAM_READY)
 		return;
 	/* Output that nobody asked for is still read, and logged. */
 	if (io->fifo_fd < 0)
 		io->fifo_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	io->state = STDIO_COPYING;
-	io->buffer = xmalloc(STDIO_BUFFER);
+	io->state = STREAM_COPYING;
+	io->buffer = xmalloc(STREAM_BUFFER);
 	io->pump.userdata = io;
 	io->pump.done = copied;
 	io->pump.tap = in ? NULL : log_output;
 	r = pump_start(&io->pump, io->loop, in ? io->fifo_fd : io->stream_fd,
-		       in ? io->stream_fd : io->fifo_fd, io->buffer, STDIO_BUFFER);
+		       in ? io->stream_fd : io->fifo_fd, io->buffer, STREAM_BUFFER);
 	if (r < 0)
 		closed(io);
 }
 
-void stdio_close_input(struct stdio *io)
+void stream_close_input(struct stream *io)
 {
 	io->keeper_fd = fd_close(io->keeper_fd);
 }

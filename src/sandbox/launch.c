@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/launch.h"
+
+#include <fcntl.h>
+#include <linux/vhost.h>
+#include <linux/vm_sockets.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "abi/abi.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "sandbox/rootfs.h"
+#include "vmm/accel.h"
+#include "vmm/boot/initramfs.h"
+#include "vmm/boot/kernel.h"
+
+#define VHOST_VSOCK "/dev/vhost-vsock"
+#define CID_TRIES   64
+
+/* Where Debian's qemu-system-common has it, then where newer packages do. */
+static const char *const virtiofsd_paths[] = {
+	"/usr/lib/qemu/virtiofsd",
+	"/usr/libexec/virtiofsd",
+	"/usr/lib/virtiofsd",
+};
+
+/**
+ * struct plan - what a launch has found out so far
+ */
+struct plan {
+	const struct launch_callbacks *callbacks;
+	struct kernel kernel;
+	char *initramfs;
+	enum vmm_accel accel;
+	struct vmm_vsock vsock;
+	int vsock_peer, share_listen, console, diagnostics;
+	char *share_path;
+	char port[sizeof(ABI_CMDLINE_PORT) + 16];
+};
+
+static void plan_done(struct plan *p)
+{
+	kernel_done(&p->kernel);
+	free(p->initramfs);
+	free(p->share_path);
+	if (p->vsock.kind == VMM_VSOCK_VHOST_USER)
+		fd_close(p->vsock.fd);
+	fd_close(p->vsock_peer);
+	fd_close(p->share_listen);
+	fd_close(p->console);
+	fd_close(p->diagnostics);
+}
+
+static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	_cleanup_free_ char *vminitd = paths_program("vminitd");
+	const char *wanted = sb->spec->kernel && *sb->spec->kernel ? sb->spec->kernel : NULL;
+	int r, accel = vmm_accel_parse(sb->spec->accel);
+
+	if (accel < 0)
+		return err_set(err, -EINVAL, "unknown accelerator \"%s\"", sb->spec->accel);
+	r = kernel_resolve(sb->paths->cache, wanted, &p->kernel, err);
+	if (r < 0)
+		return r;
+	r = initramfs_get(sb->paths->cache, vminitd, (const char *const *)p->kernel.modules.v,
+			  &p->initramfs, err);
+	if (r < 0)
+		return r;
+	return vmm_accel_resolve(accel,
+				 &(struct accel_probe_args){
+					 .cache_dir = sb->paths->cache,
+					 .kernel = p->kernel.vmlinux,
+					 .initrd = p->initramfs,
+				 },
+				 &p->accel, err);
+}
+
+static int plan_rootfs(struct sandbox *sb, struct err *err)
+{
+	_cleanup_free_ char *target = path_join(sb->record->run_path, "rootfs");
+	int r = rootfs_private_mounts(err);
+
+	if (r < 0)
+		return r;
+	if (mkdir(target, 0700) < 0)
+		return err_errno(err, -errno, "cannot make the folder %s", target);
+	return rootfs_mount(sb->spec->rootfs, sb->record->dir_path, target, err);
+}
+
+static const char *find_virtiofsd(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(virtiofsd_paths); i++)
+		if (access(virtiofsd_paths[i], X_OK) == 0)
+			return virtiofsd_paths[i];
+	return NULL;
+}
+
+static int start_virtiofsd(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	_cleanup_free_ char *source = xasprintf("source=%s/rootfs", sb->record->run_path);
+	const char *program = find_virtiofsd();
+	/* Nobody but this guest changes the files, so it may keep all it has learnt of them. */
+	const char *argv[] = {program, "--fd=3", "-o", source, "-o",
+			      "cache=always,xattr,sandbox=namespace", "-f", NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+	int r;
+
+	if (!program)
+		return err_set(err, -ENOENT,
+			       "there is no virtiofsd on this machine: install qemu-system-common");
+	p->share_path = path_join(sb->record->run_path, "fs.sock");
+	p->share_listen = unix_listen(p->share_path);
+	if (p->share_listen < 0)
+		return err_errno(err, p->share_listen, "cannot listen on %s", p->share_path);
+	r = fd_nonblock(p->share_listen, false);
+	if (r < 0)
+		return err_errno(err, r, "cannot use %s", p->share_path);
+	spec.argv = argv;
+	spec.stdout_fd = spec.stderr_fd = p->diagnostics;
+	spec.fds = &p->share_listen;
+	spec.n_fds = 1;
+	spec.death_signal = SIGKILL;
+	r = helper_start(&sb->virtiofsd, sb->loop, "virtiofsd", &spec, p->callbacks->helper_died,
+			 sb);
+	return r < 0 ? err_errno(err, r, "cannot start %s", program) : 0;
+}
+
+static int listen_for_guest(struct sandbox *sb, struct err *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s_%d", sb->hybrid_path, ABI_PORT_RPC);
+
+	sb->accept_fd = unix_listen(path);
+	return sb->accept_fd < 0 ? err_errno(err, sb->accept_fd, "cannot listen on %s", path) : 0;
+}
+
+static int start_vsockd(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	_cleanup_free_ char *program = paths_program("caisson-vsockd");
+	_cleanup_close_ int listener = -EBADF;
+	const char *argv[] = {program,		 "--vhost-fd",	  "3",	   "--uds-fd", "4",
+			      "--uds-path-base", sb->hybrid_path, "--cid", "3",	       NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+	int fds[2], r;
+
+	r = listen_for_guest(sb, err);
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return err_errno(err, -errno, "cannot make a socket pair");
+	p->vsock = (struct vmm_vsock){.kind = VMM_VSOCK_VHOST_USER, .fd = fds[0]};
+	p->vsock_peer = fds[1];
+	listener = unix_listen(sb->hybrid_path);
+	if (listener < 0)
+		return err_errno(err, listener, "cannot listen on %s", sb->hybrid_path);
+	spec.argv = argv;
+	spec.stdout_fd = spec.stderr_fd = p->diagnostics;
+	spec.fds = (const int[]){p->vsock_peer, listener};
+	spec.n_fds = 2;
+	spec.death_signal = SIGKILL;
+	r = helper_start(&sb->vsockd, sb->loop, "caisson-vsockd", &spec, p->callbacks->helper_died,
+			 sb);
+	return r < 0 ? err_errno(err, r, "cannot start %s", program) : 0;
+}
+
+/* Addresses are the whole host's: random ones until one is free. */
+static int claim_cid(int fd, uint32_t *ret_cid)
+{
+	for (int i = 0; i < CID_TRIES; i++) {
+		uint64_t cid;
+
+		if (getrandom(&cid, sizeof(cid), 0) != sizeof(cid))
+			return -EIO;
+		cid = ABI_CID_GUEST + (cid % (UINT32_MAX / 2));
+		if (ioctl(fd, VHOST_VSOCK_SET_GUEST_CID, &cid) == 0) {
+			*ret_cid = (uint32_t)cid;
+			return 0;
+		}
+		if (errno != EADDRINUSE)
+			return -errno;
+	}
+	return -EADDRINUSE;
+}
+
+/* The host's own vsock: its ports are shared, so the guest is told which one is for it. */
+static int use_kernel_vsock(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	struct sockaddr_vm svm = {.svm_family = AF_VSOCK,
+				  .svm_cid = VMADDR_CID_ANY,
+				  .svm_port = VMADDR_PORT_ANY};
+	socklen_t len = sizeof(svm);
+	int r = claim_cid(sb->cid_fd, &sb->address.cid);
+
+	if (r < 0)
+		return err_errno(err, r, "cannot get a vsock address from " VHOST_VSOCK);
+	sb->accept_fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sb->accept_fd < 0 || bind(sb->accept_fd, (struct sockaddr *)&svm, len) < 0 ||
+	    listen(sb->accept_fd, 4) < 0 ||
+	    getsockname(sb->accept_fd, (struct sockaddr *)&svm, &len) < 0)
+		return err_errno(err, -errno, "cannot listen on the host's vsock");
+	(void)snprintf(p->port, sizeof(p->port), ABI_CMDLINE_PORT "%u", svm.svm_port);
+	p->vsock = (struct vmm_vsock){
+		.kind = VMM_VSOCK_VHOST, .fd = sb->cid_fd, .cid = sb->address.cid};
+	return 0;
+}
+
+static int start_vsock(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	sb->cid_fd = open(VHOST_VSOCK, O_RDWR | O_CLOEXEC);
+	if (sb->cid_fd >= 0)
+		return use_kernel_vsock(sb, p, err);
+	sb->hybrid_path = path_join(sb->record->run_path, "vsock");
+	sb->address.hybrid_path = sb->hybrid_path;
+	return start_vsockd(sb, p, err);
+}
+
+static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	const char *cmdline[] = {p->port[0] ? p->port : NULL, NULL};
+	struct vmm_share share = {.tag = ABI_ROOT_TAG, .fd = -EBADF, .socket_path = p->share_path};
+	struct vmm_spec spec = VMM_SPEC_NULL;
+	struct vmm_callbacks callbacks = {.exited = p->callbacks->vmm_exited, .data = sb};
+	const struct vmm_ops *driver = vmm_driver(sb->spec->hypervisor);
+
+	if (!driver)
+		return err_set(err, -EINVAL, "unknown hypervisor \"%s\"", sb->spec->hypervisor);
+	spec.name = sb->spec->id;
+	spec.run_dir = sb->record->run_path;
+	spec.memory = sb->spec->memory;
+	spec.cpus = sb->spec->cpus;
+	spec.accel = p->accel;
+	spec.kernel = p->kernel.vmlinux;
+	spec.initrd = p->initramfs;
+	spec.console_fd = p->console;
+	spec.vsock = p->vsock;
+	spec.shares = &share;
+	spec.n_shares = 1;
+	spec.cmdline = cmdline;
+	return vmm_start(sb->loop, driver, &spec, &callbacks, &sb->vmm, err);
+}
+
+static int start_consoles(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	int r = console_start(&sb->console, sb->loop, &p->console);
+
+	if (r == 0)
+		r = console_start(&sb->diagnostics, sb->loop, &p->diagnostics);
+	return r < 0 ? err_errno(err, r, "cannot make a pipe") : 0;
+}
+
+int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct err *err)
+{
+	struct plan plan = {
+		.callbacks = callbacks,
+		.kernel = KERNEL_NULL,
+		.vsock = {.kind = VMM_VSOCK_NONE, .fd = -EBADF},
+		.vsock_peer = -EBADF,
+		.share_listen = -EBADF,
+		.console = -EBADF,
+		.diagnostics = -EBADF,
+	};
+	int r;
+
+	r = start_consoles(sb, &plan, err);
+	if (r == 0)
+		r = plan_boot(sb, &plan, err);
+	if (r == 0)
+		r = plan_rootfs(sb, err);
+	sandbox_phase(sb, SANDBOX_PHASE_PREPARED);
+	if (r == 0)
+		r = start_vsock(sb, &plan, err);
+	if (r == 0)
+		r = start_virtiofsd(sb, &plan, err);
+	if (r == 0)
+		r = start_vmm(sb, &plan, err);
+	sandbox_phase(sb, SANDBOX_PHASE_LAUNCHED);
+	plan_done(&plan);
+	return r;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "sandbox/sandbox.h"
+
+/*
+ * The making of a VM, in the order in which each part is needed: what takes longest is begun first,
+ * and everything runs beside the guest's boot. Sockets are bound here, before the programs that
+ * serve them are started, so nobody waits for anybody to be ready.
+ */
+
+struct launch_callbacks {
+	void (*vmm_exited)(void *sandbox, const struct vmm_exit *result);
+	void (*helper_died)(struct helper *helper, int status);
+};
+
+/**
+ * launch() - mount the root file system, start vsockd, virtiofsd and the VMM
+ *
+ * What was started before a failure is the caller's to stop.
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int launch(struct sandbox *sandbox, const struct launch_callbacks *callbacks, struct err *err);

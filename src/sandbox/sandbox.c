@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/sandbox.h"
+
+#include <linux/vm_sockets.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "rpc/rpc.h"
+#include "sandbox/launch.h"
+#include "task.pb-c.h"
+
+/* Under emulation, on a machine busy with other VMs, a boot has been seen to take half a minute. */
+#define BOOT_DEADLINE  (120 * NSEC_PER_SEC)
+#define CLEAN_DEADLINE (10 * NSEC_PER_SEC)
+#define QUIT_DEADLINE  (5 * NSEC_PER_SEC)
+
+static const char *const phase_names[] = {
+	[SANDBOX_PHASE_BEGIN] = "shim started",
+	[SANDBOX_PHASE_PREPARED] = "root file system, kernel and accelerator ready",
+	[SANDBOX_PHASE_LAUNCHED] = "virtual machine started",
+	[SANDBOX_PHASE_READY] = "guest booted",
+	[SANDBOX_PHASE_CREATED] = "container created",
+	[SANDBOX_PHASE_STARTED] = "command started",
+};
+_Static_assert(ARRAY_SIZE(phase_names) == SANDBOX_PHASE_MAX, "a name for each phase");
+
+const char *sandbox_phase_name(enum sandbox_phase phase)
+{
+	return phase_names[phase];
+}
+
+void sandbox_phase(struct sandbox *sb, enum sandbox_phase phase)
+{
+	if (sb->phases[phase] == 0)
+		sb->phases[phase] = clock_now();
+}
+
+void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *paths,
+		  const struct record *record, const struct sandbox_spec *spec)
+{
+	*sb = (struct sandbox){
+		.loop = loop,
+		.paths = paths,
+		.record = record,
+		.spec = spec,
+		.console = CONSOLE_NULL,
+		.diagnostics = CONSOLE_NULL,
+		.vsockd = HELPER_NULL,
+		.virtiofsd = HELPER_NULL,
+		.accept_fd = -EBADF,
+		.cid_fd = -EBADF,
+		.accept = LOOP_IO_NULL,
+	};
+	ttrpc_request_init(&sb->shutdown);
+	loop_timer_init(&sb->deadline);
+	sandbox_phase(sb, SANDBOX_PHASE_BEGIN);
+}
+
+static void stop_everything(struct sandbox *sb)
+{
+	loop_timer_stop(&sb->deadline);
+	loop_io_stop(&sb->accept);
+	ttrpc_client_free(take_ptr(sb->guest));
+	vmm_free(take_ptr(sb->vmm));
+	helper_stop(&sb->vsockd);
+	helper_stop(&sb->virtiofsd);
+	console_stop(&sb->console);
+	console_stop(&sb->diagnostics);
+	sb->accept_fd = fd_close(sb->accept_fd);
+	sb->cid_fd = fd_close(sb->cid_fd);
+}
+
+void sandbox_deinit(struct sandbox *sb)
+{
+	stop_everything(sb);
+	sb->state = SANDBOX_ENDED;
+	free(take_ptr(sb->hybrid_path));
+}
+
+static void ended(struct sandbox *sb)
+{
+	if (sb->state == SANDBOX_ENDED)
+		return;
+	stop_everything(sb);
+	sb->state = SANDBOX_ENDED;
+	sb->ended(sb);
+}
+
+/* The first cause counts; what follows from it is noise. */
+static void fail(struct sandbox *sb, int code, const char *what)
+{
+	char tail[600];
+
+	if (sb->failure.code == 0 && sb->state == SANDBOX_BOOTING) {
+		console_drain(&sb->console);
+		console_tail(&sb->console, 6, tail, sizeof(tail));
+		if (tail[0])
+			err_set(&sb->failure, code, "%s; its console ended with:\n%s", what, tail);
+		else
+			err_set(&sb->failure, code, "%s; it printed nothing on its console", what);
+	} else if (sb->failure.code == 0) {
+		err_set(&sb->failure, code, "%s", what);
+	}
+	ended(sb);
+}
+
+static void quit_late(struct loop_timer *timer)
+{
+	ended(container_of(timer, struct sandbox, deadline));
+}
+
+static void quit_vmm(struct sandbox *sb)
+{
+	ttrpc_request_cancel(&sb->shutdown);
+	loop_timer_start(sb->loop, &sb->deadline, clock_now() + QUIT_DEADLINE, quit_late);
+	if (!sb->vmm || vmm_quit(sb->vmm) < 0)
+		ended(sb);
+}
+
+static void clean_late(struct loop_timer *timer)
+{
+	quit_vmm(container_of(timer, struct sandbox, deadline));
+}
+
+/* The guest answers before it ends, so the answer decides nothing unless it is a refusal. */
+static void shutdown_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct sandbox *sb = container_of(req, struct sandbox, shutdown);
+
+	if (answer->code != TTRPC_OK)
+		quit_vmm(sb);
+}
+
+static int ask_guest_to_end(struct sandbox *sb)
+{
+	Containerd__Task__V2__ShutdownRequest request =
+		CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
+
+	request.id = sb->spec->id;
+	request.now = true;
+	return rpc_call(sb->guest, &sb->shutdown, RPC_SERVICE_TASK_V3, "Shutdown", &request.base, 0,
+			shutdown_answered);
+}
+
+void sandbox_stop(struct sandbox *sb, bool clean)
+{
+	bool was_ready = sb->state == SANDBOX_READY;
+
+	if (sb->state != SANDBOX_BOOTING && !was_ready)
+		return;
+	sb->state = SANDBOX_ENDING;
+	if (!clean || !was_ready || ask_guest_to_end(sb) < 0) {
+		quit_vmm(sb);
+		return;
+	}
+	loop_timer_start(sb->loop, &sb->deadline, clock_now() + CLEAN_DEADLINE, clean_late);
+}
+
+static void boot_late(struct loop_timer *timer)
+{
+	fail(container_of(timer, struct sandbox, deadline), -ETIMEDOUT,
+	     "the guest did not get ready within 120 seconds");
+}
+
+static void vmm_exited(void *data, const struct vmm_exit *result)
+{
+	struct sandbox *sb = data;
+	char what[VMM_MESSAGE_MAX + 128];
+
+	if (sb->state == SANDBOX_ENDING) {
+		ended(sb);
+		return;
+	}
+	if (result->guest_ended)
+		(void)snprintf(what, sizeof(what), "the guest's kernel or init gave up");
+	else if (result->message && *result->message)
+		(void)snprintf(what, sizeof(what), "QEMU ended (status %d): %s", result->status,
+			       result->message);
+	else
+		(void)snprintf(what, sizeof(what), "QEMU ended (status %d) without a word",
+			       result->status);
+	fail(sb, -EIO, what);
+}
+
+static void helper_died(struct helper *helper, int status)
+{
+	struct sandbox *sb = helper->userdata;
+	char tail[300], what[500];
+
+	/* Both leave when the VMM closes its end: no failure while the VM is ending. */
+	if (sb->state == SANDBOX_ENDING)
+		return;
+	console_drain(&sb->diagnostics);
+	console_tail(&sb->diagnostics, 1, tail, sizeof(tail));
+	(void)snprintf(what, sizeof(what), "%s ended (status %d)%s%s", helper->name, status,
+		       tail[0] ? ": " : "", tail);
+	fail(sb, -EIO, what);
+}
+
+static void guest_closed(struct ttrpc_client *client _unused_, void *userdata)
+{
+	struct sandbox *sb = userdata;
+
+	sb->guest = NULL;
+	ttrpc_client_free(client);
+	/* On its way down the guest closes this before it resets. */
+	if (sb->state == SANDBOX_READY)
+		fail(sb, -EIO, "the guest's init closed its connection");
+}
+
+static bool peer_is_guest(struct sandbox *sb, int fd)
+{
+	struct sockaddr_vm peer;
+	socklen_t len = sizeof(peer);
+
+	/* The hybrid socket is in a folder of this VM alone; the host's vsock ports are not. */
+	if (sb->address.hybrid_path)
+		return true;
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+	       peer.svm_family == AF_VSOCK && peer.svm_cid == sb->address.cid;
+}
+
+static void guest_dialled(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct sandbox *sb = container_of(io, struct sandbox, accept);
+	_cleanup_close_ int fd = accept4(sb->accept_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int r;
+
+	if (fd < 0 || !peer_is_guest(sb, fd))
+		return;
+	r = ttrpc_client_new(sb->loop, fd, guest_closed, sb, &sb->guest);
+	if (r < 0) {
+		fail(sb, r, "cannot serve the guest's connection");
+		return;
+	}
+	fd = -EBADF;
+	/* One is enough: a second one would be somebody else inside the guest. */
+	loop_io_stop(io);
+	sb->accept_fd = fd_close(sb->accept_fd);
+	loop_timer_stop(&sb->deadline);
+	sb->state = SANDBOX_READY;
+	sandbox_phase(sb, SANDBOX_PHASE_READY);
+	sb->ready(sb);
+}
+
+int sandbox_start(struct sandbox *sb)
+{
+	static const struct launch_callbacks callbacks = {
+		.vmm_exited = vmm_exited,
+		.helper_died = helper_died,
+	};
+	int r;
+
+	sb->state = SANDBOX_BOOTING;
+	r = launch(sb, &callbacks, &sb->failure);
+	if (r == 0)
+		r = loop_io_start(sb->loop, &sb->accept, sb->accept_fd, EPOLLIN, guest_dialled);
+	if (r < 0) {
+		if (sb->failure.code == 0)
+			err_errno(&sb->failure, r, "cannot start the virtual machine");
+		stop_everything(sb);
+		sb->state = SANDBOX_ENDED;
+		return r;
+	}
+	loop_timer_start(sb->loop, &sb->deadline, clock_now() + BOOT_DEADLINE, boot_late);
+	return 0;
+}

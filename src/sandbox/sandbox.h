@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "sandbox/console.h"
+#include "sandbox/dial.h"
+#include "sandbox/helper.h"
+#include "sandbox/record.h"
+#include "ttrpc/client.h"
+#include "vmm/vmm.h"
+
+/*
+ * One VM from its start to its end.
+ *
+ *   NEW --sandbox_start--> BOOTING --(the guest dialled)--> READY --+
+ *                             |                                     | sandbox_stop(), or anything
+ *                             +------------(anything died)----------+ died
+ *                                                                   v
+ *                                            ENDED <--(VMM gone)-- ENDING
+ *
+ * Whoever dies first, everything goes: vsockd and virtiofsd end with the VMM, the VMM with us, and
+ * if one of the two helpers dies the VM is stopped. Nothing here waits by the clock; the only timer
+ * is the deadline of the boot, and of the guest's clean end.
+ */
+
+enum sandbox_state {
+	SANDBOX_NEW,
+	SANDBOX_BOOTING,
+	SANDBOX_READY,
+	SANDBOX_ENDING,
+	SANDBOX_ENDED,
+};
+
+/* What a start goes through; the time at which each was over is kept. */
+enum sandbox_phase {
+	SANDBOX_PHASE_BEGIN,	/* the shim's main() */
+	SANDBOX_PHASE_PREPARED, /* kernel, initramfs and accelerator known, root file system mounted */
+	SANDBOX_PHASE_LAUNCHED, /* helpers and VMM are running */
+	SANDBOX_PHASE_READY,	/* the guest's init serves */
+	SANDBOX_PHASE_CREATED,	/* the container is set up in the guest */
+	SANDBOX_PHASE_STARTED,	/* its command runs */
+	SANDBOX_PHASE_MAX,
+};
+
+/** sandbox_phase_name() - for people */
+const char *sandbox_phase_name(enum sandbox_phase phase);
+
+/**
+ * struct sandbox - one VM
+ * @failure: why it failed, once it has
+ * @guest: TTRPC to vminitd, NULL unless READY
+ * @ready: called once when the state becomes READY
+ * @ended: called once when the state becomes ENDED; everything was reaped. sandbox_deinit() may be
+ *	called in it
+ */
+struct sandbox {
+	struct loop *loop;
+	const struct paths *paths;
+	const struct record *record;
+	const struct sandbox_spec *spec;
+	enum sandbox_state state;
+	struct err failure;
+	uint64_t phases[SANDBOX_PHASE_MAX];
+	struct console console, diagnostics;
+	struct helper vsockd, virtiofsd;
+	struct vmm *vmm;
+	char *hybrid_path;
+	struct guest_address address;
+	int accept_fd, cid_fd;
+	struct loop_io accept;
+	struct ttrpc_client *guest;
+	struct ttrpc_request shutdown;
+	struct loop_timer deadline;
+	void (*ready)(struct sandbox *sandbox);
+	void (*ended)(struct sandbox *sandbox);
+	void *userdata;
+};
+
+/** sandbox_init() - @ready, @ended, @userdata are set afterwards; the pointers must outlive it */
+void sandbox_init(struct sandbox *sandbox, struct loop *loop, const struct paths *paths,
+		  const struct record *record, const struct sandbox_spec *spec);
+
+/**
+ * sandbox_start() - mount, and start helpers and VM
+ *
+ * Blocks for as long as it takes to find out, once for a machine, whether KVM works.
+ *
+ * Return: 0; or negative errno with the message in @sandbox->failure: nothing runs, the state is
+ * ENDED, no callback comes.
+ */
+int sandbox_start(struct sandbox *sandbox);
+
+/** sandbox_phase() - note that a phase is over now, if it was not yet */
+void sandbox_phase(struct sandbox *sandbox, enum sandbox_phase phase);
+
+/**
+ * sandbox_stop() - end the VM
+ * @clean: let the guest end its processes and write back its caches first, within a deadline
+ *
+ * @ended follows, unless the state is NEW or ENDED.
+ */
+void sandbox_stop(struct sandbox *sandbox, bool clean);
+
+/** sandbox_deinit() - kill and reap whatever is left, no callbacks; may be called again */
+void sandbox_deinit(struct sandbox *sandbox);
