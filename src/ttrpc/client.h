@@ -75,8 +75,9 @@ void ttrpc_client_free(struct ttrpc_client *client);
  * @timeout_nano: told to the server, and enforced here too (TTRPC_DEADLINE_EXCEEDED); 0: none
  *
  * Return: 0; or negative errno, and then @done is never called: -EMSGSIZE over 4 MiB, -ENOTCONN
- * after the connection ended, -EBUSY when @req is under way, -ENOBUFS when the server does not keep
- * up (more than TTRPC_CONN_QUEUE_MAX waits to be written), -EOVERFLOW after 2^31 calls, -ENOMEM.
+ * after the connection ended, -ENAMETOOLONG for names over about 1,000 bytes, -EBUSY when @req is
+ * under way, -ENOBUFS when the server does not keep
+ * up (over 4 MiB wait to be written), -EOVERFLOW after 2^31 calls, -ENOMEM.
  */
 int ttrpc_client_call(struct ttrpc_client *client, struct ttrpc_request *req, const char *service,
 		      const char *method, const void *payload, size_t len, int64_t timeout_nano,

@@ -18,6 +18,9 @@
  * set, and the call must not be touched after that returns.
  */
 
+/* Calls that one connection may have under way; a further one is RESOURCE_EXHAUSTED. */
+#define TTRPC_CONN_CALLS_MAX 1024
+
 struct ttrpc_server;
 
 /**
@@ -35,7 +38,10 @@ struct ttrpc_call {
 	size_t payload_len;
 	int64_t timeout_nano;
 	void (*cancelled)(struct ttrpc_call *call);
-	/* Streaming calls: a message of the client, or NULL when it will send no more. */
+	/*
+	 * Set by the handler of a BIDI_STREAM: a message of the client, the first one too, or NULL
+	 * when it will send no more. The handler itself gets no payload.
+	 */
 	void (*received)(struct ttrpc_call *call, const uint8_t *data, size_t len);
 	void *userdata;
 };
@@ -123,7 +129,8 @@ void ttrpc_call_fail(struct ttrpc_call *call, enum ttrpc_code code, const char *
 /**
  * ttrpc_call_send() - streaming calls: one message to the client, the call stays open
  *
- * Return: 0, -ENOBUFS when the client does not keep up (nothing was queued), -ENOMEM, -EMSGSIZE.
+ * Return: 0, also when the connection has just broken (->cancelled will tell); -ENOBUFS when the
+ * client does not keep up (nothing was queued), -ENOMEM, -EMSGSIZE.
  */
 int ttrpc_call_send(struct ttrpc_call *call, const void *payload, size_t len);
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+
+/* Texts of statuses: longer ones are cut. */
+#define TTRPC_TEXT_MAX 2048
+
+/**
+ * ttrpc_text_clean() - make bytes of unknown origin fit to be sent and shown
+ *
+ * What is not UTF-8, and control characters but for newline and tab, becomes '?': a protobuf
+ * string with other bytes makes a Go client drop the whole answer, and a text from a guest must not
+ * reach a terminal as an escape sequence.
+ */
+void ttrpc_text_clean(char *text, size_t len);
