@@ -19,6 +19,7 @@
  * @env: KEY=VALUE
  * @cwd: absolute, or empty for "/"
  * @user: as `docker run --user`, or empty for root
+ * @capabilities: bit mask; 0: all
  * @stop_signal: what `caisson kill` sends unless told otherwise
  * @terminal: the command gets a pty
  * @open_stdin: the command's stdin is a stream; otherwise /dev/null
@@ -34,6 +35,7 @@ struct sandbox_spec {
 	char *id, *image, *rootfs;
 	struct strv args, env;
 	char *cwd, *user;
+	uint64_t capabilities;
 	int stop_signal;
 	bool terminal, open_stdin, remove;
 	char *hypervisor, *accel, *kernel;

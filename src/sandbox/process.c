@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/process.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "abi/abi.h"
+#include "base/mem.h"
+#include "rpc/task.h"
+#include "task.pb-c.h"
+
+/* As a shell and runc say it: killed by SIGKILL. */
+#define STATUS_LOST (128 + 9)
+
+static void check_stopped(struct process *p)
+{
+	if (p->state != PROCESS_STOPPING || !stream_done(&p->out) || !stream_done(&p->err))
+		return;
+	p->state = PROCESS_STOPPED;
+	stream_deinit(&p->in);
+	p->stopped(p);
+}
+
+static void stream_closed(struct stream *s)
+{
+	check_stopped(s->userdata);
+}
+
+static void report(struct process *p, void (*callback)(struct process *process,
+						       const struct process_result *result),
+		   enum ttrpc_code code, const char *message)
+{
+	if (code != TTRPC_OK) {
+		p->state = PROCESS_STOPPED;
+		stream_deinit(&p->in);
+		stream_deinit(&p->out);
+		stream_deinit(&p->err);
+	}
+	callback(p, &(struct process_result){.code = code, .message = message});
+}
+
+static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct process *p = container_of(req, struct process, request);
+	ProtobufCMessage *m;
+
+	rpc_free((ProtobufCMessage *)take_ptr(p->exec_spec));
+	if (answer->code == TTRPC_OK) {
+		p->state = PROCESS_CREATED;
+		if (!*p->exec_id && rpc_unpack(&containerd__task__v2__create_task_response__descriptor,
+					       answer->payload, answer->payload_len, &m) == 0) {
+			p->pid = ((Containerd__Task__V2__CreateTaskResponse *)m)->pid;
+			rpc_free(m);
+		}
+		stream_start(&p->in);
+		stream_start(&p->out);
+		stream_start(&p->err);
+	}
+	report(p, p->created, answer->code, answer->message);
+}
+
+static void fill_from_spec(const struct sandbox_spec *spec, Caisson__Guest__V1__Process *process)
+{
+	process->args = spec->args.v;
+	process->n_args = spec->args.n;
+	process->env = spec->env.v;
+	process->n_env = spec->env.n;
+	process->cwd = spec->cwd;
+	process->user = spec->user;
+	process->terminal = spec->terminal;
+	process->capabilities = spec->capabilities;
+}
+
+static int send_create(struct process *p, char in[], char out[], char err[])
+{
+	Containerd__Task__V2__CreateTaskRequest request =
+		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+	Caisson__Guest__V1__Container container = CAISSON__GUEST__V1__CONTAINER__INIT;
+	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
+	Containerd__Types__Mount root = CONTAINERD__TYPES__MOUNT__INIT, *mounts[] = {&root};
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	const struct sandbox_spec *spec = p->sandbox->spec;
+	int r;
+
+	fill_from_spec(spec, &process);
+	container.process = &process;
+	container.hostname = spec->id;
+	root.type = "virtiofs";
+	root.source = ABI_ROOT_TAG;
+	r = rpc_any_pack(&container.base, &any);
+	if (r < 0)
+		return r;
+	request.id = spec->id;
+	request.rootfs = mounts;
+	request.n_rootfs = 1;
+	request.terminal = p->terminal;
+	request.stdin_ = in;
+	request.stdout_ = out;
+	request.stderr_ = err;
+	request.options = &any;
+	r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Create", &request.base,
+		     0, create_answered);
+	rpc_any_done(&any);
+	return r;
+}
+
+static int send_exec(struct process *p, char in[], char out[], char err[])
+{
+	Containerd__Task__V2__ExecProcessRequest request =
+		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	int r = rpc_any_pack(&p->exec_spec->base, &any);
+
+	if (r < 0)
+		return r;
+	request.id = p->sandbox->spec->id;
+	request.exec_id = p->exec_id;
+	request.terminal = p->terminal;
+	request.stdin_ = in;
+	request.stdout_ = out;
+	request.stderr_ = err;
+	request.spec = &any;
+	r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Exec", &request.base, 0,
+		     create_answered);
+	rpc_any_done(&any);
+	return r;
+}
+
+static void create_in_guest(struct process *p)
+{
+	char in[128], out[128], err[128];
+	int r;
+
+	if (!p->sandbox->guest) {
+		report(p, p->created, TTRPC_UNAVAILABLE, "the virtual machine has ended");
+		return;
+	}
+	stream_uri(&p->in, in, sizeof(in));
+	stream_uri(&p->out, out, sizeof(out));
+	stream_uri(&p->err, err, sizeof(err));
+	r = *p->exec_id ? send_exec(p, in, out, err) : send_create(p, in, out, err);
+	if (r == -EMSGSIZE)
+		report(p, p->created, TTRPC_RESOURCE_EXHAUSTED,
+		       "arguments and environment are larger than 4 MiB");
+	else if (r < 0)
+		report(p, p->created, ttrpc_code_from_errno(r), "cannot ask the guest");
+}
+
+static void stream_opened(struct stream *s, int error)
+{
+	struct process *p = s->userdata;
+	char message[128];
+
+	if (p->state != PROCESS_CREATING)
+		return;
+	if (error < 0) {
+		(void)snprintf(message, sizeof(message), "cannot open a stream to the guest: %s",
+			       strerror(-error));
+		report(p, p->created, ttrpc_code_from_errno(error), message);
+		return;
+	}
+	if (--p->opening == 0)
+		create_in_guest(p);
+}
+
+static void stream_setup(struct process *p, struct stream *s, enum stream_kind kind,
+			 struct iolog *log)
+{
+	stream_init(s, kind, p->sandbox->loop);
+	s->log = log;
+	s->opened = stream_opened;
+	s->closed = stream_closed;
+	s->userdata = p;
+}
+
+struct process *process_new(struct sandbox *sandbox, const char *exec_id, struct iolog *log)
+{
+	struct process *p = xcalloc(1, sizeof(*p));
+
+	list_init(&p->link);
+	p->sandbox = sandbox;
+	p->exec_id = xstrdup(exec_id);
+	ttrpc_request_init(&p->request);
+	ttrpc_request_init(&p->wait);
+	ttrpc_request_init(&p->forget);
+	stream_setup(p, &p->in, STREAM_STDIN, NULL);
+	stream_setup(p, &p->out, STREAM_STDOUT, log);
+	stream_setup(p, &p->err, STREAM_STDERR, log);
+	return p;
+}
+
+void process_free(struct process *p)
+{
+	list_del(&p->link);
+	ttrpc_request_cancel(&p->request);
+	ttrpc_request_cancel(&p->wait);
+	ttrpc_request_cancel(&p->forget);
+	stream_deinit(&p->in);
+	stream_deinit(&p->out);
+	stream_deinit(&p->err);
+	rpc_free((ProtobufCMessage *)p->exec_spec);
+	free(p->exec_id);
+	free(p);
+}
+
+static int open_stream(struct process *p, struct stream *s, const char *fifo, bool wanted)
+{
+	int r;
+
+	if (!wanted)
+		return 0;
+	r = stream_open(s, &p->sandbox->address, fifo);
+	if (r == 0)
+		p->opening++;
+	return r;
+}
+
+void process_create(struct process *p, const struct process_stdio *stdio,
+		    Caisson__Guest__V1__Process *exec)
+{
+	bool first = !*p->exec_id;
+	char message[128];
+	int r;
+
+	p->state = PROCESS_CREATING;
+	p->terminal = stdio->terminal;
+	p->exec_spec = exec;
+	/* The first process' output is logged, whether anybody looks at it or not. */
+	r = open_stream(p, &p->in, stdio->in, *stdio->in);
+	if (r == 0)
+		r = open_stream(p, &p->out, stdio->out, first || *stdio->out);
+	if (r == 0)
+		r = open_stream(p, &p->err, stdio->err, !p->terminal && (first || *stdio->err));
+	if (r < 0) {
+		(void)snprintf(message, sizeof(message), "cannot open the standard streams: %s",
+			       strerror(-r));
+		report(p, p->created, ttrpc_code_from_errno(r), message);
+	} else if (p->opening == 0) {
+		create_in_guest(p);
+	}
+}
+
+/* The guest's memory of an exec that has ended serves nobody: all there is to know is here. */
+static void forget_exec(struct process *p)
+{
+	Containerd__Task__V2__DeleteRequest request = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
+
+	if (!*p->exec_id || !p->sandbox->guest)
+		return;
+	request.id = p->sandbox->spec->id;
+	request.exec_id = p->exec_id;
+	(void)rpc_call(p->sandbox->guest, &p->forget, RPC_SERVICE_TASK_V3, "Delete", &request.base,
+		       0, NULL);
+}
+
+static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct process *p = container_of(req, struct process, wait);
+	Containerd__Task__V2__WaitResponse *response;
+	ProtobufCMessage *m;
+
+	if (answer->code != TTRPC_OK ||
+	    rpc_unpack(&containerd__task__v2__wait_response__descriptor, answer->payload,
+		       answer->payload_len, &m) < 0) {
+		process_lost(p);
+		return;
+	}
+	response = (Containerd__Task__V2__WaitResponse *)m;
+	/* 255 is as far as a status goes on any host. */
+	p->status = response->exit_status & 0xff;
+	rpc_free(m);
+	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
+	p->state = PROCESS_STOPPING;
+	forget_exec(p);
+	check_stopped(p);
+}
+
+static int send_wait(struct process *p)
+{
+	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
+
+	request.id = p->sandbox->spec->id;
+	request.exec_id = p->exec_id;
+	return rpc_call(p->sandbox->guest, &p->wait, RPC_SERVICE_TASK_V3, "Wait", &request.base, 0,
+			wait_answered);
+}
+
+static void start_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct process *p = container_of(req, struct process, request);
+	ProtobufCMessage *m;
+
+	if (answer->code != TTRPC_OK) {
+		forget_exec(p);
+		report(p, p->started, answer->code, answer->message);
+		return;
+	}
+	if (rpc_unpack(&containerd__task__v2__start_response__descriptor, answer->payload,
+		       answer->payload_len, &m) == 0) {
+		p->pid = ((Containerd__Task__V2__StartResponse *)m)->pid;
+		rpc_free(m);
+	}
+	p->state = PROCESS_RUNNING;
+	report(p, p->started, TTRPC_OK, "");
+	if (send_wait(p) < 0)
+		process_lost(p);
+}
+
+void process_start(struct process *p)
+{
+	Containerd__Task__V2__StartRequest request = CONTAINERD__TASK__V2__START_REQUEST__INIT;
+	int r = -ENOTCONN;
+
+	p->state = PROCESS_STARTING;
+	request.id = p->sandbox->spec->id;
+	request.exec_id = p->exec_id;
+	if (p->sandbox->guest)
+		r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Start",
+			     &request.base, 0, start_answered);
+	if (r < 0)
+		report(p, p->started, TTRPC_UNAVAILABLE, "the virtual machine has ended");
+}
+
+void process_lost(struct process *p)
+{
+	const struct err *why = &p->sandbox->failure;
+	const char *message = why->code ? why->text : "the virtual machine has ended";
+
+	switch (p->state) {
+	case PROCESS_CREATING:
+		report(p, p->created, TTRPC_UNAVAILABLE, message);
+		break;
+	case PROCESS_STARTING:
+		report(p, p->started, TTRPC_UNAVAILABLE, message);
+		break;
+	case PROCESS_CREATED:
+	case PROCESS_RUNNING:
+		ttrpc_request_cancel(&p->wait);
+		p->status = STATUS_LOST;
+		(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
+		p->state = PROCESS_STOPPING;
+		check_stopped(p);
+		break;
+	case PROCESS_NEW:
+	case PROCESS_STOPPING:
+	case PROCESS_STOPPED:
+		break;
+	}
+}
+
+void process_close_input(struct process *p)
+{
+	stream_close_input(&p->in);
+}

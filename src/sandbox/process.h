@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/list.h"
+#include "guest.pb-c.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/stream.h"
+
+/*
+ * One process of the guest: the container's first (its exec id is ""), or an exec.
+ *
+ *   NEW --process_create--> CREATING --> CREATED --process_start--> STARTING --> RUNNING
+ *                              |            |                           |           |
+ *                              +------------+---------(failed)----------+           v
+ *                                           v                                    STOPPING
+ *                                        STOPPED <--(output delivered)--------------+
+ *
+ * STOPPING: the guest has said how it ended, but its output has not reached its user yet. Nobody
+ * hears of the end before: Delete follows at once, and would cut the output short.
+ */
+
+enum process_state {
+	PROCESS_NEW,
+	PROCESS_CREATING,
+	PROCESS_CREATED,
+	PROCESS_STARTING,
+	PROCESS_RUNNING,
+	PROCESS_STOPPING,
+	PROCESS_STOPPED,
+};
+
+/**
+ * struct process_result - how an operation went
+ * @code: TTRPC_OK, or the status to pass on
+ * @message: for people; "" on success; valid only during the callback
+ */
+struct process_result {
+	enum ttrpc_code code;
+	const char *message;
+};
+
+/**
+ * struct process_stdio - what a process' user gave for its streams
+ * @in, @out, @err: paths of FIFOs; "" for none
+ */
+struct process_stdio {
+	const char *in, *out, *err;
+	bool terminal;
+};
+
+/**
+ * struct process - one process
+ * @link: for its owner's list
+ * @exec_id: "" for the container's first
+ * @pid: in the guest; 0 until CREATED (an exec: until RUNNING)
+ * @status: exit status, once STOPPED
+ * @exited_at: CLOCK_REALTIME of the end
+ * @created, @started: how process_create() and process_start() went; each called once
+ * @stopped: called once, when STOPPED is reached from RUNNING or because the VM is gone
+ * @userdata: for the callbacks
+ */
+struct process {
+	struct list link;
+	struct sandbox *sandbox;
+	char *exec_id;
+	enum process_state state;
+	bool terminal;
+	uint32_t pid, status;
+	struct timespec exited_at;
+	struct stream in, out, err;
+	int opening;
+	struct ttrpc_request request, wait, forget;
+	Caisson__Guest__V1__Process *exec_spec;
+	void (*created)(struct process *process, const struct process_result *result);
+	void (*started)(struct process *process, const struct process_result *result);
+	void (*stopped)(struct process *process);
+	void *userdata;
+};
+
+/**
+ * process_new() - a process in state NEW
+ * @exec_id: copied; "" for the container's first
+ * @log: output is copied to it; may be NULL
+ */
+struct process *process_new(struct sandbox *sandbox, const char *exec_id, struct iolog *log);
+
+/** process_free() - forget it, without callbacks and without ending it in the guest */
+void process_free(struct process *process);
+
+/**
+ * process_create() - open its streams and create it in the guest; @process->created follows
+ * @exec: what to run, for an exec; taken over, freed with rpc_free(). NULL: the sandbox's spec
+ *
+ * The sandbox must be READY.
+ */
+void process_create(struct process *process, const struct process_stdio *stdio,
+		    Caisson__Guest__V1__Process *exec);
+
+/** process_start() - let it run, from CREATED only; @process->started follows */
+void process_start(struct process *process);
+
+/** process_lost() - the VM is gone: what was printed is delivered, the status is 137 */
+void process_lost(struct process *process);
+
+/**
+ * process_close_input() - no more stdin than its user has written (containerd's CloseIO)
+ */
+void process_close_input(struct process *process);

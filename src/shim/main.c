@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation: two processes. The keeper does nothing but wait for the other one, which does
+ * everything else; should that be killed, the keeper writes or removes the record. Should the keeper
+ * be killed, the other one gets SIGTERM and ends the container. Both hold the claim on the record.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "shim/lifeline.h"
+#include "shim/shim.h"
+
+#define STATUS_KILLED (128 + SIGKILL)
+
+static void sandbox_ready(struct sandbox *sb)
+{
+	shim_task_ready(sb->userdata);
+}
+
+static void sandbox_ended(struct sandbox *sb)
+{
+	struct shim *shim = sb->userdata;
+
+	shim_task_lost(shim);
+	loop_quit(shim->loop, 0);
+}
+
+static void signalled(struct loop_signal *source, int signo _unused_)
+{
+	struct shim *shim = container_of(source, struct shim, signals);
+
+	sandbox_stop(&shim->sandbox, false);
+}
+
+/* The starter's end of the pipe: a byte lets us go, an end of file takes us along. */
+static void lifeline_moved(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct shim *shim = container_of(io, struct shim, lifeline);
+	char byte;
+	ssize_t n = read(io->fd, &byte, 1);
+
+	if (n < 0)
+		return;
+	loop_io_stop(io);
+	if (n == 0 || byte != LIFELINE_LET_GO)
+		sandbox_stop(&shim->sandbox, false);
+}
+
+static int serve(struct shim *shim)
+{
+	sigset_t signals;
+	int r;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	r = loop_signal_start(shim->loop, &shim->signals, &signals, signalled);
+	if (r == 0)
+		r = ttrpc_server_new(shim->loop, shim_services(shim), SHIM_CONNS_MAX,
+				     &shim->server);
+	if (r == 0)
+		r = ttrpc_server_listen(shim->server, SHIM_FD_LISTEN, true);
+	if (r == 0)
+		r = loop_io_start(shim->loop, &shim->lifeline, SHIM_FD_LIFELINE, EPOLLIN,
+				  lifeline_moved);
+	if (r < 0)
+		return r;
+	/* A failure is told to Create, so we serve all the same. */
+	(void)sandbox_start(&shim->sandbox);
+	return loop_run(shim->loop);
+}
+
+/* What stays of the container: nothing, or its record with an exit status. */
+static void settle(const struct paths *paths, const struct record *record, bool keep, int status)
+{
+	int known;
+
+	if (!keep) {
+		(void)record_remove(paths, record, NULL);
+		return;
+	}
+	if (record_state(record, &known) != RECORD_STOPPED)
+		(void)record_set_exit(record, status);
+	record_remove_run(paths, record);
+}
+
+static int run_shim(const struct paths *paths, struct record *record,
+		    const struct sandbox_spec *spec)
+{
+	struct loop loop;
+	struct shim shim = {
+		.loop = &loop,
+		.paths = paths,
+		.record = record,
+		.spec = spec,
+		.log = IOLOG_NULL,
+		.create_stdio = STRV_NULL,
+		.lifeline = LOOP_IO_NULL,
+		.signals = {.io = LOOP_IO_NULL},
+	};
+	int r = loop_init(&loop);
+
+	if (r < 0)
+		return r;
+	list_init(&shim.execs);
+	list_init(&shim.waiters);
+	list_init(&shim.forwards);
+	sandbox_init(&shim.sandbox, &loop, paths, record, spec);
+	shim.sandbox.userdata = &shim;
+	shim.sandbox.ready = sandbox_ready;
+	shim.sandbox.ended = sandbox_ended;
+	r = iolog_open(&shim.log, record->dir, "log");
+	if (r == 0)
+		r = serve(&shim);
+	sandbox_deinit(&shim.sandbox);
+	/* The mounts go with us, but the folders under them can only go once they are free. */
+	settle(paths, record, shim.started && !spec->remove, STATUS_KILLED);
+	ttrpc_server_free(shim.server);
+	shim_task_deinit(&shim);
+	loop_io_stop(&shim.lifeline);
+	loop_signal_stop(&shim.signals);
+	iolog_close(&shim.log);
+	loop_deinit(&loop);
+	return r;
+}
+
+static int keep(const struct paths *paths, const struct record *record,
+		const struct sandbox_spec *spec, pid_t child)
+{
+	int status;
+
+	/* Only the shim itself may hold these, or its end would go unnoticed. */
+	fd_close(SHIM_FD_LISTEN);
+	fd_close(SHIM_FD_LIFELINE);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status))
+		settle(paths, record, !spec->remove, STATUS_KILLED);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int fork_shim(const struct paths *paths, struct record *record,
+		     const struct sandbox_spec *spec)
+{
+	pid_t keeper = getpid(), child;
+	sigset_t term;
+
+	/* Blocked before the keeper can die, taken by the loop later. */
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &term, NULL);
+	child = fork();
+	if (child < 0)
+		return -errno;
+	if (child > 0)
+		return keep(paths, record, spec, child);
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != keeper)
+		(void)raise(SIGTERM);
+	return run_shim(paths, record, spec) < 0;
+}
+
+static const char *parse_id(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"id", required_argument, NULL, 'i'},
+		{"version", no_argument, NULL, 'v'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *id = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (c == 'v') {
+			puts("caisson-shim version " CAISSON_VERSION);
+			exit(0);
+		}
+		if (c != 'i')
+			exit(2);
+		id = optarg;
+	}
+	if (!id || optind < argc) {
+		fputs("caisson-shim is started by caisson, not by people: see `caisson run`\n",
+		      stderr);
+		exit(2);
+	}
+	return id;
+}
+
+int main(int argc, char **argv)
+{
+	const char *id = parse_id(argc, argv);
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct record record = RECORD_NULL;
+	struct paths paths = PATHS_NULL;
+	struct err err = ERR_NULL;
+	int r;
+
+	log_init("caisson-shim", STDERR_FILENO, LOG_LEVEL_INFO);
+	(void)signal(SIGPIPE, SIG_IGN);
+	r = paths_init(&paths, &err);
+	if (r == 0)
+		r = record_open(&paths, id, &record, &err);
+	if (r == 0)
+		r = record_load(&record, &spec, &err);
+	if (r == 0) {
+		record.lock = SHIM_FD_LOCK;
+		(void)fd_cloexec(SHIM_FD_LISTEN, true);
+		(void)fd_cloexec(SHIM_FD_LIFELINE, true);
+		(void)fd_cloexec(SHIM_FD_LOCK, true);
+		r = fork_shim(&paths, &record, &spec);
+	} else {
+		log_error("%s", err.text);
+		r = 1;
+	}
+	record_done(&record);
+	sandbox_spec_done(&spec);
+	paths_done(&paths);
+	return r == 0 ? 0 : 1;
+}

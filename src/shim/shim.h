@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "sandbox/process.h"
+#include "ttrpc/server.h"
+
+/*
+ * The resident process of one VM: containerd's Task service on a unix socket, on top of a sandbox.
+ *
+ * Its life: main() starts the VM and serves at once; Create waits until the guest is up. When the
+ * container's command has ended (or never came to be, or whoever started it died before letting it
+ * go), those who wait are answered, the VM ends, the record is written or removed, and we exit.
+ */
+
+#define SHIM_EXECS_MAX 1024
+#define SHIM_CONNS_MAX 512
+
+/**
+ * struct shim - all there is
+ * @init: the container's first process, once Create has come
+ * @create: the Create call that waits for the guest, with what it asked for
+ * @lifeline: ends when the program that started the container does; see ABI in shim/lifeline.h
+ */
+struct shim {
+	struct loop *loop;
+	const struct paths *paths;
+	struct record *record;
+	const struct sandbox_spec *spec;
+	struct sandbox sandbox;
+	struct iolog log;
+	struct ttrpc_server *server;
+	struct process *init;
+	struct list execs;
+	size_t n_execs;
+	struct list waiters, forwards;
+	struct ttrpc_call *create;
+	struct strv create_stdio;
+	struct loop_io lifeline;
+	struct loop_signal signals;
+	bool started;
+};
+
+/** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */
+const struct ttrpc_service *shim_services(struct shim *shim);
+
+/** shim_task_ready() - the guest is up: a Create that waits goes on */
+void shim_task_ready(struct shim *shim);
+
+/** shim_task_lost() - the VM is gone: everything that still waits is answered */
+void shim_task_lost(struct shim *shim);
+
+/** shim_task_deinit() - forget all processes and calls */
+void shim_task_deinit(struct shim *shim);

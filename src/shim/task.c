@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation: a call that needs the guest is kept until the process it is about reports.
+ * A process has at most one call of Create, Exec or Start under way (process.userdata); Wait calls
+ * are in a list; Kill, ResizePty and Pids are passed on as the bytes they came in, since the guest
+ * speaks the same API.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "abi/abi.h"
+#include "base/mem.h"
+#include "rpc/task.h"
+#include "sandbox.pb-c.h"
+#include "shim/lifeline.h"
+#include "shim/shim.h"
+#include "task.pb-c.h"
+
+struct waiter {
+	struct list link;
+	struct ttrpc_call *call;
+	struct process *process;
+};
+
+struct forward {
+	struct list link;
+	struct ttrpc_request request;
+	struct ttrpc_call *call;
+};
+
+static struct shim *shim_of(const struct ttrpc_call *call)
+{
+	return call->service->userdata;
+}
+
+static bool is_ours(struct ttrpc_call *call, const char *id)
+{
+	if (strcmp(id, shim_of(call)->spec->id) == 0)
+		return true;
+	ttrpc_call_fail(call, TTRPC_NOT_FOUND, "container %s does not exist", id);
+	return false;
+}
+
+/* The process a request is about; answers NOT_FOUND itself. */
+static struct process *find(struct ttrpc_call *call, const char *id, const char *exec_id)
+{
+	struct shim *shim = shim_of(call);
+
+	if (!is_ours(call, id))
+		return NULL;
+	if (!*exec_id && shim->init)
+		return shim->init;
+	list_for_each (it, &shim->execs) {
+		struct process *p = container_of(it, struct process, link);
+
+		if (strcmp(p->exec_id, exec_id) == 0)
+			return p;
+	}
+	ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s does not exist", *exec_id ? exec_id : id);
+	return NULL;
+}
+
+/* The one call that a process has under way; its client may vanish, the process goes on. */
+static void kept_call_cancelled(struct ttrpc_call *call)
+{
+	struct process *p = call->userdata;
+
+	p->userdata = NULL;
+}
+
+static void keep_call(struct process *p, struct ttrpc_call *call)
+{
+	p->userdata = call;
+	call->userdata = p;
+	call->cancelled = kept_call_cancelled;
+}
+
+static struct ttrpc_call *kept_call(struct process *p)
+{
+	struct ttrpc_call *call = p->userdata;
+
+	p->userdata = NULL;
+	return call;
+}
+
+static struct shim *shim_of_process(const struct process *p)
+{
+	return p->sandbox->userdata;
+}
+
+static void answer_wait(struct waiter *w)
+{
+	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+
+	rpc_timestamp(&w->process->exited_at, &at);
+	response.exit_status = w->process->status;
+	response.exited_at = &at;
+	rpc_reply(w->call, &response.base);
+	list_del(&w->link);
+	free(w);
+}
+
+/* Who waits for a process that never ran. */
+static void fail_waiters(struct shim *shim, const struct process *p, const char *message)
+{
+	list_for_each_safe (it, &shim->waiters) {
+		struct waiter *w = container_of(it, struct waiter, link);
+
+		if (w->process != p)
+			continue;
+		ttrpc_call_fail(w->call, TTRPC_NOT_FOUND, "%s", message);
+		list_del(&w->link);
+		free(w);
+	}
+}
+
+static void drop_exec(struct shim *shim, struct process *p)
+{
+	fail_waiters(shim, p, "the exec was deleted");
+	shim->n_execs--;
+	process_free(p);
+}
+
+static void answer_waiters(struct shim *shim, const struct process *p)
+{
+	list_for_each_safe (it, &shim->waiters) {
+		struct waiter *w = container_of(it, struct waiter, link);
+
+		if (w->process == p)
+			answer_wait(w);
+	}
+}
+
+static void init_stopped(struct process *p)
+{
+	struct shim *shim = shim_of_process(p);
+
+	/* The record first: who hears of the end may ask for it at once. */
+	if (!shim->spec->remove)
+		(void)record_set_exit(shim->record, (int)p->status);
+	answer_waiters(shim, p);
+	sandbox_stop(&shim->sandbox, !shim->spec->remove);
+}
+
+static void exec_stopped(struct process *p)
+{
+	answer_waiters(shim_of_process(p), p);
+}
+
+static void init_created(struct process *p, const struct process_result *result)
+{
+	struct shim *shim = shim_of_process(p);
+	struct ttrpc_call *call = kept_call(p);
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+
+	if (result->code != TTRPC_OK) {
+		if (call)
+			ttrpc_call_fail(call, result->code, "%s", result->message);
+		fail_waiters(shim, p, result->message);
+		sandbox_stop(&shim->sandbox, false);
+		return;
+	}
+	sandbox_phase(&shim->sandbox, SANDBOX_PHASE_CREATED);
+	response.pid = p->pid;
+	if (call)
+		rpc_reply(call, &response.base);
+}
+
+static void exec_created(struct process *p, const struct process_result *result)
+{
+	struct ttrpc_call *call = kept_call(p);
+
+	if (result->code == TTRPC_OK) {
+		if (call)
+			rpc_reply_empty(call);
+		return;
+	}
+	if (call)
+		ttrpc_call_fail(call, result->code, "%s", result->message);
+	drop_exec(shim_of_process(p), p);
+}
+
+static void process_started(struct process *p, const struct process_result *result)
+{
+	struct shim *shim = shim_of_process(p);
+	struct ttrpc_call *call = kept_call(p);
+	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
+
+	if (result->code != TTRPC_OK) {
+		if (call)
+			ttrpc_call_fail(call, result->code, "%s", result->message);
+		fail_waiters(shim, p, result->message);
+		if (p == shim->init)
+			sandbox_stop(&shim->sandbox, false);
+		return;
+	}
+	if (p == shim->init) {
+		shim->started = true;
+		sandbox_phase(&shim->sandbox, SANDBOX_PHASE_STARTED);
+	}
+	response.pid = p->pid;
+	if (call)
+		rpc_reply(call, &response.base);
+}
+
+static void create_now(struct shim *shim)
+{
+	struct process_stdio stdio = {
+		.in = shim->create_stdio.v[0],
+		.out = shim->create_stdio.v[1],
+		.err = shim->create_stdio.v[2],
+		.terminal = shim->spec->terminal,
+	};
+
+	shim->init->created = init_created;
+	shim->init->started = process_started;
+	shim->init->stopped = init_stopped;
+	process_create(shim->init, &stdio, NULL);
+	strv_done(&shim->create_stdio);
+}
+
+void shim_task_ready(struct shim *shim)
+{
+	if (shim->init && shim->init->state == PROCESS_NEW)
+		create_now(shim);
+}
+
+static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
+	struct shim *shim = shim_of(call);
+
+	if (!is_ours(call, request->id))
+		return;
+	if (shim->init) {
+		ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "container %s already exists",
+				request->id);
+		return;
+	}
+	if (shim->sandbox.state != SANDBOX_BOOTING && shim->sandbox.state != SANDBOX_READY) {
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim->sandbox.failure.text);
+		loop_quit(shim->loop, 0);
+		return;
+	}
+	strv_add(&shim->create_stdio, request->stdin_);
+	strv_add(&shim->create_stdio, request->stdout_);
+	strv_add(&shim->create_stdio, request->stderr_);
+	shim->init = process_new(&shim->sandbox, "", &shim->log);
+	keep_call(shim->init, call);
+	if (shim->sandbox.state == SANDBOX_READY)
+		create_now(shim);
+}
+
+static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__StartRequest *request = (const void *)message;
+	struct process *p = find(call, request->id, request->exec_id);
+
+	if (!p)
+		return;
+	if (p->state != PROCESS_CREATED) {
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
+				"cannot start a process that was started before");
+		return;
+	}
+	keep_call(p, call);
+	process_start(p);
+}
+
+static bool exec_allowed(struct ttrpc_call *call, const char *exec_id)
+{
+	struct shim *shim = shim_of(call);
+
+	if (!shim->init || shim->init->state != PROCESS_RUNNING) {
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "container %s is not running",
+				shim->spec->id);
+		return false;
+	}
+	if (shim->n_execs == SHIM_EXECS_MAX) {
+		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
+				"container %s has %d execs already: no more at the same time",
+				shim->spec->id, SHIM_EXECS_MAX);
+		return false;
+	}
+	list_for_each (it, &shim->execs) {
+		if (strcmp(container_of(it, struct process, link)->exec_id, exec_id) == 0) {
+			ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "exec %s already exists",
+					exec_id);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__ExecProcessRequest *request = (const void *)message;
+	struct process_stdio stdio = {
+		.in = request->stdin_,
+		.out = request->stdout_,
+		.err = request->stderr_,
+		.terminal = request->terminal,
+	};
+	struct shim *shim = shim_of(call);
+	struct process *p;
+	ProtobufCMessage *spec;
+
+	if (!is_ours(call, request->id) || !exec_allowed(call, request->exec_id))
+		return;
+	if (!sandbox_id_valid(request->exec_id) ||
+	    rpc_any_unpack(request->spec, &caisson__guest__v1__process__descriptor, &spec) < 0) {
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
+				"exec needs a valid exec_id and a spec of type " ABI_TYPE_PROCESS);
+		return;
+	}
+	p = process_new(&shim->sandbox, request->exec_id, NULL);
+	list_append(&shim->execs, &p->link);
+	shim->n_execs++;
+	p->created = exec_created;
+	p->started = process_started;
+	p->stopped = exec_stopped;
+	keep_call(p, call);
+	process_create(p, &stdio, (Caisson__Guest__V1__Process *)spec);
+}
+
+static void waiter_cancelled(struct ttrpc_call *call)
+{
+	struct waiter *w = call->userdata;
+
+	list_del(&w->link);
+	free(w);
+}
+
+static void task_wait(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__WaitRequest *request = (const void *)message;
+	struct process *p = find(call, request->id, request->exec_id);
+	struct waiter *w;
+
+	if (!p)
+		return;
+	w = xcalloc(1, sizeof(*w));
+	w->call = call;
+	w->process = p;
+	call->userdata = w;
+	call->cancelled = waiter_cancelled;
+	list_append(&shim_of(call)->waiters, &w->link);
+	if (p->state == PROCESS_STOPPED)
+		answer_wait(w);
+}
+
+static void forward_cancelled(struct ttrpc_call *call)
+{
+	struct forward *f = call->userdata;
+
+	ttrpc_request_cancel(&f->request);
+	list_del(&f->link);
+	free(f);
+}
+
+static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct forward *f = container_of(req, struct forward, request);
+
+	if (answer->code == TTRPC_OK)
+		ttrpc_call_reply(f->call, answer->payload, answer->payload_len);
+	else
+		ttrpc_call_fail(f->call, answer->code, "%s", answer->message);
+	list_del(&f->link);
+	free(f);
+}
+
+static void forward(struct ttrpc_call *call, const struct process *p)
+{
+	struct shim *shim = shim_of(call);
+	struct forward *f;
+	int r = -ENOTCONN;
+
+	if (p->state == PROCESS_STOPPED || p->state == PROCESS_STOPPING) {
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process already finished");
+		return;
+	}
+	f = xcalloc(1, sizeof(*f));
+	f->call = call;
+	ttrpc_request_init(&f->request);
+	list_init(&f->link);
+	if (shim->sandbox.guest)
+		r = ttrpc_client_call(shim->sandbox.guest, &f->request, RPC_SERVICE_TASK_V3,
+				      call->method->name, call->payload, call->payload_len, 0,
+				      forward_answered);
+	if (r < 0) {
+		free(f);
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "the virtual machine has ended");
+		return;
+	}
+	call->userdata = f;
+	call->cancelled = forward_cancelled;
+	list_append(&shim->forwards, &f->link);
+}
+
+static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__KillRequest *request = (const void *)message;
+	struct process *p = find(call, request->id, request->exec_id);
+
+	if (p)
+		forward(call, p);
+}
+
+static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__ResizePtyRequest *request = (const void *)message;
+	struct process *p = find(call, request->id, request->exec_id);
+
+	if (p)
+		forward(call, p);
+}
+
+static void task_pids(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__PidsRequest *request = (const void *)message;
+	struct process *p = find(call, request->id, "");
+
+	if (p)
+		forward(call, p);
+}
+
+static void task_close_io(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__CloseIORequest *request = (const void *)message;
+	struct process *p = find(call, request->id, request->exec_id);
+
+	if (!p)
+		return;
+	if (request->stdin_)
+		process_close_input(p);
+	rpc_reply_empty(call);
+}
+
+static const Containerd__V1__Types__Status states[] = {
+	[PROCESS_NEW] = CONTAINERD__V1__TYPES__STATUS__UNKNOWN,
+	[PROCESS_CREATING] = CONTAINERD__V1__TYPES__STATUS__UNKNOWN,
+	[PROCESS_CREATED] = CONTAINERD__V1__TYPES__STATUS__CREATED,
+	[PROCESS_STARTING] = CONTAINERD__V1__TYPES__STATUS__CREATED,
+	[PROCESS_RUNNING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
+	[PROCESS_STOPPING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
+	[PROCESS_STOPPED] = CONTAINERD__V1__TYPES__STATUS__STOPPED,
+};
+
+static void task_state(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__StateRequest *request = (const void *)message;
+	Containerd__Task__V2__StateResponse response = CONTAINERD__TASK__V2__STATE_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	struct process *p = find(call, request->id, request->exec_id);
+
+	if (!p)
+		return;
+	response.id = *p->exec_id ? p->exec_id : request->id;
+	response.exec_id = p->exec_id;
+	response.bundle = shim_of(call)->record->dir_path;
+	response.pid = p->pid;
+	response.status = states[p->state];
+	response.terminal = p->terminal;
+	if (p->state == PROCESS_STOPPED) {
+		rpc_timestamp(&p->exited_at, &at);
+		response.exit_status = p->status;
+		response.exited_at = &at;
+	}
+	rpc_reply(call, &response.base);
+}
+
+static void task_connect(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+{
+	Containerd__Task__V2__ConnectResponse response =
+		CONTAINERD__TASK__V2__CONNECT_RESPONSE__INIT;
+	struct shim *shim = shim_of(call);
+
+	response.shim_pid = (uint32_t)getpid();
+	response.task_pid = shim->init ? shim->init->pid : 0;
+	response.version = CAISSON_VERSION;
+	rpc_reply(call, &response.base);
+}
+
+static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__DeleteRequest *request = (const void *)message;
+	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	struct process *p = find(call, request->id, request->exec_id);
+
+	if (!p)
+		return;
+	if (p->state != PROCESS_STOPPED) {
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
+				"cannot delete a process that has not ended");
+		return;
+	}
+	rpc_timestamp(&p->exited_at, &at);
+	response.pid = p->pid;
+	response.exit_status = p->status;
+	response.exited_at = &at;
+	rpc_reply(call, &response.base);
+	if (p != shim_of(call)->init)
+		drop_exec(shim_of(call), p);
+}
+
+static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+{
+	struct shim *shim = shim_of(call);
+	bool live = shim->init && shim->init->state != PROCESS_STOPPED;
+
+	rpc_reply_empty(call);
+	if (!live)
+		sandbox_stop(&shim->sandbox, false);
+}
+
+static void task_unimplemented(struct ttrpc_call *call)
+{
+	ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "%s is not implemented", call->method->name);
+}
+
+static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+{
+	Caisson__Sandbox__V1__TimingResponse response = CAISSON__SANDBOX__V1__TIMING_RESPONSE__INIT;
+	Caisson__Sandbox__V1__Phase phases[SANDBOX_PHASE_MAX], *rows[SANDBOX_PHASE_MAX];
+	const struct sandbox *sb = &shim_of(call)->sandbox;
+
+	for (int i = 0; i < SANDBOX_PHASE_MAX; i++) {
+		if (sb->phases[i] == 0)
+			continue;
+		caisson__sandbox__v1__phase__init(&phases[i]);
+		phases[i].name = (char *)sandbox_phase_name(i);
+		phases[i].at_ns = sb->phases[i];
+		rows[response.n_phases++] = &phases[i];
+	}
+	response.phases = rows;
+	rpc_reply(call, &response.base);
+}
+
+#define TYPES(lower, request_, response_)                                                          \
+	static const struct rpc_types types_##lower = {                                            \
+		.request = &request_##__descriptor,                                                \
+		.response = &response_##__descriptor,                                              \
+		.handler = lower,                                                                  \
+	}
+#define TASK_TYPES(method, name)                                                                   \
+	TYPES(task_##method, containerd__task__v2__##name##_request,                               \
+	      containerd__task__v2__##name##_response)
+#define TASK_TYPES_EMPTY(method, name)                                                             \
+	TYPES(task_##method, containerd__task__v2__##name##request, google__protobuf__empty)
+
+TASK_TYPES(create, create_task);
+TASK_TYPES(start, start);
+TASK_TYPES(wait, wait);
+TASK_TYPES(state, state);
+TASK_TYPES(connect, connect);
+TASK_TYPES(delete, delete);
+TASK_TYPES(pids, pids);
+TASK_TYPES_EMPTY(exec, exec_process_);
+TASK_TYPES_EMPTY(kill, kill_);
+TASK_TYPES_EMPTY(resize, resize_pty_);
+TASK_TYPES_EMPTY(close_io, close_io);
+TASK_TYPES_EMPTY(shutdown, shutdown_);
+TYPES(sandbox_timing, google__protobuf__empty, caisson__sandbox__v1__timing_response);
+
+#define TYPED(method, func)                                                                         \
+	{                                                                                          \
+		.name = method, .handler = rpc_dispatch, .data = &types_##func                       \
+	}
+#define ABSENT(method)                                                                              \
+	{                                                                                          \
+		.name = method, .handler = task_unimplemented                                        \
+	}
+
+static const struct ttrpc_method task_methods[] = {
+	TYPED("State", task_state),	TYPED("Create", task_create),
+	TYPED("Start", task_start),	TYPED("Delete", task_delete),
+	TYPED("Pids", task_pids),	TYPED("Kill", task_kill),
+	TYPED("Exec", task_exec),	TYPED("ResizePty", task_resize),
+	TYPED("CloseIO", task_close_io), TYPED("Wait", task_wait),
+	TYPED("Connect", task_connect), TYPED("Shutdown", task_shutdown),
+	ABSENT("Pause"),		ABSENT("Resume"),
+	ABSENT("Checkpoint"),		ABSENT("Update"),
+	ABSENT("Stats"),		{.name = NULL},
+};
+
+static const struct ttrpc_method sandbox_methods[] = {
+	TYPED("Timing", sandbox_timing),
+	{.name = NULL},
+};
+
+const struct ttrpc_service *shim_services(struct shim *shim)
+{
+	static struct ttrpc_service services[] = {
+		{.name = RPC_SERVICE_TASK_V2, .methods = task_methods},
+		{.name = RPC_SERVICE_TASK_V3, .methods = task_methods},
+		{.name = SHIM_SERVICE, .methods = sandbox_methods},
+		{.name = NULL},
+	};
+
+	for (size_t i = 0; services[i].name; i++)
+		services[i].userdata = shim;
+	return services;
+}
+
+void shim_task_lost(struct shim *shim)
+{
+	struct ttrpc_call *call;
+
+	/* Calls that were passed on will not be answered by anybody else any more. */
+	list_for_each_safe (it, &shim->forwards) {
+		struct forward *f = container_of(it, struct forward, link);
+
+		ttrpc_call_fail(f->call, TTRPC_NOT_FOUND, "process already finished");
+		list_del(&f->link);
+		free(f);
+	}
+	list_for_each_safe (it, &shim->execs)
+		process_lost(container_of(it, struct process, link));
+	if (!shim->init)
+		return;
+	if (shim->init->state == PROCESS_NEW) {
+		call = kept_call(shim->init);
+		if (call)
+			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim->sandbox.failure.text);
+		return;
+	}
+	process_lost(shim->init);
+}
+
+void shim_task_deinit(struct shim *shim)
+{
+	list_for_each_safe (it, &shim->execs)
+		process_free(container_of(it, struct process, link));
+	if (shim->init)
+		process_free(shim->init);
+	shim->init = NULL;
+	strv_done(&shim->create_stdio);
+}
