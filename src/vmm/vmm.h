@@ -128,7 +128,7 @@ struct vmm_spec {
 	}
 
 enum vmm_event {
-	VMM_EVENT_PAUSED,
+	VMM_EVENT_PAUSED, /* unasked: the VMM cannot go on with this guest */
 	VMM_EVENT_RESUMED,
 	VMM_EVENT_GUEST_SHUTDOWN, /* the guest powered off */
 	VMM_EVENT_GUEST_RESET,	  /* the guest reset: its normal end, or a panic (panic=-1) */
@@ -186,8 +186,8 @@ int vmm_start(struct loop *loop, const struct vmm_ops *driver, const struct vmm_
 
 /**
  * struct vmm_reply - who wants to know how an operation went
- * @done: called once, from the event loop; @r: 0 or negative errno; @message: the VMM's own words
- *	on failure, else empty. Not called after vmm_free(); -ECONNRESET when the VM ended first.
+ * @done: called once, from the event loop, unless the VM ends first: then exited() comes instead.
+ *	@r: 0 or negative errno; @message: the VMM's own words on failure, else empty
  */
 struct vmm_reply {
 	void (*done)(void *data, int r, const char *message);

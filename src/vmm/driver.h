@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "vmm/vmm.h"
+
+/*
+ * What a driver implements, and how it reports. Only vmm.c and the drivers include this.
+ *
+ * A driver's callbacks from the loop call at most one vmm_notify_*() and as the last thing they do:
+ * the VM may be freed in it.
+ */
+
+/**
+ * struct vmm_ops - one kind of VMM; all are required
+ * @name: as in vmm_driver()
+ * @start: start the VMM's process for a checked spec; @owner is for the notifications; *@ret_vm is
+ *	set on success. Nothing may be reported before it returns.
+ * @pause, @resume: begin; one vmm_notify_reply() follows unless the VM ends first. Only called
+ *	while no other is on its way. Return: 0 or negative errno.
+ * @quit: make the VMM's process end; called once. Return: 0 or negative errno.
+ * @pid: of the VMM's process, 0 once it is reaped
+ * @free: kill, reap, release; no notification afterwards
+ */
+struct vmm_ops {
+	const char *name;
+	int (*start)(struct loop *loop, const struct vmm_spec *spec, struct vmm *owner,
+		     void **ret_vm, struct err *err);
+	int (*pause)(void *vm);
+	int (*resume)(void *vm);
+	int (*quit)(void *vm);
+	pid_t (*pid)(const void *vm);
+	void (*free)(void *vm);
+};
+
+extern const struct vmm_ops vmm_qemu_ops;
+extern const struct vmm_ops vmm_fake_ops;
+
+/** vmm_notify_event() - something happened to the VM */
+void vmm_notify_event(struct vmm *vmm, enum vmm_event event);
+
+/** vmm_notify_reply() - the operation on its way has ended; @message may be NULL */
+void vmm_notify_reply(struct vmm *vmm, int r, const char *message);
+
+/** vmm_notify_exit() - the VMM's process is gone and reaped; nothing comes after this */
+void vmm_notify_exit(struct vmm *vmm, int status, const char *message);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+/**
+ * tsc_khz() - frequency of this machine's time stamp counter
+ *
+ * What a guest's own counter runs at under TCG. The kernel's figure where it tells (perf event
+ * page), else the processor's or the hypervisor's (CPUID), else measured against the monotonic
+ * clock for TSC_MEASURE_NS, busy. It does not change while a machine runs, so it is remembered.
+ *
+ * Return: kHz, or 0 where there is none.
+ */
+uint32_t tsc_khz(void);
+
+#define TSC_MEASURE_NS (10 * NSEC_PER_MSEC)
+
+/** tsc_khz_from_scale() - out of ns = (cycles * @mult) >> @shift. Return: kHz, or 0 for nonsense.
+ */
+uint32_t tsc_khz_from_scale(uint32_t mult, uint16_t shift);
+
+/** The single sources, for tests: each returns kHz, or 0 if it cannot tell. */
+uint32_t tsc_khz_perf(void);
+uint32_t tsc_khz_cpuid(void);
+uint32_t tsc_khz_measured(void);

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/vmm.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "abi/abi.h"
+#include "base/clock.h"
+#include "vmm/test-files.h"
+
+/*
+ * The guard and both drivers, with shell scripts in the VMM's place: they speak QMP on descriptor 3
+ * where "qemu" is the driver. A watchdog ends a test that would hang.
+ */
+
+#define PATIENCE (20 * NSEC_PER_SEC)
+
+/* Waits for ever, for somebody to open the other end of a named pipe. */
+#define BLOCK "read -r never <${0%/*}/fifo"
+
+static struct loop loop;
+static struct loop_timer watchdog = LOOP_TIMER_NULL(watchdog);
+static struct vmm *vmm;
+static struct vmm_spec spec;
+static struct err err;
+static char trace[256];
+static struct vmm_exit last_exit;
+static char last_message[VMM_MESSAGE_MAX];
+static void (*on_event)(enum vmm_event event);
+
+static void note(const char *fmt, ...)
+{
+	size_t n = strlen(trace);
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(trace + n, sizeof(trace) - n, fmt, ap);
+	va_end(ap);
+}
+
+static void late(struct loop_timer *timer)
+{
+	test_fail("nothing happened for too long; so far: %s", trace);
+}
+
+static void exited(void *data, const struct vmm_exit *result)
+{
+	test_true(data == trace);
+	last_exit = *result;
+	(void)snprintf(last_message, sizeof(last_message), "%s", result->message);
+	note("exit ");
+	loop_quit(&loop, 0);
+}
+
+static void event(void *data, enum vmm_event what)
+{
+	test_true(data == trace);
+	note("%s ", vmm_event_name(what));
+	if (on_event)
+		on_event(what);
+}
+
+static const struct vmm_callbacks callbacks = {.exited = exited, .event = event, .data = trace};
+
+static int start(const char *driver)
+{
+	return vmm_start(&loop, vmm_driver(driver), &spec, &callbacks, &vmm, &err);
+}
+
+static void begin(const char *script)
+{
+	static char program[PATH_MAX], kernel[PATH_MAX];
+	struct vmm_spec fresh = VMM_SPEC_NULL;
+
+	test_int(loop_init(&loop), 0);
+	loop_timer_start(&loop, &watchdog, clock_now() + PATIENCE, late);
+	trace[0] = last_message[0] = err.text[0] = '\0';
+	on_event = NULL;
+	vmm = NULL;
+	(void)snprintf(program, sizeof(program), "%s", files_script("vmm", script));
+	files_write("kernel", "", 0, 0644);
+	(void)snprintf(kernel, sizeof(kernel), "%s", files_path("kernel"));
+	spec = fresh;
+	spec.name = "test";
+	spec.run_dir = files_dir;
+	spec.program = program;
+	spec.memory = VMM_MEMORY_MIN;
+	spec.kernel = spec.initrd = kernel;
+}
+
+static void end(void)
+{
+	vmm_free(vmm);
+	vmm = NULL;
+	loop_timer_stop(&watchdog);
+	loop_deinit(&loop);
+	/* Nothing is left behind. */
+	test_int(waitpid(-1, NULL, WNOHANG), -1);
+	test_int(errno, ECHILD);
+}
+
+static void run(void)
+{
+	test_int(loop_run(&loop), 0);
+}
+
+/* Each breaks one thing in a good spec. */
+static void bad_name(void)
+{
+	spec.name = "a,b";
+}
+static void long_name(void)
+{
+	spec.name = "12345678901234567890123456789012345678901234567890123456789012345";
+}
+static void no_memory(void)
+{
+	spec.memory = 0;
+}
+static void odd_memory(void)
+{
+	spec.memory = VMM_MEMORY_MIN + 1;
+}
+static void huge_memory(void)
+{
+	spec.memory = UINT64_MAX & ~UINT64_C(0xfffff);
+}
+static void no_cpu(void)
+{
+	spec.cpus = 0;
+}
+static void undecided(void)
+{
+	spec.accel = VMM_ACCEL_AUTO;
+}
+static void missing_kernel(void)
+{
+	spec.kernel = "/nonexistent/kernel";
+}
+static void missing_initrd(void)
+{
+	spec.initrd = NULL;
+}
+static void bad_word(void)
+{
+	static const char *const words[] = {"ok", "two words", NULL};
+
+	spec.cmdline = words;
+}
+static void quoting_word(void)
+{
+	static const char *const words[] = {"a=\"b", NULL};
+
+	spec.cmdline = words;
+}
+static void ending_word(void)
+{
+	static const char *const words[] = {"--", NULL};
+
+	spec.cmdline = words;
+}
+static void no_socket(void)
+{
+	spec.vsock.kind = VMM_VSOCK_VHOST_USER;
+}
+static void long_socket(void)
+{
+	static char path[200];
+
+	memset(path, 'x', sizeof(path) - 1);
+	spec.vsock.kind = VMM_VSOCK_VHOST_USER;
+	spec.vsock.socket_path = path;
+}
+static void closed_fd(void)
+{
+	spec.vsock.kind = VMM_VSOCK_VHOST_USER;
+	spec.vsock.fd = 1000000;
+}
+static void taken_cid(void)
+{
+	spec.vsock = (struct vmm_vsock){.kind = VMM_VSOCK_VHOST, .fd = 0, .cid = ABI_CID_HOST};
+}
+static void unknown_vsock(void)
+{
+	spec.vsock.kind = (enum vmm_vsock_kind)9;
+}
+
+static struct vmm_share some_shares[VMM_SHARES_MAX + 1];
+
+static void bad_tag(void)
+{
+	some_shares[0] = (struct vmm_share){.tag = "x,tag=y", .fd = 0};
+	spec.shares = some_shares;
+	spec.n_shares = 1;
+}
+static void same_tags(void)
+{
+	some_shares[0] = some_shares[1] = (struct vmm_share){.tag = "x", .fd = 0};
+	spec.shares = some_shares;
+	spec.n_shares = 2;
+}
+static void many_shares(void)
+{
+	spec.shares = some_shares;
+	spec.n_shares = VMM_SHARES_MAX + 1;
+}
+
+static void wrong_specs_are_refused(void)
+{
+	static const struct {
+		void (*spoil)(void);
+		int want;
+	} cases[] = {
+		{bad_name, -EINVAL},   {long_name, -EINVAL},	     {no_memory, -ERANGE},
+		{odd_memory, -ERANGE}, {huge_memory, -ERANGE},	     {no_cpu, -ERANGE},
+		{undecided, -EINVAL},  {missing_kernel, -ENOENT},    {missing_initrd, -EINVAL},
+		{bad_word, -EINVAL},   {quoting_word, -EINVAL},	     {ending_word, -EINVAL},
+		{no_socket, -EINVAL},  {long_socket, -ENAMETOOLONG}, {closed_fd, -EBADF},
+		{taken_cid, -EINVAL},  {unknown_vsock, -EINVAL},     {bad_tag, -EINVAL},
+		{same_tags, -EINVAL},  {many_shares, -E2BIG},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		begin("exit 0");
+		cases[i].spoil();
+		if (start("fake") != cases[i].want)
+			test_fail("case %zu: %s", i, err.text);
+		test_true(err.text[0] != '\0');
+		test_true(vmm == NULL);
+		end();
+	}
+}
+
+static void missing_program(void)
+{
+	begin("exit 0");
+	spec.program = "/nonexistent/qemu";
+	test_int(start("fake"), -ENOENT);
+	test_int(start("qemu"), -ENOENT);
+	test_true(strstr(err.text, "qemu-system-x86") != NULL);
+	end();
+}
+
+static void names(void)
+{
+	test_true(vmm_driver("nothing") == NULL);
+	test_int(vmm_accel_parse("kvm"), VMM_ACCEL_KVM);
+	test_int(vmm_accel_parse(vmm_accel_name(VMM_ACCEL_TCG)), VMM_ACCEL_TCG);
+	test_int(vmm_accel_parse("xen"), -EINVAL);
+	test_str(vmm_accel_name(VMM_ACCEL_INVALID_), "?");
+	test_str(vmm_event_name(VMM_EVENT_MAX_), "?");
+}
+
+static void both_drivers_report_the_end(void)
+{
+	static const char *const drivers[] = {"fake", "qemu"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+		begin("echo noise >&2; echo vmm: it failed >&2; echo >&2; exit 7");
+		test_int(start(drivers[i]), 0);
+		test_true(vmm_pid(vmm) > 0);
+		run();
+		test_str(trace, "exit ");
+		test_int(last_exit.status, 7);
+		test_true(!last_exit.requested && !last_exit.guest_ended);
+		test_str(last_message, "vmm: it failed");
+		test_int(vmm_pid(vmm), 0);
+		test_int(vmm_quit(vmm), 0);
+		test_int(vmm_pause(vmm, NULL), -ESHUTDOWN);
+		end();
+	}
+}
+
+/* The console is the program's standard output. */
+static void console_reaches_the_descriptor(void)
+{
+	char buf[64] = "";
+	int p[2];
+
+	begin("echo hello $2; kill -9 $$");
+	test_int(pipe2(p, O_CLOEXEC), 0);
+	spec.console_fd = p[1];
+	spec.cmdline = (const char *const[]){"word", NULL};
+	test_int(start("fake"), 0);
+	fd_close(p[1]);
+	run();
+	test_int(last_exit.status, 128 + SIGKILL);
+	test_int(fd_read_full(p[0], buf, sizeof(buf) - 1), 11);
+	test_str(buf, "hello word\n");
+	fd_close(p[0]);
+	end();
+}
+
+/* A grandchild that holds stderr open delays nothing. */
+static void inherited_stderr_is_not_waited_for(void)
+{
+	int p[2];
+	char c;
+
+	begin("cat <&3 >/dev/null & exit 3");
+	test_int(pipe2(p, O_CLOEXEC), 0);
+	spec.vsock = (struct vmm_vsock){.kind = VMM_VSOCK_VHOST_USER, .fd = p[0]};
+	test_int(start("fake"), 0);
+	fd_close(p[0]);
+	run();
+	test_int(last_exit.status, 3);
+	c = 0;
+	test_int(write(p[1], &c, 1), 1);
+	fd_close(p[1]);
+	end();
+}
+
+static void replied(void *data, int r, const char *message)
+{
+	note("%s=%d%s ", (char *)data, r, message);
+}
+
+static char pause_name[] = "paused", resume_name[] = "resumed";
+static struct vmm_reply paused = {.done = replied, .data = pause_name};
+static struct vmm_reply resumed = {.done = replied, .data = resume_name};
+
+static void after_pause(void *data, int r, const char *message)
+{
+	replied(data, r, message);
+	test_int(vmm_pause(vmm, NULL), -EALREADY);
+	test_int(vmm_resume(vmm, &resumed), 0);
+	test_int(vmm_resume(vmm, &resumed), -EBUSY);
+}
+
+static void after_resume(void *data, int r, const char *message)
+{
+	replied(data, r, message);
+	test_int(vmm_resume(vmm, NULL), -EALREADY);
+	test_int(vmm_quit(vmm), 0);
+	test_int(vmm_pause(vmm, NULL), -ESHUTDOWN);
+}
+
+static void operations(const char *driver, const char *script, const char *want)
+{
+	begin(script);
+	paused.done = after_pause;
+	resumed.done = after_resume;
+	test_int(start(driver), 0);
+	test_int(vmm_resume(vmm, NULL), -EALREADY);
+	test_int(vmm_pause(vmm, &paused), 0);
+	test_int(vmm_pause(vmm, &paused), -EBUSY);
+	run();
+	test_str(trace, want);
+	test_true(last_exit.requested);
+	paused.done = resumed.done = replied;
+	end();
+}
+
+static void operations_of_fake(void)
+{
+	operations("fake", BLOCK, "paused paused=0 resumed resumed=0 exit ");
+	test_int(last_exit.status, 128 + SIGTERM);
+}
+
+/* Plays QEMU: each command by its turn, events before answers. */
+#define QMP_OPEN "exec <&3 >&3; echo '{\"QMP\":{}}'; read -r c; echo '{\"return\":{},\"id\":1}';"
+
+static void operations_of_qemu(void)
+{
+	operations("qemu",
+		   QMP_OPEN "read -r c; case $c in *stop*) ;; *) exit 9;; esac;"
+			    "echo '{\"event\":\"STOP\"}'; echo '{\"return\":{},\"id\":2}';"
+			    "read -r c; case $c in *cont*) ;; *) exit 9;; esac;"
+			    "echo '{\"event\":\"RESUME\"}'; echo '{\"return\":{},\"id\":3}';"
+			    "read -r c; case $c in *quit*) ;; *) exit 9;; esac;"
+			    "echo '{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":false,"
+			    "\"reason\":\"host-qmp-quit\"}}'; echo '{\"return\":{},\"id\":4}'",
+		   "paused paused=0 resumed resumed=0 host-quit exit ");
+	test_int(last_exit.status, 0);
+}
+
+static void refused_operation(void)
+{
+	begin(QMP_OPEN "read -r c;"
+		       "echo '{\"error\":{\"class\":\"GenericError\",\"desc\":\" no\"},\"id\":2}'");
+	test_int(start("qemu"), 0);
+	test_int(vmm_pause(vmm, &paused), 0);
+	run();
+	test_str(trace, "paused=-5 no exit ");
+	end();
+}
+
+/* All that QEMU wrote before its end is reported, in order, and the end after it. */
+static void events_come_before_the_end(void)
+{
+	begin("exec >&3; echo '{\"QMP\":{}}'; echo '{\"return\":{},\"id\":1}';"
+	      "echo '{\"event\":\"NIC_RX_FILTER_CHANGED\"}';"
+	      "echo '{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":true,"
+	      "\"reason\":\"guest-reset\"}}'; printf '{\"event\":'");
+	test_int(start("qemu"), 0);
+	run();
+	test_str(trace, "guest-reset exit ");
+	test_int(last_exit.status, 0);
+	test_true(last_exit.guest_ended && !last_exit.requested);
+	test_str(last_message, "");
+	end();
+}
+
+/* Still runs, but what it says is not QMP: it is not trusted with a VM any more. */
+static void garbage_ends_the_vm(void)
+{
+	begin("exec >&3; echo garbage; exec cat");
+	test_int(start("qemu"), 0);
+	run();
+	test_str(trace, "exit ");
+	test_str(last_message, "what QEMU answered is not QMP");
+	end();
+}
+
+static void closed_control_connection(void)
+{
+	begin("exec 3>&-; kill -STOP $$");
+	test_int(start("qemu"), 0);
+	test_int(waitid(P_PID, (id_t)vmm_pid(vmm), &(siginfo_t){0}, WSTOPPED | WNOWAIT), 0);
+	test_int(vmm_quit(vmm), 0);
+	run();
+	test_int(last_exit.status, 128 + SIGKILL);
+	end();
+}
+
+static void free_in_event(enum vmm_event what)
+{
+	vmm_free(vmm);
+	vmm = NULL;
+	loop_quit(&loop, 0);
+}
+
+static void vm_may_be_freed_in_an_event(void)
+{
+	begin(QMP_OPEN "echo '{\"event\":\"STOP\"}'; echo '{\"event\":\"RESUME\"}'; read -r c");
+	on_event = free_in_event;
+	test_int(start("qemu"), 0);
+	run();
+	test_str(trace, "paused ");
+	end();
+	/* The same when the process is dead already and its last words are being read. */
+	begin("exec >&3; echo '{\"QMP\":{}}'; echo '{\"event\":\"STOP\"}'; echo "
+	      "'{\"event\":\"X\"}'");
+	on_event = free_in_event;
+	test_int(start("qemu"), 0);
+	test_int(waitid(P_PID, (id_t)vmm_pid(vmm), &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+	run();
+	test_str(trace, "paused ");
+	end();
+}
+
+static void free_in_exit(void *data, const struct vmm_exit *result)
+{
+	vmm_free(vmm);
+	vmm = NULL;
+	note("%d:%s ", result->status, result->message);
+	loop_quit(&loop, 0);
+}
+
+static void vm_may_be_freed_at_its_end(void)
+{
+	static const struct vmm_callbacks freeing = {.exited = free_in_exit};
+	static const char *const drivers[] = {"fake", "qemu"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+		begin("echo vmm: bye >&2; exit 2");
+		test_int(vmm_start(&loop, vmm_driver(drivers[i]), &spec, &freeing, &vmm, &err), 0);
+		run();
+		test_str(trace, "2:vmm: bye ");
+		end();
+	}
+}
+
+/* vmm_free() of one that runs kills and reaps it: end() looks. */
+static void running_vm_is_freed(void)
+{
+	begin(BLOCK);
+	test_int(start("fake"), 0);
+	test_int(vmm_pause(vmm, &paused), 0);
+	end();
+	begin(BLOCK);
+	test_int(start("qemu"), 0);
+	test_int(vmm_pause(vmm, &paused), 0);
+	end();
+}
+
+int main(void)
+{
+	files_begin();
+	test_int(mkfifo(files_path("fifo"), 0600), 0);
+	test_run(names);
+	test_run(wrong_specs_are_refused);
+	test_run(missing_program);
+	test_run(both_drivers_report_the_end);
+	test_run(console_reaches_the_descriptor);
+	test_run(inherited_stderr_is_not_waited_for);
+	test_run(operations_of_fake);
+	test_run(operations_of_qemu);
+	test_run(refused_operation);
+	test_run(events_come_before_the_end);
+	test_run(garbage_ends_the_vm);
+	test_run(closed_control_connection);
+	test_run(vm_may_be_freed_in_an_event);
+	test_run(vm_may_be_freed_at_its_end);
+	test_run(running_vm_is_freed);
+	files_end();
+	return 0;
+}

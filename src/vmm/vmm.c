@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/vmm.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/mem.h"
+#include "vmm/driver.h"
+
+#define NAME_LEN_MAX 64
+
+enum vmm_state {
+	STATE_RUNNING,
+	STATE_PAUSED,
+	STATE_QUITTING,
+	STATE_ENDED,
+};
+
+struct vmm {
+	const struct vmm_ops *ops;
+	void *vm;
+	enum vmm_state state;
+	bool requested;
+	bool guest_ended;
+	struct vmm_callbacks callbacks;
+	/* The operation on its way: what the state will be, and who asked. */
+	bool busy;
+	enum vmm_state next_state;
+	struct vmm_reply reply;
+};
+
+static const char *const accel_names[] = {
+	[VMM_ACCEL_AUTO] = "auto",
+	[VMM_ACCEL_KVM] = "kvm",
+	[VMM_ACCEL_TCG] = "tcg",
+};
+
+const char *vmm_accel_name(enum vmm_accel accel)
+{
+	return accel >= 0 && (size_t)accel < ARRAY_SIZE(accel_names) ? accel_names[accel] : "?";
+}
+
+int vmm_accel_parse(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(accel_names); i++)
+		if (strcmp(name, accel_names[i]) == 0)
+			return (int)i;
+	return -EINVAL;
+}
+
+static const char *const event_names[] = {
+	[VMM_EVENT_PAUSED] = "paused",
+	[VMM_EVENT_RESUMED] = "resumed",
+	[VMM_EVENT_GUEST_SHUTDOWN] = "guest-shutdown",
+	[VMM_EVENT_GUEST_RESET] = "guest-reset",
+	[VMM_EVENT_GUEST_PANIC] = "guest-panic",
+	[VMM_EVENT_HOST_QUIT] = "host-quit",
+};
+static_assert(ARRAY_SIZE(event_names) == VMM_EVENT_MAX_, "one name an event");
+
+const char *vmm_event_name(enum vmm_event event)
+{
+	return (size_t)event < VMM_EVENT_MAX_ ? event_names[event] : "?";
+}
+
+static const struct vmm_ops *const drivers[] = {&vmm_qemu_ops, &vmm_fake_ops};
+
+const struct vmm_ops *vmm_driver(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+		if (strcmp(name, drivers[i]->name) == 0)
+			return drivers[i];
+	return NULL;
+}
+
+/* Names and tags reach a command line in which commas and equal signs mean something. */
+static bool plain_word(const char *s, size_t max)
+{
+	size_t n = s ? strlen(s) : 0;
+
+	if (n == 0 || n > max)
+		return false;
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("-_.", *s))
+			return false;
+	return true;
+}
+
+/* One word of the kernel's command line: nothing that ends it, quotes, or ends all words. */
+static bool kernel_word(const char *s)
+{
+	if (!*s || strcmp(s, "--") == 0)
+		return false;
+	for (; *s; s++)
+		if (*s <= ' ' || *s > '~' || *s == '"')
+			return false;
+	return true;
+}
+
+static int check_socket(const char *what, int fd, const char *path, struct err *err)
+{
+	if (fd >= 0 && fcntl(fd, F_GETFD) < 0)
+		return err_errno(err, -errno, "the descriptor for %s", what);
+	if (fd >= 0)
+		return 0;
+	if (!path || !*path)
+		return err_set(err, -EINVAL, "no socket was given for %s", what);
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return err_set(err, -ENAMETOOLONG, "the socket path for %s is too long: %s", what,
+			       path);
+	return 0;
+}
+
+static int check_vsock(const struct vmm_vsock *vsock, struct err *err)
+{
+	switch (vsock->kind) {
+	case VMM_VSOCK_NONE:
+		return 0;
+	case VMM_VSOCK_VHOST_USER:
+		return check_socket("vsock", vsock->fd, vsock->socket_path, err);
+	case VMM_VSOCK_VHOST:
+		/* 0 to 2 are taken, the last means "any" (virtio 1.2, 5.10.4). */
+		if (vsock->cid < 3 || vsock->cid == UINT32_MAX)
+			return err_set(err, -EINVAL, "%u cannot be a guest's vsock address",
+				       vsock->cid);
+		if (fcntl(vsock->fd, F_GETFD) < 0)
+			return err_errno(err, -errno, "the descriptor of the vhost-vsock device");
+		return 0;
+	}
+	return err_set(err, -EINVAL, "unknown kind of vsock");
+}
+
+static int check_shares(const struct vmm_spec *spec, struct err *err)
+{
+	int r;
+
+	if (spec->n_shares > VMM_SHARES_MAX)
+		return err_set(err, -E2BIG, "a VM can have %d shares, not %zu", VMM_SHARES_MAX,
+			       spec->n_shares);
+	for (size_t i = 0; i < spec->n_shares; i++) {
+		const struct vmm_share *share = &spec->shares[i];
+
+		if (!plain_word(share->tag, VMM_TAG_MAX))
+			return err_set(err, -EINVAL, "a share's tag must be 1 to %d plain letters",
+				       VMM_TAG_MAX);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(share->tag, spec->shares[j].tag) == 0)
+				return err_set(err, -EINVAL, "two shares with the tag %s",
+					       share->tag);
+		r = check_socket(share->tag, share->fd, share->socket_path, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_file(const char *what, const char *path, struct err *err)
+{
+	if (!path)
+		return err_set(err, -EINVAL, "no %s was given", what);
+	if (access(path, R_OK) < 0)
+		return err_errno(err, -errno, "the %s %s cannot be read", what, path);
+	return 0;
+}
+
+static int check_size(const struct vmm_spec *spec, struct err *err)
+{
+	if (spec->memory % (UINT64_C(1) << 20) || spec->memory < VMM_MEMORY_MIN ||
+	    spec->memory > VMM_MEMORY_MAX)
+		return err_set(err, -ERANGE,
+			       "a VM's memory must be whole MiB, from %llu to %llu, not %llu bytes",
+			       (unsigned long long)VMM_MEMORY_MIN >> 20,
+			       (unsigned long long)VMM_MEMORY_MAX >> 20,
+			       (unsigned long long)spec->memory);
+	if (spec->cpus < 1 || spec->cpus > VMM_CPUS_MAX)
+		return err_set(err, -ERANGE, "a VM can have 1 to %d CPUs, not %u", VMM_CPUS_MAX,
+			       spec->cpus);
+	return 0;
+}
+
+static int check_spec(const struct vmm_spec *spec, struct err *err)
+{
+	int r;
+
+	if (!plain_word(spec->name, NAME_LEN_MAX))
+		return err_set(err, -EINVAL, "a VM's name must be 1 to %d plain letters",
+			       NAME_LEN_MAX);
+	if (spec->accel != VMM_ACCEL_KVM && spec->accel != VMM_ACCEL_TCG)
+		return err_set(err, -EINVAL, "the accelerator is not decided");
+	for (const char *const *word = spec->cmdline; word && *word; word++)
+		if (!kernel_word(*word))
+			return err_set(err, -EINVAL, "not a word for the kernel's command line: %s",
+				       *word);
+	r = check_size(spec, err);
+	if (r == 0)
+		r = check_file("kernel", spec->kernel, err);
+	if (r == 0)
+		r = check_file("initramfs", spec->initrd, err);
+	if (r == 0)
+		r = check_vsock(&spec->vsock, err);
+	if (r == 0)
+		r = check_shares(spec, err);
+	return r;
+}
+
+int vmm_start(struct loop *loop, const struct vmm_ops *driver, const struct vmm_spec *spec,
+	      const struct vmm_callbacks *callbacks, struct vmm **ret, struct err *err)
+{
+	struct vmm *vmm;
+	int r = check_spec(spec, err);
+
+	if (r < 0)
+		return r;
+	vmm = xcalloc(1, sizeof(*vmm));
+	vmm->ops = driver;
+	vmm->state = STATE_RUNNING;
+	vmm->callbacks = *callbacks;
+	r = driver->start(loop, spec, vmm, &vmm->vm, err);
+	if (r < 0) {
+		free(vmm);
+		return r;
+	}
+	*ret = vmm;
+	return 0;
+}
+
+static int begin(struct vmm *vmm, enum vmm_state next, int (*op)(void *vm),
+		 const struct vmm_reply *reply)
+{
+	int r;
+
+	if (vmm->state >= STATE_QUITTING)
+		return -ESHUTDOWN;
+	if (vmm->busy)
+		return -EBUSY;
+	if (vmm->state == next)
+		return -EALREADY;
+	r = op(vmm->vm);
+	if (r < 0)
+		return r;
+	vmm->busy = true;
+	vmm->next_state = next;
+	vmm->reply = reply ? *reply : (struct vmm_reply){NULL};
+	return 0;
+}
+
+int vmm_pause(struct vmm *vmm, const struct vmm_reply *reply)
+{
+	return begin(vmm, STATE_PAUSED, vmm->ops->pause, reply);
+}
+
+int vmm_resume(struct vmm *vmm, const struct vmm_reply *reply)
+{
+	return begin(vmm, STATE_RUNNING, vmm->ops->resume, reply);
+}
+
+int vmm_quit(struct vmm *vmm)
+{
+	if (vmm->state >= STATE_QUITTING)
+		return 0;
+	vmm->state = STATE_QUITTING;
+	vmm->requested = true;
+	return vmm->ops->quit(vmm->vm);
+}
+
+pid_t vmm_pid(const struct vmm *vmm)
+{
+	return vmm->state == STATE_ENDED ? 0 : vmm->ops->pid(vmm->vm);
+}
+
+void vmm_free(struct vmm *vmm)
+{
+	if (!vmm)
+		return;
+	vmm->ops->free(vmm->vm);
+	free(vmm);
+}
+
+void vmm_notify_event(struct vmm *vmm, enum vmm_event event)
+{
+	assert(vmm->state != STATE_ENDED);
+	/* A VMM stops a guest by itself too, after an error that it cannot go on from. */
+	if (event == VMM_EVENT_PAUSED && vmm->state == STATE_RUNNING)
+		vmm->state = STATE_PAUSED;
+	if (event == VMM_EVENT_RESUMED && vmm->state == STATE_PAUSED)
+		vmm->state = STATE_RUNNING;
+	if (event == VMM_EVENT_GUEST_SHUTDOWN || event == VMM_EVENT_GUEST_RESET ||
+	    event == VMM_EVENT_GUEST_PANIC)
+		vmm->guest_ended = true;
+	if (vmm->callbacks.event)
+		vmm->callbacks.event(vmm->callbacks.data, event);
+}
+
+void vmm_notify_reply(struct vmm *vmm, int r, const char *message)
+{
+	struct vmm_reply reply = vmm->reply;
+
+	if (!vmm->busy)
+		return;
+	vmm->busy = false;
+	vmm->reply = (struct vmm_reply){NULL};
+	if (r == 0 && vmm->state < STATE_QUITTING)
+		vmm->state = vmm->next_state;
+	if (reply.done)
+		reply.done(reply.data, r, message ? message : "");
+}
+
+void vmm_notify_exit(struct vmm *vmm, int status, const char *message)
+{
+	struct vmm_callbacks callbacks = vmm->callbacks;
+	struct vmm_exit result = {
+		.status = status,
+		.requested = vmm->requested,
+		.guest_ended = vmm->guest_ended,
+	};
+	char copy[VMM_MESSAGE_MAX];
+
+	assert(vmm->state != STATE_ENDED);
+	vmm->state = STATE_ENDED;
+	/* The driver's own copy goes away with the VM, which may be freed in the callback. */
+	(void)snprintf(copy, sizeof(copy), "%s", message ? message : "");
+	result.message = copy;
+	callbacks.exited(callbacks.data, &result);
+}
