@@ -52,17 +52,28 @@ void peer_done(struct peer *peer)
 	free(peer->out);
 	free(peer->in);
 	peer->out = peer->in = NULL;
-	peer->out_len = peer->in_len = 0;
+	peer->out_at = peer->out_len = peer->out_size = 0;
+	peer->in_at = peer->in_len = peer->in_size = 0;
+}
+
+static void grow(uint8_t **data, size_t *size, size_t len)
+{
+	if (len <= *size)
+		return;
+	*size = 2 * len;
+	*data = realloc(*data, *size);
+	test_true(*data);
 }
 
 void peer_put(struct peer *peer, const void *data, size_t len)
 {
-	peer->out = realloc(peer->out, peer->out_len + len);
-	test_true(peer->out);
+	size_t end = peer->out_at + peer->out_len;
+
+	grow(&peer->out, &peer->out_size, end + len);
 	if (data)
-		memcpy(peer->out + peer->out_len, data, len);
+		memcpy(peer->out + end, data, len);
 	else
-		memset(peer->out + peer->out_len, 0, len);
+		memset(peer->out + end, 0, len);
 	peer->out_len += len;
 }
 
@@ -138,15 +149,15 @@ static bool write_some(struct peer *peer)
 
 	if (peer->fd < 0 || len == 0)
 		return false;
-	n = send(peer->fd, peer->out, len, MSG_NOSIGNAL);
+	n = send(peer->fd, peer->out + peer->out_at, len, MSG_NOSIGNAL);
 	if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
-		peer->out_len = 0;
+		peer->out_at = peer->out_len = 0;
 		return false;
 	}
 	if (n < 0)
 		return false;
 	peer->out_len -= (size_t)n;
-	memmove(peer->out, peer->out + n, peer->out_len);
+	peer->out_at = peer->out_len > 0 ? peer->out_at + (size_t)n : 0;
 	return true;
 }
 
@@ -162,8 +173,7 @@ static bool read_some(struct peer *peer)
 		peer->eof = true;
 	if (n <= 0)
 		return false;
-	peer->in = realloc(peer->in, peer->in_len + (size_t)n);
-	test_true(peer->in);
+	grow(&peer->in, &peer->in_size, peer->in_len + (size_t)n);
 	memcpy(peer->in + peer->in_len, buf, (size_t)n);
 	peer->in_len += (size_t)n;
 	return true;

@@ -25,7 +25,7 @@ struct peer {
 	size_t chunk;
 	bool deaf, eof;
 	uint8_t *out, *in;
-	size_t out_len, in_at, in_len;
+	size_t out_at, out_len, out_size, in_at, in_len, in_size;
 };
 
 /** struct peer_frame - a frame that came, its data valid until the next peer_pump() */
