@@ -67,15 +67,28 @@ static int open_dir(struct record *rec)
 	return rec->dir < 0 ? -errno : 0;
 }
 
-int record_claim(struct record *rec)
+static int claim(struct record *rec, int how)
 {
 	_cleanup_close_ int fd =
 		openat(rec->dir, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd < 0)
 		return -errno;
+	while (flock(fd, LOCK_EX | how) < 0)
+		if (errno != EINTR)
+			return -errno;
 	rec->lock = take_fd(fd);
 	return 0;
+}
+
+int record_claim(struct record *rec)
+{
+	return claim(rec, LOCK_NB);
+}
+
+int record_wait(struct record *rec)
+{
+	return claim(rec, 0);
 }
 
 static int make_folders(const struct paths *paths, struct record *rec, struct err *err)

@@ -70,6 +70,13 @@ int record_load(const struct record *rec, struct sandbox_spec *ret, struct err *
  */
 int record_claim(struct record *rec);
 
+/**
+ * record_wait() - block until no shim has the claim, and take it
+ *
+ * Return: 0 or negative errno (-ENOENT: the container has been removed meanwhile).
+ */
+int record_wait(struct record *rec);
+
 /** record_state() - @ret_status: exit status when RECORD_STOPPED */
 enum record_state record_state(const struct record *rec, int *ret_status);
 

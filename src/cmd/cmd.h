@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "cmd/opts.h"
+#include "sandbox/paths.h"
+
+/* Exit statuses of our own, as Docker has them: the container's are everything else. */
+#define STATUS_CAISSON_FAILED 125
+#define STATUS_NOT_EXECUTABLE 126
+#define STATUS_NOT_FOUND      127
+#define STATUS_INTERRUPTED    130
+
+/* One file a command; the table is in main.c. */
+extern const struct command command_run, command_exec, command_list, command_logs, command_kill,
+	command_wait, command_delete, command_kernel;
+
+/** cmd_fail() - print "caisson: <message>". Return: the command's failure status. */
+int cmd_fail(const struct command *command, const struct err *err);
+
+/**
+ * cmd_status_of() - the exit status for a process that could not be created or started
+ * @code: what the shim answered
+ * @message: its text
+ */
+int cmd_status_of(int code, const char *message);
+
+/**
+ * cmd_each() - do the same to every container named on the command line, going on after a failure
+ * @names: ends with NULL; none at all is an error
+ *
+ * Return: exit status: 0, or the command's failure status.
+ */
+int cmd_each(const struct command *command, char **names,
+	     int (*one)(const struct paths *paths, const char *name, void *userdata,
+			struct err *err),
+	     void *userdata);

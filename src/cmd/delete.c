@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <unistd.h>
+
+#include "cmd/client.h"
+#include "cmd/cmd.h"
+#include "task.pb-c.h"
+
+struct delete {
+	bool force;
+};
+
+static const struct opt options[] = {
+	{'f', "force", OPT_FLAG, offsetof(struct delete, force), NULL,
+	 "end a running container first; one that is not there is no error"},
+	{.kind = OPT_END},
+};
+
+/* The shim ends by itself once its container has; a container that is still booting has no process. */
+static void end_container(const struct record *record)
+{
+	Containerd__Task__V2__KillRequest kill = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
+	Containerd__Task__V2__ShutdownRequest shutdown =
+		CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
+	struct client client = CLIENT_NULL;
+
+	kill.id = shutdown.id = record->id;
+	kill.signal = SIGKILL;
+	kill.all = true;
+	shutdown.now = true;
+	if (client_connect(&client, record, NULL) == 0 &&
+	    client_call(&client, "Kill", &kill.base, NULL, NULL, NULL) != TTRPC_OK)
+		(void)client_call(&client, "Shutdown", &shutdown.base, NULL, NULL, NULL);
+	client_disconnect(&client);
+}
+
+static int remove_it(const struct paths *paths, struct record *record, bool force, struct err *err)
+{
+	int r = record_claim(record);
+
+	if (r == -EWOULDBLOCK && !force)
+		return err_set(err, -EBUSY,
+			       "container %s is running: end it with `caisson kill %s`, or use "
+			       "`caisson delete -f %s`",
+			       record->id, record->id, record->id);
+	if (r == -EWOULDBLOCK) {
+		end_container(record);
+		r = record_wait(record);
+	}
+	if (r < 0)
+		return err_errno(err, r, "cannot claim container %s", record->id);
+	return record_remove(paths, record, err);
+}
+
+static int delete_one(const struct paths *paths, const char *name, void *userdata, struct err *err)
+{
+	const struct delete *options_given = userdata;
+	struct record record = RECORD_NULL;
+	int r = record_open(paths, name, &record, err);
+
+	if (r == -ENOENT && options_given->force)
+		return 0;
+	if (r == 0)
+		r = remove_it(paths, &record, options_given->force, err);
+	record_done(&record);
+	return r;
+}
+
+static int delete_main(const struct command *self, int argc, char **argv)
+{
+	struct delete options_given = {.force = false};
+	struct err err = ERR_NULL;
+	int at = opts_parse(self, argc, argv, &options_given, &err);
+
+	if (at < 0)
+		return cmd_fail(self, &err);
+	return cmd_each(self, argv + at, delete_one, &options_given);
+}
+
+const struct command command_delete = {
+	.name = "delete",
+	.usage = "[OPTIONS] NAME...",
+	.summary = "Remove containers that have ended.",
+	.opts = options,
+	.failure = 1,
+	.run = delete_main,
+};

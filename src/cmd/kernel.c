@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "cmd/cmd.h"
+#include "vmm/boot/kernel.h"
+
+#define KEY_LEN 64
+
+/* Our own scripts are beside the program's tree, or where they were installed. */
+static char *script_path(const char *name)
+{
+	static const char *const folders[] = {"/../share/caisson/kernel", "/../../kernel"};
+	_cleanup_free_ char *self = path_self_dir();
+
+	for (size_t i = 0; self && i < ARRAY_SIZE(folders); i++) {
+		_cleanup_free_ char *path = xasprintf("%s%s/%s", self, folders[i], name);
+
+		if (access(path, X_OK) == 0)
+			return take_ptr(path);
+	}
+	return NULL;
+}
+
+static int run_script(const char *const argv[], int stdout_fd, struct err *err)
+{
+	struct proc_spec spec = PROC_SPEC_NULL;
+	struct proc proc = PROC_NULL;
+	int r;
+
+	spec.argv = argv;
+	spec.stdout_fd = stdout_fd;
+	spec.stderr_fd = STDERR_FILENO;
+	spec.death_signal = SIGTERM;
+	r = proc_start(&spec, &proc);
+	if (r < 0)
+		return err_errno(err, r, "cannot start %s", argv[0]);
+	return proc_wait(&proc);
+}
+
+/* The key names what goes into the kernel: the same key, the same kernel. */
+static int kernel_key(const char *script, const char *cache, char *ret, struct err *err)
+{
+	const char *argv[] = {script, "--key", cache, NULL};
+	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
+	int fds[2], r;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_errno(err, -errno, "cannot make a pipe");
+	rd = fds[0];
+	wr = fds[1];
+	r = run_script(argv, wr, err);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	if (fd_read_full(rd, ret, KEY_LEN) != KEY_LEN)
+		return err_set(err, -EPROTO, "%s printed no key", script);
+	ret[KEY_LEN] = '\0';
+	return 0;
+}
+
+static int build(const struct paths *paths, struct err *err)
+{
+	_cleanup_free_ char *script = script_path("build.sh"), *folder = NULL, *image = NULL;
+	char key[KEY_LEN + 1];
+	int r;
+
+	if (!script)
+		return err_set(err, -ENOENT, "the kernel's build script is not installed");
+	r = kernel_key(script, paths->cache, key, err);
+	if (r < 0)
+		return r;
+	folder = xasprintf("%s/kernels/%s", paths->cache, key);
+	image = path_join(folder, "vmlinux");
+	if (access(image, R_OK) == 0) {
+		printf("%s is there already\n", image);
+		return 0;
+	}
+	r = run_script((const char *[]){script, folder, NULL}, STDOUT_FILENO, err);
+	if (r > 0)
+		return err_set(err, -EIO, "the kernel was not built: see above");
+	if (r == 0)
+		printf("%s\n", image);
+	return r;
+}
+
+static int list(const struct paths *paths, struct err *err)
+{
+	struct kernel_list kernels = KERNEL_LIST_NULL;
+	int r = kernel_list(paths->cache, &kernels, err);
+
+	if (r < 0)
+		return r;
+	printf("  %-16s %-28s %s\n", "NAME", "VERSION", "FILE");
+	for (size_t i = 0; i < kernels.n; i++) {
+		const struct kernel_entry *k = &kernels.entries[i];
+
+		printf("%c %-16.16s %-28s %s\n", k->is_default ? '*' : ' ', k->name, k->version,
+		       k->path);
+	}
+	kernel_list_done(&kernels);
+	return 0;
+}
+
+static int check(const char *file, struct err *err)
+{
+	_cleanup_free_ char *script = script_path("check.sh");
+
+	if (!script)
+		return err_set(err, -ENOENT, "the kernel checker is not installed");
+	return run_script((const char *[]){script, file, NULL}, STDOUT_FILENO, err);
+}
+
+static int dispatch(const struct paths *paths, char **words, int n, struct err *err)
+{
+	const char *what = n > 0 ? words[0] : "";
+
+	if (strcmp(what, "build") == 0 && n == 1)
+		return build(paths, err);
+	if (strcmp(what, "list") == 0 && n == 1)
+		return list(paths, err);
+	if (strcmp(what, "use") == 0 && n == 2)
+		return kernel_use(paths->cache, words[1], err);
+	if (strcmp(what, "check") == 0 && n == 2)
+		return check(words[1], err);
+	return err_set(err, -EINVAL, "kernel build, list, use NAME or check FILE: see "
+				     "`caisson kernel --help`");
+}
+
+static int kernel_main(const struct command *self, int argc, char **argv)
+{
+	struct paths paths = PATHS_NULL;
+	struct err err = ERR_NULL;
+	int at = opts_parse(self, argc, argv, NULL, &err), r = at;
+
+	if (r >= 0)
+		r = paths_init(&paths, &err);
+	if (r >= 0)
+		r = dispatch(&paths, argv + at, argc - at, &err);
+	paths_done(&paths);
+	return r < 0 ? cmd_fail(self, &err) : r;
+}
+
+const struct command command_kernel = {
+	.name = "kernel",
+	.usage = "build | list | use NAME | check FILE",
+	.summary = "Build, list, choose and check the kernels of guests.",
+	.details =
+		"  build       the tuned kernel, from Debian's linux-source; minutes, once\n"
+		"  list        what there is; * marks the one that is used\n"
+		"  use NAME    use this one from now on; \"distro\" is the distribution's own\n"
+		"  check FILE  what a kernel lacks to run as a guest: its .config, vmlinux, or a\n"
+		"              /boot/vmlinuz with its config beside it\n",
+	.failure = 1,
+	.run = kernel_main,
+};

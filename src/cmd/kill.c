@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/parse.h"
+#include "cmd/client.h"
+#include "cmd/cmd.h"
+#include "task.pb-c.h"
+
+struct kill {
+	const char *signal;
+};
+
+static const struct opt options[] = {
+	{'s', "signal", OPT_STRING, offsetof(struct kill, signal), "SIGNAL",
+	 "name or number; without it the image's stop signal"},
+	{.kind = OPT_END},
+};
+
+static int send(struct client *client, const struct record *record, int signo, struct err *err)
+{
+	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
+	int code;
+
+	request.id = record->id;
+	request.signal = (uint32_t)signo;
+	code = client_call(client, "Kill", &request.base, NULL, NULL, err);
+	if (code == TTRPC_NOT_FOUND)
+		return err_set(err, -ENOTCONN, "container %s is not running", record->id);
+	return code == TTRPC_OK ? 0 : -EIO;
+}
+
+static int kill_one(const struct paths *paths, const char *name, void *userdata, struct err *err)
+{
+	const struct kill *kill = userdata;
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct client client = CLIENT_NULL;
+	struct record record = RECORD_NULL;
+	int r;
+
+	r = record_open(paths, name, &record, err);
+	if (r == 0)
+		r = record_load(&record, &spec, err);
+	if (r == 0)
+		r = client_connect(&client, &record, err);
+	if (r == 0)
+		r = send(&client, &record,
+			 kill->signal ? signal_from_name(kill->signal) : spec.stop_signal, err);
+	client_disconnect(&client);
+	sandbox_spec_done(&spec);
+	record_done(&record);
+	return r;
+}
+
+static int kill_main(const struct command *self, int argc, char **argv)
+{
+	struct kill kill = {.signal = NULL};
+	struct err err = ERR_NULL;
+	int at = opts_parse(self, argc, argv, &kill, &err);
+
+	if (at >= 0 && kill.signal && signal_from_name(kill.signal) < 0)
+		at = err_set(&err, -EINVAL, "--signal %s: no such signal", kill.signal);
+	if (at < 0)
+		return cmd_fail(self, &err);
+	return cmd_each(self, argv + at, kill_one, &kill);
+}
+
+const struct command command_kill = {
+	.name = "kill",
+	.usage = "[OPTIONS] NAME...",
+	.summary = "Send a signal to a container's first process.",
+	.opts = options,
+	.failure = 1,
+	.run = kill_main,
+};

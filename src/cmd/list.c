@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "sandbox/record.h"
+
+struct list_options {
+	bool quiet;
+	const char *format;
+};
+
+static const struct opt options[] = {
+	{'q', "quiet", OPT_FLAG, offsetof(struct list_options, quiet), NULL, "names only"},
+	{0, "format", OPT_CHOICE, offsetof(struct list_options, format), "table|json",
+	 "how to print them", "table|json"},
+	{.kind = OPT_END},
+};
+
+/**
+ * struct row - what is shown of a container
+ */
+struct row {
+	struct sandbox_spec spec;
+	char status[32];
+	const char *state;
+	char *command;
+};
+
+/* What an image or its user wrote must not move the cursor. */
+static char *printable(const char *s)
+{
+	char *copy = xstrdup(s);
+
+	for (char *p = copy; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	return copy;
+}
+
+static char *join_args(const struct strv *args)
+{
+	char *line = xstrdup("");
+
+	for (size_t i = 0; i < args->n; i++) {
+		_cleanup_free_ char *word = printable(args->v[i]), *before = line;
+
+		line = xasprintf("%s%s%s", before, i > 0 ? " " : "", word);
+	}
+	return line;
+}
+
+static void format_age(int64_t created, char *buf, size_t size)
+{
+	static const struct {
+		int64_t seconds;
+		const char *unit;
+	} units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+	int64_t age = MAX((int64_t)time(NULL) - created, INT64_C(0));
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		int64_t n = age / units[i].seconds;
+
+		if (n == 0 && units[i].seconds > 1)
+			continue;
+		(void)snprintf(buf, size, "%lld %s%s ago", (long long)n, units[i].unit,
+			       n == 1 ? "" : "s");
+		return;
+	}
+}
+
+static int load_row(const struct paths *paths, const char *id, struct row *row)
+{
+	struct record record = RECORD_NULL;
+	struct err ignored = ERR_NULL;
+	int exit_status, r;
+
+	*row = (struct row){.spec = SANDBOX_SPEC_NULL};
+	r = record_open(paths, id, &record, &ignored);
+	if (r == 0)
+		r = record_load(&record, &row->spec, &ignored);
+	if (r == 0) {
+		switch (record_state(&record, &exit_status)) {
+		case RECORD_RUNNING:
+			row->state = "running";
+			(void)snprintf(row->status, sizeof(row->status), "running");
+			break;
+		case RECORD_STOPPED:
+			row->state = "stopped";
+			(void)snprintf(row->status, sizeof(row->status), "exited (%d)",
+				       exit_status);
+			break;
+		case RECORD_DEAD:
+			row->state = "dead";
+			(void)snprintf(row->status, sizeof(row->status), "dead");
+			break;
+		}
+		row->command = join_args(&row->spec.args);
+	}
+	record_done(&record);
+	return r;
+}
+
+static void row_done(struct row *row)
+{
+	sandbox_spec_done(&row->spec);
+	free(row->command);
+}
+
+static void print_row(const struct row *row)
+{
+	_cleanup_free_ char *image = printable(row->spec.image);
+	char age[40];
+
+	format_age(row->spec.created, age, sizeof(age));
+	printf("%-20s %-30.30s %-24.24s %-16s %s\n", row->spec.id, image, row->command, age,
+	       row->status);
+}
+
+static struct json_object *row_to_json(const struct row *row)
+{
+	_cleanup_free_ char *text = sandbox_spec_to_json(&row->spec);
+	struct json_object *o = json_tokener_parse(text);
+
+	/* The environment may hold secrets: a listing is no place for them. */
+	json_object_object_del(o, "env");
+	json_object_object_add(o, "state", json_object_new_string(row->state));
+	json_object_object_add(o, "status", json_object_new_string(row->status));
+	return o;
+}
+
+static void print_all(const struct paths *paths, const struct strv *ids,
+		      const struct list_options *how)
+{
+	bool json = how->format && strcmp(how->format, "json") == 0;
+	struct json_object *array = json ? json_object_new_array() : NULL;
+
+	if (!json && !how->quiet)
+		printf("%-20s %-30s %-24s %-16s %s\n", "NAME", "IMAGE", "COMMAND", "CREATED",
+		       "STATUS");
+	for (size_t i = 0; i < ids->n; i++) {
+		struct row row;
+
+		/* One that is removed meanwhile is not there any more: no error. */
+		if (load_row(paths, ids->v[i], &row) < 0)
+			continue;
+		if (json)
+			json_object_array_add(array, row_to_json(&row));
+		else if (how->quiet)
+			puts(row.spec.id);
+		else
+			print_row(&row);
+		row_done(&row);
+	}
+	if (json)
+		puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY));
+	json_object_put(array);
+}
+
+static int list_main(const struct command *self, int argc, char **argv)
+{
+	struct list_options how = {.format = NULL};
+	_cleanup_strv_ struct strv ids = STRV_NULL;
+	struct paths paths = PATHS_NULL;
+	struct err err = ERR_NULL;
+	int r = opts_parse(self, argc, argv, &how, &err);
+
+	if (r >= 0 && r < argc)
+		r = err_set(&err, -EINVAL, "list takes no names: see `caisson list --help`");
+	if (r >= 0)
+		r = paths_init(&paths, &err);
+	if (r >= 0) {
+		record_sweep(&paths);
+		r = record_list(&paths, &ids, &err);
+	}
+	if (r >= 0)
+		print_all(&paths, &ids, &how);
+	paths_done(&paths);
+	return r < 0 ? cmd_fail(self, &err) : 0;
+}
+
+const struct command command_list = {
+	.name = "list",
+	.usage = "[OPTIONS]",
+	.summary = "List all containers, ended ones too.",
+	.opts = options,
+	.failure = 1,
+	.run = list_main,
+};

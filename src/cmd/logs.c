@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cmd/cmd.h"
+#include "sandbox/iolog.h"
+#include "sandbox/record.h"
+
+struct logs {
+	bool follow;
+};
+
+static const struct opt options[] = {
+	{'f', "follow", OPT_FLAG, offsetof(struct logs, follow), NULL,
+	 "go on until the container ends"},
+	{.kind = OPT_END},
+};
+
+/* All that is there now. Return: 0 or negative errno. */
+static int print_present(struct iolog_reader *reader)
+{
+	char buf[65536];
+	ssize_t n;
+	int r = 0;
+
+	while (r == 0 && (n = iolog_read(reader, buf, sizeof(buf))) != 0) {
+		if (n < 0)
+			return (int)n;
+		r = fd_write_full(reader->stream == IOLOG_STDERR ? STDERR_FILENO : STDOUT_FILENO,
+				  buf, (size_t)n);
+	}
+	return r;
+}
+
+/* The log grows, the exit status is written, the container is removed: each wakes us. */
+static int watch(const struct record *record)
+{
+	_cleanup_free_ char *log = path_join(record->dir_path, "log");
+	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC);
+
+	if (fd < 0 || inotify_add_watch(fd, log, IN_MODIFY | IN_DELETE_SELF | IN_ATTRIB) < 0 ||
+	    inotify_add_watch(fd, record->dir_path, IN_MOVED_TO | IN_DELETE_SELF) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+static int follow(const struct record *record, struct iolog_reader *reader)
+{
+	_cleanup_close_ int events = watch(record);
+	char buf[4096];
+	int r, status;
+	bool ended;
+
+	if (events < 0)
+		return events == -ENOENT ? print_present(reader) : events;
+	for (;;) {
+		/* The state first: what was written before the end is then read for certain. */
+		ended = record_state(record, &status) != RECORD_RUNNING;
+		r = print_present(reader);
+		if (r < 0 || ended)
+			return r;
+		if (read(events, buf, sizeof(buf)) < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+static int logs_one(const struct paths *paths, const char *name, void *userdata, struct err *err)
+{
+	const struct logs *logs = userdata;
+	struct record record = RECORD_NULL;
+	struct iolog_reader reader = {.fd = -EBADF};
+	int r = record_open(paths, name, &record, err);
+
+	if (r < 0)
+		return r;
+	reader.fd = openat(record.dir, "log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (reader.fd < 0)
+		r = -errno;
+	else
+		r = logs->follow ? follow(&record, &reader) : print_present(&reader);
+	if (r == -EPIPE)
+		r = 0;
+	if (r < 0)
+		err_errno(err, r, "cannot show the output of container %s", record.id);
+	fd_close(reader.fd);
+	record_done(&record);
+	return r;
+}
+
+static int logs_main(const struct command *self, int argc, char **argv)
+{
+	struct logs logs = {.follow = false};
+	struct err err = ERR_NULL;
+	int at = opts_parse(self, argc, argv, &logs, &err);
+
+	if (at >= 0 && argc - at > 1)
+		at = err_set(&err, -EINVAL, "one container at a time: see `caisson logs --help`");
+	if (at < 0)
+		return cmd_fail(self, &err);
+	return cmd_each(self, argv + at, logs_one, &logs);
+}
+
+const struct command command_logs = {
+	.name = "logs",
+	.usage = "[OPTIONS] NAME",
+	.summary = "Show what a container has printed.",
+	.details = "What went to its stdout goes to stdout, its stderr to stderr. The last 16 MiB\n"
+		   "are kept.\n",
+	.opts = options,
+	.failure = 1,
+	.run = logs_main,
+};

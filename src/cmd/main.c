@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "ttrpc/status.h"
+
+static const struct command *const commands[] = {
+	&command_run,  &command_exec, &command_list,   &command_logs,
+	&command_kill, &command_wait, &command_delete, &command_kernel,
+};
+
+int cmd_fail(const struct command *command, const struct err *err)
+{
+	fprintf(stderr, "caisson: %s\n", err->text);
+	return command->failure;
+}
+
+int cmd_status_of(int code, const char *message)
+{
+	/* Only what the guest says of the command counts, not a container that is not there. */
+	if (strncmp(message, "exec: ", 6) != 0)
+		return STATUS_CAISSON_FAILED;
+	if (code == TTRPC_NOT_FOUND)
+		return STATUS_NOT_FOUND;
+	return STATUS_NOT_EXECUTABLE;
+}
+
+int cmd_each(const struct command *command, char **names,
+	     int (*one)(const struct paths *paths, const char *name, void *userdata,
+			struct err *err),
+	     void *userdata)
+{
+	struct paths paths = PATHS_NULL;
+	struct err err = ERR_NULL;
+	int status = 0;
+
+	if (!*names) {
+		err_set(&err, -EINVAL, "which container? See `caisson %s --help`", command->name);
+		return cmd_fail(command, &err);
+	}
+	if (paths_init(&paths, &err) < 0)
+		return cmd_fail(command, &err);
+	for (; *names; names++)
+		if (one(&paths, *names, userdata, &err) < 0)
+			status = cmd_fail(command, &err);
+	paths_done(&paths);
+	return status;
+}
+
+static void help(FILE *out)
+{
+	fputs("Usage: caisson COMMAND [ARG...]\n\n"
+	      "Runs each container in a microVM of its own.\n\nCommands:\n",
+	      out);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("\n`caisson COMMAND --help` says more of each. To begin with:\n"
+	      "  caisson run --rm -it debian:12 bash\n",
+	      out);
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	/* A reader who leaves is an error of write(), not our end. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc < 2) {
+		help(stderr);
+		return STATUS_CAISSON_FAILED;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		command = argc > 2 ? find(argv[2]) : NULL;
+		if (command)
+			opts_help(command);
+		else
+			help(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0) {
+		puts("caisson version " CAISSON_VERSION);
+		return 0;
+	}
+	command = find(argv[1]);
+	if (!command) {
+		fprintf(stderr, "caisson: unknown command \"%s\": see `caisson --help`\n", argv[1]);
+		return STATUS_CAISSON_FAILED;
+	}
+	return command->run(command, argc - 1, argv + 1);
+}

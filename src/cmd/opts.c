@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/opts.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+
+#define OPTS_MAX  32
+#define LONG_ONLY 0x1000
+
+static size_t count(const struct opt *opts)
+{
+	size_t n = 0;
+
+	while (opts && opts[n].kind != OPT_END)
+		n++;
+	return n;
+}
+
+static bool is_choice(const char *choices, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *c = choices; len > 0; c += strcspn(c, "|") + 1) {
+		if (strncmp(c, word, len) == 0 && (c[len] == '|' || c[len] == '\0'))
+			return true;
+		if (!strchr(c, '|'))
+			break;
+	}
+	return false;
+}
+
+static int number(const struct opt *o, const char *text, uint64_t *ret, struct err *err)
+{
+	int r = o->kind == OPT_SIZE ? parse_size(text, ret) : parse_u64(text, 0, UINT64_MAX, ret);
+
+	if (r == -EINVAL)
+		return err_set(err, -EINVAL, "--%s %s: not a %s", o->name, text,
+			       o->kind == OPT_SIZE ? "size such as 256M or 1G" : "number");
+	if (r < 0 || *ret < o->min || *ret > o->max) {
+		if (o->kind == OPT_SIZE)
+			return err_set(err, -EINVAL,
+				       "--%s %s: must be from %lluM to %lluM", o->name, text,
+				       (unsigned long long)(o->min >> 20),
+				       (unsigned long long)(o->max >> 20));
+		return err_set(err, -EINVAL, "--%s %s: must be from %llu to %llu", o->name, text,
+			       (unsigned long long)o->min, (unsigned long long)o->max);
+	}
+	return 0;
+}
+
+static int store(const struct opt *o, const char *text, void *values, struct err *err)
+{
+	void *member = (char *)values + o->offset;
+	uint64_t n = 0;
+	int r = 0;
+
+	switch (o->kind) {
+	case OPT_FLAG:
+		*(bool *)member = true;
+		break;
+	case OPT_CHOICE:
+		if (!is_choice(o->choices, text))
+			return err_set(err, -EINVAL, "--%s %s: must be one of %s", o->name, text,
+				       o->choices);
+		*(const char **)member = text;
+		break;
+	case OPT_STRING:
+		*(const char **)member = text;
+		break;
+	case OPT_STRV:
+		strv_add(member, text);
+		break;
+	case OPT_SIZE:
+	case OPT_U32:
+		r = number(o, text, &n, err);
+		if (r == 0 && o->kind == OPT_SIZE)
+			*(uint64_t *)member = n;
+		else if (r == 0)
+			*(uint32_t *)member = (uint32_t)n;
+		break;
+	case OPT_END:
+		break;
+	}
+	return r;
+}
+
+/* The table in the two forms that getopt_long(3) wants. */
+static void for_getopt(const struct opt *opts, size_t n, char *letters, struct option *words)
+{
+	char *p = letters;
+
+	/* "+": stop at the first word that is no option; ":": tell a missing value from a typo. */
+	*p++ = '+';
+	*p++ = ':';
+	*p++ = 'h';
+	for (size_t i = 0; i < n; i++) {
+		int argument = opts[i].kind == OPT_FLAG ? no_argument : required_argument;
+
+		words[i] = (struct option){opts[i].name, argument, NULL, LONG_ONLY + (int)i};
+		if (!opts[i].letter)
+			continue;
+		*p++ = opts[i].letter;
+		if (argument == required_argument)
+			*p++ = ':';
+	}
+	words[n] = (struct option){"help", no_argument, NULL, 'h'};
+	words[n + 1] = (struct option){NULL, 0, NULL, 0};
+	*p = '\0';
+}
+
+static const struct opt *find(const struct opt *opts, size_t n, int c)
+{
+	if (c >= LONG_ONLY)
+		return &opts[c - LONG_ONLY];
+	for (size_t i = 0; i < n; i++)
+		if (opts[i].letter == c)
+			return &opts[i];
+	return NULL;
+}
+
+static int complain(const struct command *command, int c, char **argv, struct err *err)
+{
+	const char *word = argv[optind - 1];
+	char letter[3] = {'-', (char)optopt, '\0'};
+
+	/* A letter may stand in a group, "-itx": name the letter. */
+	if (word[0] == '-' && word[1] != '-' && optopt > 0 && optopt < LONG_ONLY)
+		word = letter;
+	if (c == ':')
+		return err_set(err, -EINVAL, "%s needs a value: see `caisson %s --help`", word,
+			       command->name);
+	return err_set(err, -EINVAL, "unknown option %s: see `caisson %s --help`", word,
+		       command->name);
+}
+
+int opts_parse(const struct command *command, int argc, char **argv, void *values, struct err *err)
+{
+	size_t n = count(command->opts);
+	struct option words[OPTS_MAX + 2];
+	char letters[2 * OPTS_MAX + 4];
+	int c, r;
+
+	for_getopt(command->opts, n, letters, words);
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, letters, words, NULL)) >= 0) {
+		if (c == 'h') {
+			opts_help(command);
+			exit(0);
+		}
+		if (c == '?' || c == ':')
+			return complain(command, c, argv, err);
+		r = store(find(command->opts, n, c), optarg, values, err);
+		if (r < 0)
+			return r;
+	}
+	return optind;
+}
+
+void opts_help(const struct command *command)
+{
+	printf("Usage: caisson %s %s\n\n%s\n", command->name, command->usage, command->summary);
+	if (count(command->opts) > 0)
+		puts("\nOptions:");
+	for (const struct opt *o = command->opts; o && o->kind != OPT_END; o++) {
+		char left[64];
+
+		(void)snprintf(left, sizeof(left), "%c%c%s --%s %s", o->letter ? '-' : ' ',
+			       o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+			       o->argument ? o->argument : "");
+		printf("  %-30s %s\n", left, o->help);
+	}
+	printf("  %-30s %s\n", "-h, --help", "print this");
+	if (command->details)
+		printf("\n%s", command->details);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/strv.h"
+
+/*
+ * Options as data: a command has a table of struct opt, which says where each value goes. Parsing,
+ * checking and --help come from the table.
+ */
+
+enum opt_kind {
+	OPT_END = 0,
+	OPT_FLAG,   /* bool: present is true */
+	OPT_STRING, /* const char *: the last one counts */
+	OPT_STRV,   /* struct strv: each one is appended */
+	OPT_SIZE,   /* uint64_t: bytes, "256M"; from @min to @max */
+	OPT_U32,    /* uint32_t: from @min to @max */
+	OPT_CHOICE, /* const char *: one of the words of @choices, "a|b|c" */
+};
+
+/**
+ * struct opt - one option
+ * @letter: 0: none
+ * @name: long name
+ * @kind: what the value is
+ * @offset: where it goes in the command's structure
+ * @argument: how --help calls the value
+ * @help: one line
+ */
+struct opt {
+	char letter;
+	const char *name;
+	enum opt_kind kind;
+	size_t offset;
+	const char *argument;
+	const char *help;
+	const char *choices;
+	uint64_t min, max;
+};
+
+/**
+ * struct command - one word after "caisson"
+ * @usage: what follows the name, for instance "[OPTIONS] NAME..."
+ * @summary: one line
+ * @details: further text of --help; may be NULL
+ * @failure: exit status when caisson itself is at fault, or was called wrongly
+ * @run: gets what follows the command's name, itself as argv[0]; returns the exit status
+ */
+struct command {
+	const char *name;
+	const char *usage;
+	const char *summary;
+	const char *details;
+	const struct opt *opts;
+	int failure;
+	int (*run)(const struct command *self, int argc, char **argv);
+};
+
+/**
+ * opts_parse() - fill @values from the options of @argv, up to the first word that is none
+ *
+ * --help is handled here, and ends the program.
+ *
+ * Return: index of the first word that is no option; or -EINVAL with a message.
+ */
+int opts_parse(const struct command *command, int argc, char **argv, void *values, struct err *err);
+
+/** opts_help() - print a command's help on stdout */
+void opts_help(const struct command *command);

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "cmd/attach.h"
+#include "cmd/cmd.h"
+#include "cmd/spawn.h"
+#include "cmd/timing.h"
+#include "image/image.h"
+#include "task.pb-c.h"
+
+/* What Docker gives a container: capabilities(7) by number. */
+#define CAPABILITY(n) (UINT64_C(1) << (n))
+#define CAPABILITIES_DEFAULT                                                                       \
+	(CAPABILITY(0) /* CHOWN */ | CAPABILITY(1) /* DAC_OVERRIDE */ |                            \
+	 CAPABILITY(3) /* FOWNER */ | CAPABILITY(4) /* FSETID */ | CAPABILITY(5) /* KILL */ |      \
+	 CAPABILITY(6) /* SETGID */ | CAPABILITY(7) /* SETUID */ | CAPABILITY(8) /* SETPCAP */ |   \
+	 CAPABILITY(10) /* NET_BIND_SERVICE */ | CAPABILITY(13) /* NET_RAW */ |                    \
+	 CAPABILITY(18) /* SYS_CHROOT */ | CAPABILITY(27) /* MKNOD */ |                            \
+	 CAPABILITY(29) /* AUDIT_WRITE */ | CAPABILITY(31) /* SETFCAP */)
+
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/**
+ * struct run - the options, and what has been made so far
+ */
+struct run {
+	bool remove, interactive, terminal, detach, timing;
+	struct strv env;
+	const char *workdir, *user, *name, *entrypoint, *hypervisor, *accel, *kernel;
+	uint64_t memory;
+	uint32_t cpus;
+
+	struct paths paths;
+	struct image image;
+	struct sandbox_spec spec;
+	struct record record;
+	struct spawned shim;
+	struct client client;
+	struct attach attach;
+	struct timing times;
+};
+
+static const struct opt options[] = {
+#define OPTION(letter, name, kind, member, argument, help, ...)                                    \
+	{                                                                                          \
+		letter, name, kind, offsetof(struct run, member), argument, help, __VA_ARGS__      \
+	}
+	OPTION(0, "rm", OPT_FLAG, remove, NULL, "remove the container when its command has ended"),
+	OPTION('i', "interactive", OPT_FLAG, interactive, NULL, "pass stdin on to the command"),
+	OPTION('t', "tty", OPT_FLAG, terminal, NULL, "give the command a terminal"),
+	OPTION('d', "detach", OPT_FLAG, detach, NULL, "print the name and return at once"),
+	OPTION('e', "env", OPT_STRV, env, "K=V", "set a variable; K alone: take it from here"),
+	OPTION('w', "workdir", OPT_STRING, workdir, "DIR", "folder to start in"),
+	OPTION('u', "user", OPT_STRING, user, "USER[:GROUP]", "names or numbers"),
+	OPTION(0, "entrypoint", OPT_STRING, entrypoint, "E", "instead of the image's; \"\": none"),
+	OPTION(0, "name", OPT_STRING, name, "N", "name of the container"),
+	OPTION('m', "memory", OPT_SIZE, memory, "SIZE", "memory of the VM (256M)", NULL,
+	       SANDBOX_MEMORY_MIN, UINT64_C(1) << 40),
+	OPTION(0, "cpus", OPT_U32, cpus, "N", "CPUs of the VM (1)", NULL, 1, SANDBOX_CPUS_MAX),
+	OPTION(0, "hypervisor", OPT_CHOICE, hypervisor, "qemu", "what runs the VM", "qemu"),
+	OPTION(0, "accel", OPT_CHOICE, accel, "auto|kvm|tcg", "auto: KVM if a guest runs on it",
+	       "auto|kvm|tcg"),
+	OPTION(0, "kernel", OPT_STRING, kernel, "NAME|PATH", "see `caisson kernel list`"),
+	OPTION(0, "timing", OPT_FLAG, timing, NULL, "say where the time went, on stderr"),
+	{.kind = OPT_END},
+#undef OPTION
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int signo _unused_)
+{
+	interrupted = 1;
+}
+
+/* Until there is a shim to talk to, a signal means: undo what was begun. */
+static void catch_interrupts(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction sa = {.sa_handler = note_interrupt};
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		(void)sigaction(signals[i], &sa, NULL);
+}
+
+static void show_progress(const char *line, void *userdata _unused_)
+{
+	fprintf(stderr, "caisson: %s\n", line);
+}
+
+static int get_image(struct run *run, const char *reference, struct err *err)
+{
+	struct image_get_options how = {.progress = show_progress, .cancel = &interrupted};
+	int r = image_get(run->paths.root, reference, &how, &run->image, err);
+
+	timing_note(&run->times, "image found");
+	return r;
+}
+
+/* As `docker run`: --entrypoint drops the image's Cmd too, words after the image replace Cmd. */
+static int build_args(struct run *run, char **words, struct err *err)
+{
+	const struct image_config *config = &run->image.config;
+	struct strv *args = &run->spec.args;
+
+	if (run->entrypoint && *run->entrypoint)
+		strv_add(args, run->entrypoint);
+	for (size_t i = 0; !run->entrypoint && i < config->entrypoint.n; i++)
+		strv_add(args, config->entrypoint.v[i]);
+	for (size_t i = 0; !*words && !run->entrypoint && i < config->cmd.n; i++)
+		strv_add(args, config->cmd.v[i]);
+	for (; *words; words++)
+		strv_add(args, *words);
+	if (args->n == 0)
+		return err_set(err, -EINVAL,
+			       "the image names no command: write one after the image");
+	return 0;
+}
+
+static int build_env(struct run *run, struct err *err)
+{
+	struct strv *env = &run->spec.env;
+
+	strv_add(env, DEFAULT_PATH);
+	strv_env_set(env, "HOSTNAME=");
+	if (run->terminal)
+		strv_add(env, "TERM=xterm");
+	for (size_t i = 0; i < run->image.config.env.n; i++)
+		strv_env_set(env, run->image.config.env.v[i]);
+	for (size_t i = 0; i < run->env.n; i++) {
+		const char *word = run->env.v[i], *value = getenv(word);
+
+		if (*word == '=' || *word == '\0')
+			return err_set(err, -EINVAL, "--env %s: a variable needs a name", word);
+		if (strchr(word, '=')) {
+			strv_env_set(env, word);
+		} else if (value) {
+			_cleanup_free_ char *taken = xasprintf("%s=%s", word, value);
+
+			strv_env_set(env, taken);
+		}
+	}
+	return 0;
+}
+
+static char *random_name(void)
+{
+	uint32_t a[2];
+
+	if (getrandom(a, sizeof(a), 0) != sizeof(a))
+		abort();
+	return xasprintf("%08x%04x", a[0], a[1] & 0xffff);
+}
+
+static int build_spec(struct run *run, const char *reference, char **words, struct err *err)
+{
+	const struct image_config *config = &run->image.config;
+	struct sandbox_spec *spec = &run->spec;
+	int r = build_args(run, words, err);
+
+	if (r == 0)
+		r = build_env(run, err);
+	if (r < 0)
+		return r;
+	spec->image = xstrdup(reference);
+	spec->rootfs = xstrdup(run->image.rootfs);
+	spec->cwd = xstrdup(run->workdir ? run->workdir : config->working_dir);
+	spec->user = xstrdup(run->user ? run->user : config->user);
+	spec->capabilities = CAPABILITIES_DEFAULT;
+	spec->stop_signal = config->stop_signal ? config->stop_signal : SIGTERM;
+	spec->terminal = run->terminal;
+	spec->open_stdin = run->interactive;
+	spec->remove = run->remove;
+	spec->hypervisor = xstrdup(run->hypervisor);
+	spec->accel = xstrdup(run->accel);
+	spec->kernel = xstrdup(run->kernel ? run->kernel : "");
+	spec->memory = run->memory & ~((UINT64_C(1) << 20) - 1);
+	spec->cpus = run->cpus;
+	spec->created = time(NULL);
+	return 0;
+}
+
+/* A name that we made up may be taken: then another one. */
+static int make_record(struct run *run, struct err *err)
+{
+	int r;
+
+	do {
+		free(run->spec.id);
+		run->spec.id = run->name ? xstrdup(run->name) : random_name();
+		_cleanup_free_ char *hostname = xasprintf("HOSTNAME=%s", run->spec.id);
+
+		if (!strv_env_get(&run->image.config.env, "HOSTNAME"))
+			strv_env_set(&run->spec.env, hostname);
+		r = record_create(&run->paths, &run->spec, &run->record, err);
+	} while (r == -EEXIST && !run->name);
+	return r;
+}
+
+static int start_shim(struct run *run, struct err *err)
+{
+	int r = spawn_shim(&run->record, &run->shim, err);
+
+	if (r < 0) {
+		(void)record_remove(&run->paths, &run->record, NULL);
+		return r;
+	}
+	timing_note(&run->times, "shim spawned");
+	return client_connect(&run->client, &run->record, err);
+}
+
+static int create(struct run *run, struct err *err)
+{
+	Containerd__Task__V2__CreateTaskRequest request =
+		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+
+	request.id = run->record.id;
+	request.bundle = run->record.dir_path;
+	request.terminal = run->terminal;
+	if (!run->detach) {
+		request.stdin_ = (char *)attach_path(&run->attach, 0);
+		request.stdout_ = (char *)attach_path(&run->attach, 1);
+		request.stderr_ = (char *)attach_path(&run->attach, 2);
+	}
+	return client_call(&run->client, "Create", &request.base, NULL, NULL, err);
+}
+
+static int start(struct run *run, struct err *err)
+{
+	Containerd__Task__V2__StartRequest request = CONTAINERD__TASK__V2__START_REQUEST__INIT;
+
+	request.id = run->record.id;
+	return client_call(&run->client, "Start", &request.base, NULL, NULL, err);
+}
+
+/* The exit status of the command, or negative. */
+static int wait_for_end(struct run *run, struct err *err)
+{
+	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
+	ProtobufCMessage *m;
+	int status, code;
+
+	request.id = run->record.id;
+	code = client_call(&run->client, "Wait", &request.base,
+			   &containerd__task__v2__wait_response__descriptor, &m, err);
+	if (code != TTRPC_OK)
+		return -1;
+	status = (int)((Containerd__Task__V2__WaitResponse *)m)->exit_status;
+	rpc_free(m);
+	timing_note(&run->times, "command ended");
+	attach_drain(&run->attach);
+	return status;
+}
+
+static int report(struct run *run, int code, const struct err *err)
+{
+	if (run->client.cancelled)
+		return STATUS_INTERRUPTED;
+	(void)cmd_fail(&command_run, err);
+	return cmd_status_of(code, err->text);
+}
+
+static int run_container(struct run *run, struct err *err)
+{
+	int code, status;
+
+	code = create(run, err);
+	if (code == TTRPC_OK && !run->detach && attach_begin(&run->attach) < 0)
+		code = err_set(err, TTRPC_INTERNAL, "cannot copy our standard streams");
+	if (code == TTRPC_OK)
+		code = start(run, err);
+	if (code != TTRPC_OK)
+		return report(run, code, err);
+	if (run->timing)
+		timing_fetch(&run->times, &run->client);
+	if (run->detach) {
+		spawn_let_go(&run->shim);
+		puts(run->record.id);
+		return 0;
+	}
+	attach_running(&run->attach);
+	status = wait_for_end(run, err);
+	return status < 0 ? report(run, TTRPC_UNAVAILABLE, err) : status;
+}
+
+static int run_all(struct run *run, const char *reference, char **words, struct err *err)
+{
+	int r, status;
+
+	r = paths_init(&run->paths, err);
+	if (r < 0)
+		return cmd_fail(&command_run, err);
+	record_sweep(&run->paths);
+	r = get_image(run, reference, err);
+	if (r == 0)
+		r = build_spec(run, reference, words, err);
+	if (r == 0)
+		r = make_record(run, err);
+	if (r == 0)
+		r = start_shim(run, err);
+	if (r == 0 && !run->detach)
+		r = attach_prepare(&run->attach, &run->client, &run->record, "", run->interactive,
+				   run->terminal, err);
+	if (interrupted)
+		return STATUS_INTERRUPTED;
+	if (r < 0)
+		return cmd_fail(&command_run, err);
+	status = run_container(run, err);
+	attach_end(&run->attach);
+	return status;
+}
+
+static int check(const struct run *run, int argc, int at, struct err *err)
+{
+	if (at == argc)
+		return err_set(err, -EINVAL, "which image? See `caisson run --help`");
+	if (geteuid() != 0)
+		return err_set(err, -EPERM,
+			       "running a container needs root, for overlayfs and virtiofsd: try "
+			       "sudo");
+	if (run->name && !sandbox_id_valid(run->name))
+		return err_set(err, -EINVAL,
+			       "--name %s: letters, digits, \"_\", \".\" and \"-\", beginning "
+			       "with a letter or digit, at most 64",
+			       run->name);
+	if (run->workdir && *run->workdir != '/')
+		return err_set(err, -EINVAL, "--workdir %s: must be an absolute path",
+			       run->workdir);
+	if (run->detach && (run->interactive || run->timing))
+		return err_set(err, -EINVAL,
+			       "--detach goes with neither --interactive nor --timing");
+	if (run->terminal && run->interactive && !isatty(STDIN_FILENO))
+		return err_set(err, -EINVAL,
+			       "--tty with --interactive needs a terminal on stdin: leave out -t");
+	return 0;
+}
+
+static void done(struct run *run)
+{
+	attach_end(&run->attach);
+	client_disconnect(&run->client);
+	spawn_end(&run->shim);
+	if (run->timing) {
+		timing_note(&run->times, "everything cleaned up");
+		timing_print(&run->times);
+	}
+	record_done(&run->record);
+	sandbox_spec_done(&run->spec);
+	image_done(&run->image);
+	paths_done(&run->paths);
+	strv_done(&run->env);
+}
+
+static int run_main(const struct command *self, int argc, char **argv)
+{
+	struct run run = {
+		.hypervisor = "qemu",
+		.accel = "auto",
+		.memory = SANDBOX_MEMORY_DEFAULT,
+		.cpus = 1,
+		.paths = PATHS_NULL,
+		.image = IMAGE_NULL,
+		.spec = SANDBOX_SPEC_NULL,
+		.record = RECORD_NULL,
+		.shim = SPAWNED_NULL,
+		.client = CLIENT_NULL,
+		.attach = ATTACH_NULL,
+	};
+	struct err err = ERR_NULL;
+	int at, status;
+
+	timing_note(&run.times, "caisson started");
+	at = opts_parse(self, argc, argv, &run, &err);
+	if (at < 0 || check(&run, argc, at, &err) < 0) {
+		strv_done(&run.env);
+		return cmd_fail(self, &err);
+	}
+	catch_interrupts();
+	status = run_all(&run, argv[at], argv + at + 1, &err);
+	done(&run);
+	return status;
+}
+
+const struct command command_run = {
+	.name = "run",
+	.usage = "[OPTIONS] IMAGE [COMMAND ARG...]",
+	.summary = "Run a command in a new container, in a microVM of its own.",
+	.details =
+		"IMAGE is one of\n"
+		"  docker-archive:FILE   what `docker save` or `podman save` wrote\n"
+		"  oci-archive:FILE      an OCI image layout in a tar\n"
+		"  oci:DIR[:TAG]         an OCI image layout\n"
+		"  dir:ROOTFS            a folder with a root file system; it is not changed\n"
+		"  NAME[:TAG]            from a registry, fetched once\n"
+		"\n"
+		"The exit status is the command's, 128 + n when signal n ended it; 125 when caisson\n"
+		"failed, 126 when the command cannot be executed, 127 when there is none.\n"
+		"Signals go to the command; the third Ctrl-C ends the VM.\n",
+	.opts = options,
+	.failure = STATUS_CAISSON_FAILED,
+	.run = run_main,
+};

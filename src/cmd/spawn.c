@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/spawn.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "cmd/client.h"
+#include "sandbox/dial.h"
+#include "shim/lifeline.h"
+
+int spawn_shim(struct record *record, struct spawned *ret, struct err *err)
+{
+	_cleanup_free_ char *program = paths_program("caisson-shim");
+	_cleanup_free_ char *socket_path = client_socket_path(record);
+	_cleanup_close_ int listener = unix_listen(socket_path), read_end = -EBADF;
+	const char *argv[] = {program, "--id", record->id, NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+	int lifeline[2], r;
+
+	if (listener < 0)
+		return err_errno(err, listener, "cannot listen on %s", socket_path);
+	if (pipe2(lifeline, O_CLOEXEC) < 0)
+		return err_errno(err, -errno, "cannot make a pipe");
+	read_end = lifeline[0];
+	_Static_assert(SHIM_FD_LISTEN == 3 && SHIM_FD_LIFELINE == 4 && SHIM_FD_LOCK == 5,
+		       "the order below");
+	spec.argv = argv;
+	spec.fds = (const int[]){listener, read_end, record->lock};
+	spec.n_fds = 3;
+	spec.new_session = true;
+	r = proc_start(&spec, &ret->proc);
+	if (r < 0) {
+		fd_close(lifeline[1]);
+		return err_errno(err, r, "cannot start %s", program);
+	}
+	ret->lifeline = lifeline[1];
+	/* Ours would keep the record claimed after the shim's end. */
+	record->lock = fd_close(record->lock);
+	return 0;
+}
+
+void spawn_let_go(struct spawned *shim)
+{
+	const char byte = LIFELINE_LET_GO;
+
+	if (write(shim->lifeline, &byte, 1) == 1)
+		shim->proc.pid = 0;
+}
+
+void spawn_end(struct spawned *shim)
+{
+	shim->lifeline = fd_close(shim->lifeline);
+	if (shim->proc.pid > 0)
+		(void)proc_wait(&shim->proc);
+	shim->proc.pidfd = fd_close(shim->proc.pidfd);
+}
