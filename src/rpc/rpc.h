@@ -46,6 +46,16 @@ void rpc_dispatch(struct ttrpc_call *call);
 
 #define RPC_MESSAGE_MEMORY_MAX (16u << 20)
 
+/**
+ * rpc_str() - a string for a member of a message that will only be packed
+ *
+ * protobuf-c declares members without const; packing does not write to them.
+ */
+static inline char *rpc_str(const char *s)
+{
+	return (char *)s;
+}
+
 /** rpc_reply() - pack and answer */
 void rpc_reply(struct ttrpc_call *call, const ProtobufCMessage *response);
 
