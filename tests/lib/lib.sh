@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# For tests that run the real programs. A test file sources this, defines functions named test_*, and
+# ends with `run_tests`. Each function runs in a subshell with `set -e`; what it prints is shown when
+# it fails. `skip WHY` ends a test as skipped.
+#
+# Every file has folders of its own for images, containers and sockets, so files run in parallel; the
+# cache (kernel, initramfs, accelerator) is the machine's. After the last test the machine must be as
+# before: no process, mount, socket or folder more.
+
+set -u
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export PATH="$TOP/build/bin:$PATH"
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/caisson-test.XXXXXX")
+export CAISSON_ROOT="$WORK/root" CAISSON_RUN="$WORK/run"
+IMAGES="$WORK/images"
+SKIPPED=77
+
+skip() {
+	echo "$*" >"$WORK/skip"
+	exit $SKIPPED
+}
+
+fail() {
+	echo "failed: $*"
+	exit 1
+}
+
+# is HAVE WANT [WHAT]
+is() {
+	[ "$1" = "$2" ] || fail "${3:-value} is \"$1\", not \"$2\""
+}
+
+# has TEXT PART
+has() {
+	case $1 in
+	*"$2"*) ;;
+	*) fail "\"$2\" is not in: $1" ;;
+	esac
+}
+
+# status WANT COMMAND...: run it and check its exit status; output goes to $WORK/out and $WORK/err
+status() {
+	local want=$1 have=0
+	shift
+	"$@" >"$WORK/out" 2>"$WORK/err" || have=$?
+	[ "$have" = "$want" ] || {
+		cat "$WORK/out" "$WORK/err"
+		fail "exit status $have, not $want, of: $*"
+	}
+}
+
+out() { cat "$WORK/out"; }
+err() { cat "$WORK/err"; }
+
+# one_sentence: stderr of the last `status` is one line that begins with "caisson: "
+one_sentence() {
+	is "$(wc -l <"$WORK/err")" 1 "lines on stderr"
+	case $(err) in
+	"caisson: "*) ;;
+	*) fail "no message of caisson's: $(err)" ;;
+	esac
+}
+
+# The small image that most tests use, made once a file.
+busybox_image() {
+	[ -e "$IMAGES/busybox.tar" ] || {
+		mkdir -p "$IMAGES"
+		"$TOP/tests/lib/make-image.sh" busybox "$IMAGES" >/dev/null
+	}
+	echo "docker-archive:$IMAGES/busybox.tar"
+}
+
+# Everything of ours that could be left behind, in a form that can be compared.
+machine_state() {
+	echo "processes:"
+	pgrep -af 'caisson-shim|caisson-vsockd|qemu-system|virtiofsd' | grep -F "$WORK" || true
+	echo "mounts:"
+	grep -F "$WORK" /proc/self/mountinfo || true
+	echo "files:"
+	find "$CAISSON_RUN" "$CAISSON_ROOT/containers" -mindepth 1 2>/dev/null | sort || true
+	ls "$CAISSON_ROOT/tmp" 2>/dev/null || true
+}
+
+is_clean() {
+	local state
+	state=$(machine_state)
+	[ "$state" = "$(printf 'processes:\nmounts:\nfiles:')" ] || fail "left behind: $state"
+}
+
+run_one() {
+	local name=$1 code
+	rm -f "$WORK/skip"
+	(
+		set -e
+		"$name"
+	) >"$WORK/log" 2>&1
+	code=$?
+	if [ $code -eq 0 ]; then
+		echo "ok $name"
+	elif [ $code -eq $SKIPPED ] && [ -e "$WORK/skip" ]; then
+		echo "ok $name # SKIP $(cat "$WORK/skip")"
+	else
+		FAILED=1
+		echo "not ok $name"
+		sed 's/^/  | /' "$WORK/log"
+	fi
+}
+
+run_tests() {
+	local name
+	FAILED=0
+	trap 'rm -rf "$WORK"' EXIT
+	for name in $(declare -F | awk '$3 ~ /^test_/ {print $3}'); do
+		[ $# -gt 0 ] && [[ " $* " != *" $name "* ]] && continue
+		run_one "$name"
+	done
+	run_one is_clean
+	exit $FAILED
+}

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the suites and adds up what they report.
+
+A suite is a list of steps. A step is a command whose output has TAP-like lines, "ok NAME" and
+"not ok NAME", "ok NAME # SKIP why", or a meson test run, whose log is read. CAISSON_TEST_STRICT=1
+turns skips into failures.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+JOBS = str(os.cpu_count() or 2)
+MESON_SKIP = 77
+LINE = re.compile(r"^\s*(not ok|ok)\b(?:\s+\d+)?(?:\s+-)?\s*(.*?)(?:\s*#\s*SKIP\s*(.*))?$", re.I)
+
+
+class Tally:
+    def __init__(self):
+        self.passed, self.failures, self.skips = 0, [], []
+
+    def line(self, suite, text):
+        found = LINE.match(text)
+        if not found:
+            return False
+        verdict, name, skip = found.groups()
+        if verdict == "not ok":
+            self.failures.append(f"{suite}: {name}")
+        elif skip is not None:
+            self.skips.append(f"{suite}: {name}: {skip}")
+        else:
+            self.passed += 1
+        return True
+
+
+def run(argv, **more):
+    return subprocess.run(argv, cwd=TOP, check=False, **more)
+
+
+def configure(build, *options):
+    if not os.path.exists(os.path.join(TOP, build, "build.ninja")):
+        run(["meson", "setup", *options, build], stdout=subprocess.DEVNULL).check_returncode()
+    return run(["ninja", "-C", build, "--quiet"]).returncode == 0
+
+
+def meson_results(build):
+    with open(os.path.join(TOP, build, "meson-logs", "testlog.json"), encoding="utf-8") as log:
+        for text in log:
+            yield json.loads(text)
+
+
+def meson(tally, suite, build, *arguments, options=()):
+    """A meson test run; each test's own "ok" lines count, or the test as one."""
+    if not configure(build, *options):
+        tally.failures.append(f"{suite}: {build} does not build")
+        return
+    log = os.path.join(TOP, build, "meson-logs", "testlog.json")
+    if os.path.exists(log):
+        os.remove(log)
+    run(["meson", "test", "-C", build, "--no-rebuild", "--num-processes", JOBS, *arguments])
+    if not os.path.exists(log):
+        tally.failures.append(f"{suite}: no test ran")
+        return
+    for result in meson_results(build):
+        lines = (result.get("stdout") or "").splitlines()
+        counted = sum(tally.line(suite, line) for line in lines)
+        if result["returncode"] == MESON_SKIP:
+            why = lines[-1] if lines else "no reason given"
+            tally.skips.append(f"{suite}: {result['name']}: {why}")
+        elif result["result"] not in ("OK", "EXPECTEDFAIL"):
+            tally.failures.append(f"{suite}: {result['name']}: {result['result']}")
+            sys.stdout.write((result.get("stdout") or "")[-4000:])
+            sys.stdout.write((result.get("stderr") or "")[-4000:])
+        elif counted == 0:
+            tally.passed += 1
+
+
+def suite_unit(tally):
+    meson(tally, "unit", "build/host", "--suite", "unit", "--suite", "fuzz")
+
+
+def suite_sanitize(tally):
+    meson(tally, "sanitize", "build/sanitize", "--suite", "unit", "--suite", "fuzz",
+          options=["-Db_sanitize=address,undefined", "-Db_lundef=false"])
+
+
+def suite_valgrind(tally):
+    wrap = "valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
+    meson(tally, "valgrind", "build/host", "--suite", "guest", "--wrap", wrap, "-t", "20")
+
+
+def suite_interop(tally):
+    meson(tally, "interop", "build/host", "--suite", "interop")
+
+
+def suite_image(tally):
+    meson(tally, "image", "build/host", "--suite", "image")
+
+
+def kernel():
+    """The tuned kernel, from the cache or built now."""
+    return run(["build/bin/caisson", "kernel", "build"]).returncode == 0
+
+
+def suite_vm(tally):
+    if not kernel():
+        tally.failures.append("vm: the kernel was not built")
+        return
+    meson(tally, "vm", "build/host", "--suite", "vm", "-t", "4")
+
+
+def suite_lint(tally):
+    meson(tally, "lint", "build/host", "--suite", "lint", "-t", "4")
+
+
+SUITES = {
+    "lint": suite_lint,
+    "unit": suite_unit,
+    "sanitize": suite_sanitize,
+    "valgrind": suite_valgrind,
+    "interop": suite_interop,
+    "image": suite_image,
+    "vm": suite_vm,
+}
+
+
+def report(tally):
+    strict = os.environ.get("CAISSON_TEST_STRICT") == "1"
+    for skip in tally.skips:
+        print(f"{'FAILED' if strict else 'skipped'}: {skip}")
+    for failure in tally.failures:
+        print(f"FAILED: {failure}")
+    failed = len(tally.failures) + (len(tally.skips) if strict else 0)
+    print(f"{tally.passed} passed, {failed} failed, {len(tally.skips)} skipped")
+    return 1 if failed or tally.passed == 0 else 0
+
+
+def main(names):
+    unknown = [name for name in names if name not in SUITES]
+    if unknown:
+        print(f"unknown suite {unknown[0]}: one of {', '.join(SUITES)}", file=sys.stderr)
+        return 2
+    tally = Tally()
+    for name in names or SUITES:
+        begin = time.monotonic()
+        print(f"== {name}", flush=True)
+        SUITES[name](tally)
+        print(f"== {name}: {time.monotonic() - begin:.0f} s", flush=True)
+    return report(tally)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Detached containers: list, logs, exec, kill, wait, delete.
+. "$(dirname "$0")/../lib/lib.sh"
+
+IMAGE=$(busybox_image)
+LOOP='trap "exit 9" TERM; echo started; echo problems >&2; while :; do sleep 0.2; done'
+
+test_detached_life() {
+	status 0 caisson run -d --name life "$IMAGE" sh -c "$LOOP"
+	is "$(out)" life
+	status 0 caisson list
+	has "$(out)" life
+	has "$(out)" running
+	status 0 caisson list -q
+	is "$(out)" life
+	status 0 caisson exec life echo inside
+	is "$(out)" inside
+	status 1 caisson delete life
+	one_sentence
+	has "$(err)" "is running"
+	status 0 caisson kill life
+	status 0 caisson wait life
+	is "$(out)" 9
+	status 0 caisson logs life
+	is "$(out)" started
+	is "$(err)" problems
+	status 0 caisson list
+	has "$(out)" "exited (9)"
+	status 125 caisson exec life true
+	one_sentence
+	status 0 caisson delete life
+	status 1 caisson logs life
+	one_sentence
+	is_clean
+}
+
+test_names_are_taken_once() {
+	status 0 caisson run -d --name twice "$IMAGE" sleep 100
+	status 125 caisson run -d --name twice "$IMAGE" true
+	one_sentence
+	has "$(err)" "taken"
+	status 0 caisson delete -f twice
+	is_clean
+}
+
+test_delete_force() {
+	status 0 caisson run -d --name forced "$IMAGE" sleep 1000
+	status 0 caisson delete -f forced not-there
+	is_clean
+}
+
+test_logs_follow_to_the_end() {
+	status 0 caisson run -d --name follow "$IMAGE" sh -c 'for i in 1 2 3 4 5; do echo $i; sleep 0.1; done'
+	is "$(caisson logs -f follow | tr '\n' ' ')" "1 2 3 4 5 "
+	status 0 caisson delete -f follow
+}
+
+test_exec_statuses() {
+	status 0 caisson run -d --name execs "$IMAGE" sleep 1000
+	for n in 0 1 77 255; do
+		status $n caisson exec execs sh -c "exit $n"
+	done
+	status 137 caisson exec execs sh -c 'kill -9 $$'
+	status 127 caisson exec execs no-such-command
+	one_sentence
+	status 126 caisson exec execs /etc/passwd
+	one_sentence
+	status 0 caisson exec -e X=y -w /tmp -u 5:6 execs sh -c 'echo $X $PWD $(id -u) $(id -g)'
+	is "$(out)" "y /tmp 5 6"
+	status 0 caisson delete -f execs
+}
+
+test_exec_streams() {
+	status 0 caisson run -d --name streams "$IMAGE" sleep 1000
+	head -c 2000000 /dev/urandom >"$WORK/random"
+	caisson exec -i streams sh -c 'cat; echo err >&2' <"$WORK/random" >"$WORK/copy" 2>"$WORK/copy2"
+	cmp "$WORK/random" "$WORK/copy"
+	is "$(cat "$WORK/copy2")" err
+	is "$(printf 'x' | caisson exec -i streams wc -c | tr -d ' ')" 1
+	# A child in the background keeps stdout open; the exec ends all the same.
+	is "$(caisson exec streams sh -c 'sleep 1000 & echo done')" "done"
+	status 0 caisson delete -f streams
+}
+
+test_exec_tty() {
+	status 0 caisson run -d --name ttys "$IMAGE" sleep 1000
+	script -qec "stty rows 21 cols 65; caisson exec -it ttys sh -c 'stty size; tty; exit 3'" "$WORK/typescript" </dev/null >"$WORK/tty" && fail "status was lost"
+	has "$(tr -d '\r' <"$WORK/tty")" "21 65"
+	status 0 caisson delete -f ttys
+}
+
+test_fifty_execs_at_once() {
+	status 0 caisson run -d --name fifty --memory 512M "$IMAGE" sleep 1000
+	pids=
+	for i in $(seq 50); do
+		caisson exec fifty sh -c "for j in 1 2 3 4 5; do echo line $i \$j; done; echo e$i >&2; exit $i" >"$WORK/out.$i" 2>"$WORK/err.$i" &
+		pids="$pids $!"
+	done
+	i=0
+	for pid in $pids; do
+		i=$((i + 1))
+		code=0
+		wait "$pid" || code=$?
+		is $code $i "status of exec $i"
+		is "$(cat "$WORK/out.$i")" "$(for j in 1 2 3 4 5; do echo "line $i $j"; done)"
+		is "$(cat "$WORK/err.$i")" "e$i"
+	done
+	status 0 caisson exec fifty sh -c 'ls /proc | grep -c "^[0-9]"'
+	[ "$(out)" -le 5 ] || fail "$(out) processes are left in the guest"
+	status 0 caisson delete -f fifty
+	is_clean
+}
+
+test_kill_signal_names() {
+	for sig in TERM SIGUSR1 10; do
+		status 0 caisson run -d --name sig "$IMAGE" sh -c 'trap "exit 5" TERM USR1; echo up; while :; do sleep 0.1; done'
+		caisson logs -f sig | read -r _
+		status 0 caisson kill -s $sig sig
+		status 0 caisson wait sig
+		is "$(out)" 5
+		status 0 caisson delete sig
+	done
+	status 1 caisson kill -s NOPE sig
+	one_sentence
+}
+
+test_unknown_names() {
+	for command in exec kill wait logs delete; do
+		code=1
+		[ $command = exec ] && code=125
+		status $code caisson $command no-such-container true
+		has "$(head -1 "$WORK/err")" "no container is called"
+	done
+}
+
+run_tests "$@"

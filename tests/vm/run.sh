@@ -1,0 +1,157 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `caisson run`: what Docker's users expect of it.
+. "$(dirname "$0")/../lib/lib.sh"
+
+IMAGE=$(busybox_image)
+run() { caisson run --rm "$@"; }
+
+test_prints_and_ends() {
+	status 0 run "$IMAGE" echo hello world
+	is "$(out)" "hello world"
+	is "$(err)" ""
+}
+
+test_exit_statuses_are_exact() {
+	for n in 0 1 2 42 125 126 127 128 200 255; do
+		status $n run "$IMAGE" sh -c "exit $n"
+	done
+}
+
+test_signals_are_128_plus_n() {
+	status 137 run "$IMAGE" sh -c 'sh -c "kill -9 \$\$"; exit $?'
+	# A first process cannot kill itself: another one does.
+	status 143 run "$IMAGE" sh -c 'trap "exit 143" TERM; kill -TERM $$; sleep 5'
+}
+
+test_command_not_found() {
+	status 127 run "$IMAGE" no-such-command
+	one_sentence
+	has "$(err)" 'exec: "no-such-command": executable file not found in $PATH'
+	status 127 run "$IMAGE" /no/such/file
+	one_sentence
+	has "$(err)" 'no such file or directory'
+}
+
+test_command_not_executable() {
+	status 126 run "$IMAGE" /etc/passwd
+	one_sentence
+	has "$(err)" 'permission denied'
+	status 126 run "$IMAGE" /etc
+	one_sentence
+}
+
+test_stdout_and_stderr_stay_apart() {
+	status 0 run "$IMAGE" sh -c 'echo out; echo err >&2; echo out2'
+	is "$(out)" "$(printf 'out\nout2')"
+	is "$(err)" "err"
+}
+
+test_binary_both_ways() {
+	head -c 3000000 /dev/urandom >"$WORK/random"
+	caisson run --rm -i "$IMAGE" cat <"$WORK/random" >"$WORK/copy"
+	cmp "$WORK/random" "$WORK/copy"
+}
+
+test_output_is_complete_however_fast_the_end() {
+	for n in 1 65536 1000001; do
+		is "$(run "$IMAGE" sh -c "head -c $n /dev/zero" | wc -c)" $n
+	done
+}
+
+test_stdin_ends() {
+	is "$(printf 'a\nb\n' | caisson run --rm -i "$IMAGE" wc -l | tr -d ' ')" 2
+	is "$(caisson run --rm -i "$IMAGE" wc -c </dev/null | tr -d ' ')" 0
+	# Without -i there is none.
+	is "$(echo text | run "$IMAGE" wc -c | tr -d ' ')" 0
+}
+
+test_environment_folder_user() {
+	status 0 run -e A=1 -e 'B=two words' -w /tmp "$IMAGE" sh -c 'echo "$A|$B|$PWD|$(id -u)|$HOME"'
+	is "$(out)" "1|two words|/tmp|0|/root"
+	status 0 run -u 1000:100 "$IMAGE" sh -c 'id -u; id -g'
+	is "$(out)" "$(printf '1000\n100')"
+	status 0 env TAKEN=yes caisson run --rm -e TAKEN "$IMAGE" sh -c 'echo $TAKEN'
+	is "$(out)" yes
+	status 0 run -w /made/for/me "$IMAGE" pwd
+	is "$(out)" /made/for/me
+	status 125 run -u nobody-here "$IMAGE" true
+	one_sentence
+	has "$(err)" "unable to find user nobody-here"
+}
+
+test_entrypoint() {
+	status 0 run --entrypoint /bin/echo "$IMAGE" a b
+	is "$(out)" "a b"
+}
+
+test_memory_and_cpus() {
+	status 0 run --memory 512M --cpus 2 "$IMAGE" sh -c 'nproc; grep MemTotal /proc/meminfo'
+	is "$(out | head -1)" 2
+	kb=$(out | awk '/MemTotal/ {print $2}')
+	[ "$kb" -gt 400000 ] && [ "$kb" -le 524288 ] || fail "MemTotal is $kb kB"
+}
+
+test_own_kernel_own_pids() {
+	status 0 run "$IMAGE" sh -c 'echo $$; uname -r; ls /proc | grep -c "^[0-9]"'
+	is "$(out | sed -n 1p)" 1
+	[ "$(out | sed -n 2p)" != "$(uname -r)" ] || fail "this is the host's kernel"
+	[ "$(out | sed -n 3p)" -le 4 ] || fail "sees $(out | sed -n 3p) processes"
+}
+
+test_image_is_not_changed() {
+	status 0 run "$IMAGE" sh -c 'echo x >/changed; rm /etc/passwd; ls /changed'
+	status 1 run "$IMAGE" ls /changed
+	status 0 run "$IMAGE" ls /etc/passwd
+}
+
+test_dir_image() {
+	mkdir -p "$WORK/tree/bin" "$WORK/tree/with space"
+	cp /bin/busybox "$WORK/tree/bin/busybox"
+	ln -s busybox "$WORK/tree/bin/sh"
+	status 0 run "dir:$WORK/tree" sh -c 'echo here >/new; busybox cat /new'
+	is "$(out)" here
+	[ ! -e "$WORK/tree/new" ] || fail "the folder was changed"
+}
+
+test_tty_is_one() {
+	# script(1) gives us a terminal of a known size.
+	script -qec "stty rows 33 cols 77; caisson run --rm -it $IMAGE sh -c 'tty; stty size; test -t 0 -a -t 1 -a -t 2 && echo all'" /dev/null </dev/null >"$WORK/tty"
+	has "$(tr -d '\r' <"$WORK/tty")" "/dev/pts/"
+	has "$(tr -d '\r' <"$WORK/tty")" "33 77"
+	has "$(tr -d '\r' <"$WORK/tty")" "all"
+}
+
+test_sigterm_reaches_the_command() {
+	mkfifo "$WORK/ready"
+	caisson run --rm "$IMAGE" sh -c 'trap "echo got term; exit 7" TERM; echo up; while :; do sleep 1; done' >"$WORK/ready" 2>/dev/null &
+	pid=$!
+	exec 3<"$WORK/ready"
+	read -r line <&3
+	is "$line" up
+	kill -TERM $pid
+	read -r line <&3
+	is "$line" "got term"
+	code=0
+	wait $pid || code=$?
+	is $code 7
+}
+
+test_third_interrupt_is_final() {
+	mkfifo "$WORK/ready2"
+	caisson run --rm "$IMAGE" sh -c 'echo up; exec sleep 1000' >"$WORK/ready2" 2>/dev/null &
+	pid=$!
+	exec 3<"$WORK/ready2"
+	read -r line <&3
+	kill -TERM $pid; kill -INT $pid; kill -HUP $pid
+	code=0
+	wait $pid || code=$?
+	is $code 130
+}
+
+test_shell_closes_stdout() {
+	status 0 bash -c "set -o pipefail; caisson run --rm '$IMAGE' sh -c 'yes; exit 0' | head -1 || [ \${PIPESTATUS[1]} -eq 0 ]"
+	is "$(out)" y
+}
+
+run_tests "$@"
