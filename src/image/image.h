@@ -27,12 +27,12 @@
 
 #define IMAGE_STORE_DEFAULT "/var/lib/caisson"
 
-/* Limits that hold whatever the options say. */
+/* Limits; the options can change those for entries and bytes. */
 #define IMAGE_MANIFEST_MAX  (4u << 20)		/* bytes of an index or a manifest */
 #define IMAGE_CONFIG_MAX    (8u << 20)		/* bytes of a configuration */
 #define IMAGE_LAYERS_MAX    512u		/* layers of an image */
 #define IMAGE_ENTRIES_MAX   UINT64_C(16000000)	/* tar entries of all layers together */
-#define IMAGE_BYTES_MAX	    (UINT64_C(1) << 40) /* bytes of file content of all layers */
+#define IMAGE_BYTES_MAX	    (UINT64_C(1) << 37) /* bytes of all layers as uncompressed tar */
 #define IMAGE_REFERENCE_MAX 4096u		/* bytes of a reference */
 
 /**
@@ -106,8 +106,9 @@ enum image_pull {
  * @pull: when to ask a registry
  * @insecure_registry: speak to the registry without TLS, or with an unknown certificate. Holds for
  *	registries on loopback ("localhost", 127.0.0.0/8, ::1) without being asked, as in Docker
- * @max_bytes: file content that the layers may unpack to; 0: IMAGE_BYTES_MAX
- * @max_entries: tar entries of all layers; 0: IMAGE_ENTRIES_MAX
+ * @max_bytes: size of all layers together as uncompressed tar (where holes of sparse files take no
+ *	room); 0: IMAGE_BYTES_MAX
+ * @max_entries: tar entries of all layers, and folders they leave out; 0: IMAGE_ENTRIES_MAX
  */
 struct image_get_options {
 	void (*progress)(const char *line, void *userdata);

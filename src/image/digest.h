@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/macro.h"
+
+/* SHA-256 as OCI writes it: "sha256:" and 64 lower-case hex digits (image-spec 1.1, descriptor.md).
+ */
+
+#define DIGEST_HEX_LEN	64
+#define DIGEST_TEXT_LEN (7 + DIGEST_HEX_LEN)
+
+/**
+ * struct digest - the text form, always well-formed once set
+ * @text: "sha256:<hex>"; "" while unset
+ */
+struct digest {
+	char text[DIGEST_TEXT_LEN + 1];
+};
+
+/** digest_hex() - the 64 digits alone; safe as a file name */
+static inline const char *digest_hex(const struct digest *d)
+{
+	return d->text + 7;
+}
+
+/**
+ * digest_parse() - check and copy
+ *
+ * Return: 0, -ENOTSUP for another algorithm, -EINVAL for what is no digest at all.
+ */
+int digest_parse(const char *s, struct digest *ret);
+
+/** struct hash - a digest being computed */
+struct hash {
+	void *ctx;
+};
+
+#define HASH_NULL           \
+	{                   \
+		.ctx = NULL \
+	}
+
+/** hash_begin() - start; aborts when libcrypto cannot (memory) */
+void hash_begin(struct hash *h);
+
+/** hash_add() - continue */
+void hash_add(struct hash *h, const void *data, size_t len);
+
+/** hash_end() - finish; @h is free again */
+void hash_end(struct hash *h, struct digest *ret);
+
+/** hash_done() - give up; may be called again */
+void hash_done(struct hash *h);
+#define _cleanup_hash_ __attribute__((cleanup(hash_done)))
+
+/** digest_of() - of a buffer */
+void digest_of(const void *data, size_t len, struct digest *ret);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/image.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "image/config.h"
+#include "image/fetch.h"
+#include "image/source.h"
+#include "image/store.h"
+#include "image/text.h"
+#include "image/unpack.h"
+
+/*
+ * Theory of operation. Each way to an image ends in the digest of its configuration, its ID. The
+ * shortest way to the ID is tried first: what the store remembers of a registry's name or of an
+ * unchanged archive file; else the documents are read. If the store has the image, that is all.
+ * Else it is unpacked under a lock of that ID, which others who want the same image wait for.
+ */
+
+struct get {
+	const struct image_get_options *opts;
+	struct store store;
+	struct reference ref;
+};
+
+void image_done(struct image *image)
+{
+	free(take_ptr(image->id));
+	free(take_ptr(image->rootfs));
+	image_config_done(&image->config);
+	image->lock_fd = fd_close(image->lock_fd);
+}
+
+static int empty_config(struct image_config *c)
+{
+	c->user = xstrdup("");
+	c->working_dir = xstrdup("");
+	c->os = xstrdup("");
+	c->architecture = xstrdup("");
+	c->stop_signal = SIGTERM;
+	return 0;
+}
+
+static int get_dir(const char *path, struct image *ret, struct err *err)
+{
+	_cleanup_free_ char *rootfs = realpath(path, NULL);
+	struct stat st;
+
+	if (!rootfs || stat(rootfs, &st) < 0)
+		return err_errno(err, -errno, "cannot use the folder '%s'", text_of(path));
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, -ENOTDIR, "'%s' is not a folder", text_of(path));
+	ret->rootfs = take_ptr(rootfs);
+	ret->id = xstrdup("");
+	return empty_config(&ret->config);
+}
+
+/* Fills @ret from a folder of the store. @fd: holds the lock; owned from here on. */
+static int take_image(struct get *g, const struct digest *id, int fd, struct image *ret,
+		      struct err *err)
+{
+	_cleanup_free_ char *data = NULL;
+	size_t len;
+	int r;
+
+	ret->lock_fd = fd;
+	ret->id = xstrdup(id->text);
+	ret->rootfs = xasprintf("%s/images/%s/rootfs", g->store.path, digest_hex(id));
+	r = file_slurp_at(fd, "config.json", IMAGE_CONFIG_MAX, &data, &len);
+	if (r < 0)
+		(void)err_errno(err, r, "cannot read its configuration");
+	else
+		r = config_parse(data, len, &ret->config, NULL, err);
+	if (r < 0)
+		return err_wrap(err, "the image in '%s/images/%s' is unusable", g->store.path,
+				digest_hex(id));
+	return 0;
+}
+
+/* Return: 1 if the store has the image and @ret is filled, 0 if not, negative errno. */
+static int find_image(struct get *g, const struct digest *id, struct image *ret, struct err *err)
+{
+	int fd = store_find(&g->store, id), r;
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return err_errno(err, fd, "cannot open the image in '%s'", g->store.path);
+	r = take_image(g, id, fd, ret, err);
+	return r < 0 ? r : 1;
+}
+
+/* The documents are read: unpack unless the store has, or gets meanwhile, the image. */
+static int get_from_source(struct get *g, struct source *source, struct image *ret, struct err *err)
+{
+	const struct digest *id = &source->manifest.config.digest;
+	_cleanup_close_ int lock = -EBADF;
+	int r = find_image(g, id, ret, err), fd;
+
+	if (r != 0)
+		return r;
+	lock = store_lock(&g->store, id->text, g->opts->cancel, err);
+	if (lock < 0)
+		return lock;
+	r = find_image(g, id, ret, err);
+	if (r != 0)
+		return r;
+	fd = unpack_image(&g->store, source, g->opts, err);
+	return fd < 0 ? fd : take_image(g, id, fd, ret, err);
+}
+
+static int get_oci(struct get *g, struct image *ret, struct err *err)
+{
+	_cleanup_source_ struct source source = SOURCE_NULL;
+	int r = blobs_open_dir(&source.blobs, g->ref.path, err);
+
+	if (r == 0)
+		r = source_read_oci(&source, g->ref.tag, err);
+	return r < 0 ? r : get_from_source(g, &source, ret, err);
+}
+
+static int read_archive(struct get *g, int fd, struct source *source, struct err *err)
+{
+	uint64_t max = g->opts->max_bytes ? g->opts->max_bytes : IMAGE_BYTES_MAX;
+	int r = blobs_open_tar(&source->blobs, fd, g->store.fd, max, err);
+
+	if (r < 0)
+		return r;
+	return g->ref.transport == TRANSPORT_DOCKER_ARCHIVE
+		       ? source_read_docker(source, g->ref.tag, err)
+		       : source_read_oci(source, g->ref.tag, err);
+}
+
+static int get_archive(struct get *g, struct image *ret, struct err *err)
+{
+	_cleanup_source_ struct source source = SOURCE_NULL;
+	_cleanup_close_ int fd = open(g->ref.path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct store_file file;
+	struct digest id;
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || store_look(fd, &g->ref, &file) < 0)
+		return err_errno(err, -errno, "cannot open it");
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, -EINVAL, "it is not a regular file");
+	if (store_get_file(&g->store, &file, &g->ref, &id) == 0) {
+		r = find_image(g, &id, ret, err);
+		if (r != 0)
+			return r;
+	}
+	r = read_archive(g, fd, &source, err);
+	if (r == 0)
+		r = get_from_source(g, &source, ret, err);
+	if (r >= 0)
+		store_set_file(&g->store, &file, &g->ref, &source.manifest.config.digest);
+	return r;
+}
+
+static int fetch(struct get *g, struct image *ret, struct err *err)
+{
+	_cleanup_source_ struct source source = SOURCE_NULL;
+	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_NULL;
+	_cleanup_free_ char *dir = NULL, *image = NULL;
+	int r = store_tmp_new(&g->store, &tmp, err);
+
+	if (r < 0)
+		return r;
+	if (g->opts->progress) {
+		_cleanup_free_ char *line = xasprintf("fetching %s", g->ref.path);
+
+		g->opts->progress(line, g->opts->userdata);
+	}
+	dir = xasprintf("%s/tmp/%s", g->store.path, tmp.name);
+	image = path_join(dir, "image");
+	r = fetch_image(g->ref.path, g->ref.loopback || g->opts->insecure_registry, dir,
+			g->opts->cancel, err);
+	if (r == 0)
+		r = blobs_open_dir(&source.blobs, image, err);
+	if (r == 0)
+		r = source_read_skopeo(&source, err);
+	if (r == 0)
+		r = get_from_source(g, &source, ret, err);
+	if (r < 0)
+		return r;
+	r = store_set_ref(&g->store, g->ref.path, &source.manifest.config.digest);
+	return r < 0 ? err_errno(err, r, "cannot write to '%s/refs'", g->store.path) : 0;
+}
+
+/* Return: as find_image(). */
+static int find_ref(struct get *g, struct image *ret, struct err *err)
+{
+	struct digest id;
+
+	if (store_get_ref(&g->store, g->ref.path, &id) < 0)
+		return 0;
+	return find_image(g, &id, ret, err);
+}
+
+static int get_registry(struct get *g, struct image *ret, struct err *err)
+{
+	_cleanup_close_ int lock = -EBADF;
+	int r = 0;
+
+	if (g->opts->pull != IMAGE_PULL_ALWAYS)
+		r = find_ref(g, ret, err);
+	if (r != 0)
+		return r;
+	if (g->opts->pull == IMAGE_PULL_NEVER)
+		return err_set(err, -ENOENT, "the image is not in the store, and pulling is off");
+	lock = store_lock(&g->store, g->ref.path, g->opts->cancel, err);
+	if (lock < 0)
+		return lock;
+	if (g->opts->pull != IMAGE_PULL_ALWAYS)
+		r = find_ref(g, ret, err);
+	return r != 0 ? r : fetch(g, ret, err);
+}
+
+static int (*const getters[])(struct get *g, struct image *ret, struct err *err) = {
+	[TRANSPORT_OCI] = get_oci,
+	[TRANSPORT_OCI_ARCHIVE] = get_archive,
+	[TRANSPORT_DOCKER_ARCHIVE] = get_archive,
+	[TRANSPORT_REGISTRY] = get_registry,
+};
+
+static int get_stored(struct get *g, const char *store_dir, struct image *ret, struct err *err)
+{
+	int r;
+
+	if (geteuid() != 0)
+		return err_set(err, -EPERM,
+			       "images are unpacked with their owners and devices, which only root "
+			       "may do: use sudo, or a folder of your own as dir:ROOTFS");
+	r = store_open(&g->store, store_dir, err);
+	if (r == 0)
+		r = getters[g->ref.transport](g, ret, err);
+	if (r == -ENOSPC || r == -EDQUOT)
+		return err_set(
+			err, -ENOSPC,
+			"there is not enough space left for the image in '%s': free some, or "
+			"choose another folder for images",
+			store_dir);
+	return r < 0 ? r : 0;
+}
+
+int image_get(const char *store_dir, const char *reference, const struct image_get_options *opts,
+	      struct image *ret, struct err *err)
+{
+	static const struct image_get_options defaults;
+	_cleanup_image_ struct image image = IMAGE_NULL;
+	struct err own = ERR_NULL;
+	struct get g = {
+		.opts = opts ? opts : &defaults, .store = STORE_NULL, .ref = REFERENCE_NULL};
+	int r;
+
+	/* Below, @err is never NULL. */
+	if (!err)
+		err = &own;
+	r = reference_parse(reference, &g.ref, err);
+	if (r < 0)
+		return r;
+	r = g.ref.transport == TRANSPORT_DIR ? get_dir(g.ref.path, &image, err)
+					     : get_stored(&g, store_dir, &image, err);
+	store_done(&g.store);
+	reference_done(&g.ref);
+	if (r < 0)
+		return err_wrap(err, "%s", text_of(reference));
+	*ret = image;
+	image = (struct image)IMAGE_NULL;
+	return 0;
+}

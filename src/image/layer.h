@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <archive.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image/entry.h"
+#include "image/stream.h"
+
+/**
+ * struct layer_sink - who gets what a layer's tar says
+ * @entry: an entry begins
+ * @data: bytes of the ENTRY_FILE that began last, at an offset that never goes back; holes are
+ *	left out
+ * @end: that file is complete
+ *
+ * Each returns 0 or a negative errno, with a message, which ends the reading.
+ */
+struct layer_sink {
+	int (*entry)(void *userdata, const struct entry *e, struct err *err);
+	int (*data)(void *userdata, const void *data, size_t len, int64_t offset, struct err *err);
+	int (*end)(void *userdata, struct err *err);
+	void *userdata;
+};
+
+/**
+ * layer_read() - read a tar to its end-of-archive mark, or to the end of what there is
+ * @tar: from tarfile_new(), opened
+ * @allowance: its entries are counted down
+ *
+ * Return: 0 or negative errno, with a message.
+ */
+int layer_read(struct archive *tar, const struct layer_sink *sink, struct allowance *allowance,
+	       struct err *err);
+
+/**
+ * layer_apply() - one layer from its blob to the sink, with both digests checked at the end
+ * @plain: digest of the decompressed tar
+ *
+ * The sink has seen everything by the time that a wrong digest is found.
+ *
+ * Return: 0 or negative errno, with a message.
+ */
+int layer_apply(const struct blobs *blobs, const struct blob_ref *ref, const struct digest *plain,
+		const struct layer_sink *sink, struct allowance *allowance, struct err *err);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "image/digest.h"
+#include "image/reference.h"
+
+/*
+ * The store on disk. Below its folder:
+ *
+ *	images/<hex>/rootfs	  the unpacked tree of the image whose configuration has that digest
+ *	images/<hex>/config.json  that configuration, byte for byte
+ *	refs/<name>		  "sha256:…": which image a registry's name meant when it was
+ *fetched index/<key>		  which image an archive file holds, while the file stays the same
+ *	tmp/<name>/		  images and downloads in the making; flock()ed by their makers
+ *	lock			  byte ranges of it are locked: one byte for each image or name
+ *
+ * An image comes into being by one rename from tmp/ to images/, after syncfs(): whatever happens,
+ * power failure included, it is there whole or not at all. What is in tmp/ without a lock belongs
+ *to nobody and is swept by the next one who makes something.
+ *
+ * images/<hex> is flock()ed (shared) by whoever uses it. To remove an image, lock it exclusively
+ * without waiting, rename it to tmp/, and remove it there.
+ */
+
+/**
+ * struct store - an open store
+ * @path: absolute
+ */
+struct store {
+	char *path;
+	int fd;
+};
+
+#define STORE_NULL                         \
+	{                                  \
+		.path = NULL, .fd = -EBADF \
+	}
+
+/** store_open() - open, and make what is missing. Return: 0 or negative errno, with a message. */
+int store_open(struct store *s, const char *dir, struct err *err);
+
+/** store_done() - close; may be called again */
+void store_done(struct store *s);
+#define _cleanup_store_ __attribute__((cleanup(store_done)))
+
+/**
+ * store_find() - look for an image, and keep it from being removed
+ *
+ * Return: a descriptor of its folder that holds the shared lock; -ENOENT: not there; others.
+ */
+int store_find(const struct store *s, const struct digest *id);
+
+/**
+ * store_lock() - wait until nobody else makes what @key stands for
+ * @cancel: when set by a signal, the wait ends with -EINTR; may be NULL
+ *
+ * Return: a descriptor; the lock is gone once it is closed. Or negative errno, with a message.
+ */
+int store_lock(const struct store *s, const char *key, const volatile sig_atomic_t *cancel,
+	       struct err *err);
+
+/**
+ * struct store_tmp - a folder in tmp/ that goes away unless it is committed
+ */
+struct store_tmp {
+	const struct store *store;
+	char name[32];
+	int fd;
+};
+
+#define STORE_TMP_NULL                                  \
+	{                                               \
+		.store = NULL, .name = "", .fd = -EBADF \
+	}
+
+/** store_tmp_new() - sweep what others left behind, then make one. Return: 0 or negative errno. */
+int store_tmp_new(const struct store *s, struct store_tmp *ret, struct err *err);
+
+/**
+ * store_commit() - turn the folder into the image @id, durably
+ *
+ * Call under store_lock() of the image, when store_find() has not found it.
+ *
+ * Return: a descriptor as from store_find(), or negative errno, with a message.
+ */
+int store_commit(struct store_tmp *t, const struct digest *id, struct err *err);
+
+/** store_tmp_done() - remove the folder if it was not committed; may be called again */
+void store_tmp_done(struct store_tmp *t);
+#define _cleanup_store_tmp_ __attribute__((cleanup(store_tmp_done)))
+
+/** store_get_ref() - which image was fetched under a full name? Return: 0 or -ENOENT. */
+int store_get_ref(const struct store *s, const char *name, struct digest *ret);
+
+/** store_set_ref() - remember it. Return: 0 or negative errno. */
+int store_set_ref(const struct store *s, const char *name, const struct digest *id);
+
+/**
+ * struct store_file - an archive file as it was when it was looked at
+ * @key: names the entry in index/
+ * @state: changes when the file does; "" if a change might go unnoticed
+ */
+struct store_file {
+	char key[96];
+	char state[160];
+};
+
+/**
+ * store_look() - take note of an archive file's state, before anything is read from it
+ *
+ * A file whose last change is so recent that another one might leave its times as they are gets no
+ * state.
+ *
+ * Return: 0 or negative errno.
+ */
+int store_look(int fd, const struct reference *ref, struct store_file *ret);
+
+/** store_get_file() - which image does it hold? Return: 0, or -ENOENT: never seen, or changed. */
+int store_get_file(const struct store *s, const struct store_file *f, const struct reference *ref,
+		   struct digest *ret);
+
+/** store_set_file() - remember it, if it has a state */
+void store_set_file(const struct store *s, const struct store_file *f, const struct reference *ref,
+		    const struct digest *id);
+
+/** store_hash() - FNV-1a, for names that are checked in full or need not be */
+uint64_t store_hash(const char *s);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/stream.h"
+
+#include <archive.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "base/mem.h"
+#include "image/tarfile.h"
+
+/*
+ * A layer is promised twice: the manifest has the digest of the bytes as they are stored, the
+ * configuration that of the tar inside (the "diff ID"). Both are computed while the layer is being
+ * unpacked; nothing is read twice. The blob's bytes are hashed where libarchive fetches them, the
+ * tar's where they leave it. A blob that is not compressed has one digest, computed once.
+ */
+
+static la_ssize_t filter_read(struct archive *a, void *userdata, const void **ret)
+{
+	struct stream *s = userdata;
+	ssize_t n = blob_next(&s->blob, ret, &s->error);
+
+	if (n < 0) {
+		archive_set_error(a, (int)-n, "%s", s->error.text);
+		return -1;
+	}
+	hash_add(&s->stored, *ret, (size_t)n);
+	return n;
+}
+
+static int filter_error(struct stream *s, struct err *err)
+{
+	if (s->error.code) {
+		if (err)
+			*err = s->error;
+		return s->error.code;
+	}
+	return tarfile_error(s->filter, "its compressed data", err);
+}
+
+static int open_filter(struct stream *s, struct err *err)
+{
+	struct archive_entry *entry;
+	int r;
+
+	s->filter = tarfile_new_filter();
+	hash_begin(&s->plain);
+	if (archive_read_open(s->filter, s, NULL, filter_read, NULL) != ARCHIVE_OK)
+		return filter_error(s, err);
+	r = archive_read_next_header(s->filter, &entry);
+	s->ended = r == ARCHIVE_EOF;
+	return r == ARCHIVE_OK || s->ended ? 0 : filter_error(s, err);
+}
+
+static int check_size(uint64_t have, uint64_t want, struct err *err)
+{
+	if (want == UINT64_MAX || have == want)
+		return 0;
+	return err_set(err, -EBADMSG, "it is %s: it has %llu bytes, not %llu",
+		       have < want ? "truncated" : "damaged", (unsigned long long)have,
+		       (unsigned long long)want);
+}
+
+int stream_open(struct stream *s, const struct blobs *blobs, const struct blob_ref *ref,
+		struct allowance *allowance, struct err *err)
+{
+	_cleanup_free_ char *name =
+		ref->path ? xstrdup(ref->path) : blobs_name(blobs, &ref->digest);
+	int r;
+
+	r = blob_open(blobs, name, &s->blob, err);
+	if (r == 0)
+		r = check_size(s->blob.size, ref->size, err);
+	if (r < 0)
+		return r;
+	s->allowance = allowance;
+	hash_begin(&s->stored);
+	return ref->compression == COMPRESSION_NONE ? 0 : open_filter(s, err);
+}
+
+static ssize_t filtered_next(struct stream *s, const void **ret, struct err *err)
+{
+	int64_t offset;
+	size_t n;
+	int r;
+
+	do
+		r = s->ended ? ARCHIVE_EOF : archive_read_data_block(s->filter, ret, &n, &offset);
+	while (r == ARCHIVE_OK && n == 0);
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r != ARCHIVE_OK)
+		return filter_error(s, err);
+	hash_add(&s->plain, *ret, n);
+	return (ssize_t)n;
+}
+
+static ssize_t stored_next(struct stream *s, const void **ret, struct err *err)
+{
+	ssize_t n = blob_next(&s->blob, ret, err);
+
+	if (n > 0)
+		hash_add(&s->stored, *ret, (size_t)n);
+	return n;
+}
+
+ssize_t stream_next(struct stream *s, const void **ret, struct err *err)
+{
+	struct allowance *a = s->allowance;
+	ssize_t n;
+
+	if (a->cancel && *a->cancel)
+		return err_set(err, -EINTR, "interrupted");
+	n = s->filter ? filtered_next(s, ret, err) : stored_next(s, ret, err);
+	if (n <= 0)
+		return n;
+	if ((uint64_t)n > a->bytes)
+		return err_set(err, -EFBIG, "the image's layers unpack to more than is allowed");
+	a->bytes -= (uint64_t)n;
+	return n;
+}
+
+static int compare(const char *what, const struct digest *have, const struct digest *want,
+		   struct err *err)
+{
+	if (!*want->text || strcmp(have->text, want->text) == 0)
+		return 0;
+	return err_set(err, -EBADMSG, "bad digest: %s is %s, not %s", what, have->text, want->text);
+}
+
+int stream_verify(struct stream *s, const struct digest *stored, const struct digest *plain,
+		  struct err *err)
+{
+	struct digest have_stored, have_plain;
+	const void *p;
+	ssize_t n;
+	int r;
+
+	do
+		n = stream_next(s, &p, err);
+	while (n > 0);
+	if (n < 0)
+		return (int)n;
+	/* What follows the compressed data belongs to the blob, too. */
+	do
+		n = stored_next(s, &p, err);
+	while (n > 0);
+	if (n < 0)
+		return (int)n;
+	hash_end(&s->stored, &have_stored);
+	have_plain = have_stored;
+	if (s->filter)
+		hash_end(&s->plain, &have_plain);
+	r = compare("the blob", &have_stored, stored, err);
+	return r < 0 ? r : compare("the tar", &have_plain, plain, err);
+}
+
+void stream_blame(struct stream *s, const struct digest *stored, struct err *err)
+{
+	struct digest have;
+	const void *p;
+	ssize_t n;
+
+	if (!s->stored.ctx || s->error.code)
+		return;
+	do
+		n = stored_next(s, &p, NULL);
+	while (n > 0);
+	if (n < 0)
+		return;
+	hash_end(&s->stored, &have);
+	(void)compare("the blob", &have, stored, err);
+}
+
+void stream_done(struct stream *s)
+{
+	tarfile_free(take_ptr(s->filter));
+	blob_done(&s->blob);
+	hash_done(&s->stored);
+	hash_done(&s->plain);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "image/blob.h"
+#include "image/digest.h"
+#include "image/manifest.h"
+
+/**
+ * struct allowance - what an image may still take, all layers together
+ * @bytes: decompressed bytes of tar, content and headers
+ * @entries: tar entries
+ * @cancel: true: stop with -EINTR; may be NULL
+ */
+struct allowance {
+	uint64_t bytes, entries;
+	const volatile sig_atomic_t *cancel;
+};
+
+/**
+ * struct stream - a layer on its way: from a blob through decompression, hashed on both sides
+ */
+struct stream {
+	struct blob blob;
+	struct archive *filter;
+	struct hash stored, plain;
+	struct err error;
+	struct allowance *allowance;
+	bool ended;
+};
+
+#define STREAM_NULL                                                                         \
+	{                                                                                   \
+		.blob = BLOB_NULL, .filter = NULL, .stored = HASH_NULL, .plain = HASH_NULL, \
+		.error = ERR_NULL                                                           \
+	}
+
+/**
+ * stream_open() - begin to read a layer
+ * @s: STREAM_NULL before
+ * @allowance: counted down; must outlive @s
+ *
+ * Return: 0 or negative errno, with a message.
+ */
+int stream_open(struct stream *s, const struct blobs *blobs, const struct blob_ref *ref,
+		struct allowance *allowance, struct err *err);
+
+/**
+ * stream_next() - the next decompressed bytes
+ * @ret: set to memory that is valid until the next call
+ *
+ * Return: how many; 0 at the end; negative errno, with a message.
+ */
+ssize_t stream_next(struct stream *s, const void **ret, struct err *err);
+
+/**
+ * stream_verify() - read what is left, and compare digests; no other call may follow
+ * @stored: wanted digest of the blob; "" if none is known
+ * @plain: wanted digest of the decompressed bytes
+ *
+ * Return: 0; -EBADMSG, with a message, when one differs; others as stream_next().
+ */
+int stream_verify(struct stream *s, const struct digest *stored, const struct digest *plain,
+		  struct err *err);
+
+/**
+ * stream_blame() - after a failure: is it that the blob is not the one that was promised?
+ *
+ * Replaces the message in @err where it is.
+ */
+void stream_blame(struct stream *s, const struct digest *stored, struct err *err);
+
+/** stream_done() - stop reading; may be called again */
+void stream_done(struct stream *s);
+#define _cleanup_stream_ __attribute__((cleanup(stream_done)))

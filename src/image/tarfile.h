@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <archive.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/*
+ * libarchive, restricted to what images are made of: tar of all kinds, and the filters gzip and
+ * zstd. Everything else that the library could recognise stays off, since its parsers would be fed
+ * by whoever made the image.
+ */
+
+/** tarfile_new() - a reader of tar without any filter; aborts without memory */
+struct archive *tarfile_new(void);
+
+/** tarfile_new_filter() - a reader that only decompresses gzip or zstd, or hands through */
+struct archive *tarfile_new_filter(void);
+
+/** tarfile_free() - accepts NULL */
+void tarfile_free(struct archive *a);
+
+/**
+ * struct tar_file - a regular file as libarchive's input, from an offset on
+ * @fd: not owned
+ */
+struct tar_file {
+	int fd;
+	int64_t pos, size;
+	char *buf;
+};
+
+/**
+ * tarfile_open_fd() - begin to read an archive in a file
+ * @ret: keeps the reader's state: free it with tarfile_close_fd() after tarfile_free()
+ *
+ * Skipping never goes beyond the end, so that a file cut short is noticed.
+ *
+ * Return: 0 or negative errno, with a message.
+ */
+int tarfile_open_fd(struct archive *a, int fd, int64_t offset, struct tar_file **ret,
+		    struct err *err);
+
+/** tarfile_close_fd() - accepts NULL */
+void tarfile_close_fd(struct tar_file *f);
+
+/**
+ * tarfile_error() - turn libarchive's error into ours
+ * @what: what was being read
+ *
+ * Return: a negative errno: -EBADMSG for malformed input, else what the system said.
+ */
+int tarfile_error(struct archive *a, const char *what, struct err *err);

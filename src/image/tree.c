@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "image/meta.h"
+#include "image/text.h"
+
+/*
+ * Theory of operation. The folder an entry is in is found with openat2(RESOLVE_IN_ROOT), so that
+ * symbolic links of lower layers count as they would for a process in the container, and never lead
+ * out. The entry itself is then made relative to that folder's descriptor, and its last component
+ * is never followed. Whatever is there already is removed first, unless both are folders.
+ *
+ * A folder's times are set when all layers are in, because putting things into it changes them.
+ */
+
+void tree_init(struct tree *t, int root, struct allowance *allowance)
+{
+	*t = (struct tree){
+		.root = root,
+		.allowance = allowance,
+		.parent_fd = -EBADF,
+		.file = -EBADF,
+		.added = NAMESET_NULL,
+	};
+}
+
+void tree_begin_layer(struct tree *t)
+{
+	nameset_done(&t->added);
+	t->layer++;
+}
+
+void tree_done(struct tree *t)
+{
+	t->parent_fd = fd_close(t->parent_fd);
+	t->file = fd_close(t->file);
+	nameset_done(&t->added);
+	for (size_t i = 0; i < t->n_dirs; i++)
+		free(t->dirs[i].path);
+	free(take_ptr(t->dirs));
+	t->n_dirs = t->dirs_size = 0;
+}
+
+/* In the lowest layer there is nothing that a whiteout could hide. */
+static void remember(struct tree *t, uint64_t dir, const char *name)
+{
+	if (t->layer > 1)
+		nameset_add(&t->added, dir, name);
+}
+
+int tree_open_dir(const struct tree *t, const char *path)
+{
+	return path_open_in_root(t->root, *path ? path : ".", O_RDONLY | O_DIRECTORY, 0);
+}
+
+/* Shortens @path to the part of it that is there. Return: its descriptor or negative errno. */
+static int open_existing(struct tree *t, char *path)
+{
+	char *slash;
+	int fd;
+
+	while ((fd = tree_open_dir(t, path)) == -ENOENT && *path) {
+		slash = strrchr(path, '/');
+		*(slash ? slash : path) = '\0';
+	}
+	return fd;
+}
+
+static int make_dir(struct tree *t, int dirfd, const char *name)
+{
+	struct stat st;
+	int fd;
+
+	if (t->allowance->entries-- == 0)
+		return -EFBIG;
+	if (mkdirat(dirfd, name, 0755) < 0 || fstat(dirfd, &st) < 0)
+		return -errno;
+	remember(t, st.st_ino, name);
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* Whatever the umask is. */
+	if (fd < 0 || fchmod(fd, 0755) < 0) {
+		int r = -errno;
+
+		fd_close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/* As "mkdir -p": below what exists all is new, so no link can be met there. */
+static int make_parents(struct tree *t, const char *path)
+{
+	_cleanup_free_ char *existing = xstrdup(path);
+	_cleanup_close_ int fd = open_existing(t, existing);
+	char name[NAME_MAX + 1];
+	int child;
+
+	if (fd < 0)
+		return fd;
+	path += strlen(existing);
+	while (*(path += strspn(path, "/"))) {
+		size_t n = strcspn(path, "/");
+
+		memcpy(name, path, n);
+		name[n] = '\0';
+		path += n;
+		child = make_dir(t, fd, name);
+		if (child < 0)
+			return child;
+		fd_close(fd);
+		fd = child;
+	}
+	return take_fd(fd);
+}
+
+/* Return: 0, or negative errno; -ENOENT where the folder is missing and not to be made. */
+static int enter_parent(struct tree *t, const char *path, bool make)
+{
+	struct stat st;
+	int fd;
+
+	if (t->parent_fd >= 0 && !t->parent_stale && strcmp(t->parent, path) == 0)
+		return 0;
+	t->parent_fd = fd_close(t->parent_fd);
+	fd = tree_open_dir(t, path);
+	if (fd == -ENOENT && make)
+		fd = make_parents(t, path);
+	if (fd < 0)
+		return fd;
+	t->parent_fd = fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	t->parent_ino = st.st_ino;
+	t->parent_stale = false;
+	t->parent_has_acl = fgetxattr(fd, "system.posix_acl_default", NULL, 0) > 0;
+	memcpy(t->parent, path, strlen(path) + 1);
+	return 0;
+}
+
+static int add_entry(struct tree *t, const struct entry *e, struct err *err)
+{
+	bool adds = e->kind != ENTRY_SKIP && e->kind != ENTRY_WHITEOUT && e->kind != ENTRY_OPAQUE;
+	int r;
+
+	if (!adds && t->layer == 1)
+		return 0;
+	r = enter_parent(t, e->parent, adds);
+	/* Nothing to hide in a folder that is not there. */
+	if (!adds && (r == -ENOENT || r == -ENOTDIR))
+		return 0;
+	if (r == -EEXIST)
+		return err_set(err, r, "a symbolic link that leads nowhere is in its path");
+	if (r < 0)
+		return err_errno(err, r, "cannot enter the folder it is in");
+	r = tree_add(t, e, err);
+	if (r == 0 && adds)
+		remember(t, t->parent_ino, e->name);
+	return r;
+}
+
+static int blame(const struct entry *e, struct err *err)
+{
+	return err_wrap(err, "entry '%s%s%s'", text_of(e->parent), *e->parent ? "/" : "",
+			text_of(e->name));
+}
+
+static int sink_entry(void *userdata, const struct entry *e, struct err *err)
+{
+	return add_entry(userdata, e, err) < 0 ? blame(e, err) : 0;
+}
+
+static int sink_data(void *userdata, const void *data, size_t len, int64_t offset, struct err *err)
+{
+	struct tree *t = userdata;
+	const char *p = data;
+
+	if (offset < 0 || __builtin_add_overflow(offset, (int64_t)len, &t->end))
+		return err_set(err, -EBADMSG, "its tar is damaged: a file has an impossible size");
+	while (len > 0) {
+		ssize_t n = pwrite(t->file, p, len, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			(void)err_errno(err, -errno, "cannot write the file");
+			return blame(t->entry, err);
+		}
+		p += n;
+		offset += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int finish_file(struct tree *t, struct err *err)
+{
+	const struct entry *e = t->entry;
+	const struct timespec times[2] = {e->atime, e->mtime};
+	int r;
+
+	/* A hole at the end. */
+	if (t->end != e->size && ftruncate(t->file, e->size) < 0)
+		return err_errno(err, -errno, "cannot give the file its size");
+	r = meta_apply_fd(t->file, e, t->parent_has_acl, err);
+	if (r == 0 && futimens(t->file, times) < 0)
+		return err_errno(err, -errno, "cannot set its times");
+	return r;
+}
+
+static int sink_end(void *userdata, struct err *err)
+{
+	struct tree *t = userdata;
+	int r = finish_file(t, err);
+
+	t->file = fd_close(t->file);
+	return r < 0 ? blame(t->entry, err) : 0;
+}
+
+struct layer_sink tree_sink(struct tree *t)
+{
+	return (struct layer_sink){
+		.entry = sink_entry,
+		.data = sink_data,
+		.end = sink_end,
+		.userdata = t,
+	};
+}
+
+/* A folder may be gone since, or be another one of that name: then there is nothing to set. */
+static int set_times(const struct tree *t, const struct tree_dir *d)
+{
+	const struct timespec times[2] = {d->atime, d->mtime};
+	_cleanup_close_ int fd =
+		path_open_in_root(t->root, *d->path ? d->path : ".",
+				  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NOATIME, 0);
+	struct stat st;
+
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+		return 0;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_ino != d->ino || futimens(fd, times) == 0 ? 0 : -errno;
+}
+
+int tree_finish(struct tree *t, struct err *err)
+{
+	int r;
+
+	/* In the order of the layers, so that the highest has the last word. */
+	for (size_t i = 0; i < t->n_dirs; i++) {
+		r = set_times(t, &t->dirs[i]);
+		if (r < 0)
+			return err_errno(err, r, "cannot set the times of '%s'",
+					 text_of(t->dirs[i].path));
+	}
+	return 0;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/unpack.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "image/config.h"
+#include "image/tree.h"
+
+static void progress(const struct image_get_options *opts, size_t i, size_t n)
+{
+	char line[64];
+
+	if (!opts->progress)
+		return;
+	(void)snprintf(line, sizeof(line), "unpacking layer %zu of %zu", i + 1, n);
+	opts->progress(line, opts->userdata);
+}
+
+static int apply_layers(const struct source *source, const struct diff_ids *diff_ids,
+			struct tree *tree, const struct image_get_options *opts, struct err *err)
+{
+	const struct manifest *m = &source->manifest;
+	struct layer_sink sink = tree_sink(tree);
+	int r;
+
+	for (size_t i = 0; i < m->n; i++) {
+		progress(opts, i, m->n);
+		tree_begin_layer(tree);
+		r = layer_apply(&source->blobs, &m->layers[i], &diff_ids->v[i], &sink,
+				tree->allowance, err);
+		if (r < 0)
+			return err_wrap(err, "layer %zu of %zu", i + 1, m->n);
+	}
+	return tree_finish(tree, err);
+}
+
+static int make_rootfs(int dirfd, struct err *err)
+{
+	int fd;
+
+	if (mkdirat(dirfd, "rootfs", 0755) < 0)
+		return err_errno(err, -errno, "cannot make a folder for it");
+	fd = openat(dirfd, "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchmod(fd, 0755) < 0) {
+		int r = -errno;
+
+		fd_close(fd);
+		return err_errno(err, r, "cannot make a folder for it");
+	}
+	return fd;
+}
+
+static int write_config(int dirfd, const char *data, size_t len, struct err *err)
+{
+	_cleanup_close_ int fd =
+		openat(dirfd, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : fd_write_full(fd, data, len);
+
+	return r < 0 ? err_errno(err, r, "cannot write its configuration") : 0;
+}
+
+static int fill(int dirfd, const struct source *source, const struct diff_ids *diff_ids,
+		const struct image_get_options *opts, struct err *err)
+{
+	struct allowance allowance = {
+		.bytes = opts->max_bytes ? opts->max_bytes : IMAGE_BYTES_MAX,
+		.entries = opts->max_entries ? opts->max_entries : IMAGE_ENTRIES_MAX,
+		.cancel = opts->cancel,
+	};
+	_cleanup_close_ int root = make_rootfs(dirfd, err);
+	struct tree tree;
+	int r;
+
+	if (root < 0)
+		return root;
+	tree_init(&tree, root, &allowance);
+	r = apply_layers(source, diff_ids, &tree, opts, err);
+	tree_done(&tree);
+	return r;
+}
+
+static int unpack(const struct store *store, const struct source *source,
+		  const struct image_get_options *opts, const char *config, size_t len,
+		  const struct diff_ids *diff_ids, struct err *err)
+{
+	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_NULL;
+	int r;
+
+	if (diff_ids->n != source->manifest.n)
+		return err_set(err, -EBADMSG, "the manifest has %zu layers, the configuration %zu",
+			       source->manifest.n, diff_ids->n);
+	r = store_tmp_new(store, &tmp, err);
+	if (r == 0)
+		r = write_config(tmp.fd, config, len, err);
+	if (r == 0)
+		r = fill(tmp.fd, source, diff_ids, opts, err);
+	return r < 0 ? r : store_commit(&tmp, &source->manifest.config.digest, err);
+}
+
+int unpack_image(const struct store *store, const struct source *source,
+		 const struct image_get_options *opts, struct err *err)
+{
+	struct image_config parsed = IMAGE_CONFIG_NULL;
+	struct diff_ids diff_ids = DIFF_IDS_NULL;
+	_cleanup_free_ char *config = NULL;
+	size_t len;
+	int r = source_config(source, &config, &len, err);
+
+	if (r == 0)
+		r = config_parse(config, len, &parsed, &diff_ids, err);
+	if (r == 0)
+		r = unpack(store, source, opts, config, len, &diff_ids, err);
+	image_config_done(&parsed);
+	diff_ids_done(&diff_ids);
+	return r;
+}
