@@ -480,7 +480,7 @@ static void task_connect(struct ttrpc_call *call, const ProtobufCMessage *messag
 
 	response.shim_pid = (uint32_t)getpid();
 	response.task_pid = shim->init ? shim->init->pid : 0;
-	response.version = CAISSON_VERSION;
+	response.version = (char *)CAISSON_VERSION;
 	rpc_reply(call, &response.base);
 }
 
