@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/strv.h"
@@ -58,13 +59,17 @@ void kernel_done(struct kernel *kernel);
  * struct kernel_entry - one line of a list of kernels
  * @name: what kernel_resolve() takes
  * @path: of its file
- * @version: "6.1.0-39-cloud-amd64"; empty where it is not known
+ * @version: "6.1.0-39-cloud-amd64"; empty where it is not known, see kernel_list_versions()
+ * @time: tuned: when it was made, nanoseconds of the real-time clock
+ * @tuned: built for guests, not the distribution's
  * @is_default: kernel_resolve(…, NULL, …) would take it
  */
 struct kernel_entry {
 	char *name;
 	char *path;
 	char *version;
+	uint64_t time;
+	bool tuned;
 	bool is_default;
 };
 
@@ -82,12 +87,15 @@ struct kernel_list {
  */
 int kernel_list(const char *cache_dir, struct kernel_list *ret, struct err *err);
 
+/** kernel_list_versions() - read the tuned ones' versions out of their files, 20 MB each */
+void kernel_list_versions(struct kernel_list *list);
+
 /** kernel_list_done() - free all; may be called again */
 void kernel_list_done(struct kernel_list *list);
 
 /**
  * kernel_use() - make a kernel the default
- * @name: its key or the beginning of one, or KERNEL_DISTRO
+ * @name: as for kernel_resolve(), but no path
  *
  * Return: 0 or negative errno.
  */

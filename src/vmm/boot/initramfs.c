@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/boot/initramfs.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "abi/abi.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strv.h"
+#include "vmm/boot/cachefile.h"
+#include "vmm/boot/cpio.h"
+#include "vmm/boot/unpack.h"
+#include "vmm/identity.h"
+
+/* A new number whenever the same input shall give other bytes. */
+#define FORMAT "initramfs 1"
+
+static const struct {
+	const char *name;
+	mode_t mode;
+} folders[] = {
+	{"dev", 0755}, {"proc", 0555}, {"sys", 0555}, {"run", 0755}, {"tmp", 01777}, {"mnt", 0755},
+};
+
+static int make_key(const char *init, const char *const *modules, char key[IDENTITY_LEN + 1],
+		    struct err *err)
+{
+	_cleanup_identity_ struct identity id = IDENTITY_NULL;
+	int r;
+
+	identity_add_word(&id, FORMAT);
+	r = identity_add_file(&id, init);
+	if (r < 0)
+		return err_errno(err, r, "the guest's init %s", init);
+	for (; modules && *modules; modules++) {
+		r = identity_add_file(&id, *modules);
+		if (r < 0)
+			return err_errno(err, r, "the kernel module %s", *modules);
+	}
+	identity_key(&id, key);
+	return 0;
+}
+
+/* "/…/virtio-rng.ko.xz" is virtio-rng.ko in the guest, and compressed here. */
+static char *module_file(const char *path, bool *ret_packed)
+{
+	static const char *const packings[] = {".gz", ".xz", ".zst"};
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	size_t len = strlen(base);
+
+	*ret_packed = false;
+	for (size_t i = 0; i < ARRAY_SIZE(packings); i++) {
+		size_t n = strlen(packings[i]);
+
+		if (len > n && strcmp(base + len - n, packings[i]) == 0) {
+			*ret_packed = true;
+			len -= n;
+		}
+	}
+	return xstrndup(base, len);
+}
+
+/* Return: a descriptor with the module's plain content, or negative errno. */
+static int open_module(const char *path, bool packed, struct err *err)
+{
+	_cleanup_close_ int in = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int out = -EBADF;
+	struct stat st;
+	int r;
+
+	if (in < 0 || fstat(in, &st) < 0)
+		return err_errno(err, -errno, "the kernel module %s", path);
+	if (!packed)
+		return take_fd(in);
+	out = memfd_create("module", MFD_CLOEXEC);
+	if (out < 0)
+		return err_errno(err, -errno, "memory for a kernel module");
+	r = unpack_range(in, 0, (uint64_t)st.st_size, out, CPIO_FILE_MAX, NULL, err);
+	if (r < 0) {
+		(void)err_wrap(err, "the kernel module %s", path);
+		return r;
+	}
+	return take_fd(out);
+}
+
+static int add_module(struct cpio *cpio, const char *path, struct strv *names, struct err *err)
+{
+	_cleanup_free_ char *file = NULL, *name = NULL;
+	_cleanup_close_ int fd = -EBADF;
+	bool packed;
+
+	file = module_file(path, &packed);
+	fd = open_module(path, packed, err);
+	if (fd < 0)
+		return fd;
+	name = path_join(ABI_MODULES_DIR + 1, file);
+	cpio_file(cpio, name, 0644, fd);
+	strv_take(names, take_ptr(file));
+	return 0;
+}
+
+static int add_modules(struct cpio *cpio, const char *const *modules, struct err *err)
+{
+	_cleanup_strv_ struct strv names = STRV_NULL;
+	_cleanup_free_ char *list = xstrdup("");
+	char *longer;
+	int r = 0;
+
+	if (!modules || !*modules)
+		return 0;
+	cpio_dir(cpio, ABI_MODULES_DIR + 1, 0755);
+	for (; *modules && r == 0; modules++)
+		r = add_module(cpio, *modules, &names, err);
+	for (size_t i = 0; i < names.n; i++) {
+		longer = xasprintf("%s%s\n", list, names.v[i]);
+		free(list);
+		list = longer;
+	}
+	cpio_data(cpio, ABI_MODULES_LIST + 1, 0644, list, strlen(list));
+	return r;
+}
+
+static int write_archive(int out, const char *init, const char *const *modules, struct err *err)
+{
+	_cleanup_close_ int fd = open(init, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct cpio cpio;
+	int r;
+
+	if (fd < 0)
+		return err_errno(err, -errno, "the guest's init %s", init);
+	cpio_init(&cpio, out);
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		cpio_dir(&cpio, folders[i].name, folders[i].mode);
+	cpio_char_device(&cpio, "dev/console", 0600, 5, 1);
+	cpio_file(&cpio, "init", 0755, fd);
+	r = add_modules(&cpio, modules, err);
+	if (r < 0)
+		return r;
+	r = cpio_end(&cpio);
+	return r < 0 ? err_errno(err, r, "the initramfs cannot be made") : 0;
+}
+
+static int build(const char *cache_dir, const char *name, const char *init,
+		 const char *const *modules, struct err *err)
+{
+	_cleanup_cache_file_ struct cache_file file = CACHE_FILE_NULL;
+	_cleanup_close_ int dir = cache_dir_open(cache_dir, "initramfs");
+	int r = dir < 0 ? dir : cache_file_begin(&file, dir);
+
+	if (r < 0)
+		return err_errno(err, r, "%s/initramfs cannot be written", cache_dir);
+	r = write_archive(file.fd, init, modules, err);
+	if (r < 0)
+		return r;
+	r = cache_file_commit(&file, name);
+	if (r < 0)
+		return err_errno(err, r, "%s/initramfs cannot be written", cache_dir);
+	return 0;
+}
+
+int initramfs_get(const char *cache_dir, const char *init, const char *const *modules,
+		  char **ret_path, struct err *err)
+{
+	char key[IDENTITY_LEN + 1], name[IDENTITY_LEN + sizeof(".cpio")];
+	_cleanup_free_ char *path = NULL;
+	int r = make_key(init, modules, key, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(name, sizeof(name), "%s.cpio", key);
+	path = xasprintf("%s/initramfs/%s", cache_dir, name);
+	if (access(path, R_OK) < 0)
+		r = build(cache_dir, name, init, modules, err);
+	if (r == 0)
+		*ret_path = take_ptr(path);
+	return r;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/boot/kernel.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "vmm/boot/places.h"
+
+static int use_file(const struct kernel_places *places, const char *path, struct kernel *ret,
+		    struct err *err)
+{
+	int r = kernel_prepare(places, path, ret, err);
+
+	if (r == 0)
+		ret->name = xstrdup(path);
+	return r;
+}
+
+/* One of our own: nothing to prepare, and no modules. */
+static int use_tuned(const struct kernel_entry *entry, struct kernel *ret, struct err *err)
+{
+	int r = kernel_check(entry->path, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct kernel)KERNEL_NULL;
+	ret->name = xstrdup(entry->name);
+	ret->vmlinux = xstrdup(entry->path);
+	return 0;
+}
+
+int kernel_resolve_at(const struct kernel_places *places, const char *wanted, struct kernel *ret,
+		      struct err *err)
+{
+	__attribute__((cleanup(kernel_list_done))) struct kernel_list list = KERNEL_LIST_NULL;
+	const struct kernel_entry *entry;
+	int r;
+
+	if (wanted && strchr(wanted, '/'))
+		return use_file(places, wanted, ret, err);
+	r = kernel_list_at(places, &list, err);
+	if (r == 0)
+		r = kernel_find(&list, wanted, err);
+	if (r < 0)
+		return r;
+	entry = &list.entries[r];
+	if (entry->tuned)
+		return use_tuned(entry, ret, err);
+	return use_file(places, entry->path, ret, err);
+}
+
+int kernel_resolve(const char *cache_dir, const char *wanted, struct kernel *ret, struct err *err)
+{
+	const struct kernel_places places = KERNEL_PLACES(cache_dir);
+
+	return kernel_resolve_at(&places, wanted, ret, err);
+}
+
+int kernel_list(const char *cache_dir, struct kernel_list *ret, struct err *err)
+{
+	const struct kernel_places places = KERNEL_PLACES(cache_dir);
+
+	return kernel_list_at(&places, ret, err);
+}
+
+int kernel_use(const char *cache_dir, const char *name, struct err *err)
+{
+	const struct kernel_places places = KERNEL_PLACES(cache_dir);
+
+	return kernel_use_at(&places, name, err);
+}
+
+void kernel_done(struct kernel *kernel)
+{
+	free(kernel->name);
+	free(kernel->vmlinux);
+	kernel->name = kernel->vmlinux = NULL;
+	strv_done(&kernel->modules);
+}
