@@ -64,36 +64,67 @@ int path_mkdirs(const char *path, mode_t mode)
 	return 0;
 }
 
-static int remove_children(int fd, dev_t dev);
+/*
+ * A folder deeper down than this is moved up into the topmost one and removed there: each level
+ * takes descriptors and stack, and whoever fills a tree may nest it without end.
+ */
+#define REMOVE_DEPTH_MAX 64
 
-static int remove_entry(int dirfd, const char *name, dev_t dev)
+/* @top: the topmost folder; @moved: how many were moved into it */
+struct removal {
+	dev_t dev;
+	int top;
+	unsigned int moved;
+};
+
+static int remove_children(int fd, struct removal *rm, int depth);
+
+static int move_to_top(int dirfd, const char *name, struct removal *rm)
 {
-	_cleanup_close_ int fd = -EBADF;
+	char to[32];
+
+	do {
+		(void)snprintf(to, sizeof(to), ".deep-%u", rm->moved++);
+		if (renameat2(dirfd, name, rm->top, to, RENAME_NOREPLACE) == 0)
+			return 0;
+	} while (errno == EEXIST);
+	return -errno;
+}
+
+static int remove_folder(int dirfd, const char *name, struct removal *rm, int depth)
+{
+	_cleanup_close_ int fd =
+		openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	unsigned int moved;
 	struct stat st;
 	int r;
 
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_dev != dev)
+	if (st.st_dev != rm->dev)
 		return -EXDEV;
-	r = remove_children(fd, dev);
+	if (depth == 0)
+		rm->top = fd;
+	do {
+		moved = rm->moved;
+		r = remove_children(fd, rm, depth);
+	} while (depth == 0 && rm->moved != moved);
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && r == 0)
 		r = -errno;
 	return r;
 }
 
-/*
- * Recursion is bounded by PATH_MAX only for trees made by path; a hostile tree may be deeper, but
- * each level holds one descriptor, so RLIMIT_NOFILE ends it with -EMFILE and not with the stack.
- */
-static int remove_children(int fd, dev_t dev)
+static int remove_entry(int dirfd, const char *name, struct removal *rm, int depth)
+{
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	return depth > REMOVE_DEPTH_MAX ? move_to_top(dirfd, name, rm)
+					: remove_folder(dirfd, name, rm, depth);
+}
+
+static int remove_children(int fd, struct removal *rm, int depth)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3), r = 0, q;
 	struct dirent *de;
@@ -105,10 +136,12 @@ static int remove_children(int fd, dev_t dev)
 		fd_close(copy);
 		return r;
 	}
+	/* The copy shares the offset, and the topmost folder is read more than once. */
+	rewinddir(dir);
 	while ((de = readdir(dir))) {
 		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
 			continue;
-		q = remove_entry(fd, de->d_name, dev);
+		q = remove_entry(fd, de->d_name, rm, depth + 1);
 		if (r == 0)
 			r = q;
 	}
@@ -118,11 +151,13 @@ static int remove_children(int fd, dev_t dev)
 
 int path_remove_tree(int dirfd, const char *name)
 {
+	struct removal rm = {.top = -EBADF};
 	struct stat st;
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	return remove_entry(dirfd, name, st.st_dev);
+	rm.dev = st.st_dev;
+	return remove_entry(dirfd, name, &rm, 0);
 }
 
 char *path_join(const char *a, const char *b)

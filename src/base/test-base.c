@@ -101,6 +101,26 @@ static void paths_stay_inside(void)
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
 }
 
+static void trees_of_any_depth_are_removed(void)
+{
+	_cleanup_free_ char *dir = scratch();
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), next;
+
+	/* Deeper than there are descriptors, and than any path can say. */
+	for (int i = 0; i < 5000; i++) {
+		test_int(mkdirat(fd, "folder", 0700), 0);
+		test_int(symlinkat("/etc", fd, "link"), 0);
+		next = openat(fd, "folder", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		test_true(next >= 0);
+		fd_close(fd);
+		fd = next;
+	}
+	fd_close(fd);
+	test_int(path_remove_tree(AT_FDCWD, dir), 0);
+	test_int(access(dir, F_OK), -1);
+	test_int(access("/etc/passwd", F_OK), 0);
+}
+
 static int run_sh(const char *script, char **out)
 {
 	const char *argv[] = {"sh", "-c", script, NULL};
@@ -184,6 +204,7 @@ int main(void)
 	test_run(signals_have_names);
 	test_run(files_are_read_whole_or_refused);
 	test_run(paths_stay_inside);
+	test_run(trees_of_any_depth_are_removed);
 	test_run(programs_start_and_end);
 	test_run(descriptors_land_where_asked);
 	test_run(environments_replace);
