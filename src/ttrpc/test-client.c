@@ -278,6 +278,21 @@ static void deadline_ends_a_call(void)
 	}
 }
 
+static void answered_call_has_no_deadline_left(void)
+{
+	begin();
+	for (size_t i = 0; i < 2; i++)
+		test_int(ttrpc_client_call(client, &calls[i].req, "test.Echo", "Echo", "", 0,
+					   INT64_MAX, done),
+			 0);
+	ttrpc_request_cancel(&calls[0].req);
+	peer_put_response(&peer, 3, 0, "", "x", 1);
+	peer_pump(&peer);
+	expect_done(1, TTRPC_OK, "x");
+	test_true(list_empty(&loop.timers));
+	end();
+}
+
 static void disconnect_completes_all_calls(void)
 {
 	begin();
@@ -527,6 +542,7 @@ int main(void)
 	test_run(what_cannot_be_sent_is_refused);
 	test_run(cancelled_call_is_forgotten);
 	test_run(deadline_ends_a_call);
+	test_run(answered_call_has_no_deadline_left);
 	test_run(disconnect_completes_all_calls);
 	test_run(answers_before_a_broken_write_count);
 	test_run(client_may_be_freed_in_callbacks);

@@ -255,6 +255,25 @@ static void no_memory_for_half_an_answer_ends_the_connection(void)
 	end();
 }
 
+static void no_memory_for_half_a_message_ends_the_connection(void)
+{
+	static const size_t len = 2 << 20;
+	char *payload = calloc(1, len);
+
+	test_true(payload);
+	begin(8);
+	peer.deaf = true;
+	peer_put_request(&peer, 1, TTRPC_FLAG_REMOTE_OPEN, "test.Echo", "Open", "", 0);
+	peer_pump(&peer);
+	fail_above = 0;
+	test_int(ttrpc_call_send(service_kept[0], payload, len), -ENOMEM);
+	test_int(ttrpc_call_send(service_kept[0], "x", 1), 0);
+	loop_settle(&loop);
+	test_int(service_n_cancelled, 1);
+	free(payload);
+	end();
+}
+
 static struct sockaddr_un address;
 static socklen_t address_len;
 
@@ -414,6 +433,7 @@ int main(void)
 	test_run(no_memory_for_a_call_is_answered);
 	test_run(no_memory_for_a_frame_is_answered);
 	test_run(no_memory_for_half_an_answer_ends_the_connection);
+	test_run(no_memory_for_half_a_message_ends_the_connection);
 	test_run(listening_socket_is_served);
 	test_run(other_users_are_refused);
 	test_run(no_descriptors_is_survived);

@@ -5,7 +5,7 @@
 
 struct ttrpc_server *service_server;
 struct ttrpc_call *service_kept[SERVICE_KEPT_MAX];
-size_t service_n_kept, service_n_cancelled;
+size_t service_n_kept, service_n_cancelled, service_n_ends;
 int64_t service_timeout;
 bool service_reply_when_cancelled, service_free_when_cancelled;
 
@@ -97,6 +97,19 @@ static void chat(struct ttrpc_call *call)
 	call->received = chat_received;
 }
 
+static void open_received(struct ttrpc_call *call _unused_, const uint8_t *data,
+			  size_t len _unused_)
+{
+	if (!data)
+		service_n_ends++;
+}
+
+static void open_stream(struct ttrpc_call *call)
+{
+	call->received = open_received;
+	keep(call);
+}
+
 static const struct ttrpc_method methods[] = {
 	{.name = "Echo", .handler = echo},
 	{.name = "Keep", .handler = keep},
@@ -105,7 +118,7 @@ static const struct ttrpc_method methods[] = {
 	{.name = "Free", .handler = free_server},
 	{.name = "Count", .handler = count, .stream = TTRPC_SERVER_STREAM},
 	{.name = "Chat", .handler = chat, .stream = TTRPC_BIDI_STREAM},
-	{.name = "Open", .handler = keep, .stream = TTRPC_BIDI_STREAM},
+	{.name = "Open", .handler = open_stream, .stream = TTRPC_BIDI_STREAM},
 	{.name = NULL},
 };
 
@@ -116,7 +129,7 @@ const struct ttrpc_service test_services[] = {
 
 void service_start(struct loop *loop, size_t max_conns)
 {
-	service_n_kept = service_n_cancelled = 0;
+	service_n_kept = service_n_cancelled = service_n_ends = 0;
 	service_reply_when_cancelled = service_free_when_cancelled = false;
 	test_int(ttrpc_server_new(loop, test_services, max_conns, &service_server), 0);
 }

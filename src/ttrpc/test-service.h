@@ -14,13 +14,13 @@
  *   Count (server stream) a message for each byte of the payload, then the end; a final 'F' fails,
  *         a final 'R' replies instead
  *   Chat  (bidi) sends each message back; the end of the client's is the end
- *   Open  (bidi) keeps the call, sends nothing
+ *   Open  (bidi) keeps the call, sends nothing; ends of the client are counted
  */
 #define SERVICE_KEPT_MAX 2048
 
 extern struct ttrpc_server *service_server;
 extern struct ttrpc_call *service_kept[SERVICE_KEPT_MAX];
-extern size_t service_n_kept, service_n_cancelled;
+extern size_t service_n_kept, service_n_cancelled, service_n_ends;
 extern int64_t service_timeout;
 extern bool service_reply_when_cancelled, service_free_when_cancelled;
 

@@ -121,6 +121,7 @@ static void data_after_the_end_is_refused(void)
 	data(1, CLOSED | NONE, "");
 	peer_pump(&peer);
 	peer_expect_nothing(&peer);
+	test_int(service_n_ends, 1);
 	data(1, 0, "late");
 	data(1, 0, "later");
 	peer_pump(&peer);
