@@ -47,9 +47,9 @@ struct ttrpc_request {
 	void (*received)(struct ttrpc_request *req, const uint8_t *data, size_t len);
 };
 
-#define TTRPC_REQUEST_NULL(r)                                                                      \
-	{                                                                                          \
-		.link = LIST_NULL((r).link), .deadline = LOOP_TIMER_NULL((r).deadline)             \
+#define TTRPC_REQUEST_NULL(r)                                                          \
+	{                                                                              \
+		.link = LIST_NULL((r).link), .deadline = LOOP_TIMER_NULL((r).deadline) \
 	}
 
 /** ttrpc_request_init() - before first use, unless TTRPC_REQUEST_NULL() was used */
@@ -67,7 +67,8 @@ int ttrpc_client_new(struct loop *loop, int fd,
 		     void (*closed)(struct ttrpc_client *client, void *userdata), void *userdata,
 		     struct ttrpc_client **ret);
 
-/** ttrpc_client_free() - close; pending requests are forgotten without a callback; NULL is harmless */
+/** ttrpc_client_free() - close; pending requests are forgotten without a callback; NULL is harmless
+ */
 void ttrpc_client_free(struct ttrpc_client *client);
 
 /**
@@ -92,8 +93,7 @@ int ttrpc_client_stream(struct ttrpc_client *client, struct ttrpc_request *req, 
 			const char *method, const void *payload, size_t len, bool client_streams,
 			void (*received)(struct ttrpc_request *req, const uint8_t *data,
 					 size_t len),
-			void (*done)(struct ttrpc_request *req,
-				     const struct ttrpc_answer *answer));
+			void (*done)(struct ttrpc_request *req, const struct ttrpc_answer *answer));
 
 /**
  * ttrpc_request_send() - one more message to the server
