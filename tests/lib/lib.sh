@@ -67,7 +67,7 @@ one_sentence() {
 busybox_image() {
 	[ -e "$IMAGES/busybox.tar" ] || {
 		mkdir -p "$IMAGES"
-		"$TOP/tests/lib/make-image.sh" busybox "$IMAGES" >/dev/null
+		"$TOP/tests/lib/make-image" busybox "docker-archive:$IMAGES/busybox.tar" >/dev/null
 	}
 	echo "docker-archive:$IMAGES/busybox.tar"
 }

@@ -107,13 +107,13 @@ class Image:
             "config": config,
             "rootfs": {"type": "layers", "diff_ids": [x.diff_id for x in self.layers]},
         }
-        self.config_bytes = None
-        self.manifest = None
+        self.config_bytes = self.id = self.manifest = None
 
     def finish(self):
         if self.config_bytes is None:
             self.config_bytes = json.dumps(self.config, sort_keys=True).encode()
-        self.id = sha256(self.config_bytes)
+        if self.id is None:
+            self.id = sha256(self.config_bytes)
         if self.manifest is None:
             self.manifest = {
                 "schemaVersion": 2,

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Whatever is wrong: one sentence, the documented exit status, nothing left behind.
+. "$(dirname "$0")/../lib/lib.sh"
+
+IMAGE=$(busybox_image)
+
+# refused STATUS PART COMMAND...
+refused() {
+	local want=$1 part=$2
+	shift 2
+	status "$want" "$@"
+	is "$(out)" ""
+	has "$(err)" "$part"
+	case $(err) in
+	"caisson: "*) ;;
+	*) fail "no message of caisson's: $(err)" ;;
+	esac
+	is_clean
+}
+
+test_wrong_calls() {
+	refused 125 "which image" caisson run
+	refused 125 "unknown option --no-such" caisson run --no-such "$IMAGE"
+	refused 125 "unknown option -x" caisson run -ix "$IMAGE"
+	refused 125 "--memory needs a value" caisson run --memory
+	refused 125 "--memory lots: not a size" caisson run --memory lots "$IMAGE"
+	refused 125 "must be from 64M" caisson run --memory 16M "$IMAGE"
+	refused 125 "--cpus 0: must be from 1" caisson run --cpus 0 "$IMAGE"
+	refused 125 "--accel magic: must be one of" caisson run --accel magic "$IMAGE"
+	refused 125 "--hypervisor xen: must be one of qemu" caisson run --hypervisor xen "$IMAGE"
+	refused 125 "--name a/b" caisson run --name a/b "$IMAGE"
+	refused 125 "--name ../x" caisson run --name ../x "$IMAGE"
+	refused 125 "--workdir tmp: must be an absolute path" caisson run -w tmp "$IMAGE"
+	refused 125 "--env =x: a variable needs a name" caisson run -e =x "$IMAGE"
+	refused 125 "needs a terminal" caisson run -it "$IMAGE"
+	refused 125 "unknown command" caisson rum
+	refused 1 "unknown option" caisson list --all
+}
+
+test_no_such_image() {
+	refused 125 "nowhere.tar" caisson run --rm "docker-archive:$WORK/nowhere.tar" true
+	refused 125 "nowhere" caisson run --rm "oci:$WORK/nowhere" true
+	refused 125 "nowhere" caisson run --rm "dir:$WORK/nowhere" true
+	refused 125 "" caisson run --rm "no such image!" true
+}
+
+test_damaged_images() {
+	head -c 300000 "$IMAGES/busybox.tar" >"$IMAGES/cut.tar"
+	refused 125 "cut.tar" caisson run --rm "docker-archive:$IMAGES/cut.tar" true
+	head -c 100000 /dev/urandom >"$IMAGES/noise.tar"
+	refused 125 "noise.tar" caisson run --rm "docker-archive:$IMAGES/noise.tar" true
+	: >"$IMAGES/empty.tar"
+	refused 125 "empty.tar" caisson run --rm "docker-archive:$IMAGES/empty.tar" true
+}
+
+test_image_without_a_command() {
+	mkdir -p "$WORK/bare"
+	refused 125 "names no command" caisson run --rm "dir:$WORK/bare"
+	refused 127 "sh" caisson run --rm "dir:$WORK/bare" sh
+}
+
+test_bad_kernels() {
+	refused 125 "no-such-kernel" caisson run --rm --kernel "$WORK/no-such-kernel" "$IMAGE" true
+	echo "this is not a kernel" >"$WORK/text"
+	refused 125 "$WORK/text" caisson run --rm --kernel "$WORK/text" "$IMAGE" true
+	cp /bin/busybox "$WORK/elf"
+	refused 125 "$WORK/elf" caisson run --rm --kernel "$WORK/elf" "$IMAGE" true
+}
+
+# A kernel of our own making that comes up and does the wrong thing.
+tiny_kernel() {
+	"$TOP/tests/vm/tiny-kernel.py" "$1" "$2"
+}
+
+test_kernel_that_gives_up() {
+	tiny_kernel reset "$WORK/reset"
+	refused 125 "gave up" caisson run --rm --accel tcg --kernel "$WORK/reset" "$IMAGE" true
+	has "$(err)" "tiny kernel says hello"
+}
+
+test_no_qemu() {
+	mkdir -p "$WORK/path"
+	for program in sh env skopeo; do ln -sf "$(command -v $program)" "$WORK/path/$program"; done
+	refused 125 "qemu" env "PATH=$WORK/path" "$TOP/build/bin/caisson" run --rm --accel tcg "$IMAGE" true
+}
+
+test_accel_kvm_that_does_not_work() {
+	caisson run --rm --accel kvm "$IMAGE" true >"$WORK/kvm" 2>&1 && skip "KVM works here"
+	refused 125 "KVM" caisson run --rm --accel kvm "$IMAGE" true
+}
+
+test_disk_full() {
+	# A file system of its own for the containers, in a mount namespace of this test's.
+	mkdir -p "$WORK/small"
+	status 125 unshare -m bash -c "
+		mount -t tmpfs -o size=600k none '$WORK/small' &&
+		CAISSON_ROOT='$WORK/small' exec '$TOP/build/bin/caisson' run --rm '$IMAGE' true"
+	has "$(err)" "No space left on device"
+	is_clean
+}
+
+test_user_is_not_root() {
+	# A user who can see the program, but is nobody.
+	chmod 755 "$WORK"
+	code=0
+	setpriv --reuid 65534 --regid 65534 --clear-groups env HOME="$WORK" CAISSON_ROOT="$WORK/nobody" \
+		CAISSON_RUN="$WORK/nobody" CAISSON_CACHE="$WORK/nobody" "$TOP/build/bin/caisson" run --rm "$IMAGE" true >"$WORK/out" 2>"$WORK/err" || code=$?
+	is $code 125
+	has "$(err)" "needs root"
+}
+
+run_tests "$@"

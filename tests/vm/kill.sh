@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Every process of a container is killed with SIGKILL, at many moments: everything else must go too.
+. "$(dirname "$0")/../lib/lib.sh"
+
+IMAGE=$(busybox_image)
+
+# The container's processes: those that name its run folder, or its id.
+pids_of() {
+	case $1 in
+	client) echo "$CLIENT" ;;
+	shim) pgrep -f "caisson-shim --id $NAME" | tail -1 ;;
+	keeper) pgrep -f "caisson-shim --id $NAME" | head -1 ;;
+	qemu) pgrep -f "qemu-system.*$NAME" | head -1 ;;
+	vsockd) pgrep -f "caisson-vsockd.*$CAISSON_RUN/$NAME/" | head -1 ;;
+	virtiofsd) pgrep -f "virtiofsd.*$CAISSON_RUN/$NAME/" | head -1 ;;
+	esac
+}
+
+all_gone() {
+	! pgrep -f "caisson-shim --id $NAME|$CAISSON_RUN/$NAME/" >/dev/null
+}
+
+# The claim on the record is held by the shim and its keeper: when it is free both have gone.
+wait_for_end() {
+	local lock="$CAISSON_ROOT/containers/$NAME/lock"
+	[ ! -e "$lock" ] || timeout 60 flock "$lock" true || fail "the shim is still there"
+	for _ in $(seq 200); do
+		all_gone && return
+		# Reaped by init, or by us: an event that nobody else can wait for.
+		read -r -t 0.05 <> <(:) || true
+	done
+	fail "still there: $(pgrep -af "$NAME")"
+}
+
+start_container() {
+	NAME=$1
+	rm -f "$WORK/fifo"
+	mkfifo "$WORK/fifo"
+	caisson run --rm --name "$NAME" "$IMAGE" sh -c 'echo up; exec sleep 1000' >"$WORK/fifo" 2>"$WORK/client.err" &
+	CLIENT=$!
+	exec 3<"$WORK/fifo"
+	read -r line <&3 || fail "did not come up: $(cat "$WORK/client.err")"
+	is "$line" up
+}
+
+for victim in client shim keeper qemu vsockd virtiofsd; do
+	eval "test_kill_running_$victim() { kill_running $victim; }"
+done
+
+kill_running() {
+	start_container "r-$1"
+	kill -KILL "$(pids_of "$1")"
+	code=0
+	wait "$CLIENT" || code=$?
+	exec 3<&-
+	[ $code -ne 0 ] || fail "the client reports success"
+	wait_for_end
+	caisson list >/dev/null
+	is_clean
+}
+
+test_kill_while_booting() {
+	for victim in client shim keeper qemu vsockd virtiofsd; do
+		NAME="b-$victim"
+		caisson run --rm --name "$NAME" "$IMAGE" true >/dev/null 2>"$WORK/client.err" &
+		CLIENT=$!
+		# As soon as it is there, however far the others are.
+		until pid=$(pids_of $victim) && [ -n "$pid" ]; do
+			kill -0 $CLIENT 2>/dev/null || break
+		done
+		[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || true
+		wait $CLIENT || true
+		wait_for_end
+		caisson list >/dev/null
+		is_clean
+	done
+}
+
+test_kill_client_at_every_moment() {
+	for ms in 1 3 10 30 60 100 150 200 300 400 500 600 700; do
+		NAME="m-$ms"
+		caisson run --rm --name "$NAME" "$IMAGE" true >/dev/null 2>&1 &
+		CLIENT=$!
+		timeout "0.$(printf %03d $ms)" tail --pid=$CLIENT -f /dev/null || true
+		kill -KILL $CLIENT 2>/dev/null || true
+		wait $CLIENT 2>/dev/null || true
+		wait_for_end
+		caisson list >/dev/null
+		is_clean
+	done
+}
+
+test_interrupt_at_every_moment() {
+	for ms in 5 50 150 300 450 600; do
+		NAME="i-$ms"
+		caisson run --rm --name "$NAME" "$IMAGE" true >/dev/null 2>"$WORK/client.err" &
+		CLIENT=$!
+		timeout "0.$(printf %03d $ms)" tail --pid=$CLIENT -f /dev/null || true
+		kill -TERM $CLIENT 2>/dev/null || true
+		wait $CLIENT || true
+		wait_for_end
+		is_clean
+	done
+}
+
+test_detached_survives_its_client() {
+	status 0 caisson run -d --name stays "$IMAGE" sleep 1000
+	status 0 caisson exec stays true
+	NAME=stays
+	kill -KILL "$(pids_of shim)"
+	wait_for_end
+	status 0 caisson list
+	has "$(out)" "exited (137)"
+	status 0 caisson delete stays
+	is_clean
+}
+
+test_exec_client_killed() {
+	status 0 caisson run -d --name lone "$IMAGE" sleep 1000
+	rm -f "$WORK/fifo"
+	mkfifo "$WORK/fifo"
+	script -qec "caisson exec -t lone sh -c 'echo up; exec sleep 999'" /dev/null >"$WORK/fifo" </dev/null &
+	exec 3<"$WORK/fifo"
+	read -r line <&3
+	kill -KILL "$(pgrep -f 'caisson exec -t lone' | tail -1)"
+	exec 3<&-
+	wait
+	# Its terminal has hung up: it ends, and is reaped.
+	status 0 caisson exec lone sh -c 'while ps | grep -q "[s]leep 999"; do sleep 0.1; done'
+	status 0 caisson delete -f lone
+	is_clean
+}
+
+run_tests "$@"
