@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * struct cmdline - what the kernel command line says to vminitd (see abi/abi.h)
+ * @port: the host's port to dial
+ * @probe: end the VM at once
+ */
+struct cmdline {
+	uint32_t port;
+	bool probe;
+};
+
+/**
+ * cmdline_parse() - read the words meant for vminitd out of a kernel command line
+ * @text: as in /proc/cmdline; words are separated by white space, the last of a kind counts
+ * @ret: set on success; what is not mentioned has its default
+ *
+ * Return: 0, or -EINVAL when a word of ours has a value that makes no sense.
+ */
+int cmdline_parse(const char *text, struct cmdline *ret);

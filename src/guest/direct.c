@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/direct.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/sched.h>
+
+#include "base/fd.h"
+#include "guest/setup.h"
+
+static struct direct *direct_of(struct executor *executor)
+{
+	return container_of(executor, struct direct, base);
+}
+
+/* Like fork(); signal handlers are at their default in the child. */
+static pid_t clone_child(uint64_t flags, int *ret_pidfd)
+{
+	struct clone_args args = {.flags = flags | CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD};
+	long pid;
+
+	if (ret_pidfd) {
+		args.flags |= CLONE_PIDFD;
+		args.pidfd = (uint64_t)(uintptr_t)ret_pidfd;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+/*
+ * A child in the container's PID namespace. Only children of who calls setns() are in it, not the
+ * caller: so vminitd can step over and back, and needs no process in between. In the child this
+ * returns 0, as clone does.
+ */
+static pid_t clone_into(struct direct *d, const struct process *container)
+{
+	pid_t pid;
+
+	if (setns(container->pidfd, CLONE_NEWPID) < 0)
+		return -errno;
+	pid = clone_child(0, NULL);
+	if (pid != 0)
+		d->astray = setns(d->own_pidns, CLONE_NEWPID) < 0;
+	/* The first process has ended: no more can be added. */
+	return pid == -ENOMEM ? -ESRCH : pid;
+}
+
+/* Stepping back needs memory: when there was none, it is made up for here. */
+static pid_t clone_first(struct direct *d, int *ret_pidfd)
+{
+	if (d->astray && setns(d->own_pidns, CLONE_NEWPID) < 0)
+		return -errno;
+	d->astray = false;
+	return clone_child(CLONE_NEWPID | CLONE_NEWNS, ret_pidfd);
+}
+
+static void message_ready(struct loop_io *io, uint32_t revents);
+
+static _noreturn_ void child(struct direct *d, struct process *p,
+			     const struct executor_request *request, int ctl)
+{
+	static struct setup setup;
+
+	setup.request = request;
+	setup.is_exec = process_is_exec(p);
+	setup.join_pidfd = p->container->pidfd;
+	memcpy(setup.stdio, p->child_io, sizeof(setup.stdio));
+	setup.null_fd = d->null_fd;
+	setup.ctl = ctl;
+	setup.root_dir = d->root_dir;
+	setup.rows = p->rows;
+	setup.columns = p->columns;
+	setup_run(&setup);
+}
+
+static int spawn(struct direct *d, struct process *p, const struct executor_request *request)
+{
+	int pair[2], r;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	r = loop_io_start(d->loop, &p->ctl_io, pair[0], EPOLLIN, message_ready);
+	if (r < 0)
+		pid = r;
+	else if (process_is_exec(p))
+		pid = clone_into(d, p->container);
+	else
+		pid = clone_first(d, &p->pidfd);
+	if (pid == 0)
+		child(d, p, request, pair[1]);
+	fd_close(pair[1]);
+	if (pid < 0) {
+		loop_io_stop(&p->ctl_io);
+		fd_close(pair[0]);
+		return pid;
+	}
+	p->ctl = pair[0];
+	p->pid = pid;
+	return 0;
+}
+
+static void close_ctl(struct process *p)
+{
+	loop_io_stop(&p->ctl_io);
+	p->ctl = fd_close(p->ctl);
+}
+
+static void direct_release(struct executor *executor _unused_, struct process *p)
+{
+	close_ctl(p);
+	p->pidfd = fd_close(p->pidfd);
+}
+
+/* Return: bytes, 0 at the end, or negative errno; @ret_fd: a descriptor that came along. */
+static ssize_t receive(int ctl, struct setup_report *report, int *ret_fd)
+{
+	struct iovec iov = {.iov_base = report, .iov_len = sizeof(*report)};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control.bytes,
+			     .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *header;
+	ssize_t n = recvmsg(ctl, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*ret_fd = -EBADF;
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	header = CMSG_FIRSTHDR(&msg);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
+	return n;
+}
+
+/* The socket has ended: the program runs, or the child was killed on its way there. */
+static void ended(struct direct *d, struct process *p)
+{
+	close_ctl(p);
+	if (p->state == PROCESS_STARTING)
+		d->base.events->started(p);
+	else if (p->state == PROCESS_CREATING)
+		d->base.events->failed(p, TTRPC_INTERNAL,
+				       "the process was killed while it was being set up");
+}
+
+/* Return: whether there may be more. */
+static bool read_message(struct direct *d, struct process *p)
+{
+	struct setup_report report;
+	_cleanup_close_ int fd = -EBADF;
+	ssize_t n = receive(p->ctl, &report, &fd);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return false;
+	if (n != sizeof(report)) {
+		ended(d, p);
+		return false;
+	}
+	switch (report.kind) {
+	case SETUP_TERMINAL:
+		d->base.events->terminal(p, take_fd(fd));
+		return true;
+	case SETUP_READY:
+		d->base.events->prepared(p);
+		return true;
+	default:
+		close_ctl(p);
+		report.text[sizeof(report.text) - 1] = '\0';
+		d->base.events->failed(p, report.code, report.text);
+		return false;
+	}
+}
+
+static void message_ready(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct process *p = container_of(io, struct process, ctl_io);
+
+	(void)read_message(direct_of(p->executor), p);
+}
+
+static void direct_settle(struct executor *executor, struct process *p)
+{
+	while (p->ctl >= 0 && read_message(direct_of(executor), p))
+		continue;
+}
+
+static int direct_create(struct executor *executor, struct process *p,
+			 const struct executor_request *request)
+{
+	return spawn(direct_of(executor), p, request);
+}
+
+static int direct_exec(struct executor *executor, struct process *p,
+		       const struct executor_request *request)
+{
+	return spawn(direct_of(executor), p, request);
+}
+
+static int direct_start(struct executor *executor _unused_, struct process *p)
+{
+	return send(p->ctl, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/*
+ * kill(-1) reaches all that its caller can see but itself and the first process: one step that no
+ * fork bomb can outrun, taken by a child in the container's PID namespace.
+ */
+static int signal_others(struct direct *d, const struct process *container, int signo)
+{
+	pid_t pid = clone_into(d, container);
+
+	if (pid == 0) {
+		(void)kill(-1, signo);
+		_exit(0);
+	}
+	return pid < 0 ? pid : 0;
+}
+
+static int direct_signal(struct executor *executor, struct process *p, int signo, bool all)
+{
+	int r = 0;
+
+	if (p->pid <= 0 || p->reaped)
+		return -ESRCH;
+	/* The kernel ends the others when the first process is killed. */
+	if (all && !process_is_exec(p) && signo != SIGKILL && signo != 0)
+		r = signal_others(direct_of(executor), p, signo);
+	if (r < 0 && r != -ESRCH)
+		return r;
+	/* Not reaped yet, so the number is still this process'. */
+	return kill(p->pid, signo) < 0 ? -errno : 0;
+}
+
+static bool same_namespace(int proc, const char *pid, const struct stat *wanted)
+{
+	char path[32];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%.16s/ns/pid", pid);
+	return fstatat(proc, path, &st, 0) == 0 && st.st_dev == wanted->st_dev &&
+	       st.st_ino == wanted->st_ino;
+}
+
+static int direct_pids(struct executor *executor _unused_, const struct process *p, pid_t *ret,
+		       int max)
+{
+	char first[32];
+	struct stat wanted;
+	struct dirent *entry;
+	DIR *proc;
+	int n = 0;
+
+	proc = opendir("/proc");
+	if (!proc)
+		return -errno;
+	(void)snprintf(first, sizeof(first), "%d/ns/pid", (int)p->pid);
+	if (fstatat(dirfd(proc), first, &wanted, 0) == 0)
+		while (n < max && (entry = readdir(proc)))
+			if (isdigit((unsigned char)entry->d_name[0]) &&
+			    same_namespace(dirfd(proc), entry->d_name, &wanted))
+				ret[n++] = (pid_t)strtol(entry->d_name, NULL, 10);
+	(void)closedir(proc);
+	return n;
+}
+
+static const struct executor_ops direct_ops = {
+	.create = direct_create,
+	.start = direct_start,
+	.exec = direct_exec,
+	.signal = direct_signal,
+	.pids = direct_pids,
+	.settle = direct_settle,
+	.release = direct_release,
+};
+
+int direct_init(struct direct *d, struct loop *loop, const struct executor_events *events,
+		int null_fd, const char *root_dir)
+{
+	d->base.ops = &direct_ops;
+	d->base.events = events;
+	d->loop = loop;
+	d->null_fd = null_fd;
+	d->root_dir = root_dir;
+	d->own_pidns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	return d->own_pidns < 0 ? -errno : 0;
+}
+
+void direct_deinit(struct direct *d)
+{
+	d->own_pidns = fd_close(d->own_pidns);
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/lifecycle.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "guest/process-io.h"
+#include "rpc/task.h"
+#include "task.pb-c.h"
+
+/* A call that is answered later, and that the client may give up. */
+
+static void forget_pending(struct ttrpc_call *call)
+{
+	((struct process *)call->userdata)->pending = NULL;
+}
+
+static void keep_pending(struct process *p, struct ttrpc_call *call)
+{
+	p->pending = call;
+	call->userdata = p;
+	call->cancelled = forget_pending;
+}
+
+static struct ttrpc_call *take_pending(struct process *p)
+{
+	struct ttrpc_call *call = take_ptr(p->pending);
+
+	if (call)
+		call->cancelled = NULL;
+	return call;
+}
+
+/* The end of a process. */
+
+static void release(struct process *p)
+{
+	process_io_close(p);
+	p->executor->ops->release(p->executor, p);
+	process_free(p);
+}
+
+void lifecycle_drained(struct process *p)
+{
+	if (p->deleted)
+		release(p);
+}
+
+/* The host has forgotten it; but what it wrote still belongs to the host. */
+static void forget(struct process *p)
+{
+	struct ttrpc_call *call;
+
+	while ((call = process_take_waiter(p)))
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s was deleted", p->id);
+	if ((call = take_pending(p)))
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s was deleted", p->id);
+	p->deleted = true;
+	if (!process_io_busy(p))
+		release(p);
+}
+
+static void forget_all(struct process *p)
+{
+	struct process_table *table = p->table;
+
+	if (!process_is_exec(p))
+		for (struct process *q = NULL; (q = process_next(table, q));)
+			if (q != p && q->container == p && !q->deleted)
+				forget(q);
+	forget(p);
+}
+
+static void reply_delete(struct ttrpc_call *call, const struct process *p)
+{
+	Containerd__Task__V2__DeleteResponse response =
+		CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at;
+
+	response.pid = (uint32_t)p->pid;
+	response.exit_status = p->exit_status;
+	response.exited_at = task_timestamp(p, &at);
+	rpc_reply(call, &response.base);
+}
+
+static void stopped(struct process *p, uint32_t status)
+{
+	struct ttrpc_call *call;
+
+	p->state = PROCESS_STOPPED;
+	p->exit_status = status;
+	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
+	process_io_finish(p);
+	while ((call = process_take_waiter(p)))
+		task_reply_exit(call, p);
+	call = take_pending(p);
+	if (!call)
+		return;
+	reply_delete(call, p);
+	forget_all(p);
+}
+
+static struct task *task_with(struct process *p)
+{
+	return container_of(p->table, struct task, processes);
+}
+
+void lifecycle_reaped(struct task *task, pid_t pid, uint32_t status)
+{
+	struct process *p = process_find_pid(&task->processes, pid);
+
+	if (!p)
+		return;
+	p->reaped = true;
+	p->executor->ops->settle(p->executor, p);
+	/* What was told just now may have been the end of it already. */
+	if (p->state != PROCESS_FREE && p->state != PROCESS_STOPPED) {
+		p->executor->ops->release(p->executor, p);
+		stopped(p, status);
+	}
+	task->ended(task);
+}
+
+static bool alive(const struct process *p)
+{
+	return p->pid > 0 && !p->reaped;
+}
+
+bool lifecycle_any_alive(struct task *task)
+{
+	for (struct process *p = NULL; (p = process_next(&task->processes, p));)
+		if (alive(p))
+			return true;
+	return false;
+}
+
+void lifecycle_signal_all(struct task *task, int signo)
+{
+	for (struct process *p = NULL; (p = process_next(&task->processes, p));)
+		if (!process_is_exec(p) && alive(p) &&
+		    p->executor->ops->signal(p->executor, p, signo, true) < 0)
+			log_warn("%s: cannot send signal %d to all", p->id, signo);
+}
+
+/* What the executor tells. */
+
+static void prepared(struct process *p)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+	struct ttrpc_call *call = take_pending(p);
+
+	p->state = PROCESS_CREATED;
+	response.pid = (uint32_t)p->pid;
+	if (call)
+		rpc_reply(call, &response.base);
+}
+
+static void terminal(struct process *p, int master)
+{
+	int r = process_io_terminal(p, task_with(p)->loop, master);
+
+	if (r < 0) {
+		log_warn("%s: cannot use the terminal: %s", p->id, strerror(-r));
+		process_io_close(p);
+	}
+}
+
+static void started(struct process *p)
+{
+	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
+	struct ttrpc_call *call = take_pending(p);
+
+	p->state = PROCESS_RUNNING;
+	response.pid = (uint32_t)p->pid;
+	if (call)
+		rpc_reply(call, &response.base);
+}
+
+/* It may still be on its way out; from here on it is an orphan to be reaped like any other. */
+static void abandon(struct process *p)
+{
+	if (alive(p))
+		(void)kill(p->pid, SIGKILL);
+	p->reaped = true;
+	p->executor->ops->release(p->executor, p);
+}
+
+/* The statuses that shells and container engines give a command that cannot be executed. */
+static uint32_t failure_status(enum ttrpc_code code)
+{
+	return code == TTRPC_NOT_FOUND ? 127 : 126;
+}
+
+static void failed(struct process *p, enum ttrpc_code code, const char *text)
+{
+	struct ttrpc_call *call = take_pending(p);
+	bool creating = p->state == PROCESS_CREATING;
+
+	abandon(p);
+	if (call)
+		ttrpc_call_fail(call, code, "%s", text);
+	if (creating) {
+		process_io_close(p);
+		forget_all(p);
+	} else {
+		stopped(p, failure_status(code));
+	}
+}
+
+const struct executor_events lifecycle_events = {
+	.prepared = prepared,
+	.terminal = terminal,
+	.started = started,
+	.failed = failed,
+};
+
+/* What the host asks for. A function that returns false has answered the call. */
+
+static bool fail(struct ttrpc_call *call, enum ttrpc_code code, const char *text, const char *what)
+{
+	ttrpc_call_fail(call, code, "%s%s", text, what);
+	return false;
+}
+
+static bool unpack(struct ttrpc_call *call, const Google__Protobuf__Any *any,
+		   const ProtobufCMessageDescriptor *type, ProtobufCMessage **ret)
+{
+	int r = rpc_any_unpack(any, type, ret);
+
+	switch (r) {
+	case 0:
+		return true;
+	case -ENODATA:
+		return fail(call, TTRPC_INVALID_ARGUMENT, "the request has no ", type->name);
+	case -EPROTOTYPE:
+		return fail(call, TTRPC_INVALID_ARGUMENT, "type not supported: ", any->type_url);
+	case -ENOMEM:
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory for ", type->name);
+	default:
+		return fail(call, TTRPC_INVALID_ARGUMENT, "not valid: ", type->name);
+	}
+}
+
+static bool check_process(struct ttrpc_call *call, const Caisson__Guest__V1__Process *process)
+{
+	if (!process || process->n_args == 0)
+		return fail(call, TTRPC_INVALID_ARGUMENT, "there is no command to execute", "");
+	if (*process->cwd && *process->cwd != '/')
+		return fail(call, TTRPC_INVALID_ARGUMENT,
+			    "the working directory is not absolute: ", process->cwd);
+	return true;
+}
+
+static bool take_stdio(struct ttrpc_call *call, struct process *p, const char *const names[4])
+{
+	int which, r;
+
+	if (process_set_names(p, names) < 0)
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
+	r = process_io_take(p, task_of(call)->streams, names + 1, &which);
+	if (r == -ENOENT)
+		return fail(call, TTRPC_NOT_FOUND, "no such stream: ", names[1 + which]);
+	if (r < 0 && p->terminal && which > 0)
+		return fail(call, TTRPC_INVALID_ARGUMENT,
+			    "a terminal needs a stream for stdout, and has none for stderr", "");
+	if (r < 0)
+		return fail(call, TTRPC_INVALID_ARGUMENT, "not a stream: ", names[1 + which]);
+	return true;
+}
+
+static struct process *new_process(struct ttrpc_call *call, struct process *container,
+				   const char *id)
+{
+	struct task *task = task_of(call);
+	struct process *p;
+
+	if (!process_id_valid(id)) {
+		fail(call, TTRPC_INVALID_ARGUMENT, "not a valid id: ", id);
+		return NULL;
+	}
+	p = process_new(&task->processes, container, id);
+	if (!p) {
+		fail(call, TTRPC_RESOURCE_EXHAUSTED, "too many processes", "");
+		return NULL;
+	}
+	p->executor = task->executor;
+	return p;
+}
+
+/* @begin: the executor's create or exec. */
+static bool spawn(struct ttrpc_call *call, struct process *p,
+		  const struct executor_request *request,
+		  int (*begin)(struct executor *executor, struct process *process,
+			       const struct executor_request *request))
+{
+	int r = process_io_connect(p, task_of(call)->loop);
+
+	if (r == 0)
+		r = begin(p->executor, p, request);
+	process_io_spawned(p);
+	if (r == -ESRCH)
+		return fail(call, TTRPC_FAILED_PRECONDITION, "cannot exec in a stopped container",
+			    "");
+	if (r < 0)
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "cannot start a process: ",
+			    strerror(-r));
+	return true;
+}
+
+static bool has_room(struct ttrpc_call *call, const char *id)
+{
+	struct process_table *table = &task_of(call)->processes;
+
+	if (process_find(table, id, ""))
+		return fail(call, TTRPC_ALREADY_EXISTS, "container already exists: ", id);
+	for (struct process *p = NULL; (p = process_next(table, p));)
+		if (!p->deleted && !process_is_exec(p))
+			return fail(call, TTRPC_RESOURCE_EXHAUSTED,
+				    "this VM belongs to another container: ", p->id);
+	return true;
+}
+
+static bool create(struct ttrpc_call *call, const Containerd__Task__V2__CreateTaskRequest *request,
+		   Caisson__Guest__V1__Container *container)
+{
+	const char *const names[] = {request->bundle, request->stdin_, request->stdout_,
+				     request->stderr_};
+	struct executor_request what = {.container = container,
+					.process = container->process,
+					.n_rootfs = request->n_rootfs,
+					.rootfs = request->rootfs};
+	struct process *p;
+
+	if (*request->checkpoint)
+		return fail(call, TTRPC_UNIMPLEMENTED, "restoring is not implemented", "");
+	if (request->n_rootfs == 0)
+		return fail(call, TTRPC_INVALID_ARGUMENT, "there is no root file system", "");
+	if (!check_process(call, container->process) || !has_room(call, request->id))
+		return false;
+	p = new_process(call, NULL, request->id);
+	if (!p)
+		return false;
+	container->process->terminal |= request->terminal;
+	p->terminal = container->process->terminal;
+	p->state = PROCESS_CREATING;
+	if (!take_stdio(call, p, names) || !spawn(call, p, &what, p->executor->ops->create)) {
+		release(p);
+		return false;
+	}
+	keep_pending(p, call);
+	return true;
+}
+
+void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
+	ProtobufCMessage *container = NULL;
+
+	if (unpack(call, request->options, &caisson__guest__v1__container__descriptor, &container))
+		(void)create(call, request, (Caisson__Guest__V1__Container *)container);
+	rpc_free(container);
+}
+
+/* Only looked at, and kept for the start. */
+static bool keep_spec(struct ttrpc_call *call, struct process *p, const Google__Protobuf__Any *any)
+{
+	p->spec = malloc(any->value.len + 1);
+	if (!p->spec)
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
+	p->spec_len = any->value.len;
+	if (p->spec_len > 0)
+		memcpy(p->spec, any->value.data, p->spec_len);
+	return true;
+}
+
+static bool add(struct ttrpc_call *call, const Containerd__Task__V2__ExecProcessRequest *request,
+		const Caisson__Guest__V1__Process *process, struct process *container)
+{
+	const char *const names[] = {"", request->stdin_, request->stdout_, request->stderr_};
+	struct process *p;
+
+	if (!check_process(call, process))
+		return false;
+	if (process_find(&task_of(call)->processes, request->id, request->exec_id))
+		return fail(call, TTRPC_ALREADY_EXISTS, "process already exists: ",
+			    request->exec_id);
+	p = new_process(call, container, request->exec_id);
+	if (!p)
+		return false;
+	p->terminal = process->terminal || request->terminal;
+	p->state = PROCESS_ADDED;
+	if (!take_stdio(call, p, names) || !keep_spec(call, p, request->spec)) {
+		release(p);
+		return false;
+	}
+	rpc_reply_empty(call);
+	return true;
+}
+
+void lifecycle_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__ExecProcessRequest *request = (const void *)message;
+	struct process *container = task_find(call, request->id, "");
+	ProtobufCMessage *process = NULL;
+
+	if (!container || !task_check(call, container, PROCESS_OP_EXEC))
+		return;
+	if (unpack(call, request->spec, &caisson__guest__v1__process__descriptor, &process))
+		(void)add(call, request, (Caisson__Guest__V1__Process *)process, container);
+	rpc_free(process);
+}
+
+static bool start_exec(struct ttrpc_call *call, struct process *p)
+{
+	struct executor_request what = {.container = NULL};
+	ProtobufCMessage *message = NULL;
+	Caisson__Guest__V1__Process *process;
+	bool ok;
+
+	if (!task_check(call, p->container, PROCESS_OP_EXEC))
+		return false;
+	if (rpc_unpack(&caisson__guest__v1__process__descriptor, p->spec, p->spec_len, &message) < 0)
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
+	process = (Caisson__Guest__V1__Process *)message;
+	process->terminal = p->terminal;
+	what.process = process;
+	ok = spawn(call, p, &what, p->executor->ops->exec);
+	rpc_free(message);
+	free(take_ptr(p->spec));
+	/* It had its chance: its streams are used up. */
+	if (!ok)
+		stopped(p, failure_status(TTRPC_UNKNOWN));
+	return ok;
+}
+
+static bool start_first(struct ttrpc_call *call, struct process *p)
+{
+	int r = p->executor->ops->start(p->executor, p);
+
+	if (r < 0)
+		return fail(call, TTRPC_FAILED_PRECONDITION, "cannot start the process: ",
+			    strerror(-r));
+	return true;
+}
+
+/* A process that waits for its start, or for its end because it is being deleted. */
+static bool is_busy(struct ttrpc_call *call, const struct process *p)
+{
+	if (p->pending)
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "process %s is being deleted",
+				p->id);
+	return p->pending;
+}
+
+void lifecycle_start(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__StartRequest *request = (const void *)message;
+	struct process *p = task_find(call, request->id, request->exec_id);
+
+	if (!p || !task_check(call, p, PROCESS_OP_START) || is_busy(call, p))
+		return;
+	if (process_is_exec(p) ? !start_exec(call, p) : !start_first(call, p))
+		return;
+	p->state = PROCESS_STARTING;
+	keep_pending(p, call);
+}
+
+void lifecycle_delete(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__DeleteRequest *request = (const void *)message;
+	struct process *p = task_find(call, request->id, request->exec_id);
+
+	if (!p || !task_check(call, p, PROCESS_OP_DELETE) || is_busy(call, p))
+		return;
+	if (p->state == PROCESS_CREATED) {
+		/* Made but never started: its end comes first. */
+		(void)p->executor->ops->signal(p->executor, p, SIGKILL, true);
+		keep_pending(p, call);
+		return;
+	}
+	reply_delete(call, p);
+	forget_all(p);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "abi/abi.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "guest/direct.h"
+#include "guest/early.h"
+#include "guest/lifecycle.h"
+#include "guest/power.h"
+#include "guest/reap.h"
+#include "guest/relay.h"
+#include "guest/stream.h"
+#include "guest/task.h"
+#include "guest/vsock.h"
+
+/*
+ * vminitd: PID 1 of the guest. Three phases:
+ *
+ * init	   begin(): whatever is missing ends the VM, with a line on the console that says why.
+ * loop	   The VM is in use: nothing that happens may end it but the host's wish.
+ * finish  finish(): processes are gone; what is in memory goes to disk, and the VM ends.
+ *
+ * The host waits for the connection that begin() makes, so only what that needs comes before it;
+ * the rest is done while it is under way, in settle().
+ */
+
+#define ROOT_DIR  "/rootfs"
+#define CONNS_MAX 16
+/* As container engines set it; vminitd itself needs six for each of its processes. */
+#define FILES_MAX 1048576
+
+static struct {
+	struct loop loop;
+	struct cmdline cmdline;
+	struct vsock_listener rpc_listener, stream_listener;
+	struct vsock_dial dial;
+	struct loop_defer settle;
+	struct loop_signal signals;
+	struct reaper reaper;
+	struct direct direct;
+	struct power power;
+	struct ttrpc_server *server;
+} vm = {
+	.rpc_listener = VSOCK_LISTENER_NULL,
+	.stream_listener = VSOCK_LISTENER_NULL,
+	.dial = VSOCK_DIAL_NULL,
+	.settle = LOOP_DEFER_NULL(vm.settle),
+	.signals = {.io = LOOP_IO_NULL},
+	.reaper = REAPER_NULL,
+	.direct = DIRECT_NULL,
+};
+
+/* Large, and all zero: these are no part of the file. */
+static struct stream_table streams;
+static struct task task;
+
+static _noreturn_ void end_vm(void)
+{
+	/* What the console was given leaves before the machine does. */
+	(void)tcdrain(STDERR_FILENO);
+	sync();
+	for (;;)
+		(void)reboot(RB_AUTOBOOT);
+}
+
+static _noreturn_ _printf_(1, 2) void fatal(const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)dprintf(STDERR_FILENO, ABI_FATAL_MARK "%s\n", text);
+	end_vm();
+}
+
+/* Init: each returns 0 or negative errno. */
+
+static int prepare_self(void)
+{
+	struct rlimit files = {.rlim_cur = FILES_MAX, .rlim_max = FILES_MAX};
+	sigset_t all;
+
+	sigfillset(&all);
+	if (sigprocmask(SIG_BLOCK, &all, NULL) < 0)
+		return -errno;
+	/* A child is in the container before it is the container's: nobody may look into it. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
+	return setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : 0;
+}
+
+static int read_cmdline(void)
+{
+	int r = early_cmdline(&vm.cmdline);
+
+	if (r == 0 && vm.cmdline.probe)
+		end_vm();
+	return r;
+}
+
+static int load_modules(void)
+{
+	early_modules();
+	return 0;
+}
+
+static void child_reaped(struct reaper *reaper _unused_, pid_t pid, uint32_t status)
+{
+	lifecycle_reaped(&task, pid, status);
+}
+
+static void signalled(struct loop_signal *source _unused_, int signo _unused_)
+{
+	power_begin(&vm.power, false);
+}
+
+static int start_loop(void)
+{
+	sigset_t set;
+	int r = loop_init(&vm.loop);
+
+	if (r < 0)
+		return r;
+	/* Ctrl-Alt-Del is SIGINT, once it is no longer an immediate reset: settle(). */
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	r = loop_signal_start(&vm.loop, &vm.signals, &set, signalled);
+	return r < 0 ? r : reaper_start(&vm.reaper, &vm.loop, child_reaped);
+}
+
+static void process_ended(struct task *t _unused_)
+{
+	power_check(&vm.power);
+}
+
+static void shutdown_asked(struct task *t _unused_, bool now)
+{
+	power_begin(&vm.power, now);
+}
+
+static int start_services(void)
+{
+	int null_fd = early_null(), r;
+
+	if (null_fd < 0)
+		return null_fd;
+	r = relay_setup(null_fd);
+	if (r == 0)
+		r = direct_init(&vm.direct, &vm.loop, &lifecycle_events, null_fd, ROOT_DIR);
+	if (r < 0)
+		return r;
+	stream_init(&streams, &vm.loop);
+	task_init(&task, &vm.loop, &streams, &vm.direct.base);
+	task.shutdown = shutdown_asked;
+	task.ended = process_ended;
+	power_init(&vm.power, &vm.loop, &task);
+	return ttrpc_server_new(&vm.loop, task.services, CONNS_MAX, &vm.server);
+}
+
+static void rpc_accepted(struct vsock_listener *listener _unused_, int fd)
+{
+	if (ttrpc_server_add(vm.server, fd) < 0)
+		fd_close(fd);
+}
+
+static void stream_accepted(struct vsock_listener *listener _unused_, int fd)
+{
+	stream_add(&streams, fd);
+}
+
+static int listen_all(void)
+{
+	int r = vsock_listen(&vm.rpc_listener, &vm.loop, ABI_PORT_RPC, rpc_accepted);
+
+	if (r < 0)
+		return r;
+	return vsock_listen(&vm.stream_listener, &vm.loop, ABI_PORT_STREAMS, stream_accepted);
+}
+
+static void host_answered(struct vsock_dial *dial _unused_, int fd)
+{
+	if (fd < 0)
+		fatal("the host does not answer on vsock port %u: %s", vm.cmdline.port,
+		      strerror(-fd));
+	if (ttrpc_server_add(vm.server, fd) < 0)
+		fatal("cannot serve the host's connection");
+}
+
+static void settle(struct loop_defer *defer _unused_)
+{
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "-1000", 5) != 5)
+		log_warn("cannot set oom_score_adj: %s", strerror(errno));
+	(void)reboot(RB_DISABLE_CAD);
+	early_mounts();
+}
+
+static int dial_host(void)
+{
+	loop_defer_start(&vm.loop, &vm.settle, settle);
+	return vsock_dial(&vm.dial, &vm.loop, vm.cmdline.port, host_answered);
+}
+
+static const struct {
+	int (*run)(void);
+	const char *what;
+} init_steps[] = {
+	{prepare_self, "prepare myself"},
+	{early_proc, "mount /proc"},
+	{read_cmdline, "read the kernel command line"},
+	{load_modules, "load modules"},
+	{start_loop, "make the event loop"},
+	{start_services, "make the services"},
+	{listen_all, "listen on vsock"},
+	{dial_host, "dial the host on vsock"},
+};
+
+static void begin(void)
+{
+	early_console();
+	log_init("vminitd", STDERR_FILENO, LOG_LEVEL_INFO);
+	for (size_t i = 0; i < ARRAY_SIZE(init_steps); i++) {
+		int r = init_steps[i].run();
+
+		if (r < 0)
+			fatal("cannot %s: %s", init_steps[i].what, strerror(-r));
+	}
+}
+
+static _noreturn_ void finish(void)
+{
+	ttrpc_server_free(vm.server);
+	end_vm();
+}
+
+int main(void)
+{
+	int r;
+
+	if (getpid() != 1) {
+		(void)dprintf(STDERR_FILENO, "vminitd: this is the init of a virtual machine\n");
+		return 1;
+	}
+	begin();
+	while ((r = loop_run(&vm.loop)) < 0)
+		log_error("event loop: %s", strerror(-r));
+	finish();
+}

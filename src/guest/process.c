@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/process.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+
+struct rule {
+	enum ttrpc_code code;
+	const char *text;
+};
+
+#define ALLOW	     {TTRPC_OK, NULL}
+#define REFUSE(text) {TTRPC_FAILED_PRECONDITION, text}
+
+/* The texts are those that callers of containerd's shims look for. */
+static const struct rule rules[PROCESS_OP_MAX_][PROCESS_STATE_MAX_] = {
+	[PROCESS_OP_START] = {
+		[PROCESS_ADDED] = ALLOW,
+		[PROCESS_CREATING] = REFUSE("cannot start a process that is being created"),
+		[PROCESS_CREATED] = ALLOW,
+		[PROCESS_STARTING] = REFUSE("cannot start a process that is being started"),
+		[PROCESS_RUNNING] = REFUSE("cannot start a running process"),
+		[PROCESS_STOPPED] = REFUSE("cannot start a stopped process"),
+	},
+	[PROCESS_OP_DELETE] = {
+		[PROCESS_ADDED] = ALLOW,
+		[PROCESS_CREATING] = REFUSE("cannot delete a process that is being created"),
+		[PROCESS_CREATED] = ALLOW,
+		[PROCESS_STARTING] = REFUSE("cannot delete a process that is being started"),
+		[PROCESS_RUNNING] = REFUSE("cannot delete a running process"),
+		[PROCESS_STOPPED] = ALLOW,
+	},
+	[PROCESS_OP_KILL] = {
+		[PROCESS_ADDED] = REFUSE("process not created"),
+		[PROCESS_CREATING] = REFUSE("process not created"),
+		[PROCESS_CREATED] = ALLOW,
+		[PROCESS_STARTING] = ALLOW,
+		[PROCESS_RUNNING] = ALLOW,
+		[PROCESS_STOPPED] = {TTRPC_NOT_FOUND, "process already finished"},
+	},
+	[PROCESS_OP_EXEC] = {
+		[PROCESS_ADDED] = REFUSE("container not created"),
+		[PROCESS_CREATING] = REFUSE("container not created"),
+		[PROCESS_CREATED] = ALLOW,
+		[PROCESS_STARTING] = ALLOW,
+		[PROCESS_RUNNING] = ALLOW,
+		[PROCESS_STOPPED] = REFUSE("cannot exec in a stopped container"),
+	},
+	[PROCESS_OP_RESIZE] = {
+		[PROCESS_ADDED] = ALLOW,
+		[PROCESS_CREATING] = ALLOW,
+		[PROCESS_CREATED] = ALLOW,
+		[PROCESS_STARTING] = ALLOW,
+		[PROCESS_RUNNING] = ALLOW,
+		[PROCESS_STOPPED] = REFUSE("cannot resize a stopped container"),
+	},
+};
+
+enum ttrpc_code process_allows(const struct process *process, enum process_op op,
+			       const char **ret_text)
+{
+	const struct rule *rule = &rules[op][process->state];
+
+	*ret_text = rule->text;
+	return rule->code;
+}
+
+bool process_id_valid(const char *id)
+{
+	if (!isalnum((unsigned char)*id) || strlen(id) > PROCESS_ID_MAX)
+		return false;
+	for (; *id; id++)
+		if (!isalnum((unsigned char)*id) && !strchr("_.-", *id))
+			return false;
+	return true;
+}
+
+void process_table_init(struct process_table *table, void (*drained)(struct process *process))
+{
+	table->drained = drained;
+	table->n_seen = table->n_waiters_seen = 0;
+	list_init(&table->free_waiters);
+}
+
+static struct process *find_free(struct process_table *table)
+{
+	for (size_t i = 0; i < table->n_seen; i++)
+		if (table->slots[i].state == PROCESS_FREE)
+			return &table->slots[i];
+	return table->n_seen < ARRAY_SIZE(table->slots) ? &table->slots[table->n_seen++] : NULL;
+}
+
+struct process *process_new(struct process_table *table, struct process *container, const char *id)
+{
+	struct process *p = find_free(table);
+
+	if (!p)
+		return NULL;
+	memset(p, 0, sizeof(*p));
+	p->table = table;
+	p->container = container ? container : p;
+	strcpy(p->id, id);
+	p->pidfd = p->ctl = p->tty = -EBADF;
+	p->ctl_io = (struct loop_io)LOOP_IO_NULL;
+	list_init(&p->waiters);
+	for (int i = 0; i < 3; i++) {
+		p->stream[i] = p->child_io[i] = -EBADF;
+		relay_init(&p->relay[i]);
+	}
+	return p;
+}
+
+void process_free(struct process *p)
+{
+	free(p->spec);
+	free(p->names);
+	p->spec = NULL;
+	p->names = NULL;
+	p->state = PROCESS_FREE;
+}
+
+int process_set_names(struct process *p, const char *const names[PROCESS_NAME_MAX_])
+{
+	size_t size = 0;
+	char *to;
+
+	for (int i = 0; i < PROCESS_NAME_MAX_; i++)
+		size += strlen(names[i]) + 1;
+	free(p->names);
+	to = p->names = malloc(size);
+	if (!to)
+		return -ENOMEM;
+	for (int i = 0; i < PROCESS_NAME_MAX_; i++)
+		to = stpcpy(to, names[i]) + 1;
+	return 0;
+}
+
+const char *process_name(const struct process *p, enum process_name which)
+{
+	const char *name = p->names;
+
+	if (!name)
+		return "";
+	for (; which > 0; which--)
+		name += strlen(name) + 1;
+	return name;
+}
+
+struct process *process_next(struct process_table *table, const struct process *after)
+{
+	size_t i = after ? (size_t)(after - table->slots) + 1 : 0;
+
+	for (; i < table->n_seen; i++)
+		if (table->slots[i].state != PROCESS_FREE)
+			return &table->slots[i];
+	return NULL;
+}
+
+struct process *process_find(struct process_table *table, const char *id, const char *exec_id)
+{
+	for (struct process *p = NULL; (p = process_next(table, p));) {
+		if (p->deleted || strcmp(p->container->id, id) != 0)
+			continue;
+		if (process_is_exec(p) ? strcmp(p->id, exec_id) == 0 : !*exec_id)
+			return p;
+	}
+	return NULL;
+}
+
+struct process *process_find_pid(struct process_table *table, pid_t pid)
+{
+	for (struct process *p = NULL; (p = process_next(table, p));)
+		if (p->pid == pid && !p->reaped)
+			return p;
+	return NULL;
+}
+
+static void forget_waiter(struct ttrpc_call *call)
+{
+	struct process_waiter *waiter = call->userdata;
+
+	list_del(&waiter->link);
+	list_append(&waiter->table->free_waiters, &waiter->link);
+}
+
+static struct process_waiter *new_waiter(struct process_table *table)
+{
+	struct process_waiter *waiter;
+
+	if (!list_empty(&table->free_waiters)) {
+		waiter = list_first(&table->free_waiters, struct process_waiter, link);
+		list_del(&waiter->link);
+		return waiter;
+	}
+	if (table->n_waiters_seen == ARRAY_SIZE(table->waiters))
+		return NULL;
+	waiter = &table->waiters[table->n_waiters_seen++];
+	list_init(&waiter->link);
+	return waiter;
+}
+
+int process_wait(struct process *p, struct ttrpc_call *call)
+{
+	struct process_waiter *waiter = new_waiter(p->table);
+
+	if (!waiter)
+		return -ENOBUFS;
+	waiter->table = p->table;
+	waiter->call = call;
+	call->userdata = waiter;
+	call->cancelled = forget_waiter;
+	list_append(&p->waiters, &waiter->link);
+	return 0;
+}
+
+struct ttrpc_call *process_take_waiter(struct process *p)
+{
+	struct process_waiter *waiter;
+
+	if (list_empty(&p->waiters))
+		return NULL;
+	waiter = list_first(&p->waiters, struct process_waiter, link);
+	waiter->call->cancelled = NULL;
+	list_del(&waiter->link);
+	list_append(&p->table->free_waiters, &waiter->link);
+	return waiter->call;
+}

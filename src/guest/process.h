@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "base/list.h"
+#include "guest/relay.h"
+#include "loop/loop.h"
+#include "ttrpc/server.h"
+
+/*
+ * The processes that the host knows: a container's first one, and those executed in it later. They
+ * live in a table of fixed size.
+ *
+ *	          Create                     Start                      exec
+ *	FREE ------------> CREATING -> CREATED ---> STARTING -> RUNNING ---> STOPPED --> FREE
+ *	     \                                      /                           Delete
+ *	      `---------> ADDED ------------------'
+ *	          Exec
+ *
+ * What may be asked of a process in which state, and what is answered if not, is one table,
+ * process_allows().
+ */
+
+#define PROCESS_ID_MAX	    76 /* as containerd's identifiers */
+#define PROCESS_EXECS_MAX   256
+#define PROCESS_MAX	    (1 + PROCESS_EXECS_MAX)
+#define PROCESS_WAITERS_MAX 1024
+
+enum process_state {
+	PROCESS_FREE,
+	PROCESS_ADDED,	  /* an exec that has not been started: no process yet */
+	PROCESS_CREATING, /* a container being set up */
+	PROCESS_CREATED,  /* set up, waiting for its start */
+	PROCESS_STARTING, /* its program is being executed */
+	PROCESS_RUNNING,
+	PROCESS_STOPPED,
+	PROCESS_STATE_MAX_,
+};
+
+/* What can be asked of a process. */
+enum process_op {
+	PROCESS_OP_START,
+	PROCESS_OP_DELETE,
+	PROCESS_OP_KILL,
+	PROCESS_OP_EXEC, /* another one in its container */
+	PROCESS_OP_RESIZE,
+	PROCESS_OP_MAX_,
+};
+
+/* What the host called things, for State. */
+enum process_name {
+	PROCESS_NAME_BUNDLE,
+	PROCESS_NAME_STDIN,
+	PROCESS_NAME_STDOUT,
+	PROCESS_NAME_STDERR,
+	PROCESS_NAME_MAX_,
+};
+
+struct executor;
+struct process_table;
+
+/**
+ * struct process - a slot of the table
+ * @container: the container's first process, which may be this one
+ * @deleted: forgotten by the host; the slot is kept until its output has been taken
+ * @executor: who runs it
+ * @pid: 0: none yet
+ * @reaped: the pid may be another process' by now
+ * @pidfd, @ctl, @ctl_io: the executor's; owned
+ * @pending: Create, Start or Delete, to be answered
+ * @spec: an exec's message until it is started; malloc()ed
+ * @names: in the order of enum process_name, one string behind the other; malloc()ed
+ * @stream: stdin, stdout, stderr of the host that no relay has yet; owned
+ * @child_io: the other ends, for the process; owned until it is there; -EBADF: none
+ * @relay: the copying between them
+ * @tty: master of the terminal; owned
+ * @held: a terminal's output between two calls; malloc()ed
+ */
+struct process {
+	struct process_table *table;
+	struct process *container;
+	struct executor *executor;
+	enum process_state state;
+	bool deleted, terminal, reaped;
+	char id[PROCESS_ID_MAX + 1];
+	pid_t pid;
+	int pidfd, ctl;
+	struct loop_io ctl_io;
+	uint32_t exit_status;
+	struct timespec exited_at;
+	struct ttrpc_call *pending;
+	struct list waiters;
+	void *spec;
+	size_t spec_len;
+	char *names;
+	int stream[3], child_io[3];
+	struct relay relay[3];
+	int tty;
+	char *held;
+	uint16_t rows, columns;
+};
+
+/* A Wait that has not been answered. */
+struct process_waiter {
+	struct list link;
+	struct ttrpc_call *call;
+	struct process_table *table;
+};
+
+/**
+ * struct process_table - must be all zero before process_table_init()
+ * @drained: called when a process has no more output that the host has not taken
+ * @n_seen, @n_waiters_seen: slots from here on were never used, and their memory never touched
+ */
+struct process_table {
+	void (*drained)(struct process *process);
+	size_t n_seen, n_waiters_seen;
+	struct list free_waiters;
+	struct process slots[PROCESS_MAX];
+	struct process_waiter waiters[PROCESS_WAITERS_MAX];
+};
+
+/** process_table_init() - an empty table */
+void process_table_init(struct process_table *table, void (*drained)(struct process *process));
+
+/** process_id_valid() - letters, digits, "_", ".", "-", beginning with one of the first two */
+bool process_id_valid(const char *id);
+
+/**
+ * process_new() - take a slot
+ * @container: NULL: this is a container's first process
+ * @id: valid, and not in use
+ *
+ * Return: the process, its state still to be set, or NULL when all slots are taken.
+ */
+struct process *process_new(struct process_table *table, struct process *container, const char *id);
+
+/** process_free() - give the slot back; pid, calls and executor must have been dealt with */
+void process_free(struct process *process);
+
+/** process_set_names() - in the order of enum process_name. Return: 0 or -ENOMEM. */
+int process_set_names(struct process *process, const char *const names[PROCESS_NAME_MAX_]);
+
+/** process_name() - one of them; "" before they were set */
+const char *process_name(const struct process *process, enum process_name which);
+
+/** process_find() - @exec_id: "" for the container's first process. Return: NULL if unknown. */
+struct process *process_find(struct process_table *table, const char *id, const char *exec_id);
+
+/** process_find_pid() - of one that was not reaped. Return: NULL if it is none of the table's. */
+struct process *process_find_pid(struct process_table *table, pid_t pid);
+
+/** process_next() - walk over all that are not free; begin with NULL */
+struct process *process_next(struct process_table *table, const struct process *after);
+
+/**
+ * process_allows() - may this be asked of a process in its present state?
+ * @ret_text: why not; a static string
+ *
+ * Return: TTRPC_OK, or the code to answer.
+ */
+enum ttrpc_code process_allows(const struct process *process, enum process_op op,
+			       const char **ret_text);
+
+/** process_is_exec() - not the container's first one */
+static inline bool process_is_exec(const struct process *process)
+{
+	return process->container != process;
+}
+
+/**
+ * process_wait() - keep a Wait call until process_stopped(); it is forgotten when it is cancelled
+ *
+ * Return: 0 or -ENOBUFS when too many wait.
+ */
+int process_wait(struct process *process, struct ttrpc_call *call);
+
+/** process_take_waiter() - the next call to answer, no longer kept. Return: NULL: no more. */
+struct ttrpc_call *process_take_waiter(struct process *process);

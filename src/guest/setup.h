@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <limits.h>
+
+#include "guest/executor.h"
+#include "guest/user.h"
+
+/*
+ * What happens between the fork of a process and its program. All of it is a table of steps, one for
+ * a container's first process and for those executed in it; some steps are for one of the two.
+ *
+ * The child talks to vminitd through a socket of messages, ctl: its terminal's master, "ready", or
+ * why it failed. It waits there for the word to go. The socket is closed by a successful exec, which
+ * tells vminitd that the program runs.
+ */
+
+enum setup_report_kind {
+	SETUP_TERMINAL = 1, /* with the master */
+	SETUP_READY,	    /* waiting for the word to go */
+	SETUP_FAILED,
+};
+
+/**
+ * struct setup_report - a message of the child
+ * @code, @text: SETUP_FAILED: what to answer
+ */
+struct setup_report {
+	uint32_t kind;
+	uint32_t code;
+	char text[504];
+};
+
+/**
+ * struct setup - everything that the child needs; it has its own copy of the memory
+ * @request: what to run
+ * @container: its first process; another's pidfd is entered
+ * @stdio: -EBADF: @null_fd
+ * @ctl: the child's end of the socket
+ * @root_dir: where the root file system is assembled, in the container's own mount namespace
+ * @rows, @columns: of the terminal; 0: unknown
+ *
+ * @folder_refused: root may not enter the working directory; perhaps the user may
+ * @user, @home, @env, @path: found out on the way
+ * @report: the text of a failure, when a step knows better than strerror()
+ */
+struct setup {
+	const struct executor_request *request;
+	bool is_exec;
+	int join_pidfd;
+	int stdio[3];
+	int null_fd;
+	int ctl;
+	const char *root_dir;
+	uint16_t rows, columns;
+
+	bool folder_refused;
+	struct user user;
+	char home[USER_HOME_MAX + sizeof("HOME=")];
+	char **env;
+	char path[PATH_MAX];
+	struct setup_report report;
+};
+
+/** setup_run() - in the child: become the process, or say why not and exit */
+_noreturn_ void setup_run(struct setup *setup);
+
+/**
+ * setup_fail() - for steps: say why in words, instead of strerror()
+ *
+ * Return: @error, negative errno, to return from the step.
+ */
+int setup_fail(struct setup *setup, int error, enum ttrpc_code code, const char *fmt, ...)
+	_printf_(4, 5);
+
+/** setup_error() - text of a negative errno as Go programs write it: "no such file or directory" */
+const char *setup_error(int error, char buf[64]);

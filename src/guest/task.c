@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/task.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "empty.pb-c.h"
+#include "guest/lifecycle.h"
+#include "guest/process-io.h"
+#include "rpc/task.h"
+#include "task.pb-c.h"
+
+#define SIGNAL_MAX 64
+/* Enough for any use of the list; a container with more has other worries. */
+#define PIDS_MAX 4096
+
+struct task *task_of(const struct ttrpc_call *call)
+{
+	return call->service->userdata;
+}
+
+struct process *task_find(struct ttrpc_call *call, const char *id, const char *exec_id)
+{
+	struct process *p = process_find(&task_of(call)->processes, id, exec_id);
+
+	if (p)
+		return p;
+	if (*exec_id)
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s does not exist", exec_id);
+	else
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "container %s does not exist", id);
+	return NULL;
+}
+
+bool task_check(struct ttrpc_call *call, const struct process *process, enum process_op op)
+{
+	const char *text;
+	enum ttrpc_code code = process_allows(process, op, &text);
+
+	if (code != TTRPC_OK)
+		ttrpc_call_fail(call, code, "%s", text);
+	return code == TTRPC_OK;
+}
+
+Google__Protobuf__Timestamp *task_timestamp(const struct process *process,
+					    Google__Protobuf__Timestamp *ret)
+{
+	if (process->state != PROCESS_STOPPED)
+		return NULL;
+	google__protobuf__timestamp__init(ret);
+	rpc_timestamp(&process->exited_at, ret);
+	return ret;
+}
+
+void task_reply_exit(struct ttrpc_call *call, const struct process *process)
+{
+	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at;
+
+	response.exit_status = process->exit_status;
+	response.exited_at = task_timestamp(process, &at);
+	rpc_reply(call, &response.base);
+}
+
+static const Containerd__V1__Types__Status statuses[PROCESS_STATE_MAX_] = {
+	[PROCESS_ADDED] = CONTAINERD__V1__TYPES__STATUS__CREATED,
+	[PROCESS_CREATING] = CONTAINERD__V1__TYPES__STATUS__CREATED,
+	[PROCESS_CREATED] = CONTAINERD__V1__TYPES__STATUS__CREATED,
+	[PROCESS_STARTING] = CONTAINERD__V1__TYPES__STATUS__CREATED,
+	[PROCESS_RUNNING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
+	[PROCESS_STOPPED] = CONTAINERD__V1__TYPES__STATUS__STOPPED,
+};
+
+static void state(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__StateRequest *request = (const void *)message;
+	Containerd__Task__V2__StateResponse response = CONTAINERD__TASK__V2__STATE_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at;
+	struct process *p = task_find(call, request->id, request->exec_id);
+
+	if (!p)
+		return;
+	response.id = p->id;
+	response.bundle = (char *)process_name(p, PROCESS_NAME_BUNDLE);
+	response.pid = (uint32_t)p->pid;
+	response.status = statuses[p->state];
+	response.stdin_ = (char *)process_name(p, PROCESS_NAME_STDIN);
+	response.stdout_ = (char *)process_name(p, PROCESS_NAME_STDOUT);
+	response.stderr_ = (char *)process_name(p, PROCESS_NAME_STDERR);
+	response.terminal = p->terminal;
+	response.exit_status = p->exit_status;
+	response.exited_at = task_timestamp(p, &at);
+	if (process_is_exec(p))
+		response.exec_id = p->id;
+	rpc_reply(call, &response.base);
+}
+
+static void reply_pids(struct ttrpc_call *call, const pid_t *pids, size_t n)
+{
+	Containerd__Task__V2__PidsResponse response = CONTAINERD__TASK__V2__PIDS_RESPONSE__INIT;
+	Containerd__V1__Types__ProcessInfo *infos = calloc(n + 1, sizeof(*infos));
+	Containerd__V1__Types__ProcessInfo **list = calloc(n + 1, sizeof(*list));
+
+	if (!infos || !list) {
+		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory");
+	} else {
+		for (size_t i = 0; i < n; i++) {
+			containerd__v1__types__process_info__init(&infos[i]);
+			infos[i].pid = (uint32_t)pids[i];
+			list[i] = &infos[i];
+		}
+		response.n_processes = n;
+		response.processes = list;
+		rpc_reply(call, &response.base);
+	}
+	free(infos);
+	free(list);
+}
+
+static void pids(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__PidsRequest *request = (const void *)message;
+	struct process *p = task_find(call, request->id, "");
+	pid_t list[PIDS_MAX];
+	int n = 0;
+
+	if (!p)
+		return;
+	if (p->pid > 0 && !p->reaped)
+		n = p->executor->ops->pids(p->executor, p, list, PIDS_MAX);
+	if (n < 0)
+		ttrpc_call_fail(call, ttrpc_code_from_errno(n), "cannot list processes: %s",
+				strerror(-n));
+	else
+		reply_pids(call, list, (size_t)n);
+}
+
+static void kill_process(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__KillRequest *request = (const void *)message;
+	struct process *p = task_find(call, request->id, request->exec_id);
+	int r;
+
+	if (!p || !task_check(call, p, PROCESS_OP_KILL))
+		return;
+	if (request->signal > SIGNAL_MAX) {
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "there is no signal %u",
+				request->signal);
+		return;
+	}
+	r = p->executor->ops->signal(p->executor, p, (int)request->signal, request->all);
+	if (r == -ESRCH)
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process already finished");
+	else if (r < 0)
+		ttrpc_call_fail(call, ttrpc_code_from_errno(r), "cannot send signal %u: %s",
+				request->signal, strerror(-r));
+	else
+		rpc_reply_empty(call);
+}
+
+static void resize(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__ResizePtyRequest *request = (const void *)message;
+	struct process *p = task_find(call, request->id, request->exec_id);
+
+	if (!p || !task_check(call, p, PROCESS_OP_RESIZE))
+		return;
+	process_io_resize(p, request->width, request->height);
+	rpc_reply_empty(call);
+}
+
+static void close_io(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__CloseIORequest *request = (const void *)message;
+	struct process *p = task_find(call, request->id, request->exec_id);
+
+	if (!p)
+		return;
+	if (request->stdin_)
+		process_io_close_input(p);
+	rpc_reply_empty(call);
+}
+
+static void wait_process(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__WaitRequest *request = (const void *)message;
+	struct process *p = task_find(call, request->id, request->exec_id);
+
+	if (!p)
+		return;
+	if (p->state == PROCESS_STOPPED)
+		task_reply_exit(call, p);
+	else if (process_wait(p, call) < 0)
+		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED, "too many calls of Wait");
+}
+
+/* Callers connect to learn whether anyone is there: an unknown container is no error. */
+static void connect_task(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__ConnectRequest *request = (const void *)message;
+	Containerd__Task__V2__ConnectResponse response =
+		CONTAINERD__TASK__V2__CONNECT_RESPONSE__INIT;
+	const struct process *p = process_find(&task_of(call)->processes, request->id, "");
+
+	response.shim_pid = (uint32_t)getpid();
+	response.task_pid = p ? (uint32_t)p->pid : 0;
+	response.version = (char *)CAISSON_VERSION;
+	rpc_reply(call, &response.base);
+}
+
+static void shutdown_vm(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__ShutdownRequest *request = (const void *)message;
+	struct task *task = task_of(call);
+
+	rpc_reply_empty(call);
+	task->shutdown(task, request->now);
+}
+
+static void unimplemented(struct ttrpc_call *call)
+{
+	ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "%s is not implemented", call->method->name);
+}
+
+#define METHOD(method, request_type, response_type, function)                                      \
+	{                                                                                          \
+		.name = method, .handler = rpc_dispatch, .data = &(const struct rpc_types)         \
+		{                                                                                  \
+			.request = &request_type##__descriptor,                                    \
+			.response = &response_type##__descriptor, .handler = function              \
+		}                                                                                  \
+	}
+#define ABSENT(method)                                                                             \
+	{                                                                                          \
+		.name = method, .handler = unimplemented                                           \
+	}
+
+static const struct ttrpc_method methods[] = {
+	METHOD("State", containerd__task__v2__state_request, containerd__task__v2__state_response,
+	       state),
+	METHOD("Create", containerd__task__v2__create_task_request,
+	       containerd__task__v2__create_task_response, lifecycle_create),
+	METHOD("Start", containerd__task__v2__start_request, containerd__task__v2__start_response,
+	       lifecycle_start),
+	METHOD("Delete", containerd__task__v2__delete_request,
+	       containerd__task__v2__delete_response, lifecycle_delete),
+	METHOD("Pids", containerd__task__v2__pids_request, containerd__task__v2__pids_response,
+	       pids),
+	METHOD("Kill", containerd__task__v2__kill_request, google__protobuf__empty, kill_process),
+	METHOD("Exec", containerd__task__v2__exec_process_request, google__protobuf__empty,
+	       lifecycle_exec),
+	METHOD("ResizePty", containerd__task__v2__resize_pty_request, google__protobuf__empty,
+	       resize),
+	METHOD("CloseIO", containerd__task__v2__close_iorequest, google__protobuf__empty, close_io),
+	METHOD("Wait", containerd__task__v2__wait_request, containerd__task__v2__wait_response,
+	       wait_process),
+	METHOD("Connect", containerd__task__v2__connect_request,
+	       containerd__task__v2__connect_response, connect_task),
+	METHOD("Shutdown", containerd__task__v2__shutdown_request, google__protobuf__empty,
+	       shutdown_vm),
+	ABSENT("Pause"),
+	ABSENT("Resume"),
+	ABSENT("Checkpoint"),
+	ABSENT("Update"),
+	ABSENT("Stats"),
+	{.name = NULL},
+};
+
+void task_init(struct task *task, struct loop *loop, struct stream_table *streams,
+	       struct executor *executor)
+{
+	static const char *const names[] = {RPC_SERVICE_TASK_V2, RPC_SERVICE_TASK_V3};
+
+	task->loop = loop;
+	task->streams = streams;
+	task->executor = executor;
+	process_table_init(&task->processes, lifecycle_drained);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		task->services[i] = (struct ttrpc_service){
+			.name = names[i], .methods = methods, .userdata = task};
+	task->services[ARRAY_SIZE(names)].name = NULL;
+}
