@@ -16,23 +16,24 @@
  * 6. system calls: a filter made of the rules that stand beside the code (isolate.h)
  *
  * A step that fails is an error: running half isolated would not be noticed. The exception is 3 and
- * 4 without root, as many systems forbid unprivileged user namespaces; the filter holds all the same.
+ * 4 without root, as many systems forbid unprivileged user namespaces; the filter holds all the
+ * same.
  */
 #include "vsockd/isolate.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <unistd.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 
@@ -187,8 +188,7 @@ static bool listed_before(const struct isolate_rule *rule)
 
 static int filter_syscalls(void)
 {
-	const struct sock_filter last =
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	const struct sock_filter last = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	struct sock_filter insns[INSNS_MAX];
 	struct sock_fprog program = {.filter = insns};
 	size_t n = 0;
@@ -211,11 +211,23 @@ static int filter_syscalls(void)
 
 #endif
 
+/* The kernel forgets the signal when capabilities go; the parent may have died meanwhile. */
+static int end_with_parent(int death_signal, pid_t parent)
+{
+	if (!death_signal)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) < 0)
+		return -errno;
+	return getppid() == parent ? 0 : -ESRCH;
+}
+
 int isolate_enter(const char *dir, unsigned int max_fds, unsigned int *ret_max_fds,
 		  const char **ret_what)
 {
-	int r;
+	const pid_t parent = getppid();
+	int death_signal = 0, r;
 
+	(void)prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
 	*ret_what = "limits";
 	r = set_limits(max_fds, ret_max_fds);
 	if (r < 0)
@@ -226,6 +238,10 @@ int isolate_enter(const char *dir, unsigned int max_fds, unsigned int *ret_max_f
 		return r;
 	*ret_what = "capabilities";
 	r = drop_privileges();
+	if (r < 0)
+		return r;
+	*ret_what = "death signal";
+	r = end_with_parent(death_signal, parent);
 	if (r < 0)
 		return r;
 	*ret_what = "system call filter";

@@ -27,9 +27,9 @@ struct isolate_rule {
 #define ISOLATE_CAT(a, b)  ISOLATE_CAT_(a, b)
 
 /** ISOLATE_ALLOW_ARG() - allow a system call when one argument has the value it must have */
-#define ISOLATE_ALLOW_ARG(name, arg_, mask_, value_)                                               \
-	static const struct isolate_rule ISOLATE_CAT(isolate_rule_, __COUNTER__)                   \
-		__attribute__((used, section("isolate_rules"), aligned(16))) = {                   \
+#define ISOLATE_ALLOW_ARG(name, arg_, mask_, value_)                             \
+	static const struct isolate_rule ISOLATE_CAT(isolate_rule_, __COUNTER__) \
+		__attribute__((used, section("isolate_rules"), aligned(16))) = { \
 			.nr = SYS_##name, .arg = (arg_), .mask = (mask_), .value = (value_)}
 
 /** ISOLATE_ALLOW() - allow a system call whatever its arguments */
@@ -50,6 +50,8 @@ int isolate_descriptors(int *const keep[], unsigned int n);
  * @dir: becomes the root and the working folder; only what is below it can be reached
  * @max_fds: descriptors that may be open at a time; cut to what the system allows
  * @ret_max_fds: how many that is
+ *
+ * A death signal that the parent has asked for (PR_SET_PDEATHSIG) stays in force.
  *
  * After this only the system calls that were listed with ISOLATE_ALLOW() work.
  *

@@ -104,7 +104,8 @@ static void apply(struct options *o, int option, char *arg)
 		o->base = arg;
 		break;
 	case 'c':
-		/* Smaller ones have a meaning of their own, the largest is "any" (virtio 1.2, 5.10.4). */
+		/* Smaller ones have a meaning of their own, the largest is "any"
+		 * (virtio 1.2, 5.10.4). */
 		if (parse_u32(arg, 3, UINT32_MAX - 1, &o->cid) < 0)
 			usage_error("not an address for a guest", arg);
 		break;
@@ -229,18 +230,6 @@ static void split(const char *path, const char **ret_dir, const char **ret_name)
 		usage_error("--uds-path-base is too long", path);
 }
 
-/*
- * Some changes of credentials make the kernel forget the signal that the parent asked for at its
- * death. Ask again, and see whether it has died in between.
- */
-static void end_with_parent(int death_signal, pid_t parent)
-{
-	if (death_signal && prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) < 0)
-		fatal(-errno, "cannot be ended with the parent", NULL);
-	if (death_signal && getppid() != parent)
-		exit(EXIT_FAILURE);
-}
-
 static void on_gone(struct vsockd *d, int status)
 {
 	if (status < 0)
@@ -256,8 +245,7 @@ int main(int argc, char **argv)
 	struct options o = {.vhost_fd = -EBADF, .uds_fd = -EBADF, .cid = 3};
 	struct vsockd_config config = VSOCKD_CONFIG_DEFAULT;
 	const char *dir, *what;
-	int front_end, listener, death_signal = 0, r;
-	const pid_t parent = getppid();
+	int front_end, listener, r;
 	unsigned int max_fds;
 
 	log_init("caisson-vsockd", STDERR_FILENO, LOG_LEVEL_INFO);
@@ -266,7 +254,6 @@ int main(int argc, char **argv)
 	config.guest_cid = o.cid;
 	listener = host_socket(&o);
 	front_end = connect_front_end(&o);
-	(void)prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
 
 	r = isolate_descriptors((int *const[]){&front_end, &listener}, 2);
 	if (r == 0)
@@ -282,7 +269,6 @@ int main(int argc, char **argv)
 	r = isolate_enter(dir, TABLE_SLOTS + OTHER_FDS, &max_fds, &what);
 	if (r < 0)
 		fatal(r, "cannot isolate itself", what);
-	end_with_parent(death_signal, parent);
 
 	vsockd_init(&device, &loop, &config, max_fds > OTHER_FDS ? max_fds - OTHER_FDS : 0);
 	device.gone = on_gone;

@@ -57,8 +57,7 @@ void pkt_decode(struct pkt *pkt, const uint8_t in[PKT_HDR_SIZE])
 
 enum pkt_verdict pkt_check(const struct pkt *pkt, uint64_t guest_cid, size_t payload)
 {
-	const enum pkt_verdict bad =
-		pkt->op == VIRTIO_VSOCK_OP_RST ? PKT_IGNORE : PKT_REFUSE;
+	const enum pkt_verdict bad = pkt->op == VIRTIO_VSOCK_OP_RST ? PKT_IGNORE : PKT_REFUSE;
 
 	/* A guest speaks for its own address only; no answer could reach another one. */
 	if (pkt->src_cid != guest_cid)

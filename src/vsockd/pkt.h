@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <linux/virtio_vsock.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <linux/virtio_vsock.h>
 
 /*
  * Headers of vsock packets (virtio 1.2, 5.10.6): 44 bytes, little-endian, packed.

@@ -15,8 +15,8 @@
 #define CREDIT_UPDATE  VIRTIO_VSOCK_OP_CREDIT_UPDATE
 #define CREDIT_REQUEST VIRTIO_VSOCK_OP_CREDIT_REQUEST
 
-#define RCV  VIRTIO_VSOCK_SHUTDOWN_RCV
-#define SEND VIRTIO_VSOCK_SHUTDOWN_SEND
+#define RCV	       VIRTIO_VSOCK_SHUTDOWN_RCV
+#define SEND	       VIRTIO_VSOCK_SHUTDOWN_SEND
 
 static struct fake f;
 
@@ -181,7 +181,10 @@ static void bad_lines(void)
 static void good_lines(void)
 {
 	static const char *const lines[] = {
-		"CONNECT 5\n", "CoNnEcT 5\n", "CONNECT   5\n", "CONNECT\t5 \r\n",
+		"CONNECT 5\n",
+		"CoNnEcT 5\n",
+		"CONNECT   5\n",
+		"CONNECT\t5 \r\n",
 	};
 	struct pkt pkt;
 

@@ -86,7 +86,6 @@ void fake_close(struct fake *f)
 	test_int(system(command), 0);
 }
 
-
 static struct loop_defer turn_end = LOOP_DEFER_NULL(turn_end);
 static struct loop *turn_loop;
 
@@ -227,10 +226,12 @@ uint64_t fake_mem_table(struct fake *f)
 {
 	const struct vhu_mem_table table = {
 		.n = 2,
-		.entries = {
-			{0, FAKE_HOLE, FAKE_USER_BASE, 0},
-			{FAKE_HIGH, FAKE_MEM_SIZE - FAKE_HIGH, FAKE_USER_BASE + FAKE_HIGH, FAKE_HIGH},
-		},
+		.entries =
+			{
+				{0, FAKE_HOLE, FAKE_USER_BASE, 0},
+				{FAKE_HIGH, FAKE_MEM_SIZE - FAKE_HIGH, FAKE_USER_BASE + FAKE_HIGH,
+				 FAKE_HIGH},
+			},
 	};
 	const int fds[] = {f->memfd, f->memfd};
 	uint64_t answer;
@@ -313,8 +314,7 @@ void fake_stop(struct fake *f)
 		fake_state(f, VHU_GET_VRING_BASE, i, 0);
 		fake_reply(f, VHU_GET_VRING_BASE, &state, sizeof(state));
 		test_int(state.index, i);
-		test_int(state.num,
-			 ((struct vring_used *)fake_ptr(f, f->q[i].used))->idx);
+		test_int(state.num, ((struct vring_used *)fake_ptr(f, f->q[i].used))->idx);
 	}
 	send_calls(f);
 	fake_settle(f);

@@ -36,14 +36,16 @@ struct fake {
 	int fe, memfd;
 	uint8_t *mem;
 	struct fake_queue q[VHU_N_QUEUES];
-	uint16_t rx_posted; /* buffers the device has; fewer than the ring if a test holds some back */
+	uint16_t rx_posted; /* buffers the device has; fewer than the ring if a test holds some back
+			     */
 	uint16_t rx_keep;   /* buffers not to give back, at most the ring's size */
 	char dir[64], base[96], uds[96];
 	bool gone;
 	int status;
 };
 
-/** fake_open() - a device with a front-end that has said nothing yet, and its sockets in a folder */
+/** fake_open() - a device with a front-end that has said nothing yet, and its sockets in a folder
+ */
 void fake_open(struct fake *f);
 
 /** fake_close() - end it all, remove the folder */
@@ -147,7 +149,8 @@ void fake_read_end(int fd);
 /** fake_read_gone() - a program must find the end, or a reset: it had not read, or not been read */
 void fake_read_gone(int fd);
 
-/** fake_host_opens() - a whole connection, opened by the host. Return: socket; @ret_port: its port. */
+/** fake_host_opens() - a whole connection, opened by the host. Return: socket; @ret_port: its port.
+ */
 int fake_host_opens(struct fake *f, uint32_t guest_port, uint32_t *ret_host_port);
 
 /** fake_guest_opens() - a whole connection, opened by the guest. Return: the program's socket. */

@@ -39,9 +39,9 @@ struct vhu_mem {
 	struct vhu_region regions[VHU_MEM_REGIONS_MAX];
 };
 
-#define VHU_MEM_NULL                                                                               \
-	{                                                                                          \
-		.n = 0                                                                             \
+#define VHU_MEM_NULL   \
+	{              \
+		.n = 0 \
 	}
 
 /**

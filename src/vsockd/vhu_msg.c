@@ -3,23 +3,24 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <linux/virtio_config.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "vsockd/isolate.h"
 #include "vsockd/vhu_queue.h"
 
-#define BIT(n) (UINT64_C(1) << (n))
+#define BIT(n)	 (UINT64_C(1) << (n))
 
-#define FEATURES	  (BIT(VIRTIO_F_VERSION_1) | BIT(VHU_F_PROTOCOL_FEATURES))
-#define PROTOCOL_FEATURES                                                                          \
+#define FEATURES (BIT(VIRTIO_F_VERSION_1) | BIT(VHU_F_PROTOCOL_FEATURES))
+#define PROTOCOL_FEATURES \
 	(BIT(VHU_PROTOCOL_F_MQ) | BIT(VHU_PROTOCOL_F_REPLY_ACK) | BIT(VHU_PROTOCOL_F_CONFIG))
 
 _Static_assert(sizeof(struct vhu_header) == 12, "vhost-user, \"Header\"");
-_Static_assert(sizeof(struct vhost_vring_addr) == 40, "vhost-user, \"A vring address description\"");
+_Static_assert(sizeof(struct vhost_vring_addr) == 40,
+	       "vhost-user, \"A vring address description\"");
 
 void vhu_init(struct vhu *vhu, struct loop *loop, const struct vhu_ops *ops, uint64_t guest_cid)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdint.h>
 #include <linux/vhost_types.h>
+#include <stdint.h>
 
 #include "vsockd/vhu_mem.h"
 
@@ -31,12 +31,12 @@ enum vhu_request_id {
 	VHU_GET_CONFIG = 24,
 };
 
-#define VHU_VERSION	 0x1u
-#define VHU_VERSION_MASK 0x3u
-#define VHU_REPLY	 0x4u
-#define VHU_NEED_REPLY	 0x8u
+#define VHU_VERSION		 0x1u
+#define VHU_VERSION_MASK	 0x3u
+#define VHU_REPLY		 0x4u
+#define VHU_NEED_REPLY		 0x8u
 
-#define VHU_F_PROTOCOL_FEATURES 30 /* feature bit */
+#define VHU_F_PROTOCOL_FEATURES	 30 /* feature bit */
 
 #define VHU_PROTOCOL_F_MQ	 0
 #define VHU_PROTOCOL_F_REPLY_ACK 3

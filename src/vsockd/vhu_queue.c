@@ -106,8 +106,8 @@ void vhu_queue_remap(struct vhu_queue *queue, const struct vhu_mem *mem)
 
 static bool runs(const struct vhu *vhu, const struct vhu_queue *queue)
 {
-	bool enabled = queue->enabled ||
-		       !(vhu->features & (UINT64_C(1) << VHU_F_PROTOCOL_FEATURES));
+	bool enabled =
+		queue->enabled || !(vhu->features & (UINT64_C(1) << VHU_F_PROTOCOL_FEATURES));
 
 	return enabled && queue->ring.started;
 }

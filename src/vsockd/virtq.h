@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <linux/virtio_ring.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
-#include <linux/virtio_ring.h>
 
 #include "vsockd/vhu_mem.h"
 
@@ -73,9 +73,9 @@ struct virtq_chain {
 	size_t len;
 };
 
-#define VIRTQ_NULL                                                                                 \
-	{                                                                                          \
-		.call_fd = -EBADF, .err_fd = -EBADF                                                \
+#define VIRTQ_NULL                                  \
+	{                                           \
+		.call_fd = -EBADF, .err_fd = -EBADF \
 	}
 
 /** virtq_deinit() - stop and close the descriptors */
@@ -107,7 +107,8 @@ int virtq_pop(struct virtq *vq, const struct vhu_mem *mem, enum virtq_dir dir, s
 /** virtq_unpop() - give back the last @n chains taken, untouched */
 void virtq_unpop(struct virtq *vq, uint16_t n);
 
-/** virtq_put() - a chain is done, @len bytes were written to it; the guest is told by virtq_flush() */
+/** virtq_put() - a chain is done, @len bytes were written to it; the guest is told by virtq_flush()
+ */
 void virtq_put(struct virtq *vq, uint16_t head, uint32_t len);
 
 /** virtq_flush() - show the guest what was put, with one interrupt at most */
@@ -116,7 +117,8 @@ void virtq_flush(struct virtq *vq);
 /** virtq_quiet() - ask the guest not to notify us of new chains */
 void virtq_quiet(struct virtq *vq);
 
-/** virtq_wake() - ask to be notified. Return: true: there are chains already, nobody will notify. */
+/** virtq_wake() - ask to be notified. Return: true: there are chains already, nobody will notify.
+ */
 bool virtq_wake(struct virtq *vq);
 
 /** virtq_call() - interrupt the guest unconditionally */

@@ -15,15 +15,15 @@
  * read (wbuf.h).
  *
  * The loop's callbacks only note what happened. The work is done once a turn by a deferred
- * callback, the pump (guest.c): packets from the guest, then packets that are due, then bytes of the
- * host, then at most one interrupt for each ring.
+ * callback, the pump (guest.c): packets from the guest, then packets that are due, then bytes of
+ * the host, then at most one interrupt for each ring.
  */
 
 /* Answers to packets that have no connection. When this many wait, no packet is taken. */
 #define VSOCKD_REFUSALS_MAX 1024
 
 /* One chain may have as many pieces as the largest ring, and one system call as many. */
-#define VSOCKD_IOV_MAX VIRTQ_SIZE_MAX
+#define VSOCKD_IOV_MAX	VIRTQ_SIZE_MAX
 
 #define VSOCKD_DIAL_MAX 96
 
@@ -42,10 +42,10 @@ struct vsockd_config {
 };
 
 /* Times as in Firecracker, but for the first: there a silent program stays for ever. */
-#define VSOCKD_CONFIG_DEFAULT                                                                      \
-	{                                                                                          \
-		.guest_cid = 3, .handshake_ns = UINT64_C(10000000000),                             \
-		.response_ns = UINT64_C(2000000000), .close_ns = UINT64_C(2000000000)              \
+#define VSOCKD_CONFIG_DEFAULT                                                         \
+	{                                                                             \
+		.guest_cid = 3, .handshake_ns = UINT64_C(10000000000),                \
+		.response_ns = UINT64_C(2000000000), .close_ns = UINT64_C(2000000000) \
 	}
 
 /** struct vsockd_refusal - a reset that is due, for ports without a connection */
