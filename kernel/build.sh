@@ -1,0 +1,330 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Build caisson's guest kernel from Debian's linux-source package.
+#
+#   build.sh OUTDIR    build, and leave OUTDIR/{vmlinux,config,manifest}, complete or not at all
+#   build.sh --key     print what names the result: a digest of all that goes into it
+#
+# Environment:
+#   CAISSON_LINUX_SOURCE   the source tarball (default: the one of the package linux-source-6.1)
+#   CAISSON_CACHE          where the tarball's digest is remembered (default: caisson's cache folder)
+#   TMPDIR                 where the tree is unpacked and built (default: /var/tmp; 1 GB)
+#
+# The tree is unpacked, configured from nothing but the fragments (allnoconfig), checked against them,
+# built and thrown away. Nothing of the machine goes into the result but the compiler.
+
+set -euo pipefail
+export LC_ALL=C
+# What a caller's own make or build leaves in the environment must not reach the kernel's.
+unset MAKEFLAGS MFLAGS MAKELEVEL CROSS_COMPILE CC CFLAGS CPPFLAGS LDFLAGS KCFLAGS KCPPFLAGS \
+	KBUILD_OUTPUT KCONFIG_CONFIG LOCALVERSION C_INCLUDE_PATH CPATH GCC_EXEC_PREFIX
+
+readonly TARBALL=${CAISSON_LINUX_SOURCE:-/usr/src/linux-source-6.1.tar.xz}
+readonly NEED_MB=1000
+# Steps that a build prints: only the progress shown depends on it.
+readonly STEPS=1640
+
+HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+ARCH=$(uname -m)
+readonly HERE ARCH
+
+work=
+stage=
+job=
+
+die() {
+	printf 'kernel/build.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+# Runs on every way out: ends the compilers, removes the tree and what was not finished.
+cleanup() {
+	local status=$?
+
+	trap '' INT TERM HUP
+	if [ -n "$job" ]; then
+		kill -TERM "$job" 2>/dev/null || :
+		wait "$job" 2>/dev/null || :
+	fi
+	[ -z "$stage" ] || rm -rf -- "$stage"
+	[ -z "$work" ] || rm -rf -- "$work"
+	exit "$status"
+}
+
+cache_dir() {
+	if [ -n "${CAISSON_CACHE:-}" ]; then
+		printf '%s\n' "$CAISSON_CACHE"
+	elif [ "$(id -u)" = 0 ]; then
+		echo /var/cache/caisson
+	else
+		printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/caisson"
+	fi
+}
+
+check_source() {
+	[ -r "$TARBALL" ] ||
+		die "there is no kernel source at $TARBALL: install the Debian package linux-source-6.1"
+	[ -d "$HERE/fragments/$ARCH" ] || die "there is no kernel configuration for $ARCH"
+}
+
+# One line for each tool or header that is missing, with the package that holds it.
+missing_tools() {
+	local tool
+
+	for tool in bc:bc bison:bison flex:flex gcc:gcc ld:binutils make:make tar:tar xz:xz-utils; do
+		command -v "${tool%%:*}" >/dev/null || echo "${tool%%:*} (package ${tool##*:})"
+	done
+	command -v gcc >/dev/null || return 0
+	echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1 || echo 'stdio.h (package libc6-dev)'
+	echo '#include <gelf.h>' | gcc -E - >/dev/null 2>&1 || echo 'gelf.h (package libelf-dev)'
+}
+
+check_tools() {
+	local list
+
+	list=$(missing_tools | paste -sd , | sed 's/,/, /g')
+	[ -z "$list" ] || die "building the kernel needs $list"
+}
+
+# The digest of a file of 130 MB, remembered for as long as its size and time of change stay the same.
+source_digest() {
+	local cache stamp digest entry
+
+	cache=$(cache_dir)/linux-source.digest
+	stamp=$(stat -L -c '%s %Y' -- "$TARBALL")
+	if [ -r "$cache" ]; then
+		while read -r digest entry; do
+			[ "$entry" != "$stamp $TARBALL" ] || { echo "$digest"; return; }
+		done <"$cache"
+	fi
+	digest=$(sha256sum <"$TARBALL")
+	digest=${digest%% *}
+	if mkdir -p -- "${cache%/*}" 2>/dev/null && [ -w "${cache%/*}" ]; then
+		printf '%s %s\n' "$digest" "$stamp $TARBALL" >"$cache.$$" && mv -f -- "$cache.$$" "$cache"
+	fi
+	echo "$digest"
+}
+
+fragments() {
+	find "$HERE/fragments/common" "$HERE/fragments/$ARCH" -name '*.config' | sort
+}
+
+# Everything that decides about the result, as text.
+key_material() {
+	echo "source $(source_digest)"
+	gcc --version | head -n 1
+	ld --version | head -n 1
+	(cd -- "$HERE" && find fragments/common "fragments/$ARCH" "source/$ARCH" build.sh -type f |
+		sort | while IFS= read -r file; do sha256sum -- "$file"; done)
+}
+
+key() {
+	local sum
+
+	sum=$(key_material | sha256sum)
+	echo "${sum%% *}"
+}
+
+make_work_dir() {
+	local base=${TMPDIR:-/var/tmp} free
+
+	case $base in
+	*[[:space:]:]*) die "the kernel's makefiles cannot work below \"$base\": set TMPDIR to a path without spaces and colons" ;;
+	esac
+	[ -w "$base/." ] || die "cannot write to $base: set TMPDIR to another folder"
+	free=$(df -Pm -- "$base" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$NEED_MB" ] ||
+		die "$base has $free MB left and the kernel's build needs $NEED_MB: set TMPDIR to another folder"
+	work=$(mktemp -d -- "$base/caisson-kernel.XXXXXX")
+	mkdir -- "$work/tree"
+}
+
+progress() {
+	local done=$1 percent
+
+	percent=$((done * 100 / STEPS))
+	[ "$percent" -le 99 ] || percent=99
+	if [ -t 2 ]; then
+		printf '\r\033[Kkernel: %d of about %d steps (%d%%), %d s' "$done" "$STEPS" "$percent" "$SECONDS" >&2
+	elif [ "$percent" -ge "$next_percent" ]; then
+		printf 'kernel: %d%%, %d s\n' "$percent" "$SECONDS" >&2
+		next_percent=$((percent / 10 * 10 + 10))
+	fi
+}
+
+say() {
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	printf 'kernel: %s\n' "$*" >&2
+}
+
+# Runs a command into the log, in the background so that a signal need not wait for its end.
+logged() {
+	local status=0
+
+	"$@" >>"$work/log" 2>&1 &
+	job=$!
+	wait "$job" || status=$?
+	job=
+	return "$status"
+}
+
+# Shows the end of the log and ends; the cause most people meet gets its sentence.
+build_failed() {
+	local what=$1
+
+	[ ! -t 2 ] || printf '\n' >&2
+	tail -n 20 -- "$work/log" >&2
+	if grep -q 'No space left on device' "$work/log"; then
+		die "$what failed: the disk of ${work%/*} is full; set TMPDIR to another folder"
+	fi
+	die "$what failed; the last lines are above"
+}
+
+# What no fragment can ask for is left out: half of the tree, and as much of the time to unpack it.
+unpack() {
+	say "unpacking $TARBALL"
+	logged tar -x -I 'xz -dT0' -f "$TARBALL" -C "$work/tree" --strip-components=1 \
+		--exclude='*/arch/[!x]*/*.[chS]' --exclude='*/boot/dts/*' \
+		--exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/media/*.[ch]' \
+		--exclude='*/drivers/net/ethernet/*.[ch]' --exclude='*/drivers/net/wireless/*.[ch]' \
+		--exclude='*/drivers/staging/*.[ch]' --exclude='*/sound/*.[ch]' \
+		--exclude='*/Documentation/*/*' --exclude='*/tools/testing/*' ||
+		build_failed unpacking
+	[ -f "$work/tree/Kbuild" ] || die "$TARBALL is not a kernel source tarball"
+}
+
+# Our own sources live in a folder of their own, and are seen by two files of the kernel (see there).
+add_sources() {
+	local x86=$work/tree/arch/x86
+
+	cp -r -- "$HERE/source/$ARCH" "$x86/caisson"
+	echo 'obj-y += caisson/' >>"$x86/Kbuild"
+	# shellcheck disable=SC2016 # the variable is make's
+	{
+		echo 'CFLAGS_alternative.o += -include $(srctree)/arch/x86/caisson/alternative.h' >>"$x86/kernel/Makefile"
+		echo 'CFLAGS_init.o += -include $(srctree)/arch/x86/caisson/initmem.h' >>"$x86/mm/Makefile"
+	}
+}
+
+kernel_make() {
+	make -C "$work/tree" ARCH="$ARCH" KBUILD_BUILD_USER=caisson KBUILD_BUILD_HOST=caisson \
+		KBUILD_BUILD_VERSION=1 KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' "$@"
+}
+
+# Prints the options that the fragments ask for and the configuration does not hold.
+unmet_options() {
+	awk '
+		FNR == NR && /^CONFIG_/ { split($0, a, "="); have[a[1]] = $0; next }
+		FNR == NR { next }
+		/^CONFIG_/ { split($0, a, "="); if (have[a[1]] != $0) print $0 }
+		/^# CONFIG_.* is not set$/ { if ($2 in have) print $2 "=n" }
+	' "$work/tree/.config" "$work/wanted"
+}
+
+configure() {
+	local file unmet
+
+	fragments | while IFS= read -r file; do cat -- "$file"; done >"$work/wanted"
+	logged kernel_make KCONFIG_ALLCONFIG="$work/wanted" allnoconfig || build_failed configuring
+	unmet=$(unmet_options | paste -sd ' ')
+	[ -z "$unmet" ] || die "this kernel source does not grant: $unmet"
+}
+
+compile() {
+	local line steps=0 next_percent=0
+
+	say "compiling with $(nproc) jobs"
+	mkfifo -- "$work/steps"
+	kernel_make -j"$(nproc)" vmlinux >"$work/steps" 2>&1 &
+	job=$!
+	while IFS= read -r line; do
+		printf '%s\n' "$line" >>"$work/log"
+		case $line in
+		'  '[A-Z]*) steps=$((steps + 1)); progress "$steps" ;;
+		esac
+	done <"$work/steps"
+	wait "$job" || { job=; build_failed compiling; }
+	job=
+}
+
+# The entry by which QEMU and Firecracker start an ELF kernel: note 18 of "Xen".
+check_entry() {
+	readelf -nW -- "$1" 2>/dev/null | grep -q 'Xen.*0x00000012' || die 'the kernel built has no PVH entry'
+}
+
+write_manifest() {
+	local sum
+
+	sum=$(sha256sum <"$stage/vmlinux")
+	cat <<-EOF
+		key=$1
+		arch=$ARCH
+		release=$(kernel_make -s kernelrelease)
+		source=$(source_digest)
+		compiler=$(gcc --version | head -n 1)
+		vmlinux=${sum%% *}
+	EOF
+}
+
+# install_result OUTDIR KEY: renames the finished folder into place, or its files where the folder is there already.
+install_result() {
+	local out=$1 file
+
+	mkdir -p -- "$(dirname -- "$out")"
+	stage=$(mktemp -d -- "$out.XXXXXX")
+	chmod 755 -- "$stage"
+	strip -s -o "$stage/vmlinux" -- "$work/tree/vmlinux"
+	check_entry "$stage/vmlinux"
+	cp -- "$work/tree/.config" "$stage/config"
+	write_manifest "$2" >"$stage/manifest"
+	chmod 644 -- "$stage"/*
+	if [ ! -d "$out" ]; then
+		mv -T -- "$stage" "$out"
+	else
+		for file in vmlinux config manifest; do
+			mv -f -- "$stage/$file" "$out/$file"
+		done
+		rmdir -- "$stage"
+	fi
+	stage=
+}
+
+build() {
+	local key
+
+	check_tools
+	key=$(key)
+	trap cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	trap 'exit 129' HUP
+	make_work_dir
+	unpack
+	add_sources
+	configure
+	compile
+	install_result "$1" "$key"
+	say "built $1/vmlinux in $SECONDS s"
+}
+
+main() {
+	case ${1:-} in
+	--key)
+		[ $# = 1 ] || die '--key takes no argument'
+		check_source
+		check_tools
+		key
+		;;
+	'' | -*)
+		die 'usage: build.sh OUTDIR | build.sh --key'
+		;;
+	*)
+		[ $# = 1 ] || die 'usage: build.sh OUTDIR | build.sh --key'
+		check_source
+		build "$1"
+		;;
+	esac
+}
+
+main "$@"
