@@ -283,3 +283,10 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 	plan_done(&plan);
 	return r;
 }
+
+void launch_undo(struct sandbox *sb)
+{
+	_cleanup_free_ char *target = path_join(sb->record->run_path, "rootfs");
+
+	rootfs_unmount(target);
+}

@@ -22,3 +22,6 @@ struct launch_callbacks {
  * Return: 0 or negative errno with a message.
  */
 int launch(struct sandbox *sandbox, const struct launch_callbacks *callbacks, struct err *err);
+
+/** launch_undo() - unmount the root file system, once nobody serves it any more */
+void launch_undo(struct sandbox *sandbox);

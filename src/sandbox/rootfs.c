@@ -102,3 +102,8 @@ int rootfs_mount(const char *image, const char *dir, const char *target, struct 
 		return err_errno(err, -errno, "cannot prepare the overlay in %s", dir);
 	return mount_overlay(lower, upper, work, target, err);
 }
+
+void rootfs_unmount(const char *target)
+{
+	(void)umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
+}

@@ -24,3 +24,6 @@ int rootfs_private_mounts(struct err *err);
  * Return: 0 or negative errno with a message.
  */
 int rootfs_mount(const char *image, const char *dir, const char *target, struct err *err);
+
+/** rootfs_unmount() - undo rootfs_mount(), so that the folders can be removed; harmless otherwise */
+void rootfs_unmount(const char *target);

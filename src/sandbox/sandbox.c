@@ -71,6 +71,7 @@ static void stop_everything(struct sandbox *sb)
 	console_stop(&sb->diagnostics);
 	sb->accept_fd = fd_close(sb->accept_fd);
 	sb->cid_fd = fd_close(sb->cid_fd);
+	launch_undo(sb);
 }
 
 void sandbox_deinit(struct sandbox *sb)

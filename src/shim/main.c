@@ -27,19 +27,36 @@ static void sandbox_ready(struct sandbox *sb)
 	shim_task_ready(sb->userdata);
 }
 
+/*
+ * Nothing is left but to tell it. A Create that has not come yet is waited for: it gets the reason.
+ */
+static void quit_when_told(struct shim *shim)
+{
+	if (shim->sandbox.state == SANDBOX_ENDED && (shim->init || shim->abandoned) &&
+	    ttrpc_server_idle(shim->server))
+		loop_quit(shim->loop, 0);
+}
+
+static void conn_closed(void *userdata, size_t left _unused_)
+{
+	quit_when_told(userdata);
+}
+
 static void sandbox_ended(struct sandbox *sb)
 {
 	struct shim *shim = sb->userdata;
 
 	shim_task_lost(shim);
-	loop_quit(shim->loop, 0);
+	quit_when_told(shim);
 }
 
 static void signalled(struct loop_signal *source, int signo _unused_)
 {
 	struct shim *shim = container_of(source, struct shim, signals);
 
+	shim->abandoned = true;
 	sandbox_stop(&shim->sandbox, false);
+	quit_when_told(shim);
 }
 
 /* The starter's end of the pipe: a byte lets us go, an end of file takes us along. */
@@ -52,8 +69,11 @@ static void lifeline_moved(struct loop_io *io, uint32_t revents _unused_)
 	if (n < 0)
 		return;
 	loop_io_stop(io);
-	if (n == 0 || byte != LIFELINE_LET_GO)
-		sandbox_stop(&shim->sandbox, false);
+	if (n == 1 && byte == LIFELINE_LET_GO)
+		return;
+	shim->abandoned = true;
+	sandbox_stop(&shim->sandbox, false);
+	quit_when_told(shim);
 }
 
 static int serve(struct shim *shim)
@@ -74,6 +94,7 @@ static int serve(struct shim *shim)
 				  lifeline_moved);
 	if (r < 0)
 		return r;
+	ttrpc_server_on_conn_closed(shim->server, conn_closed, shim);
 	/* A failure is told to Create, so we serve all the same. */
 	(void)sandbox_start(&shim->sandbox);
 	return loop_run(shim->loop);

@@ -19,7 +19,9 @@
  * struct shim - all there is
  * @init: the container's first process, once Create has come
  * @create: the Create call that waits for the guest, with what it asked for
- * @lifeline: ends when the program that started the container does; see ABI in shim/lifeline.h
+ * @started: the command was started: there is an exit status to keep
+ * @abandoned: nobody will call Create any more
+ * @lifeline: ends when the program that started the container does; see shim/lifeline.h
  */
 struct shim {
 	struct loop *loop;
@@ -37,7 +39,7 @@ struct shim {
 	struct strv create_stdio;
 	struct loop_io lifeline;
 	struct loop_signal signals;
-	bool started;
+	bool started, abandoned;
 };
 
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */

@@ -241,7 +241,6 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 	}
 	if (shim->sandbox.state != SANDBOX_BOOTING && shim->sandbox.state != SANDBOX_READY) {
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim->sandbox.failure.text);
-		loop_quit(shim->loop, 0);
 		return;
 	}
 	strv_add(&shim->create_stdio, request->stdin_);
