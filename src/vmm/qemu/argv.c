@@ -54,6 +54,16 @@ static void add_socket(struct qemu_command *c, const char *id, int fd, const cha
 	strv_addf(&c->argv, "socket,id=%s,path=%s", id, escaped);
 }
 
+/*
+ * Emulated, the local APIC's timer has to be measured by the guest, which takes it 100 ms; the
+ * frequency of the PIT is known. It can serve a single processor only. Under KVM there is a timer
+ * that needs neither (TSC deadline).
+ */
+static bool pit_clock(const struct vmm_spec *spec)
+{
+	return spec->accel == VMM_ACCEL_TCG && spec->cpus == 1;
+}
+
 static void add_machine(struct qemu_command *c, const struct vmm_spec *spec)
 {
 	static const char *const fixed[] = {
@@ -74,8 +84,9 @@ static void add_machine(struct qemu_command *c, const struct vmm_spec *spec)
 	strv_add(&c->argv, "-name");
 	strv_add(&c->argv, spec->name);
 	strv_add(&c->argv, "-machine");
-	strv_add(&c->argv, "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on,"
-			   "memory-backend=mem");
+	strv_addf(&c->argv,
+		  "microvm,x-option-roms=off,pit=%s,pic=%s,rtc=on,isa-serial=on,memory-backend=mem",
+		  pit_clock(spec) ? "on" : "off", pit_clock(spec) ? "on" : "off");
 	strv_add(&c->argv, "-accel");
 	strv_add(&c->argv, kvm ? "kvm" : "tcg");
 	strv_add(&c->argv, "-cpu");
@@ -91,28 +102,58 @@ static void add_machine(struct qemu_command *c, const struct vmm_spec *spec)
 	strv_addf(&c->argv, "memory-backend-memfd,id=mem,size=%lluM,share=on", mib);
 }
 
+/* The kernel's command line, word by word. */
+static void kernel_words(const struct vmm_spec *spec, uint32_t tsc_khz, struct strv *line)
+{
+	/* ABI: the guest ends by a reset, after a panic too. */
+	static const char *const always[] = {"console=ttyS0", "8250.nr_uarts=1", "reboot=t",
+					     "panic=-1", "rdinit=/init"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+		strv_add(line, always[i]);
+	strv_add(line, spec->kernel_log ? "ignore_loglevel" : "quiet");
+	/*
+	 * An emulated guest cannot calibrate its counter on a busy host, and is left with no clock
+	 * when it fails.
+	 */
+	if (spec->accel == VMM_ACCEL_TCG && tsc_khz)
+		strv_addf(line, "tsc_early_khz=%u", tsc_khz);
+	if (pit_clock(spec)) {
+		strv_add(line, "noapictimer");
+		/* The check counts ticks against time, too: a busy host would fail it. */
+		strv_add(line, "no_timer_check");
+	}
+	/* Writing over code that was translated already is dear, a lock prefix is not. */
+	if (spec->accel == VMM_ACCEL_TCG)
+		strv_add(line, "noreplace-smp");
+	for (const char *const *word = spec->cmdline; word && *word; word++)
+		strv_add(line, *word);
+}
+
+static char *join(const struct strv *words)
+{
+	size_t len = 1;
+	char *line, *p;
+
+	for (size_t i = 0; i < words->n; i++)
+		len += strlen(words->v[i]) + 1;
+	line = p = xmalloc(len);
+	*line = '\0';
+	for (size_t i = 0; i < words->n; i++) {
+		if (i)
+			*p++ = ' ';
+		p = stpcpy(p, words->v[i]);
+	}
+	return line;
+}
+
 static int add_kernel(struct qemu_command *c, const struct vmm_spec *spec, uint32_t tsc_khz)
 {
+	_cleanup_strv_ struct strv words = STRV_NULL;
 	_cleanup_free_ char *line = NULL;
-	char *longer;
 
-	/* ABI: the guest ends by a reset, a panic too. */
-	line = xasprintf("console=ttyS0 8250.nr_uarts=1 reboot=t panic=-1 rdinit=/init %s",
-			 spec->kernel_log ? "ignore_loglevel" : "quiet");
-	if (spec->accel == VMM_ACCEL_TCG && tsc_khz) {
-		/*
-		 * An emulated guest cannot calibrate its counter on a busy host, and is left with
-		 * no clock when it fails.
-		 */
-		longer = xasprintf("%s tsc_early_khz=%u", line, tsc_khz);
-		free(line);
-		line = longer;
-	}
-	for (const char *const *word = spec->cmdline; word && *word; word++) {
-		longer = xasprintf("%s %s", line, *word);
-		free(line);
-		line = longer;
-	}
+	kernel_words(spec, tsc_khz, &words);
+	line = join(&words);
 	if (strlen(line) + CMDLINE_RESERVE >= ABI_CMDLINE_MAX)
 		return -E2BIG;
 	strv_add(&c->argv, "-kernel");

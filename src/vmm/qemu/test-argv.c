@@ -57,6 +57,8 @@ static void plain_machine(void)
 
 	spec.cpus = 3;
 	render(&spec);
+	test_true(strstr(after("-machine"), "pit=off") != NULL);
+	test_true(strstr(after("-append"), "noapictimer") == NULL);
 	test_str(c.argv.v[0], QEMU_PROGRAM);
 	test_str(after("-m"), "256M");
 	test_str(after("-smp"), "3");
@@ -85,6 +87,20 @@ static void kvm_needs_no_frequency(void)
 	test_str(after("-cpu"), "host");
 	test_true(strstr(after("-append"), "tsc_early_khz") == NULL);
 	test_true(strstr(after("-append"), "quiet") == NULL);
+}
+
+static void emulated_single_cpu_has_the_simple_clock(void)
+{
+	struct vmm_spec spec = a_spec();
+
+	render(&spec);
+	test_true(strstr(after("-machine"), "pit=on,pic=on") != NULL);
+	test_true(strstr(after("-append"), " noapictimer no_timer_check ") != NULL);
+	spec.accel = VMM_ACCEL_KVM;
+	render(&spec);
+	test_true(strstr(after("-machine"), "pit=off,pic=off") != NULL);
+	test_true(strstr(after("-append"), "noapictimer") == NULL);
+	test_true(strstr(after("-append"), "noreplace-smp") == NULL);
 }
 
 static void unknown_frequency_is_left_out(void)
@@ -183,6 +199,7 @@ int main(void)
 {
 	test_run(plain_machine);
 	test_run(kvm_needs_no_frequency);
+	test_run(emulated_single_cpu_has_the_simple_clock);
 	test_run(unknown_frequency_is_left_out);
 	test_run(devices_by_descriptor);
 	test_run(vhost_of_the_host);

@@ -2,6 +2,7 @@
 #include "vmm/qemu/tsc.h"
 
 #include "base/clock.h"
+#include "base/macro.h"
 #include "base/test.h"
 
 #if defined(__x86_64__)
@@ -26,23 +27,53 @@ static void near(uint32_t have, uint32_t want)
 		test_fail("%u kHz is far from %u kHz", have, want);
 }
 
+#define CPUINFO(mhz, flags)                                                                 \
+	"processor\t: 0\ncpu MHz\t\t: " mhz "\ncache size\t: 512 KB\nflags\t\t: fpu " flags \
+	" x\nbugs\t:\n"
+
+static void cpuinfo_to_khz(void)
+{
+	static const struct {
+		const char *text;
+		uint32_t khz;
+	} cases[] = {
+		{CPUINFO("2596.148", "constant_tsc hypervisor"), 2596148},
+		{CPUINFO("2596.008", "hypervisor constant_tsc"), 2596008},
+		{CPUINFO("2596.148", "constant_tsc"), 0},
+		{CPUINFO("2596.148", "hypervisor"), 0},
+		{CPUINFO("2596.148", "constant_tsc hypervisor aperfmperf"), 0},
+		{CPUINFO("2596.148", "constant_tsc hypervisors"), 0},
+		{CPUINFO("2596", "constant_tsc hypervisor"), 0},
+		{CPUINFO("99999999.000", "constant_tsc hypervisor"), 0},
+		{CPUINFO("0.000", "constant_tsc hypervisor"), 0},
+		{CPUINFO("-1.000", "constant_tsc hypervisor"), 0},
+		{"\ncpu MHz\t\t: 2596.148\nflags\t\t: constant_tsc hypervisor", 0},
+		{"", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (tsc_khz_from_cpuinfo(cases[i].text) != cases[i].khz)
+			test_fail("case %zu: %u", i, tsc_khz_from_cpuinfo(cases[i].text));
+}
+
 /* All that know it agree. */
 static void sources_agree(void)
 {
-	uint32_t measured = tsc_khz_measured(), perf = tsc_khz_perf(), cpuid = tsc_khz_cpuid();
+	static uint32_t (*const sources[])(void) = {tsc_khz_cpuid, tsc_khz_cpuinfo, tsc_khz_perf};
+	uint32_t measured = tsc_khz_measured();
 
 	test_true(measured != 0);
-	if (perf)
-		near(perf, measured);
-	if (cpuid)
-		near(cpuid, measured);
-	test_int(tsc_khz(), perf ? perf : cpuid ? cpuid : tsc_khz());
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		if (sources[i]())
+			near(sources[i](), measured);
+	near(tsc_khz(), measured);
 	test_true(tsc_khz() == tsc_khz());
 }
 
 int main(void)
 {
 	test_run(scale_to_khz);
+	test_run(cpuinfo_to_khz);
 	test_run(sources_agree);
 	return 0;
 }

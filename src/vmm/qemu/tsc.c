@@ -7,7 +7,9 @@
 #if defined(__x86_64__)
 
 #include <cpuid.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -80,6 +82,52 @@ uint32_t tsc_khz_cpuid(void)
 	return plausible(a);
 }
 
+/* The words of a line, "flags : fpu vme …", of which one is @word. */
+static bool has_word(const char *line, const char *word)
+{
+	size_t len = strcspn(line, "\n"), n = strlen(word);
+
+	for (const char *p = line; (p = memmem(p, len - (size_t)(p - line), word, n)); p += n)
+		if (p > line && p[-1] == ' ' && strchr(" \n", p[n]))
+			return true;
+	return false;
+}
+
+/*
+ * "cpu MHz" is what the kernel found at its start (cpu_khz) unless there is a way to see what the
+ * processor runs at just now: arch_freq_get_on_cpu() and show_cpuinfo() in the kernel's arch/x86.
+ * A guest's kernel takes it for its TSC's too.
+ */
+uint32_t tsc_khz_from_cpuinfo(const char *text)
+{
+	const char *mhz = strstr(text, "\ncpu MHz\t\t: "), *flags = strstr(text, "\nflags\t\t: ");
+	unsigned int whole, rest;
+
+	if (!mhz || !flags || !strchr(flags + 1, '\n') || has_word(flags + 1, "aperfmperf") ||
+	    !has_word(flags + 1, "hypervisor") || !has_word(flags + 1, "constant_tsc"))
+		return 0;
+	if (sscanf(mhz, " cpu MHz : %7u.%3u", &whole, &rest) != 2 || rest > 999)
+		return 0;
+	return plausible((uint64_t)whole * 1000 + rest);
+}
+
+uint32_t tsc_khz_cpuinfo(void)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char text[8192];
+	ssize_t n;
+
+	if (access("/sys/devices/system/cpu/cpu0/cpufreq", F_OK) == 0)
+		return 0;
+	fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+	/* One read gives the first processors only, whole. */
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return tsc_khz_from_cpuinfo(text);
+}
+
 uint32_t tsc_khz_measured(void)
 {
 	uint64_t t0 = clock_now(), c0 = __rdtsc(), t1, c1;
@@ -94,6 +142,16 @@ uint32_t tsc_khz_measured(void)
 #else
 
 uint32_t tsc_khz_from_scale(uint32_t mult _unused_, uint16_t shift _unused_)
+{
+	return 0;
+}
+
+uint32_t tsc_khz_from_cpuinfo(const char *text _unused_)
+{
+	return 0;
+}
+
+uint32_t tsc_khz_cpuinfo(void)
 {
 	return 0;
 }
@@ -117,7 +175,8 @@ uint32_t tsc_khz_measured(void)
 
 uint32_t tsc_khz(void)
 {
-	static uint32_t (*const sources[])(void) = {tsc_khz_perf, tsc_khz_cpuid, tsc_khz_measured};
+	static uint32_t (*const sources[])(void) = {tsc_khz_cpuid, tsc_khz_cpuinfo, tsc_khz_perf,
+						    tsc_khz_measured};
 	static uint32_t known;
 
 	for (size_t i = 0; i < ARRAY_SIZE(sources) && !known; i++)
