@@ -13,7 +13,8 @@
  *    objects
  * 4. the file system: the root becomes the folder with the sockets to connect to
  * 5. privileges: all capabilities, for ever
- * 6. system calls: a filter made of the rules that stand beside the code (isolate.h)
+ * 6. others of the same user cannot look into the process any more, nor it make system calls but
+ *    those of a filter made of the rules that stand beside the code (isolate.h)
  *
  * A step that fails is an error: running half isolated would not be noticed. The exception is 3 and
  * 4 without root, as many systems forbid unprivileged user namespaces; the filter holds all the
@@ -64,7 +65,8 @@ int isolate_descriptors(int *const keep[], unsigned int n)
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
 	    (fcntl(STDERR_FILENO, F_GETFD) < 0 && dup2(null, STDERR_FILENO) < 0))
 		return -errno;
-	fd_close(null);
+	if (null > STDERR_FILENO)
+		fd_close(null);
 	return 0;
 }
 
@@ -109,7 +111,7 @@ static int drop_privileges(void)
 	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
 			return -errno;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
@@ -124,8 +126,8 @@ static int drop_privileges(void)
 
 #if defined(SANITIZED)
 
-/* The run-time of a sanitizer makes system calls of its own. */
-static int filter_syscalls(void)
+/* The run-time of a sanitizer makes system calls of its own, and looks into its own process. */
+static int seal(void)
 {
 	return 0;
 }
@@ -186,7 +188,7 @@ static bool listed_before(const struct isolate_rule *rule)
 	return false;
 }
 
-static int filter_syscalls(void)
+static int seal(void)
 {
 	const struct sock_filter last = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	struct sock_filter insns[INSNS_MAX];
@@ -204,7 +206,8 @@ static int filter_syscalls(void)
 	}
 	insns[n++] = last;
 	program.len = (unsigned short)n;
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
 		return -errno;
 	return 0;
 }
@@ -245,5 +248,5 @@ int isolate_enter(const char *dir, unsigned int max_fds, unsigned int *ret_max_f
 	if (r < 0)
 		return r;
 	*ret_what = "system call filter";
-	return filter_syscalls();
+	return seal();
 }

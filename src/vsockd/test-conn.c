@@ -364,6 +364,36 @@ static bool nothing_open(void *arg _unused_)
 	return f.d->table.n_used == 0;
 }
 
+/* Room is told of before it runs out, but not with each packet. */
+static void credit_in_halves(void)
+{
+	static char block[FAKE_TX_LEN / 4], have[FAKE_TX_LEN / 4];
+	struct pkt pkt;
+	uint32_t port, told = 0, updates = 0, size;
+	int fd;
+
+	fake_up(&f);
+	fd = fake_host_opens(&f, 5, &port);
+	size = table_find(&f.d->table, port, 5)->wbuf.size;
+	pkt = fake_pkt(RW, port, 5);
+	pkt.len = sizeof(block);
+	for (uint32_t sent = 0; sent < 8 * size; sent += pkt.len) {
+		struct pkt back;
+
+		test_true(size - (sent - told) >= pkt.len);
+		fake_tx(&f, pkt, block);
+		test_int(recv(fd, have, sizeof(have), 0), sizeof(have));
+		while (fake_rx(&f, &back, NULL)) {
+			test_int(back.op, CREDIT_UPDATE);
+			told = back.fwd_cnt;
+			updates++;
+		}
+	}
+	test_int(updates, 16);
+	close(fd);
+	fake_close(&f);
+}
+
 /* The deadlines are made short; whether they are kept does not depend on how short. */
 static void deadlines(void)
 {
@@ -553,6 +583,7 @@ int main(void)
 	test_run(guest_stops_reading);
 	test_run(host_stops_reading);
 	test_run(host_closes_with_bytes_waiting);
+	test_run(credit_in_halves);
 	test_run(deadlines);
 	test_run(guest_never_comes_up);
 	test_run(guest_comes_up_late);

@@ -48,6 +48,13 @@ struct fake {
  */
 void fake_open(struct fake *f);
 
+/**
+ * fake_prepare() - the same without a device: for one in a process of its own
+ *
+ * fake_settle() does nothing then, and answers are waited for. Return: the device's end.
+ */
+int fake_prepare(struct fake *f);
+
 /** fake_close() - end it all, remove the folder */
 void fake_close(struct fake *f);
 

@@ -17,7 +17,7 @@
 #define CREDIT_REQUEST VIRTIO_VSOCK_OP_CREDIT_REQUEST
 
 static struct fake f;
-static uint8_t block[FAKE_TX_LEN];
+static uint8_t block[FAKE_TX_LEN + 1];
 
 static void send_op(uint16_t op, uint32_t host_port, uint32_t guest_port)
 {
@@ -183,7 +183,7 @@ static void credit_overrun(void)
 	credit = pkt.buf_alloc;
 	/* The program does not read; all that there is credit for is taken, to the last byte. */
 	while (sent - pkt.fwd_cnt < credit) {
-		uint32_t n = MIN(credit - (sent - pkt.fwd_cnt), (uint32_t)sizeof(block));
+		uint32_t n = MIN(credit - (sent - pkt.fwd_cnt), (uint32_t)FAKE_TX_LEN);
 
 		send_block(port, 5, n);
 		sent += n;
@@ -199,6 +199,27 @@ static void credit_overrun(void)
 	close(fd);
 	fake_settle(&f);
 	test_int(f.d->table.n_used, 0);
+	fake_close(&f);
+}
+
+/* One packet larger than all credit, though the program would take it. */
+static void packet_above_all_credit(void)
+{
+	static int fds[100];
+	uint32_t port;
+	int n = 0;
+
+	fake_up(&f);
+	do
+		fds[n++] = fake_host_opens(&f, 5, &port);
+	while (table_find(&f.d->table, port, 5)->wbuf.size > FAKE_TX_LEN);
+	send_block(port, 5, FAKE_TX_LEN);
+	test_int(recv(fds[n - 1], block, sizeof(block), 0), FAKE_TX_LEN);
+	fake_expect(&f, CREDIT_UPDATE, port, 5);
+	send_block(port, 5, FAKE_TX_LEN + 1);
+	fake_expect(&f, RST, port, 5);
+	while (n > 0)
+		close(fds[--n]);
 	fake_close(&f);
 }
 
@@ -353,6 +374,7 @@ int main(void)
 	test_run(data_after_its_end);
 	test_run(older_counts_are_no_lies);
 	test_run(credit_overrun);
+	test_run(packet_above_all_credit);
 	test_run(counts_wrap);
 	test_run(refusals_are_bounded);
 	test_run(no_buffers_no_loss);

@@ -254,6 +254,17 @@ static void host_ends(struct peer *p)
 	p->shut[FROM_HOST] |= p->open;
 }
 
+/* Programs that are slow to read fill their sockets; the smaller these are, the sooner. */
+static void shrink_socket(struct peer *p)
+{
+	struct conn *conn =
+		table_find(&f.d->table, p->host_port, GUEST_PORT + (uint32_t)(p - peers));
+	int room = (int)roll(20000);
+
+	if (conn)
+		(void)setsockopt(conn->io.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+}
+
 static void host_vanishes(struct peer *p)
 {
 	p->fd = fd_close(p->fd);
@@ -306,6 +317,7 @@ static void bulk(bool host, bool guest, uint64_t total)
 	begin(1);
 	host_opens(p);
 	guest_reads_ring(FAKE_RING_SIZE);
+	shrink_socket(p);
 	while (p->got[FROM_HOST] < (host ? total : 0) || p->got[FROM_GUEST] < (guest ? total : 0)) {
 		if (host && p->sent[FROM_HOST] < total)
 			host_writes(p, MIN(total - p->sent[FROM_HOST], (uint64_t)BLOCK));
@@ -317,8 +329,7 @@ static void bulk(bool host, bool guest, uint64_t total)
 		guest_reads_ring(FAKE_RING_SIZE);
 		if (p->got[FROM_HOST] - p->used > p->room / 2)
 			guest_program_reads(p, p->room);
-		while (host_reads(p, BLOCK))
-			;
+		(void)host_reads(p, BLOCK);
 	}
 	host_ends(p);
 	guest_program_ends(p);
@@ -436,7 +447,9 @@ static void everything_at_random(uint64_t first, int n, int steps, uint32_t max)
 		else
 			guest_opens(&peers[i]);
 		if (f.rx_posted < FAKE_RING_SIZE / 2)
-			guest_reads_ring(roll(FAKE_RING_SIZE));
+			guest_reads_ring(FAKE_RING_SIZE);
+		if (roll(2))
+			shrink_socket(&peers[i]);
 	}
 	for (int i = 0; i < steps; i++) {
 		act(&peers[roll((uint32_t)n)], max);
