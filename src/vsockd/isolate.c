@@ -138,8 +138,6 @@ static int seal(void)
 #define FILTER_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
 #define FILTER_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "which AUDIT_ARCH_?"
 #endif
 
 /* The linker's names for the two ends of the section that holds all rules. */

@@ -55,6 +55,7 @@ static int finish(pid_t pid, int stderr_fd)
 	test_true(n >= 0);
 	errors[n] = '\0';
 	close(stderr_fd);
+	fputs(errors, stderr);
 	test_int(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
