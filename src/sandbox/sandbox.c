@@ -186,19 +186,38 @@ static void vmm_exited(void *data, const struct vmm_exit *result)
 	fail(sb, -EIO, what);
 }
 
+static void helper_failed(struct sandbox *sb, const char *name, int status)
+{
+	char tail[300], what[500];
+
+	console_drain(&sb->diagnostics);
+	console_tail(&sb->diagnostics, 1, tail, sizeof(tail));
+	(void)snprintf(what, sizeof(what), "%s ended (status %d)%s%s", name, status,
+		       tail[0] ? ": " : "", tail);
+	fail(sb, -EIO, what);
+}
+
+static void left_alone(struct loop_timer *timer)
+{
+	struct sandbox *sb = container_of(timer, struct sandbox, deadline);
+
+	helper_failed(sb, sb->vsockd.proc.pid > 0 ? "virtiofsd" : "caisson-vsockd", 0);
+}
+
+/*
+ * Both leave when the VMM closes its end. So a good end of one of them is news of the VMM's, which
+ * is about to come and knows the reason; only if it does not come the helper itself is to blame.
+ */
 static void helper_died(struct helper *helper, int status)
 {
 	struct sandbox *sb = helper->userdata;
-	char tail[300], what[500];
 
-	/* Both leave when the VMM closes its end: no failure while the VM is ending. */
 	if (sb->state == SANDBOX_ENDING)
 		return;
-	console_drain(&sb->diagnostics);
-	console_tail(&sb->diagnostics, 1, tail, sizeof(tail));
-	(void)snprintf(what, sizeof(what), "%s ended (status %d)%s%s", helper->name, status,
-		       tail[0] ? ": " : "", tail);
-	fail(sb, -EIO, what);
+	if (status == 0)
+		loop_timer_start(sb->loop, &sb->deadline, clock_now() + QUIT_DEADLINE, left_alone);
+	else
+		helper_failed(sb, helper->name, status);
 }
 
 static void guest_closed(struct ttrpc_client *client _unused_, void *userdata)

@@ -489,6 +489,7 @@ static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *message
 	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 	struct process *p = find(call, request->id, request->exec_id);
+	struct shim *shim = shim_of(call);
 
 	if (!p)
 		return;
@@ -502,8 +503,8 @@ static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *message
 	response.exit_status = p->status;
 	response.exited_at = &at;
 	rpc_reply(call, &response.base);
-	if (p != shim_of(call)->init)
-		drop_exec(shim_of(call), p);
+	if (p != shim->init)
+		drop_exec(shim, p);
 }
 
 static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)

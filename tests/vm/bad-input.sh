@@ -96,7 +96,7 @@ test_disk_full() {
 	status 125 unshare -m bash -c "
 		mount -t tmpfs -o size=600k none '$WORK/small' &&
 		CAISSON_ROOT='$WORK/small' exec '$TOP/build/bin/caisson' run --rm '$IMAGE' true"
-	has "$(err)" "No space left on device"
+	has "$(err)" "not enough space"
 	is_clean
 }
 
