@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 
 static struct vsockd device;
 
@@ -78,8 +79,6 @@ void fake_open(struct fake *f)
 
 void fake_close(struct fake *f)
 {
-	char command[128];
-
 	if (f->d) {
 		vsockd_deinit(f->d);
 		vsockd_deinit(f->d);
@@ -93,8 +92,7 @@ void fake_close(struct fake *f)
 	fd_close(f->fe);
 	fd_close(f->memfd);
 	munmap(f->mem, FAKE_MEM_SIZE);
-	snprintf(command, sizeof(command), "rm -r '%s'", f->dir);
-	test_int(system(command), 0);
+	test_int(path_remove_tree(AT_FDCWD, f->dir), 0);
 }
 
 static struct loop_defer turn_end = LOOP_DEFER_NULL(turn_end);
