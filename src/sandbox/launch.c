@@ -236,6 +236,7 @@ static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
 	spec.cpus = sb->spec->cpus;
 	spec.accel = p->accel;
 	spec.kernel = p->kernel.vmlinux;
+	spec.tuned = p->kernel.tuned;
 	spec.initrd = p->initramfs;
 	spec.console_fd = p->console;
 	spec.vsock = p->vsock;

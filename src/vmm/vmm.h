@@ -92,6 +92,7 @@ struct vmm_share {
  * @cpus: at least 1
  * @accel: KVM or TCG: ask vmm_accel_resolve() first
  * @kernel: path of an uncompressed ELF kernel with a PVH entry (see vmm/boot/kernel.h)
+ * @tuned: the kernel is one of our own (struct kernel): it needs no ACPI, and takes clock rates
  * @initrd: path of an initramfs (see vmm/boot/initramfs.h)
  * @console_fd: what the guest writes on its serial console goes here (a pipe or a file; a pipe's
  *	other end must be read, or the guest stops); -EBADF: dropped
@@ -112,6 +113,7 @@ struct vmm_spec {
 	uint32_t cpus;
 	enum vmm_accel accel;
 	const char *kernel;
+	bool tuned;
 	const char *initrd;
 	int console_fd;
 	struct vmm_vsock vsock;

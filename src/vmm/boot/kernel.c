@@ -26,6 +26,7 @@ static int use_tuned(const struct kernel_entry *entry, struct kernel *ret, struc
 		return r;
 	*ret = (struct kernel)KERNEL_NULL;
 	ret->name = xstrdup(entry->name);
+	ret->tuned = true;
 	ret->vmlinux = xstrdup(entry->path);
 	return 0;
 }

@@ -23,11 +23,13 @@
 /**
  * struct kernel - a kernel ready to boot
  * @name: tuned: its key; else the path it came from
+ * @tuned: one of our own
  * @vmlinux: path of the uncompressed ELF file
  * @modules: paths of the module files that the guest has to load, in this order; may be empty
  */
 struct kernel {
 	char *name;
+	bool tuned;
 	char *vmlinux;
 	struct strv modules;
 };

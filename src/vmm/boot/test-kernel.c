@@ -105,6 +105,7 @@ static void tuned_ones(void)
 	test_str(k.name, KEY_A);
 	test_str(k.vmlinux, files_path("m/cache/kernels/" KEY_A "/vmlinux"));
 	test_int(k.modules.n, 0);
+	test_true(k.tuned);
 	resolve("aaaa2", 0);
 	test_str(k.name, KEY_B);
 	resolve(KEY_B, 0);
@@ -129,6 +130,7 @@ static void default_is_chosen(void)
 	test_int(kernel_use_at(&places, KERNEL_DISTRO, &err), 0);
 	resolve(NULL, 0);
 	test_int(k.modules.n, 4);
+	test_true(!k.tuned);
 	test_int(kernel_use_at(&places, "nothing", &err), -ENOENT);
 	test_int(kernel_list_at(&places, &list, &err), 0);
 	test_int(list.n, 3);

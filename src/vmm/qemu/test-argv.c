@@ -57,8 +57,7 @@ static void plain_machine(void)
 
 	spec.cpus = 3;
 	render(&spec);
-	test_true(strstr(after("-machine"), "pit=off") != NULL);
-	test_true(strstr(after("-append"), "noapictimer") == NULL);
+	test_true(strstr(after("-append"), "tsc=reliable") != NULL);
 	test_str(c.argv.v[0], QEMU_PROGRAM);
 	test_str(after("-m"), "256M");
 	test_str(after("-smp"), "3");
@@ -89,18 +88,33 @@ static void kvm_needs_no_frequency(void)
 	test_true(strstr(after("-append"), "quiet") == NULL);
 }
 
-static void emulated_single_cpu_has_the_simple_clock(void)
+static void own_kernel_needs_no_acpi(void)
 {
+	static struct vmm_share shares[4];
 	struct vmm_spec spec = a_spec();
 
 	render(&spec);
-	test_true(strstr(after("-machine"), "pit=on,pic=on") != NULL);
-	test_true(strstr(after("-append"), " noapictimer no_timer_check ") != NULL);
+	test_true(strstr(after("-machine"), "acpi=on") != NULL);
+	test_true(strstr(after("-append"), "lapic_hz") == NULL);
+	spec.tuned = true;
+	spec.vsock = (struct vmm_vsock){.kind = VMM_VSOCK_VHOST_USER, .fd = 50};
+	spec.shares = shares;
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++)
+		shares[i] = (struct vmm_share){.tag = "t", .fd = 51};
+	spec.n_shares = 3;
+	render(&spec);
+	test_true(strstr(after("-machine"), "acpi=off") != NULL);
+	test_true(strstr(after("-append"), "lapic_hz=1000000000") != NULL);
+	/* One more has no interrupt of its own without. */
+	spec.n_shares = 4;
+	render(&spec);
+	test_true(strstr(after("-machine"), "acpi=on") != NULL);
+	spec.n_shares = 0;
 	spec.accel = VMM_ACCEL_KVM;
 	render(&spec);
-	test_true(strstr(after("-machine"), "pit=off,pic=off") != NULL);
-	test_true(strstr(after("-append"), "noapictimer") == NULL);
-	test_true(strstr(after("-append"), "noreplace-smp") == NULL);
+	test_true(strstr(after("-machine"), "acpi=on") != NULL);
+	test_true(strstr(after("-append"), "lapic_hz") == NULL);
+	test_true(strstr(after("-append"), "tsc=reliable") == NULL);
 }
 
 static void unknown_frequency_is_left_out(void)
@@ -199,7 +213,7 @@ int main(void)
 {
 	test_run(plain_machine);
 	test_run(kvm_needs_no_frequency);
-	test_run(emulated_single_cpu_has_the_simple_clock);
+	test_run(own_kernel_needs_no_acpi);
 	test_run(unknown_frequency_is_left_out);
 	test_run(devices_by_descriptor);
 	test_run(vhost_of_the_host);

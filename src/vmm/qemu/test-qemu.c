@@ -102,6 +102,7 @@ static void begin(const char *const *words)
 	spec.run_dir = files_dir;
 	spec.memory = UINT64_C(256) << 20;
 	spec.kernel = kernel.vmlinux;
+	spec.tuned = kernel.tuned;
 	spec.initrd = initrd;
 	spec.cmdline = words;
 	spec.console_fd = p[1];
