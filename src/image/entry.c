@@ -14,11 +14,12 @@
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
 
 /*
- * Copies @path to @out without empty and "." parts. An absolute name counts from the image's root.
+ * Copies @path, which is @what of an entry, to @out without empty and "." parts. An absolute name
+ * counts from the image's root.
  * ".." is refused even where it would stay inside: no tool writes it, and what it means would
  * depend on symbolic links.
  */
-static int normalise(const char *path, char out[PATH_MAX], struct err *err)
+static int normalise(const char *path, const char *what, char out[PATH_MAX], struct err *err)
 {
 	size_t len = 0;
 
@@ -26,15 +27,16 @@ static int normalise(const char *path, char out[PATH_MAX], struct err *err)
 		size_t n = strcspn(p, "/");
 
 		if (n == 2 && p[0] == '.' && p[1] == '.')
-			return err_set(err, -EBADMSG, "entry '%s' leaves the image", text_of(path));
+			return err_set(err, -EBADMSG, "%s '%s' leaves the image", what,
+				       text_of(path));
 		if (n > NAME_MAX)
 			return err_set(err, -ENAMETOOLONG,
-				       "entry '%s' has a name of %zu bytes; a file system takes %d",
-				       text_of(path), n, NAME_MAX);
+				       "%s '%s' has a name of %zu bytes; a file system takes %d",
+				       what, text_of(path), n, NAME_MAX);
 		if (n > 0 && !(n == 1 && p[0] == '.')) {
 			if (len + 1 + n + 1 > PATH_MAX)
 				return err_set(err, -ENAMETOOLONG,
-					       "entry '%s' has a path of more than %d bytes",
+					       "%s '%s' has a path of more than %d bytes", what,
 					       text_of(path), PATH_MAX - 1);
 			if (len > 0)
 				out[len++] = '/';
@@ -117,12 +119,14 @@ static int plan_type(struct archive_entry *ae, struct entry *e, const char *path
 {
 	const char *hardlink = archive_entry_hardlink(ae);
 	mode_t type = archive_entry_filetype(ae);
+	int r;
 
 	if (hardlink) {
 		e->kind = ENTRY_HARDLINK;
-		if (normalise(hardlink, e->link, err) < 0)
-			return err_wrap(err, "hard link '%s'", text_of(path));
-		return 0;
+		r = normalise(hardlink, "its hard link to", e->link, err);
+		if (r < 0)
+			(void)err_wrap(err, "entry '%s'", text_of(path));
+		return r;
 	}
 	switch (type) {
 	case AE_IFREG:
@@ -180,7 +184,7 @@ int entry_plan(struct archive_entry *ae, struct entry *e, struct err *err)
 
 	if (!path)
 		return err_set(err, -EBADMSG, "an entry has no name");
-	r = normalise(path, e->parent, err);
+	r = normalise(path, "entry", e->parent, err);
 	if (r < 0)
 		return r;
 	split(e);

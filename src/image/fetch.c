@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,23 +66,43 @@ const char *fetch_reason(char *output)
 	return msg;
 }
 
+/*
+ * Waits for output or a signal. Signals are only let in while it waits, so that none comes between
+ * the look at @cancel and the wait.
+ */
+static bool wait_for_output(int fd, const volatile sig_atomic_t *cancel)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	sigset_t all, old;
+	int r = -1;
+
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old);
+	while (!(cancel && *cancel) && r < 0) {
+		r = ppoll(&pfd, 1, NULL, &old);
+		if (r < 0 && errno != EINTR)
+			break;
+	}
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	return !(cancel && *cancel);
+}
+
 /* Keeps the last bytes. Return: 0, or -EINTR. */
 static int read_output(int fd, char *buf, const volatile sig_atomic_t *cancel)
 {
 	size_t len = 0;
 	ssize_t n;
 
-	while ((n = read(fd, buf + len, 2 * OUTPUT_KEPT - len)) != 0) {
-		if (cancel && *cancel)
+	do {
+		if (!wait_for_output(fd, cancel))
 			return -EINTR;
-		if (n < 0 && errno != EINTR)
-			break;
+		n = read(fd, buf + len, 2 * OUTPUT_KEPT - len);
 		len += n > 0 ? (size_t)n : 0;
 		if (len > OUTPUT_KEPT) {
 			memmove(buf, buf + len - OUTPUT_KEPT, OUTPUT_KEPT);
 			len = OUTPUT_KEPT;
 		}
-	}
+	} while (n > 0 || (n < 0 && errno == EINTR));
 	buf[len] = '\0';
 	return 0;
 }

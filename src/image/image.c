@@ -80,9 +80,9 @@ static int take_image(struct get *g, const struct digest *id, int fd, struct ima
 	else
 		r = config_parse(data, len, &ret->config, NULL, err);
 	if (r < 0)
-		return err_wrap(err, "the image in '%s/images/%s' is unusable", g->store.path,
-				digest_hex(id));
-	return 0;
+		(void)err_wrap(err, "the image in '%s/images/%s' is unusable", g->store.path,
+			       digest_hex(id));
+	return r;
 }
 
 /* Return: 1 if the store has the image and @ret is filled, 0 if not, negative errno. */
@@ -271,8 +271,10 @@ int image_get(const char *store_dir, const char *reference, const struct image_g
 					     : get_stored(&g, store_dir, &image, err);
 	store_done(&g.store);
 	reference_done(&g.ref);
-	if (r < 0)
-		return err_wrap(err, "%s", text_of(reference));
+	if (r < 0) {
+		(void)err_wrap(err, "%s", text_of(reference));
+		return r;
+	}
 	*ret = image;
 	image = (struct image)IMAGE_NULL;
 	return 0;

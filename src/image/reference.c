@@ -98,10 +98,23 @@ static bool valid_path(const char *s)
 	}
 }
 
+/* A name or address, with brackets around one of IPv6, and maybe a port. */
 static bool valid_host(const char *s, size_t len)
 {
-	return len > 0 && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789.-:[]") >= len;
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789.-";
+	size_t n = *s == '[' ? 1 + strspn(s + 1, "0123456789abcdefABCDEF:.") : strspn(s, letters);
+
+	if (*s == '[') {
+		if (s[n] != ']')
+			return false;
+		n++;
+	} else if (n == 0 || !isalnum((unsigned char)s[0]) || !isalnum((unsigned char)s[n - 1])) {
+		return false;
+	}
+	if (n < len && s[n] == ':' && isdigit((unsigned char)s[n + 1]))
+		n += 1 + strspn(s + n + 1, "0123456789");
+	return n == len;
 }
 
 static bool valid_tag(const char *s)

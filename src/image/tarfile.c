@@ -112,8 +112,8 @@ int tarfile_error(struct archive *a, const char *what, struct err *err)
 	if (!text)
 		text = "unexpected end";
 	if (strstr(text, "Unrecognized archive format"))
-		return err_set(err, -EBADMSG, "%s is no tar, nor one compressed with gzip or zstd",
-			       what);
+		return err_set(err, -EBADMSG,
+			       "%s is not a tar, neither plain nor with gzip or zstd", what);
 	if (strstr(text, "runcated") || strstr(text, "unexpected end"))
 		return err_set(err, -EBADMSG, "%s is truncated", what);
 	return err_set(err, -EBADMSG, "%s is damaged: %s", what, text_of(text));

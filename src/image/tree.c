@@ -161,6 +161,8 @@ static int add_entry(struct tree *t, const struct entry *e, struct err *err)
 		return 0;
 	if (r == -EEXIST)
 		return err_set(err, r, "a symbolic link that leads nowhere is in its path");
+	if (r == -EFBIG)
+		return err_set(err, r, "the image's layers have more folders than are allowed");
 	if (r < 0)
 		return err_errno(err, r, "cannot enter the folder it is in");
 	r = tree_add(t, e, err);
@@ -169,15 +171,18 @@ static int add_entry(struct tree *t, const struct entry *e, struct err *err)
 	return r;
 }
 
-static int blame(const struct entry *e, struct err *err)
+/* Return: @r, with the entry's name in front of the message if it is an error. */
+static int blame(const struct entry *e, int r, struct err *err)
 {
-	return err_wrap(err, "entry '%s%s%s'", text_of(e->parent), *e->parent ? "/" : "",
-			text_of(e->name));
+	if (r < 0)
+		(void)err_wrap(err, "entry '%s%s%s'", text_of(e->parent), *e->parent ? "/" : "",
+			       text_of(e->name));
+	return r;
 }
 
 static int sink_entry(void *userdata, const struct entry *e, struct err *err)
 {
-	return add_entry(userdata, e, err) < 0 ? blame(e, err) : 0;
+	return blame(e, add_entry(userdata, e, err), err);
 }
 
 static int sink_data(void *userdata, const void *data, size_t len, int64_t offset, struct err *err)
@@ -192,10 +197,9 @@ static int sink_data(void *userdata, const void *data, size_t len, int64_t offse
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			(void)err_errno(err, -errno, "cannot write the file");
-			return blame(t->entry, err);
-		}
+		if (n < 0)
+			return blame(t->entry, err_errno(err, -errno, "cannot write the file"),
+				     err);
 		p += n;
 		offset += n;
 		len -= (size_t)n;
@@ -224,7 +228,7 @@ static int sink_end(void *userdata, struct err *err)
 	int r = finish_file(t, err);
 
 	t->file = fd_close(t->file);
-	return r < 0 ? blame(t->entry, err) : 0;
+	return blame(t->entry, r, err);
 }
 
 struct layer_sink tree_sink(struct tree *t)

@@ -35,8 +35,10 @@ static int apply_layers(const struct source *source, const struct diff_ids *diff
 		tree_begin_layer(tree);
 		r = layer_apply(&source->blobs, &m->layers[i], &diff_ids->v[i], &sink,
 				tree->allowance, err);
-		if (r < 0)
-			return err_wrap(err, "layer %zu of %zu", i + 1, m->n);
+		if (r < 0) {
+			(void)err_wrap(err, "layer %zu of %zu", i + 1, m->n);
+			return r;
+		}
 	}
 	return tree_finish(tree, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,8 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r;
+	/* As a program may: the library must not read names as text for that. */
+	(void)setlocale(LC_ALL, "");
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)sigaction(SIGTERM, &sa, NULL);
 	r = image_get(a.store, argv[optind], &a.options, &image, &err);

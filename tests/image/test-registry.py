@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Registry references, against a docker-registry on loopback at a port that the kernel chose."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+
+import harness
+from harness import names, tool
+from ociimage import Image, Tar
+
+CONFIG = """version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {root}}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def serves(process, port):
+    """Waits until it has logged that it listens, or has ended."""
+    for line in process.stdout:
+        if b"listening on" in line:
+            return True
+    return False
+
+
+@contextlib.contextmanager
+def registry(work):
+    """Yields "127.0.0.1:PORT". The port may be taken between choosing and using it: then another."""
+    tool("docker-registry")
+    tool("skopeo")
+    for _ in range(10):
+        port = free_port()
+        with open(work / "registry.yml", "w", encoding="ascii") as file:
+            file.write(CONFIG.replace("level: error", "level: info").format(
+                root=work / "registry", port=port))
+        process = subprocess.Popen(["docker-registry", "serve", work / "registry.yml"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if serves(process, port):
+            break
+        process.wait()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def push(work, host, image, name):
+    folder = work / "push"
+    harness.remove(folder)
+    image.write_oci(folder)
+    subprocess.run(["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false",
+                    f"oci:{folder}", f"docker://{host}/{name}"], check=True,
+                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def made(text):
+    tar = Tar()
+    tar.text("file", text)
+    upper = Tar()
+    upper.text("upper", text)
+    return Image([tar.bytes(), upper.bytes()], Cmd=["sh"])
+
+
+def content(got):
+    with open(got.rootfs + "/file", encoding="ascii") as file:
+        return file.read()
+
+
+def test_pull(work):
+    with registry(work) as host:
+        image = made("one")
+        push(work, host, image, "some/name:tag")
+        got = work.get(f"{host}/some/name:tag")
+        assert got.id == image.id and names(got.rootfs) == ["file", "upper"]
+        assert got.all("progress")[0] == f"fetching {host}/some/name:tag"
+        assert work.leftovers() == []
+        # By another name for the same machine, and with Docker's prefix.
+        port = host.split(":")[1]
+        assert work.get(f"docker://localhost:{port}/some/name:tag").id == image.id
+        assert len(work.images()) == 1
+
+
+def test_known_name_is_not_fetched_again(work):
+    with registry(work) as host:
+        push(work, host, made("one"), "x:latest")
+        first = work.get(f"{host}/x")
+        push(work, host, made("two"), "x:latest")
+        again = work.get(f"{host}/x:latest")
+        assert again.id == first.id and not again.all("progress")
+        assert content(work.get(f"{host}/x", "--pull", "always")) == "two"
+        assert content(work.get(f"{host}/x")) == "two"
+    # Without the registry, what is known stays known.
+    assert content(work.get(f"{host}/x", "--pull", "never")) == "two"
+    work.refused(f"{host}/y", options=["--pull", "never"])
+
+
+def test_digest(work):
+    with registry(work) as host:
+        image = made("one")
+        push(work, host, image, "x:latest")
+        run = subprocess.run(["skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}",
+                              f"docker://{host}/x"], check=True, stdout=subprocess.PIPE, text=True)
+        assert work.get(f"{host}/x@{run.stdout.strip()}").id == image.id
+        assert work.get(f"{host}/x:latest@{run.stdout.strip()}").id == image.id
+        work.refused(f"{host}/x@sha256:" + "0" * 64, "no image")
+
+
+def test_no_such_image(work):
+    with registry(work) as host:
+        push(work, host, made("one"), "x:latest")
+        work.refused(f"{host}/nothing:here", f"{host}/nothing:here", "no image")
+        work.refused(f"{host}/x:no", f"{host}/x:no", "no image")
+
+
+def test_no_registry(work):
+    port = free_port()
+    work.refused(f"127.0.0.1:{port}/x:y", f"cannot fetch 127.0.0.1:{port}/x:y", "refused")
+
+
+def test_no_skopeo(work):
+    os.mkdir(work / "empty")
+    work.refused("127.0.0.1:1/x:y", "needs skopeo", env={"PATH": work / "empty"})
+
+
+def test_damaged_blob_in_the_registry(work):
+    with registry(work) as host:
+        image = made("one")
+        push(work, host, image, "x:latest")
+        digest = image.layers[1].digest[7:]
+        path = work / f"registry/docker/registry/v2/blobs/sha256/{digest[:2]}/{digest}/data"
+        with open(path, "r+b") as file:
+            file.write(b"damaged")
+        work.refused(f"{host}/x")
+        assert work.images() == []
+
+
+def test_interrupted(work):
+    """A skopeo that never ends is ended, whenever the signal comes."""
+    os.mkdir(work / "bin")
+    os.mkfifo(work / "fifo")
+    with open(work / "bin/skopeo", "w", encoding="ascii") as file:
+        file.write(f"#!/bin/sh\necho $$ >{work / 'fifo'}\nread never <{work / 'fifo'}\n")
+    os.chmod(work / "bin/skopeo", 0o755)
+    environment = {**os.environ, "PATH": work / "bin" + ":" + os.environ["PATH"]}
+    for wait in [True, False]:
+        process = subprocess.Popen(work.command("127.0.0.1:1/x:y"), env=environment,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert "fetching" in process.stdout.readline()
+        if wait:
+            with open(work / "fifo", encoding="ascii") as file:
+                skopeo = int(file.read())
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate()
+        assert process.returncode == 1 and "interrupted" in error, error
+        assert work.leftovers() == []
+        if wait:
+            assert not os.path.exists(f"/proc/{skopeo}"), "skopeo is still there"
+
+
+def test_several_at_once_fetch_once(work):
+    with registry(work) as host:
+        push(work, host, made("one"), "x:latest")
+        running = [subprocess.Popen(work.command(f"{host}/x"), stdout=subprocess.PIPE)
+                   for _ in range(6)]
+        output = [x.communicate()[0] for x in running]
+        assert [x.returncode for x in running] == [0] * 6
+        assert sum(b"fetching" in x for x in output) == 1
+
+
+harness.run()
