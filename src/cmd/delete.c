@@ -36,8 +36,11 @@ static void end_container(const struct record *record)
 
 static int remove_it(const struct paths *paths, struct record *record, bool force, struct err *err)
 {
-	int r = record_claim(record);
+	int status, r = record_claim(record);
 
+	/* The command has ended, the VM is on its way: that is not running any more. */
+	if (r == -EWOULDBLOCK && record_state(record, &status) == RECORD_STOPPED)
+		r = record_wait(record);
 	if (r == -EWOULDBLOCK && !force)
 		return err_set(err, -EBUSY,
 			       "container %s is running: end it with `caisson kill %s`, or use "

@@ -164,9 +164,10 @@ static int keep(const struct paths *paths, const struct record *record,
 	fd_close(SHIM_FD_LIFELINE);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	if (!WIFEXITED(status))
-		settle(paths, record, !spec->remove, STATUS_KILLED);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	settle(paths, record, !spec->remove, STATUS_KILLED);
+	return 1;
 }
 
 static int fork_shim(const struct paths *paths, struct record *record,

@@ -108,10 +108,18 @@ run_one() {
 	fi
 }
 
+# A test that failed half way leaves its containers: they end with the file.
+clean_up() {
+	# shellcheck disable=SC2046 # names have no blanks
+	caisson delete -f $(caisson list -q) >/dev/null 2>&1
+	rm -rf "$WORK"
+}
+
 run_tests() {
 	local name
 	FAILED=0
-	trap 'rm -rf "$WORK"' EXIT
+	trap clean_up EXIT
+	trap 'exit 1' INT TERM
 	for name in $(declare -F | awk '$3 ~ /^test_/ {print $3}'); do
 		[ $# -gt 0 ] && [[ " $* " != *" $name "* ]] && continue
 		run_one "$name"

@@ -115,7 +115,7 @@ test_fifty_execs_at_once() {
 test_kill_signal_names() {
 	for sig in TERM SIGUSR1 10; do
 		status 0 caisson run -d --name sig "$IMAGE" sh -c 'trap "exit 5" TERM USR1; echo up; while :; do sleep 0.1; done'
-		caisson logs -f sig | read -r _
+		read -r _ < <(caisson logs -f sig)
 		status 0 caisson kill -s $sig sig
 		status 0 caisson wait sig
 		is "$(out)" 5
