@@ -1,0 +1,530 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""caisson-vsockd with a real guest: QEMU, a Linux kernel, guests/vsock-init.c as its init.
+
+    vsock.py VSOCKD INIT              run the tests
+    vsock.py --figures VSOCKD INIT    measure, and print the figures as JSON
+"""
+
+import json
+import os
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PERIOD = 65521
+BLOCK = bytes((i * 7 + (i >> 8)) & 0xff for i in range(PERIOD))
+PATTERN = BLOCK * 17
+ECHO, SINK, DIAL, LATE, SOURCE, RESET = 7, 9, 10, 11, 19, 99
+READY, LATE_TO = 1024, 5000
+LIMIT = 120  # seconds that anything may take at most; nothing waits that long when all is well
+
+
+class Failed(Exception):
+    pass
+
+
+def check(value, what):
+    if not value:
+        raise Failed(what)
+
+
+def same(have, want, what):
+    check(have == want, f"{what} is {have!r}, not {want!r}")
+
+
+def kernel():
+    """The tuned kernel, as `caisson kernel build` left it; $CAISSON_TEST_KERNEL is another one."""
+    if os.environ.get("CAISSON_TEST_KERNEL"):
+        return os.environ["CAISSON_TEST_KERNEL"]
+    run = subprocess.run([os.path.join(TOP, "kernel/build.sh"), "--key"], check=True, text=True,
+                         stdout=subprocess.PIPE)
+    cache = os.environ.get("CAISSON_CACHE", "/var/cache/caisson")
+    return os.path.join(cache, "kernels", run.stdout.strip(), "vmlinux")
+
+
+def cpio(files):
+    """An initramfs: [(name, mode, bytes)]."""
+    out = b""
+    for number, (name, mode, data) in enumerate(files + [("TRAILER!!!", 0, b"")]):
+        raw = name.encode() + b"\0"
+        fields = [number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0]
+        out += b"070701" + b"".join(b"%08x" % field for field in fields) + raw
+        out += bytes(-len(out) % 4) + data
+        out += bytes(-len(out) % 4)
+    return out
+
+
+def tsc_khz():
+    with open("/proc/cpuinfo", encoding="ascii") as info:
+        for line in info:
+            if line.startswith("cpu MHz"):
+                return int(float(line.split(":")[1]) * 1000)
+    return 0
+
+
+def listener(path):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
+    sock.listen(4096)
+    sock.settimeout(LIMIT)
+    return sock
+
+
+def receive(sock, size):
+    data = bytearray()
+    while len(data) < size:
+        more = sock.recv(min(1 << 20, size - len(data)))
+        if not more:
+            raise Failed(f"the end after {len(data)} of {size} bytes")
+        data += more
+    return bytes(data)
+
+
+def number(sock):
+    return struct.unpack("<Q", receive(sock, 8))[0]
+
+
+class Machine:
+    """One QEMU and one vsockd; a context manager."""
+
+    def __init__(self, vsockd, boot, reboots=False):
+        self.dir = tempfile.mkdtemp(prefix="caisson-test-vsock.")
+        self.files = {}
+        self.ready = self.listen(READY)
+        ours, theirs = socket.socketpair()
+        with ours, theirs, listener(self.dir + "/v") as uds:
+            self.vsockd = self.start(
+                [vsockd, "--vhost-fd", ours.fileno(), "--uds-fd", uds.fileno(),
+                 "--uds-path-base", self.dir + "/v", "--cid", 3], ours, uds)
+            self.qemu = self.start(self.qemu_line(boot, theirs.fileno(), reboots), theirs)
+
+    def start(self, words, *socks):
+        log = open(f"{self.dir}/log.{len(self.files)}", "w+", encoding="utf-8", errors="replace")
+        process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=log, pass_fds=[s.fileno() for s in socks])
+        self.files[process.pid] = log
+        return process
+
+    def qemu_line(self, boot, fd, reboots):
+        line = [
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic",
+            "-M", "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on,"
+                  "memory-backend=mem",
+            "-accel", "tcg", "-cpu", "max", "-m", "256", "-smp", "1",
+            "-global", "virtio-mmio.force-legacy=false",
+            "-object", "memory-backend-memfd,id=mem,size=256M,share=on",
+            "-serial", "file:" + self.dir + "/console",
+            "-chardev", f"socket,id=vs,fd={fd}", "-device", "vhost-user-vsock-device,chardev=vs",
+            "-chardev", f"socket,id=port,path={self.dir}/serial,server=on,wait=off",
+            "-device", "virtio-serial-device", "-device", "virtserialport,chardev=port,name=echo",
+            "-qmp", f"unix:{self.dir}/qmp,server=on,wait=off",
+        ]
+        return line + boot(self.dir) + ([] if reboots else ["-no-reboot"])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.qemu.kill()
+        self.qemu.wait()
+        try:
+            self.vsockd.wait(LIMIT)
+        finally:
+            self.vsockd.kill()
+            self.ready.close()
+            for log in self.files.values():
+                log.close()
+            subprocess.run(["rm", "-rf", self.dir], check=False)
+
+    def text(self, name):
+        try:
+            with open(f"{self.dir}/{name}", encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def said(self, process):
+        log = self.files[process.pid]
+        log.seek(0)
+        return log.read()
+
+    def listen(self, port):
+        return listener(f"{self.dir}/v_{port}")
+
+    def await_ready(self):
+        """The init serves. Return: its connection."""
+        try:
+            conn, _ = self.ready.accept()
+        except socket.timeout:
+            raise Failed("the guest never got ready: " + self.text("console")[-2000:]) from None
+        conn.settimeout(LIMIT)
+        same(number(conn), 0, "greeting")
+        return conn
+
+    def plain(self, name="v"):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(LIMIT)
+        sock.connect(f"{self.dir}/{name}")
+        return sock
+
+    def connect(self, port):
+        sock = self.plain()
+        sock.sendall(b"CONNECT %d\n" % port)
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = sock.recv(1)
+            if not byte:
+                sock.close()
+                raise Failed(f"nobody on port {port}")
+            line += byte
+        check(line.startswith(b"OK "), f"answer {line!r}")
+        return sock
+
+    def qmp(self, *commands):
+        with self.plain("qmp") as sock, sock.makefile("rw") as lines:
+            lines.readline()
+            for command in ("qmp_capabilities",) + commands:
+                lines.write(json.dumps({"execute": command}) + "\n")
+                lines.flush()
+                while "return" not in json.loads(lines.readline()):
+                    pass
+
+    def dial(self, port, count):
+        """Have the guest open connections to a port of ours. Return: a function for the failures."""
+        sock = self.connect(DIAL)
+        sock.sendall(struct.pack("<QQ", port, count))
+
+        def failures():
+            with sock:
+                return number(sock)
+        return failures
+
+
+def linux(init):
+    def boot(folder):
+        with open(init, "rb") as file:
+            program = file.read()
+        with open(folder + "/initramfs", "wb") as file:
+            file.write(cpio([("dev", 0o40755, b""), ("init", 0o100755, program)]))
+        return ["-kernel", kernel(), "-initrd", folder + "/initramfs", "-append",
+                f"console=ttyS0 reboot=t panic=-1 quiet tsc_early_khz={tsc_khz()}"]
+    return boot
+
+
+def in_background(func, *args):
+    thread = threading.Thread(target=func, args=args, daemon=True)
+    thread.start()
+    return thread
+
+
+def send_pattern(sock, size):
+    """A multiple of PERIOD bytes."""
+    for at in range(0, size, len(PATTERN)):
+        sock.sendall(PATTERN[:min(len(PATTERN), size - at)])
+
+
+def check_pattern(sock, size):
+    got = 0
+    while got < size:
+        data = sock.recv(min(1 << 20, size - got))
+        check(data, f"the end after {got} of {size} bytes")
+        start = got % PERIOD
+        check(data == PATTERN[start:start + len(data)] if start + len(data) <= len(PATTERN)
+              else data == (PATTERN * 2)[start:start + len(data)],
+              f"wrong bytes in the {len(data)} from {got}")
+        got += len(data)
+
+
+def test_round_trip(vm):
+    with vm.connect(ECHO) as sock:
+        for text in (b"x", b"hello", bytes(range(256)) * 40):
+            sock.sendall(text)
+            same(receive(sock, len(text)), text, "echo")
+
+
+def test_line_and_bytes_at_once(vm):
+    with vm.plain() as sock:
+        sock.sendall(b"CONNECT %d\nearly bytes" % ECHO)
+        check(b"OK " in receive(sock, 14), "no OK")
+        same(receive(sock, 11), b"early bytes", "echo")
+
+
+def test_nobody_listens_in_the_guest(vm):
+    with vm.plain() as sock:
+        sock.sendall(b"CONNECT 4242\n")
+        same(sock.recv(100), b"", "answer")
+
+
+def test_nobody_listens_on_the_host(vm):
+    same(vm.dial(4243, 3)(), 3, "failures")
+
+
+def test_half_close(vm):
+    with vm.connect(SINK) as sock:
+        size = 5 * PERIOD
+        send_pattern(sock, size)
+        sock.shutdown(socket.SHUT_WR)
+        same(number(sock), size, "bytes that the guest got")
+        same(sock.recv(1), b"", "end")
+
+
+def test_echo_to_the_end(vm):
+    with vm.connect(ECHO) as sock:
+        sock.sendall(b"last words")
+        sock.shutdown(socket.SHUT_WR)
+        same(receive(sock, 10), b"last words", "echo")
+        same(sock.recv(1), b"", "end")
+
+
+def test_guest_reads_late(vm):
+    """The program is long gone when the guest looks: its bytes are there all the same."""
+    size = 3 * PERIOD
+    with vm.listen(LATE_TO) as late:
+        sock = vm.connect(LATE)
+        send_pattern(sock, size)
+        sock.close()
+        conn, _ = late.accept()
+        with conn:
+            conn.settimeout(LIMIT)
+            same(number(conn), size, "bytes that the guest got")
+    os.unlink(vm.dir + f"/v_{LATE_TO}")
+
+
+def test_much_to_the_guest(vm):
+    size = 1200 * PERIOD
+    with vm.connect(SINK) as sock:
+        send_pattern(sock, size)
+        sock.shutdown(socket.SHUT_WR)
+        same(number(sock), size, "bytes that the guest got")
+
+
+def test_much_from_the_guest(vm):
+    size = 1200 * PERIOD
+    with vm.connect(SOURCE) as sock:
+        sock.sendall(struct.pack("<Q", size))
+        check_pattern(sock, size)
+        same(sock.recv(1), b"", "end")
+
+
+def test_much_both_ways(vm):
+    size = 600 * PERIOD
+    with vm.connect(ECHO) as sock:
+        sender = in_background(send_pattern, sock, size)
+        check_pattern(sock, size)
+        sender.join()
+
+
+def chat(socks):
+    for number_, sock in enumerate(socks):
+        sock.sendall(b"this is %d" % number_)
+    for number_, sock in reversed(list(enumerate(socks))):
+        same(receive(sock, len(b"this is %d" % number_)), b"this is %d" % number_, "echo")
+    for sock in socks:
+        sock.shutdown(socket.SHUT_WR)
+    for sock in socks:
+        same(sock.recv(1), b"", "end")
+        sock.close()
+
+
+def test_a_thousand_from_the_host(vm):
+    chat([vm.connect(ECHO) for _ in range(1000)])
+
+
+def test_a_thousand_from_the_guest(vm):
+    with vm.listen(3000) as accept:
+        failures = vm.dial(3000, 1000)
+        socks = []
+        for _ in range(1000):
+            sock, _ = accept.accept()
+            sock.settimeout(LIMIT)
+            socks.append(sock)
+        same(failures(), 0, "failures")
+        chat(socks)
+    os.unlink(vm.dir + "/v_3000")
+
+
+def test_one_does_not_hold_up_others(vm):
+    """A connection that nobody reads, with all its buffers full, beside one that works."""
+    with vm.connect(SOURCE) as stuck, vm.connect(ECHO) as stuck2:
+        stuck.sendall(struct.pack("<Q", 1000 * PERIOD))
+        stuck2.settimeout(0.0)
+        try:
+            while True:
+                stuck2.send(PATTERN)
+        except BlockingIOError:
+            pass
+        test_round_trip(vm)
+        test_half_close(vm)
+        check_pattern(stuck, 1000 * PERIOD)
+
+
+def test_pause(vm):
+    with vm.connect(ECHO) as sock:
+        sock.sendall(b"before")
+        same(receive(sock, 6), b"before", "echo")
+        vm.qmp("stop")
+        sock.sendall(b"meanwhile")
+        vm.qmp("cont")
+        same(receive(sock, 9), b"meanwhile", "echo")
+
+
+def test_reset(vm):
+    """The guest resets: its connections end, and it comes up again with the same vsockd."""
+    open_one = vm.connect(ECHO)
+    vm.plain().sendall(b"CONNECT %d\n" % RESET)
+    vm.await_ready().close()
+    same(open_one.recv(1), b"", "end")
+    open_one.close()
+    test_round_trip(vm)
+    test_half_close(vm)
+
+
+def status_kb(vm):
+    with open(f"/proc/{vm.vsockd.pid}/status", encoding="ascii") as status:
+        fields = dict(line.split(":", 1) for line in status)
+    return {name: int(fields[name].split()[0]) for name in ("RssAnon", "RssFile", "RssShmem")}
+
+
+def test_memory_is_small(vm):
+    """Of its own; pages of the guest's memory are shared, and no burden."""
+    kb = status_kb(vm)
+    check(kb["RssAnon"] + kb["RssFile"] < 3000, f"resident: {kb}")
+
+
+def test_ends_with_qemu(vm):
+    vm.qmp("quit")
+    vm.qemu.wait(LIMIT)
+    same(vm.vsockd.wait(LIMIT), 0, "exit status of vsockd")
+    same(vm.said(vm.vsockd), "", "vsockd's words")
+
+
+def best(func, count):
+    return min(func() for _ in range(count))
+
+
+def echo_time(sock, size):
+    begin = time.monotonic()
+    sender = in_background(send_pattern, sock, size)
+    check_pattern(sock, size)
+    sender.join()
+    return time.monotonic() - begin
+
+
+def throughputs(vm, rounds, size):
+    """MB/s through the guest and back, of both devices in turn, so that both have the same luck."""
+    vsock, serial = [], []
+    with vm.connect(ECHO) as one, vm.plain("serial") as port:
+        for _ in range(rounds):
+            vsock.append(echo_time(one, size))
+            serial.append(echo_time(port, size))
+    return [round(size / 1e6 / min(times), 1) for times in (vsock, serial)]
+
+
+def test_faster_than_a_serial_port(vm):
+    vsock, serial = throughputs(vm, 3, 160 * PERIOD)
+    print(f"# vsock {vsock} MB/s, virtio-serial {serial} MB/s")
+    check(vsock >= serial, f"vsock {vsock} MB/s, virtio-serial {serial} MB/s")
+
+
+def one_way_times(vm, size):
+    def to_guest():
+        with vm.connect(SINK) as sock:
+            begin = time.monotonic()
+            send_pattern(sock, size)
+            sock.shutdown(socket.SHUT_WR)
+            same(number(sock), size, "bytes that the guest got")
+            return time.monotonic() - begin
+
+    def from_guest():
+        with vm.connect(SOURCE) as sock:
+            begin = time.monotonic()
+            sock.sendall(struct.pack("<Q", size))
+            check_pattern(sock, size)
+            return time.monotonic() - begin
+    return to_guest, from_guest
+
+
+def latencies(vm, count):
+    times = {"connect_us": [], "round_trip_us": []}
+    for _ in range(count):
+        begin = time.monotonic()
+        vm.connect(ECHO).close()
+        times["connect_us"].append(time.monotonic() - begin)
+    with vm.connect(ECHO) as sock:
+        for _ in range(count):
+            begin = time.monotonic()
+            sock.sendall(b"x")
+            sock.recv(1)
+            times["round_trip_us"].append(time.monotonic() - begin)
+    return {name: round(statistics.median(values) * 1e6) for name, values in times.items()}
+
+
+def serial_latency(vm, count):
+    values = []
+    with vm.plain("serial") as port:
+        for _ in range(count):
+            begin = time.monotonic()
+            port.sendall(b"x")
+            port.recv(1)
+            values.append(time.monotonic() - begin)
+    return round(statistics.median(values) * 1e6)
+
+
+def figures(vsockd, init):
+    size = 600 * PERIOD
+    with Machine(vsockd, linux(init)) as vm:
+        vm.await_ready().close()
+        result = {"vsockd_kb_idle": status_kb(vm)}
+        result.update(latencies(vm, 500))
+        result["serial_round_trip_us"] = serial_latency(vm, 500)
+        result["echo_mb_s"], result["serial_echo_mb_s"] = throughputs(vm, 5, size)
+        for name, func in zip(("to_guest_mb_s", "from_guest_mb_s"), one_way_times(vm, size)):
+            result[name] = round(size / 1e6 / best(func, 3), 1)
+        result["vsockd_kb_after"] = status_kb(vm)
+    print(json.dumps(result, indent=2))
+
+
+# The last ones change the machine, so they stay last.
+TESTS = [
+    test_round_trip, test_line_and_bytes_at_once, test_nobody_listens_in_the_guest,
+    test_nobody_listens_on_the_host, test_half_close, test_echo_to_the_end, test_guest_reads_late,
+    test_memory_is_small, test_much_to_the_guest, test_much_from_the_guest, test_much_both_ways,
+    test_a_thousand_from_the_host, test_a_thousand_from_the_guest,
+    test_one_does_not_hold_up_others, test_faster_than_a_serial_port, test_pause, test_reset,
+    test_ends_with_qemu,
+]
+
+
+def run(test, vm):
+    try:
+        test(vm)
+    except (Failed, OSError) as error:
+        print(f"not ok {test.__name__}: {error}", flush=True)
+        return False
+    print(f"ok {test.__name__}", flush=True)
+    return True
+
+
+def main(args):
+    signal.alarm(600)
+    if args[0] == "--figures":
+        figures(*args[1:])
+        return 0
+    with Machine(args[0], linux(args[1]), reboots=True) as vm:
+        vm.await_ready().close()
+        results = [run(test, vm) for test in TESTS]
+        if not all(results):
+            print(vm.said(vm.vsockd), vm.said(vm.qemu), vm.text("console")[-2000:])
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
