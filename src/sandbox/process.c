@@ -240,6 +240,10 @@ void process_create(struct process *p, const struct process_stdio *stdio,
 	}
 }
 
+static void forgotten(struct ttrpc_request *req _unused_, const struct ttrpc_answer *answer _unused_)
+{
+}
+
 /* The guest's memory of an exec that has ended serves nobody: all there is to know is here. */
 static void forget_exec(struct process *p)
 {
@@ -250,7 +254,7 @@ static void forget_exec(struct process *p)
 	request.id = p->sandbox->spec->id;
 	request.exec_id = p->exec_id;
 	(void)rpc_call(p->sandbox->guest, &p->forget, RPC_SERVICE_TASK_V3, "Delete", &request.base,
-		       0, NULL);
+		       0, forgotten);
 }
 
 static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)

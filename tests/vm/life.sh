@@ -126,12 +126,14 @@ test_kill_signal_names() {
 }
 
 test_unknown_names() {
-	for command in exec kill wait logs delete; do
-		code=1
-		[ $command = exec ] && code=125
-		status $code caisson $command no-such-container true
-		has "$(head -1 "$WORK/err")" "no container is called"
+	for command in kill wait logs delete; do
+		status 1 caisson $command no-such-container
+		one_sentence
+		has "$(err)" "no container is called"
 	done
+	status 125 caisson exec no-such-container true
+	one_sentence
+	has "$(err)" "no container is called"
 }
 
 run_tests "$@"
