@@ -24,7 +24,8 @@ all_gone() {
 # The claim on the record is held by the shim and its keeper: when it is free both have gone.
 wait_for_end() {
 	local lock="$CAISSON_ROOT/containers/$NAME/lock"
-	[ ! -e "$lock" ] || timeout 60 flock "$lock" true || fail "the shim is still there"
+	[ ! -e "$lock" ] || timeout 60 flock "$lock" true 2>/dev/null || [ ! -e "$lock" ] ||
+		fail "the shim is still there"
 	for _ in $(seq 200); do
 		all_gone && return
 		# Reaped by init, or by us: an event that nobody else can wait for.
