@@ -273,16 +273,32 @@ static bool take_stdio(struct ttrpc_call *call, struct process *p, const char *c
 	return true;
 }
 
+/* @container: NULL: a container's first process. */
+static bool check_id(struct ttrpc_call *call, const struct process *container, const char *id)
+{
+	struct process_table *table = &task_of(call)->processes;
+
+	if (!process_id_valid(id))
+		return fail(call, TTRPC_INVALID_ARGUMENT, "not a valid id: ", id);
+	if (process_find(table, container ? container->id : id, container ? id : ""))
+		return fail(call, TTRPC_ALREADY_EXISTS, "already exists: ", id);
+	if (container)
+		return true;
+	for (struct process *p = NULL; (p = process_next(table, p));)
+		if (!p->deleted && !process_is_exec(p))
+			return fail(call, TTRPC_RESOURCE_EXHAUSTED,
+				    "this VM belongs to another container: ", p->id);
+	return true;
+}
+
 static struct process *new_process(struct ttrpc_call *call, struct process *container,
 				   const char *id)
 {
 	struct task *task = task_of(call);
 	struct process *p;
 
-	if (!process_id_valid(id)) {
-		fail(call, TTRPC_INVALID_ARGUMENT, "not a valid id: ", id);
+	if (!check_id(call, container, id))
 		return NULL;
-	}
 	p = process_new(&task->processes, container, id);
 	if (!p) {
 		fail(call, TTRPC_RESOURCE_EXHAUSTED, "too many processes", "");
@@ -312,19 +328,6 @@ static bool spawn(struct ttrpc_call *call, struct process *p,
 	return true;
 }
 
-static bool has_room(struct ttrpc_call *call, const char *id)
-{
-	struct process_table *table = &task_of(call)->processes;
-
-	if (process_find(table, id, ""))
-		return fail(call, TTRPC_ALREADY_EXISTS, "container already exists: ", id);
-	for (struct process *p = NULL; (p = process_next(table, p));)
-		if (!p->deleted && !process_is_exec(p))
-			return fail(call, TTRPC_RESOURCE_EXHAUSTED,
-				    "this VM belongs to another container: ", p->id);
-	return true;
-}
-
 static bool create(struct ttrpc_call *call, const Containerd__Task__V2__CreateTaskRequest *request,
 		   Caisson__Guest__V1__Container *container)
 {
@@ -340,7 +343,7 @@ static bool create(struct ttrpc_call *call, const Containerd__Task__V2__CreateTa
 		return fail(call, TTRPC_UNIMPLEMENTED, "restoring is not implemented", "");
 	if (request->n_rootfs == 0)
 		return fail(call, TTRPC_INVALID_ARGUMENT, "there is no root file system", "");
-	if (!check_process(call, container->process) || !has_room(call, request->id))
+	if (!check_process(call, container->process))
 		return false;
 	p = new_process(call, NULL, request->id);
 	if (!p)
@@ -386,9 +389,6 @@ static bool add(struct ttrpc_call *call, const Containerd__Task__V2__ExecProcess
 
 	if (!check_process(call, process))
 		return false;
-	if (process_find(&task_of(call)->processes, request->id, request->exec_id))
-		return fail(call, TTRPC_ALREADY_EXISTS, "process already exists: ",
-			    request->exec_id);
 	p = new_process(call, container, request->exec_id);
 	if (!p)
 		return false;

@@ -200,8 +200,10 @@ static void the_table_has_an_end(void)
 int main(void)
 {
 	/* Two descriptors for each stream of a full table. */
-	struct rlimit limit = {.rlim_cur = 2 * STREAM_MAX + 64, .rlim_max = 2 * STREAM_MAX + 64};
+	struct rlimit limit;
 
+	test_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
 	test_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	test_int(loop_init(&loop), 0);
 	stream_init(&table, &loop);
