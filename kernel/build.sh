@@ -8,8 +8,9 @@
 #
 # Environment:
 #   CAISSON_LINUX_SOURCE   the source tarball (default: the one of the package linux-source-6.1)
-#   CAISSON_CACHE          where the tarball's digest is remembered (default: caisson's cache folder)
-#   TMPDIR                 where the tree is unpacked and built (default: /var/tmp; 1 GB)
+#   CAISSON_CACHE          where the tarball's digest is remembered, and the log of a build that failed
+#                          (default: caisson's cache folder)
+#   TMPDIR                 where the tree is unpacked and built (default: /var/tmp; 700 MB)
 #
 # The tree is unpacked, configured from nothing but the fragments (allnoconfig), checked against them,
 # built and thrown away. Nothing of the machine goes into the result but the compiler.
@@ -21,7 +22,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL CROSS_COMPILE CC CFLAGS CPPFLAGS LDFLAGS KCFLAG
 	KBUILD_OUTPUT KCONFIG_CONFIG LOCALVERSION C_INCLUDE_PATH CPATH GCC_EXEC_PREFIX
 
 readonly TARBALL=${CAISSON_LINUX_SOURCE:-/usr/src/linux-source-6.1.tar.xz}
-readonly NEED_MB=1000
+readonly NEED_MB=700
 # Steps that a build prints: only the progress shown depends on it.
 readonly STEPS=1640
 
@@ -169,28 +170,47 @@ logged() {
 	return "$status"
 }
 
-# Shows the end of the log and ends; the cause most people meet gets its sentence.
+# Shows the end of the log, keeps the whole of it, and ends; the cause most people meet gets its sentence.
 build_failed() {
-	local what=$1
+	local what=$1 kept full=no
 
 	[ ! -t 2 ] || printf '\n' >&2
 	tail -n 20 -- "$work/log" >&2
-	if grep -q 'No space left on device' "$work/log"; then
-		die "$what failed: the disk of ${work%/*} is full; set TMPDIR to another folder"
+	grep -q 'No space left on device' "$work/log" && full=yes
+	kept=$(cache_dir)/kernel-build.log
+	if mkdir -p -- "${kept%/*}" 2>/dev/null && cp -- "$work/log" "$kept" 2>/dev/null; then
+		say "the whole log is $kept"
 	fi
+	[ "$full" = no ] || die "$what failed: the disk of ${work%/*} is full; set TMPDIR to another folder"
 	die "$what failed; the last lines are above"
 }
 
-# What no fragment can ask for is left out: half of the tree, and as much of the time to unpack it.
+# Prints patterns of sources that no fragment asks for; their makefiles and Kconfig files stay. It is
+# most of the tree, and of the time to unpack and to remove it.
+unneeded() {
+	local dir
+
+	for dir in gpu media staging clk scsi usb misc iio infiniband video pinctrl crypto input mtd soc platform \
+		hwmon phy mfd s390 hid dma i2c spi power regulator md net/ethernet net/wireless; do
+		echo "*/drivers/$dir/*.[ch]"
+	done
+	for dir in afs btrfs ceph cifs f2fs gfs2 ksmbd nfs nfsd ntfs3 ocfs2 reiserfs smb ubifs xfs; do
+		echo "*/fs/$dir/*.[ch]"
+	done
+	echo '*/arch/[!x]*/*.[chS]'
+	echo '*/boot/dts/*'
+	echo '*/sound/*.[ch]'
+	echo '*/samples/*.[ch]'
+	echo '*/Documentation/*/*'
+	echo '*/tools/perf/*'
+	echo '*/tools/testing/*'
+}
+
 unpack() {
 	say "unpacking $TARBALL"
+	unneeded >"$work/unneeded"
 	logged tar -x -I 'xz -dT0' -f "$TARBALL" -C "$work/tree" --strip-components=1 \
-		--exclude='*/arch/[!x]*/*.[chS]' --exclude='*/boot/dts/*' \
-		--exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/media/*.[ch]' \
-		--exclude='*/drivers/net/ethernet/*.[ch]' --exclude='*/drivers/net/wireless/*.[ch]' \
-		--exclude='*/drivers/staging/*.[ch]' --exclude='*/sound/*.[ch]' \
-		--exclude='*/Documentation/*/*' --exclude='*/tools/testing/*' ||
-		build_failed unpacking
+		--exclude-from="$work/unneeded" || build_failed unpacking
 	[ -f "$work/tree/Kbuild" ] || die "$TARBALL is not a kernel source tarball"
 }
 

@@ -169,6 +169,7 @@ tmp=$(mktemp -d)
 expect 1 'unpacking failed' 'a broken tarball' env TMPDIR="$tmp" "$build" "$dir/kernel"
 expect 0 '^0$' 'nothing is left of a build that failed' sh -c "ls -A '$tmp' | wc -l; test ! -e '$dir/kernel'"
 rmdir -- "$tmp"
+expect 0 'xz' 'the log of a build that failed is kept' cat -- "$CAISSON_CACHE/kernel-build.log"
 mkdir -- "$dir/bin"
 for tool in bash sh cat env id stat sha256sum paste sed uname dirname sort find head; do
 	ln -s -- "$(command -v "$tool")" "$dir/bin/$tool"
