@@ -393,6 +393,8 @@ static void events_come_before_the_end(void)
 	      "echo '{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":true,"
 	      "\"reason\":\"guest-reset\"}}'; printf '{\"event\":'");
 	test_int(start("qemu"), 0);
+	/* All of it is there, and the process dead, when the loop begins. */
+	test_int(waitid(P_PID, (id_t)vmm_pid(vmm), &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
 	run();
 	test_str(trace, "guest-reset exit ");
 	test_int(last_exit.status, 0);
@@ -404,7 +406,7 @@ static void events_come_before_the_end(void)
 /* Still runs, but what it says is not QMP: it is not trusted with a VM any more. */
 static void garbage_ends_the_vm(void)
 {
-	begin("exec >&3; echo garbage; exec cat");
+	begin("exec >&3; echo garbage; kill -STOP $$");
 	test_int(start("qemu"), 0);
 	run();
 	test_str(trace, "exit ");

@@ -93,6 +93,17 @@ static void strange_versions(void)
 	test_str(image.version, "..");
 }
 
+/* The version goes on behind what was read. */
+static void version_is_cut_off(void)
+{
+	size_t len = make(), cut = 0x303;
+	_cleanup_free_ uint8_t *copy = xmalloc(cut);
+
+	memcpy(copy, buf, cut);
+	test_int(bzimage_parse(copy, cut, len, &image), 0);
+	test_str(image.version, "6.1");
+}
+
 static int unpack(const void *data, size_t len, uint64_t max, uint64_t *ret_len)
 {
 	_cleanup_close_ int in = -EBADF, out = -EBADF;
@@ -143,6 +154,7 @@ int main(void)
 	test_run(every_truncation_is_refused);
 	test_run(hostile_fields);
 	test_run(strange_versions);
+	test_run(version_is_cut_off);
 	test_run(all_compressions);
 	test_run(not_compressed_at_all);
 	files_end();

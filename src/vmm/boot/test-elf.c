@@ -80,6 +80,10 @@ static void far_segments(void)
 {
 	e.eh.e_phoff = UINT64_MAX - 8;
 }
+static void far_load(void)
+{
+	e.load.p_offset = UINT64_MAX - 8;
+}
 static void far_note(void)
 {
 	e.note.p_offset = UINT64_MAX - 16;
@@ -125,9 +129,9 @@ static void hostile_fields(void)
 {
 	static void (*const spoils[])(void) = {
 		class32,       big_endian,   other_machine, shared_object, no_segments,
-		many_segments, segment_size, far_segments,  far_note,	   long_note,
-		long_load,     no_load,	     no_note,	    other_type,	   other_vendor,
-		short_entry,   endless_name, endless_desc,
+		many_segments, segment_size, far_segments,  far_load,	   far_note,
+		long_note,     long_load,    no_load,	    no_note,	   other_type,
+		other_vendor,  short_entry,  endless_name,  endless_desc,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(spoils); i++) {
@@ -136,6 +140,21 @@ static void hostile_fields(void)
 		if (check(sizeof(e)) != -ENOEXEC || !*why)
 			test_fail("case %zu was taken", i);
 	}
+}
+
+/* A table of segments larger than the room for it, in a file that has it all. */
+static void many_segments_that_are_there(void)
+{
+	static struct {
+		struct image_elf e;
+		uint8_t rest[65536];
+	} large;
+	_cleanup_close_ int fd = -EBADF;
+
+	large.e = image_elf();
+	large.e.eh.e_phnum = 1000;
+	fd = memfile(&large, sizeof(large));
+	test_int(elf_check_kernel(fd, &why), -ENOEXEC);
 }
 
 /* Whatever byte is changed: an answer, and no access outside (the sanitizers look). */
@@ -181,6 +200,7 @@ int main(void)
 	test_run(good_kernel);
 	test_run(every_truncation_is_refused);
 	test_run(hostile_fields);
+	test_run(many_segments_that_are_there);
 	test_run(any_byte_may_be_wrong);
 	test_run(notes_in_a_tight_buffer);
 	test_run(version_at_the_end_of_the_file);

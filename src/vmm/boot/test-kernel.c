@@ -248,6 +248,12 @@ static void what_is_no_kernel(void)
 	test_true(strstr(err.text, "PVH") != NULL);
 	put_file("m", "bz", buf, len - 1);
 	resolve(files_path("m/bz"), -ENOEXEC);
+	e = image_elf();
+	len = image_bz(ARCHIVE_FILTER_XZ, &e, sizeof(e), buf);
+	buf[len - 4] ^= 1;
+	put_file("m", "bz", buf, len);
+	resolve(files_path("m/bz"), -ENOEXEC);
+	test_true(strstr(err.text, "damaged") != NULL);
 	buf[IMAGE_PAYLOAD_AT + 20] ^= 0xff;
 	put_file("m", "bz", buf, len);
 	resolve(files_path("m/bz"), -EBADMSG);
