@@ -14,9 +14,19 @@
 /* A folder for one test program, and files in it. */
 
 static char files_dir[64];
+static pid_t files_owner;
 
+static inline void files_remove(void)
+{
+	if (files_owner == getpid())
+		(void)path_remove_tree(AT_FDCWD, files_dir);
+}
+
+/* The folder goes when the program ends, after a failed check too. */
 static inline void files_begin(void)
 {
+	files_owner = getpid();
+	test_int(atexit(files_remove), 0);
 	(void)snprintf(files_dir, sizeof(files_dir), "/tmp/caisson-test-XXXXXX");
 	test_true(mkdtemp(files_dir) != NULL);
 }
