@@ -47,9 +47,9 @@ static int run_script(const char *const argv[], int stdout_fd, struct err *err)
 }
 
 /* The key names what goes into the kernel: the same key, the same kernel. */
-static int kernel_key(const char *script, const char *cache, char *ret, struct err *err)
+static int kernel_key(const char *script, char *ret, struct err *err)
 {
-	const char *argv[] = {script, "--key", cache, NULL};
+	const char *argv[] = {script, "--key", NULL};
 	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
 	int fds[2], r;
 
@@ -74,7 +74,10 @@ static int build(const struct paths *paths, struct err *err)
 
 	if (!script)
 		return err_set(err, -ENOENT, "the kernel's build script is not installed");
-	r = kernel_key(script, paths->cache, key, err);
+	/* The script remembers the digest of the source there. */
+	if (setenv("CAISSON_CACHE", paths->cache, 1) < 0)
+		return err_errno(err, -errno, "cannot set $CAISSON_CACHE");
+	r = kernel_key(script, key, err);
 	if (r < 0)
 		return r;
 	folder = xasprintf("%s/kernels/%s", paths->cache, key);
