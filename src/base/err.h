@@ -24,9 +24,9 @@ struct err {
 	char text[ERR_TEXT_MAX];
 };
 
-#define ERR_NULL                                                                                   \
-	{                                                                                          \
-		.code = 0, .text = ""                                                              \
+#define ERR_NULL                      \
+	{                             \
+		.code = 0, .text = "" \
 	}
 
 /**

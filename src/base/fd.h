@@ -22,12 +22,12 @@ static inline void fd_close_p(int *fd)
 #define _cleanup_close_ __attribute__((cleanup(fd_close_p)))
 
 /** take_fd() - hand a descriptor over: returns it and leaves -EBADF behind */
-#define take_fd(fd)                                                                                \
-	({                                                                                         \
-		int *_pfd = &(fd);                                                                 \
-		int _v = *_pfd;                                                                    \
-		*_pfd = -EBADF;                                                                    \
-		_v;                                                                                \
+#define take_fd(fd)                \
+	({                         \
+		int *_pfd = &(fd); \
+		int _v = *_pfd;    \
+		*_pfd = -EBADF;    \
+		_v;                \
 	})
 
 /** fd_nonblock() - set or clear O_NONBLOCK. Return: 0 or negative errno. */

@@ -14,9 +14,9 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_NULL(l)                                                                               \
-	{                                                                                          \
-		.next = &(l), .prev = &(l)                                                         \
+#define LIST_NULL(l)                       \
+	{                                  \
+		.next = &(l), .prev = &(l) \
 	}
 
 static inline void list_init(struct list *l)
@@ -48,9 +48,9 @@ static inline void list_del(struct list *item)
 
 #define list_first(head, type, member) container_of((head)->next, type, member)
 
-#define list_for_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
+#define list_for_each(it, head)	       for (struct list *it = (head)->next; it != (head); it = it->next)
 
 /** list_for_each_safe() - the current item may be taken out while walking */
-#define list_for_each_safe(it, head)                                                               \
-	for (struct list *it = (head)->next, *it##_next = it->next; it != (head);                  \
+#define list_for_each_safe(it, head)                                              \
+	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
 	     it = it##_next, it##_next = it->next)

@@ -3,17 +3,17 @@
 
 #include <stddef.h>
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b)			((a) < (b) ? (a) : (b))
+#define MAX(a, b)			((a) > (b) ? (a) : (b))
 
-#define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
-#define _noreturn_	    __attribute__((noreturn))
-#define _unused_	    __attribute__((unused))
-#define _warn_unused_	    __attribute__((warn_unused_result))
+#define _printf_(fmt, args)		__attribute__((format(printf, fmt, args)))
+#define _noreturn_			__attribute__((noreturn))
+#define _unused_			__attribute__((unused))
+#define _warn_unused_			__attribute__((warn_unused_result))
 
 /**
  * DEFINE_CLEANUP() - make a cleanup attribute function out of a destructor
@@ -22,19 +22,19 @@
  *
  * Use as `__attribute__((cleanup(func_p))) type x = NULL;`.
  */
-#define DEFINE_CLEANUP(type, func)                                                                 \
-	static inline void func##_p(type *p)                                                       \
-	{                                                                                          \
-		if (*p)                                                                            \
-			func(*p);                                                                  \
+#define DEFINE_CLEANUP(type, func)           \
+	static inline void func##_p(type *p) \
+	{                                    \
+		if (*p)                      \
+			func(*p);            \
 	}
 #define _cleanup_(func) __attribute__((cleanup(func##_p)))
 
 /** take_ptr() - hand a pointer over: returns it and leaves NULL behind */
-#define take_ptr(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) *_pp = &(p);                                                         \
-		__typeof__(p) _v = *_pp;                                                           \
-		*_pp = NULL;                                                                       \
-		_v;                                                                                \
+#define take_ptr(p)                        \
+	({                                 \
+		__typeof__(p) *_pp = &(p); \
+		__typeof__(p) _v = *_pp;   \
+		*_pp = NULL;               \
+		_v;                        \
 	})

@@ -87,11 +87,11 @@ const char *str_starts(const char *s, const char *prefix)
 
 #define SIGNAL(name) [SIG##name] = #name
 static const char *const signal_names[] = {
-	SIGNAL(HUP),  SIGNAL(INT),    SIGNAL(QUIT), SIGNAL(ILL),   SIGNAL(TRAP), SIGNAL(ABRT),
-	SIGNAL(BUS),  SIGNAL(FPE),    SIGNAL(KILL), SIGNAL(USR1),  SIGNAL(SEGV), SIGNAL(USR2),
+	SIGNAL(HUP),  SIGNAL(INT),    SIGNAL(QUIT), SIGNAL(ILL),    SIGNAL(TRAP), SIGNAL(ABRT),
+	SIGNAL(BUS),  SIGNAL(FPE),    SIGNAL(KILL), SIGNAL(USR1),   SIGNAL(SEGV), SIGNAL(USR2),
 	SIGNAL(PIPE), SIGNAL(ALRM),   SIGNAL(TERM), SIGNAL(STKFLT), SIGNAL(CHLD), SIGNAL(CONT),
-	SIGNAL(STOP), SIGNAL(TSTP),   SIGNAL(TTIN), SIGNAL(TTOU),  SIGNAL(URG),  SIGNAL(XCPU),
-	SIGNAL(XFSZ), SIGNAL(VTALRM), SIGNAL(PROF), SIGNAL(WINCH), SIGNAL(IO),   SIGNAL(PWR),
+	SIGNAL(STOP), SIGNAL(TSTP),   SIGNAL(TTIN), SIGNAL(TTOU),   SIGNAL(URG),  SIGNAL(XCPU),
+	SIGNAL(XFSZ), SIGNAL(VTALRM), SIGNAL(PROF), SIGNAL(WINCH),  SIGNAL(IO),	  SIGNAL(PWR),
 	SIGNAL(SYS),
 };
 
@@ -111,12 +111,12 @@ static int signal_from_rt(const char *name)
 	if (strncasecmp(name, "RTMIN+", 6) == 0) {
 		rest = name + 6;
 		return parse_u32(rest, 0, KERNEL_RTMAX - KERNEL_RTMIN, &n) ? -EINVAL
-									  : KERNEL_RTMIN + (int)n;
+									   : KERNEL_RTMIN + (int)n;
 	}
 	if (strncasecmp(name, "RTMAX-", 6) == 0) {
 		rest = name + 6;
 		return parse_u32(rest, 0, KERNEL_RTMAX - KERNEL_RTMIN, &n) ? -EINVAL
-									  : KERNEL_RTMAX - (int)n;
+									   : KERNEL_RTMAX - (int)n;
 	}
 	return -EINVAL;
 }

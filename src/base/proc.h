@@ -31,9 +31,9 @@ struct proc_spec {
 	bool new_session;
 };
 
-#define PROC_SPEC_NULL                                                                             \
-	{                                                                                          \
-		.stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .fd_base = 3         \
+#define PROC_SPEC_NULL                                                                     \
+	{                                                                                  \
+		.stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .fd_base = 3 \
 	}
 
 /**
@@ -46,9 +46,9 @@ struct proc {
 	int pidfd;
 };
 
-#define PROC_NULL                                                                                  \
-	{                                                                                          \
-		.pid = 0, .pidfd = -EBADF                                                          \
+#define PROC_NULL                         \
+	{                                 \
+		.pid = 0, .pidfd = -EBADF \
 	}
 
 /**

@@ -15,9 +15,9 @@ struct strv {
 	size_t n;
 };
 
-#define STRV_NULL                                                                                  \
-	{                                                                                          \
-		.v = NULL, .n = 0                                                                  \
+#define STRV_NULL                 \
+	{                         \
+		.v = NULL, .n = 0 \
 	}
 
 /** strv_add() - append a copy of @s */

@@ -26,10 +26,18 @@ static void numbers_are_strict(void)
 		int r;
 		uint64_t bytes;
 	} sizes[] = {
-		{"4096", 0, 4096},	       {"1k", 0, 1024},	      {"256M", 0, 256 << 20},
-		{"2GiB", 0, 2ULL << 30},       {"1T", 0, 1ULL << 40},  {"", -EINVAL, 0},
-		{"-1", -EINVAL, 0},	       {"1x", -EINVAL, 0},     {"1.5G", -EINVAL, 0},
-		{"99999999T", -ERANGE, 0},     {" 1", -EINVAL, 0},     {"1MM", -EINVAL, 0},
+		{"4096", 0, 4096},
+		{"1k", 0, 1024},
+		{"256M", 0, 256 << 20},
+		{"2GiB", 0, 2ULL << 30},
+		{"1T", 0, 1ULL << 40},
+		{"", -EINVAL, 0},
+		{"-1", -EINVAL, 0},
+		{"1x", -EINVAL, 0},
+		{"1.5G", -EINVAL, 0},
+		{"99999999T", -ERANGE, 0},
+		{" 1", -EINVAL, 0},
+		{"1MM", -EINVAL, 0},
 		{"99999999999999999999", -ERANGE, 0},
 	};
 	uint64_t v;

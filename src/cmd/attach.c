@@ -91,8 +91,8 @@ static int make_fifo(struct attach *a, int stream)
 				     *a->exec_id ? "-" : "", names[stream]);
 	if (mkfifo(a->paths[stream], 0600) < 0)
 		return -errno;
-	a->fifos[stream] = open(a->paths[stream],
-				(stream == 0 ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
+	a->fifos[stream] =
+		open(a->paths[stream], (stream == 0 ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
 	return a->fifos[stream] < 0 ? -errno : 0;
 }
 
@@ -136,7 +136,8 @@ static void output_done(struct pump *pump, int error _unused_)
 	struct attach *a = pump->userdata;
 	int stream = (int)(pump - a->pumps);
 
-	/* When it is our own stdout that is closed, the process gets SIGPIPE as it would in a pipe. */
+	/* When it is our own stdout that is closed, the process gets SIGPIPE as it would in a pipe.
+	 */
 	a->fifos[stream] = fd_close(a->fifos[stream]);
 	if (--a->open_outputs == 0)
 		loop_quit(&a->client->loop, 0);
@@ -145,8 +146,7 @@ static void output_done(struct pump *pump, int error _unused_)
 static void input_done(struct pump *pump, int error _unused_)
 {
 	struct attach *a = pump->userdata;
-	Containerd__Task__V2__CloseIORequest request =
-		CONTAINERD__TASK__V2__CLOSE_IOREQUEST__INIT;
+	Containerd__Task__V2__CloseIORequest request = CONTAINERD__TASK__V2__CLOSE_IOREQUEST__INIT;
 
 	a->fifos[0] = fd_close(a->fifos[0]);
 	request.id = a->record->id;

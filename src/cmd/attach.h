@@ -31,9 +31,9 @@ struct attach {
 	struct loop_signal signals;
 };
 
-#define ATTACH_NULL                                                                                \
-	{                                                                                          \
-		.fifos = {-EBADF, -EBADF, -EBADF}, .signals = {.io = LOOP_IO_NULL}                 \
+#define ATTACH_NULL                                                                 \
+	{                                                                           \
+		.fifos = {-EBADF, -EBADF, -EBADF}, .signals = {.io = LOOP_IO_NULL } \
 	}
 
 /**

@@ -56,8 +56,8 @@ static void answered(struct ttrpc_request *req, const struct ttrpc_answer *answe
 	p->code = answer->code;
 	if (answer->code != TTRPC_OK)
 		err_set(p->err, -EIO, "%s", answer->message);
-	else if (p->response && rpc_unpack(p->response, answer->payload, answer->payload_len,
-					   &p->message) < 0)
+	else if (p->response &&
+		 rpc_unpack(p->response, answer->payload, answer->payload_len, &p->message) < 0)
 		p->code = err_set(p->err, TTRPC_INTERNAL, "the shim's answer makes no sense");
 	loop_quit(&p->client->loop, 0);
 }

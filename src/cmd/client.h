@@ -14,9 +14,9 @@ struct client {
 	bool cancelled;
 };
 
-#define CLIENT_NULL                                                                                \
-	{                                                                                          \
-		.loop = {.epoll_fd = -EBADF}                                                       \
+#define CLIENT_NULL                           \
+	{                                     \
+		.loop = {.epoll_fd = -EBADF } \
 	}
 
 /**

@@ -6,7 +6,8 @@
 #include "cmd/cmd.h"
 #include "task.pb-c.h"
 
-struct delete {
+struct delete
+{
 	bool force;
 };
 
@@ -16,7 +17,8 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
-/* The shim ends by itself once its container has; a container that is still booting has no process. */
+/* The shim ends by itself once its container has; a container that is still booting has no process.
+ */
 static void end_container(const struct record *record)
 {
 	Containerd__Task__V2__KillRequest kill = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;

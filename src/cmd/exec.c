@@ -29,9 +29,9 @@ struct exec {
 };
 
 static const struct opt options[] = {
-#define OPTION(letter, name, kind, member, argument, help)                                         \
-	{                                                                                          \
-		letter, name, kind, offsetof(struct exec, member), argument, help                  \
+#define OPTION(letter, name, kind, member, argument, help)                        \
+	{                                                                         \
+		letter, name, kind, offsetof(struct exec, member), argument, help \
 	}
 	OPTION('i', "interactive", OPT_FLAG, interactive, NULL, "pass stdin on to the command"),
 	OPTION('t', "tty", OPT_FLAG, terminal, NULL, "give the command a terminal"),
@@ -100,7 +100,7 @@ static int wait_for_end(struct exec *exec, int *ret_status, struct err *err)
 	return TTRPC_OK;
 }
 
-static void delete(struct exec *exec)
+static void delete (struct exec *exec)
 {
 	Containerd__Task__V2__DeleteRequest request = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
 
@@ -138,7 +138,7 @@ static int run_process(struct exec *exec, char **words, struct err *err)
 		kill_it(exec);
 		return STATUS_INTERRUPTED;
 	}
-	delete(exec);
+	delete (exec);
 	attach_end(&exec->attach);
 	if (code == TTRPC_OK)
 		return status;
@@ -190,16 +190,15 @@ static int exec_all(struct exec *exec, const struct command *self, int argc, cha
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, exec, &err);
 
-	if (at < 0 || check(exec, argc, at, &err) < 0 ||
-	    open_container(exec, argv[at], &err) < 0)
+	if (at < 0 || check(exec, argc, at, &err) < 0 || open_container(exec, argv[at], &err) < 0)
 		return cmd_fail(self, &err);
 	for (size_t i = 0; i < exec->env.n; i++)
 		strv_env_set(&exec->spec.env, exec->env.v[i]);
 	if (exec->terminal && !strv_env_get(&exec->spec.env, "TERM"))
 		strv_env_set(&exec->spec.env, "TERM=xterm");
 	random_id(exec->id, sizeof(exec->id));
-	if (attach_prepare(&exec->attach, &exec->client, &exec->record, exec->id,
-			   exec->interactive, exec->terminal, &err) < 0)
+	if (attach_prepare(&exec->attach, &exec->client, &exec->record, exec->id, exec->interactive,
+			   exec->terminal, &err) < 0)
 		return cmd_fail(self, &err);
 	return run_process(exec, argv + at + 1, &err);
 }
@@ -228,9 +227,9 @@ const struct command command_exec = {
 	.name = "exec",
 	.usage = "[OPTIONS] NAME COMMAND [ARG...]",
 	.summary = "Run one more command in a running container.",
-	.details =
-		"The exit status is the command's, 128 + n when signal n ended it; 125 when caisson\n"
-		"failed, 126 when the command cannot be executed, 127 when there is none.\n",
+	.details = "The exit status is the command's, 128 + n when signal n ended it; 125 when "
+		   "caisson\n"
+		   "failed, 126 when the command cannot be executed, 127 when there is none.\n",
 	.opts = options,
 	.failure = STATUS_CAISSON_FAILED,
 	.run = exec_main,

@@ -133,8 +133,9 @@ static int dispatch(const struct paths *paths, char **words, int n, struct err *
 		return kernel_use(paths->cache, words[1], err);
 	if (strcmp(what, "check") == 0 && n == 2)
 		return check(words[1], err);
-	return err_set(err, -EINVAL, "kernel build, list, use NAME or check FILE: see "
-				     "`caisson kernel --help`");
+	return err_set(err, -EINVAL,
+		       "kernel build, list, use NAME or check FILE: see "
+		       "`caisson kernel --help`");
 }
 
 static int kernel_main(const struct command *self, int argc, char **argv)

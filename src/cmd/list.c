@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "image/image.h"
 #include "sandbox/record.h"
 
 struct list_options {
@@ -174,6 +175,7 @@ static int list_main(const struct command *self, int argc, char **argv)
 		r = paths_init(&paths, &err);
 	if (r >= 0) {
 		record_sweep(&paths);
+		image_sweep(paths.root);
 		r = record_list(&paths, &ids, &err);
 	}
 	if (r >= 0)

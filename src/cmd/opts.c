@@ -45,9 +45,8 @@ static int number(const struct opt *o, const char *text, uint64_t *ret, struct e
 			       o->kind == OPT_SIZE ? "size such as 256M or 1G" : "number");
 	if (r < 0 || *ret < o->min || *ret > o->max) {
 		if (o->kind == OPT_SIZE)
-			return err_set(err, -EINVAL,
-				       "--%s %s: must be from %lluM to %lluM", o->name, text,
-				       (unsigned long long)(o->min >> 20),
+			return err_set(err, -EINVAL, "--%s %s: must be from %lluM to %lluM",
+				       o->name, text, (unsigned long long)(o->min >> 20),
 				       (unsigned long long)(o->max >> 20));
 		return err_set(err, -EINVAL, "--%s %s: must be from %llu to %llu", o->name, text,
 			       (unsigned long long)o->min, (unsigned long long)o->max);

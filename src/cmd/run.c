@@ -19,12 +19,12 @@
 
 /* What Docker gives a container: capabilities(7) by number. */
 #define CAPABILITY(n) (UINT64_C(1) << (n))
-#define CAPABILITIES_DEFAULT                                                                       \
-	(CAPABILITY(0) /* CHOWN */ | CAPABILITY(1) /* DAC_OVERRIDE */ |                            \
-	 CAPABILITY(3) /* FOWNER */ | CAPABILITY(4) /* FSETID */ | CAPABILITY(5) /* KILL */ |      \
-	 CAPABILITY(6) /* SETGID */ | CAPABILITY(7) /* SETUID */ | CAPABILITY(8) /* SETPCAP */ |   \
-	 CAPABILITY(10) /* NET_BIND_SERVICE */ | CAPABILITY(13) /* NET_RAW */ |                    \
-	 CAPABILITY(18) /* SYS_CHROOT */ | CAPABILITY(27) /* MKNOD */ |                            \
+#define CAPABILITIES_DEFAULT                                                                     \
+	(CAPABILITY(0) /* CHOWN */ | CAPABILITY(1) /* DAC_OVERRIDE */ |                          \
+	 CAPABILITY(3) /* FOWNER */ | CAPABILITY(4) /* FSETID */ | CAPABILITY(5) /* KILL */ |    \
+	 CAPABILITY(6) /* SETGID */ | CAPABILITY(7) /* SETUID */ | CAPABILITY(8) /* SETPCAP */ | \
+	 CAPABILITY(10) /* NET_BIND_SERVICE */ | CAPABILITY(13) /* NET_RAW */ |                  \
+	 CAPABILITY(18) /* SYS_CHROOT */ | CAPABILITY(27) /* MKNOD */ |                          \
 	 CAPABILITY(29) /* AUDIT_WRITE */ | CAPABILITY(31) /* SETFCAP */)
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -50,9 +50,9 @@ struct run {
 };
 
 static const struct opt options[] = {
-#define OPTION(letter, name, kind, member, argument, help, ...)                                    \
-	{                                                                                          \
-		letter, name, kind, offsetof(struct run, member), argument, help, __VA_ARGS__      \
+#define OPTION(letter, name, kind, member, argument, help, ...)                               \
+	{                                                                                     \
+		letter, name, kind, offsetof(struct run, member), argument, help, __VA_ARGS__ \
 	}
 	OPTION(0, "rm", OPT_FLAG, remove, NULL, "remove the container when its command has ended"),
 	OPTION('i', "interactive", OPT_FLAG, interactive, NULL, "pass stdin on to the command"),
@@ -300,6 +300,7 @@ static int run_all(struct run *run, const char *reference, char **words, struct 
 	if (r < 0)
 		return cmd_fail(&command_run, err);
 	record_sweep(&run->paths);
+	image_sweep(run->paths.root);
 	r = get_image(run, reference, err);
 	if (r == 0)
 		r = build_spec(run, reference, words, err);
@@ -394,17 +395,17 @@ const struct command command_run = {
 	.name = "run",
 	.usage = "[OPTIONS] IMAGE [COMMAND ARG...]",
 	.summary = "Run a command in a new container, in a microVM of its own.",
-	.details =
-		"IMAGE is one of\n"
-		"  docker-archive:FILE   what `docker save` or `podman save` wrote\n"
-		"  oci-archive:FILE      an OCI image layout in a tar\n"
-		"  oci:DIR[:TAG]         an OCI image layout\n"
-		"  dir:ROOTFS            a folder with a root file system; it is not changed\n"
-		"  NAME[:TAG]            from a registry, fetched once\n"
-		"\n"
-		"The exit status is the command's, 128 + n when signal n ended it; 125 when caisson\n"
-		"failed, 126 when the command cannot be executed, 127 when there is none.\n"
-		"Signals go to the command; the third Ctrl-C ends the VM.\n",
+	.details = "IMAGE is one of\n"
+		   "  docker-archive:FILE   what `docker save` or `podman save` wrote\n"
+		   "  oci-archive:FILE      an OCI image layout in a tar\n"
+		   "  oci:DIR[:TAG]         an OCI image layout\n"
+		   "  dir:ROOTFS            a folder with a root file system; it is not changed\n"
+		   "  NAME[:TAG]            from a registry, fetched once\n"
+		   "\n"
+		   "The exit status is the command's, 128 + n when signal n ended it; 125 when "
+		   "caisson\n"
+		   "failed, 126 when the command cannot be executed, 127 when there is none.\n"
+		   "Signals go to the command; the third Ctrl-C ends the VM.\n",
 	.opts = options,
 	.failure = STATUS_CAISSON_FAILED,
 	.run = run_main,

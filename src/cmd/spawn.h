@@ -12,9 +12,9 @@ struct spawned {
 	int lifeline;
 };
 
-#define SPAWNED_NULL                                                                               \
-	{                                                                                          \
-		.proc = PROC_NULL, .lifeline = -EBADF                                              \
+#define SPAWNED_NULL                                  \
+	{                                             \
+		.proc = PROC_NULL, .lifeline = -EBADF \
 	}
 
 /**

@@ -279,3 +279,12 @@ int image_get(const char *store_dir, const char *reference, const struct image_g
 	image = (struct image)IMAGE_NULL;
 	return 0;
 }
+
+void image_sweep(const char *store_dir)
+{
+	struct store store = STORE_NULL;
+
+	if (store_open(&store, store_dir, NULL) == 0)
+		store_sweep(&store);
+	store_done(&store);
+}

@@ -139,3 +139,6 @@ struct image_get_options {
  */
 int image_get(const char *store_dir, const char *reference, const struct image_get_options *opts,
 	      struct image *ret, struct err *err);
+
+/** image_sweep() - remove what processes that were killed while they unpacked have left */
+void image_sweep(const char *store_dir);

@@ -127,7 +127,7 @@ static void sweep_one(int dirfd, const char *name)
 		(void)path_remove_tree(dirfd, name);
 }
 
-static void sweep(const struct store *s)
+void store_sweep(const struct store *s)
 {
 	int fd = openat(s->fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -166,7 +166,7 @@ int store_tmp_new(const struct store *s, struct store_tmp *ret, struct err *err)
 	_cleanup_close_ int dirfd = -EBADF;
 	int r = -EAGAIN;
 
-	sweep(s);
+	store_sweep(s);
 	dirfd = openat(s->fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dirfd < 0)
 		return err_errno(err, -errno, "cannot open '%s/tmp'", s->path);

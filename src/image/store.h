@@ -78,6 +78,9 @@ struct store_tmp {
 		.store = NULL, .name = "", .fd = -EBADF \
 	}
 
+/** store_sweep() - remove the folders in tmp whose makers have died */
+void store_sweep(const struct store *s);
+
 /** store_tmp_new() - sweep what others left behind, then make one. Return: 0 or negative errno. */
 int store_tmp_new(const struct store *s, struct store_tmp *ret, struct err *err);
 

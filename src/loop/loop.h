@@ -76,17 +76,17 @@ struct loop_signal {
 	void (*callback)(struct loop_signal *source, int signo);
 };
 
-#define LOOP_IO_NULL                                                                               \
-	{                                                                                          \
-		.loop = NULL, .fd = -EBADF                                                         \
+#define LOOP_IO_NULL                       \
+	{                                  \
+		.loop = NULL, .fd = -EBADF \
 	}
-#define LOOP_TIMER_NULL(t)                                                                         \
-	{                                                                                          \
-		.link = LIST_NULL((t).link)                                                        \
+#define LOOP_TIMER_NULL(t)                  \
+	{                                   \
+		.link = LIST_NULL((t).link) \
 	}
-#define LOOP_DEFER_NULL(d)                                                                         \
-	{                                                                                          \
-		.link = LIST_NULL((d).link)                                                        \
+#define LOOP_DEFER_NULL(d)                  \
+	{                                   \
+		.link = LIST_NULL((d).link) \
 	}
 
 /** loop_init() - Return: 0 or the negative errno of epoll_create1() */
@@ -115,7 +115,8 @@ void loop_quit(struct loop *loop, int status);
 int loop_io_start(struct loop *loop, struct loop_io *io, int fd, uint32_t events,
 		  void (*callback)(struct loop_io *io, uint32_t revents));
 
-/** loop_io_set() - change what is waited for; no system call if nothing changes. Return: 0 or -errno. */
+/** loop_io_set() - change what is waited for; no system call if nothing changes. Return: 0 or
+ * -errno. */
 int loop_io_set(struct loop_io *io, uint32_t events);
 
 /** loop_io_stop() - forget the descriptor, before it is closed; harmless when stopped */

@@ -50,7 +50,8 @@ int console_start(struct console *console, struct loop *loop, int *ret_write_fd)
 		return -errno;
 	console->read_fd = fds[0];
 	console->len = 0;
-	/* Only our end: a VMM that blocks on a full console is slow, one that gets EAGAIN loses text. */
+	/* Only our end: a VMM that blocks on a full console is slow, one that gets EAGAIN loses
+	 * text. */
 	r = fd_nonblock(fds[0], true);
 	if (r == 0)
 		r = loop_io_start(loop, &console->io, fds[0], EPOLLIN, readable);

@@ -20,9 +20,9 @@ struct console {
 	size_t len;
 };
 
-#define CONSOLE_NULL                                                                               \
-	{                                                                                          \
-		.io = LOOP_IO_NULL, .read_fd = -EBADF                                              \
+#define CONSOLE_NULL                                  \
+	{                                             \
+		.io = LOOP_IO_NULL, .read_fd = -EBADF \
 	}
 
 /**

@@ -31,9 +31,9 @@ struct dial {
 	void (*done)(struct dial *dial, int fd);
 };
 
-#define DIAL_NULL                                                                                  \
-	{                                                                                          \
-		.io = LOOP_IO_NULL, .fd = -EBADF                                                   \
+#define DIAL_NULL                                \
+	{                                        \
+		.io = LOOP_IO_NULL, .fd = -EBADF \
 	}
 
 /** dial_start() - begin. Return: 0; or negative errno, and then @done is not called. */

@@ -17,9 +17,9 @@ struct helper {
 	void *userdata;
 };
 
-#define HELPER_NULL                                                                                \
-	{                                                                                          \
-		.proc = PROC_NULL, .io = LOOP_IO_NULL                                              \
+#define HELPER_NULL                                   \
+	{                                             \
+		.proc = PROC_NULL, .io = LOOP_IO_NULL \
 	}
 
 /** helper_start() - @name for messages, kept. Return: 0 or negative errno. */

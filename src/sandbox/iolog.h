@@ -39,9 +39,9 @@ struct iolog {
 	uint64_t end, punched;
 };
 
-#define IOLOG_NULL                                                                                 \
-	{                                                                                          \
-		.fd = -EBADF                                                                       \
+#define IOLOG_NULL           \
+	{                    \
+		.fd = -EBADF \
 	}
 
 /** iolog_open() - a new, empty log at @dirfd/@name. Return: 0 or negative errno. */

@@ -107,8 +107,9 @@ static int start_virtiofsd(struct sandbox *sb, struct plan *p, struct err *err)
 	_cleanup_free_ char *source = xasprintf("source=%s/rootfs", sb->record->run_path);
 	const char *program = find_virtiofsd();
 	/* Nobody but this guest changes the files, so it may keep all it has learnt of them. */
-	const char *argv[] = {program, "--fd=3", "-o", source, "-o",
-			      "cache=always,xattr,sandbox=namespace", "-f", NULL};
+	const char *argv[] = {program, "--fd=3", "-o",
+			      source,  "-o",	 "cache=always,xattr,sandbox=namespace",
+			      "-f",    NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
 	int r;
 
@@ -191,9 +192,8 @@ static int claim_cid(int fd, uint32_t *ret_cid)
 /* The host's own vsock: its ports are shared, so the guest is told which one is for it. */
 static int use_kernel_vsock(struct sandbox *sb, struct plan *p, struct err *err)
 {
-	struct sockaddr_vm svm = {.svm_family = AF_VSOCK,
-				  .svm_cid = VMADDR_CID_ANY,
-				  .svm_port = VMADDR_PORT_ANY};
+	struct sockaddr_vm svm = {
+		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = VMADDR_PORT_ANY};
 	socklen_t len = sizeof(svm);
 	int r = claim_cid(sb->cid_fd, &sb->address.cid);
 

@@ -17,9 +17,9 @@ struct paths {
 	char *root, *run, *cache;
 };
 
-#define PATHS_NULL                                                                                 \
-	{                                                                                          \
-		.root = NULL, .run = NULL, .cache = NULL                                           \
+#define PATHS_NULL                                       \
+	{                                                \
+		.root = NULL, .run = NULL, .cache = NULL \
 	}
 
 /**

@@ -26,8 +26,8 @@ static void stream_closed(struct stream *s)
 	check_stopped(s->userdata);
 }
 
-static void report(struct process *p, void (*callback)(struct process *process,
-						       const struct process_result *result),
+static void report(struct process *p,
+		   void (*callback)(struct process *process, const struct process_result *result),
 		   enum ttrpc_code code, const char *message)
 {
 	if (code != TTRPC_OK) {
@@ -47,8 +47,9 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 	rpc_free((ProtobufCMessage *)take_ptr(p->exec_spec));
 	if (answer->code == TTRPC_OK) {
 		p->state = PROCESS_CREATED;
-		if (!*p->exec_id && rpc_unpack(&containerd__task__v2__create_task_response__descriptor,
-					       answer->payload, answer->payload_len, &m) == 0) {
+		if (!*p->exec_id &&
+		    rpc_unpack(&containerd__task__v2__create_task_response__descriptor,
+			       answer->payload, answer->payload_len, &m) == 0) {
 			p->pid = ((Containerd__Task__V2__CreateTaskResponse *)m)->pid;
 			rpc_free(m);
 		}
@@ -240,7 +241,8 @@ void process_create(struct process *p, const struct process_stdio *stdio,
 	}
 }
 
-static void forgotten(struct ttrpc_request *req _unused_, const struct ttrpc_answer *answer _unused_)
+static void forgotten(struct ttrpc_request *req _unused_,
+		      const struct ttrpc_answer *answer _unused_)
 {
 }
 
@@ -263,9 +265,8 @@ static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *
 	Containerd__Task__V2__WaitResponse *response;
 	ProtobufCMessage *m;
 
-	if (answer->code != TTRPC_OK ||
-	    rpc_unpack(&containerd__task__v2__wait_response__descriptor, answer->payload,
-		       answer->payload_len, &m) < 0) {
+	if (answer->code != TTRPC_OK || rpc_unpack(&containerd__task__v2__wait_response__descriptor,
+						   answer->payload, answer->payload_len, &m) < 0) {
 		process_lost(p);
 		return;
 	}

@@ -14,7 +14,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 
-#define SPEC_MAX (16u << 20)
+#define SPEC_MAX  (16u << 20)
 #define SPEC_FILE "spec.json"
 #define LOCK_FILE "lock"
 #define EXIT_FILE "exit"

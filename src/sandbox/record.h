@@ -36,9 +36,9 @@ struct record {
 	char *dir_path, *run_path;
 };
 
-#define RECORD_NULL                                                                                \
-	{                                                                                          \
-		.id = NULL, .dir = -EBADF, .lock = -EBADF                                                          \
+#define RECORD_NULL                                       \
+	{                                                 \
+		.id = NULL, .dir = -EBADF, .lock = -EBADF \
 	}
 
 /**

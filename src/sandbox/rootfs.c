@@ -75,7 +75,8 @@ static int mount_overlay(int lower, int upper, int work, const char *target, str
 	if (r < 0)
 		return mount_refused(fs, r, "cannot put an overlay on the image", err);
 	mnt = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
-	if (mnt < 0 || syscall(SYS_move_mount, mnt, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (mnt < 0 ||
+	    syscall(SYS_move_mount, mnt, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_errno(err, -errno, "cannot mount on %s", target);
 	return 0;
 }
@@ -93,7 +94,10 @@ int rootfs_mount(const char *image, const char *dir, const char *target, struct 
 		work = make_folder(base, "work");
 	}
 	if (upper < 0 || work < 0)
-		return err_errno(err, base < 0 ? base : upper < 0 ? upper : work,
+		return err_errno(err,
+				 base < 0    ? base
+				 : upper < 0 ? upper
+					     : work,
 				 "cannot make the folders of the overlay in %s", dir);
 	/* The root folder itself comes from upper: it must look like the image's. */
 	if (fstat(lower, &st) < 0 || fchownat(upper, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0)

@@ -33,7 +33,8 @@ enum sandbox_state {
 /* What a start goes through; the time at which each was over is kept. */
 enum sandbox_phase {
 	SANDBOX_PHASE_BEGIN,	/* the shim's main() */
-	SANDBOX_PHASE_PREPARED, /* kernel, initramfs and accelerator known, root file system mounted */
+	SANDBOX_PHASE_PREPARED, /* kernel, initramfs and accelerator known, root file system mounted
+				 */
 	SANDBOX_PHASE_LAUNCHED, /* helpers and VMM are running */
 	SANDBOX_PHASE_READY,	/* the guest's init serves */
 	SANDBOX_PHASE_CREATED,	/* the container is set up in the guest */

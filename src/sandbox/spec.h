@@ -44,13 +44,13 @@ struct sandbox_spec {
 	int64_t created;
 };
 
-#define SANDBOX_MEMORY_MIN (UINT64_C(64) << 20)
+#define SANDBOX_MEMORY_MIN     (UINT64_C(64) << 20)
 #define SANDBOX_MEMORY_DEFAULT (UINT64_C(256) << 20)
-#define SANDBOX_CPUS_MAX 64u
+#define SANDBOX_CPUS_MAX       64u
 
-#define SANDBOX_SPEC_NULL                                                                          \
-	{                                                                                          \
-		.id = NULL, .args = STRV_NULL, .env = STRV_NULL                                    \
+#define SANDBOX_SPEC_NULL                                       \
+	{                                                       \
+		.id = NULL, .args = STRV_NULL, .env = STRV_NULL \
 	}
 
 /** sandbox_spec_done() - may be called again */

@@ -2,15 +2,15 @@
 #pragma once
 
 /*
- * How a shim is started: `caisson-shim --id ID` with these descriptors. The lifeline is a pipe whose
- * other end its starter keeps. Its end means that the starter has died: the container ends too. One
- * byte, LIFELINE_LET_GO, means that the container goes on without the starter.
+ * How a shim is started: `caisson-shim --id ID` with these descriptors. The lifeline is a pipe
+ * whose other end its starter keeps. Its end means that the starter has died: the container ends
+ * too. One byte, LIFELINE_LET_GO, means that the container goes on without the starter.
  */
 
 #define SHIM_FD_LISTEN	 3 /* the socket of the Task service, listening */
 #define SHIM_FD_LIFELINE 4
 #define SHIM_FD_LOCK	 5 /* the claim on the container's record */
 
-#define LIFELINE_LET_GO 'D'
+#define LIFELINE_LET_GO	 'D'
 
-#define SHIM_SERVICE "caisson.sandbox.v1.Sandbox"
+#define SHIM_SERVICE	 "caisson.sandbox.v1.Sandbox"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of operation: two processes. The keeper does nothing but wait for the other one, which does
- * everything else; should that be killed, the keeper writes or removes the record. Should the keeper
- * be killed, the other one gets SIGTERM and ends the container. Both hold the claim on the record.
+ * Theory of operation: two processes. The keeper does nothing but wait for the other one, which
+ * does everything else; should that be killed, the keeper writes or removes the record. Should the
+ * keeper be killed, the other one gets SIGTERM and ends the container. Both hold the claim on the
+ * record.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -56,7 +56,8 @@ static struct process *find(struct ttrpc_call *call, const char *id, const char 
 		if (strcmp(p->exec_id, exec_id) == 0)
 			return p;
 	}
-	ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s does not exist", *exec_id ? exec_id : id);
+	ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s does not exist",
+			*exec_id ? exec_id : id);
 	return NULL;
 }
 
@@ -540,16 +541,16 @@ static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *mess
 	rpc_reply(call, &response.base);
 }
 
-#define TYPES(lower, request_, response_)                                                          \
-	static const struct rpc_types types_##lower = {                                            \
-		.request = &request_##__descriptor,                                                \
-		.response = &response_##__descriptor,                                              \
-		.handler = lower,                                                                  \
+#define TYPES(lower, request_, response_)               \
+	static const struct rpc_types types_##lower = { \
+		.request = &request_##__descriptor,     \
+		.response = &response_##__descriptor,   \
+		.handler = lower,                       \
 	}
-#define TASK_TYPES(method, name)                                                                   \
-	TYPES(task_##method, containerd__task__v2__##name##_request,                               \
+#define TASK_TYPES(method, name)                                     \
+	TYPES(task_##method, containerd__task__v2__##name##_request, \
 	      containerd__task__v2__##name##_response)
-#define TASK_TYPES_EMPTY(method, name)                                                             \
+#define TASK_TYPES_EMPTY(method, name) \
 	TYPES(task_##method, containerd__task__v2__##name##request, google__protobuf__empty)
 
 TASK_TYPES(create, create_task);
@@ -566,25 +567,34 @@ TASK_TYPES_EMPTY(close_io, close_io);
 TASK_TYPES_EMPTY(shutdown, shutdown_);
 TYPES(sandbox_timing, google__protobuf__empty, caisson__sandbox__v1__timing_response);
 
-#define TYPED(method, func)                                                                         \
-	{                                                                                          \
-		.name = method, .handler = rpc_dispatch, .data = &types_##func                       \
+#define TYPED(method, func)                                                    \
+	{                                                                      \
+		.name = method, .handler = rpc_dispatch, .data = &types_##func \
 	}
-#define ABSENT(method)                                                                              \
-	{                                                                                          \
-		.name = method, .handler = task_unimplemented                                        \
+#define ABSENT(method)                                        \
+	{                                                     \
+		.name = method, .handler = task_unimplemented \
 	}
 
 static const struct ttrpc_method task_methods[] = {
-	TYPED("State", task_state),	TYPED("Create", task_create),
-	TYPED("Start", task_start),	TYPED("Delete", task_delete),
-	TYPED("Pids", task_pids),	TYPED("Kill", task_kill),
-	TYPED("Exec", task_exec),	TYPED("ResizePty", task_resize),
-	TYPED("CloseIO", task_close_io), TYPED("Wait", task_wait),
-	TYPED("Connect", task_connect), TYPED("Shutdown", task_shutdown),
-	ABSENT("Pause"),		ABSENT("Resume"),
-	ABSENT("Checkpoint"),		ABSENT("Update"),
-	ABSENT("Stats"),		{.name = NULL},
+	TYPED("State", task_state),
+	TYPED("Create", task_create),
+	TYPED("Start", task_start),
+	TYPED("Delete", task_delete),
+	TYPED("Pids", task_pids),
+	TYPED("Kill", task_kill),
+	TYPED("Exec", task_exec),
+	TYPED("ResizePty", task_resize),
+	TYPED("CloseIO", task_close_io),
+	TYPED("Wait", task_wait),
+	TYPED("Connect", task_connect),
+	TYPED("Shutdown", task_shutdown),
+	ABSENT("Pause"),
+	ABSENT("Resume"),
+	ABSENT("Checkpoint"),
+	ABSENT("Update"),
+	ABSENT("Stats"),
+	{.name = NULL},
 };
 
 static const struct ttrpc_method sandbox_methods[] = {
