@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "vsockd/host.h"
 #include "vsockd/iov.h"
@@ -234,10 +235,39 @@ static bool send_streams(struct vsockd *d)
 	return true;
 }
 
+static void tx_call_due(struct loop_timer *timer)
+{
+	struct vsockd *d = container_of(timer, struct vsockd, tx_call);
+
+	virtq_signal(ring(d, VHU_TX));
+}
+
+/*
+ * Show the guest which of its packets were taken. It has little to do about them, so the interrupt
+ * waits for one that brings a packet, unless that takes long or many wait for it: most questions
+ * have an answer, and an interrupt costs as much as either.
+ */
+static void finish_packets(struct vsockd *d, bool interrupted)
+{
+	struct virtq *tx = ring(d, VHU_TX);
+	uint16_t waiting = virtq_publish(tx);
+
+	if (waiting == 0)
+		return;
+	if (interrupted || waiting >= tx->size / 4) {
+		loop_timer_stop(&d->tx_call);
+		virtq_signal(tx);
+	} else if (list_empty(&d->tx_call.link)) {
+		loop_timer_start(d->loop, &d->tx_call, clock_now() + d->config.tx_call_ns,
+				 tx_call_due);
+	}
+}
+
 /* Everything of one turn. Return: true: there is more to do at once. */
 static bool turn(struct vsockd *d)
 {
 	struct virtq *rx = ring(d, VHU_RX), *tx = ring(d, VHU_TX);
+	const uint16_t before = rx->published;
 	bool again, fed;
 
 	virtq_quiet(tx);
@@ -245,7 +275,7 @@ static bool turn(struct vsockd *d)
 	/* At the end of a stream there is a packet to say so. */
 	fed = send_control(d) && send_streams(d) && send_control(d);
 	virtq_flush(rx);
-	virtq_flush(tx);
+	finish_packets(d, rx->published != before);
 	if (fed) {
 		virtq_quiet(rx);
 		again |= !list_empty(&d->run);
@@ -313,6 +343,7 @@ static void on_stop(struct vhu *vhu)
 		(void)send_control(d);
 	virtq_flush(ring(d, VHU_RX));
 	virtq_flush(ring(d, VHU_TX));
+	loop_timer_stop(&d->tx_call);
 	if (d->broken)
 		for_each(d, forget);
 }

@@ -394,6 +394,43 @@ static void credit_in_halves(void)
 	fake_close(&f);
 }
 
+static bool interrupted(void *arg)
+{
+	return (*(uint64_t *)arg = fake_calls(&f, VHU_TX)) > 0;
+}
+
+/* That a packet was taken is told with the next packet, or after a moment, or when many were. */
+static void interrupts_for_packets_taken(void)
+{
+	uint32_t port;
+	uint64_t n;
+	int fd;
+
+	fake_up(&f);
+	f.d->config.tx_call_ns = UINT64_C(1) << 60;
+	fd = fake_host_opens(&f, 5, &port);
+	send_text(port, 5, "question");
+	test_int(fake_calls(&f, VHU_TX), 0);
+	fake_write(fd, "answer");
+	fake_read(fd, "question");
+	fake_settle(&f);
+	expect_text(port, 5, "answer");
+	test_int(fake_calls(&f, VHU_TX), 1);
+
+	for (int i = 0; i < FAKE_RING_SIZE / 4; i++) {
+		test_int(fake_calls(&f, VHU_TX), 0);
+		send_text(port, 5, "one of many");
+	}
+	test_int(fake_calls(&f, VHU_TX), 1);
+
+	f.d->config.tx_call_ns = 1000000;
+	send_text(port, 5, "no answer");
+	fake_wait(&f, interrupted, &n);
+	test_int(n, 1);
+	close(fd);
+	fake_close(&f);
+}
+
 /* The deadlines are made short; whether they are kept does not depend on how short. */
 static void deadlines(void)
 {
@@ -584,6 +621,7 @@ int main(void)
 	test_run(host_stops_reading);
 	test_run(host_closes_with_bytes_waiting);
 	test_run(credit_in_halves);
+	test_run(interrupts_for_packets_taken);
 	test_run(deadlines);
 	test_run(guest_never_comes_up);
 	test_run(guest_comes_up_late);

@@ -43,7 +43,7 @@ int virtq_start(struct virtq *vq, const struct vhu_mem *mem)
 	vq->used = find_part(vq, mem, VIRTQ_USED, 6 + 8 * n, _Alignof(struct vring_used));
 	if (!vq->desc || !vq->avail || !vq->used)
 		return -EFAULT;
-	vq->next_used = vq->published = vq->next_avail;
+	vq->next_used = vq->published = vq->signalled = vq->next_avail;
 	vq->quiet = false;
 	ring_write(&vq->used->flags, 0);
 	vq->started = true;
@@ -153,16 +153,31 @@ void virtq_call(struct virtq *vq)
 	signal_event(vq->call_fd);
 }
 
-void virtq_flush(struct virtq *vq)
+uint16_t virtq_publish(struct virtq *vq)
 {
-	if (!vq->started || vq->published == vq->next_used)
-		return;
-	__atomic_store_n(&vq->used->idx, htole16(vq->next_used), __ATOMIC_RELEASE);
+	if (!vq->started)
+		return 0;
+	if (vq->published != vq->next_used)
+		__atomic_store_n(&vq->used->idx, htole16(vq->next_used), __ATOMIC_RELEASE);
 	vq->published = vq->next_used;
+	return (uint16_t)(vq->published - vq->signalled);
+}
+
+void virtq_signal(struct virtq *vq)
+{
+	if (!vq->started || vq->signalled == vq->published)
+		return;
+	vq->signalled = vq->published;
 	/* The index must be visible before the flag is read: the driver does it the other way. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!(le16toh(ring_read(&vq->avail->flags)) & VRING_AVAIL_F_NO_INTERRUPT))
 		virtq_call(vq);
+}
+
+void virtq_flush(struct virtq *vq)
+{
+	(void)virtq_publish(vq);
+	virtq_signal(vq);
 }
 
 void virtq_quiet(struct virtq *vq)

@@ -29,7 +29,7 @@
  * @user_addr: descriptor table, available ring, used ring, in the front-end's address space
  * @next_avail: next entry of the available ring to take
  * @next_used: next entry of the used ring to write; chains before it are done
- * @published: what the guest was told of @next_used
+ * @published: what the guest can see of @next_used; @signalled: what it was interrupted for
  * @started: the rings are mapped and may be touched
  * @quiet: the guest was asked not to notify us
  * @call_fd: eventfd that interrupts the guest; owned
@@ -38,7 +38,7 @@
 struct virtq {
 	uint16_t size;
 	uint64_t user_addr[3];
-	uint16_t next_avail, next_used, published;
+	uint16_t next_avail, next_used, published, signalled;
 	bool started, quiet;
 	int call_fd, err_fd;
 
@@ -107,11 +107,16 @@ int virtq_pop(struct virtq *vq, const struct vhu_mem *mem, enum virtq_dir dir, s
 /** virtq_unpop() - give back the last @n chains taken, untouched */
 void virtq_unpop(struct virtq *vq, uint16_t n);
 
-/** virtq_put() - a chain is done, @len bytes were written to it; the guest is told by virtq_flush()
- */
+/** virtq_put() - a chain is done, @len bytes were written to it; virtq_publish() shows it */
 void virtq_put(struct virtq *vq, uint16_t head, uint32_t len);
 
-/** virtq_flush() - show the guest what was put, with one interrupt at most */
+/** virtq_publish() - let the guest see what was put. Return: chains it was not interrupted for. */
+uint16_t virtq_publish(struct virtq *vq);
+
+/** virtq_signal() - interrupt the guest if there is anything new and it wants to be */
+void virtq_signal(struct virtq *vq);
+
+/** virtq_flush() - both, with one interrupt at most */
 void virtq_flush(struct virtq *vq);
 
 /** virtq_quiet() - ask the guest not to notify us of new chains */

@@ -17,6 +17,7 @@ void vsockd_init(struct vsockd *d, struct loop *loop, const struct vsockd_config
 	list_init(&d->control);
 	list_init(&d->run);
 	loop_defer_init(&d->pump);
+	loop_timer_init(&d->tx_call);
 	vhu_init(&d->vhu, loop, &guest_ops, config->guest_cid);
 }
 
@@ -41,4 +42,5 @@ void vsockd_deinit(struct vsockd *d)
 		if (d->table.slots[i].state != CONN_FREE)
 			conn_drop(&d->table.slots[i]);
 	loop_defer_stop(&d->pump);
+	loop_timer_stop(&d->tx_call);
 }

@@ -34,18 +34,20 @@
  * @handshake_ns: a program that connects must say where to within this time
  * @response_ns: the guest must answer a request within this time
  * @close_ns: the guest must answer the end of both directions within this time
+ * @tx_call_ns: an interrupt that only says that packets were taken may wait this long
  */
 struct vsockd_config {
 	uint64_t guest_cid;
 	const char *dial_base;
-	uint64_t handshake_ns, response_ns, close_ns;
+	uint64_t handshake_ns, response_ns, close_ns, tx_call_ns;
 };
 
 /* Times as in Firecracker, but for the first: there a silent program stays for ever. */
-#define VSOCKD_CONFIG_DEFAULT                                                         \
-	{                                                                             \
-		.guest_cid = 3, .handshake_ns = UINT64_C(10000000000),                \
-		.response_ns = UINT64_C(2000000000), .close_ns = UINT64_C(2000000000) \
+#define VSOCKD_CONFIG_DEFAULT                                                          \
+	{                                                                              \
+		.guest_cid = 3, .handshake_ns = UINT64_C(10000000000),                 \
+		.response_ns = UINT64_C(2000000000), .close_ns = UINT64_C(2000000000), \
+		.tx_call_ns = UINT64_C(1000000)                                        \
 	}
 
 /** struct vsockd_refusal - a reset that is due, for ports without a connection */
@@ -59,6 +61,7 @@ struct vsockd_refusal {
  * struct vsockd - the device
  * @control: connections with packets pending; @run: those whose host socket may have bytes
  * @pump: the deferred callback that does the work
+ * @tx_call: interrupts the guest for packets taken from it, at the latest
  * @broken: a ring made no sense
  * @leaving: the front-end is gone, and @status is why; bytes of the guest are still on their way
  * @refusals, @refusals_at, @refusals_n: queue of resets
@@ -72,6 +75,7 @@ struct vsockd {
 	struct vhu vhu;
 	struct loop_io listener;
 	struct loop_defer pump;
+	struct loop_timer tx_call;
 	struct list control, run;
 	bool broken, leaving;
 	int status;

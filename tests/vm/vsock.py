@@ -8,6 +8,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import statistics
@@ -161,10 +162,12 @@ class Machine:
 
     def await_ready(self):
         """The init serves. Return: its connection."""
-        try:
-            conn, _ = self.ready.accept()
-        except socket.timeout:
-            raise Failed("the guest never got ready: " + self.text("console")[-2000:]) from None
+        ends = os.pidfd_open(self.qemu.pid)
+        readable, _, _ = select.select([self.ready, ends], [], [], LIMIT)
+        os.close(ends)
+        check(self.ready in readable, "the guest never got ready: " + self.said(self.qemu) +
+              self.text("console")[-2000:])
+        conn, _ = self.ready.accept()
         conn.settimeout(LIMIT)
         same(number(conn), 0, "greeting")
         return conn
