@@ -1,0 +1,447 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""vminitd in a real guest: QEMU, virtiofsd with a busybox tree, caisson-vsockd, and a Task client.
+
+    guest-smoke.py VSOCKD VMINITD [OBSERVER]    run the tests; with OBSERVER (built from
+                                                guests/guest-observer.c) vminitd's memory and
+                                                wake-ups are looked at too, and printed
+"""
+
+import os
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from vsock import LIMIT, Failed, check, cpio, kernel, listener, receive, same, tsc_khz
+
+VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
+DOCKER_CAPS = 0xa80425fb
+APPLETS = ["sh", "cat", "echo", "id", "sleep", "true", "tty", "seq", "dd", "head", "hostname",
+           "mount", "ls", "grep", "touch", "wc", "md5sum", "ps", "tr", "test", "mkdir", "stty"]
+NOT_FOUND, PRECONDITION, UNIMPLEMENTED = 5, 9, 12
+
+
+# Protocol buffers: what there is to say is little, so it is said by hand.
+
+def varint(number):
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes(out + bytes([number]))
+
+
+def field(number, value):
+    """One field; a list is a repeated one, None and empty ones are left out."""
+    if value is None or value == "" or value == 0 or value is False or value == b"":
+        return b""
+    if isinstance(value, list):
+        return b"".join(varint(number << 3 | 2) + varint(len(raw(v))) + raw(v) for v in value)
+    if isinstance(value, int):
+        return varint(number << 3) + varint(int(value))
+    return varint(number << 3 | 2) + varint(len(raw(value))) + raw(value)
+
+
+def raw(value):
+    return value.encode() if isinstance(value, str) else value
+
+
+def message(**fields):
+    """message(_1=..., _2=...)"""
+    return b"".join(field(int(name[1:]), value) for name, value in fields.items())
+
+
+def parse(data):
+    out, at = {}, 0
+
+    def number():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while at < len(data):
+        key = number()
+        value = number()
+        if key & 7 == 2:
+            at += value
+            value = data[at - value:at]
+        out.setdefault(key >> 3, []).append(value)
+    return out
+
+
+class Refused(Exception):
+    def __init__(self, code, text):
+        super().__init__(f"{code}: {text}")
+        self.code, self.text = code, text
+
+
+class Client:
+    """TTRPC on a connected socket; answers may come in any order."""
+
+    def __init__(self, sock):
+        self.sock, self.next, self.answers = sock, 1, {}
+
+    def begin(self, method, request, service="containerd.task.v2.Task"):
+        data = message(_1=service, _2=method, _3=request)
+        stream, self.next = self.next, self.next + 2
+        self.sock.sendall(struct.pack(">IIBB", len(data), stream, 1, 0) + data)
+        return stream
+
+    def end(self, stream):
+        while stream not in self.answers:
+            size, of, kind, _ = struct.unpack(">IIBB", receive(self.sock, 10))
+            same(kind, 2, "type of the frame")
+            self.answers[of] = parse(receive(self.sock, size))
+        answer = self.answers.pop(stream)
+        status = parse(answer.get(1, [b""])[0])
+        if status.get(1, [0])[0]:
+            raise Refused(status[1][0], status.get(2, [b""])[0].decode())
+        return parse(answer.get(2, [b""])[0])
+
+    def call(self, method, request, **more):
+        return self.end(self.begin(method, request, **more))
+
+
+def process(args, user="", cwd="", terminal=False, caps=DOCKER_CAPS):
+    return message(_1=args, _2=["PATH=/bin"], _3=cwd, _4=user, _6=terminal, _7=caps)
+
+
+class Guest:
+    """A VM with vminitd; a context manager."""
+
+    def __init__(self, vsockd, vminitd, observer=None):
+        self.dir = tempfile.mkdtemp(prefix="caisson-test-guest.")
+        self.children, self.streams = [], 0
+        self.tree()
+        self.initramfs(vminitd, observer)
+        self.ready = listener(self.dir + "/v_1024")
+        self.begun = time.monotonic()
+        ours, theirs = socket.socketpair()
+        with ours, theirs, listener(self.dir + "/v") as uds, listener(self.dir + "/fs") as share:
+            self.start([vsockd, "--vhost-fd", ours.fileno(), "--uds-fd", uds.fileno(),
+                        "--uds-path-base", self.dir + "/v"], ours, uds)
+            share.setblocking(True)
+            self.start([VIRTIOFSD, f"--fd={share.fileno()}", "-o",
+                        f"source={self.dir}/tree,sandbox=chroot,xattr,cache=auto"], share)
+            self.qemu = self.start(self.line(theirs.fileno()), theirs)
+        try:
+            conn, _ = self.ready.accept()
+        except socket.timeout:
+            raise Failed("the guest never got ready:\n" + self.console()) from None
+        self.boot = time.monotonic() - self.begun
+        conn.settimeout(LIMIT)
+        self.client = Client(conn)
+
+    def tree(self):
+        for folder in ("bin", "etc", "tmp", "proc", "dev", "sys"):
+            os.makedirs(f"{self.dir}/tree/{folder}")
+        shutil.copy("/bin/busybox", self.dir + "/tree/bin/busybox")
+        for name in APPLETS:
+            os.symlink("busybox", f"{self.dir}/tree/bin/{name}")
+        with open(self.dir + "/tree/etc/passwd", "w", encoding="ascii") as file:
+            file.write("root:x:0:0::/root:/bin/sh\nanna:x:1000:1000::/home/anna:/bin/sh\n")
+
+    def initramfs(self, vminitd, observer):
+        files = [("init", vminitd)]
+        if observer:
+            files = [("init", observer), ("vminitd", vminitd)]
+        entries = []
+        for name, path in files:
+            with open(path, "rb") as file:
+                entries.append((name, 0o100755, file.read()))
+        with open(self.dir + "/initramfs", "wb") as file:
+            file.write(cpio(entries))
+
+    def start(self, words, *socks):
+        child = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL,
+                                 pass_fds=[s.fileno() for s in socks])
+        self.children.append(child)
+        return child
+
+    def line(self, fd):
+        return [
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
+            "-M", "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on,"
+                  "memory-backend=mem",
+            "-accel", "tcg", "-cpu", "max", "-m", "256", "-smp", "1",
+            "-global", "virtio-mmio.force-legacy=false",
+            "-object", "memory-backend-memfd,id=mem,size=256M,share=on",
+            "-serial", f"file:{self.dir}/console",
+            "-chardev", f"socket,id=vs,fd={fd}", "-device", "vhost-user-vsock-device,chardev=vs",
+            "-chardev", f"socket,id=fs,path={self.dir}/fs",
+            "-device", "vhost-user-fs-device,chardev=fs,tag=caisson-root",
+            "-kernel", kernel(), "-initrd", self.dir + "/initramfs", "-append",
+            f"console=ttyS0 reboot=t panic=-1 quiet tsc_early_khz={tsc_khz()}",
+        ]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for child in reversed(self.children):
+            child.kill()
+            child.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def console(self):
+        try:
+            with open(self.dir + "/console", encoding="utf-8", errors="replace") as file:
+                return file.read()[-3000:]
+        except FileNotFoundError:
+            return ""
+
+    def connect(self, port):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(LIMIT)
+        sock.connect(self.dir + "/v")
+        sock.sendall(b"CONNECT %d\n" % port)
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = sock.recv(1)
+            check(byte, f"nobody on port {port}")
+            line += byte
+        return sock
+
+    def stream(self):
+        """Return: a socket, and its name in requests."""
+        self.streams += 1
+        name = f"s{self.streams}".encode()
+        greeting = struct.pack(">I", len(name)) + name
+        sock = self.connect(1025)
+        sock.sendall(greeting)
+        same(receive(sock, len(greeting)), greeting, "answer to the greeting")
+        return sock, "stream://" + name.decode()
+
+    def observed(self):
+        """vminitd's /proc/1/status, as a dictionary."""
+        with self.connect(5000) as sock, sock.makefile() as file:
+            return dict(line.rstrip("\n").split(":", 1) for line in file)
+
+    def begin(self, args, exec_id="", stdin=None, **more):
+        return Process(self, args, exec_id, stdin, more)
+
+    def run(self, args, exec_id="", stdin=None, **more):
+        return self.begin(args, exec_id, stdin, **more).end()
+
+
+class Process:
+    """A container's first process, or an exec: created, started, to be waited for."""
+
+    def __init__(self, guest, args, exec_id, stdin, more):
+        self.guest, self.exec_id = guest, exec_id
+        terminal, keep = more.get("terminal", False), more.pop("keep", False)
+        self.inp, names = None, ["", "", ""]
+        if stdin is not None:
+            self.inp, names[0] = guest.stream()
+        self.out, names[1] = guest.stream()
+        self.err = None
+        if not terminal:
+            self.err, names[2] = guest.stream()
+        spec = process(args, **more)
+        if exec_id:
+            spec = message(_1="caisson.guest.v1.Process", _2=spec)
+            guest.client.call("Exec", message(_1="c", _2=exec_id, _3=terminal, _4=names[0],
+                                              _5=names[1], _6=names[2], _7=spec))
+        else:
+            root = message(_1="virtiofs", _2="caisson-root")
+            spec = message(_1="caisson.guest.v1.Container",
+                           _2=message(_1=spec, _2="box"))
+            guest.client.call("Create", message(_1="c", _2="/bundle", _3=[root], _4=terminal,
+                                                _5=names[0], _6=names[1], _7=names[2], _10=spec))
+        self.wait = guest.client.begin("Wait", message(_1="c", _2=exec_id))
+        guest.client.call("Start", message(_1="c", _2=exec_id))
+        if stdin:
+            self.inp.sendall(stdin)
+        if stdin is not None and not keep:
+            self.inp.shutdown(socket.SHUT_WR)
+
+    def end(self):
+        """Return: status, stdout, stderr."""
+        out = self.rest(self.out)
+        err = self.rest(self.err) if self.err else b""
+        status = self.guest.client.end(self.wait).get(1, [0])[0]
+        self.guest.client.call("Delete", message(_1="c", _2=self.exec_id))
+        for sock in (self.inp, self.out, self.err):
+            if sock:
+                sock.close()
+        return status, out, err
+
+    @staticmethod
+    def rest(sock):
+        data = bytearray()
+        while True:
+            more = sock.recv(1 << 20)
+            if not more:
+                return bytes(data)
+            data += more
+
+
+# The tests. Each gets a guest with no container in it, and leaves it so.
+
+def first_process(guest):
+    same(guest.run(["sh", "-c", "echo $$; hostname; id -u; echo err >&2; exit 7"]),
+         (7, b"1\nbox\n0\n", b"err\n"), "a first process")
+    same(guest.run(["sh", "-c", "set -- /proc/[0-9]*; echo $#; ls /init /rootfs 2>&1 | wc -l"])[1],
+         b"1\n2\n", "what a container sees of others")
+
+
+def failures(guest):
+    for args, code, text in (
+            (["foo"], NOT_FOUND, 'exec: "foo": executable file not found in $PATH'),
+            (["/x"], NOT_FOUND, 'exec: "/x": stat /x: no such file or directory'),
+            (["/etc"], 7, 'exec: "/etc": permission denied')):
+        try:
+            guest.begin(args)
+            raise Failed(f"{args} was created")
+        except Refused as error:
+            same((error.code, error.text), (code, text), "the refusal")
+    try:
+        guest.client.call("Pause", message(_1="c"))
+        raise Failed("Pause is there")
+    except Refused as error:
+        same(error.code, UNIMPLEMENTED, "code of Pause")
+
+
+def bytes_both_ways(guest):
+    data = os.urandom(1 << 20) * 3
+    run = guest.begin(["cat"], stdin=b"x", keep=True)
+    feeder = threading.Thread(target=lambda: (run.inp.sendall(data),
+                                              run.inp.shutdown(socket.SHUT_WR)))
+    feeder.start()
+    status, out, _ = run.end()
+    feeder.join()
+    check(status == 0 and out == b"x" + data, "what cat gave back")
+
+
+def fifty_execs(guest):
+    holder = guest.begin(["cat"], stdin=b"", keep=True)
+    runs = [guest.begin(["sh", "-c", f"read x; for i in 1 2 3 4 5; do echo {i} $i; done; exit {i}"],
+                        f"e{i}", stdin=b"\n") for i in range(50)]
+    for i, run in enumerate(runs):
+        want = b"".join(b"%d %d\n" % (i, n) for n in range(1, 6))
+        same(run.end(), (i, want, b""), f"exec {i}")
+    holder.inp.shutdown(socket.SHUT_WR)
+    same(holder.end()[0], 0, "status")
+
+
+def terminal(guest):
+    run = guest.begin(["sh", "-c", "tty; test -t 1 && echo hello > /dev/console"], terminal=True)
+    same(run.end()[:2], (0, b"/dev/pts/0\r\nhello\r\n"), "the terminal")
+
+
+def fork_bomb(guest):
+    """PID 1 outlives a container that takes all there is, and still ends it at a word."""
+    run = guest.begin(["sh", "-c", "echo up; b() { b | b & }; b; while :; do :; done"])
+    same(receive(run.out, 3), b"up\n", "output")
+    guest.client.call("Connect", message(_1="c"))
+    guest.client.call("Kill", message(_1="c", _3=9, _4=True))
+    same(run.end()[0], 137, "status")
+    first_process(guest)
+
+
+def many_execs(guest, count=1000):
+    holder = guest.begin(["cat"], stdin=b"", keep=True)
+    for i in range(count):
+        same(guest.run(["/bin/echo", str(i)], f"e{i}"), (0, b"%d\n" % i, b""), f"exec {i}")
+    holder.inp.shutdown(socket.SHUT_WR)
+    holder.end()
+
+
+def exec_time(guest, count=100):
+    holder = guest.begin(["cat"], stdin=b"", keep=True)
+    guest.run(["/bin/true"], "w")
+    begun = time.monotonic()
+    for i in range(count):
+        guest.run(["/bin/true"], f"e{i}")
+    taken = (time.monotonic() - begun) / count
+    holder.inp.shutdown(socket.SHUT_WR)
+    holder.end()
+    return taken
+
+
+def another_connection(guest):
+    """A host that comes back finds vminitd listening."""
+    again = Client(guest.connect(1024))
+    guest.client.sock.close()
+    guest.client = again
+    first_process(guest)
+
+
+def shutdown(guest):
+    guest.begin(["sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 1; done"])
+    guest.client.call("Shutdown", message(_1="c"))
+    guest.qemu.wait(LIMIT)
+    same(guest.qemu.returncode, 0, "QEMU's status")
+
+
+def kilobytes(status, name):
+    return int(re.match(r"\s*(\d+) kB", status[name]).group(1))
+
+
+def switches(status):
+    return (int(status["voluntary_ctxt_switches"]), int(status["nonvoluntary_ctxt_switches"]))
+
+
+def observe(guest):
+    """Figures. An observation costs no wake-up of vminitd."""
+    fresh = guest.observed()
+    first_process(guest)
+    used = guest.observed()
+    fifty_execs(guest)
+    many_execs(guest, 200)
+    before = guest.observed()
+    many_execs(guest)
+    after = guest.observed()
+    holder = guest.begin(["cat"], stdin=b"", keep=True)
+    resting = switches(guest.observed())
+    time.sleep(IDLE)
+    idle = switches(guest.observed())
+    holder.inp.shutdown(socket.SHUT_WR)
+    holder.end()
+    print("VmRSS kB: fresh %d, a container later %d, 250 execs later %d, 1,000 more %d" % tuple(
+        kilobytes(status, "VmRSS") for status in (fresh, used, before, after)))
+    print("of them RssAnon %d, RssFile %d; VmHWM %d" % tuple(
+        kilobytes(after, name) for name in ("RssAnon", "RssFile", "VmHWM")))
+    print(f"context switches in {IDLE} s idle: {idle[0] - resting[0]} + {idle[1] - resting[1]}")
+    print(f"boot to the dial: {guest.boot:.3f} s; exec of true: {exec_time(guest) * 1000:.1f} ms")
+    same(idle, resting, "context switches")
+    check(kilobytes(after, "VmRSS") <= 1024, "RSS is over 1 MB")
+    check(kilobytes(after, "VmRSS") <= kilobytes(before, "VmRSS"), "memory grew")
+
+
+IDLE = int(os.environ.get("CAISSON_TEST_IDLE", "5"))
+TESTS = [first_process, failures, bytes_both_ways, fifty_execs, terminal, fork_bomb,
+         another_connection]
+
+
+def main():
+    if len(sys.argv) not in (3, 4):
+        sys.exit(__doc__)
+    if os.geteuid() != 0 or not os.path.exists(VIRTIOFSD):
+        print("skipped: virtiofsd needs root, and to be there")
+        sys.exit(77)
+    with Guest(*sys.argv[1:]) as guest:
+        try:
+            for test in TESTS + [observe] * (len(sys.argv) == 4) + [shutdown]:
+                test(guest)
+                print("ok", test.__name__, flush=True)
+        except Exception:
+            print(guest.console())
+            raise
+
+
+if __name__ == "__main__":
+    main()

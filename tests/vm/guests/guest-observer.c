@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A /init that leaves an observer behind and becomes vminitd (/vminitd): the observer, which is in
+ * no container, answers each connection to vsock port 5000 with /proc/1/status.
+ */
+#include <fcntl.h>
+#include <linux/vm_sockets.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PORT 5000
+
+static void copy(const char *path, int to)
+{
+	char buf[8192];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0)
+		if (write(to, buf, (size_t)n) != n)
+			break;
+	close(fd);
+}
+
+static void observe(int listener)
+{
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+
+		copy("/proc/1/status", fd);
+		close(fd);
+	}
+}
+
+int main(void)
+{
+	struct sockaddr_vm address = {
+		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = PORT};
+	char *argv[] = {"vminitd", NULL};
+	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 8) < 0)
+		return 1;
+	if (fork() == 0)
+		observe(fd);
+	execv("/vminitd", argv);
+	return 1;
+}
