@@ -86,10 +86,19 @@ def test_truncated_docker_archive(work):
     good().write_docker_archive(work / "x")
     size = os.path.getsize(work / "x")
     for part in [1, 511, 512, 1000, 1536, 5000, size // 2, size - 10240 + 1000]:
-        os.truncate(work / "x", size)
         good().write_docker_archive(work / "x")
-        os.truncate(work / "x", min(part, size))
-        work.refused("docker-archive:" + work / "x", "" if part < 512 else "truncated")
+        os.truncate(work / "x", part)
+        word = "not a tar" if part < 512 else "truncated"
+        work.refused("docker-archive:" + work / "x", word)
+
+
+def test_docker_archive_truncated_in_a_layer(work):
+    """It is not that some entry were missing."""
+    tar = Tar()
+    tar.add("f", data=os.urandom(1 << 20))
+    Image([tar.bytes()]).write_docker_archive(work / "x")
+    os.truncate(work / "x", 700 << 10)
+    work.refused("docker-archive:" + work / "x", "the archive is truncated")
 
 
 def test_truncated_blob(work):
@@ -114,7 +123,8 @@ def test_truncated_compression(work):
 
 
 def test_bad_digest_of_a_layer(work):
-    for at in [0, 20, -10]:
+    """Byte 4 is the time in gzip's header: what is inside stays the same."""
+    for at in [0, 4, 20, -10]:
         image = good()
         layer = image.layers[0]
         data = bytearray(layer.blob)
@@ -235,6 +245,16 @@ def test_root_is_no_folder(work):
 
 def test_parent_is_no_folder(work):
     refused(work, image_with(("before/x", {"data": b"x"})), "before/x", "Not a directory")
+
+
+def test_parent_that_removes_itself(work):
+    """x/up is the root, until x is a file: x/up/y is nowhere then."""
+    tar = Tar()
+    tar.dir("x")
+    tar.symlink("x/up", "..")
+    tar.text("x/up/x", "a file now")
+    tar.text("x/up/y")
+    refused(work, Image([tar.bytes()]), "'x/up/y'", "Not a directory")
 
 
 def test_messages_hold_no_control_characters(work):

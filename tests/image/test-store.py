@@ -339,7 +339,7 @@ def test_interrupted_while_waiting(work):
     second_layer(first)
     first.send_signal(signal.SIGSTOP)
     second = start(work)
-    wait_for_lock(second.pid)
+    wait_for_lock(second)
     second.send_signal(signal.SIGTERM)
     _, error = second.communicate()
     assert second.returncode == 1 and "interrupted" in error, error
@@ -348,13 +348,15 @@ def test_interrupted_while_waiting(work):
     assert first.returncode == 0 and work.leftovers() == []
 
 
-def wait_for_lock(pid):
-    """Until the process sleeps in fcntl(F_OFD_SETLKW): a state of another process is no event."""
-    while True:
-        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
-            if file.read().split()[:3:2] == ["72", "0x26"]:
-                return
+def wait_for_lock(process):
+    """Until it sleeps in fcntl(F_OFD_SETLKW): another process's state is no event to wait for."""
+    while process.poll() is None:
+        with open(f"/proc/{process.pid}/syscall", encoding="ascii") as file:
+            words = file.read().split()
+        if words[0] in ("72", "25") and words[2:3] == ["0x26"]:
+            return
         os.sched_yield()
+    raise AssertionError("it did not wait: " + process.stderr.read())
 
 
 def test_image_in_use_is_locked(work):
