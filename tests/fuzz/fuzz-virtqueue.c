@@ -54,7 +54,7 @@ static void write_packet(uint16_t at, uint32_t value)
 static void act(const struct record *r)
 {
 	const int queue = r->queue & 1;
-	uint8_t drain[4096];
+	static uint8_t drain[4096];
 
 	switch (r->action % 10) {
 	case 0:
