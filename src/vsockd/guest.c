@@ -30,7 +30,7 @@ static struct virtq *ring(struct vsockd *d, int index)
 
 static void broken(struct vsockd *d, const char *what)
 {
-	if (!d->broken)
+	if (!d->broken && vhu_may_complain(&d->vhu))
 		log_warn("the guest broke its %s ring; no vsock until it resets the device", what);
 	d->broken = true;
 }

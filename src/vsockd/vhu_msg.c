@@ -32,7 +32,7 @@ void vhu_init(struct vhu *vhu, struct loop *loop, const struct vhu_ops *ops, uin
 		.mem = VHU_MEM_NULL,
 	};
 	for (int i = 0; i < VHU_N_QUEUES; i++)
-		vhu_queue_init(&vhu->queues[i]);
+		vhu_queue_init(vhu, &vhu->queues[i]);
 }
 
 static void drop_fds(struct vhu *vhu)
@@ -55,10 +55,19 @@ void vhu_deinit(struct vhu *vhu)
 	fd_close(fd);
 }
 
+bool vhu_may_complain(struct vhu *vhu)
+{
+	if (vhu->complaints >= VHU_COMPLAINTS_MAX)
+		return false;
+	if (++vhu->complaints == VHU_COMPLAINTS_MAX)
+		log_warn("this guest does much wrong; the next is the last that is said of it");
+	return true;
+}
+
 void vhu_fail(struct vhu *vhu)
 {
 	for (int i = 0; i < VHU_N_QUEUES; i++)
-		virtq_fail(&vhu->queues[i].ring);
+		vhu_queue_fail(&vhu->queues[i]);
 	vhu_halt(vhu);
 }
 

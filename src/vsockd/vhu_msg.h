@@ -20,6 +20,9 @@
 #define VHU_TX	     1 /* packets from the guest */
 #define VHU_N_QUEUES 2 /* the event queue stays with the front-end */
 
+/* A guest can do wrong for ever, but not fill logs with it. */
+#define VHU_COMPLAINTS_MAX 5
+
 struct vhu;
 
 /**
@@ -40,6 +43,7 @@ struct vhu_ops {
 
 /**
  * struct vhu_queue - a ring and what the front-end set for it
+ * @owner: the connection it belongs to
  * @base: where the driver last stopped; -1 before the first start
  */
 struct vhu_queue {
@@ -55,6 +59,7 @@ struct vhu_queue {
  * @offered: features offered, @features: accepted; @protocol_features: accepted
  * @running: both queues run
  * @fresh: some queue did not start where it had stopped
+ * @complaints: how often the guest was complained about
  * @header, @payload: the message being received, of which @have bytes are there
  * @fds, @n_fds: descriptors that came with it
  */
@@ -65,6 +70,7 @@ struct vhu {
 	uint64_t guest_cid;
 	uint64_t features, protocol_features;
 	bool running, fresh;
+	unsigned int complaints;
 
 	struct vhu_mem mem;
 	struct vhu_queue queues[VHU_N_QUEUES];
@@ -89,6 +95,9 @@ int vhu_start(struct vhu *vhu, int fd);
 
 /** vhu_fail() - a ring is broken: tell the front-end, stop the device until it is started again */
 void vhu_fail(struct vhu *vhu);
+
+/** vhu_may_complain() - is what the guest did still worth a message? Counts. */
+bool vhu_may_complain(struct vhu *vhu);
 
 /** vhu_deinit() - stop the device, close and unmap everything; may run twice */
 void vhu_deinit(struct vhu *vhu);

@@ -9,9 +9,10 @@
 
 #define QUEUE_NEVER_RAN (-1)
 
-void vhu_queue_init(struct vhu_queue *queue)
+void vhu_queue_init(struct vhu *vhu, struct vhu_queue *queue)
 {
 	*queue = (struct vhu_queue){
+		.owner = vhu,
 		.ring = VIRTQ_NULL,
 		.kick = LOOP_IO_NULL,
 		.base = QUEUE_NEVER_RAN,
@@ -74,13 +75,13 @@ int vhu_queue_start(struct vhu *vhu, struct vhu_queue *queue, int kick_fd)
 	if (r < 0)
 		return r;
 	fd = -EBADF;
-	queue->owner = vhu;
 	if (queue->base != queue->ring.next_avail)
 		vhu->fresh = true;
 	r = virtq_start(&queue->ring, &vhu->mem);
 	if (r < 0) {
-		log_warn("the guest's ring is unusable: %s", strerror(-r));
-		virtq_fail(&queue->ring);
+		if (vhu_may_complain(vhu))
+			log_warn("the guest's ring is unusable: %s", strerror(-r));
+		vhu_queue_fail(queue);
 	}
 	return 0;
 }
@@ -98,10 +99,18 @@ void vhu_queue_stop(struct vhu_queue *queue)
 	virtq_stop(&queue->ring);
 }
 
+void vhu_queue_fail(struct vhu_queue *queue)
+{
+	/* All that QEMU does about it is to write it to its log. */
+	if (queue->owner->complaints < VHU_COMPLAINTS_MAX)
+		virtq_report(&queue->ring);
+	virtq_stop(&queue->ring);
+}
+
 void vhu_queue_remap(struct vhu_queue *queue, const struct vhu_mem *mem)
 {
 	if (queue->ring.started && virtq_start(&queue->ring, mem) < 0)
-		virtq_fail(&queue->ring);
+		vhu_queue_fail(queue);
 }
 
 static bool runs(const struct vhu *vhu, const struct vhu_queue *queue)

@@ -8,7 +8,7 @@
  */
 
 /** vhu_queue_init() - before anything else */
-void vhu_queue_init(struct vhu_queue *queue);
+void vhu_queue_init(struct vhu *vhu, struct vhu_queue *queue);
 
 /** vhu_queue_deinit() - stop and close; may run twice */
 void vhu_queue_deinit(struct vhu_queue *queue);
@@ -35,6 +35,9 @@ int vhu_queue_start(struct vhu *vhu, struct vhu_queue *queue, int kick_fd);
 
 /** vhu_queue_stop() - it runs no more; harmless when stopped */
 void vhu_queue_stop(struct vhu_queue *queue);
+
+/** vhu_queue_fail() - it makes no sense: of no use until it is started again */
+void vhu_queue_fail(struct vhu_queue *queue);
 
 /** vhu_queue_remap() - the table of guest memory has changed */
 void vhu_queue_remap(struct vhu_queue *queue, const struct vhu_mem *mem);

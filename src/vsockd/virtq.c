@@ -201,8 +201,7 @@ bool virtq_wake(struct virtq *vq)
 	return le16toh(ring_read(&vq->avail->idx)) != vq->next_avail;
 }
 
-void virtq_fail(struct virtq *vq)
+void virtq_report(struct virtq *vq)
 {
 	signal_event(vq->err_fd);
-	virtq_stop(vq);
 }

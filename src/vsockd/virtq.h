@@ -129,5 +129,5 @@ bool virtq_wake(struct virtq *vq);
 /** virtq_call() - interrupt the guest unconditionally */
 void virtq_call(struct virtq *vq);
 
-/** virtq_fail() - tell the front-end that the queue is broken, and stop it */
-void virtq_fail(struct virtq *vq);
+/** virtq_report() - tell the front-end that the queue is broken */
+void virtq_report(struct virtq *vq);

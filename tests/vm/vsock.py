@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """caisson-vsockd with a real guest: QEMU, a Linux kernel, guests/vsock-init.c as its init.
 
-    vsock.py VSOCKD INIT              run the tests
+    vsock.py VSOCKD INIT HOSTILE      run the tests
     vsock.py --figures VSOCKD INIT    measure, and print the figures as JSON
+
+INIT and HOSTILE are made of guests/vsock-init.c and guests/vsock-hostile.c.
 """
 
 import json
@@ -222,6 +224,11 @@ def linux(init):
     return boot
 
 
+def alone(program):
+    """A guest without a kernel."""
+    return lambda folder: ["-kernel", program]
+
+
 def in_background(func, *args):
     thread = threading.Thread(target=func, args=args, daemon=True)
     thread.start()
@@ -409,6 +416,38 @@ def test_ends_with_qemu(vm):
     same(vm.said(vm.vsockd), "", "vsockd's words")
 
 
+def test_hostile_guest(vsockd, hostile):
+    """It drives the device itself, with garbage, and in the end properly."""
+    with Machine(vsockd, alone(hostile)) as vm:
+        heard, words, ready = set(), {}, []
+        ends = os.pidfd_open(vm.vsockd.pid)
+        while words or ready != [ends]:
+            ready, _, _ = select.select([vm.ready, ends, *words], [], [], LIMIT)
+            check(ready, "the guest hangs")
+            for sock in ready:
+                if sock is ends:
+                    continue
+                if sock is vm.ready:
+                    words[sock.accept()[0]] = b""
+                    continue
+                data = read_some(sock)
+                words[sock] += data
+                if not data:
+                    heard.add(words.pop(sock))
+                    sock.close()
+        os.close(ends)
+        same(vm.vsockd.wait(), 0, "exit status of vsockd")
+        same(vm.text("console"), "behaved\n", "the guest's own words")
+        check(b"survived" in heard, f"the host heard {len(heard)} other things")
+
+
+def read_some(sock):
+    try:
+        return sock.recv(1 << 20)
+    except ConnectionResetError:
+        return b""
+
+
 def best(func, count):
     return min(func() for _ in range(count))
 
@@ -506,9 +545,9 @@ TESTS = [
 ]
 
 
-def run(test, vm):
+def run(test, *args):
     try:
-        test(vm)
+        test(*args)
     except (Failed, OSError) as error:
         print(f"not ok {test.__name__}: {error}", flush=True)
         return False
@@ -526,6 +565,7 @@ def main(args):
         results = [run(test, vm) for test in TESTS]
         if not all(results):
             print(vm.said(vm.vsockd), vm.said(vm.qemu), vm.text("console")[-2000:])
+    results.append(run(test_hostile_guest, args[0], args[2]))
     return 0 if all(results) else 1
 
 
