@@ -24,7 +24,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL CROSS_COMPILE CC CFLAGS CPPFLAGS LDFLAGS KCFLAG
 readonly TARBALL=${CAISSON_LINUX_SOURCE:-/usr/src/linux-source-6.1.tar.xz}
 readonly NEED_MB=700
 # Steps that a build prints: only the progress shown depends on it.
-readonly STEPS=1640
+readonly STEPS=2010
 
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 ARCH=$(uname -m)
@@ -44,13 +44,27 @@ cleanup() {
 	local status=$?
 
 	trap '' INT TERM HUP
-	if [ -n "$job" ]; then
-		kill -TERM "$job" 2>/dev/null || :
-		wait "$job" 2>/dev/null || :
-	fi
+	[ -z "$job" ] || stop_job
 	[ -z "$stage" ] || rm -rf -- "$stage"
-	[ -z "$work" ] || rm -rf -- "$work"
+	if [ -n "$work" ]; then
+		[ "$status" = 0 ] || say "removing $work"
+		rm -rf -- "$work"
+	fi
 	exit "$status"
+}
+
+# A job runs in a process group of its own. What make started may outlive it for a moment, and would write
+# into the tree while that is removed.
+stop_job() {
+	local tries=100
+
+	kill -TERM -- "-$job" 2>/dev/null || :
+	wait "$job" 2>/dev/null || :
+	while kill -0 -- "-$job" 2>/dev/null && [ "$tries" -gt 0 ]; do
+		sleep 0.05
+		tries=$((tries - 1))
+	done
+	kill -KILL -- "-$job" 2>/dev/null || :
 }
 
 cache_dir() {
@@ -163,8 +177,10 @@ say() {
 logged() {
 	local status=0
 
+	set -m
 	"$@" >>"$work/log" 2>&1 &
 	job=$!
+	set +m
 	wait "$job" || status=$?
 	job=
 	return "$status"
@@ -256,8 +272,10 @@ compile() {
 
 	say "compiling with $(nproc) jobs"
 	mkfifo -- "$work/steps"
-	kernel_make -j"$(nproc)" vmlinux >"$work/steps" 2>&1 &
+	set -m
+	kernel_make -j"$(nproc)" vmlinux >"$work/steps" 2>&1 </dev/null &
 	job=$!
+	set +m
 	while IFS= read -r line; do
 		printf '%s\n' "$line" >>"$work/log"
 		case $line in
