@@ -117,30 +117,28 @@ void fake_settle(struct fake *f)
 	}
 }
 
-static struct {
-	struct fake *fake;
-	bool (*done)(void *arg);
-	void *arg;
-} waiting;
+static struct loop_timer behind = LOOP_TIMER_NULL(behind);
 
-static struct loop_timer alarm_clock = LOOP_TIMER_NULL(alarm_clock);
-
-static void look(struct loop_timer *timer)
+static void quit_behind(struct loop_timer *timer _unused_)
 {
-	if (waiting.done(waiting.arg))
-		loop_quit(&waiting.fake->loop, 0);
-	else
-		loop_timer_start(&waiting.fake->loop, timer, timer->deadline + 1000000, look);
+	loop_quit(turn_loop, 0);
 }
 
 void fake_wait(struct fake *f, bool (*done)(void *arg), void *arg)
 {
-	waiting.fake = f;
-	waiting.done = done;
-	waiting.arg = arg;
-	loop_timer_start(&f->loop, &alarm_clock, 0, look);
-	test_int(loop_run(&f->loop), 0);
-	loop_timer_stop(&alarm_clock);
+	turn_loop = &f->loop;
+	while (!done(arg)) {
+		struct list *first = f->loop.timers.next;
+
+		if (first == &f->loop.timers)
+			test_fail("there is no deadline to wait for");
+		/* Right behind the next deadline of the device. */
+		loop_timer_start(&f->loop, &behind,
+				 container_of(first, struct loop_timer, link)->deadline,
+				 quit_behind);
+		test_int(loop_run(&f->loop), 0);
+		fake_settle(f);
+	}
 }
 
 void fake_send(struct fake *f, uint32_t request, uint32_t flags, const void *payload, size_t size,
