@@ -125,6 +125,16 @@ fragments() {
 	find "$HERE/fragments/common" "$HERE/fragments/$ARCH" -name '*.config' | sort
 }
 
+# Before the minutes are spent.
+check_output() {
+	local parent
+
+	parent=$(dirname -- "$1")
+	mkdir -p -- "$parent" 2>/dev/null || die "cannot make the folder $parent"
+	[ -w "$parent/." ] || die "cannot write to $parent"
+	[ ! -e "$1" ] || [ -d "$1" ] || die "$1 is not a folder"
+}
+
 # Everything that decides about the result, as text.
 key_material() {
 	echo "source $(source_digest)"
@@ -141,6 +151,10 @@ key() {
 	echo "${sum%% *}"
 }
 
+free_mb() {
+	df -Pm -- "$1" | awk 'NR == 2 { print $4 }'
+}
+
 make_work_dir() {
 	local base=${TMPDIR:-/var/tmp} free
 
@@ -148,11 +162,13 @@ make_work_dir() {
 	*[[:space:]:]*) die "the kernel's makefiles cannot work below \"$base\": set TMPDIR to a path without spaces and colons" ;;
 	esac
 	[ -w "$base/." ] || die "cannot write to $base: set TMPDIR to another folder"
-	free=$(df -Pm -- "$base" | awk 'NR == 2 { print $4 }')
+	free=$(free_mb "$base")
 	[ "$free" -ge "$NEED_MB" ] ||
 		die "$base has $free MB left and the kernel's build needs $NEED_MB: set TMPDIR to another folder"
 	work=$(mktemp -d -- "$base/caisson-kernel.XXXXXX")
 	mkdir -- "$work/tree"
+	# What a compiler that is killed leaves behind goes with the rest.
+	export TMPDIR=$work
 }
 
 progress() {
@@ -192,7 +208,7 @@ build_failed() {
 
 	[ ! -t 2 ] || printf '\n' >&2
 	tail -n 20 -- "$work/log" >&2
-	grep -q 'No space left on device' "$work/log" && full=yes
+	[ "$(free_mb "$work")" -gt 1 ] || full=yes
 	kept=$(cache_dir)/kernel-build.log
 	if mkdir -p -- "${kept%/*}" 2>/dev/null && cp -- "$work/log" "$kept" 2>/dev/null; then
 		say "the whole log is $kept"
@@ -277,7 +293,7 @@ compile() {
 	job=$!
 	set +m
 	while IFS= read -r line; do
-		printf '%s\n' "$line" >>"$work/log"
+		printf '%s\n' "$line" >>"$work/log" 2>/dev/null || :
 		case $line in
 		'  '[A-Z]*) steps=$((steps + 1)); progress "$steps" ;;
 		esac
@@ -309,10 +325,9 @@ write_manifest() {
 install_result() {
 	local out=$1 file
 
-	mkdir -p -- "$(dirname -- "$out")"
 	stage=$(mktemp -d -- "$out.XXXXXX")
 	chmod 755 -- "$stage"
-	strip -s -o "$stage/vmlinux" -- "$work/tree/vmlinux"
+	strip -s -o "$stage/vmlinux" -- "$work/tree/vmlinux" || die "cannot write to $out"
 	check_entry "$stage/vmlinux"
 	cp -- "$work/tree/.config" "$stage/config"
 	write_manifest "$2" >"$stage/manifest"
@@ -332,6 +347,7 @@ build() {
 	local key
 
 	check_tools
+	check_output "$1"
 	key=$(key)
 	trap cleanup EXIT
 	trap 'exit 130' INT

@@ -165,6 +165,8 @@ expect 0 '^[0-9a-f]{64}$' 'a key for another source' "$build" --key
 refuse_line "^$first\$" 'another source has another key'
 mkdir -- "$dir/tmp"
 expect 1 'without spaces' 'a build folder whose name has a space' env TMPDIR="$dir/tmp" "$build" "$dir/kernel"
+expect 1 'cannot make the folder' 'a place for the result that cannot be' "$build" "$dir/linux.tar.xz/kernel"
+expect 1 'is not a folder' 'a file where the result is to be' "$build" "$dir/linux.tar.xz"
 tmp=$(mktemp -d)
 expect 1 'unpacking failed' 'a broken tarball' env TMPDIR="$tmp" "$build" "$dir/kernel"
 expect 0 '^0$' 'nothing is left of a build that failed' sh -c "ls -A '$tmp' | wc -l; test ! -e '$dir/kernel'"
