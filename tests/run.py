@@ -68,12 +68,14 @@ def meson(tally, suite, build, *arguments, options=()):
         return
     for result in meson_results(build):
         lines = (result.get("stdout") or "").splitlines()
+        known = len(tally.failures)
         counted = sum(tally.line(suite, line) for line in lines)
         if result["returncode"] == MESON_SKIP:
             why = lines[-1] if lines else "no reason given"
             tally.skips.append(f"{suite}: {result['name']}: {why}")
         elif result["result"] not in ("OK", "EXPECTEDFAIL"):
-            tally.failures.append(f"{suite}: {result['name']}: {result['result']}")
+            if len(tally.failures) == known:
+                tally.failures.append(f"{suite}: {result['name']}: {result['result']}")
             sys.stdout.write((result.get("stdout") or "")[-4000:])
             sys.stdout.write((result.get("stderr") or "")[-4000:])
         elif counted == 0:

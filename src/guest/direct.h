@@ -25,9 +25,9 @@ struct direct {
 	const char *root_dir;
 };
 
-#define DIRECT_NULL                                                                                \
-	{                                                                                          \
-		.own_pidns = -EBADF, .null_fd = -EBADF                                             \
+#define DIRECT_NULL                                    \
+	{                                              \
+		.own_pidns = -EBADF, .null_fd = -EBADF \
 	}
 
 /**

@@ -77,8 +77,7 @@ static void forget_all(struct process *p)
 
 static void reply_delete(struct ttrpc_call *call, const struct process *p)
 {
-	Containerd__Task__V2__DeleteResponse response =
-		CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
+	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
 	Google__Protobuf__Timestamp at;
 
 	response.pid = (uint32_t)p->pid;
@@ -323,8 +322,8 @@ static bool spawn(struct ttrpc_call *call, struct process *p,
 		return fail(call, TTRPC_FAILED_PRECONDITION, "cannot exec in a stopped container",
 			    "");
 	if (r < 0)
-		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "cannot start a process: ",
-			    strerror(-r));
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED,
+			    "cannot start a process: ", strerror(-r));
 	return true;
 }
 
@@ -424,7 +423,8 @@ static bool start_exec(struct ttrpc_call *call, struct process *p)
 
 	if (!task_check(call, p->container, PROCESS_OP_EXEC))
 		return false;
-	if (rpc_unpack(&caisson__guest__v1__process__descriptor, p->spec, p->spec_len, &message) < 0)
+	if (rpc_unpack(&caisson__guest__v1__process__descriptor, p->spec, p->spec_len, &message) <
+	    0)
 		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
 	process = (Caisson__Guest__V1__Process *)message;
 	process->terminal = p->terminal;
@@ -443,8 +443,8 @@ static bool start_first(struct ttrpc_call *call, struct process *p)
 	int r = p->executor->ops->start(p->executor, p);
 
 	if (r < 0)
-		return fail(call, TTRPC_FAILED_PRECONDITION, "cannot start the process: ",
-			    strerror(-r));
+		return fail(call, TTRPC_FAILED_PRECONDITION,
+			    "cannot start the process: ", strerror(-r));
 	return true;
 }
 

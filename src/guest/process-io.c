@@ -31,7 +31,7 @@ static bool fits_terminal(const char *const names[3])
 }
 
 int process_io_take(struct process *p, struct stream_table *streams, const char *const names[3],
-	       int *ret_which)
+		    int *ret_which)
 {
 	for (int i = IN; i <= ERR; i++) {
 		*ret_which = i;
@@ -101,7 +101,8 @@ static int connect_output(struct process *p, struct loop *loop, int which)
 	p->child_io[which] = ends[1];
 	(void)fd_nonblock(ends[0], true);
 	return relay_start(&p->relay[which], loop, &relay_pipe_to_socket, ends[0],
-			   take_fd(p->stream[which]), NULL, which == OUT ? stdout_done : stderr_done);
+			   take_fd(p->stream[which]), NULL,
+			   which == OUT ? stdout_done : stderr_done);
 }
 
 static bool shares_output(const struct process *p)

@@ -25,8 +25,8 @@
  * Return: 0; -EINVAL: not a stream, or not one that a terminal has; -ENOENT: no such stream waits;
  * *@ret_which is the one.
  */
-int process_io_take(struct process *process, struct stream_table *streams, const char *const names[3],
-	       int *ret_which);
+int process_io_take(struct process *process, struct stream_table *streams,
+		    const char *const names[3], int *ret_which);
 
 /** process_io_connect() - make pipes and begin to copy. Return: 0 or negative errno. */
 int process_io_connect(struct process *process, struct loop *loop);
@@ -37,7 +37,8 @@ void process_io_spawned(struct process *process);
 /** process_io_terminal() - @master: owned; begin to copy. Return: 0 or negative errno. */
 int process_io_terminal(struct process *process, struct loop *loop, int master);
 
-/** process_io_resize() - remember the terminal's size and tell it, if there is one; harmless else */
+/** process_io_resize() - remember the terminal's size and tell it, if there is one; harmless else
+ */
 void process_io_resize(struct process *process, uint32_t columns, uint32_t rows);
 
 /** process_io_close_input() - the host will send no more than it has sent */

@@ -13,51 +13,64 @@ struct rule {
 	const char *text;
 };
 
-#define ALLOW	     {TTRPC_OK, NULL}
-#define REFUSE(text) {TTRPC_FAILED_PRECONDITION, text}
+#define ALLOW                  \
+	{                      \
+		TTRPC_OK, NULL \
+	}
+#define REFUSE(text)                            \
+	{                                       \
+		TTRPC_FAILED_PRECONDITION, text \
+	}
 
 /* The texts are those that callers of containerd's shims look for. */
 static const struct rule rules[PROCESS_OP_MAX_][PROCESS_STATE_MAX_] = {
-	[PROCESS_OP_START] = {
-		[PROCESS_ADDED] = ALLOW,
-		[PROCESS_CREATING] = REFUSE("cannot start a process that is being created"),
-		[PROCESS_CREATED] = ALLOW,
-		[PROCESS_STARTING] = REFUSE("cannot start a process that is being started"),
-		[PROCESS_RUNNING] = REFUSE("cannot start a running process"),
-		[PROCESS_STOPPED] = REFUSE("cannot start a stopped process"),
-	},
-	[PROCESS_OP_DELETE] = {
-		[PROCESS_ADDED] = ALLOW,
-		[PROCESS_CREATING] = REFUSE("cannot delete a process that is being created"),
-		[PROCESS_CREATED] = ALLOW,
-		[PROCESS_STARTING] = REFUSE("cannot delete a process that is being started"),
-		[PROCESS_RUNNING] = REFUSE("cannot delete a running process"),
-		[PROCESS_STOPPED] = ALLOW,
-	},
-	[PROCESS_OP_KILL] = {
-		[PROCESS_ADDED] = REFUSE("process not created"),
-		[PROCESS_CREATING] = REFUSE("process not created"),
-		[PROCESS_CREATED] = ALLOW,
-		[PROCESS_STARTING] = ALLOW,
-		[PROCESS_RUNNING] = ALLOW,
-		[PROCESS_STOPPED] = {TTRPC_NOT_FOUND, "process already finished"},
-	},
-	[PROCESS_OP_EXEC] = {
-		[PROCESS_ADDED] = REFUSE("container not created"),
-		[PROCESS_CREATING] = REFUSE("container not created"),
-		[PROCESS_CREATED] = ALLOW,
-		[PROCESS_STARTING] = ALLOW,
-		[PROCESS_RUNNING] = ALLOW,
-		[PROCESS_STOPPED] = REFUSE("cannot exec in a stopped container"),
-	},
-	[PROCESS_OP_RESIZE] = {
-		[PROCESS_ADDED] = ALLOW,
-		[PROCESS_CREATING] = ALLOW,
-		[PROCESS_CREATED] = ALLOW,
-		[PROCESS_STARTING] = ALLOW,
-		[PROCESS_RUNNING] = ALLOW,
-		[PROCESS_STOPPED] = REFUSE("cannot resize a stopped container"),
-	},
+	[PROCESS_OP_START] =
+		{
+			[PROCESS_ADDED] = ALLOW,
+			[PROCESS_CREATING] = REFUSE("cannot start a process that is being created"),
+			[PROCESS_CREATED] = ALLOW,
+			[PROCESS_STARTING] = REFUSE("cannot start a process that is being started"),
+			[PROCESS_RUNNING] = REFUSE("cannot start a running process"),
+			[PROCESS_STOPPED] = REFUSE("cannot start a stopped process"),
+		},
+	[PROCESS_OP_DELETE] =
+		{
+			[PROCESS_ADDED] = ALLOW,
+			[PROCESS_CREATING] =
+				REFUSE("cannot delete a process that is being created"),
+			[PROCESS_CREATED] = ALLOW,
+			[PROCESS_STARTING] =
+				REFUSE("cannot delete a process that is being started"),
+			[PROCESS_RUNNING] = REFUSE("cannot delete a running process"),
+			[PROCESS_STOPPED] = ALLOW,
+		},
+	[PROCESS_OP_KILL] =
+		{
+			[PROCESS_ADDED] = REFUSE("process not created"),
+			[PROCESS_CREATING] = REFUSE("process not created"),
+			[PROCESS_CREATED] = ALLOW,
+			[PROCESS_STARTING] = ALLOW,
+			[PROCESS_RUNNING] = ALLOW,
+			[PROCESS_STOPPED] = {TTRPC_NOT_FOUND, "process already finished"},
+		},
+	[PROCESS_OP_EXEC] =
+		{
+			[PROCESS_ADDED] = REFUSE("container not created"),
+			[PROCESS_CREATING] = REFUSE("container not created"),
+			[PROCESS_CREATED] = ALLOW,
+			[PROCESS_STARTING] = ALLOW,
+			[PROCESS_RUNNING] = ALLOW,
+			[PROCESS_STOPPED] = REFUSE("cannot exec in a stopped container"),
+		},
+	[PROCESS_OP_RESIZE] =
+		{
+			[PROCESS_ADDED] = ALLOW,
+			[PROCESS_CREATING] = ALLOW,
+			[PROCESS_CREATED] = ALLOW,
+			[PROCESS_STARTING] = ALLOW,
+			[PROCESS_RUNNING] = ALLOW,
+			[PROCESS_STOPPED] = REFUSE("cannot resize a stopped container"),
+		},
 };
 
 enum ttrpc_code process_allows(const struct process *process, enum process_op op,

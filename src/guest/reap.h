@@ -15,9 +15,9 @@ struct reaper {
 	void (*reaped)(struct reaper *reaper, pid_t pid, uint32_t status);
 };
 
-#define REAPER_NULL                                                                                \
-	{                                                                                          \
-		.signal = {.io = LOOP_IO_NULL}                                                     \
+#define REAPER_NULL                             \
+	{                                       \
+		.signal = {.io = LOOP_IO_NULL } \
 	}
 
 /** reaper_start() - take over SIGCHLD. Return: 0 or negative errno. */

@@ -34,7 +34,8 @@ struct relay_type {
 
 /*
  * Shared by all relays, empty between two moves. What is in a pipe can be copied without taking it
- * out only into another pipe, tee(2); and be thrown away without copying it to /dev/null, splice(2).
+ * out only into another pipe, tee(2); and be thrown away without copying it to /dev/null,
+ * splice(2).
  */
 static int scratch_pipe[2] = {-EBADF, -EBADF};
 static int null_fd = -EBADF;

@@ -16,7 +16,8 @@
  *
  *	relay_start() --> copying --> done(): all of it was copied, or one side is gone
  *			     |
- *			     +-- relay_finish(): the process is gone; done() once what it left is copied
+ *			     +-- relay_finish(): the process is gone; done() once what it left is
+ *copied
  *
  * relay_stop() ends it in any state, without done().
  */
@@ -47,10 +48,10 @@ struct relay {
 	void (*done)(struct relay *relay, enum relay_end end);
 };
 
-#define RELAY_NULL(r)                                                                              \
-	{                                                                                          \
-		.in_io = LOOP_IO_NULL, .out_io = LOOP_IO_NULL, .again = LOOP_DEFER_NULL((r).again), \
-		.in = -EBADF, .out = -EBADF                                                        \
+#define RELAY_NULL(r)                                                            \
+	{                                                                        \
+		.in_io = LOOP_IO_NULL, .out_io = LOOP_IO_NULL,                   \
+		.again = LOOP_DEFER_NULL((r).again), .in = -EBADF, .out = -EBADF \
 	}
 
 /* What to copy from and to. All but the terminals' must be non-blocking. */
@@ -84,7 +85,8 @@ void relay_init(struct relay *relay);
 int relay_start(struct relay *relay, struct loop *loop, const struct relay_type *type, int in,
 		int out, char *held, void (*done)(struct relay *relay, enum relay_end end));
 
-/** relay_finish() - the process is gone: end as soon as nothing is left; harmless when at its end */
+/** relay_finish() - the process is gone: end as soon as nothing is left; harmless when at its end
+ */
 void relay_finish(struct relay *relay);
 
 /** relay_stop() - close everything now; may be called again */

@@ -31,15 +31,9 @@ static const struct {
 	const char *name;
 	unsigned long set, clear;
 } options[] = {
-	{"ro", MS_RDONLY, 0},
-	{"rw", 0, MS_RDONLY},
-	{"nosuid", MS_NOSUID, 0},
-	{"nodev", MS_NODEV, 0},
-	{"noexec", MS_NOEXEC, 0},
-	{"noatime", MS_NOATIME, 0},
-	{"relatime", MS_RELATIME, 0},
-	{"sync", MS_SYNCHRONOUS, 0},
-	{"bind", MS_BIND, 0},
+	{"ro", MS_RDONLY, 0},		{"rw", 0, MS_RDONLY},	     {"nosuid", MS_NOSUID, 0},
+	{"nodev", MS_NODEV, 0},		{"noexec", MS_NOEXEC, 0},    {"noatime", MS_NOATIME, 0},
+	{"relatime", MS_RELATIME, 0},	{"sync", MS_SYNCHRONOUS, 0}, {"bind", MS_BIND, 0},
 	{"rbind", MS_BIND | MS_REC, 0},
 };
 
@@ -73,7 +67,8 @@ static int mount_one(struct setup *s, const Containerd__Types__Mount *m)
 				  "root file system: mount type \"%s\" is not supported", m->type);
 	if (*m->target)
 		return setup_fail(s, -EOPNOTSUPP, TTRPC_UNIMPLEMENTED,
-				  "root file system: mount target \"%s\" is not supported", m->target);
+				  "root file system: mount target \"%s\" is not supported",
+				  m->target);
 	flags = types[type].flags;
 	for (size_t i = 0; i < m->n_options; i++) {
 		r = add_option(m->options[i], &flags, data);
@@ -140,19 +135,16 @@ static const struct {
 static const struct {
 	const char *path, *target;
 } links[] = {
-	{"/dev/ptmx", "pts/ptmx"},
-	{"/dev/fd", "/proc/self/fd"},
-	{"/dev/stdin", "/proc/self/fd/0"},
-	{"/dev/stdout", "/proc/self/fd/1"},
-	{"/dev/stderr", "/proc/self/fd/2"},
-	{"/dev/core", "/proc/kcore"},
+	{"/dev/ptmx", "pts/ptmx"},	    {"/dev/fd", "/proc/self/fd"},
+	{"/dev/stdin", "/proc/self/fd/0"},  {"/dev/stdout", "/proc/self/fd/1"},
+	{"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},
 };
 
 /* Docker's defaults: what shows or changes the machine rather than the container. */
 static const char *const masked[] = {
-	"/proc/acpi",	     "/proc/asound",	  "/proc/kcore",       "/proc/keys",
+	"/proc/acpi",	       "/proc/asound",	   "/proc/kcore",	"/proc/keys",
 	"/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
-	"/proc/scsi",	     "/sys/firmware",
+	"/proc/scsi",	       "/sys/firmware",
 };
 static const char *const read_only[] = {
 	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
@@ -165,8 +157,8 @@ static int put_furniture(struct setup *s, const struct furniture *f)
 	(void)mkdir(f->target, 0755);
 	if (mount(f->source, f->target, f->type, f->flags, f->data) == 0 || f->optional)
 		return 0;
-	return setup_fail(s, -errno, TTRPC_INTERNAL, "cannot mount %s on %s: %s", f->type, f->target,
-			  setup_error(-errno, buf));
+	return setup_fail(s, -errno, TTRPC_INTERNAL, "cannot mount %s on %s: %s", f->type,
+			  f->target, setup_error(-errno, buf));
 }
 
 static int make_devices(void)

@@ -44,7 +44,8 @@ int setup_fail(struct setup *s, int error, enum ttrpc_code code, const char *fmt
 	return error;
 }
 
-/* vminitd is the last that the kernel kills when memory runs out; this process is like any other. */
+/* vminitd is the last that the kernel kills when memory runs out; this process is like any other.
+ */
 static int reset_oom(struct setup *s _unused_)
 {
 	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -115,7 +116,7 @@ static void make_folders(const char *path)
 
 	if (strlen(path) >= sizeof(part))
 		return;
-	for (const char *end = path; *end; ) {
+	for (const char *end = path; *end;) {
 		end += strspn(end, "/");
 		end += strcspn(end, "/");
 		memcpy(part, path, (size_t)(end - path));
@@ -198,8 +199,8 @@ static int find_command(struct setup *s)
 
 	r = lookup_command(name, path ? path : LOOKUP_DEFAULT_PATH, s->path, sizeof(s->path));
 	if (r == -EACCES)
-		return setup_fail(s, r, TTRPC_PERMISSION_DENIED,
-				  "exec: \"%s\": permission denied", name);
+		return setup_fail(s, r, TTRPC_PERMISSION_DENIED, "exec: \"%s\": permission denied",
+				  name);
 	if (r < 0 && strchr(name, '/'))
 		return setup_fail(s, r, TTRPC_NOT_FOUND, "exec: \"%s\": stat %s: %s", name, name,
 				  setup_error(r, buf));

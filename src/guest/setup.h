@@ -7,12 +7,12 @@
 #include "guest/user.h"
 
 /*
- * What happens between the fork of a process and its program. All of it is a table of steps, one for
- * a container's first process and for those executed in it; some steps are for one of the two.
+ * What happens between the fork of a process and its program. All of it is a table of steps, one
+ * for a container's first process and for those executed in it; some steps are for one of the two.
  *
  * The child talks to vminitd through a socket of messages, ctl: its terminal's master, "ready", or
- * why it failed. It waits there for the word to go. The socket is closed by a successful exec, which
- * tells vminitd that the program runs.
+ * why it failed. It waits there for the word to go. The socket is closed by a successful exec,
+ * which tells vminitd that the program runs.
  */
 
 enum setup_report_kind {

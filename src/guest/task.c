@@ -224,17 +224,17 @@ static void unimplemented(struct ttrpc_call *call)
 	ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "%s is not implemented", call->method->name);
 }
 
-#define METHOD(method, request_type, response_type, function)                                      \
-	{                                                                                          \
-		.name = method, .handler = rpc_dispatch, .data = &(const struct rpc_types)         \
-		{                                                                                  \
-			.request = &request_type##__descriptor,                                    \
-			.response = &response_type##__descriptor, .handler = function              \
-		}                                                                                  \
+#define METHOD(method, request_type, response_type, function)                              \
+	{                                                                                  \
+		.name = method, .handler = rpc_dispatch, .data = &(const struct rpc_types) \
+		{                                                                          \
+			.request = &request_type##__descriptor,                            \
+			.response = &response_type##__descriptor, .handler = function      \
+		}                                                                          \
 	}
-#define ABSENT(method)                                                                             \
-	{                                                                                          \
-		.name = method, .handler = unimplemented                                           \
+#define ABSENT(method)                                   \
+	{                                                \
+		.name = method, .handler = unimplemented \
 	}
 
 static const struct ttrpc_method methods[] = {

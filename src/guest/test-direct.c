@@ -19,8 +19,8 @@
 
 /*
  * The Task service on the real executor, with containers of this machine's kernel: in mount, UTS,
- * IPC and network namespaces of the test's own, as root, with a root file system of busybox. Skipped
- * where that cannot be had.
+ * IPC and network namespaces of the test's own, as root, with a root file system of busybox.
+ * Skipped where that cannot be had.
  */
 
 #define SKIP 77
@@ -48,9 +48,9 @@ static void write_file(const char *path, const char *text, mode_t mode)
 static void copy_busybox(void)
 {
 	static const char *const applets[] = {
-		"sh",	"cat",	"echo", "id",	 "sleep", "true", "tty",  "stty", "head", "dd",
-		"grep", "kill", "ls",	"mkdir", "mount", "pwd",  "seq",  "touch", "wc",   "hostname",
-		"stat", "test", "readlink", "tr"};
+		"sh",	"cat",	 "echo", "id",	     "sleep", "true",  "tty",	   "stty",
+		"head", "dd",	 "grep", "kill",     "ls",    "mkdir", "mount",	   "pwd",
+		"seq",	"touch", "wc",	 "hostname", "stat",  "test",  "readlink", "tr"};
 	_cleanup_close_ int in = open("/bin/busybox", O_RDONLY | O_CLOEXEC), out = -EBADF;
 	char path[64];
 	struct stat st;
@@ -255,8 +255,8 @@ static void statuses(void)
 		const char *script;
 		uint32_t status;
 	} cases[] = {
-		{"exit 0", 0},	       {"exit 1", 1},	      {"exit 255", 255},
-		{"kill -9 $$; exit 3", 3}, {"exit 127", 127},
+		{"exit 0", 0},	   {"exit 1", 1}, {"exit 255", 255}, {"kill -9 $$; exit 3", 3},
+		{"exit 127", 127},
 	};
 	struct run run;
 
@@ -286,7 +286,8 @@ static void who_it_is(void)
 	struct run run;
 	uint32_t gids[] = {77};
 
-	run_init(&run, "", "id -u; id -g; id -G; echo $HOME; pwd; umask; stat -c %u /proc/self/fd/1");
+	run_init(&run, "",
+		 "id -u; id -g; id -G; echo $HOME; pwd; umask; stat -c %u /proc/self/fd/1");
 	run.process.user = (char *)"anna";
 	run.process.n_additional_gids = 1;
 	run.process.additional_gids = gids;
@@ -346,7 +347,8 @@ static void what_it_sees(void)
 	       "pts/ptmx\n/proc/self/fd\n/proc/self/fd/0\n5 0 666\n");
 	expect("grep -c ' /sys sysfs ro,' /proc/mounts; touch /dev/shm/x && echo shm", "1\nshm\n");
 	run_init(&run, "",
-		 "hostname; cat /proc/kcore /proc/keys /proc/timer_list | wc -c; echo 1 > /proc/sys/kernel/pid_max || echo ro; "
+		 "hostname; cat /proc/kcore /proc/keys /proc/timer_list | wc -c; echo 1 > "
+		 "/proc/sys/kernel/pid_max || echo ro; "
 		 "touch /new || echo ro");
 	run.process.capabilities = 0xa80425fb;
 	run.create.container.hostname = (char *)"box";
@@ -434,7 +436,8 @@ static void containers_that_cannot_be(void)
 	limit.type = 99;
 	run.process.n_rlimits = 1;
 	run.process.rlimits = limits;
-	expect_failure(&run, TTRPC_INVALID_ARGUMENT, "error setting rlimit type 99: invalid argument");
+	expect_failure(&run, TTRPC_INVALID_ARGUMENT,
+		       "error setting rlimit type 99: invalid argument");
 	run_init(&run, "", "");
 	run.create.mount.type = (char *)"nfs";
 	expect_failure(&run, TTRPC_UNIMPLEMENTED,
@@ -480,8 +483,9 @@ static void execs_join_the_container(void)
 	struct run run;
 
 	hold();
-	run_init(&run, "e", "echo $PPID; for i in mnt pid; do test $(readlink /proc/self/ns/$i) = "
-			    "$(readlink /proc/1/ns/$i) && echo same; done; id -un; pwd; exit 9");
+	run_init(&run, "e",
+		 "echo $PPID; for i in mnt pid; do test $(readlink /proc/self/ns/$i) = "
+		 "$(readlink /proc/1/ns/$i) && echo same; done; id -un; pwd; exit 9");
 	run.process.cwd = (char *)"/etc";
 	test_int(run_begin(&run), TTRPC_OK);
 	test_int(run_end(&run), 9);
@@ -624,8 +628,9 @@ static void terminals(void)
 {
 	struct run run, exec;
 
-	run_init(&run, "", "tty; stty size; read x; stty size; ls -l /dev/console | wc -l; "
-			   "echo hello > /dev/tty; trap 'exit 7' INT; echo up; read x");
+	run_init(&run, "",
+		 "tty; stty size; read x; stty size; ls -l /dev/console | wc -l; "
+		 "echo hello > /dev/tty; trap 'exit 7' INT; echo up; read x");
 	run.process.terminal = true;
 	open_streams(&run);
 	test_int(harness_create(&run.create), TTRPC_OK);
@@ -743,7 +748,8 @@ int main(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), files;
 
-	/* Whoever runs the tests may ignore some; init never does, and the containers inherit that. */
+	/* Whoever runs the tests may ignore some; init never does, and the containers inherit that.
+	 */
 	for (int signo = 1; signo < SIGRTMIN; signo++)
 		(void)signal(signo, SIG_DFL);
 	enter_namespaces();

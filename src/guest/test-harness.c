@@ -125,9 +125,9 @@ void harness_start(struct harness_call *call, const char *method, const Protobuf
 	call->type = type;
 	call->done = false;
 	call->response = NULL;
-	test_int(rpc_call(client, &call->request, RPC_SERVICE_TASK_V2, method, request, 0,
-			  answered),
-		 0);
+	test_int(
+		rpc_call(client, &call->request, RPC_SERVICE_TASK_V2, method, request, 0, answered),
+		0);
 }
 
 enum ttrpc_code harness_finish(struct harness_call *call)
@@ -221,8 +221,7 @@ enum ttrpc_code harness_delete(const char *exec_id, uint32_t *ret_status)
 		      &containerd__task__v2__delete_response__descriptor);
 	code = harness_finish(&call);
 	if (code == TTRPC_OK && ret_status)
-		*ret_status =
-			((Containerd__Task__V2__DeleteResponse *)call.response)->exit_status;
+		*ret_status = ((Containerd__Task__V2__DeleteResponse *)call.response)->exit_status;
 	memcpy(harness_text, call.text, sizeof(harness_text));
 	harness_done(&call);
 	return code;

@@ -539,7 +539,7 @@ static void shared_output_and_input(void)
 	test_int(write(child_ends[1], "1", 1), 1);
 	test_int(write(child_ends[2], "2", 1), 1);
 	reap("x", 0);
-	for (size_t got = 0; got < 2; got += n > 0 ? (size_t)n : 0) {
+	for (size_t got = 0; got<2; got += n> 0 ? (size_t)n : 0) {
 		harness_turn();
 		n = read(out, buf + got, sizeof(buf) - got);
 	}
@@ -555,8 +555,7 @@ static void listing_and_the_rest(void)
 	Containerd__Task__V2__ConnectRequest connect = CONTAINERD__TASK__V2__CONNECT_REQUEST__INIT;
 	Containerd__Task__V2__ResizePtyRequest resize =
 		CONTAINERD__TASK__V2__RESIZE_PTY_REQUEST__INIT;
-	Containerd__Task__V2__CloseIORequest close_io =
-		CONTAINERD__TASK__V2__CLOSE_IOREQUEST__INIT;
+	Containerd__Task__V2__CloseIORequest close_io = CONTAINERD__TASK__V2__CLOSE_IOREQUEST__INIT;
 	Containerd__Task__V2__ShutdownRequest shut = CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
 	static const char *const absent[] = {"Pause", "Resume", "Checkpoint", "Update", "Stats"};
 	struct harness_call call;
@@ -569,8 +568,7 @@ static void listing_and_the_rest(void)
 	harness_done(&call);
 	test_int(harness_call("Pids", &pids.base), TTRPC_NOT_FOUND);
 	running();
-	harness_start(&call, "Pids", &pids.base,
-		      &containerd__task__v2__pids_response__descriptor);
+	harness_start(&call, "Pids", &pids.base, &containerd__task__v2__pids_response__descriptor);
 	test_int(harness_finish(&call), TTRPC_OK);
 	test_int(((Containerd__Task__V2__PidsResponse *)call.response)->n_processes, 2);
 	harness_done(&call);

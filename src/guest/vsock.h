@@ -21,9 +21,9 @@ struct vsock_listener {
 	void (*accepted)(struct vsock_listener *listener, int fd);
 };
 
-#define VSOCK_LISTENER_NULL                                                                        \
-	{                                                                                          \
-		.io = LOOP_IO_NULL, .fd = -EBADF                                                   \
+#define VSOCK_LISTENER_NULL                      \
+	{                                        \
+		.io = LOOP_IO_NULL, .fd = -EBADF \
 	}
 
 /** vsock_listen() - listen on @port of any address of this VM. Return: 0 or negative errno. */
@@ -44,9 +44,9 @@ struct vsock_dial {
 	void (*done)(struct vsock_dial *dial, int fd);
 };
 
-#define VSOCK_DIAL_NULL                                                                            \
-	{                                                                                          \
-		.io = LOOP_IO_NULL, .fd = -EBADF                                                   \
+#define VSOCK_DIAL_NULL                          \
+	{                                        \
+		.io = LOOP_IO_NULL, .fd = -EBADF \
 	}
 
 /**
