@@ -195,7 +195,7 @@ static int seal(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(filter_head); i++)
 		insns[n++] = filter_head[i];
-	for (const struct isolate_rule *r = __start_isolate_rules; r < __stop_isolate_rules; r++) {
+	for (const struct isolate_rule *r = __start_isolate_rules; r != __stop_isolate_rules; r++) {
 		if (listed_before(r))
 			continue;
 		if (n + 7 > INSNS_MAX)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -145,6 +146,46 @@ static void serves_from_its_cage(void)
 	close(fd);
 	close(fd2);
 	close(listener);
+	fake_close(&f);
+}
+
+/* Connect to a socket that the program is about to make. */
+static int connect_late(int watch, const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char events[1024];
+
+	strcpy(addr.sun_path, path);
+	while (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		/* There it is, but for a moment nobody listens on it. */
+		if (errno != ECONNREFUSED)
+			test_true(read(watch, events, sizeof(events)) > 0);
+	return fd;
+}
+
+static void makes_its_own_sockets(void)
+{
+	char front_end[128];
+	const char *const argv[] = {program, "--vhost-socket",	front_end, "--uds",
+				    f.uds,   "--uds-path-base", f.base,	   NULL};
+	int errors_fd, watch = inotify_init1(IN_CLOEXEC);
+	pid_t pid;
+
+	close(fake_prepare(&f));
+	close(f.fe);
+	snprintf(front_end, sizeof(front_end), "%s/vhost", f.dir);
+	test_true(inotify_add_watch(watch, f.dir, IN_CREATE) >= 0);
+	pid = start(argv, NULL, 0, &errors_fd);
+	f.fe = connect_late(watch, front_end);
+	close(watch);
+	fake_realize(&f);
+	/* Nobody else can come, so it is gone already; the other one stays. */
+	test_int(access(front_end, F_OK), -1);
+	close(fake_connect(&f, "CONNECT 1\n"));
+	f.fe = fd_close(f.fe);
+	test_int(finish(pid, errors_fd), 0);
+	test_int(access(f.uds, F_OK), 0);
 	fake_close(&f);
 }
 
@@ -362,6 +403,7 @@ int main(int argc, char **argv)
 {
 	program = argc > 1 ? argv[1] : "caisson-vsockd";
 	test_run(serves_from_its_cage);
+	test_run(makes_its_own_sockets);
 	test_run(gives_up_what_it_can);
 	test_run(bad_front_end);
 	test_run(memory_cut_short);

@@ -18,18 +18,18 @@
 #define MMIO_COUNT 24
 #define SERIAL	   0x3f8
 
-#define RING	 128
-#define RX	 0
-#define TX	 1
-#define QUEUES	 2
-#define BUFFER	 4096
-#define HDR	 44
-#define NEXT	 1
-#define WRITE	 2
-#define HOST	 2
-#define GUEST	 3
-#define PORT	 1024
-#define OUR_PORT 7777
+#define RING	   128
+#define RX	   0
+#define TX	   1
+#define QUEUES	   2
+#define BUFFER	   4096
+#define HDR	   44
+#define NEXT	   1
+#define WRITE	   2
+#define HOST	   2
+#define GUEST	   3
+#define PORT	   1024
+#define OUR_PORT   7777
 
 enum op {
 	REQUEST = 1,
