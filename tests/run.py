@@ -48,9 +48,9 @@ def configure(build, *options):
     return run(["ninja", "-C", build, "--quiet"]).returncode == 0
 
 
-def meson_results(build):
-    with open(os.path.join(TOP, build, "meson-logs", "testlog.json"), encoding="utf-8") as log:
-        for text in log:
+def meson_results(log):
+    with open(log, encoding="utf-8") as file:
+        for text in file:
             yield json.loads(text)
 
 
@@ -59,14 +59,15 @@ def meson(tally, suite, build, *arguments, options=()):
     if not configure(build, *options):
         tally.failures.append(f"{suite}: {build} does not build")
         return
-    log = os.path.join(TOP, build, "meson-logs", "testlog.json")
+    wrapper = "-valgrind" if "--wrap" in arguments else ""
+    log = os.path.join(TOP, build, "meson-logs", f"testlog{wrapper}.json")
     if os.path.exists(log):
         os.remove(log)
     run(["meson", "test", "-C", build, "--no-rebuild", "--num-processes", JOBS, *arguments])
     if not os.path.exists(log):
         tally.failures.append(f"{suite}: no test ran")
         return
-    for result in meson_results(build):
+    for result in meson_results(log):
         lines = (result.get("stdout") or "").splitlines()
         known = len(tally.failures)
         counted = sum(tally.line(suite, line) for line in lines)

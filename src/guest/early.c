@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -17,52 +19,19 @@
 #include "base/log.h"
 
 #define LIST_MAX 65536
-#define LOCKED	 (MS_NOSUID | MS_NOEXEC | MS_NODEV)
+#define PROC	 "/proc"
 
-/* /proc is the first, and the only one that vminitd itself needs. */
-static const struct {
-	const char *target, *type;
-	unsigned long flags;
-	const char *data;
-} mounts[] = {
-	{"/proc", "proc", LOCKED, NULL},
-	{"/dev", "devtmpfs", MS_NOSUID, "mode=755"},
-	{"/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666,mode=0620,gid=5"},
-	{"/dev/shm", "tmpfs", LOCKED, "mode=1777"},
-	{"/sys", "sysfs", LOCKED, NULL},
-	{"/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"},
-	{"/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"},
-};
-
-static int mount_at(size_t i)
+int early_proc(void)
 {
-	(void)mkdir(mounts[i].target, 0755);
-	if (mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags,
-		  mounts[i].data) == 0)
+	(void)mkdir(PROC, 0755);
+	if (mount("proc", PROC, "proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL) == 0)
 		return 0;
 	return errno == EBUSY ? 0 : -errno;
 }
 
-int early_proc(void)
-{
-	return mount_at(0);
-}
-
-void early_mounts(void)
-{
-	for (size_t i = 1; i < ARRAY_SIZE(mounts); i++) {
-		int r = mount_at(i);
-
-		/* ENODEV: this kernel has no such file system. */
-		if (r < 0 && r != -ENODEV)
-			log_warn("cannot mount %s: %s", mounts[i].target, strerror(-r));
-	}
-}
-
 void early_detach(void)
 {
-	for (size_t i = ARRAY_SIZE(mounts); i-- > 0;)
-		(void)umount2(mounts[i].target, MNT_DETACH);
+	(void)umount2(PROC, MNT_DETACH);
 }
 
 static int open_device(const char *path, unsigned int major, unsigned int minor)
@@ -124,6 +93,23 @@ void early_modules(void)
 			log_warn("cannot load module %s: %s", name, strerror(-r));
 	}
 	free(list);
+}
+
+void early_loopback(void)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+
+	if (fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		log_warn("cannot set lo up: %s", strerror(errno));
+}
+
+void early_oom(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "-1000", 5) != 5)
+		log_warn("cannot set oom_score_adj: %s", strerror(errno));
 }
 
 int early_cmdline(struct cmdline *ret)

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -129,17 +127,7 @@ static void signalled(struct loop_signal *source _unused_, int signo _unused_)
 
 static int start_loop(void)
 {
-	sigset_t set;
-	int r = loop_init(&vm.loop);
-
-	if (r < 0)
-		return r;
-	/* Ctrl-Alt-Del is SIGINT, once it is no longer an immediate reset: settle(). */
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	r = loop_signal_start(&vm.loop, &vm.signals, &set, signalled);
-	return r < 0 ? r : reaper_start(&vm.reaper, &vm.loop, child_reaped);
+	return loop_init(&vm.loop);
 }
 
 static void process_ended(struct task *t _unused_)
@@ -154,15 +142,6 @@ static void shutdown_asked(struct task *t _unused_, bool now)
 
 static int start_services(void)
 {
-	int null_fd = early_null(), r;
-
-	if (null_fd < 0)
-		return null_fd;
-	r = relay_setup(null_fd);
-	if (r == 0)
-		r = direct_init(&vm.direct, &vm.loop, &lifecycle_events, null_fd, ROOT_DIR);
-	if (r < 0)
-		return r;
 	stream_init(&streams, &vm.loop);
 	task_init(&task, &vm.loop, &streams, &vm.direct.base);
 	task.shutdown = shutdown_asked;
@@ -200,14 +179,43 @@ static void host_answered(struct vsock_dial *dial _unused_, int fd)
 		fatal("cannot serve the host's connection");
 }
 
+static int handle_signals(void)
+{
+	sigset_t set;
+	int r;
+
+	/* Ctrl-Alt-Del: a SIGINT instead of an immediate reset. */
+	(void)reboot(RB_DISABLE_CAD);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	r = loop_signal_start(&vm.loop, &vm.signals, &set, signalled);
+	return r < 0 ? r : reaper_start(&vm.reaper, &vm.loop, child_reaped);
+}
+
+static int start_executor(void)
+{
+	int null_fd = early_null(), r;
+
+	if (null_fd < 0)
+		return null_fd;
+	r = relay_setup(null_fd);
+	if (r < 0)
+		return r;
+	return direct_init(&vm.direct, &vm.loop, &lifecycle_events, null_fd, ROOT_DIR);
+}
+
+/* In the loop's first turn: no request is read before the second. */
 static void settle(struct loop_defer *defer _unused_)
 {
-	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int r = handle_signals();
 
-	if (fd < 0 || write(fd, "-1000", 5) != 5)
-		log_warn("cannot set oom_score_adj: %s", strerror(errno));
-	(void)reboot(RB_DISABLE_CAD);
-	early_mounts();
+	if (r == 0)
+		r = start_executor();
+	if (r < 0)
+		fatal("cannot prepare for containers: %s", strerror(-r));
+	early_oom();
+	early_loopback();
 }
 
 static int dial_host(void)

@@ -9,8 +9,5 @@
  */
 int namespace_join(struct setup *setup);
 
-/** namespace_loopback() - set `lo` up; a kernel without network is no error */
-int namespace_loopback(struct setup *setup);
-
 /** namespace_hostname() - of the whole VM, which is the container's */
 int namespace_hostname(struct setup *setup);

@@ -8,7 +8,7 @@
 
 #include "base/fd.h"
 
-/* One turn moves no more than this, so that all relays get theirs. A pipe holds as much. */
+/* One turn moves no more than this, so that all relays get theirs. A pipe holds as much (pipe(7)). */
 #define CHUNK 65536
 
 /* What became of one attempt to move a chunk. */
@@ -311,9 +311,6 @@ int relay_setup(int null)
 		return 0;
 	null_fd = null;
 	if (pipe2(scratch_pipe, O_CLOEXEC) < 0)
-		return -errno;
-	/* tee() must find room for all of a full pipe. */
-	if (fcntl(scratch_pipe[1], F_SETPIPE_SZ, CHUNK) < 0)
 		return -errno;
 	return 0;
 }

@@ -272,7 +272,6 @@ static const struct {
 	{reset_oom, BOTH, "reset oom_score_adj"},
 	{namespace_join, EXEC, "join the container"},
 	{place_descriptors, BOTH, "place descriptors"},
-	{namespace_loopback, FIRST, "set lo up"},
 	{namespace_hostname, FIRST, "set the host name"},
 	{rootfs_mount, FIRST, "mount the root file system"},
 	{rootfs_enter, FIRST, "enter the root file system"},

@@ -134,7 +134,7 @@ class Guest:
                         "--uds-path-base", self.dir + "/v"], ours, uds)
             share.setblocking(True)
             self.start([VIRTIOFSD, f"--fd={share.fileno()}", "-o",
-                        f"source={self.dir}/tree,sandbox=chroot,xattr,cache=auto"], share)
+                        f"source={self.dir}/tree,sandbox=chroot,xattr,cache=always"], share)
             self.qemu = self.start(self.line(theirs.fileno()), theirs)
         try:
             conn, _ = self.ready.accept()
