@@ -122,6 +122,7 @@ static void direct_release(struct executor *executor _unused_, struct process *p
 {
 	close_ctl(p);
 	p->pidfd = fd_close(p->pidfd);
+	p->mntns = fd_close(p->mntns);
 }
 
 /* Return: bytes, 0 at the end, or negative errno; @ret_fd: a descriptor that came along. */
@@ -159,6 +160,19 @@ static void ended(struct direct *d, struct process *p)
 				       "the process was killed while it was being set up");
 }
 
+/*
+ * The last process of a mount namespace unmounts all that is in it before it is gone, which takes
+ * longer than many a command runs. With this open it is vminitd that does, when the container is
+ * deleted: after the host has been told of the end.
+ */
+static void keep_mounts(struct process *p)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)p->pid);
+	p->mntns = open(path, O_RDONLY | O_CLOEXEC);
+}
+
 /* Return: whether there may be more. */
 static bool read_message(struct direct *d, struct process *p)
 {
@@ -178,6 +192,7 @@ static bool read_message(struct direct *d, struct process *p)
 		return true;
 	case SETUP_READY:
 		d->base.events->prepared(p);
+		keep_mounts(p);
 		return true;
 	default:
 		close_ctl(p);

@@ -54,7 +54,7 @@ struct executor;
  * @signal: @all: every process of the container. Return: -ESRCH when it has ended
  * @pids: of all processes of a container, @max at most. Return: how many
  * @settle: the process was reaped: tell what has not been told yet
- * @release: forget a process that was reaped
+ * @release: forget a process that was reaped, and what belongs to it; may be called again
  *
  * All but the last two return 0 or negative errno; then nothing was begun.
  */

@@ -117,10 +117,8 @@ void lifecycle_reaped(struct task *task, pid_t pid, uint32_t status)
 	p->reaped = true;
 	p->executor->ops->settle(p->executor, p);
 	/* What was told just now may have been the end of it already. */
-	if (p->state != PROCESS_FREE && p->state != PROCESS_STOPPED) {
-		p->executor->ops->release(p->executor, p);
+	if (p->state != PROCESS_FREE && p->state != PROCESS_STOPPED)
 		stopped(p, status);
-	}
 	task->ended(task);
 }
 

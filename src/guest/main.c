@@ -29,8 +29,7 @@
  * loop	   The VM is in use: nothing that happens may end it but the host's wish.
  * finish  finish(): processes are gone; what is in memory goes to disk, and the VM ends.
  *
- * The host waits for the connection that begin() makes, so only what that needs comes before it;
- * the rest is done while it is under way, in settle().
+ * The host waits for the connection that begin() makes, so only what that needs comes before it.
  */
 
 #define ROOT_DIR  "/rootfs"
@@ -43,7 +42,6 @@ static struct {
 	struct cmdline cmdline;
 	struct vsock_listener rpc_listener, stream_listener;
 	struct vsock_dial dial;
-	struct loop_defer settle;
 	struct loop_signal signals;
 	struct reaper reaper;
 	struct direct direct;
@@ -53,7 +51,6 @@ static struct {
 	.rpc_listener = VSOCK_LISTENER_NULL,
 	.stream_listener = VSOCK_LISTENER_NULL,
 	.dial = VSOCK_DIAL_NULL,
-	.settle = LOOP_DEFER_NULL(vm.settle),
 	.signals = {.io = LOOP_IO_NULL},
 	.reaper = REAPER_NULL,
 	.direct = DIRECT_NULL,
@@ -170,6 +167,7 @@ static int listen_all(void)
 	return vsock_listen(&vm.stream_listener, &vm.loop, ABI_PORT_STREAMS, stream_accepted);
 }
 
+/* The last of init, though in the loop: without a host there is nothing to do. */
 static void host_answered(struct vsock_dial *dial _unused_, int fd)
 {
 	if (fd < 0)
@@ -205,23 +203,16 @@ static int start_executor(void)
 	return direct_init(&vm.direct, &vm.loop, &lifecycle_events, null_fd, ROOT_DIR);
 }
 
-/* In the loop's first turn: no request is read before the second. */
-static void settle(struct loop_defer *defer _unused_)
-{
-	int r = handle_signals();
-
-	if (r == 0)
-		r = start_executor();
-	if (r < 0)
-		fatal("cannot prepare for containers: %s", strerror(-r));
-	early_oom();
-	early_loopback();
-}
-
 static int dial_host(void)
 {
-	loop_defer_start(&vm.loop, &vm.settle, settle);
 	return vsock_dial(&vm.dial, &vm.loop, vm.cmdline.port, host_answered);
+}
+
+static int tune(void)
+{
+	early_oom();
+	early_loopback();
+	return 0;
 }
 
 static const struct {
@@ -233,9 +224,13 @@ static const struct {
 	{read_cmdline, "read the kernel command line"},
 	{load_modules, "load modules"},
 	{start_loop, "make the event loop"},
-	{start_services, "make the services"},
 	{listen_all, "listen on vsock"},
 	{dial_host, "dial the host on vsock"},
+	/* While the host answers. Nothing comes in before the loop runs. */
+	{start_services, "make the services"},
+	{handle_signals, "handle signals"},
+	{start_executor, "prepare for containers"},
+	{tune, "tune"},
 };
 
 static void begin(void)

@@ -117,7 +117,7 @@ struct process *process_new(struct process_table *table, struct process *contain
 	p->table = table;
 	p->container = container ? container : p;
 	strcpy(p->id, id);
-	p->pidfd = p->ctl = p->tty = -EBADF;
+	p->pidfd = p->mntns = p->ctl = p->tty = -EBADF;
 	p->ctl_io = (struct loop_io)LOOP_IO_NULL;
 	list_init(&p->waiters);
 	for (int i = 0; i < 3; i++) {

@@ -71,7 +71,7 @@ struct process_table;
  * @executor: who runs it
  * @pid: 0: none yet
  * @reaped: the pid may be another process' by now
- * @pidfd, @ctl, @ctl_io: the executor's; owned
+ * @pidfd, @mntns, @ctl, @ctl_io: the executor's; owned
  * @pending: Create, Start or Delete, to be answered
  * @spec: an exec's message until it is started; malloc()ed
  * @names: in the order of enum process_name, one string behind the other; malloc()ed
@@ -89,7 +89,7 @@ struct process {
 	bool deleted, terminal, reaped;
 	char id[PROCESS_ID_MAX + 1];
 	pid_t pid;
-	int pidfd, ctl;
+	int pidfd, mntns, ctl;
 	struct loop_io ctl_io;
 	uint32_t exit_status;
 	struct timespec exited_at;
