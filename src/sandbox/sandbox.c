@@ -15,7 +15,7 @@
 /* Under emulation, on a machine busy with other VMs, a boot has been seen to take half a minute. */
 #define BOOT_DEADLINE  (120 * NSEC_PER_SEC)
 #define CLEAN_DEADLINE (10 * NSEC_PER_SEC)
-#define QUIT_DEADLINE  (5 * NSEC_PER_SEC)
+#define LEFT_DEADLINE  (5 * NSEC_PER_SEC)
 
 static const char *const phase_names[] = {
 	[SANDBOX_PHASE_BEGIN] = "shim started",
@@ -56,14 +56,19 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 	};
 	ttrpc_request_init(&sb->shutdown);
 	loop_timer_init(&sb->deadline);
+	loop_defer_init(&sb->ending);
 	sandbox_phase(sb, SANDBOX_PHASE_BEGIN);
 }
 
 static void stop_everything(struct sandbox *sb)
 {
 	loop_timer_stop(&sb->deadline);
+	loop_defer_stop(&sb->ending);
 	loop_io_stop(&sb->accept);
 	ttrpc_client_free(take_ptr(sb->guest));
+	/* All at once, so that nobody's end is waited for before the next one's is begun. */
+	proc_kill(&sb->vsockd.proc, SIGKILL);
+	proc_kill(&sb->virtiofsd.proc, SIGKILL);
 	vmm_free(take_ptr(sb->vmm));
 	helper_stop(&sb->vsockd);
 	helper_stop(&sb->virtiofsd);
@@ -108,22 +113,24 @@ static void fail(struct sandbox *sb, int code, const char *what)
 	ended(sb);
 }
 
-static void quit_late(struct loop_timer *timer)
+static void end_deferred(struct loop_defer *defer)
 {
-	ended(container_of(timer, struct sandbox, deadline));
+	ended(container_of(defer, struct sandbox, ending));
 }
 
-static void quit_vmm(struct sandbox *sb)
+/*
+ * With SIGKILL: there is nothing in a VMM that is worth a good-bye, the guest's files are on the host
+ * already. Not from here, since this may be called from a callback of what goes.
+ */
+static void kill_vmm(struct sandbox *sb)
 {
 	ttrpc_request_cancel(&sb->shutdown);
-	loop_timer_start(sb->loop, &sb->deadline, clock_now() + QUIT_DEADLINE, quit_late);
-	if (!sb->vmm || vmm_quit(sb->vmm) < 0)
-		ended(sb);
+	loop_defer_start(sb->loop, &sb->ending, end_deferred);
 }
 
 static void clean_late(struct loop_timer *timer)
 {
-	quit_vmm(container_of(timer, struct sandbox, deadline));
+	kill_vmm(container_of(timer, struct sandbox, deadline));
 }
 
 /* The guest answers before it ends, so the answer decides nothing unless it is a refusal. */
@@ -132,7 +139,7 @@ static void shutdown_answered(struct ttrpc_request *req, const struct ttrpc_answ
 	struct sandbox *sb = container_of(req, struct sandbox, shutdown);
 
 	if (answer->code != TTRPC_OK)
-		quit_vmm(sb);
+		kill_vmm(sb);
 }
 
 static int ask_guest_to_end(struct sandbox *sb)
@@ -154,7 +161,7 @@ void sandbox_stop(struct sandbox *sb, bool clean)
 		return;
 	sb->state = SANDBOX_ENDING;
 	if (!clean || !was_ready || ask_guest_to_end(sb) < 0) {
-		quit_vmm(sb);
+		kill_vmm(sb);
 		return;
 	}
 	loop_timer_start(sb->loop, &sb->deadline, clock_now() + CLEAN_DEADLINE, clean_late);
@@ -215,7 +222,7 @@ static void helper_died(struct helper *helper, int status)
 	if (sb->state == SANDBOX_ENDING)
 		return;
 	if (status == 0)
-		loop_timer_start(sb->loop, &sb->deadline, clock_now() + QUIT_DEADLINE, left_alone);
+		loop_timer_start(sb->loop, &sb->deadline, clock_now() + LEFT_DEADLINE, left_alone);
 	else
 		helper_failed(sb, helper->name, status);
 }

@@ -71,6 +71,7 @@ struct sandbox {
 	struct ttrpc_client *guest;
 	struct ttrpc_request shutdown;
 	struct loop_timer deadline;
+	struct loop_defer ending;
 	void (*ready)(struct sandbox *sandbox);
 	void (*ended)(struct sandbox *sandbox);
 	void *userdata;
