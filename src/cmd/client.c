@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/client.h"
 
+#include <string.h>
+
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -72,7 +74,8 @@ int client_call_service(struct client *client, const char *service, const char *
 	ttrpc_request_init(&p.request);
 	r = rpc_call(client->rpc, &p.request, service, method, request, 0, answered);
 	if (r < 0)
-		return err_errno(err, TTRPC_UNAVAILABLE, "cannot ask the shim to %s", method);
+		return err_set(err, TTRPC_UNAVAILABLE, "cannot ask the shim to %s: %s", method,
+			       strerror(-r));
 	while (!p.done && !client->cancelled)
 		(void)loop_run(&client->loop);
 	if (!p.done) {

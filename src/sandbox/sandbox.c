@@ -119,8 +119,8 @@ static void end_deferred(struct loop_defer *defer)
 }
 
 /*
- * With SIGKILL: there is nothing in a VMM that is worth a good-bye, the guest's files are on the host
- * already. Not from here, since this may be called from a callback of what goes.
+ * With SIGKILL: there is nothing in a VMM that is worth a good-bye, the guest's files are on the
+ * host already. Not from here, since this may be called from a callback of what goes.
  */
 static void kill_vmm(struct sandbox *sb)
 {

@@ -29,18 +29,20 @@ static void sandbox_ready(struct sandbox *sb)
 }
 
 /*
- * Nothing is left but to tell it. A Create that has not come yet is waited for: it gets the reason.
+ * The VM has gone; what is left is to tell it. Whoever holds the lifeline will ask for the exit
+ * status, or has still to call Create and hear the reason.
  */
-static void quit_when_told(struct shim *shim)
+void shim_quit_when_told(struct shim *shim)
 {
-	if (shim->sandbox.state == SANDBOX_ENDED && (shim->init || shim->abandoned) &&
-	    ttrpc_server_idle(shim->server))
+	bool told = shim->waited || !loop_io_active(&shim->lifeline);
+
+	if (shim->sandbox.state == SANDBOX_ENDED && told && ttrpc_server_idle(shim->server))
 		loop_quit(shim->loop, 0);
 }
 
 static void conn_closed(void *userdata, size_t left _unused_)
 {
-	quit_when_told(userdata);
+	shim_quit_when_told(userdata);
 }
 
 static void sandbox_ended(struct sandbox *sb)
@@ -48,16 +50,16 @@ static void sandbox_ended(struct sandbox *sb)
 	struct shim *shim = sb->userdata;
 
 	shim_task_lost(shim);
-	quit_when_told(shim);
+	shim_quit_when_told(shim);
 }
 
 static void signalled(struct loop_signal *source, int signo _unused_)
 {
 	struct shim *shim = container_of(source, struct shim, signals);
 
-	shim->abandoned = true;
+	loop_io_stop(&shim->lifeline);
 	sandbox_stop(&shim->sandbox, false);
-	quit_when_told(shim);
+	shim_quit_when_told(shim);
 }
 
 /* The starter's end of the pipe: a byte lets us go, an end of file takes us along. */
@@ -72,9 +74,8 @@ static void lifeline_moved(struct loop_io *io, uint32_t revents _unused_)
 	loop_io_stop(io);
 	if (n == 1 && byte == LIFELINE_LET_GO)
 		return;
-	shim->abandoned = true;
 	sandbox_stop(&shim->sandbox, false);
-	quit_when_told(shim);
+	shim_quit_when_told(shim);
 }
 
 static int serve(struct shim *shim)

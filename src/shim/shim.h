@@ -20,7 +20,7 @@
  * @init: the container's first process, once Create has come
  * @create: the Create call that waits for the guest, with what it asked for
  * @started: the command was started: there is an exit status to keep
- * @abandoned: nobody will call Create any more
+ * @waited: somebody has been told how it ended
  * @lifeline: ends when the program that started the container does; see shim/lifeline.h
  */
 struct shim {
@@ -39,7 +39,7 @@ struct shim {
 	struct strv create_stdio;
 	struct loop_io lifeline;
 	struct loop_signal signals;
-	bool started, abandoned;
+	bool started, waited;
 };
 
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */
@@ -53,3 +53,7 @@ void shim_task_lost(struct shim *shim);
 
 /** shim_task_deinit() - forget all processes and calls */
 void shim_task_deinit(struct shim *shim);
+
+/** shim_quit_when_told() - end the loop if the VM has gone and everybody who asked has heard of it
+ */
+void shim_quit_when_told(struct shim *shim);

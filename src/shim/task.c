@@ -89,7 +89,7 @@ static struct shim *shim_of_process(const struct process *p)
 	return p->sandbox->userdata;
 }
 
-static void answer_wait(struct waiter *w)
+static void answer_wait(struct shim *shim, struct waiter *w)
 {
 	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
@@ -98,8 +98,10 @@ static void answer_wait(struct waiter *w)
 	response.exit_status = w->process->status;
 	response.exited_at = &at;
 	rpc_reply(w->call, &response.base);
+	shim->waited |= w->process == shim->init;
 	list_del(&w->link);
 	free(w);
+	shim_quit_when_told(shim);
 }
 
 /* Who waits for a process that never ran. */
@@ -129,7 +131,7 @@ static void answer_waiters(struct shim *shim, const struct process *p)
 		struct waiter *w = container_of(it, struct waiter, link);
 
 		if (w->process == p)
-			answer_wait(w);
+			answer_wait(shim, w);
 	}
 }
 
@@ -348,7 +350,7 @@ static void task_wait(struct ttrpc_call *call, const ProtobufCMessage *message)
 	call->cancelled = waiter_cancelled;
 	list_append(&shim_of(call)->waiters, &w->link);
 	if (p->state == PROCESS_STOPPED)
-		answer_wait(w);
+		answer_wait(shim_of_process(p), w);
 }
 
 static void forward_cancelled(struct ttrpc_call *call)

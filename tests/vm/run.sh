@@ -154,4 +154,11 @@ test_shell_closes_stdout() {
 	is "$(out)" y
 }
 
+test_status_is_kept_for_a_slow_client() {
+	# The third message is Wait: it comes long after the command, and its VM, have ended.
+	status 7 strace -o "$WORK/trace" -e trace=sendmsg -e inject=sendmsg:delay_enter=700000:when=3 \
+		caisson run --rm "$IMAGE" sh -c 'exit 7'
+	[ "$(grep -c DELAYED "$WORK/trace")" = 1 ] || fail "nothing was delayed"
+}
+
 run_tests "$@"
