@@ -62,7 +62,7 @@ static void plain_machine(void)
 	test_str(after("-m"), "256M");
 	test_str(after("-smp"), "3");
 	test_str(after("-accel"), "tcg");
-	test_str(after("-cpu"), "max");
+	test_str(after("-cpu"), "max,-erms,-fsrm");
 	test_str(after("-kernel"), "/k");
 	test_str(after("-initrd"), "/i");
 	test_true(has("-object", "memory-backend-memfd,id=mem,size=256M,share=on"));
