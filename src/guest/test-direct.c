@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,7 +12,7 @@
 #include "guest/direct.h"
 #include "guest/lifecycle.h"
 #include "guest/reap.h"
-#include "guest/test-harness.h"
+#include "guest/test-container.h"
 
 /*
  * The Task service on the real executor, with containers of this machine's kernel: in mount, UTS,
@@ -23,76 +20,8 @@
  * Skipped where that cannot be had.
  */
 
-#define SKIP 77
-#define BASE "/mnt"
-#define TREE BASE "/tree"
-
 static struct direct direct = DIRECT_NULL;
 static struct reaper reaper = REAPER_NULL;
-
-static _noreturn_ void skip(const char *why)
-{
-	printf("skipped: %s\n", why);
-	exit(SKIP);
-}
-
-static void write_file(const char *path, const char *text, mode_t mode)
-{
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	test_true(fd >= 0);
-	test_int(write(fd, text, strlen(text)), (long long)strlen(text));
-	test_int(fchmod(fd, mode), 0);
-}
-
-static void copy_busybox(void)
-{
-	static const char *const applets[] = {
-		"sh",	"cat",	 "echo", "id",	     "sleep", "true",  "tty",	   "stty",
-		"head", "dd",	 "grep", "kill",     "ls",    "mkdir", "mount",	   "pwd",
-		"seq",	"touch", "wc",	 "hostname", "stat",  "test",  "readlink", "tr"};
-	_cleanup_close_ int in = open("/bin/busybox", O_RDONLY | O_CLOEXEC), out = -EBADF;
-	char path[64];
-	struct stat st;
-
-	if (in < 0)
-		skip("there is no /bin/busybox");
-	test_int(fstat(in, &st), 0);
-	out = open(TREE "/bin/busybox", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-	test_int(sendfile(out, in, NULL, (size_t)st.st_size), st.st_size);
-	for (size_t i = 0; i < ARRAY_SIZE(applets); i++) {
-		(void)snprintf(path, sizeof(path), TREE "/bin/%s", applets[i]);
-		test_int(symlink("busybox", path), 0);
-	}
-}
-
-static void build_tree(void)
-{
-	test_int(mount("tmpfs", BASE, "tmpfs", 0, "mode=755"), 0);
-	test_int(mkdir(TREE, 0755), 0);
-	test_int(mkdir(TREE "/bin", 0755), 0);
-	test_int(mkdir(TREE "/etc", 0755), 0);
-	test_int(mkdir(TREE "/tmp", 01777), 0);
-	test_int(mkdir(TREE "/private", 0700), 0);
-	test_int(chown(TREE "/private", 1000, 1000), 0);
-	copy_busybox();
-	write_file(BASE "/outside", "", 0644);
-	write_file(TREE "/etc/passwd",
-		   "root:x:0:0::/root:/bin/sh\nanna:x:1000:1001::/home/anna:/bin/sh\n", 0644);
-	write_file(TREE "/etc/group", "root:x:0:\nwheel:x:10:anna\n", 0644);
-	write_file(TREE "/plain", "no program", 0644);
-	write_file(TREE "/garbage", "no program", 0755);
-	write_file(TREE "/orphan", "#!/no/such/interpreter\n", 0755);
-}
-
-static void enter_namespaces(void)
-{
-	if (geteuid() != 0)
-		skip("not root");
-	if (unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET) < 0)
-		skip("cannot make namespaces");
-	test_int(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-}
 
 static void child_reaped(struct reaper *r, pid_t pid, uint32_t status)
 {
@@ -100,136 +29,11 @@ static void child_reaped(struct reaper *r, pid_t pid, uint32_t status)
 	lifecycle_reaped(&harness_task, pid, status);
 }
 
-/* One process and what it says. */
-struct run {
-	char *words[8];
-	Caisson__Guest__V1__Process process;
-	struct harness_create create;
-	const char *exec_id;
-	char names[3][40];
-	int fd[3];
-	char out[2][8192];
-	size_t len[2];
-	bool ended[2];
-	struct harness_call wait;
-};
-
-static void run_init(struct run *run, const char *exec_id, const char *script)
-{
-	static char path[] = "PATH=/bin";
-	static char *env[] = {path};
-
-	memset(run, 0, sizeof(*run));
-	run->exec_id = exec_id;
-	run->words[0] = (char *)"sh";
-	run->words[1] = (char *)"-c";
-	run->words[2] = (char *)script;
-	harness_process(&run->process, run->words);
-	run->process.n_env = 1;
-	run->process.env = env;
-	harness_create_init(&run->create, &run->process);
-	run->create.mount.type = (char *)"bind";
-	run->create.mount.source = (char *)TREE;
-	for (int i = 0; i < 3; i++)
-		run->fd[i] = -EBADF;
-}
-
-static void open_streams(struct run *run)
-{
-	for (int i = 0; i < 3; i++) {
-		if (i == 2 && run->process.terminal)
-			continue;
-		(void)snprintf(run->names[i], sizeof(run->names[i]), ABI_STREAM_SCHEME "%s-%d",
-			       *run->exec_id ? run->exec_id : "c", i);
-		run->fd[i] = harness_stream(run->names[i] + strlen(ABI_STREAM_SCHEME));
-	}
-	run->create.request.stdin_ = run->names[0];
-	run->create.request.stdout_ = run->names[1];
-	run->create.request.stderr_ = run->names[2];
-}
-
-static enum ttrpc_code run_begin(struct run *run)
-{
-	enum ttrpc_code code;
-
-	open_streams(run);
-	if (*run->exec_id)
-		code = harness_exec(run->exec_id, &run->process, run->names[0], run->names[1],
-				    run->names[2]);
-	else
-		code = harness_create(&run->create);
-	if (code != TTRPC_OK)
-		return code;
-	harness_start_wait(&run->wait, run->exec_id);
-	return harness_start_process(run->exec_id);
-}
-
-/* All that is there now. Of what is more than the buffer only the end is kept. */
-static void collect(struct run *run, int i)
-{
-	ssize_t n = 1;
-
-	while (n > 0) {
-		if (run->len[i] == sizeof(run->out[i]) - 1)
-			run->len[i] = 0;
-		n = read(run->fd[i + 1], run->out[i] + run->len[i],
-			 sizeof(run->out[i]) - 1 - run->len[i]);
-		run->len[i] += n > 0 ? (size_t)n : 0;
-		run->out[i][run->len[i]] = '\0';
-	}
-	run->ended[i] = n == 0 || errno != EAGAIN;
-}
-
-static bool run_poll(struct run *run)
-{
-	for (int i = 0; i < 2; i++)
-		if (run->fd[i + 1] >= 0 && !run->ended[i])
-			collect(run, i);
-	return run->wait.done && run->ended[0] && (run->ended[1] || run->fd[2] < 0);
-}
-
-static void close_streams(struct run *run)
-{
-	for (int i = 0; i < 3; i++)
-		run->fd[i] = fd_close(run->fd[i]);
-}
-
-static uint32_t run_end(struct run *run)
-{
-	uint32_t status, again;
-
-	while (!run_poll(run))
-		harness_wait();
-	test_int(run->wait.code, TTRPC_OK);
-	status = ((Containerd__Task__V2__WaitResponse *)run->wait.response)->exit_status;
-	harness_done(&run->wait);
-	test_int(harness_delete(run->exec_id, &again), TTRPC_OK);
-	test_int(again, status);
-	close_streams(run);
-	harness_turn();
-	return status;
-}
-
-/* Until the process has said so much that @text is in it. */
-static void run_until(struct run *run, const char *text)
-{
-	while (!run_poll(run) && !strstr(run->out[0], text))
-		harness_wait();
-	test_true(strstr(run->out[0], text));
-}
-
-static uint32_t simple(struct run *run, const char *script)
-{
-	run_init(run, "", script);
-	test_int(run_begin(run), TTRPC_OK);
-	return run_end(run);
-}
-
 static void expect(const char *script, const char *out)
 {
 	struct run run;
 
-	test_int(simple(&run, script), 0);
+	test_int(run_simple(&run, script), 0);
 	test_str(run.out[0], out);
 }
 
@@ -261,14 +65,14 @@ static void statuses(void)
 	struct run run;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		test_int(simple(&run, cases[i].script), cases[i].status);
+		test_int(run_simple(&run, cases[i].script), cases[i].status);
 }
 
 static void output_is_complete_and_apart(void)
 {
 	struct run run;
 
-	test_int(simple(&run, "echo out; echo err >&2; printf 'a\\000b'"), 0);
+	test_int(run_simple(&run, "echo out; echo err >&2; printf 'a\\000b'"), 0);
 	test_int(run.len[0], 7);
 	test_mem(run.out[0], "out\na\0b", 7);
 	test_str(run.out[1], "err\n");
@@ -632,7 +436,7 @@ static void terminals(void)
 		 "tty; stty size; read x; stty size; ls -l /dev/console | wc -l; "
 		 "echo hello > /dev/tty; trap 'exit 7' INT; echo up; read x");
 	run.process.terminal = true;
-	open_streams(&run);
+	run_streams(&run);
 	test_int(harness_create(&run.create), TTRPC_OK);
 	resize("", 80, 25);
 	resize("", 0, 0);
@@ -646,7 +450,7 @@ static void terminals(void)
 
 	run_init(&exec, "e", "tty; stty size");
 	exec.process.terminal = true;
-	open_streams(&exec);
+	run_streams(&exec);
 	test_int(harness_exec("e", &exec.process, exec.names[0], exec.names[1], ""), TTRPC_OK);
 	resize("e", 20, 10);
 	harness_start_wait(&exec.wait, "e");
@@ -668,7 +472,7 @@ static void a_lost_terminal_hangs_up(void)
 	run.process.terminal = true;
 	test_int(run_begin(&run), TTRPC_OK);
 	run_until(&run, "up\r\n");
-	close_streams(&run);
+	run_close(&run);
 	run.ended[0] = true;
 	test_int(run_end(&run), 5);
 }
@@ -752,10 +556,11 @@ int main(void)
 	 */
 	for (int signo = 1; signo < SIGRTMIN; signo++)
 		(void)signal(signo, SIG_DFL);
-	enter_namespaces();
-	build_tree();
+	container_tree();
 	harness_begin(&direct.base);
-	test_int(direct_init(&direct, &harness_loop, &lifecycle_events, null, BASE "/root"), 0);
+	test_int(direct_init(&direct, &harness_loop, &lifecycle_events, null,
+			     CONTAINER_BASE "/root"),
+		 0);
 	test_int(reaper_start(&reaper, &harness_loop, child_reaped), 0);
 	files = count("/proc/self/fd");
 	test_run(statuses);

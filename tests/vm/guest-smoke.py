@@ -352,6 +352,12 @@ def fork_bomb(guest):
     first_process(guest)
 
 
+def memory_hog(guest):
+    """The kernel ends the container, not PID 1."""
+    same(guest.run(["sh", "-c", "x=0123456789; while :; do x=$x$x; done"])[0], 137, "status")
+    first_process(guest)
+
+
 def many_execs(guest, count=1000):
     holder = guest.begin(["cat"], stdin=b"", keep=True)
     for i in range(count):
@@ -423,7 +429,7 @@ def observe(guest):
 
 
 IDLE = int(os.environ.get("CAISSON_TEST_IDLE", "5"))
-TESTS = [first_process, failures, bytes_both_ways, fifty_execs, terminal, fork_bomb,
+TESTS = [first_process, failures, bytes_both_ways, fifty_execs, terminal, fork_bomb, memory_hog,
          another_connection]
 
 

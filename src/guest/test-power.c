@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/power.h"
+
+#include <signal.h>
+
+#include "base/clock.h"
+#include "base/test.h"
+#include "guest/lifecycle.h"
+
+/* The VM's end, with an executor that only notes what it is asked, and without waiting. */
+
+#define PID 0x30000000 /* beyond those that the kernel gives */
+
+static struct loop loop;
+static struct task task;
+static struct stream_table streams;
+static struct power power;
+static int signals[4];
+static size_t n_signals;
+
+static int note_signal(struct executor *executor, struct process *p, int signo, bool all)
+{
+	(void)executor;
+	(void)p;
+	test_true(all && n_signals < ARRAY_SIZE(signals));
+	signals[n_signals++] = signo;
+	return 0;
+}
+
+static void nothing(struct executor *executor, struct process *p)
+{
+	(void)executor;
+	(void)p;
+}
+
+static const struct executor_ops ops = {
+	.signal = note_signal,
+	.settle = nothing,
+	.release = nothing,
+};
+static struct executor executor = {.ops = &ops, .events = &lifecycle_events};
+
+static void process_ended(struct task *t)
+{
+	(void)t;
+	power_check(&power);
+}
+
+static void begin(bool with_process)
+{
+	struct process *p;
+
+	n_signals = 0;
+	test_int(loop_init(&loop), 0);
+	stream_init(&streams, &loop);
+	task_init(&task, &loop, &streams, &executor);
+	task.ended = process_ended;
+	power_init(&power, &loop, &task);
+	if (!with_process)
+		return;
+	p = process_new(&task.processes, NULL, "c");
+	p->executor = &executor;
+	p->state = PROCESS_RUNNING;
+	p->pid = PID;
+}
+
+static void end(void)
+{
+	struct process *p = process_find(&task.processes, "c", "");
+
+	power_stop(&power);
+	power_stop(&power);
+	if (p)
+		process_free(p);
+	stream_deinit(&streams);
+	loop_deinit(&loop);
+}
+
+static void turn_over(struct loop_defer *defer)
+{
+	(void)defer;
+	loop_quit(&loop, -1);
+}
+
+/* Return: whether the VM's end has come. */
+static bool turn(void)
+{
+	struct loop_defer defer = LOOP_DEFER_NULL(defer);
+	int r;
+
+	loop_defer_start(&loop, &defer, turn_over);
+	r = loop_run(&loop);
+	loop_defer_stop(&defer);
+	return r == 0;
+}
+
+static uint32_t reaped_status;
+
+static void reap_now(struct loop_defer *defer)
+{
+	(void)defer;
+	lifecycle_reaped(&task, PID, reaped_status);
+}
+
+/* The process ends. Return: as turn(). */
+static bool reap(uint32_t status)
+{
+	struct loop_defer defer = LOOP_DEFER_NULL(defer);
+
+	reaped_status = status;
+	loop_defer_start(&loop, &defer, reap_now);
+	return turn();
+}
+
+static void deadline_passes(void)
+{
+	loop_timer_start(&loop, &power.deadline, clock_now(), power.deadline.callback);
+}
+
+static void nothing_runs(void)
+{
+	begin(false);
+	test_true(!turn());
+	power_begin(&power, false);
+	test_true(turn());
+	test_int(n_signals, 0);
+	end();
+}
+
+static void all_end_when_asked(void)
+{
+	begin(true);
+	power_begin(&power, false);
+	test_true(!turn());
+	test_int(n_signals, 1);
+	test_int(signals[0], SIGTERM);
+	test_true(power.deadline.deadline > clock_now() + POWER_GRACE_NS / 2);
+	/* Asked again: no hurry. */
+	power_begin(&power, false);
+	test_true(!turn());
+	test_int(n_signals, 1);
+	test_true(reap(143));
+	end();
+}
+
+static void the_grace_ends(void)
+{
+	begin(true);
+	power_begin(&power, false);
+	test_true(!turn());
+	deadline_passes();
+	test_true(!turn());
+	test_int(n_signals, 2);
+	test_int(signals[1], SIGKILL);
+	test_true(reap(137));
+	end();
+}
+
+/* A process that even SIGKILL does not end cannot keep the VM. */
+static void nothing_is_waited_for_for_ever(void)
+{
+	begin(true);
+	power_begin(&power, true);
+	test_true(!turn());
+	test_int(n_signals, 1);
+	test_int(signals[0], SIGKILL);
+	deadline_passes();
+	test_true(turn());
+	end();
+}
+
+static void hurry_comes_later(void)
+{
+	begin(true);
+	power_begin(&power, false);
+	test_true(!turn());
+	power_begin(&power, true);
+	test_true(!turn());
+	test_int(n_signals, 2);
+	test_int(signals[1], SIGKILL);
+	test_true(reap(137));
+	end();
+}
+
+static void an_ordinary_end_is_none_of_the_vm(void)
+{
+	begin(true);
+	test_true(!reap(0));
+	end();
+}
+
+int main(void)
+{
+	test_run(nothing_runs);
+	test_run(all_end_when_asked);
+	test_run(the_grace_ends);
+	test_run(nothing_is_waited_for_for_ever);
+	test_run(hurry_comes_later);
+	test_run(an_ordinary_end_is_none_of_the_vm);
+	return 0;
+}
