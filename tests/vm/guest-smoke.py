@@ -118,6 +118,32 @@ def process(args, user="", cwd="", terminal=False, caps=DOCKER_CAPS):
     return message(_1=args, _2=["PATH=/bin"], _3=cwd, _4=user, _6=terminal, _7=caps)
 
 
+def initramfs(folder, vminitd, observer=None):
+    files = [("init", vminitd)]
+    if observer:
+        files = [("init", observer), ("vminitd", vminitd)]
+    entries = []
+    for name, path in files:
+        with open(path, "rb") as file:
+            entries.append((name, 0o100755, file.read()))
+    with open(folder + "/initramfs", "wb") as file:
+        file.write(cpio(entries))
+
+
+def qemu_line(folder, word=""):
+    return [
+        "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
+        "-M", "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on,"
+              "memory-backend=mem",
+        "-accel", "tcg", "-cpu", "max", "-m", "256", "-smp", "1",
+        "-global", "virtio-mmio.force-legacy=false",
+        "-object", "memory-backend-memfd,id=mem,size=256M,share=on",
+        "-serial", f"file:{folder}/console",
+        "-kernel", kernel(), "-initrd", folder + "/initramfs", "-append",
+        f"console=ttyS0 reboot=t panic=-1 quiet tsc_early_khz={tsc_khz()} {word}",
+    ]
+
+
 class Guest:
     """A VM with vminitd; a context manager."""
 
@@ -125,7 +151,7 @@ class Guest:
         self.dir = tempfile.mkdtemp(prefix="caisson-test-guest.")
         self.children, self.streams = [], 0
         self.tree()
-        self.initramfs(vminitd, observer)
+        initramfs(self.dir, vminitd, observer)
         self.ready = listener(self.dir + "/v_1024")
         self.begun = time.monotonic()
         ours, theirs = socket.socketpair()
@@ -153,17 +179,6 @@ class Guest:
         with open(self.dir + "/tree/etc/passwd", "w", encoding="ascii") as file:
             file.write("root:x:0:0::/root:/bin/sh\nanna:x:1000:1000::/home/anna:/bin/sh\n")
 
-    def initramfs(self, vminitd, observer):
-        files = [("init", vminitd)]
-        if observer:
-            files = [("init", observer), ("vminitd", vminitd)]
-        entries = []
-        for name, path in files:
-            with open(path, "rb") as file:
-                entries.append((name, 0o100755, file.read()))
-        with open(self.dir + "/initramfs", "wb") as file:
-            file.write(cpio(entries))
-
     def start(self, words, *socks):
         child = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL,
@@ -172,19 +187,10 @@ class Guest:
         return child
 
     def line(self, fd):
-        return [
-            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
-            "-M", "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on,"
-                  "memory-backend=mem",
-            "-accel", "tcg", "-cpu", "max", "-m", "256", "-smp", "1",
-            "-global", "virtio-mmio.force-legacy=false",
-            "-object", "memory-backend-memfd,id=mem,size=256M,share=on",
-            "-serial", f"file:{self.dir}/console",
+        return qemu_line(self.dir) + [
             "-chardev", f"socket,id=vs,fd={fd}", "-device", "vhost-user-vsock-device,chardev=vs",
             "-chardev", f"socket,id=fs,path={self.dir}/fs",
             "-device", "vhost-user-fs-device,chardev=fs,tag=caisson-root",
-            "-kernel", kernel(), "-initrd", self.dir + "/initramfs", "-append",
-            f"console=ttyS0 reboot=t panic=-1 quiet tsc_early_khz={tsc_khz()}",
         ]
 
     def __enter__(self):
@@ -386,6 +392,21 @@ def another_connection(guest):
     first_process(guest)
 
 
+def dead_ends(vminitd):
+    """Boots that lead nowhere say so, and end."""
+    for word, said in (("caisson.probe", ""),
+                       ("", "vminitd: fatal: cannot dial the host on vsock: No such device"),
+                       ("caisson.port=x", "vminitd: fatal: cannot read the kernel command line")):
+        with tempfile.TemporaryDirectory(prefix="caisson-test-guest.") as folder:
+            initramfs(folder, vminitd)
+            run = subprocess.run(qemu_line(folder, word), stdin=subprocess.DEVNULL, check=False,
+                                 timeout=LIMIT)
+            same(run.returncode, 0, "QEMU's status")
+            with open(folder + "/console", encoding="utf-8", errors="replace") as file:
+                console = file.read()
+            check(said in console and ("fatal: " in console) == bool(said), console)
+
+
 def shutdown(guest):
     guest.begin(["sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 1; done"])
     guest.client.call("Shutdown", message(_1="c"))
@@ -439,6 +460,8 @@ def main():
     if os.geteuid() != 0 or not os.path.exists(VIRTIOFSD):
         print("skipped: virtiofsd needs root, and to be there")
         sys.exit(77)
+    dead_ends(sys.argv[2])
+    print("ok dead_ends", flush=True)
     with Guest(*sys.argv[1:]) as guest:
         try:
             for test in TESTS + [observe] * (len(sys.argv) == 4) + [shutdown]:
