@@ -78,6 +78,7 @@ static _noreturn_ void child(struct direct *d, struct process *p,
 	setup.join_pidfd = p->container->pidfd;
 	memcpy(setup.stdio, p->child_io, sizeof(setup.stdio));
 	setup.null_fd = d->null_fd;
+	setup.proc = d->proc;
 	setup.ctl = ctl;
 	setup.root_dir = d->root_dir;
 	setup.rows = p->rows;
@@ -165,12 +166,12 @@ static void ended(struct direct *d, struct process *p)
  * longer than many a command runs. With this open it is vminitd that does, when the container is
  * deleted: after the host has been told of the end.
  */
-static void keep_mounts(struct process *p)
+static void keep_mounts(const struct direct *d, struct process *p)
 {
 	char path[32];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)p->pid);
-	p->mntns = open(path, O_RDONLY | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "%d/ns/mnt", (int)p->pid);
+	p->mntns = openat(d->proc, path, O_RDONLY | O_CLOEXEC);
 }
 
 /* Return: whether there may be more. */
@@ -192,7 +193,7 @@ static bool read_message(struct direct *d, struct process *p)
 		return true;
 	case SETUP_READY:
 		d->base.events->prepared(p);
-		keep_mounts(p);
+		keep_mounts(d, p);
 		return true;
 	default:
 		close_ctl(p);
@@ -272,23 +273,25 @@ static bool same_namespace(int proc, const char *pid, const struct stat *wanted)
 	       st.st_ino == wanted->st_ino;
 }
 
-static int direct_pids(struct executor *executor _unused_, const struct process *p, pid_t *ret,
-		       int max)
+static int direct_pids(struct executor *executor, const struct process *p, pid_t *ret, int max)
 {
-	char first[32];
-	struct stat wanted;
+	const struct direct *d = direct_of(executor);
+	int fd = openat(d->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+	DIR *proc = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
-	DIR *proc;
-	int n = 0;
+	struct stat wanted;
+	char first[32];
 
-	proc = opendir("/proc");
-	if (!proc)
-		return -errno;
+	if (!proc) {
+		n = -errno;
+		fd_close(fd);
+		return n;
+	}
 	(void)snprintf(first, sizeof(first), "%d/ns/pid", (int)p->pid);
-	if (fstatat(dirfd(proc), first, &wanted, 0) == 0)
+	if (fstatat(fd, first, &wanted, 0) == 0)
 		while (n < max && (entry = readdir(proc)))
 			if (isdigit((unsigned char)entry->d_name[0]) &&
-			    same_namespace(dirfd(proc), entry->d_name, &wanted))
+			    same_namespace(fd, entry->d_name, &wanted))
 				ret[n++] = (pid_t)strtol(entry->d_name, NULL, 10);
 	(void)closedir(proc);
 	return n;
@@ -305,14 +308,15 @@ static const struct executor_ops direct_ops = {
 };
 
 int direct_init(struct direct *d, struct loop *loop, const struct executor_events *events,
-		int null_fd, const char *root_dir)
+		int null_fd, int proc, const char *root_dir)
 {
 	d->base.ops = &direct_ops;
 	d->base.events = events;
 	d->loop = loop;
 	d->null_fd = null_fd;
 	d->root_dir = root_dir;
-	d->own_pidns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	d->proc = proc;
+	d->own_pidns = openat(proc, "self/ns/pid", O_RDONLY | O_CLOEXEC);
 	return d->own_pidns < 0 ? -errno : 0;
 }
 

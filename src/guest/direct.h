@@ -9,7 +9,7 @@
  * @base: what the Task service uses
  * @own_pidns: vminitd's PID namespace
  * @astray: children would be born in another one
- * @null_fd: /dev/null; the caller's
+ * @null_fd, @proc: /dev/null, and the procfs of vminitd's PID namespace; the caller's
  * @root_dir: made when it is missing
  *
  * One container at a time. It has a PID namespace, whose first process it is, and a mount
@@ -21,22 +21,22 @@ struct direct {
 	struct loop *loop;
 	int own_pidns;
 	bool astray;
-	int null_fd;
+	int null_fd, proc;
 	const char *root_dir;
 };
 
-#define DIRECT_NULL                                    \
-	{                                              \
-		.own_pidns = -EBADF, .null_fd = -EBADF \
+#define DIRECT_NULL                                                    \
+	{                                                              \
+		.own_pidns = -EBADF, .null_fd = -EBADF, .proc = -EBADF \
 	}
 
 /**
- * direct_init() - needs /proc
+ * direct_init() - an executor without a container
  *
  * Return: 0 or negative errno.
  */
 int direct_init(struct direct *direct, struct loop *loop, const struct executor_events *events,
-		int null_fd, const char *root_dir);
+		int null_fd, int proc, const char *root_dir);
 
 /** direct_deinit() - may be called again */
 void direct_deinit(struct direct *direct);

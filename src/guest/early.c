@@ -7,31 +7,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <linux/mount.h>
+
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "base/log.h"
 
 #define LIST_MAX 65536
-#define PROC	 "/proc"
 
 int early_proc(void)
 {
-	(void)mkdir(PROC, 0755);
-	if (mount("proc", PROC, "proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL) == 0)
-		return 0;
-	return errno == EBUSY ? 0 : -errno;
-}
+	_cleanup_close_ int fs = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC);
+	int fd;
 
-void early_detach(void)
-{
-	(void)umount2(PROC, MNT_DETACH);
+	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	fd = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
+			  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 static int open_device(const char *path, unsigned int major, unsigned int minor)
@@ -104,17 +103,17 @@ void early_loopback(void)
 		log_warn("cannot set lo up: %s", strerror(errno));
 }
 
-void early_oom(void)
+void early_oom(int proc)
 {
-	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, "-1000", 5) != 5)
 		log_warn("cannot set oom_score_adj: %s", strerror(errno));
 }
 
-int early_cmdline(struct cmdline *ret)
+int early_cmdline(int proc, struct cmdline *ret)
 {
-	_cleanup_close_ int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(proc, "cmdline", O_RDONLY | O_CLOEXEC);
 	char text[2 * ABI_CMDLINE_MAX];
 	ssize_t n;
 

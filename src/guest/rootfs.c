@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "guest/early.h"
 #include "guest/identity.h"
 
 #define DATA_MAX 4096
@@ -100,7 +99,6 @@ int rootfs_enter(struct setup *s)
 {
 	if (chdir(s->root_dir) < 0)
 		return -errno;
-	early_detach();
 	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
 		return -errno;
 	return 0;

@@ -46,9 +46,9 @@ int setup_fail(struct setup *s, int error, enum ttrpc_code code, const char *fmt
 
 /* vminitd is the last that the kernel kills when memory runs out; this process is like any other.
  */
-static int reset_oom(struct setup *s _unused_)
+static int reset_oom(struct setup *s)
 {
-	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(s->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
 	return fd < 0 || write(fd, "0", 1) != 1 ? -errno : 0;
 }

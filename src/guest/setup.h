@@ -36,6 +36,7 @@ struct setup_report {
  * @request: what to run
  * @container: its first process; another's pidfd is entered
  * @stdio: -EBADF: @null_fd
+ * @proc: vminitd's own /proc
  * @ctl: the child's end of the socket
  * @root_dir: where the root file system is assembled, in the container's own mount namespace
  * @rows, @columns: of the terminal; 0: unknown
@@ -49,7 +50,7 @@ struct setup {
 	bool is_exec;
 	int join_pidfd;
 	int stdio[3];
-	int null_fd;
+	int null_fd, proc;
 	int ctl;
 	const char *root_dir;
 	uint16_t rows, columns;

@@ -550,15 +550,16 @@ static void many_leave_nothing(void)
 
 int main(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), files;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), proc, files;
 
 	/* Whoever runs the tests may ignore some; init never does, and the containers inherit that.
 	 */
 	for (int signo = 1; signo < SIGRTMIN; signo++)
 		(void)signal(signo, SIG_DFL);
 	container_tree();
+	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	harness_begin(&direct.base);
-	test_int(direct_init(&direct, &harness_loop, &lifecycle_events, null,
+	test_int(direct_init(&direct, &harness_loop, &lifecycle_events, null, proc,
 			     CONTAINER_BASE "/root"),
 		 0);
 	test_int(reaper_start(&reaper, &harness_loop, child_reaped), 0);
@@ -588,6 +589,7 @@ int main(void)
 	reaper_stop(&reaper);
 	direct_deinit(&direct);
 	harness_end();
+	fd_close(proc);
 	fd_close(null);
 	return 0;
 }

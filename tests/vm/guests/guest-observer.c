@@ -5,8 +5,10 @@
  */
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
-#include <sys/prctl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PORT 5000
@@ -25,6 +27,10 @@ static void copy(const char *path, int to)
 
 static void observe(int listener)
 {
+	/* vminitd mounts nothing for others, and is not to be helped. */
+	if (unshare(CLONE_NEWNS) < 0 || (mkdir("/proc", 0755) < 0 && access("/proc", F_OK) < 0) ||
+	    mount("proc", "/proc", "proc", 0, NULL) < 0)
+		_exit(1);
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);
 
