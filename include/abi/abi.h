@@ -34,14 +34,16 @@
 #define ABI_ROOT_TAG "caisson-root"
 
 /*
- * Kernel command line, read by vminitd from /proc/cmdline. Nothing that a user wrote is ever on it.
+ * Kernel command line. Of words that it does not know, the kernel gives those with a "=" and no "."
+ * before it to init, as environment variables (Documentation/admin-guide/kernel-parameters.rst).
+ * Nothing that a user wrote is ever on it.
  *
- * caisson.port=N: dial this port of the host instead of ABI_PORT_RPC (vhost-vsock, where the
+ * caisson_port=N: dial this port of the host instead of ABI_PORT_RPC (vhost-vsock, where the
  *   ports of the host are shared by all VMs)
- * caisson.probe: power off at once; used to find out whether an accelerator runs guests at all
+ * caisson_probe=1: power off at once; used to find out whether an accelerator runs guests at all
  */
-#define ABI_CMDLINE_PORT  "caisson.port="
-#define ABI_CMDLINE_PROBE "caisson.probe"
+#define ABI_CMDLINE_PORT  "caisson_port="
+#define ABI_CMDLINE_PROBE "caisson_probe="
 #define ABI_CMDLINE_MAX	  2048
 
 /* What vminitd prints on the console when it cannot go on; the host shows the lines that follow. */

@@ -2,15 +2,10 @@
 #include "guest/cmdline.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "abi/abi.h"
 #include "base/macro.h"
 #include "base/parse.h"
-
-#define SPACE " \t\n"
-/* Longer words are none of ours. */
-#define WORD_MAX 64
 
 static int parse_port(struct cmdline *cmdline, const char *value)
 {
@@ -20,8 +15,12 @@ static int parse_port(struct cmdline *cmdline, const char *value)
 
 static int parse_probe(struct cmdline *cmdline, const char *value)
 {
-	cmdline->probe = true;
-	return *value ? -EINVAL : 0;
+	uint32_t probe;
+
+	if (parse_u32(value, 0, 1, &probe) < 0)
+		return -EINVAL;
+	cmdline->probe = probe;
+	return 0;
 }
 
 static const struct {
@@ -43,24 +42,14 @@ static int parse_word(struct cmdline *cmdline, const char *word)
 	return 0;
 }
 
-int cmdline_parse(const char *text, struct cmdline *ret)
+int cmdline_parse(const char *const *env, struct cmdline *ret)
 {
 	struct cmdline cmdline = {.port = ABI_PORT_RPC};
-	char word[WORD_MAX];
-	size_t len;
-	int r;
+	int r = 0;
 
-	for (text += strspn(text, SPACE); *text; text += strspn(text, SPACE)) {
-		len = strcspn(text, SPACE);
-		if (len < sizeof(word)) {
-			memcpy(word, text, len);
-			word[len] = '\0';
-			r = parse_word(&cmdline, word);
-			if (r < 0)
-				return r;
-		}
-		text += len;
-	}
-	*ret = cmdline;
-	return 0;
+	for (; *env && r == 0; env++)
+		r = parse_word(&cmdline, *env);
+	if (r == 0)
+		*ret = cmdline;
+	return r;
 }

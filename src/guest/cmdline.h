@@ -15,10 +15,10 @@ struct cmdline {
 };
 
 /**
- * cmdline_parse() - read the words meant for vminitd out of a kernel command line
- * @text: as in /proc/cmdline; words are separated by white space, the last of a kind counts
+ * cmdline_parse() - read the words meant for vminitd
+ * @env: init's environment, which the kernel made of its command line; ends with NULL
  * @ret: set on success; what is not mentioned has its default
  *
  * Return: 0, or -EINVAL when a word of ours has a value that makes no sense.
  */
-int cmdline_parse(const char *text, struct cmdline *ret);
+int cmdline_parse(const char *const *env, struct cmdline *ret);

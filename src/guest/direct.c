@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/mount.h>
 #include <linux/sched.h>
 
 #include "base/fd.h"
@@ -52,7 +53,7 @@ static pid_t clone_into(struct direct *d, const struct process *container)
 		return -errno;
 	pid = clone_child(0, NULL);
 	if (pid != 0)
-		d->astray = setns(d->own_pidns, CLONE_NEWPID) < 0;
+		d->astray = setns(d->self, CLONE_NEWPID) < 0;
 	/* The first process has ended: no more can be added. */
 	return pid == -ENOMEM ? -ESRCH : pid;
 }
@@ -60,7 +61,7 @@ static pid_t clone_into(struct direct *d, const struct process *container)
 /* Stepping back needs memory: when there was none, it is made up for here. */
 static pid_t clone_first(struct direct *d, int *ret_pidfd)
 {
-	if (d->astray && setns(d->own_pidns, CLONE_NEWPID) < 0)
+	if (d->astray && setns(d->self, CLONE_NEWPID) < 0)
 		return -errno;
 	d->astray = false;
 	return clone_child(CLONE_NEWPID | CLONE_NEWNS, ret_pidfd);
@@ -78,7 +79,6 @@ static _noreturn_ void child(struct direct *d, struct process *p,
 	setup.join_pidfd = p->container->pidfd;
 	memcpy(setup.stdio, p->child_io, sizeof(setup.stdio));
 	setup.null_fd = d->null_fd;
-	setup.proc = d->proc;
 	setup.ctl = ctl;
 	setup.root_dir = d->root_dir;
 	setup.rows = p->rows;
@@ -161,19 +161,6 @@ static void ended(struct direct *d, struct process *p)
 				       "the process was killed while it was being set up");
 }
 
-/*
- * The last process of a mount namespace unmounts all that is in it before it is gone, which takes
- * longer than many a command runs. With this open it is vminitd that does, when the container is
- * deleted: after the host has been told of the end.
- */
-static void keep_mounts(const struct direct *d, struct process *p)
-{
-	char path[32];
-
-	(void)snprintf(path, sizeof(path), "%d/ns/mnt", (int)p->pid);
-	p->mntns = openat(d->proc, path, O_RDONLY | O_CLOEXEC);
-}
-
 /* Return: whether there may be more. */
 static bool read_message(struct direct *d, struct process *p)
 {
@@ -192,8 +179,8 @@ static bool read_message(struct direct *d, struct process *p)
 		d->base.events->terminal(p, take_fd(fd));
 		return true;
 	case SETUP_READY:
+		p->mntns = take_fd(fd);
 		d->base.events->prepared(p);
-		keep_mounts(d, p);
 		return true;
 	default:
 		close_ctl(p);
@@ -273,19 +260,42 @@ static bool same_namespace(int proc, const char *pid, const struct stat *wanted)
 	       st.st_ino == wanted->st_ino;
 }
 
+/* What is mounted nowhere is in no container's mount namespace. */
+static int make_proc(void)
+{
+	_cleanup_close_ int fs = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC);
+	int fd;
+
+	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	fd = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
+			  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_proc(struct direct *d)
+{
+	int fd;
+
+	if (d->proc < 0)
+		d->proc = make_proc();
+	if (d->proc < 0)
+		return d->proc;
+	fd = openat(d->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int direct_pids(struct executor *executor, const struct process *p, pid_t *ret, int max)
 {
-	const struct direct *d = direct_of(executor);
-	int fd = openat(d->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+	int fd = open_proc(direct_of(executor)), n = 0;
 	DIR *proc = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	struct stat wanted;
 	char first[32];
 
 	if (!proc) {
-		n = -errno;
 		fd_close(fd);
-		return n;
+		return fd < 0 ? fd : -ENOMEM;
 	}
 	(void)snprintf(first, sizeof(first), "%d/ns/pid", (int)p->pid);
 	if (fstatat(fd, first, &wanted, 0) == 0)
@@ -308,19 +318,19 @@ static const struct executor_ops direct_ops = {
 };
 
 int direct_init(struct direct *d, struct loop *loop, const struct executor_events *events,
-		int null_fd, int proc, const char *root_dir)
+		int null_fd, const char *root_dir)
 {
 	d->base.ops = &direct_ops;
 	d->base.events = events;
 	d->loop = loop;
 	d->null_fd = null_fd;
 	d->root_dir = root_dir;
-	d->proc = proc;
-	d->own_pidns = openat(proc, "self/ns/pid", O_RDONLY | O_CLOEXEC);
-	return d->own_pidns < 0 ? -errno : 0;
+	d->self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	return d->self < 0 ? -errno : 0;
 }
 
 void direct_deinit(struct direct *d)
 {
-	d->own_pidns = fd_close(d->own_pidns);
+	d->self = fd_close(d->self);
+	d->proc = fd_close(d->proc);
 }

@@ -7,9 +7,10 @@
 /**
  * struct direct - the executor for a container that owns the VM
  * @base: what the Task service uses
- * @own_pidns: vminitd's PID namespace
+ * @self: a pidfd of vminitd, for its PID namespace
  * @astray: children would be born in another one
- * @null_fd, @proc: /dev/null, and the procfs of vminitd's PID namespace; the caller's
+ * @null_fd: /dev/null; the caller's
+ * @proc: a procfs of vminitd's PID namespace, mounted nowhere; made when it is needed
  * @root_dir: made when it is missing
  *
  * One container at a time. It has a PID namespace, whose first process it is, and a mount
@@ -19,15 +20,15 @@
 struct direct {
 	struct executor base;
 	struct loop *loop;
-	int own_pidns;
+	int self;
 	bool astray;
 	int null_fd, proc;
 	const char *root_dir;
 };
 
-#define DIRECT_NULL                                                    \
-	{                                                              \
-		.own_pidns = -EBADF, .null_fd = -EBADF, .proc = -EBADF \
+#define DIRECT_NULL                                               \
+	{                                                         \
+		.self = -EBADF, .null_fd = -EBADF, .proc = -EBADF \
 	}
 
 /**
@@ -36,7 +37,7 @@ struct direct {
  * Return: 0 or negative errno.
  */
 int direct_init(struct direct *direct, struct loop *loop, const struct executor_events *events,
-		int null_fd, int proc, const char *root_dir);
+		int null_fd, const char *root_dir);
 
 /** direct_deinit() - may be called again */
 void direct_deinit(struct direct *direct);

@@ -13,25 +13,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <linux/mount.h>
-
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "base/log.h"
 
 #define LIST_MAX 65536
-
-int early_proc(void)
-{
-	_cleanup_close_ int fs = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC);
-	int fd;
-
-	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -errno;
-	fd = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
-			  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	return fd < 0 ? -errno : fd;
-}
 
 static int open_device(const char *path, unsigned int major, unsigned int minor)
 {
@@ -101,27 +87,4 @@ void early_loopback(void)
 
 	if (fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &request) < 0)
 		log_warn("cannot set lo up: %s", strerror(errno));
-}
-
-void early_oom(int proc)
-{
-	_cleanup_close_ int fd = openat(proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, "-1000", 5) != 5)
-		log_warn("cannot set oom_score_adj: %s", strerror(errno));
-}
-
-int early_cmdline(int proc, struct cmdline *ret)
-{
-	_cleanup_close_ int fd = openat(proc, "cmdline", O_RDONLY | O_CLOEXEC);
-	char text[2 * ABI_CMDLINE_MAX];
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = fd_read_full(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return (int)n;
-	text[n] = '\0';
-	return cmdline_parse(text, ret);
 }

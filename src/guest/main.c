@@ -12,6 +12,7 @@
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "guest/cmdline.h"
 #include "guest/direct.h"
 #include "guest/early.h"
 #include "guest/lifecycle.h"
@@ -40,7 +41,6 @@
 static struct {
 	struct loop loop;
 	struct cmdline cmdline;
-	int proc;
 	struct vsock_listener rpc_listener, stream_listener;
 	struct vsock_dial dial;
 	struct loop_signal signals;
@@ -49,7 +49,6 @@ static struct {
 	struct power power;
 	struct ttrpc_server *server;
 } vm = {
-	.proc = -EBADF,
 	.rpc_listener = VSOCK_LISTENER_NULL,
 	.stream_listener = VSOCK_LISTENER_NULL,
 	.dial = VSOCK_DIAL_NULL,
@@ -99,15 +98,9 @@ static int prepare_self(void)
 	return setrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : 0;
 }
 
-static int open_proc(void)
-{
-	vm.proc = early_proc();
-	return vm.proc < 0 ? vm.proc : 0;
-}
-
 static int read_cmdline(void)
 {
-	int r = early_cmdline(vm.proc, &vm.cmdline);
+	int r = cmdline_parse((const char *const *)environ, &vm.cmdline);
 
 	if (r == 0 && vm.cmdline.probe)
 		end_vm();
@@ -208,7 +201,7 @@ static int start_executor(void)
 	r = relay_setup(null_fd);
 	if (r < 0)
 		return r;
-	return direct_init(&vm.direct, &vm.loop, &lifecycle_events, null_fd, vm.proc, ROOT_DIR);
+	return direct_init(&vm.direct, &vm.loop, &lifecycle_events, null_fd, ROOT_DIR);
 }
 
 static int dial_host(void)
@@ -218,7 +211,6 @@ static int dial_host(void)
 
 static int tune(void)
 {
-	early_oom(vm.proc);
 	early_loopback();
 	return 0;
 }
@@ -228,7 +220,6 @@ static const struct {
 	const char *what;
 } init_steps[] = {
 	{prepare_self, "prepare myself"},
-	{open_proc, "open /proc"},
 	{read_cmdline, "read the kernel command line"},
 	{load_modules, "load modules"},
 	{start_loop, "make the event loop"},

@@ -2,6 +2,7 @@
 #include "guest/namespace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,4 +24,10 @@ int namespace_hostname(struct setup *s)
 	if (*name && sethostname(name, strlen(name)) < 0)
 		return -errno;
 	return 0;
+}
+
+int namespace_keep(struct setup *s)
+{
+	s->mntns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	return s->mntns < 0 ? -errno : 0;
 }

@@ -11,3 +11,12 @@ int namespace_join(struct setup *setup);
 
 /** namespace_hostname() - of the whole VM, which is the container's */
 int namespace_hostname(struct setup *setup);
+
+/**
+ * namespace_keep() - a descriptor of the mount namespace, for vminitd to hold
+ *
+ * The last process of a mount namespace unmounts all that is in it before it is gone, which takes
+ * longer than many a command runs. With this open it is vminitd that does, when the container is
+ * deleted: after the host has been told of the end.
+ */
+int namespace_keep(struct setup *setup);

@@ -44,13 +44,25 @@ int setup_fail(struct setup *s, int error, enum ttrpc_code code, const char *fmt
 	return error;
 }
 
-/* vminitd is the last that the kernel kills when memory runs out; this process is like any other.
- */
-static int reset_oom(struct setup *s)
+int setup_hand_over(const struct setup *s, enum setup_report_kind kind, int fd)
 {
-	_cleanup_close_ int fd = openat(s->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	struct setup_report report = {.kind = kind};
+	struct iovec iov = {.iov_base = &report, .iov_len = sizeof(report)};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.bytes = {0}};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control.bytes,
+			     .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
 
-	return fd < 0 || write(fd, "0", 1) != 1 ? -errno : 0;
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(int));
+	return sendmsg(s->ctl, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 /* 0, 1, 2 and, for the time being, the socket at 3: nothing else of vminitd's stays open. */
@@ -212,10 +224,9 @@ static int find_command(struct setup *s)
 
 static int await_start(struct setup *s)
 {
-	struct setup_report ready = {.kind = SETUP_READY};
 	char go;
 
-	if (send(s->ctl, &ready, sizeof(ready), MSG_NOSIGNAL) < 0 || recv(s->ctl, &go, 1, 0) != 1)
+	if (setup_hand_over(s, SETUP_READY, s->mntns) < 0 || recv(s->ctl, &go, 1, 0) != 1)
 		_exit(EXIT_FAILURE);
 	return 0;
 }
@@ -261,7 +272,7 @@ enum {
 };
 
 /*
- * The order: what needs vminitd's own /proc and devices; the way into the container; what needs
+ * The order: what needs vminitd's own descriptors; the way into the container; what needs
  * root; then the user, and what is judged with the user's rights.
  */
 static const struct {
@@ -269,13 +280,13 @@ static const struct {
 	unsigned int when;
 	const char *what;
 } steps[] = {
-	{reset_oom, BOTH, "reset oom_score_adj"},
 	{namespace_join, EXEC, "join the container"},
 	{place_descriptors, BOTH, "place descriptors"},
 	{namespace_hostname, FIRST, "set the host name"},
 	{rootfs_mount, FIRST, "mount the root file system"},
 	{rootfs_enter, FIRST, "enter the root file system"},
 	{rootfs_furnish, FIRST, "mount what a container has"},
+	{namespace_keep, FIRST, "keep the mounts"},
 	{begin_session, BOTH, "begin a session"},
 	{terminal_open, BOTH, "open a terminal"},
 	{identity_find, BOTH, "find the user"},

@@ -17,7 +17,7 @@
 
 enum setup_report_kind {
 	SETUP_TERMINAL = 1, /* with the master */
-	SETUP_READY,	    /* waiting for the word to go */
+	SETUP_READY,	    /* waiting for the word to go; with the mount namespace */
 	SETUP_FAILED,
 };
 
@@ -36,11 +36,11 @@ struct setup_report {
  * @request: what to run
  * @container: its first process; another's pidfd is entered
  * @stdio: -EBADF: @null_fd
- * @proc: vminitd's own /proc
  * @ctl: the child's end of the socket
  * @root_dir: where the root file system is assembled, in the container's own mount namespace
  * @rows, @columns: of the terminal; 0: unknown
  *
+ * @mntns: the container's own
  * @folder_refused: root may not enter the working directory; perhaps the user may
  * @user, @home, @env, @path: found out on the way
  * @report: the text of a failure, when a step knows better than strerror()
@@ -50,11 +50,12 @@ struct setup {
 	bool is_exec;
 	int join_pidfd;
 	int stdio[3];
-	int null_fd, proc;
+	int null_fd;
 	int ctl;
 	const char *root_dir;
 	uint16_t rows, columns;
 
+	int mntns;
 	bool folder_refused;
 	struct user user;
 	char home[USER_HOME_MAX + sizeof("HOME=")];
@@ -73,6 +74,13 @@ _noreturn_ void setup_run(struct setup *setup);
  */
 int setup_fail(struct setup *setup, int error, enum ttrpc_code code, const char *fmt, ...)
 	_printf_(4, 5);
+
+/**
+ * setup_hand_over() - for steps: a descriptor for vminitd
+ *
+ * Return: 0 or negative errno.
+ */
+int setup_hand_over(const struct setup *setup, enum setup_report_kind kind, int fd);
 
 /** setup_error() - text of a negative errno as Go programs write it: "no such file or directory" */
 const char *setup_error(int error, char buf[64]);

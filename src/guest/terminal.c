@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -29,27 +27,6 @@ static int open_master(void)
 	if (ioctl(fd, TIOCSPTLCK, &unlock) < 0)
 		return -errno;
 	return take_fd(fd);
-}
-
-static int send_master(const struct setup *s, int master)
-{
-	struct setup_report report = {.kind = SETUP_TERMINAL};
-	struct iovec iov = {.iov_base = &report, .iov_len = sizeof(report)};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {.bytes = {0}};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = control.bytes,
-			     .msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &master, sizeof(int));
-	return sendmsg(s->ctl, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 static int bind_console(int master)
@@ -87,5 +64,5 @@ int terminal_open(struct setup *s)
 			return -errno;
 	if (!s->is_exec && bind_console(master) < 0)
 		return -errno;
-	return send_master(s, master);
+	return setup_hand_over(s, SETUP_TERMINAL, master);
 }

@@ -87,7 +87,7 @@ static void trial_late(struct loop_timer *timer)
 
 static int try_kvm(const struct accel_probe_args *args, struct verdict *verdict, struct err *err)
 {
-	static const char *const cmdline[] = {ABI_CMDLINE_PROBE, NULL};
+	static const char *const cmdline[] = {ABI_CMDLINE_PROBE "1", NULL};
 	struct trial t = {.deadline = LOOP_TIMER_NULL(t.deadline), .verdict = verdict};
 	const struct vmm_callbacks callbacks = {
 		.exited = trial_exited, .event = trial_event, .data = &t};

@@ -394,9 +394,9 @@ def another_connection(guest):
 
 def dead_ends(vminitd):
     """Boots that lead nowhere say so, and end."""
-    for word, said in (("caisson.probe", ""),
+    for word, said in (("caisson_probe=1", ""),
                        ("", "vminitd: fatal: cannot dial the host on vsock: No such device"),
-                       ("caisson.port=x", "vminitd: fatal: cannot read the kernel command line")):
+                       ("caisson_port=x", "vminitd: fatal: cannot read the kernel command line")):
         with tempfile.TemporaryDirectory(prefix="caisson-test-guest.") as folder:
             initramfs(folder, vminitd)
             run = subprocess.run(qemu_line(folder, word), stdin=subprocess.DEVNULL, check=False,

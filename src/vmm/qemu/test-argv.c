@@ -184,14 +184,14 @@ static void hostile_paths_stay_one_value(void)
 
 static void command_line_words_come_last(void)
 {
-	const char *const words[] = {"caisson.port=5", "x", NULL};
+	const char *const words[] = {"caisson_port=5", "x", NULL};
 	struct vmm_spec spec = a_spec();
 	const char *line;
 
 	spec.cmdline = words;
 	render(&spec);
 	line = after("-append");
-	test_str(line + strlen(line) - strlen(" caisson.port=5 x"), " caisson.port=5 x");
+	test_str(line + strlen(line) - strlen(" caisson_port=5 x"), " caisson_port=5 x");
 }
 
 static void long_command_line_is_refused(void)
