@@ -212,10 +212,14 @@ static int use_kernel_vsock(struct sandbox *sb, struct plan *p, struct err *err)
 
 static int start_vsock(struct sandbox *sb, struct plan *p, struct err *err)
 {
+	_cleanup_free_ char *dir = path_join(sb->record->run_path, RECORD_VSOCK_DIR);
+
 	sb->cid_fd = open(VHOST_VSOCK, O_RDWR | O_CLOEXEC);
 	if (sb->cid_fd >= 0)
 		return use_kernel_vsock(sb, p, err);
-	sb->hybrid_path = path_join(sb->record->run_path, "vsock");
+	if (mkdir(dir, 0700) < 0)
+		return err_errno(err, -errno, "cannot make the folder %s", dir);
+	sb->hybrid_path = path_join(sb->record->run_path, RECORD_VSOCK_SOCKET);
 	sb->address.hybrid_path = sb->hybrid_path;
 	return start_vsockd(sb, p, err);
 }

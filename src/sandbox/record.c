@@ -20,7 +20,7 @@
 #define EXIT_FILE "exit"
 
 /* The longest socket name in <run>/<id>; the path must fit sockaddr_un (unix(7)). */
-#define LONGEST_SOCKET "vsock_65535"
+#define LONGEST_SOCKET RECORD_VSOCK_SOCKET "_65535"
 
 static char *containers_path(const struct paths *paths)
 {
@@ -101,8 +101,8 @@ static int make_folders(const struct paths *paths, struct record *rec, struct er
 	if (strlen(rec->run_path) + 1 + strlen(LONGEST_SOCKET) >=
 	    sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		return err_set(err, -ENAMETOOLONG,
-			       "the path %s is too long for sockets: choose a shorter name, or a "
-			       "shorter folder with $CAISSON_RUN",
+			       "too long a path for sockets; choose a shorter name, or a shorter "
+			       "folder with $CAISSON_RUN: %s",
 			       rec->run_path);
 	if (mkdir(rec->dir_path, 0700) < 0) {
 		if (errno != EEXIST)

@@ -16,7 +16,12 @@
  *   upper/ work/   what the container changed of its image (overlayfs)
  *
  * While it runs there is <run>/<id> too, with sockets and FIFOs; it holds nothing worth keeping.
+ * In it, the sockets to the guest's vsock ports have a folder of their own: all that caisson-vsockd
+ * can reach.
  */
+
+#define RECORD_VSOCK_DIR    "vsock"
+#define RECORD_VSOCK_SOCKET RECORD_VSOCK_DIR "/uds"
 
 enum record_state {
 	RECORD_RUNNING, /* the shim lives (created or running) */

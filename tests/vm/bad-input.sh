@@ -68,6 +68,16 @@ test_bad_kernels() {
 	refused 125 "$WORK/elf" caisson run --rm --kernel "$WORK/elf" "$IMAGE" true
 }
 
+test_long_run_folder() {
+	long=$(printf '%s/%080d' "$WORK" 0 | head -c 80)
+	# The longest socket's path, beside these and a slash, has 16 bytes of the 107 (unix(7)).
+	status 0 env "CAISSON_RUN=$long" caisson run --rm --name 1234567890 "$IMAGE" true
+	refused 125 "choose a shorter name, or a shorter folder with \$CAISSON_RUN: $long/1" \
+		env "CAISSON_RUN=$long" caisson run --rm --name 12345678901 "$IMAGE" true
+	one_sentence
+	rmdir "$long"
+}
+
 # A kernel of our own making that comes up and does the wrong thing.
 tiny_kernel() {
 	"$TOP/tests/vm/tiny-kernel.py" "$1" "$2"

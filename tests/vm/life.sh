@@ -83,6 +83,17 @@ test_exec_streams() {
 	status 0 caisson delete -f streams
 }
 
+# Its root is not the container's run folder, where the shim's own socket is.
+test_vsockd_sees_its_sockets_only() {
+	[ ! -e /dev/vhost-vsock ] || skip "the host kernel's vsock is used"
+	status 0 caisson run -d --name seen "$IMAGE" sleep 1000
+	pid=$(pgrep -f "caisson-vsockd.*$CAISSON_RUN/seen/")
+	is "$(find "/proc/$pid/root/" -mindepth 1 -printf '%P\n' | sort | tr '\n' ' ')" "uds uds_1024 "
+	[ -S "$CAISSON_RUN/seen/shim.sock" ] || fail "the shim's socket is elsewhere"
+	status 0 caisson delete -f seen
+	is_clean
+}
+
 test_exec_tty() {
 	status 0 caisson run -d --name ttys "$IMAGE" sleep 1000
 	script -qec "stty rows 21 cols 65; caisson exec -it ttys sh -c 'stty size; tty; exit 3'" "$WORK/typescript" </dev/null >"$WORK/tty" && fail "status was lost"
