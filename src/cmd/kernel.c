@@ -101,6 +101,7 @@ static int list(const struct paths *paths, struct err *err)
 
 	if (r < 0)
 		return r;
+	kernel_list_versions(&kernels);
 	printf("  %-16s %-28s %s\n", "NAME", "VERSION", "FILE");
 	for (size_t i = 0; i < kernels.n; i++) {
 		const struct kernel_entry *k = &kernels.entries[i];

@@ -99,6 +99,13 @@ test_own_kernel_own_pids() {
 	[ "$(out | sed -n 3p)" -le 4 ] || fail "sees $(out | sed -n 3p) processes"
 }
 
+test_kernel_is_the_one_listed() {
+	status 0 run "$IMAGE" uname -r
+	release=$(out)
+	status 0 caisson kernel list
+	is "$(out | awk '$1 == "*" {print $3}')" "$release"
+}
+
 test_image_is_not_changed() {
 	status 0 run "$IMAGE" sh -c 'echo x >/changed; rm /etc/passwd; ls /changed'
 	status 1 run "$IMAGE" ls /changed
