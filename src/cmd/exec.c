@@ -35,7 +35,7 @@ static const struct opt options[] = {
 	}
 	OPTION('i', "interactive", OPT_FLAG, interactive, NULL, "pass stdin on to the command"),
 	OPTION('t', "tty", OPT_FLAG, terminal, NULL, "give the command a terminal"),
-	OPTION('e', "env", OPT_STRV, env, "K=V", "set a variable, beside the container's"),
+	OPTION('e', "env", OPT_STRV, env, "K=V", "set a variable; K alone: take it from here"),
 	OPTION('w', "workdir", OPT_STRING, workdir, "DIR", "folder to start in"),
 	OPTION('u', "user", OPT_STRING, user, "USER[:GROUP]", "names or numbers"),
 	{.kind = OPT_END},
@@ -190,10 +190,9 @@ static int exec_all(struct exec *exec, const struct command *self, int argc, cha
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, exec, &err);
 
-	if (at < 0 || check(exec, argc, at, &err) < 0 || open_container(exec, argv[at], &err) < 0)
+	if (at < 0 || check(exec, argc, at, &err) < 0 || open_container(exec, argv[at], &err) < 0 ||
+	    opts_env(&exec->spec.env, &exec->env, &err) < 0)
 		return cmd_fail(self, &err);
-	for (size_t i = 0; i < exec->env.n; i++)
-		strv_env_set(&exec->spec.env, exec->env.v[i]);
 	if (exec->terminal && !strv_env_get(&exec->spec.env, "TERM"))
 		strv_env_set(&exec->spec.env, "TERM=xterm");
 	random_id(exec->id, sizeof(exec->id));

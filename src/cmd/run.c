@@ -136,20 +136,7 @@ static int build_env(struct run *run, struct err *err)
 		strv_add(env, "TERM=xterm");
 	for (size_t i = 0; i < run->image.config.env.n; i++)
 		strv_env_set(env, run->image.config.env.v[i]);
-	for (size_t i = 0; i < run->env.n; i++) {
-		const char *word = run->env.v[i], *value = getenv(word);
-
-		if (*word == '=' || *word == '\0')
-			return err_set(err, -EINVAL, "--env %s: a variable needs a name", word);
-		if (strchr(word, '=')) {
-			strv_env_set(env, word);
-		} else if (value) {
-			_cleanup_free_ char *taken = xasprintf("%s=%s", word, value);
-
-			strv_env_set(env, taken);
-		}
-	}
-	return 0;
+	return opts_env(env, &run->env, err);
 }
 
 static char *random_name(void)

@@ -68,6 +68,11 @@ test_exec_statuses() {
 	one_sentence
 	status 0 caisson exec -e X=y -w /tmp -u 5:6 execs sh -c 'echo $X $PWD $(id -u) $(id -g)'
 	is "$(out)" "y /tmp 5 6"
+	status 0 env HERE=taken caisson exec -e HERE -e NOWHERE execs env
+	has "$(out)" HERE=taken
+	is "$(out | grep -c NOWHERE)" 0
+	status 125 caisson exec -e =x execs true
+	one_sentence
 	status 0 caisson delete -f execs
 }
 
