@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -148,6 +149,14 @@ static char *random_name(void)
 	return xasprintf("%08x%04x", a[0], a[1] & 0xffff);
 }
 
+/* The shim may have another working folder. What is not there is its to complain about. */
+static char *kernel_wanted(const char *kernel)
+{
+	char *path = kernel && strchr(kernel, '/') ? realpath(kernel, NULL) : NULL;
+
+	return path ? path : xstrdup(kernel ? kernel : "");
+}
+
 static int build_spec(struct run *run, const char *reference, char **words, struct err *err)
 {
 	const struct image_config *config = &run->image.config;
@@ -169,7 +178,7 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 	spec->remove = run->remove;
 	spec->hypervisor = xstrdup(run->hypervisor);
 	spec->accel = xstrdup(run->accel);
-	spec->kernel = xstrdup(run->kernel ? run->kernel : "");
+	spec->kernel = kernel_wanted(run->kernel);
 	spec->memory = run->memory & ~((UINT64_C(1) << 20) - 1);
 	spec->cpus = run->cpus;
 	spec->created = time(NULL);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <stdio.h>
@@ -14,12 +15,61 @@
 #include "base/fd.h"
 #include "base/path.h"
 
+static int make_slaves(const char *top)
+{
+	return mount(NULL, top, NULL, MS_REC | MS_SLAVE, NULL) < 0 ? -errno : 0;
+}
+
+/* ".." stops at our root only if we are below it (chroot(2)). */
+static int climb(int root)
+{
+	if (chroot("/proc") < 0 || fchdir(root) < 0)
+		return -errno;
+	for (int i = 0; i < PATH_MAX / 2; i++)
+		if (chdir("..") < 0)
+			return -errno;
+	return 0;
+}
+
+/* A mount of its own for our root, which virtiofsd needs for the same reasons. */
+static int mount_root(int root)
+{
+	_cleanup_close_ int tree =
+		(int)syscall(SYS_open_tree, root, "",
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH);
+
+	if (tree < 0 || syscall(SYS_move_mount, tree, "", root, "",
+				MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return -errno;
+	return fchdir(tree) < 0 || chroot(".") < 0 ? -errno : 0;
+}
+
+/*
+ * In a plain chroot "/" is no mount point, and the mount that it is part of has no name there.
+ * If that one is shared, what we mount would be mounted outside as well: so go up to the root of
+ * the namespace, which is ours alone already, and come back.
+ */
+static int leave_chroot_and_return(void)
+{
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = root < 0 ? -errno : climb(root);
+
+	if (r == 0)
+		r = make_slaves(".");
+	return r < 0 ? r : mount_root(root);
+}
+
 int rootfs_private_mounts(struct err *err)
 {
+	int r;
+
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_errno(err, -errno, "cannot make a mount namespace (this needs root)");
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return err_errno(err, -errno, "cannot make the mounts of the namespace private");
+	r = make_slaves("/");
+	if (r == -EINVAL)
+		r = leave_chroot_and_return();
+	if (r < 0)
+		return err_errno(err, r, "cannot make the mounts of the namespace private");
 	return 0;
 }
 

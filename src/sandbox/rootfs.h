@@ -7,7 +7,8 @@
  * rootfs_private_mounts() - give this process a mount namespace of its own
  *
  * All mounts made afterwards are seen by this process and its children only, and are gone with the
- * last of them, however they end: a container's mounts need no unmounting.
+ * last of them, however they end: a container's mounts need no unmounting. The working folder
+ * may become "/".
  *
  * Return: 0 or negative errno with a message.
  */

@@ -121,6 +121,30 @@ test_dir_image() {
 	[ ! -e "$WORK/tree/new" ] || fail "the folder was changed"
 }
 
+# Whose "/" is no mount point, in a file system that is shared with others.
+test_plain_chroot() {
+	chroot=$WORK/chroot
+	kernel=$(caisson kernel list | awk '$1 == "*" {print $4}')
+	mkdir -p "$chroot/usr" "$chroot/etc" "$chroot/dev" "$chroot/proc" "$chroot/boot" \
+		"$chroot/var/cache" "$chroot/var/tmp" "$chroot$WORK" "$chroot$TOP"
+	cp -P /bin /sbin /lib* "$chroot" 2>/dev/null || skip "/bin is no link to /usr/bin here"
+	unshare -m true || skip "no mount namespace can be made here"
+	# Private to the machine at first, or these mounts would be its own, too.
+	cat >"$WORK/in-chroot" <<-EOF
+		mount --make-rshared / || exit
+		for dir in usr etc dev proc boot var/cache $WORK $TOP; do
+			mount --rbind "/\$dir" "$chroot/\$dir" || exit
+		done
+		cat /proc/self/mountinfo >"$WORK/before"
+		chroot "$chroot" sh -c "cd '${kernel%/*}' &&
+			caisson run --rm --kernel './${kernel##*/}' '$IMAGE' echo inside" || exit
+		cmp "$WORK/before" /proc/self/mountinfo
+	EOF
+	status 0 unshare -m --propagation private sh "$WORK/in-chroot"
+	is "$(out)" inside
+	is_clean
+}
+
 test_tty_is_one() {
 	# script(1) gives us a terminal of a known size.
 	script -qec "stty rows 33 cols 77; caisson run --rm -it $IMAGE sh -c 'tty; stty size; test -t 0 -a -t 1 -a -t 2 && echo all'" /dev/null </dev/null >"$WORK/tty"
