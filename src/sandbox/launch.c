@@ -252,10 +252,10 @@ static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
 
 static int start_consoles(struct sandbox *sb, struct plan *p, struct err *err)
 {
-	int r = console_start(&sb->console, sb->loop, &p->console);
+	int r = tail_start(&sb->console, sb->loop, &p->console);
 
 	if (r == 0)
-		r = console_start(&sb->diagnostics, sb->loop, &p->diagnostics);
+		r = tail_start(&sb->diagnostics, sb->loop, &p->diagnostics);
 	return r < 0 ? err_errno(err, r, "cannot make a pipe") : 0;
 }
 

@@ -46,8 +46,8 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 		.paths = paths,
 		.record = record,
 		.spec = spec,
-		.console = CONSOLE_NULL,
-		.diagnostics = CONSOLE_NULL,
+		.console = TAIL_NULL,
+		.diagnostics = TAIL_NULL,
 		.vsockd = HELPER_NULL,
 		.virtiofsd = HELPER_NULL,
 		.accept_fd = -EBADF,
@@ -72,8 +72,8 @@ static void stop_everything(struct sandbox *sb)
 	vmm_free(take_ptr(sb->vmm));
 	helper_stop(&sb->vsockd);
 	helper_stop(&sb->virtiofsd);
-	console_stop(&sb->console);
-	console_stop(&sb->diagnostics);
+	tail_stop(&sb->console);
+	tail_stop(&sb->diagnostics);
 	sb->accept_fd = fd_close(sb->accept_fd);
 	sb->cid_fd = fd_close(sb->cid_fd);
 	launch_undo(sb);
@@ -101,8 +101,8 @@ static void fail(struct sandbox *sb, int code, const char *what)
 	char tail[600];
 
 	if (sb->failure.code == 0 && sb->state == SANDBOX_BOOTING) {
-		console_drain(&sb->console);
-		console_tail(&sb->console, 6, tail, sizeof(tail));
+		tail_drain(&sb->console);
+		tail_lines(&sb->console, 6, tail, sizeof(tail));
 		if (tail[0])
 			err_set(&sb->failure, code, "%s; its console ended with:\n%s", what, tail);
 		else
@@ -197,8 +197,8 @@ static void helper_failed(struct sandbox *sb, const char *name, int status)
 {
 	char tail[300], what[500];
 
-	console_drain(&sb->diagnostics);
-	console_tail(&sb->diagnostics, 1, tail, sizeof(tail));
+	tail_drain(&sb->diagnostics);
+	tail_lines(&sb->diagnostics, 1, tail, sizeof(tail));
 	(void)snprintf(what, sizeof(what), "%s ended (status %d)%s%s", name, status,
 		       tail[0] ? ": " : "", tail);
 	fail(sb, -EIO, what);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "sandbox/console.h"
+#include "loop/tail.h"
 #include "sandbox/dial.h"
 #include "sandbox/helper.h"
 #include "sandbox/record.h"
@@ -61,7 +61,7 @@ struct sandbox {
 	enum sandbox_state state;
 	struct err failure;
 	uint64_t phases[SANDBOX_PHASE_MAX];
-	struct console console, diagnostics;
+	struct tail console, diagnostics;
 	struct helper vsockd, virtiofsd;
 	struct vmm *vmm;
 	char *hybrid_path;

@@ -2,27 +2,26 @@
 #pragma once
 
 #include "base/proc.h"
-#include "loop/loop.h"
-#include "vmm/tail.h"
+#include "loop/tail.h"
+#include "vmm/vmm.h"
 
 /**
  * struct vmm_child - the VMM's process, its stderr and its end
- * @ended: the process is reaped and all it wrote on stderr is in @tail; called last, so that the
- *	owner may be freed in it
+ * @message: what to quote of its stderr, once it has ended
+ * @ended: the process is reaped; called last, so that the owner may be freed in it
  */
 struct vmm_child {
 	struct proc proc;
 	struct loop_io exit_io;
-	struct loop_io stderr_io;
-	int stderr_fd;
 	struct tail tail;
+	char *program;
+	char message[VMM_MESSAGE_MAX];
 	void (*ended)(struct vmm_child *child, int status);
 };
 
-#define VMM_CHILD_NULL                                                                 \
-	{                                                                              \
-		.proc = PROC_NULL, .exit_io = LOOP_IO_NULL, .stderr_io = LOOP_IO_NULL, \
-		.stderr_fd = -EBADF,                                                   \
+#define VMM_CHILD_NULL                                                         \
+	{                                                                      \
+		.proc = PROC_NULL, .exit_io = LOOP_IO_NULL, .tail = TAIL_NULL, \
 	}
 
 /**

@@ -27,7 +27,7 @@ static void process_ended(struct vmm_child *child, int status)
 
 	loop_defer_stop(&f->reply);
 	loop_defer_stop(&f->event);
-	vmm_notify_exit(f->owner, status, tail_message(&child->tail));
+	vmm_notify_exit(f->owner, status, child->message);
 }
 
 static void fake_free(void *vm)

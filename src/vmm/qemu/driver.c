@@ -111,7 +111,7 @@ static void qmp_readable(struct loop_io *io, uint32_t revents _unused_)
 static void finish(struct loop_defer *defer)
 {
 	struct qemu *q = container_of(defer, struct qemu, finish);
-	const char *message = tail_message(&q->child.tail);
+	const char *message = q->child.message;
 
 	/* Before what is handled, since that may be the end of @q. */
 	loop_defer_start(q->loop, defer, finish);
