@@ -6,11 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "empty.pb-c.h"
 #include "guest/lifecycle.h"
 #include "guest/process-io.h"
 #include "rpc/task.h"
-#include "task.pb-c.h"
 
 #define SIGNAL_MAX 64
 /* Enough for any use of the list; a container with more has other worries. */
@@ -219,52 +217,20 @@ static void shutdown_vm(struct ttrpc_call *call, const ProtobufCMessage *message
 	task->shutdown(task, request->now);
 }
 
-static void unimplemented(struct ttrpc_call *call)
-{
-	ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "%s is not implemented", call->method->name);
-}
-
-#define METHOD(method, request_type, response_type, function)                              \
-	{                                                                                  \
-		.name = method, .handler = rpc_dispatch, .data = &(const struct rpc_types) \
-		{                                                                          \
-			.request = &request_type##__descriptor,                            \
-			.response = &response_type##__descriptor, .handler = function      \
-		}                                                                          \
-	}
-#define ABSENT(method)                                   \
-	{                                                \
-		.name = method, .handler = unimplemented \
-	}
-
 static const struct ttrpc_method methods[] = {
-	METHOD("State", containerd__task__v2__state_request, containerd__task__v2__state_response,
-	       state),
-	METHOD("Create", containerd__task__v2__create_task_request,
-	       containerd__task__v2__create_task_response, lifecycle_create),
-	METHOD("Start", containerd__task__v2__start_request, containerd__task__v2__start_response,
-	       lifecycle_start),
-	METHOD("Delete", containerd__task__v2__delete_request,
-	       containerd__task__v2__delete_response, lifecycle_delete),
-	METHOD("Pids", containerd__task__v2__pids_request, containerd__task__v2__pids_response,
-	       pids),
-	METHOD("Kill", containerd__task__v2__kill_request, google__protobuf__empty, kill_process),
-	METHOD("Exec", containerd__task__v2__exec_process_request, google__protobuf__empty,
-	       lifecycle_exec),
-	METHOD("ResizePty", containerd__task__v2__resize_pty_request, google__protobuf__empty,
-	       resize),
-	METHOD("CloseIO", containerd__task__v2__close_iorequest, google__protobuf__empty, close_io),
-	METHOD("Wait", containerd__task__v2__wait_request, containerd__task__v2__wait_response,
-	       wait_process),
-	METHOD("Connect", containerd__task__v2__connect_request,
-	       containerd__task__v2__connect_response, connect_task),
-	METHOD("Shutdown", containerd__task__v2__shutdown_request, google__protobuf__empty,
-	       shutdown_vm),
-	ABSENT("Pause"),
-	ABSENT("Resume"),
-	ABSENT("Checkpoint"),
-	ABSENT("Update"),
-	ABSENT("Stats"),
+	RPC_TASK("State", state, state),
+	RPC_TASK("Create", create_task, lifecycle_create),
+	RPC_TASK("Start", start, lifecycle_start),
+	RPC_TASK("Delete", delete, lifecycle_delete),
+	RPC_TASK("Pids", pids, pids),
+	RPC_TASK_EMPTY("Kill", kill, kill_process),
+	RPC_TASK_EMPTY("Exec", exec_process, lifecycle_exec),
+	RPC_TASK_EMPTY("ResizePty", resize_pty, resize),
+	RPC_METHOD("CloseIO", containerd__task__v2__close_iorequest, google__protobuf__empty,
+		   close_io),
+	RPC_TASK("Wait", wait, wait_process),
+	RPC_TASK("Connect", connect, connect_task),
+	RPC_TASK_EMPTY("Shutdown", shutdown, shutdown_vm),
 	{.name = NULL},
 };
 

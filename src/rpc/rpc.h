@@ -44,6 +44,16 @@ struct rpc_types {
  */
 void rpc_dispatch(struct ttrpc_call *call);
 
+/** RPC_METHOD() - a row of a table of unary methods, for rpc_dispatch() */
+#define RPC_METHOD(name_, request_, response_, handler_)                                          \
+	{                                                                                         \
+		.name = name_, .handler = rpc_dispatch, .data = &(const struct rpc_types)         \
+		{                                                                                 \
+			.request = &request_##__descriptor, .response = &response_##__descriptor, \
+			.handler = handler_,                                                      \
+		}                                                                                 \
+	}
+
 #define RPC_MESSAGE_MEMORY_MAX (16u << 20)
 
 /**

@@ -5,10 +5,21 @@
 #include <time.h>
 
 #include "any.pb-c.h"
+#include "empty.pb-c.h"
 #include "rpc/rpc.h"
+#include "task.pb-c.h"
 #include "timestamp.pb-c.h"
 
 /* What the messages of the Task service and of events have in common. */
+
+/** RPC_TASK() - RPC_METHOD() for a method of Task; @stem: of its messages' names */
+#define RPC_TASK(name, stem, handler)                            \
+	RPC_METHOD(name, containerd__task__v2__##stem##_request, \
+		   containerd__task__v2__##stem##_response, handler)
+
+/** RPC_TASK_EMPTY() - the same for those that answer google.protobuf.Empty */
+#define RPC_TASK_EMPTY(name, stem, handler) \
+	RPC_METHOD(name, containerd__task__v2__##stem##_request, google__protobuf__empty, handler)
 
 /**
  * rpc_any_pack() - put a message into a google.protobuf.Any

@@ -69,29 +69,20 @@ static void watch(struct ttrpc_call *call, const ProtobufCMessage *message _unus
 	ttrpc_call_end(call);
 }
 
-#define TYPES(request_, response_, handler_)                                              \
-	&(const struct rpc_types)                                                         \
-	{                                                                                 \
-		.request = &request_##__descriptor, .response = &response_##__descriptor, \
-		.handler = handler_,                                                      \
-	}
+static const struct rpc_types watch_types = {
+	.request = &google__protobuf__empty__descriptor,
+	.response = &containerd__events__task_oom__descriptor,
+	.handler = watch,
+};
 
 static const struct ttrpc_method methods[] = {
-	{.name = "Create",
-	 .handler = rpc_dispatch,
-	 .data = TYPES(containerd__task__v2__create_task_request,
-		       containerd__task__v2__create_task_response, create)},
-	{.name = "State",
-	 .handler = rpc_dispatch,
-	 .data = TYPES(containerd__task__v2__state_request, containerd__task__v2__state_response,
-		       state)},
-	{.name = "Pause",
-	 .handler = rpc_dispatch,
-	 .data = TYPES(containerd__task__v2__pause_request, google__protobuf__empty, pause_task)},
+	RPC_TASK("Create", create_task, create),
+	RPC_TASK("State", state, state),
+	RPC_TASK_EMPTY("Pause", pause, pause_task),
 	{.name = "Watch",
 	 .handler = rpc_dispatch,
 	 .stream = TTRPC_SERVER_STREAM,
-	 .data = TYPES(google__protobuf__empty, containerd__events__task_oom, watch)},
+	 .data = &watch_types},
 	{.name = NULL},
 };
 

@@ -520,11 +520,6 @@ static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *messa
 		sandbox_stop(&shim->sandbox, false);
 }
 
-static void task_unimplemented(struct ttrpc_call *call)
-{
-	ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "%s is not implemented", call->method->name);
-}
-
 static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
 {
 	Caisson__Sandbox__V1__TimingResponse response = CAISSON__SANDBOX__V1__TIMING_RESPONSE__INIT;
@@ -543,64 +538,26 @@ static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *mess
 	rpc_reply(call, &response.base);
 }
 
-#define TYPES(lower, request_, response_)               \
-	static const struct rpc_types types_##lower = { \
-		.request = &request_##__descriptor,     \
-		.response = &response_##__descriptor,   \
-		.handler = lower,                       \
-	}
-#define TASK_TYPES(method, name)                                     \
-	TYPES(task_##method, containerd__task__v2__##name##_request, \
-	      containerd__task__v2__##name##_response)
-#define TASK_TYPES_EMPTY(method, name) \
-	TYPES(task_##method, containerd__task__v2__##name##request, google__protobuf__empty)
-
-TASK_TYPES(create, create_task);
-TASK_TYPES(start, start);
-TASK_TYPES(wait, wait);
-TASK_TYPES(state, state);
-TASK_TYPES(connect, connect);
-TASK_TYPES(delete, delete);
-TASK_TYPES(pids, pids);
-TASK_TYPES_EMPTY(exec, exec_process_);
-TASK_TYPES_EMPTY(kill, kill_);
-TASK_TYPES_EMPTY(resize, resize_pty_);
-TASK_TYPES_EMPTY(close_io, close_io);
-TASK_TYPES_EMPTY(shutdown, shutdown_);
-TYPES(sandbox_timing, google__protobuf__empty, caisson__sandbox__v1__timing_response);
-
-#define TYPED(method, func)                                                    \
-	{                                                                      \
-		.name = method, .handler = rpc_dispatch, .data = &types_##func \
-	}
-#define ABSENT(method)                                        \
-	{                                                     \
-		.name = method, .handler = task_unimplemented \
-	}
-
 static const struct ttrpc_method task_methods[] = {
-	TYPED("State", task_state),
-	TYPED("Create", task_create),
-	TYPED("Start", task_start),
-	TYPED("Delete", task_delete),
-	TYPED("Pids", task_pids),
-	TYPED("Kill", task_kill),
-	TYPED("Exec", task_exec),
-	TYPED("ResizePty", task_resize),
-	TYPED("CloseIO", task_close_io),
-	TYPED("Wait", task_wait),
-	TYPED("Connect", task_connect),
-	TYPED("Shutdown", task_shutdown),
-	ABSENT("Pause"),
-	ABSENT("Resume"),
-	ABSENT("Checkpoint"),
-	ABSENT("Update"),
-	ABSENT("Stats"),
+	RPC_TASK("State", state, task_state),
+	RPC_TASK("Create", create_task, task_create),
+	RPC_TASK("Start", start, task_start),
+	RPC_TASK("Delete", delete, task_delete),
+	RPC_TASK("Pids", pids, task_pids),
+	RPC_TASK_EMPTY("Kill", kill, task_kill),
+	RPC_TASK_EMPTY("Exec", exec_process, task_exec),
+	RPC_TASK_EMPTY("ResizePty", resize_pty, task_resize),
+	RPC_METHOD("CloseIO", containerd__task__v2__close_iorequest, google__protobuf__empty,
+		   task_close_io),
+	RPC_TASK("Wait", wait, task_wait),
+	RPC_TASK("Connect", connect, task_connect),
+	RPC_TASK_EMPTY("Shutdown", shutdown, task_shutdown),
 	{.name = NULL},
 };
 
 static const struct ttrpc_method sandbox_methods[] = {
-	TYPED("Timing", sandbox_timing),
+	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,
+		   sandbox_timing),
 	{.name = NULL},
 };
 

@@ -326,7 +326,7 @@ static void on_request(struct server_conn *sc, const struct ttrpc_frame *frame, 
 	}
 	method = find_method(service, request.method);
 	if (!method) {
-		send_status(sc, id, TTRPC_UNIMPLEMENTED, "method %.*s",
+		send_status(sc, id, TTRPC_UNIMPLEMENTED, "%.*s is not implemented",
 			    (int)MIN(request.method.len, TTRPC_TEXT_MAX), request.method.data);
 		return;
 	}

@@ -246,7 +246,7 @@ static void unknown_names_are_told(void)
 	peer_put_request(&peer, 5, 0, "bad\x1b\xff", "Echo", "", 0);
 	peer_pump(&peer);
 	expect_text(1, TTRPC_UNIMPLEMENTED, "service test.Ech");
-	expect_text(3, TTRPC_UNIMPLEMENTED, "method Echoo");
+	expect_text(3, TTRPC_UNIMPLEMENTED, "Echoo is not implemented");
 	expect_text(5, TTRPC_UNIMPLEMENTED, "service bad??");
 	expect_alive(7);
 	end();

@@ -3,10 +3,8 @@
 #include <unistd.h>
 
 #include "base/test.h"
-#include "empty.pb-c.h"
 #include "peer.h"
-#include "rpc/rpc.h"
-#include "task.pb-c.h"
+#include "rpc/task.h"
 
 #define ID_MAX 64
 
@@ -90,20 +88,11 @@ static void kill_task(struct ttrpc_call *call, const ProtobufCMessage *message)
 		wait_reply(take_ptr(waiting[id]), id);
 }
 
-#define ROW(name_, stem, response_, handler_)                                             \
-	{                                                                                 \
-		.name = name_, .handler = rpc_dispatch, .data = &(const struct rpc_types) \
-		{                                                                         \
-			.request = &containerd__task__v2__##stem##_request__descriptor,   \
-			.response = &response_##__descriptor, .handler = handler_,        \
-		}                                                                         \
-	}
-
 static const struct ttrpc_method methods[] = {
-	ROW("Create", create_task, containerd__task__v2__create_task_response, create),
-	ROW("State", state, containerd__task__v2__state_response, state),
-	ROW("Wait", wait, containerd__task__v2__wait_response, wait_task),
-	ROW("Kill", kill, google__protobuf__empty, kill_task),
+	RPC_TASK("Create", create_task, create),
+	RPC_TASK("State", state, state),
+	RPC_TASK("Wait", wait, wait_task),
+	RPC_TASK_EMPTY("Kill", kill, kill_task),
 	{.name = NULL},
 };
 
