@@ -115,7 +115,7 @@ def check_names(page):
     """The tables whose rows begin with a name that stands in the sources."""
     variables = {w for row in rows(page, "variable") for w in words(row[0])}
     verdict("variables", differences(variables - COMMON, variables_in_sources(), "docs/options.md"))
-    have = {w.rstrip("N") for row in rows(page, "word") for w in words(row[0])}
+    have = {w[: w.find("=") + 1] for row in rows(page, "word") for w in words(row[0])}
     want = set(re.findall(r'define ABI_CMDLINE_\w+\s+"([^"]+)"', read("include/abi/abi.h")))
     verdict("kernel command line", differences(have, want, "docs/options.md"))
     have = {w for row in rows(page, "option of meson") for w in words(row[0])}
