@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A /init that leaves an observer behind and becomes vminitd (/vminitd): the observer, which is in
- * no container, answers each connection to vsock port 5000 with /proc/1/status.
+ * no container, answers each connection to vsock port 5000 with lines "NAME: VALUE" about PID 1:
+ * those of its status, of its smaps_rollup, and the system call that it is in.
  */
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
@@ -27,6 +28,8 @@ static void copy(const char *path, int to)
 
 static void observe(int listener)
 {
+	static const char call[] = "syscall:\t";
+
 	/* vminitd mounts nothing for others, and is not to be helped. */
 	if (unshare(CLONE_NEWNS) < 0 || (mkdir("/proc", 0755) < 0 && access("/proc", F_OK) < 0) ||
 	    mount("proc", "/proc", "proc", 0, NULL) < 0)
@@ -35,6 +38,9 @@ static void observe(int listener)
 		int fd = accept(listener, NULL, NULL);
 
 		copy("/proc/1/status", fd);
+		(void)!write(fd, call, sizeof(call) - 1);
+		copy("/proc/1/syscall", fd);
+		copy("/proc/1/smaps_rollup", fd);
 		close(fd);
 	}
 }
