@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/test-container.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "guest/direct.h"
+#include "guest/lifecycle.h"
+#include "guest/reap.h"
 
 #define SKIP 77
 #define BASE CONTAINER_BASE
@@ -175,7 +180,6 @@ uint32_t run_end(struct run *run)
 	return status;
 }
 
-/* Until the process has said so much that @text is in it. */
 void run_until(struct run *run, const char *text)
 {
 	while (!run_poll(run) && !strstr(run->out[0], text))
@@ -190,8 +194,71 @@ uint32_t run_simple(struct run *run, const char *script)
 	return run_end(run);
 }
 
-void container_tree(void)
+void container_expect(const char *script, const char *out)
 {
+	struct run run;
+
+	test_int(run_simple(&run, script), 0);
+	test_str(run.out[0], out);
+}
+
+struct run container_holder;
+
+void container_hold(void)
+{
+	run_init(&container_holder, "", "echo up; read x");
+	test_int(run_begin(&container_holder), TTRPC_OK);
+	run_until(&container_holder, "up\n");
+}
+
+void container_let_go(void)
+{
+	test_int(write(container_holder.fd[0], "\n", 1), 1);
+	test_int(run_end(&container_holder), 0);
+}
+
+int count_entries(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	int n = 0;
+
+	test_true(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static struct direct direct = DIRECT_NULL;
+static struct reaper reaper = REAPER_NULL;
+static int null_fd, files;
+
+static void child_reaped(struct reaper *r, pid_t pid, uint32_t status)
+{
+	(void)r;
+	lifecycle_reaped(&harness_task, pid, status);
+}
+
+void container_begin(void)
+{
+	/* Whoever runs the tests may ignore some; init never does, and containers inherit it. */
+	for (int signo = 1; signo < SIGRTMIN; signo++)
+		(void)signal(signo, SIG_DFL);
 	enter_namespaces();
 	build_tree();
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	harness_begin(&direct.base);
+	test_int(direct_init(&direct, &harness_loop, &lifecycle_events, null_fd, BASE "/root"), 0);
+	test_int(reaper_start(&reaper, &harness_loop, child_reaped), 0);
+	files = count_entries("/proc/self/fd");
+}
+
+void container_end(void)
+{
+	/* What listing processes needs stays. */
+	test_int(count_entries("/proc/self/fd"), files + (direct.proc >= 0));
+	reaper_stop(&reaper);
+	direct_deinit(&direct);
+	harness_end();
+	fd_close(null_fd);
 }

@@ -4,15 +4,22 @@
 #include "guest/test-harness.h"
 
 /*
- * Containers for tests: a root file system of busybox, and processes in it that are created,
- * started, listened to and waited for as a host does.
+ * Containers for tests: the Task service on the real executor, with this machine's kernel, in
+ * mount, UTS, IPC and network namespaces of the test's own, as root. A root file system of busybox,
+ * and processes in it that are created, started, listened to and waited for as a host does.
  */
 
 #define CONTAINER_BASE "/mnt"
 #define CONTAINER_TREE CONTAINER_BASE "/tree"
 
-/** container_tree() - build the tree; in namespaces of the test's own, or the test is skipped */
-void container_tree(void);
+/** container_begin() - all is ready for containers; or the test is skipped */
+void container_begin(void);
+
+/** container_end() - no descriptor may be left */
+void container_end(void);
+
+/** count_entries() - how much is in a folder */
+int count_entries(const char *folder);
 
 /**
  * struct run - one process and what it says
@@ -56,3 +63,11 @@ uint32_t run_end(struct run *run);
 
 /** run_simple() - a container from beginning to end. Return: its exit status. */
 uint32_t run_simple(struct run *run, const char *script);
+
+/** container_expect() - a container that succeeds, and says @out */
+void container_expect(const char *script, const char *out);
+
+/** container_hold() - a container in which others are executed, until container_let_go() */
+void container_hold(void);
+void container_let_go(void);
+extern struct run container_holder;
