@@ -23,101 +23,15 @@ import time
 
 from guestlib import (LIMIT, READY, Failed, Machine, check, linux, listener, qemu_line, receive,
                       same, text)
+from ttrpc import Client, Refused, message
 
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 DOCKER_CAPS = 0xa80425fb
 APPLETS = ["sh", "cat", "echo", "id", "sleep", "true", "tty", "seq", "dd", "head", "hostname",
            "mount", "ls", "grep", "touch", "wc", "md5sum", "ps", "tr", "test", "mkdir", "stty"]
 NOT_FOUND, PRECONDITION, UNIMPLEMENTED = 5, 9, 12
-STREAMS, OBSERVER = 1025, 5000
+STREAMS, OBSERVER, INTERRUPT = 1025, 5000, 5001
 EPOLL_PWAIT = 281
-
-
-# Protocol buffers: what there is to say is little, so it is said by hand.
-
-def varint(number):
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes(out + bytes([number]))
-
-
-def field(number, value):
-    """One field; a list is a repeated one, None and empty ones are left out."""
-    if value is None or value == "" or value == 0 or value is False or value == b"":
-        return b""
-    if isinstance(value, list):
-        return b"".join(varint(number << 3 | 2) + varint(len(raw(v))) + raw(v) for v in value)
-    if isinstance(value, int):
-        return varint(number << 3) + varint(int(value))
-    return varint(number << 3 | 2) + varint(len(raw(value))) + raw(value)
-
-
-def raw(value):
-    return value.encode() if isinstance(value, str) else value
-
-
-def message(**fields):
-    """message(_1=..., _2=...)"""
-    return b"".join(field(int(name[1:]), value) for name, value in fields.items())
-
-
-def parse(data):
-    out, at = {}, 0
-
-    def number():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while at < len(data):
-        key = number()
-        value = number()
-        if key & 7 == 2:
-            at += value
-            value = data[at - value:at]
-        out.setdefault(key >> 3, []).append(value)
-    return out
-
-
-class Refused(Exception):
-    def __init__(self, code, text):
-        super().__init__(f"{code}: {text}")
-        self.code, self.text = code, text
-
-
-class Client:
-    """TTRPC on a connected socket; answers may come in any order."""
-
-    def __init__(self, sock):
-        self.sock, self.next, self.answers = sock, 1, {}
-
-    def begin(self, method, request, service="containerd.task.v2.Task"):
-        data = message(_1=service, _2=method, _3=request)
-        stream, self.next = self.next, self.next + 2
-        self.sock.sendall(struct.pack(">IIBB", len(data), stream, 1, 0) + data)
-        return stream
-
-    def end(self, stream):
-        while stream not in self.answers:
-            size, of, kind, _ = struct.unpack(">IIBB", receive(self.sock, 10))
-            same(kind, 2, "type of the frame")
-            self.answers[of] = parse(receive(self.sock, size))
-        answer = self.answers.pop(stream)
-        status = parse(answer.get(1, [b""])[0])
-        if status.get(1, [0])[0]:
-            raise Refused(status[1][0], status.get(2, [b""])[0].decode())
-        return parse(answer.get(2, [b""])[0])
-
-    def call(self, method, request, **more):
-        return self.end(self.begin(method, request, **more))
 
 
 def process(args, user="", cwd="", terminal=False, caps=DOCKER_CAPS):
@@ -125,13 +39,14 @@ def process(args, user="", cwd="", terminal=False, caps=DOCKER_CAPS):
 
 
 class Guest(Machine):
-    """A VM with vminitd; with an observer, that is the init, and becomes vminitd."""
+    """A VM with vminitd; an observer is the init before, and becomes vminitd."""
 
-    def __init__(self, vsockd, vminitd, observer):
+    def __init__(self, vsockd, vminitd, observer=None):
         super().__init__()
         self.streams = 0
         self.tree()
-        boot = linux(self.dir, {"init": observer, "vminitd": vminitd})
+        programs = {"init": observer, "vminitd": vminitd} if observer else {"init": vminitd}
+        boot = linux(self.dir, programs)
         begun = time.monotonic()
         ours, theirs = socket.socketpair()
         with ours, theirs, listener(self.dir + "/fs") as share:
@@ -301,8 +216,13 @@ def fork_bomb(guest):
 
 
 def memory_hog(guest):
-    """The kernel ends the container, not PID 1."""
-    same(guest.run(["sh", "-c", "x=0123456789; while :; do x=$x$x; done"])[0], 137, "status")
+    """The kernel ends who takes the memory: a container, or just an exec in it; not PID 1."""
+    hog = "x=0123456789; while :; do x=$x$x; done"
+    same(guest.run(["sh", "-c", hog])[0], 137, "status")
+    same(guest.run(["sh", "-c", "cat /dev/zero >/dev/shm/x; " + hog])[0], 137, "status")
+    holder = guest.begin(["cat"], stdin=b"alive", keep=True)
+    same(guest.run(["sh", "-c", hog], "e")[0], 137, "status of the exec")
+    same(holder.close(), (0, b"alive", b""), "the container")
     first_process(guest)
 
 
@@ -364,11 +284,38 @@ def little_memory(guest):
     check(after <= before, f"resident: {before} kB, {after} kB after 1,000 execs")
 
 
-def shutdown(guest):
-    guest.begin(["sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 1; done"])
-    guest.client.call("Shutdown", message(_1="c"))
+def the_end(guest, ask, hears):
+    """The VM ends at a word, of which a container hears first, or does not."""
+    # A shell's read can miss a signal that comes just before; its wait cannot.
+    run = guest.begin(["sh", "-c", "trap ': >/heard; exit' TERM; echo up; "
+                       "while :; do sleep 1000 & wait; done"])
+    same(receive(run.out, 3), b"up\n", "output")
+    ask()
     guest.qemu.wait(LIMIT)
     same(guest.qemu.returncode, 0, "QEMU's status")
+    same(os.path.exists(guest.dir + "/tree/heard"), hears, "whether the container heard of it")
+
+
+def shutdown(guest):
+    the_end(guest, lambda: guest.client.call("Shutdown", message(_1="c")), True)
+
+
+def shutdown_now(guest):
+    the_end(guest, lambda: guest.client.call("Shutdown", message(_1="c", _2=True)), False)
+
+
+def ctrl_alt_del(guest):
+    the_end(guest, lambda: guest.connect(INTERRUPT).close(), True)
+
+
+def nobody_answers(vsockd, vminitd):
+    """A host that does not listen."""
+    with Guest(vsockd, vminitd) as guest:
+        guest.ready.close()
+        guest.qemu.wait(LIMIT)
+        same(guest.qemu.returncode, 0, "QEMU's status")
+        check("vminitd: fatal: the host does not answer on vsock port 1024: " in guest.console(),
+              guest.story())
 
 
 def dead_ends(vminitd):
@@ -430,18 +377,25 @@ TESTS = [first_process, failures, bytes_both_ways, fifty_execs, terminal, fork_b
          another_connection, no_wake_ups, little_memory, shutdown]
 
 
-def test(vsockd, vminitd, observer):
-    dead_ends(vminitd)
-    print("ok dead_ends", flush=True)
-    with Guest(vsockd, vminitd, observer) as guest:
+def run(cases, *programs):
+    with Guest(*programs) as guest:
         try:
             guest.serve()
-            for case in TESTS:
+            for case in cases:
                 case(guest)
                 print("ok", case.__name__, flush=True)
         except Exception:
             print("not ok", guest.story())
             raise
+
+
+def test(vsockd, vminitd, observer):
+    dead_ends(vminitd)
+    print("ok dead_ends", flush=True)
+    nobody_answers(vsockd, vminitd)
+    print("ok nobody_answers", flush=True)
+    for cases in (TESTS, [shutdown_now], [ctrl_alt_del]):
+        run(cases, vsockd, vminitd, observer)
 
 
 def main(args):
