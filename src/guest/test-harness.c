@@ -18,6 +18,7 @@ struct loop harness_loop;
 struct task harness_task;
 struct stream_table harness_streams;
 int harness_shutdowns;
+bool harness_serving;
 char harness_text[600];
 
 static struct ttrpc_server *server;
@@ -109,6 +110,7 @@ static void answered(struct ttrpc_request *request, const struct ttrpc_answer *a
 {
 	struct harness_call *call = container_of(request, struct harness_call, request);
 
+	harness_serving = false;
 	call->done = true;
 	call->code = answer->code;
 	(void)snprintf(call->text, sizeof(call->text), "%s", answer->message);
@@ -128,6 +130,7 @@ void harness_start(struct harness_call *call, const char *method, const Protobuf
 	test_int(
 		rpc_call(client, &call->request, RPC_SERVICE_TASK_V2, method, request, 0, answered),
 		0);
+	harness_serving = true;
 }
 
 enum ttrpc_code harness_finish(struct harness_call *call)

@@ -15,6 +15,7 @@ extern struct loop harness_loop;
 extern struct task harness_task;
 extern struct stream_table harness_streams;
 extern int harness_shutdowns;
+extern bool harness_serving; /* a call was made, and none answered since */
 
 /**
  * struct harness_call - one call
