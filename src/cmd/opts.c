@@ -27,8 +27,8 @@ static bool is_choice(const char *choices, const char *word)
 {
 	size_t len = strlen(word);
 
-	for (const char *c = choices; len > 0; c += strcspn(c, "|") + 1) {
-		if (strncmp(c, word, len) == 0 && (c[len] == '|' || c[len] == '\0'))
+	for (const char *c = choices;; c += strcspn(c, "|") + 1) {
+		if (strcspn(c, "|") == len && strncmp(c, word, len) == 0)
 			return true;
 		if (!strchr(c, '|'))
 			break;
