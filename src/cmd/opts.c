@@ -109,7 +109,7 @@ static void for_getopt(const struct opt *opts, size_t n, char *letters, struct o
 		if (argument == required_argument)
 			*p++ = ':';
 	}
-	words[n] = (struct option){"help", no_argument, NULL, 'h'};
+	words[n] = (struct option){"help", no_argument, NULL, LONG_ONLY + (int)n};
 	words[n + 1] = (struct option){NULL, 0, NULL, 0};
 	*p = '\0';
 }
@@ -129,8 +129,8 @@ static int complain(const struct command *command, int c, char **argv, struct er
 	const char *word = argv[optind - 1];
 	char letter[3] = {'-', (char)optopt, '\0'};
 
-	/* A letter may stand in a group, "-itx": name the letter. */
-	if (word[0] == '-' && word[1] != '-' && optopt > 0 && optopt < LONG_ONLY)
+	/* A letter may stand in a group, "-xit": the word is then not done yet, name the letter. */
+	if (optopt != 0 && optopt < LONG_ONLY)
 		word = letter;
 	if (c == ':')
 		return err_set(err, -EINVAL, "%s needs a value: see `caisson %s --help`", word,
@@ -148,9 +148,10 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
 
 	for_getopt(command->opts, n, letters, words);
 	opterr = 0;
-	optind = 1;
+	/* glibc: 0 also forgets the rest of a group that was given up. */
+	optind = 0;
 	while ((c = getopt_long(argc, argv, letters, words, NULL)) >= 0) {
-		if (c == 'h') {
+		if (c == 'h' || c == LONG_ONLY + (int)n) {
 			opts_help(command);
 			exit(0);
 		}
