@@ -150,7 +150,7 @@ static int number_from_json(const struct field *f, struct json_object *o, void *
 	else if (v < 0)
 		return -EBADMSG;
 	else if (f->type == FIELD_U64)
-		*(uint64_t *)member = (uint64_t)v;
+		*(uint64_t *)member = json_object_get_uint64(o);
 	else if (v > INT32_MAX)
 		return -EBADMSG;
 	else if (f->type == FIELD_U32)
