@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/spec.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+
+#include "base/mem.h"
+#include "base/test.h"
+
+static const char *const fields[] = {
+	"id",	       "image",	   "rootfs",	 "args",   "env",    "cwd",
+	"user",	       "terminal", "open_stdin", "remove", "kernel", "capabilities",
+	"stop_signal", "accel",	   "hypervisor", "memory", "cpus",   "created",
+};
+
+static struct sandbox_spec example(void)
+{
+	struct sandbox_spec spec = {
+		.id = xstrdup("c1"),
+		.image = xstrdup("docker.io/library/debian:12"),
+		.rootfs = xstrdup("/var/lib/caisson/images/\"odd\"/rootfs"),
+		.args = STRV_NULL,
+		.env = STRV_NULL,
+		.cwd = xstrdup("/a b"),
+		.user = xstrdup("1000:audio"),
+		.capabilities = UINT64_MAX,
+		.stop_signal = 64,
+		.terminal = true,
+		.remove = true,
+		.hypervisor = xstrdup("qemu"),
+		.accel = xstrdup("auto"),
+		.kernel = xstrdup("/k"),
+		.memory = UINT64_C(1) << 40,
+		.cpus = SANDBOX_CPUS_MAX,
+		.created = -1,
+	};
+
+	strv_add(&spec.args, "");
+	strv_add(&spec.args, "caf\xc3\xa9 \xff\x80\x01\x7f\n\\\"");
+	/* A code point beyond Latin-1, and bytes that only begin one. */
+	strv_add(&spec.args, "\xe2\x82\xac \xc3 \xc4\x80");
+	strv_add(&spec.env, "A=b=c");
+	return spec;
+}
+
+static void everything_comes_back(void)
+{
+	struct sandbox_spec spec = example(), back = SANDBOX_SPEC_NULL;
+	_cleanup_free_ char *json = sandbox_spec_to_json(&spec), *again = NULL;
+	struct err err = ERR_NULL;
+
+	if (sandbox_spec_from_json(json, &back, &err) < 0)
+		test_fail("%s", err.text);
+	test_str(back.id, spec.id);
+	test_str(back.image, spec.image);
+	test_str(back.rootfs, spec.rootfs);
+	test_int(back.args.n, 3);
+	for (size_t i = 0; i < 3; i++)
+		test_str(back.args.v[i], spec.args.v[i]);
+	test_int(back.env.n, 1);
+	test_str(back.env.v[0], "A=b=c");
+	test_str(back.cwd, spec.cwd);
+	test_str(back.user, spec.user);
+	test_true(back.capabilities == UINT64_MAX);
+	test_int(back.stop_signal, 64);
+	test_true(back.terminal && !back.open_stdin && back.remove);
+	test_str(back.kernel, "/k");
+	test_int(back.memory, INT64_C(1) << 40);
+	test_int(back.cpus, SANDBOX_CPUS_MAX);
+	test_int(back.created, -1);
+	again = sandbox_spec_to_json(&back);
+	test_str(again, json);
+	sandbox_spec_done(&spec);
+	sandbox_spec_done(&back);
+	sandbox_spec_done(&back);
+}
+
+static void what_is_not_set_is_empty(void)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL, back = SANDBOX_SPEC_NULL;
+	_cleanup_free_ char *json = NULL;
+
+	spec.id = xstrdup("x");
+	strv_add(&spec.args, "true");
+	json = sandbox_spec_to_json(&spec);
+	test_int(sandbox_spec_from_json(json, &back, NULL), 0);
+	test_str(back.cwd, "");
+	test_str(back.user, "");
+	test_str(back.kernel, "");
+	test_int(back.env.n, 0);
+	sandbox_spec_done(&spec);
+	sandbox_spec_done(&back);
+}
+
+/* Refused, with a message that has @part in it, and nothing stored. */
+static void refused(const char *json, const char *part)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct err err = ERR_NULL;
+
+	test_int(sandbox_spec_from_json(json, &spec, &err), -EBADMSG);
+	test_true(!spec.id && !spec.args.v);
+	if (!strstr(err.text, part))
+		test_fail("\"%s\" is not in: %s", part, err.text);
+}
+
+static struct json_object *example_object(void)
+{
+	struct sandbox_spec spec = example();
+	_cleanup_free_ char *json = sandbox_spec_to_json(&spec);
+
+	sandbox_spec_done(&spec);
+	return json_tokener_parse(json);
+}
+
+/* The example with one field replaced, or left out when @value is NULL. */
+static void refused_with(const char *field, const char *value)
+{
+	struct json_object *o = example_object();
+
+	json_object_object_del(o, field);
+	if (value)
+		json_object_object_add(o, field, json_tokener_parse(value));
+	refused(json_object_to_json_string(o), field);
+	json_object_put(o);
+}
+
+static void every_field_is_needed_and_typed(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		refused_with(fields[i], NULL);
+		refused_with(fields[i], "null");
+		refused_with(fields[i], "{}");
+		refused_with(fields[i], "1.5");
+		refused_with(fields[i], "[1]");
+	}
+	/* The list is complete. */
+	struct json_object *o = example_object();
+
+	test_int(json_object_object_length(o), ARRAY_SIZE(fields));
+	json_object_put(o);
+}
+
+static void numbers_have_bounds(void)
+{
+	refused_with("cpus", "-1");
+	refused_with("cpus", "2147483648");
+	refused_with("stop_signal", "-1");
+	refused_with("stop_signal", "1099511627776");
+	refused_with("memory", "-1");
+	refused_with("capabilities", "-9223372036854775808");
+}
+
+static void what_cannot_be_used_is_refused(void)
+{
+	refused_with("id", "\"\"");
+	refused_with("id", "\"../x\"");
+	refused_with("args", "[]");
+	refused_with("args", "[\"a\", null]");
+	refused_with("env", "[[\"a\"]]");
+}
+
+static void garbage_is_refused(void)
+{
+	static const char *const garbage[] = {
+		"", " ", "null", "[]", "\"id\"", "{", "{\"id\":}", "\xff\xfe{}", "{\"id\" \"x\"}"};
+	char deep[4000];
+
+	for (size_t i = 0; i < ARRAY_SIZE(garbage); i++)
+		refused(garbage[i], "not a JSON object");
+	memset(deep, '[', sizeof(deep) - 1);
+	deep[sizeof(deep) - 1] = '\0';
+	refused(deep, "not a JSON object");
+}
+
+static void a_cut_file_is_refused(void)
+{
+	struct sandbox_spec spec = example();
+	_cleanup_free_ char *json = sandbox_spec_to_json(&spec);
+
+	for (size_t n = strlen(json); n-- > 0;) {
+		_cleanup_free_ char *cut = xstrndup(json, n);
+
+		refused(cut, "");
+	}
+	sandbox_spec_done(&spec);
+}
+
+static void names_are_plain(void)
+{
+	static const char *const good[] = {"a", "0", "A_b.c-d", "9.", "e0123456789abcdef"};
+	static const char *const bad[] = {"",	 ".",  "..",   "-a",	      "_a",    "a/b", "a b",
+					  "a\n", "a:", "\xc3", "caf\xc3\xa9", "a\x7f", "%d"};
+	char name[66];
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		test_true(sandbox_id_valid(good[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (sandbox_id_valid(bad[i]))
+			test_fail("\"%s\" is a valid name", bad[i]);
+	memset(name, 'n', sizeof(name));
+	name[65] = '\0';
+	test_true(!sandbox_id_valid(name));
+	name[64] = '\0';
+	test_true(sandbox_id_valid(name));
+}
+
+int main(void)
+{
+	test_run(everything_comes_back);
+	test_run(what_is_not_set_is_empty);
+	test_run(every_field_is_needed_and_typed);
+	test_run(numbers_have_bounds);
+	test_run(what_cannot_be_used_is_refused);
+	test_run(garbage_is_refused);
+	test_run(a_cut_file_is_refused);
+	test_run(names_are_plain);
+	return 0;
+}
