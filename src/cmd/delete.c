@@ -52,6 +52,9 @@ static int remove_it(const struct paths *paths, struct record *record, bool forc
 		end_container(record);
 		r = record_wait(record);
 	}
+	/* It went by itself, as one of `caisson run --rm` does. */
+	if (r == -ENOENT)
+		return 0;
 	if (r < 0)
 		return err_errno(err, r, "cannot claim container %s", record->id);
 	return record_remove(paths, record, err);

@@ -71,12 +71,16 @@ static int claim(struct record *rec, int how)
 {
 	_cleanup_close_ int fd =
 		openat(rec->dir, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat st;
 
 	if (fd < 0)
 		return -errno;
 	while (flock(fd, LOCK_EX | how) < 0)
 		if (errno != EINTR)
 			return -errno;
+	/* Removed while we waited: the folder's name may be another container's by now. */
+	if (fstat(fd, &st) < 0 || st.st_nlink == 0)
+		return -ENOENT;
 	rec->lock = take_fd(fd);
 	return 0;
 }

@@ -71,7 +71,8 @@ int record_load(const struct record *rec, struct sandbox_spec *ret, struct err *
 /**
  * record_claim() - take @rec->lock, if no shim lives
  *
- * Return: 0, -EWOULDBLOCK when one does, or negative errno.
+ * Return: 0, -EWOULDBLOCK when one does, -ENOENT when the container has been removed meanwhile, or
+ * another negative errno.
  */
 int record_claim(struct record *rec);
 
