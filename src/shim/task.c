@@ -510,13 +510,14 @@ static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *message
 		drop_exec(shim, p);
 }
 
-static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
+	const Containerd__Task__V2__ShutdownRequest *request = (const void *)message;
 	struct shim *shim = shim_of(call);
 	bool live = shim->init && shim->init->state != PROCESS_STOPPED;
 
 	rpc_reply_empty(call);
-	if (!live)
+	if (!live || request->now)
 		sandbox_stop(&shim->sandbox, false);
 }
 
