@@ -41,6 +41,14 @@ static bool is_ours(struct ttrpc_call *call, const char *id)
 	return false;
 }
 
+/* Why there is no VM: a failure has a text, an end that somebody wanted has none. */
+static const char *why_ended(const struct shim *shim)
+{
+	const struct err *failure = &shim->sandbox.failure;
+
+	return failure->code ? failure->text : "the virtual machine has ended";
+}
+
 /* The process a request is about; answers NOT_FOUND itself. */
 static struct process *find(struct ttrpc_call *call, const char *id, const char *exec_id)
 {
@@ -243,7 +251,7 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 		return;
 	}
 	if (shim->sandbox.state != SANDBOX_BOOTING && shim->sandbox.state != SANDBOX_READY) {
-		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim->sandbox.failure.text);
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", why_ended(shim));
 		return;
 	}
 	strv_add(&shim->create_stdio, request->stdin_);
@@ -394,7 +402,10 @@ static void forward(struct ttrpc_call *call, const struct process *p)
 				      forward_answered);
 	if (r < 0) {
 		free(f);
-		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "the virtual machine has ended");
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s",
+				shim->sandbox.state == SANDBOX_BOOTING
+					? "the virtual machine is still booting"
+					: why_ended(shim));
 		return;
 	}
 	call->userdata = f;
@@ -595,7 +606,7 @@ void shim_task_lost(struct shim *shim)
 	if (shim->init->state == PROCESS_NEW) {
 		call = kept_call(shim->init);
 		if (call)
-			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim->sandbox.failure.text);
+			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", why_ended(shim));
 		return;
 	}
 	process_lost(shim->init);
