@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/test-shim.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/test.h"
+#include "empty.pb-c.h"
+
+struct test_shim t;
+
+static char folder[sizeof("/tmp/test-shim-XXXXXX")];
+static struct ttrpc_call *current;
+
+/* What main.c decides: the test sees that it was asked to. */
+void shim_quit_when_told(struct shim *shim)
+{
+	t.told++;
+	loop_quit(shim->loop, 0);
+}
+
+static void forget(size_t i)
+{
+	t.calls[i] = t.calls[--t.n_calls];
+	t.payloads[i] = t.payloads[t.n_calls];
+}
+
+static void guest_call_cancelled(struct ttrpc_call *call)
+{
+	for (size_t i = 0; i < t.n_calls; i++)
+		if (t.calls[i] == call)
+			forget(i);
+	loop_quit(&t.loop, 0);
+}
+
+static void guest_called(struct ttrpc_call *call)
+{
+	size_t i = t.n_calls++;
+
+	test_true(i < GUEST_CALLS_MAX && call->payload_len <= sizeof(t.payloads[i].data));
+	call->cancelled = guest_call_cancelled;
+	t.calls[i] = call;
+	memcpy(t.payloads[i].data, call->payload, call->payload_len);
+	t.payloads[i].len = call->payload_len;
+	loop_quit(&t.loop, 0);
+}
+
+static const struct ttrpc_method guest_methods[] = {
+	{.name = "Create", .handler = guest_called},
+	{.name = "Start", .handler = guest_called},
+	{.name = "Exec", .handler = guest_called},
+	{.name = "Wait", .handler = guest_called},
+	{.name = "Kill", .handler = guest_called},
+	{.name = "Pids", .handler = guest_called},
+	{.name = "Delete", .handler = guest_called},
+	{.name = "ResizePty", .handler = guest_called},
+	{.name = "Shutdown", .handler = guest_called},
+	{.name = NULL},
+};
+
+static const struct ttrpc_service guest_services[] = {
+	{.name = RPC_SERVICE_TASK_V3, .methods = guest_methods},
+	{.name = NULL},
+};
+
+static void connect_to(struct ttrpc_server *server, struct ttrpc_client **ret)
+{
+	int fds[2];
+
+	test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	test_int(ttrpc_server_add(server, fds[0]), 0);
+	test_int(ttrpc_client_new(&t.loop, fds[1], NULL, NULL, ret), 0);
+}
+
+struct ttrpc_client *test_client(void)
+{
+	struct ttrpc_client *client;
+
+	connect_to(t.shim.server, &client);
+	return client;
+}
+
+static void ready(struct sandbox *sb)
+{
+	shim_task_ready(sb->userdata);
+}
+
+static void ended(struct sandbox *sb)
+{
+	shim_task_lost(sb->userdata);
+	loop_quit(&t.loop, 0);
+}
+
+static void conn_closed(void *userdata _unused_, size_t left _unused_)
+{
+	loop_quit(&t.loop, 0);
+}
+
+static void make_record(bool remove)
+{
+	struct err err = ERR_NULL;
+
+	(void)snprintf(folder, sizeof(folder), "/tmp/test-shim-XXXXXX");
+	test_true(mkdtemp(folder));
+	t.paths.root = path_join(folder, "root");
+	t.paths.run = path_join(folder, "run");
+	test_int(mkdir(t.paths.root, 0700), 0);
+	test_int(mkdir(t.paths.run, 0700), 0);
+	t.spec.id = xstrdup("c1");
+	t.spec.cwd = xstrdup("/work");
+	t.spec.user = xstrdup("1000");
+	t.spec.remove = remove;
+	strv_add(&t.spec.args, "sleep");
+	strv_add(&t.spec.args, "1000");
+	strv_add(&t.spec.env, "A=b");
+	if (record_create(&t.paths, &t.spec, &t.record, &err) < 0)
+		test_fail("%s", err.text);
+}
+
+void test_shim_begin(bool remove)
+{
+	t = (struct test_shim){.spec = SANDBOX_SPEC_NULL, .record = RECORD_NULL};
+	test_int(loop_init(&t.loop), 0);
+	make_record(remove);
+	t.shim = (struct shim){
+		.loop = &t.loop,
+		.paths = &t.paths,
+		.record = &t.record,
+		.spec = &t.spec,
+		.log = IOLOG_NULL,
+		.create_stdio = STRV_NULL,
+		.lifeline = LOOP_IO_NULL,
+		.signals = {.io = LOOP_IO_NULL},
+	};
+	list_init(&t.shim.execs);
+	list_init(&t.shim.waiters);
+	list_init(&t.shim.forwards);
+	test_int(iolog_open(&t.shim.log, t.record.dir, "log"), 0);
+	sandbox_init(&t.shim.sandbox, &t.loop, &t.paths, &t.record, &t.spec);
+	t.shim.sandbox.userdata = &t.shim;
+	t.shim.sandbox.ready = ready;
+	t.shim.sandbox.ended = ended;
+	t.shim.sandbox.state = SANDBOX_BOOTING;
+	test_int(ttrpc_server_new(&t.loop, shim_services(&t.shim), 8, &t.shim.server), 0);
+	ttrpc_server_on_conn_closed(t.shim.server, conn_closed, NULL);
+	t.client = test_client();
+}
+
+void test_shim_boot(void)
+{
+	struct sandbox *sb = &t.shim.sandbox;
+
+	test_guest_start(&t.guest, &t.loop, t.record.run_path);
+	sb->address = t.guest.address;
+	test_int(ttrpc_server_new(&t.loop, guest_services, 1, &t.guest_server), 0);
+	connect_to(t.guest_server, &sb->guest);
+	sb->state = SANDBOX_READY;
+	sandbox_phase(sb, SANDBOX_PHASE_READY);
+	sb->ready(sb);
+}
+
+void test_shim_end(void)
+{
+	sandbox_deinit(&t.shim.sandbox);
+	ttrpc_client_free(t.client);
+	ttrpc_server_free(t.shim.server);
+	shim_task_deinit(&t.shim);
+	ttrpc_server_free(t.guest_server);
+	if (t.guest_server)
+		test_guest_stop(&t.guest);
+	iolog_close(&t.shim.log);
+	record_done(&t.record);
+	sandbox_spec_done(&t.spec);
+	paths_done(&t.paths);
+	loop_deinit(&t.loop);
+	test_int(path_remove_tree(AT_FDCWD, folder), 0);
+}
+
+static void answered(struct ttrpc_request *request, const struct ttrpc_answer *answer)
+{
+	struct asked *a = container_of(request, struct asked, request);
+
+	a->done = true;
+	a->code = answer->code;
+	(void)snprintf(a->message, sizeof(a->message), "%s", answer->message);
+	test_true(answer->payload_len <= sizeof(a->payload));
+	if (answer->payload_len > 0)
+		memcpy(a->payload, answer->payload, answer->payload_len);
+	a->payload_len = answer->payload_len;
+	loop_quit(&t.loop, 0);
+}
+
+void ask_over(struct ttrpc_client *client, struct asked *a, const char *service, const char *method,
+	      const ProtobufCMessage *request)
+{
+	*a = (struct asked){.done = false};
+	ttrpc_request_init(&a->request);
+	test_int(rpc_call(client, &a->request, service, method, request, 0, answered), 0);
+}
+
+void ask(struct asked *a, const char *method, const ProtobufCMessage *request)
+{
+	ask_over(t.client, a, RPC_SERVICE_TASK_V3, method, request);
+}
+
+void ask_bytes(struct asked *a, const char *method, const void *data, size_t len)
+{
+	*a = (struct asked){.done = false};
+	ttrpc_request_init(&a->request);
+	test_int(ttrpc_client_call(t.client, &a->request, RPC_SERVICE_TASK_V3, method, data, len, 0,
+				   answered),
+		 0);
+}
+
+void expect(struct asked *a, enum ttrpc_code code, const char *part)
+{
+	run_until(&t.loop, a->done);
+	if (a->code != code || !strstr(a->message, part))
+		test_fail("status %d (%s), not %d (%s)", a->code, a->message, code, part);
+}
+
+ProtobufCMessage *expect_ok(struct asked *a, const ProtobufCMessageDescriptor *type)
+{
+	ProtobufCMessage *m;
+
+	expect(a, TTRPC_OK, "");
+	test_int(rpc_unpack(type, a->payload, a->payload_len, &m), 0);
+	return m;
+}
+
+static bool find_call(const char *method, size_t *ret)
+{
+	for (*ret = 0; *ret < t.n_calls; (*ret)++)
+		if (strcmp(t.calls[*ret]->method->name, method) == 0)
+			return true;
+	return false;
+}
+
+bool guest_was_asked(const char *method)
+{
+	size_t i;
+
+	return find_call(method, &i);
+}
+
+ProtobufCMessage *asked_of_guest(const char *method, const ProtobufCMessageDescriptor *type)
+{
+	ProtobufCMessage *m;
+	size_t i;
+
+	run_until(&t.loop, find_call(method, &i));
+	test_int(rpc_unpack(type, t.payloads[i].data, t.payloads[i].len, &m), 0);
+	current = t.calls[i];
+	forget(i);
+	current->cancelled = NULL;
+	return m;
+}
+
+void guest_replies(const ProtobufCMessage *response)
+{
+	rpc_reply(current, response);
+}
+
+void guest_fails(enum ttrpc_code code, const char *message)
+{
+	ttrpc_call_fail(current, code, "%s", message);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "rpc/task.h"
+#include "sandbox/test-guest.h"
+#include "shim/shim.h"
+#include "task.pb-c.h"
+
+/*
+ * For tests: a shim without a VM, between a client and a guest that both live in the test's loop.
+ * The guest keeps each call until the test answers it.
+ */
+
+#define GUEST_CALLS_MAX 32
+
+/**
+ * struct asked - a call of the client's
+ * @message: the status' text
+ */
+struct asked {
+	struct ttrpc_request request;
+	bool done;
+	enum ttrpc_code code;
+	char message[512];
+	uint8_t payload[4096];
+	size_t payload_len;
+};
+
+/**
+ * struct test_shim - everything there is
+ * @told: how often shim_quit_when_told() was called
+ * @calls: what the guest was asked and has not answered yet
+ */
+struct test_shim {
+	struct loop loop;
+	struct paths paths;
+	struct sandbox_spec spec;
+	struct record record;
+	struct shim shim;
+	struct ttrpc_server *guest_server;
+	struct ttrpc_client *client;
+	struct test_guest guest;
+	struct ttrpc_call *calls[GUEST_CALLS_MAX];
+	struct {
+		uint8_t data[4096];
+		size_t len;
+	} payloads[GUEST_CALLS_MAX];
+	size_t n_calls;
+	int told;
+};
+
+extern struct test_shim t;
+
+/** test_shim_begin() - a VM that boots, a shim that serves, and a client */
+void test_shim_begin(bool remove);
+
+/** test_shim_boot() - the guest is up */
+void test_shim_boot(void);
+
+void test_shim_end(void);
+
+/** test_client() - one more connection to the shim */
+struct ttrpc_client *test_client(void);
+
+/** ask() - call; over another connection, or with other bytes than a message's */
+void ask_over(struct ttrpc_client *client, struct asked *a, const char *service, const char *method,
+	      const ProtobufCMessage *request);
+void ask(struct asked *a, const char *method, const ProtobufCMessage *request);
+void ask_bytes(struct asked *a, const char *method, const void *data, size_t len);
+
+/** expect() - wait for the answer: its status, and a part of its text */
+void expect(struct asked *a, enum ttrpc_code code, const char *part);
+
+/** expect_ok() - wait for the answer and unpack it; rpc_free() it */
+ProtobufCMessage *expect_ok(struct asked *a, const ProtobufCMessageDescriptor *type);
+
+/** asked_of_guest() - wait until the guest is asked this; its request; rpc_free() it */
+ProtobufCMessage *asked_of_guest(const char *method, const ProtobufCMessageDescriptor *type);
+
+/** guest_replies(), guest_fails() - answer what asked_of_guest() was last called for */
+void guest_replies(const ProtobufCMessage *response);
+void guest_fails(enum ttrpc_code code, const char *message);
+
+/** guest_was_asked() - does a call of @method wait in the guest? */
+bool guest_was_asked(const char *method);

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/test.h"
+#include "empty.pb-c.h"
+#include "sandbox.pb-c.h"
+#include "shim/lifeline.h"
+#include "shim/test-shim.h"
+
+#define EMPTY ((const ProtobufCMessage *)&(Google__Protobuf__Empty)GOOGLE__PROTOBUF__EMPTY__INIT)
+
+/* For what has only the two ids, or is asked with only these. */
+#define ASK(a, method, type, init, exec)                      \
+	do {                                                  \
+		Containerd__Task__V2__##type _request = init; \
+		_request.id = (char *)"c1";                   \
+		_request.exec_id = (char *)(exec);            \
+		ask(a, method, &_request.base);               \
+	} while (0)
+
+#define ask_start(a, exec) \
+	ASK(a, "Start", StartRequest, CONTAINERD__TASK__V2__START_REQUEST__INIT, exec)
+#define ask_wait(a, exec) \
+	ASK(a, "Wait", WaitRequest, CONTAINERD__TASK__V2__WAIT_REQUEST__INIT, exec)
+#define ask_state(a, exec) \
+	ASK(a, "State", StateRequest, CONTAINERD__TASK__V2__STATE_REQUEST__INIT, exec)
+#define ask_delete(a, exec) \
+	ASK(a, "Delete", DeleteRequest, CONTAINERD__TASK__V2__DELETE_REQUEST__INIT, exec)
+#define ask_kill(a, exec) \
+	ASK(a, "Kill", KillRequest, CONTAINERD__TASK__V2__KILL_REQUEST__INIT, exec)
+
+static struct asked create, start, waiting, asked;
+
+static void ask_create(struct asked *a, const char *id)
+{
+	Containerd__Task__V2__CreateTaskRequest request =
+		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+
+	request.id = (char *)id;
+	ask(a, "Create", &request.base);
+}
+
+static void ask_shutdown(struct asked *a, bool now)
+{
+	Containerd__Task__V2__ShutdownRequest request =
+		CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
+
+	request.id = (char *)"c1";
+	request.now = now;
+	ask(a, "Shutdown", &request.base);
+}
+
+static void ask_exec_over(struct ttrpc_client *client, struct asked *a, const char *exec_id)
+{
+	Containerd__Task__V2__ExecProcessRequest request =
+		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
+	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	char *args[] = {(char *)"id", NULL};
+
+	process.args = args;
+	process.n_args = 1;
+	test_int(rpc_any_pack(&process.base, &any), 0);
+	request.id = (char *)"c1";
+	request.exec_id = (char *)exec_id;
+	request.spec = &any;
+	ask_over(client, a, RPC_SERVICE_TASK_V2, "Exec", &request.base);
+	rpc_any_done(&any);
+}
+
+static void expect_state(const char *exec_id, Containerd__V1__Types__Status status)
+{
+	Containerd__Task__V2__StateResponse *response;
+
+	ask_state(&asked, exec_id);
+	response = (Containerd__Task__V2__StateResponse *)expect_ok(
+		&asked, &containerd__task__v2__state_response__descriptor);
+	test_int(response->status, status);
+	rpc_free(&response->base);
+}
+
+static void guest_creates(void)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+
+	response.pid = 7;
+	rpc_free(asked_of_guest("Create", &containerd__task__v2__create_task_request__descriptor));
+	guest_replies(&response.base);
+}
+
+static void guest_starts(void)
+{
+	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
+
+	response.pid = 7;
+	rpc_free(asked_of_guest("Start", &containerd__task__v2__start_request__descriptor));
+	guest_replies(&response.base);
+}
+
+static void guest_ends(uint32_t status)
+{
+	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
+
+	response.exit_status = status;
+	rpc_free(asked_of_guest("Wait", &containerd__task__v2__wait_request__descriptor));
+	guest_replies(&response.base);
+}
+
+static void close_outputs(void)
+{
+	test_peer_close(test_guest_stream(&t.guest, "stdout"));
+	test_peer_close(test_guest_stream(&t.guest, "stderr"));
+}
+
+/* A container that runs. */
+static void begin_running(bool remove)
+{
+	test_shim_begin(remove);
+	test_shim_boot();
+	ask_create(&create, "c1");
+	guest_creates();
+	expect(&create, TTRPC_OK, "");
+	ask_start(&start, "");
+	guest_starts();
+	expect(&start, TTRPC_OK, "");
+	run_until(&t.loop, guest_was_asked("Wait"));
+}
+
+static void expect_waited(struct asked *a, uint32_t status)
+{
+	Containerd__Task__V2__WaitResponse *response =
+		(Containerd__Task__V2__WaitResponse *)expect_ok(
+			a, &containerd__task__v2__wait_response__descriptor);
+
+	test_int(response->exit_status, status);
+	test_true(response->exited_at && response->exited_at->seconds > 0);
+	rpc_free(&response->base);
+}
+
+static void check_created(const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	Caisson__Guest__V1__Container *container;
+	ProtobufCMessage *m;
+
+	test_int(rpc_any_unpack(request->options, &caisson__guest__v1__container__descriptor, &m),
+		 0);
+	container = (Caisson__Guest__V1__Container *)m;
+	test_str(request->id, "c1");
+	test_str(request->stdin_, "");
+	test_int(strncmp(request->stdout_, "stream://stdout-", 16), 0);
+	test_int(strncmp(request->stderr_, "stream://stderr-", 16), 0);
+	test_str(container->hostname, "c1");
+	test_int(container->process->n_args, 2);
+	test_str(container->process->args[1], "1000");
+	test_str(container->process->env[0], "A=b");
+	test_str(container->process->cwd, "/work");
+	test_str(container->process->user, "1000");
+	rpc_free(m);
+}
+
+static void create_waits_for_the_guest(void)
+{
+	Containerd__Task__V2__CreateTaskResponse
+		reply = CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT,
+		*response;
+	ProtobufCMessage *m;
+
+	test_shim_begin(false);
+	ask_create(&create, "c1");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__UNKNOWN);
+	test_true(!create.done);
+	test_shim_boot();
+	m = asked_of_guest("Create", &containerd__task__v2__create_task_request__descriptor);
+	check_created((const Containerd__Task__V2__CreateTaskRequest *)m);
+	rpc_free(m);
+	reply.pid = 4711;
+	guest_replies(&reply.base);
+	response = (Containerd__Task__V2__CreateTaskResponse *)expect_ok(
+		&create, &containerd__task__v2__create_task_response__descriptor);
+	test_int(response->pid, 4711);
+	rpc_free(&response->base);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__CREATED);
+	test_shim_end();
+}
+
+/* The status, the record and the log; but first of all the output. */
+static void the_end_is_told_after_the_output(void)
+{
+	struct iolog_reader reader;
+	char buf[16];
+	int status;
+
+	begin_running(false);
+	ask_wait(&waiting, "");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	guest_ends(3);
+	test_peer_close(test_guest_stream(&t.guest, "stderr"));
+	while (!stream_done(&t.shim.init->err))
+		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_int(send(test_guest_stream(&t.guest, "stdout")->fd, "late", 4, MSG_NOSIGNAL), 4);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_true(!waiting.done && !t.shim.waited);
+	test_peer_close(test_guest_stream(&t.guest, "stdout"));
+	expect_waited(&waiting, 3);
+	test_true(t.shim.waited && t.told > 0);
+	test_int(record_state(&t.record, &status), RECORD_STOPPED);
+	test_int(status, 3);
+	reader = (struct iolog_reader){.fd = openat(t.record.dir, "log", O_RDONLY | O_CLOEXEC)};
+	test_int(iolog_read(&reader, buf, sizeof(buf)), 4);
+	test_mem(buf, "late", 4);
+	fd_close(reader.fd);
+	/* The guest may write back what it holds. */
+	test_int(t.shim.sandbox.state, SANDBOX_ENDING);
+	run_until(&t.loop, guest_was_asked("Shutdown"));
+	/* Who comes late is told as well. */
+	ask_wait(&waiting, "");
+	expect_waited(&waiting, 3);
+	ask_kill(&asked, "");
+	expect(&asked, TTRPC_NOT_FOUND, "already finished");
+	test_shim_end();
+}
+
+static void calls_have_their_time(void)
+{
+	test_shim_begin(false);
+	ask_state(&asked, "");
+	expect(&asked, TTRPC_NOT_FOUND, "c1");
+	ask_create(&asked, "other");
+	expect(&asked, TTRPC_NOT_FOUND, "container other");
+	ask_create(&create, "c1");
+	ask_create(&asked, "c1");
+	expect(&asked, TTRPC_ALREADY_EXISTS, "c1");
+	ask_start(&asked, "");
+	expect(&asked, TTRPC_FAILED_PRECONDITION, "");
+	ask_exec_over(t.client, &asked, "e1");
+	expect(&asked, TTRPC_FAILED_PRECONDITION, "not running");
+	ask_delete(&asked, "");
+	expect(&asked, TTRPC_FAILED_PRECONDITION, "");
+	ask_start(&asked, "e1");
+	expect(&asked, TTRPC_NOT_FOUND, "e1");
+	ask(&asked, "Pause", EMPTY);
+	expect(&asked, TTRPC_UNIMPLEMENTED, "Pause");
+	test_true(!create.done);
+	test_shim_end();
+}
+
+static void a_broken_request_is_answered(void)
+{
+	static const uint8_t broken[] = {0x0a, 0x7f, 'c'};
+
+	test_shim_begin(false);
+	ask_bytes(&asked, "Start", broken, sizeof(broken));
+	expect(&asked, TTRPC_INTERNAL, "");
+	/* Nothing at all is a request without ids. */
+	ask(&asked, "Start", EMPTY);
+	expect(&asked, TTRPC_NOT_FOUND, "");
+	ask(&asked, "Connect", EMPTY);
+	expect(&asked, TTRPC_OK, "");
+	test_shim_end();
+}
+
+static void a_refused_create_ends_the_vm(void)
+{
+	test_shim_begin(false);
+	test_shim_boot();
+	ask_create(&create, "c1");
+	ask_wait(&waiting, "");
+	rpc_free(asked_of_guest("Create", &containerd__task__v2__create_task_request__descriptor));
+	guest_fails(TTRPC_NOT_FOUND, "exec: \"sleep\" was not found");
+	expect(&create, TTRPC_NOT_FOUND, "exec: \"sleep\"");
+	expect(&waiting, TTRPC_NOT_FOUND, "exec: \"sleep\"");
+	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
+	test_true(!t.shim.started);
+	ask_start(&asked, "");
+	expect(&asked, TTRPC_FAILED_PRECONDITION, "");
+	test_shim_end();
+}
+
+static void a_boot_can_be_given_up(void)
+{
+	test_shim_begin(false);
+	ask_create(&create, "c1");
+	ask_shutdown(&asked, false);
+	expect(&asked, TTRPC_OK, "");
+	test_int(t.shim.sandbox.state, SANDBOX_BOOTING);
+	ask_kill(&asked, "");
+	expect(&asked, TTRPC_UNAVAILABLE, "booting");
+	ask_shutdown(&asked, true);
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
+	/* Somebody reads this: an empty message would say nothing at all. */
+	expect(&create, TTRPC_UNAVAILABLE, "ended");
+	test_shim_end();
+
+	test_shim_begin(false);
+	sandbox_stop(&t.shim.sandbox, false);
+	ask_create(&create, "c1");
+	expect(&create, TTRPC_UNAVAILABLE, "ended");
+	test_shim_end();
+}
+
+static void a_failed_boot_is_explained(void)
+{
+	test_shim_begin(false);
+	ask_create(&create, "c1");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__UNKNOWN);
+	err_set(&t.shim.sandbox.failure, -EIO, "the kernel did not like it");
+	sandbox_stop(&t.shim.sandbox, false);
+	expect(&create, TTRPC_UNAVAILABLE, "the kernel did not like it");
+	test_shim_end();
+}
+
+static void a_lost_vm_is_137(void)
+{
+	begin_running(true);
+	ask_wait(&waiting, "");
+	ask_kill(&asked, "");
+	run_until(&t.loop, guest_was_asked("Kill"));
+	close_outputs();
+	sandbox_stop(&t.shim.sandbox, false);
+	expect(&asked, TTRPC_NOT_FOUND, "already finished");
+	expect_waited(&waiting, 137);
+	test_shim_end();
+}
+
+static void signals_are_passed_on(void)
+{
+	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT, *seen;
+
+	begin_running(false);
+	request.id = (char *)"c1";
+	request.signal = 15;
+	ask(&asked, "Kill", &request.base);
+	seen = (Containerd__Task__V2__KillRequest *)asked_of_guest(
+		"Kill", &containerd__task__v2__kill_request__descriptor);
+	test_int(seen->signal, 15);
+	rpc_free(&seen->base);
+	guest_fails(TTRPC_INVALID_ARGUMENT, "no such signal");
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "no such signal");
+	ask_kill(&asked, "e1");
+	expect(&asked, TTRPC_NOT_FOUND, "e1");
+	test_true(!guest_was_asked("Kill"));
+	test_shim_end();
+}
+
+static void execs_come_and_go(void)
+{
+	begin_running(false);
+	ask_exec_over(t.client, &create, "e1");
+	ask_exec_over(t.client, &asked, "e1");
+	expect(&asked, TTRPC_ALREADY_EXISTS, "e1");
+	rpc_free(asked_of_guest("Exec", &containerd__task__v2__exec_process_request__descriptor));
+	guest_replies(EMPTY);
+	expect(&create, TTRPC_OK, "");
+	expect_state("e1", CONTAINERD__V1__TYPES__STATUS__CREATED);
+	ask_wait(&waiting, "e1");
+	ask_start(&start, "e1");
+	guest_starts();
+	expect(&start, TTRPC_OK, "");
+	ask_delete(&asked, "e1");
+	expect(&asked, TTRPC_FAILED_PRECONDITION, "not ended");
+	test_shim_end();
+}
+
+/* Two calls of Wait are with the guest then; the first one is the container's own. */
+static void an_exec_ends(void)
+{
+	begin_running(false);
+	rpc_free(asked_of_guest("Wait", &containerd__task__v2__wait_request__descriptor));
+	ask_exec_over(t.client, &create, "e1");
+	rpc_free(asked_of_guest("Exec", &containerd__task__v2__exec_process_request__descriptor));
+	guest_replies(EMPTY);
+	ask_start(&start, "e1");
+	ask_wait(&waiting, "e1");
+	guest_starts();
+	guest_ends(0x105);
+	/* The guest's is as much as a status can be. */
+	expect_waited(&waiting, 5);
+	run_until(&t.loop, guest_was_asked("Delete"));
+	test_int(t.shim.n_execs, 1);
+	ask_delete(&asked, "e1");
+	expect(&asked, TTRPC_OK, "");
+	test_int(t.shim.n_execs, 0);
+	ask_state(&asked, "e1");
+	expect(&asked, TTRPC_NOT_FOUND, "e1");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_true(!t.shim.waited);
+	test_shim_end();
+}
+
+static void bad_execs_are_refused(void)
+{
+	static const char *const ids[] = {"", "../e", "a/b", "e\n", ".e"};
+	Containerd__Task__V2__ExecProcessRequest request =
+		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
+
+	begin_running(false);
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		ask_exec_over(t.client, &asked, ids[i]);
+		expect(&asked, TTRPC_INVALID_ARGUMENT, "exec_id");
+	}
+	request.id = (char *)"c1";
+	request.exec_id = (char *)"e1";
+	ask(&asked, "Exec", &request.base);
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "spec");
+	/* What the guest refuses is forgotten, and its name free again. */
+	for (int i = 0; i < 2; i++) {
+		ask_exec_over(t.client, &asked, "e1");
+		rpc_free(asked_of_guest("Exec",
+					&containerd__task__v2__exec_process_request__descriptor));
+		guest_fails(TTRPC_NOT_FOUND, "exec: no such file");
+		expect(&asked, TTRPC_NOT_FOUND, "exec: no such file");
+		test_int(t.shim.n_execs, 0);
+	}
+	test_shim_end();
+}
+
+/* Whoever asked has gone by the time there is an answer. */
+static void clients_may_vanish(void)
+{
+	struct ttrpc_client *other;
+	static struct asked lost[3];
+
+	begin_running(false);
+	other = test_client();
+	ask_exec_over(other, &lost[0], "e1");
+	{
+		Containerd__Task__V2__WaitRequest w = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
+		Containerd__Task__V2__KillRequest k = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
+
+		w.id = k.id = (char *)"c1";
+		ask_over(other, &lost[1], RPC_SERVICE_TASK_V3, "Wait", &w.base);
+		ask_over(other, &lost[2], RPC_SERVICE_TASK_V3, "Kill", &k.base);
+	}
+	run_until(&t.loop, guest_was_asked("Kill") && guest_was_asked("Exec"));
+	test_true(!list_empty(&t.shim.waiters));
+	ttrpc_client_free(other);
+	run_until(&t.loop, list_empty(&t.shim.waiters));
+	test_true(list_empty(&t.shim.forwards));
+	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
+	guest_replies(EMPTY);
+	rpc_free(asked_of_guest("Exec", &containerd__task__v2__exec_process_request__descriptor));
+	guest_replies(EMPTY);
+	ask_start(&start, "e1");
+	guest_starts();
+	expect(&start, TTRPC_OK, "");
+	test_shim_end();
+}
+
+static void phases_are_told(void)
+{
+	Caisson__Sandbox__V1__TimingResponse *response;
+
+	begin_running(false);
+	ask_over(t.client, &asked, SHIM_SERVICE, "Timing", EMPTY);
+	response = (Caisson__Sandbox__V1__TimingResponse *)expect_ok(
+		&asked, &caisson__sandbox__v1__timing_response__descriptor);
+	test_int(response->n_phases, 4);
+	for (size_t i = 1; i < response->n_phases; i++)
+		test_true(response->phases[i]->at_ns >= response->phases[i - 1]->at_ns);
+	test_str(response->phases[0]->name, "shim started");
+	test_str(response->phases[3]->name, "command started");
+	rpc_free(&response->base);
+	test_shim_end();
+}
+
+int main(void)
+{
+	test_run(create_waits_for_the_guest);
+	test_run(the_end_is_told_after_the_output);
+	test_run(calls_have_their_time);
+	test_run(a_broken_request_is_answered);
+	test_run(a_refused_create_ends_the_vm);
+	test_run(a_boot_can_be_given_up);
+	test_run(a_failed_boot_is_explained);
+	test_run(a_lost_vm_is_137);
+	test_run(signals_are_passed_on);
+	test_run(execs_come_and_go);
+	test_run(an_exec_ends);
+	test_run(bad_execs_are_refused);
+	test_run(clients_may_vanish);
+	test_run(phases_are_told);
+	return 0;
+}
