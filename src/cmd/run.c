@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
+#include "cmd/compose.h"
 #include "cmd/spawn.h"
 #include "cmd/timing.h"
 #include "image/image.h"
@@ -28,8 +29,6 @@
 	 CAPABILITY(18) /* SYS_CHROOT */ | CAPABILITY(27) /* MKNOD */ |                          \
 	 CAPABILITY(29) /* AUDIT_WRITE */ | CAPABILITY(31) /* SETFCAP */)
 
-#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 /**
  * struct run - the options, and what has been made so far
  */
@@ -42,6 +41,7 @@ struct run {
 
 	struct paths paths;
 	struct image image;
+	struct compose compose;
 	struct sandbox_spec spec;
 	struct record record;
 	struct spawned shim;
@@ -107,39 +107,6 @@ static int get_image(struct run *run, const char *reference, struct err *err)
 	return r;
 }
 
-/* As `docker run`: --entrypoint drops the image's Cmd too, words after the image replace Cmd. */
-static int build_args(struct run *run, char **words, struct err *err)
-{
-	const struct image_config *config = &run->image.config;
-	struct strv *args = &run->spec.args;
-
-	if (run->entrypoint && *run->entrypoint)
-		strv_add(args, run->entrypoint);
-	for (size_t i = 0; !run->entrypoint && i < config->entrypoint.n; i++)
-		strv_add(args, config->entrypoint.v[i]);
-	for (size_t i = 0; !*words && !run->entrypoint && i < config->cmd.n; i++)
-		strv_add(args, config->cmd.v[i]);
-	for (; *words; words++)
-		strv_add(args, *words);
-	if (args->n == 0)
-		return err_set(err, -EINVAL,
-			       "the image names no command: write one after the image");
-	return 0;
-}
-
-static int build_env(struct run *run, struct err *err)
-{
-	struct strv *env = &run->spec.env;
-
-	strv_add(env, DEFAULT_PATH);
-	strv_env_set(env, "HOSTNAME=");
-	if (run->terminal)
-		strv_add(env, "TERM=xterm");
-	for (size_t i = 0; i < run->image.config.env.n; i++)
-		strv_env_set(env, run->image.config.env.v[i]);
-	return opts_env(env, &run->env, err);
-}
-
 static char *random_name(void)
 {
 	uint32_t a[2];
@@ -159,21 +126,23 @@ static char *kernel_wanted(const char *kernel)
 
 static int build_spec(struct run *run, const char *reference, char **words, struct err *err)
 {
-	const struct image_config *config = &run->image.config;
 	struct sandbox_spec *spec = &run->spec;
-	int r = build_args(run, words, err);
+	int r;
 
-	if (r == 0)
-		r = build_env(run, err);
+	run->compose = (struct compose){
+		.words = words,
+		.env = &run->env,
+		.entrypoint = run->entrypoint,
+		.workdir = run->workdir,
+		.user = run->user,
+		.terminal = run->terminal,
+	};
+	r = compose_spec(&run->compose, &run->image.config, spec, err);
 	if (r < 0)
 		return r;
 	spec->image = xstrdup(reference);
 	spec->rootfs = xstrdup(run->image.rootfs);
-	spec->cwd = xstrdup(run->workdir ? run->workdir : config->working_dir);
-	spec->user = xstrdup(run->user ? run->user : config->user);
 	spec->capabilities = CAPABILITIES_DEFAULT;
-	spec->stop_signal = config->stop_signal ? config->stop_signal : SIGTERM;
-	spec->terminal = run->terminal;
 	spec->open_stdin = run->interactive;
 	spec->remove = run->remove;
 	spec->hypervisor = xstrdup(run->hypervisor);
@@ -193,10 +162,7 @@ static int make_record(struct run *run, struct err *err)
 	do {
 		free(run->spec.id);
 		run->spec.id = run->name ? xstrdup(run->name) : random_name();
-		_cleanup_free_ char *hostname = xasprintf("HOSTNAME=%s", run->spec.id);
-
-		if (!strv_env_get(&run->image.config.env, "HOSTNAME"))
-			strv_env_set(&run->spec.env, hostname);
+		compose_hostname(&run->compose, &run->image.config, &run->spec);
 		r = record_create(&run->paths, &run->spec, &run->record, err);
 	} while (r == -EEXIST && !run->name);
 	return r;

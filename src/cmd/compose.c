@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/compose.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* As `docker run`: --entrypoint drops the image's Cmd too, words after the image replace Cmd. */
+static int build_args(const struct compose *how, const struct image_config *config,
+		      struct strv *args, struct err *err)
+{
+	if (how->entrypoint && *how->entrypoint)
+		strv_add(args, how->entrypoint);
+	for (size_t i = 0; !how->entrypoint && i < config->entrypoint.n; i++)
+		strv_add(args, config->entrypoint.v[i]);
+	for (size_t i = 0; !*how->words && !how->entrypoint && i < config->cmd.n; i++)
+		strv_add(args, config->cmd.v[i]);
+	for (char **word = how->words; *word; word++)
+		strv_add(args, *word);
+	if (args->n == 0)
+		return err_set(err, -EINVAL,
+			       "the image names no command: write one after the image");
+	return 0;
+}
+
+static int build_env(const struct compose *how, const struct image_config *config, struct strv *env,
+		     struct err *err)
+{
+	strv_add(env, DEFAULT_PATH);
+	strv_env_set(env, "HOSTNAME=");
+	if (how->terminal)
+		strv_add(env, "TERM=xterm");
+	for (size_t i = 0; i < config->env.n; i++)
+		strv_env_set(env, config->env.v[i]);
+	for (size_t i = 0; i < how->env->n; i++) {
+		const char *word = how->env->v[i], *value = getenv(word);
+
+		if (*word == '=' || *word == '\0')
+			return err_set(err, -EINVAL, "--env %s: a variable needs a name", word);
+		if (strchr(word, '=')) {
+			strv_env_set(env, word);
+		} else if (value) {
+			_cleanup_free_ char *taken = xasprintf("%s=%s", word, value);
+
+			strv_env_set(env, taken);
+		}
+	}
+	return 0;
+}
+
+int compose_spec(const struct compose *how, const struct image_config *config,
+		 struct sandbox_spec *spec, struct err *err)
+{
+	int r = build_args(how, config, &spec->args, err);
+
+	if (r == 0)
+		r = build_env(how, config, &spec->env, err);
+	if (r < 0)
+		return r;
+	spec->cwd = xstrdup(how->workdir ? how->workdir : config->working_dir);
+	spec->user = xstrdup(how->user ? how->user : config->user);
+	spec->stop_signal = config->stop_signal ? config->stop_signal : SIGTERM;
+	spec->terminal = how->terminal;
+	return 0;
+}
+
+void compose_hostname(const struct compose *how, const struct image_config *config,
+		      struct sandbox_spec *spec)
+{
+	_cleanup_free_ char *hostname = xasprintf("HOSTNAME=%s", spec->id);
+
+	if (!strv_env_get(&config->env, "HOSTNAME"))
+		strv_env_set(&spec->env, hostname);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "image/image.h"
+#include "sandbox/spec.h"
+
+/*
+ * What a container runs: the image's configuration with a person's options on top, as `docker run`
+ * puts the two together.
+ */
+
+/**
+ * struct compose - what a person asked for
+ * @words: what follows the image; ends with NULL
+ * @env: "K=V", or "K" to take it from our environment
+ * @entrypoint: NULL: the image's; "": none
+ * @workdir, @user: NULL: the image's
+ */
+struct compose {
+	char **words;
+	const struct strv *env;
+	const char *entrypoint, *workdir, *user;
+	bool terminal;
+};
+
+/**
+ * compose_spec() - fill in @spec's args, env, cwd, user, stop_signal and terminal
+ *
+ * Return: 0 or -EINVAL with a message; what was filled in is still @spec's.
+ */
+int compose_spec(const struct compose *how, const struct image_config *config,
+		 struct sandbox_spec *spec, struct err *err);
+
+/** compose_hostname() - give @spec its id for a HOSTNAME, unless somebody chose one */
+void compose_hostname(const struct compose *how, const struct image_config *config,
+		      struct sandbox_spec *spec);
