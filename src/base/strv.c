@@ -47,6 +47,18 @@ void strv_env_set(struct strv *l, const char *assignment)
 	*old = xstrdup(assignment);
 }
 
+void strv_env_unset(struct strv *l, const char *key)
+{
+	char **old = env_find(l, key, strlen(key));
+
+	if (!old)
+		return;
+	free(*old);
+	/* The NULL at the end comes along. */
+	memmove(old, old + 1, (size_t)(l->v + l->n - old) * sizeof(*old));
+	l->n--;
+}
+
 const char *strv_env_get(const struct strv *l, const char *key)
 {
 	size_t len = strlen(key);

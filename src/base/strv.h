@@ -32,6 +32,9 @@ void strv_addf(struct strv *l, const char *fmt, ...) _printf_(2, 3);
 /** strv_env_set() - put "KEY=VALUE" in, replacing an entry with the same key */
 void strv_env_set(struct strv *l, const char *assignment);
 
+/** strv_env_unset() - take the entry of @key out, if there is one */
+void strv_env_unset(struct strv *l, const char *key);
+
 /** strv_env_get() - value of @key, or NULL */
 const char *strv_env_get(const struct strv *l, const char *key);
 

@@ -187,6 +187,13 @@ static void environments_replace(void)
 	test_str(strv_env_get(&env, "C"), "");
 	test_true(!strv_env_get(&env, "B"));
 	test_true(!env.v[3]);
+	strv_env_unset(&env, "A");
+	strv_env_unset(&env, "A");
+	strv_env_unset(&env, "B");
+	test_true(!strv_env_get(&env, "A"));
+	test_str(strv_env_get(&env, "AB"), "2");
+	test_str(strv_env_get(&env, "C"), "");
+	test_true(!env.v[env.n]);
 }
 
 static void errors_carry_context(void)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -28,6 +29,33 @@ static int build_args(const struct compose *how, const struct image_config *conf
 	return 0;
 }
 
+static int apply_env(struct strv *env, const char *word, struct err *err)
+{
+	const char *value = getenv(word);
+
+	if (*word == '=' || *word == '\0')
+		return err_set(err, -EINVAL, "--env %s: a variable needs a name", word);
+	if (strchr(word, '=')) {
+		strv_env_set(env, word);
+	} else if (value) {
+		_cleanup_free_ char *taken = xasprintf("%s=%s", word, value);
+
+		strv_env_set(env, taken);
+	} else {
+		strv_env_unset(env, word);
+	}
+	return 0;
+}
+
+int compose_env(struct strv *env, const struct strv *words, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < words->n; i++)
+		r = apply_env(env, words->v[i], err);
+	return r;
+}
+
 static int build_env(const struct compose *how, const struct image_config *config, struct strv *env,
 		     struct err *err)
 {
@@ -37,20 +65,13 @@ static int build_env(const struct compose *how, const struct image_config *confi
 		strv_add(env, "TERM=xterm");
 	for (size_t i = 0; i < config->env.n; i++)
 		strv_env_set(env, config->env.v[i]);
-	for (size_t i = 0; i < how->env->n; i++) {
-		const char *word = how->env->v[i], *value = getenv(word);
+	return compose_env(env, how->env, err);
+}
 
-		if (*word == '=' || *word == '\0')
-			return err_set(err, -EINVAL, "--env %s: a variable needs a name", word);
-		if (strchr(word, '=')) {
-			strv_env_set(env, word);
-		} else if (value) {
-			_cleanup_free_ char *taken = xasprintf("%s=%s", word, value);
-
-			strv_env_set(env, taken);
-		}
-	}
-	return 0;
+/* An empty option is as good as none, as it is for `docker run`. */
+static char *chosen(const char *option, const char *of_image)
+{
+	return xstrdup(option && *option ? option : of_image);
 }
 
 int compose_spec(const struct compose *how, const struct image_config *config,
@@ -62,11 +83,22 @@ int compose_spec(const struct compose *how, const struct image_config *config,
 		r = build_env(how, config, &spec->env, err);
 	if (r < 0)
 		return r;
-	spec->cwd = xstrdup(how->workdir ? how->workdir : config->working_dir);
-	spec->user = xstrdup(how->user ? how->user : config->user);
+	spec->cwd = chosen(how->workdir, config->working_dir);
+	spec->user = chosen(how->user, config->user);
 	spec->stop_signal = config->stop_signal ? config->stop_signal : SIGTERM;
 	spec->terminal = how->terminal;
 	return 0;
+}
+
+static bool names_host(const struct strv *env)
+{
+	for (size_t i = 0; i < env->n; i++) {
+		const char *rest = str_starts(env->v[i], "HOSTNAME");
+
+		if (rest && (*rest == '=' || *rest == '\0'))
+			return true;
+	}
+	return false;
 }
 
 void compose_hostname(const struct compose *how, const struct image_config *config,
@@ -74,6 +106,6 @@ void compose_hostname(const struct compose *how, const struct image_config *conf
 {
 	_cleanup_free_ char *hostname = xasprintf("HOSTNAME=%s", spec->id);
 
-	if (!strv_env_get(&config->env, "HOSTNAME"))
+	if (!names_host(&config->env) && !names_host(how->env))
 		strv_env_set(&spec->env, hostname);
 }

@@ -12,9 +12,9 @@
 /**
  * struct compose - what a person asked for
  * @words: what follows the image; ends with NULL
- * @env: "K=V", or "K" to take it from our environment
+ * @env: see compose_env()
  * @entrypoint: NULL: the image's; "": none
- * @workdir, @user: NULL: the image's
+ * @workdir, @user: NULL or "": the image's
  */
 struct compose {
 	char **words;
@@ -30,6 +30,14 @@ struct compose {
  */
 int compose_spec(const struct compose *how, const struct image_config *config,
 		 struct sandbox_spec *spec, struct err *err);
+
+/**
+ * compose_env() - put what --env gave into an environment
+ * @words: "K=V"; or "K": as in our own environment, and taken out of @env where that has none
+ *
+ * Return: 0 or -EINVAL with a message.
+ */
+int compose_env(struct strv *env, const struct strv *words, struct err *err);
 
 /** compose_hostname() - give @spec its id for a HOSTNAME, unless somebody chose one */
 void compose_hostname(const struct compose *how, const struct image_config *config,

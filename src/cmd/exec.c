@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
+#include "cmd/compose.h"
 #include "guest.pb-c.h"
 #include "rpc/task.h"
 #include "task.pb-c.h"
@@ -191,7 +192,7 @@ static int exec_all(struct exec *exec, const struct command *self, int argc, cha
 	int at = opts_parse(self, argc, argv, exec, &err);
 
 	if (at < 0 || check(exec, argc, at, &err) < 0 || open_container(exec, argv[at], &err) < 0 ||
-	    opts_env(&exec->spec.env, &exec->env, &err) < 0)
+	    compose_env(&exec->spec.env, &exec->env, &err) < 0)
 		return cmd_fail(self, &err);
 	if (exec->terminal && !strv_env_get(&exec->spec.env, "TERM"))
 		strv_env_set(&exec->spec.env, "TERM=xterm");

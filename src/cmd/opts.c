@@ -164,24 +164,6 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
 	return optind;
 }
 
-int opts_env(struct strv *env, const struct strv *words, struct err *err)
-{
-	for (size_t i = 0; i < words->n; i++) {
-		const char *word = words->v[i], *value = getenv(word);
-
-		if (*word == '=' || *word == '\0')
-			return err_set(err, -EINVAL, "--env %s: a variable needs a name", word);
-		if (strchr(word, '=')) {
-			strv_env_set(env, word);
-		} else if (value) {
-			_cleanup_free_ char *taken = xasprintf("%s=%s", word, value);
-
-			strv_env_set(env, taken);
-		}
-	}
-	return 0;
-}
-
 void opts_help(const struct command *command)
 {
 	printf("Usage: caisson %s %s\n\n%s\n", command->name, command->usage, command->summary);

@@ -71,11 +71,3 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
 
 /** opts_help() - print a command's help on stdout */
 void opts_help(const struct command *command);
-
-/**
- * opts_env() - the words of --env: "K=V", or "K" for what our own environment has of it
- * @env: gets them, instead of what it had of that name
- *
- * Return: 0; or -EINVAL with a message.
- */
-int opts_env(struct strv *env, const struct strv *words, struct err *err);
