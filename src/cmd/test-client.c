@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/client.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/test.h"
+#include "cmd/timing.h"
+#include "empty.pb-c.h"
+#include "sandbox.pb-c.h"
+#include "sandbox/dial.h"
+#include "shim/lifeline.h"
+#include "task.pb-c.h"
+
+static char folder[] = "/tmp/test-client-XXXXXX";
+static struct record record;
+static struct client client = CLIENT_NULL;
+static struct ttrpc_server *server;
+static struct ttrpc_call *kept;
+static struct err err;
+
+/* What the shim does with a call. */
+static void (*shim_answers)(struct ttrpc_call *call);
+
+static void called(struct ttrpc_call *call)
+{
+	shim_answers(call);
+}
+
+static const struct ttrpc_method methods[] = {
+	{.name = "Wait", .handler = called},
+	{.name = "Timing", .handler = called},
+	{.name = NULL},
+};
+
+static const struct ttrpc_service services[] = {
+	{.name = RPC_SERVICE_TASK_V3, .methods = methods},
+	{.name = SHIM_SERVICE, .methods = methods},
+	{.name = NULL},
+};
+
+static int listen_as_shim(void)
+{
+	_cleanup_free_ char *path = client_socket_path(&record);
+	int fd = unix_listen(path);
+
+	test_true(fd >= 0);
+	return fd;
+}
+
+/* The shim is in the client's own loop. */
+static void begin(void (*answers)(struct ttrpc_call *call))
+{
+	int fd = listen_as_shim();
+
+	shim_answers = answers;
+	err = (struct err)ERR_NULL;
+	test_int(client_connect(&client, &record, &err), 0);
+	test_int(ttrpc_server_new(&client.loop, services, 4, &server), 0);
+	test_int(ttrpc_server_listen(server, fd, true), 0);
+}
+
+static void end(void)
+{
+	ttrpc_server_free(server);
+	client_disconnect(&client);
+	client_disconnect(&client);
+	client = (struct client)CLIENT_NULL;
+}
+
+static int wait_call(ProtobufCMessage **ret)
+{
+	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
+
+	request.id = record.id;
+	return client_call(&client, "Wait", &request.base,
+			   &containerd__task__v2__wait_response__descriptor, ret, &err);
+}
+
+static void reply(struct ttrpc_call *call)
+{
+	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
+
+	response.exit_status = 42;
+	rpc_reply(call, &response.base);
+}
+
+static void reply_garbage(struct ttrpc_call *call)
+{
+	ttrpc_call_reply(call, "\xff\xff\xff", 3);
+}
+
+static void refuse(struct ttrpc_call *call)
+{
+	ttrpc_call_fail(call, TTRPC_NOT_FOUND, "no %s here", "such thing");
+}
+
+static void keep_and_cancel(struct ttrpc_call *call)
+{
+	kept = call;
+	client.cancelled = true;
+	loop_quit(&client.loop, 0);
+}
+
+static void answers_are_taken_apart(void)
+{
+	Google__Protobuf__Empty empty = GOOGLE__PROTOBUF__EMPTY__INIT;
+	ProtobufCMessage *m = NULL;
+
+	begin(reply);
+	test_int(wait_call(&m), TTRPC_OK);
+	test_int(((Containerd__Task__V2__WaitResponse *)m)->exit_status, 42);
+	rpc_free(m);
+	shim_answers = refuse;
+	test_int(wait_call(&m), TTRPC_NOT_FOUND);
+	test_str(err.text, "no such thing here");
+	shim_answers = reply_garbage;
+	test_int(wait_call(&m), TTRPC_INTERNAL);
+	test_true(strstr(err.text, "makes no sense"));
+	test_int(client_call(&client, "Nothing", &empty.base, NULL, NULL, &err),
+		 TTRPC_UNIMPLEMENTED);
+	end();
+}
+
+static void who_gives_up_is_not_kept(void)
+{
+	ProtobufCMessage *m = NULL;
+
+	begin(keep_and_cancel);
+	test_int(wait_call(&m), -EINTR);
+	/* All further ones give up at once, too. */
+	test_int(wait_call(&m), -EINTR);
+	test_true(kept && !m);
+	end();
+}
+
+static void without_a_shim_there_is_a_message(void)
+{
+	_cleanup_free_ char *path = client_socket_path(&record);
+
+	(void)unlink(path);
+	test_int(client_connect(&client, &record, &err), -ENOTCONN);
+	test_str(err.text, "container c1 is not running");
+	client_disconnect(&client);
+	/* A socket that a killed shim left. */
+	fd_close(listen_as_shim());
+	test_int(client_connect(&client, &record, &err), -ENOTCONN);
+	client_disconnect(&client);
+}
+
+/* It accepts, says @text, and leaves. */
+static void expect_unavailable(const char *text, size_t len)
+{
+	int fd = listen_as_shim(), peer;
+	ProtobufCMessage *m = NULL;
+
+	test_int(client_connect(&client, &record, &err), 0);
+	peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	test_int(send(peer, text, len, MSG_NOSIGNAL), len);
+	fd_close(peer);
+	fd_close(fd);
+	test_int(wait_call(&m), TTRPC_UNAVAILABLE);
+	test_true(!m && strlen(err.text) > 0);
+	client_disconnect(&client);
+}
+
+static void a_shim_may_die_or_talk_nonsense(void)
+{
+	expect_unavailable("", 0);
+	expect_unavailable("HTTP/1.1 400 Bad Request\r\n\r\n", 28);
+	expect_unavailable("\0\0\0\x05\0\0", 6);
+	expect_unavailable("\xff\xff\xff\xff\0\0\0\x01\x02\0", 10);
+}
+
+static void tell_phases(struct ttrpc_call *call)
+{
+	Caisson__Sandbox__V1__TimingResponse response = CAISSON__SANDBOX__V1__TIMING_RESPONSE__INIT;
+	Caisson__Sandbox__V1__Phase phase = CAISSON__SANDBOX__V1__PHASE__INIT, *rows[40];
+	char name[200];
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	phase.name = name;
+	phase.at_ns = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		rows[i] = &phase;
+	response.phases = rows;
+	response.n_phases = ARRAY_SIZE(rows);
+	rpc_reply(call, &response.base);
+}
+
+static void timings_have_bounds(void)
+{
+	struct timing times = {.n = 0};
+
+	begin(refuse);
+	timing_note(&times, "first");
+	timing_fetch(&times, &client);
+	test_int(times.n, 1);
+	shim_answers = tell_phases;
+	timing_fetch(&times, &client);
+	timing_note(&times, "too many");
+	test_int(times.n, TIMING_MAX);
+	test_str(times.notes[0].name, "first");
+	test_int(strlen(times.notes[TIMING_MAX - 1].name), sizeof(times.notes[0].name) - 1);
+	end();
+}
+
+int main(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	test_true(mkdtemp(folder));
+	record = (struct record){.id = xstrdup("c1"), .dir = -EBADF, .lock = -EBADF};
+	record.run_path = xstrdup(folder);
+	test_run(without_a_shim_there_is_a_message);
+	test_run(answers_are_taken_apart);
+	test_run(who_gives_up_is_not_kept);
+	test_run(a_shim_may_die_or_talk_nonsense);
+	test_run(timings_have_bounds);
+	record_done(&record);
+	test_int(path_remove_tree(AT_FDCWD, folder), 0);
+	return 0;
+}
