@@ -89,8 +89,13 @@ static int make_fifo(struct attach *a, int stream)
 
 	a->paths[stream] = xasprintf("%s/%s%s%s", a->record->run_path, a->exec_id,
 				     *a->exec_id ? "-" : "", names[stream]);
-	if (mkfifo(a->paths[stream], 0600) < 0)
-		return -errno;
+	if (mkfifo(a->paths[stream], 0600) < 0) {
+		int r = -errno;
+
+		/* Whose it is, we must not remove it. */
+		free(take_ptr(a->paths[stream]));
+		return r;
+	}
 	a->fifos[stream] =
 		open(a->paths[stream], (stream == 0 ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
 	return a->fifos[stream] < 0 ? -errno : 0;
