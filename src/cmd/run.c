@@ -37,7 +37,7 @@ struct run {
 	struct strv env;
 	const char *workdir, *user, *name, *entrypoint, *hypervisor, *accel, *kernel;
 	uint64_t memory;
-	uint32_t cpus;
+	uint32_t cpus, boot_timeout;
 
 	struct paths paths;
 	struct image image;
@@ -71,6 +71,8 @@ static const struct opt options[] = {
 	OPTION(0, "accel", OPT_CHOICE, accel, "auto|kvm|tcg", "auto: KVM if a guest runs on it",
 	       "auto|kvm|tcg"),
 	OPTION(0, "kernel", OPT_STRING, kernel, "NAME|PATH", "see `caisson kernel list`"),
+	OPTION(0, "boot-timeout", OPT_U32, boot_timeout, "SECONDS", "for the VM to get ready (120)",
+	       NULL, 1, SANDBOX_BOOT_TIMEOUT_MAX),
 	OPTION(0, "timing", OPT_FLAG, timing, NULL, "say where the time went, on stderr"),
 	{.kind = OPT_END},
 #undef OPTION
@@ -150,6 +152,7 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 	spec->kernel = kernel_wanted(run->kernel);
 	spec->memory = run->memory & ~((UINT64_C(1) << 20) - 1);
 	spec->cpus = run->cpus;
+	spec->boot_timeout = run->boot_timeout;
 	spec->created = time(NULL);
 	return 0;
 }
@@ -329,6 +332,7 @@ static int run_main(const struct command *self, int argc, char **argv)
 		.hypervisor = "qemu",
 		.accel = "auto",
 		.memory = SANDBOX_MEMORY_DEFAULT,
+		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT,
 		.cpus = 1,
 		.paths = PATHS_NULL,
 		.image = IMAGE_NULL,

@@ -12,8 +12,6 @@
 #include "sandbox/launch.h"
 #include "task.pb-c.h"
 
-/* Under emulation, on a machine busy with other VMs, a boot has been seen to take half a minute. */
-#define BOOT_DEADLINE  (120 * NSEC_PER_SEC)
 #define CLEAN_DEADLINE (10 * NSEC_PER_SEC)
 #define LEFT_DEADLINE  (5 * NSEC_PER_SEC)
 
@@ -169,8 +167,12 @@ void sandbox_stop(struct sandbox *sb, bool clean)
 
 static void boot_late(struct loop_timer *timer)
 {
-	fail(container_of(timer, struct sandbox, deadline), -ETIMEDOUT,
-	     "the guest did not get ready within 120 seconds");
+	struct sandbox *sb = container_of(timer, struct sandbox, deadline);
+	char what[64];
+
+	(void)snprintf(what, sizeof(what), "the guest did not get ready within %u s",
+		       sb->spec->boot_timeout);
+	fail(sb, -ETIMEDOUT, what);
 }
 
 static void vmm_exited(void *data, const struct vmm_exit *result)
@@ -292,6 +294,7 @@ int sandbox_start(struct sandbox *sb)
 		sb->state = SANDBOX_ENDED;
 		return r;
 	}
-	loop_timer_start(sb->loop, &sb->deadline, clock_now() + BOOT_DEADLINE, boot_late);
+	loop_timer_start(sb->loop, &sb->deadline,
+			 clock_now() + sb->spec->boot_timeout * NSEC_PER_SEC, boot_late);
 	return 0;
 }

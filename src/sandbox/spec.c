@@ -39,7 +39,8 @@ static const struct field {
 	FIELD(open_stdin, FIELD_BOOL),	 FIELD(remove, FIELD_BOOL),
 	FIELD(hypervisor, FIELD_STRING), FIELD(accel, FIELD_STRING),
 	FIELD(kernel, FIELD_STRING),	 FIELD(memory, FIELD_U64),
-	FIELD(cpus, FIELD_U32),		 FIELD(created, FIELD_I64),
+	FIELD(cpus, FIELD_U32),		 FIELD(boot_timeout, FIELD_U32),
+	FIELD(created, FIELD_I64),
 #undef FIELD
 };
 

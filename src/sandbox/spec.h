@@ -29,6 +29,7 @@
  * @kernel: name or path; empty: the default one
  * @memory: bytes
  * @cpus: virtual CPUs
+ * @boot_timeout: seconds that the guest may take to get ready
  * @created: seconds since the epoch
  */
 struct sandbox_spec {
@@ -40,13 +41,16 @@ struct sandbox_spec {
 	bool terminal, open_stdin, remove;
 	char *hypervisor, *accel, *kernel;
 	uint64_t memory;
-	uint32_t cpus;
+	uint32_t cpus, boot_timeout;
 	int64_t created;
 };
 
 #define SANDBOX_MEMORY_MIN     (UINT64_C(64) << 20)
 #define SANDBOX_MEMORY_DEFAULT (UINT64_C(256) << 20)
 #define SANDBOX_CPUS_MAX       64u
+/* Under emulation, on a machine busy with other VMs, a boot has been seen to take half a minute. */
+#define SANDBOX_BOOT_TIMEOUT_DEFAULT 120u
+#define SANDBOX_BOOT_TIMEOUT_MAX     3600u
 
 #define SANDBOX_SPEC_NULL                                       \
 	{                                                       \

@@ -8,9 +8,9 @@
 #include "base/test.h"
 
 static const char *const fields[] = {
-	"id",	       "image",	   "rootfs",	 "args",   "env",    "cwd",
-	"user",	       "terminal", "open_stdin", "remove", "kernel", "capabilities",
-	"stop_signal", "accel",	   "hypervisor", "memory", "cpus",   "created",
+	"id",	      "image",	    "rootfs", "args",	 "env",		 "cwd",		"user",
+	"terminal",   "open_stdin", "remove", "kernel",	 "capabilities", "stop_signal", "accel",
+	"hypervisor", "memory",	    "cpus",   "created", "boot_timeout",
 };
 
 static struct sandbox_spec example(void)
@@ -32,6 +32,7 @@ static struct sandbox_spec example(void)
 		.kernel = xstrdup("/k"),
 		.memory = UINT64_C(1) << 40,
 		.cpus = SANDBOX_CPUS_MAX,
+		.boot_timeout = SANDBOX_BOOT_TIMEOUT_MAX,
 		.created = -1,
 	};
 
@@ -67,6 +68,7 @@ static void everything_comes_back(void)
 	test_str(back.kernel, "/k");
 	test_int(back.memory, INT64_C(1) << 40);
 	test_int(back.cpus, SANDBOX_CPUS_MAX);
+	test_int(back.boot_timeout, SANDBOX_BOOT_TIMEOUT_MAX);
 	test_int(back.created, -1);
 	again = sandbox_spec_to_json(&back);
 	test_str(again, json);

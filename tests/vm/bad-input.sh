@@ -89,6 +89,13 @@ test_kernel_that_gives_up() {
 	has "$(err)" "tiny kernel says hello"
 }
 
+test_guest_that_never_gets_ready() {
+	tiny_kernel hang "$WORK/hang"
+	refused 125 "did not get ready within 1 s" \
+		caisson run --rm --accel tcg --boot-timeout 1 --kernel "$WORK/hang" "$IMAGE" true
+	has "$(err)" "tiny kernel says hello"
+}
+
 test_no_qemu() {
 	mkdir -p "$WORK/path"
 	for program in sh env skopeo; do ln -sf "$(command -v $program)" "$WORK/path/$program"; done
