@@ -31,14 +31,28 @@ struct row {
 	char *command;
 };
 
+/* Bytes of a control character (ISO 6429): C0 and DEL, or C1, which UTF-8 has as 0xc2 0x80 to 0x9f.
+ */
+static size_t control_len(const char *s)
+{
+	const unsigned char *c = (const unsigned char *)s;
+
+	if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+		return 2;
+	return c[0] < 0x20 || c[0] == 0x7f;
+}
+
 /* What an image or its user wrote must not move the cursor. */
 static char *printable(const char *s)
 {
-	char *copy = xstrdup(s);
+	char *copy = xstrdup(s), *p = copy;
 
-	for (char *p = copy; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	while (*p) {
+		size_t len = control_len(p);
+
+		memset(p, '?', len);
+		p += len ? len : 1;
+	}
 	return copy;
 }
 

@@ -35,6 +35,13 @@ test_detached_life() {
 	is_clean
 }
 
+test_list_has_no_control_characters() {
+	caisson run -d --name plain "$IMAGE" true "$(printf 'a\033[31mb\302\233c\304\233d')" >/dev/null
+	caisson wait plain >/dev/null
+	has "$(caisson list)" "$(printf 'true a?[31mb??c\304\233d ')"
+	caisson delete plain
+}
+
 test_names_are_taken_once() {
 	status 0 caisson run -d --name twice "$IMAGE" sleep 100
 	status 125 caisson run -d --name twice "$IMAGE" true
