@@ -37,6 +37,11 @@ static struct ttrpc_call *take_pending(struct process *p)
 
 /* The end of a process. */
 
+static struct task *task_with(struct process *p)
+{
+	return container_of(p->table, struct task, processes);
+}
+
 static void release(struct process *p)
 {
 	process_io_close(p);
@@ -46,8 +51,11 @@ static void release(struct process *p)
 
 void lifecycle_drained(struct process *p)
 {
+	struct task *task = task_with(p);
+
 	if (p->deleted)
 		release(p);
+	task->ended(task);
 }
 
 /* The host has forgotten it; but what it wrote still belongs to the host. */
@@ -103,11 +111,6 @@ static void stopped(struct process *p, uint32_t status)
 	forget_all(p);
 }
 
-static struct task *task_with(struct process *p)
-{
-	return container_of(p->table, struct task, processes);
-}
-
 void lifecycle_reaped(struct task *task, pid_t pid, uint32_t status)
 {
 	struct process *p = process_find_pid(&task->processes, pid);
@@ -131,6 +134,14 @@ bool lifecycle_any_alive(struct task *task)
 {
 	for (struct process *p = NULL; (p = process_next(&task->processes, p));)
 		if (alive(p))
+			return true;
+	return false;
+}
+
+bool lifecycle_any_output(struct task *task)
+{
+	for (struct process *p = NULL; (p = process_next(&task->processes, p));)
+		if (process_io_busy(p))
 			return true;
 	return false;
 }

@@ -24,5 +24,8 @@ void lifecycle_drained(struct process *process);
 /** lifecycle_any_alive() - is there a process that was not reaped yet? */
 bool lifecycle_any_alive(struct task *task);
 
+/** lifecycle_any_output() - is there output that the host has not taken? */
+bool lifecycle_any_output(struct task *task);
+
 /** lifecycle_signal_all() - to every process of every container */
 void lifecycle_signal_all(struct task *task, int signo);

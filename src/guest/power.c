@@ -15,9 +15,21 @@ static void given_up(struct loop_timer *timer)
 	loop_quit(power->loop, 0);
 }
 
+/* What processes said on their way is the host's, unless it is in a hurry or has had its time. */
+static bool finished(const struct power *power)
+{
+	if (lifecycle_any_alive(power->task))
+		return false;
+	return power->now || power->state == POWER_KILLED || !lifecycle_any_output(power->task);
+}
+
 static void kill_all(struct power *power)
 {
 	power->state = POWER_KILLED;
+	if (finished(power)) {
+		loop_quit(power->loop, 0);
+		return;
+	}
 	lifecycle_signal_all(power->task, SIGKILL);
 	loop_timer_start(power->loop, &power->deadline, clock_now() + POWER_KILL_NS, given_up);
 }
@@ -31,7 +43,7 @@ static void begin(struct loop_defer *defer)
 {
 	struct power *power = container_of(defer, struct power, begin);
 
-	if (!lifecycle_any_alive(power->task)) {
+	if (finished(power)) {
 		loop_quit(power->loop, 0);
 	} else if (power->now && power->state != POWER_KILLED) {
 		kill_all(power);
@@ -51,7 +63,7 @@ void power_begin(struct power *power, bool now)
 
 void power_check(struct power *power)
 {
-	if (power->state != POWER_IDLE && !lifecycle_any_alive(power->task))
+	if (power->state != POWER_IDLE && finished(power))
 		loop_quit(power->loop, 0);
 }
 

@@ -16,8 +16,7 @@
  *
  *	relay_start() --> copying --> done(): all of it was copied, or one side is gone
  *			     |
- *			     +-- relay_finish(): the process is gone; done() once what it left is
- *copied
+ *			     +-- relay_finish(): the process is gone; done() after its last byte
  *
  * relay_stop() ends it in any state, without done().
  */

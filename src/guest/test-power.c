@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/power.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/test.h"
 #include "guest/lifecycle.h"
+#include "guest/process-io.h"
+#include "guest/relay.h"
 
 /* The VM's end, with an executor that only notes what it is asked, and without waiting. */
 
@@ -127,6 +133,79 @@ static void nothing_runs(void)
 	end();
 }
 
+/* The process leaves output behind that its stream has no room for. Return: the host's end. */
+static int leave_output(void)
+{
+	static const char zeros[4096];
+	struct process *p = process_find(&task.processes, "c", "");
+	int ends[2];
+
+	test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	while (write(ends[0], zeros, sizeof(zeros)) > 0)
+		continue;
+	test_int(errno, EAGAIN);
+	p->stream[STDOUT_FILENO] = ends[0];
+	test_int(process_io_connect(p, &loop), 0);
+	test_int(write(p->child_io[STDOUT_FILENO], "bye", 3), 3);
+	process_io_spawned(p);
+	return ends[1];
+}
+
+static void close_output(int host)
+{
+	process_io_close(process_find(&task.processes, "c", ""));
+	(void)close(host);
+}
+
+static void last_words_are_waited_for(void)
+{
+	char bytes[4096], last[4] = "";
+	ssize_t n;
+	int host;
+
+	begin(true);
+	host = leave_output();
+	power_begin(&power, false);
+	test_true(!turn());
+	test_true(!reap(0));
+	while ((n = read(host, bytes, sizeof(bytes))) > 0)
+		continue;
+	test_int(loop_run(&loop), 0);
+	test_int(read(host, last, sizeof(last)), 3);
+	test_str(last, "bye");
+	close_output(host);
+	end();
+}
+
+static void last_words_have_their_time(void)
+{
+	int host;
+
+	begin(true);
+	host = leave_output();
+	power_begin(&power, false);
+	test_true(!turn());
+	test_true(!reap(0));
+	deadline_passes();
+	test_int(loop_run(&loop), 0);
+	test_int(n_signals, 1);
+	close_output(host);
+	end();
+}
+
+static void nobody_waits_for_words_in_a_hurry(void)
+{
+	int host;
+
+	begin(true);
+	host = leave_output();
+	power_begin(&power, true);
+	test_true(!turn());
+	test_true(reap(0));
+	close_output(host);
+	end();
+}
+
 static void all_end_when_asked(void)
 {
 	begin(true);
@@ -191,11 +270,18 @@ static void an_ordinary_end_is_none_of_the_vm(void)
 
 int main(void)
 {
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	test_int(relay_setup(null), 0);
 	test_run(nothing_runs);
+	test_run(last_words_are_waited_for);
+	test_run(last_words_have_their_time);
+	test_run(nobody_waits_for_words_in_a_hurry);
 	test_run(all_end_when_asked);
 	test_run(the_grace_ends);
 	test_run(nothing_is_waited_for_for_ever);
 	test_run(hurry_comes_later);
 	test_run(an_ordinary_end_is_none_of_the_vm);
+	(void)close(null);
 	return 0;
 }
