@@ -54,6 +54,12 @@
  * QEMU with -no-reboot and Firecracker both exit on it.
  */
 
+/*
+ * What the message of a failed Create, Exec or Start begins with when it is the command's fault:
+ * with NOT_FOUND it is not there, else it cannot be run. The words are runc's.
+ */
+#define ABI_COMMAND_MARK "exec: "
+
 /* type_url of the messages of proto/caisson/guest/v1 in a google.protobuf.Any. */
 #define ABI_TYPE_CONTAINER "caisson.guest.v1.Container"
 #define ABI_TYPE_PROCESS   "caisson.guest.v1.Process"

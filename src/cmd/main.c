@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/abi.h"
+#include "base/parse.h"
 #include "cmd/cmd.h"
 #include "ttrpc/status.h"
 
@@ -20,7 +22,7 @@ int cmd_fail(const struct command *command, const struct err *err)
 int cmd_status_of(int code, const char *message)
 {
 	/* Only what the guest says of the command counts, not a container that is not there. */
-	if (strncmp(message, "exec: ", 6) != 0)
+	if (!str_starts(message, ABI_COMMAND_MARK))
 		return STATUS_CAISSON_FAILED;
 	if (code == TTRPC_NOT_FOUND)
 		return STATUS_NOT_FOUND;

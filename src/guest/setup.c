@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/fd.h"
 #include "base/parse.h"
 #include "guest/identity.h"
@@ -211,14 +212,15 @@ static int find_command(struct setup *s)
 
 	r = lookup_command(name, path ? path : LOOKUP_DEFAULT_PATH, s->path, sizeof(s->path));
 	if (r == -EACCES)
-		return setup_fail(s, r, TTRPC_PERMISSION_DENIED, "exec: \"%s\": permission denied",
-				  name);
+		return setup_fail(s, r, TTRPC_PERMISSION_DENIED,
+				  ABI_COMMAND_MARK "\"%s\": permission denied", name);
 	if (r < 0 && strchr(name, '/'))
-		return setup_fail(s, r, TTRPC_NOT_FOUND, "exec: \"%s\": stat %s: %s", name, name,
-				  setup_error(r, buf));
+		return setup_fail(s, r, TTRPC_NOT_FOUND, ABI_COMMAND_MARK "\"%s\": stat %s: %s",
+				  name, name, setup_error(r, buf));
 	if (r < 0)
 		return setup_fail(s, r, TTRPC_NOT_FOUND,
-				  "exec: \"%s\": executable file not found in $PATH", name);
+				  ABI_COMMAND_MARK "\"%s\": executable file not found in $PATH",
+				  name);
 	return 0;
 }
 
@@ -262,7 +264,9 @@ static int execute(struct setup *s)
 	(void)execve(s->path, argv, s->env);
 	r = -errno;
 	free(argv);
-	return setup_fail(s, r, exec_code(r), "exec %s: %s", s->path, setup_error(r, buf));
+	/* The file itself was there a moment ago. */
+	return setup_fail(s, r, exec_code(r), ABI_COMMAND_MARK "\"%s\": %s%s", s->path,
+			  setup_error(r, buf), r == -ENOENT ? ", its interpreter or loader" : "");
 }
 
 enum {

@@ -158,8 +158,9 @@ static void programs_that_do_not_run(void)
 		const char *text;
 		uint32_t status;
 	} cases[] = {
-		{"/garbage", TTRPC_PERMISSION_DENIED, "exec /garbage: exec format error", 126},
-		{"/orphan", TTRPC_NOT_FOUND, "exec /orphan: no such file or directory", 127},
+		{"/garbage", TTRPC_PERMISSION_DENIED, "exec: \"/garbage\": exec format error", 126},
+		{"/orphan", TTRPC_NOT_FOUND,
+		 "exec: \"/orphan\": no such file or directory, its interpreter or loader", 127},
 	};
 	struct run run;
 	uint32_t status = 0;

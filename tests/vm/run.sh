@@ -41,6 +41,25 @@ test_command_not_executable() {
 	one_sentence
 }
 
+# What is there, is executable and cannot be run: its end is only known when it is tried.
+test_command_that_does_not_run() {
+	mkdir -p "$WORK/odd/bin"
+	cp /bin/busybox "$WORK/odd/bin/sleep"
+	echo "just a text" >"$WORK/odd/text"
+	echo "#!/no/such/interpreter" >"$WORK/odd/orphan"
+	chmod 755 "$WORK/odd/text" "$WORK/odd/orphan"
+	status 126 run "dir:$WORK/odd" /text
+	one_sentence
+	has "$(err)" 'exec: "/text": exec format error'
+	status 127 run "dir:$WORK/odd" /orphan
+	one_sentence
+	has "$(err)" 'its interpreter'
+	caisson run -d --name odd "dir:$WORK/odd" sleep 1000 >/dev/null
+	status 126 caisson exec odd /text
+	status 127 caisson exec odd /orphan
+	caisson delete -f odd
+}
+
 test_stdout_and_stderr_stay_apart() {
 	status 0 run "$IMAGE" sh -c 'echo out; echo err >&2; echo out2'
 	is "$(out)" "$(printf 'out\nout2')"
@@ -132,7 +151,7 @@ test_plain_chroot() {
 	# Private to the machine at first, or these mounts would be its own, too.
 	cat >"$WORK/in-chroot" <<-EOF
 		mount --make-rshared / || exit
-		for dir in usr etc dev proc boot var/cache $WORK $TOP; do
+		for dir in usr etc dev proc boot var/cache '$WORK' '$TOP'; do
 			mount --rbind "/\$dir" "$chroot/\$dir" || exit
 		done
 		cat /proc/self/mountinfo >"$WORK/before"
