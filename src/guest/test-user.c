@@ -23,7 +23,7 @@ static const char group[] = "root:x:0:\n"
 			    "audio:x:29:pulse,anna,bert\n"
 			    "almost:x:30:annabel\n"
 			    "short:x\n"
-			    "anna:x:1001:\n"
+			    "anna:x:1001:anna\n"
 			    "last:x:77:anna";
 
 static struct user user;
@@ -57,27 +57,29 @@ static void check(const char *spec, unsigned int uid, unsigned int gid, const ch
 
 static void names_and_numbers(void)
 {
-	check("", 0, 0, "/root", 1);
-	check("root", 0, 0, "/root", 1);
-	check("anna", 1000, 1001, "/home/anna", 3);
-	test_int(user.groups[0], 10);
-	test_int(user.groups[1], 29);
-	test_int(user.groups[2], 77);
-	check("last", 1004, 1004, "/last", 0);
-	check("homeless", 1003, 1003, "/", 0);
+	check("", 0, 0, "/root", 2);
+	check("root", 0, 0, "/root", 2);
+	check("anna", 1000, 1001, "/home/anna", 4);
+	test_int(user.groups[0], 1001);
+	test_int(user.groups[1], 10);
+	test_int(user.groups[2], 29);
+	test_int(user.groups[3], 77);
+	check("last", 1004, 1004, "/last", 1);
+	check("homeless", 1003, 1003, "/", 1);
 	/* A number is never taken for a name. */
-	check("1000", 1000, 1001, "/home/anna", 3);
-	check("4711", 4711, 0, "/", 0);
-	check("2147483647", 2147483647, 0, "/", 0);
+	check("1000", 1000, 1001, "/home/anna", 4);
+	check("4711", 4711, 0, "/", 1);
+	check("2147483647", 2147483647, 0, "/", 1);
 }
 
 static void groups(void)
 {
-	check("anna:audio", 1000, 29, "/home/anna", 0);
-	check("anna:29", 1000, 29, "/home/anna", 0);
-	check("5:6", 5, 6, "/", 0);
-	check(":audio", 0, 29, "/root", 0);
-	check("anna:", 1000, 1001, "/home/anna", 3);
+	check("anna:audio", 1000, 29, "/home/anna", 1);
+	check("anna:29", 1000, 29, "/home/anna", 1);
+	check("5:6", 5, 6, "/", 1);
+	test_int(user.groups[0], 6);
+	check(":audio", 0, 29, "/root", 1);
+	check("anna:", 1000, 1001, "/home/anna", 4);
 }
 
 static void unknown(void)

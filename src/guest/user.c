@@ -206,7 +206,7 @@ static int find_supplementary(const char *name, int fd, struct user *user)
 
 	lines_init(fd);
 	while (user->n_groups < ARRAY_SIZE(user->groups) && (r = next_group(field, &gid)) > 0)
-		if (is_member(field[3], name))
+		if (gid != user->gid && is_member(field[3], name))
 			user->groups[user->n_groups++] = gid;
 	return user->n_groups < ARRAY_SIZE(user->groups) ? r : 0;
 }
@@ -236,6 +236,9 @@ int user_lookup(const char *spec, int passwd_fd, int group_fd, struct user *ret)
 	if (r != 0)
 		return r;
 	if (group.name[0])
-		return find_group(&group, group_fd, ret);
-	return name[0] ? find_supplementary(name, group_fd, ret) : 0;
+		r = find_group(&group, group_fd, ret);
+	ret->groups[ret->n_groups++] = ret->gid;
+	if (r == 0 && name[0] && !group.name[0])
+		r = find_supplementary(name, group_fd, ret);
+	return r;
 }

@@ -9,6 +9,8 @@
 
 /**
  * struct user - who a process is
+ * @groups: supplementary ones. The first is @gid: a process that a setgid program gives another one
+ *	would leave its own, and with it what the group is kept from (CVE-2022-36109).
  * @home: absolute path, "/" when the password file does not say
  */
 struct user {
