@@ -102,9 +102,21 @@ static const char *find_virtiofsd(void)
 	return NULL;
 }
 
+/* A list of options ends one at a comma, unless a backslash is before it (libfuse's fuse_opt.h). */
+static char *share_source(const char *run_path)
+{
+	char *option = xmalloc(sizeof("source=/rootfs") + 2 * strlen(run_path)), *p;
+
+	for (p = stpcpy(option, "source="); *run_path; *p++ = *run_path++)
+		if (*run_path == ',' || *run_path == '\\')
+			*p++ = '\\';
+	strcpy(p, "/rootfs");
+	return option;
+}
+
 static int start_virtiofsd(struct sandbox *sb, struct plan *p, struct err *err)
 {
-	_cleanup_free_ char *source = xasprintf("source=%s/rootfs", sb->record->run_path);
+	_cleanup_free_ char *source = share_source(sb->record->run_path);
 	const char *program = find_virtiofsd();
 	/* Nobody but this guest changes the files, so it may keep all it has learnt of them. */
 	const char *argv[] = {program, "--fd=3", "-o",
