@@ -111,6 +111,12 @@ test_memory_and_cpus() {
 	[ "$kb" -gt 400000 ] && [ "$kb" -le 524288 ] || fail "MemTotal is $kb kB"
 }
 
+# A process that a setgid program gives another group stays in its own.
+test_groups() {
+	status 0 run -u 5:6 "$IMAGE" grep Groups /proc/self/status
+	is "$(out | tr -d '\t ')" "Groups:6"
+}
+
 test_own_kernel_own_pids() {
 	status 0 run "$IMAGE" sh -c 'echo $$; uname -r; ls /proc | grep -c "^[0-9]"'
 	is "$(out | sed -n 1p)" 1
@@ -141,6 +147,12 @@ test_dir_image() {
 }
 
 # Whose "/" is no mount point, in a file system that is shared with others.
+test_run_folder_with_an_odd_name() {
+	status 0 env "CAISSON_RUN=$WORK/a,b=c:d\\e f" caisson run --rm "$IMAGE" echo hello
+	is "$(out)" hello
+	rmdir "$WORK/a,b=c:d\\e f"
+}
+
 test_plain_chroot() {
 	chroot=$WORK/chroot
 	kernel=$(caisson kernel list | awk '$1 == "*" {print $4}')
