@@ -65,7 +65,7 @@ static const struct opt options[] = {
 	OPTION(0, "entrypoint", OPT_STRING, entrypoint, "E", "instead of the image's; \"\": none"),
 	OPTION(0, "name", OPT_STRING, name, "N", "name of the container"),
 	OPTION('m', "memory", OPT_SIZE, memory, "SIZE", "memory of the VM (256M)", NULL,
-	       SANDBOX_MEMORY_MIN, UINT64_C(1) << 40),
+	       SANDBOX_MEMORY_MIN, SANDBOX_MEMORY_MAX),
 	OPTION(0, "cpus", OPT_U32, cpus, "N", "CPUs of the VM (1)", NULL, 1, SANDBOX_CPUS_MAX),
 	OPTION(0, "hypervisor", OPT_CHOICE, hypervisor, "qemu", "what runs the VM", "qemu"),
 	OPTION(0, "accel", OPT_CHOICE, accel, "auto|kvm|tcg", "auto: KVM if a guest runs on it",

@@ -58,6 +58,31 @@ static void plan_done(struct plan *p)
 	fd_close(p->diagnostics);
 }
 
+/*
+ * A VM with less than its kernel is loaded into hangs in silence, one with little more panics. The
+ * initramfs is there twice for a moment, packed and unpacked; the rest is what Linux 6.1 was seen
+ * to need before init.
+ */
+#define BOOT_NEEDS (UINT64_C(12) << 20)
+
+static int check_memory(uint64_t memory, const struct plan *p, struct err *err)
+{
+	struct stat st;
+	uint64_t need;
+
+	if (stat(p->initramfs, &st) < 0)
+		return err_errno(err, -errno, "cannot read %s", p->initramfs);
+	if (p->kernel.load_end > SANDBOX_MEMORY_MAX)
+		return err_set(err, -ENOEXEC, "the kernel %s does not fit into any VM",
+			       p->kernel.vmlinux);
+	need = p->kernel.load_end + 2 * (uint64_t)st.st_size + BOOT_NEEDS;
+	if (memory >= need)
+		return 0;
+	return err_set(err, -EINVAL,
+		       "--memory %lluM is too little for this kernel: give at least %lluM",
+		       (unsigned long long)(memory >> 20), (unsigned long long)(need >> 20) + 1);
+}
+
 static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
 {
 	_cleanup_free_ char *vminitd = paths_program("vminitd");
@@ -71,6 +96,8 @@ static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
 		return r;
 	r = initramfs_get(sb->paths->cache, vminitd, (const char *const *)p->kernel.modules.v,
 			  &p->initramfs, err);
+	if (r == 0)
+		r = check_memory(sb->spec->memory, p, err);
 	if (r < 0)
 		return r;
 	return vmm_accel_resolve(accel,

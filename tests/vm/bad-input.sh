@@ -66,6 +66,16 @@ test_bad_kernels() {
 	refused 125 "$WORK/text" caisson run --rm --kernel "$WORK/text" "$IMAGE" true
 	cp /bin/busybox "$WORK/elf"
 	refused 125 "$WORK/elf" caisson run --rm --kernel "$WORK/elf" "$IMAGE" true
+	truncate -s 5T "$WORK/elf"
+	refused 125 "larger than 1 GiB" caisson run --rm --kernel "$WORK/elf" "$IMAGE" true
+}
+
+test_memory_too_small_for_the_kernel() {
+	refused 125 "is too little for this kernel: give at least" \
+		caisson run --rm --kernel distro --memory 64M "$IMAGE" true
+	one_sentence
+	least=$(err | sed 's/.*at least //')
+	status 0 caisson run --rm --kernel distro --memory "$least" "$IMAGE" true
 }
 
 test_long_run_folder() {

@@ -5,7 +5,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,9 @@
 
 #define NOTE_NAME_XEN	 "Xen"
 #define NOTE_TYPE_PHYS32 18
+
+#define BANNER		 "Linux version "
+#define VERSION_REACH	 (sizeof(BANNER) + ELF_VERSION_MAX)
 
 /* A hostile file gets no more than this: all of @len or nothing. */
 static int read_at(int fd, void *buf, size_t len, uint64_t offset)
@@ -129,6 +131,31 @@ int elf_check_kernel(int fd, const char **ret_why)
 	return loads && pvh ? 0 : -ENOEXEC;
 }
 
+int elf_load_end(int fd, uint64_t *ret)
+{
+	Elf64_Phdr ph[PHDRS_MAX];
+	uint64_t end;
+	Elf64_Ehdr eh;
+	const char *why;
+	int r = read_at(fd, &eh, sizeof(eh), 0);
+
+	if (r == 0)
+		r = check_header(&eh, &why);
+	if (r == 0)
+		r = read_at(fd, ph, eh.e_phnum * sizeof(ph[0]), eh.e_phoff);
+	if (r < 0)
+		return r;
+	*ret = 0;
+	for (size_t i = 0; i < eh.e_phnum; i++) {
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		if (__builtin_add_overflow(ph[i].p_paddr, ph[i].p_memsz, &end))
+			end = UINT64_MAX;
+		*ret = MAX(*ret, end);
+	}
+	return 0;
+}
+
 static void copy_version(char ret[ELF_VERSION_MAX], const char *at, size_t left)
 {
 	size_t n = 0;
@@ -141,28 +168,39 @@ static void copy_version(char ret[ELF_VERSION_MAX], const char *at, size_t left)
 	ret[n] = '\0';
 }
 
+/*
+ * A format string of the same beginning comes too: "Linux version %s". Return: how far the search
+ * got; what begins beyond may go on after @text.
+ */
+static size_t find_version(const char *text, size_t len, char ret[ELF_VERSION_MAX])
+{
+	size_t starts = len - MIN(len, VERSION_REACH);
+	const char *at = text, *end = text + len;
+
+	while ((at = memmem(at, (size_t)(end - at), BANNER, sizeof(BANNER) - 1))) {
+		if (at >= text + starts && starts > 0)
+			break;
+		at += sizeof(BANNER) - 1;
+		copy_version(ret, at, (size_t)(end - at));
+		if (ret[0])
+			break;
+	}
+	return starts;
+}
+
 int elf_linux_version(int fd, char ret[ELF_VERSION_MAX])
 {
-	static const char banner[] = "Linux version ";
-	const char *map, *at;
-	struct stat st;
-	size_t len;
+	static char window[1 << 20];
+	size_t step = 1;
+	off_t at = 0;
+	ssize_t n;
 
 	ret[0] = '\0';
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	len = (size_t)st.st_size;
-	if (len == 0)
-		return 0;
-	map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	at = map;
-	/* A format string of the same beginning comes too: "Linux version %s". */
-	while (!ret[0] && (at = memmem(at, len - (size_t)(at - map), banner, sizeof(banner) - 1))) {
-		at += sizeof(banner) - 1;
-		copy_version(ret, at, len - (size_t)(at - map));
+	for (; step > 0 && !ret[0]; at += (off_t)step) {
+		n = pread(fd, window, sizeof(window), at);
+		if (n < 0)
+			return -errno;
+		step = find_version(window, (size_t)n, ret);
 	}
-	(void)munmap((void *)map, len);
 	return 0;
 }

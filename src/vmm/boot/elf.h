@@ -17,6 +17,15 @@
  */
 int elf_check_kernel(int fd, const char **ret_why);
 
+/**
+ * elf_load_end() - where the guest memory ends that a kernel is loaded into
+ * @fd: of a file that elf_check_kernel() found good
+ * @ret: guest physical address; UINT64_MAX where the file makes no sense
+ *
+ * Return: 0, -ENOEXEC, or the negative errno of read().
+ */
+int elf_load_end(int fd, uint64_t *ret);
+
 /** elf_notes_have_pvh() - look for that note in the content of a PT_NOTE segment */
 bool elf_notes_have_pvh(const void *notes, size_t len);
 
@@ -32,6 +41,6 @@ bool elf_is_elf(const void *head, size_t len);
  *
  * Searches the file for the kernel's banner.
  *
- * Return: 0 or the negative errno of mapping it.
+ * Return: 0 or the negative errno of read().
  */
 int elf_linux_version(int fd, char ret[ELF_VERSION_MAX]);

@@ -2,9 +2,12 @@
 #include "vmm/boot/kernel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
+#include "vmm/boot/elf.h"
 #include "vmm/boot/places.h"
 
 static int use_file(const struct kernel_places *places, const char *path, struct kernel *ret,
@@ -31,8 +34,8 @@ static int use_tuned(const struct kernel_entry *entry, struct kernel *ret, struc
 	return 0;
 }
 
-int kernel_resolve_at(const struct kernel_places *places, const char *wanted, struct kernel *ret,
-		      struct err *err)
+static int resolve(const struct kernel_places *places, const char *wanted, struct kernel *ret,
+		   struct err *err)
 {
 	__attribute__((cleanup(kernel_list_done))) struct kernel_list list = KERNEL_LIST_NULL;
 	const struct kernel_entry *entry;
@@ -49,6 +52,27 @@ int kernel_resolve_at(const struct kernel_places *places, const char *wanted, st
 	if (entry->tuned)
 		return use_tuned(entry, ret, err);
 	return use_file(places, entry->path, ret, err);
+}
+
+static int measure(struct kernel *kernel, struct err *err)
+{
+	_cleanup_close_ int fd = open(kernel->vmlinux, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : elf_load_end(fd, &kernel->load_end);
+
+	return r < 0 ? err_errno(err, r, "the kernel %s", kernel->vmlinux) : 0;
+}
+
+int kernel_resolve_at(const struct kernel_places *places, const char *wanted, struct kernel *ret,
+		      struct err *err)
+{
+	int r = resolve(places, wanted, ret, err);
+
+	if (r < 0)
+		return r;
+	r = measure(ret, err);
+	if (r < 0)
+		kernel_done(ret);
+	return r;
 }
 
 int kernel_resolve(const char *cache_dir, const char *wanted, struct kernel *ret, struct err *err)

@@ -25,12 +25,14 @@
  * @name: tuned: its key; else the path it came from
  * @tuned: one of our own
  * @vmlinux: path of the uncompressed ELF file
+ * @load_end: guest memory that it needs before it does anything, bytes
  * @modules: paths of the module files that the guest has to load, in this order; may be empty
  */
 struct kernel {
 	char *name;
 	bool tuned;
 	char *vmlinux;
+	uint64_t load_end;
 	struct strv modules;
 };
 

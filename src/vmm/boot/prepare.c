@@ -52,6 +52,8 @@ static int open_kernel(const char *path, struct err *err)
 		return err_errno(err, -errno, "the kernel %s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, -ENOEXEC, "the kernel %s is not a regular file", path);
+	if ((uint64_t)st.st_size > VMLINUX_MAX)
+		return err_set(err, -ENOEXEC, "the kernel %s is larger than 1 GiB", path);
 	return take_fd(fd);
 }
 

@@ -195,6 +195,45 @@ static void version_at_the_end_of_the_file(void)
 	test_str(version, "");
 }
 
+/* However the file is read, a version may begin anywhere. */
+static void version_anywhere(void)
+{
+	static const char text[] = "Linux version %s Linux version 6.1.0-7-test (x)";
+	static char file[(1 << 20) + 4096];
+	char version[ELF_VERSION_MAX];
+
+	for (size_t at = (1 << 20) - 200; at < (1 << 20) + 10; at += 7) {
+		_cleanup_close_ int fd = -EBADF;
+
+		memset(file, 'x', sizeof(file));
+		memcpy(file + at, text, sizeof(text) - 1);
+		fd = memfile(file, sizeof(file));
+		test_int(elf_linux_version(fd, version), 0);
+		test_str(version, "6.1.0-7-test");
+	}
+}
+
+static uint64_t load_end(void)
+{
+	_cleanup_close_ int fd = memfile(&e, sizeof(e));
+	uint64_t end = 0;
+
+	test_int(elf_load_end(fd, &end), 0);
+	return end;
+}
+
+static void memory_is_measured(void)
+{
+	e = image_elf();
+	e.load.p_paddr = 0x1000000;
+	e.load.p_memsz = 0x3a00000;
+	test_int(load_end(), 0x4a00000);
+	e.note.p_paddr = UINT64_C(1) << 40;
+	test_int(load_end(), 0x4a00000);
+	e.load.p_memsz = UINT64_MAX;
+	test_true(load_end() == UINT64_MAX);
+}
+
 int main(void)
 {
 	test_run(good_kernel);
@@ -204,5 +243,7 @@ int main(void)
 	test_run(any_byte_may_be_wrong);
 	test_run(notes_in_a_tight_buffer);
 	test_run(version_at_the_end_of_the_file);
+	test_run(version_anywhere);
+	test_run(memory_is_measured);
 	return 0;
 }
