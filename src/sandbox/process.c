@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "abi/abi.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "rpc/task.h"
 #include "task.pb-c.h"
@@ -30,6 +31,7 @@ static void report(struct process *p,
 		   void (*callback)(struct process *process, const struct process_result *result),
 		   enum ttrpc_code code, const char *message)
 {
+	loop_timer_stop(&p->deadline);
 	if (code != TTRPC_OK) {
 		p->state = PROCESS_STOPPED;
 		stream_deinit(&p->in);
@@ -37,6 +39,24 @@ static void report(struct process *p,
 		stream_deinit(&p->err);
 	}
 	callback(p, &(struct process_result){.code = code, .message = message});
+}
+
+static void no_answer(struct loop_timer *timer)
+{
+	struct process *p = container_of(timer, struct process, deadline);
+	char message[64];
+
+	ttrpc_request_cancel(&p->request);
+	(void)snprintf(message, sizeof(message), "the guest did not answer within %u s",
+		       p->sandbox->spec->boot_timeout);
+	report(p, p->state == PROCESS_CREATING ? p->created : p->started, TTRPC_DEADLINE_EXCEEDED,
+	       message);
+}
+
+static void start_deadline(struct process *p)
+{
+	loop_timer_start(p->sandbox->loop, &p->deadline,
+			 clock_now() + p->sandbox->spec->boot_timeout * NSEC_PER_SEC, no_answer);
 }
 
 static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
@@ -179,6 +199,7 @@ struct process *process_new(struct sandbox *sandbox, const char *exec_id, struct
 	struct process *p = xcalloc(1, sizeof(*p));
 
 	list_init(&p->link);
+	loop_timer_init(&p->deadline);
 	p->sandbox = sandbox;
 	p->exec_id = xstrdup(exec_id);
 	ttrpc_request_init(&p->request);
@@ -193,6 +214,7 @@ struct process *process_new(struct sandbox *sandbox, const char *exec_id, struct
 void process_free(struct process *p)
 {
 	list_del(&p->link);
+	loop_timer_stop(&p->deadline);
 	ttrpc_request_cancel(&p->request);
 	ttrpc_request_cancel(&p->wait);
 	ttrpc_request_cancel(&p->forget);
@@ -226,6 +248,7 @@ void process_create(struct process *p, const struct process_stdio *stdio,
 	p->state = PROCESS_CREATING;
 	p->terminal = stdio->terminal;
 	p->exec_spec = exec;
+	start_deadline(p);
 	/* The first process' output is logged, whether anybody looks at it or not. */
 	r = open_stream(p, &p->in, stdio->in, *stdio->in);
 	if (r == 0)
@@ -317,6 +340,7 @@ void process_start(struct process *p)
 	int r = -ENOTCONN;
 
 	p->state = PROCESS_STARTING;
+	start_deadline(p);
 	request.id = p->sandbox->spec->id;
 	request.exec_id = p->exec_id;
 	if (p->sandbox->guest)

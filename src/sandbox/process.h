@@ -69,6 +69,7 @@ struct process {
 	struct timespec exited_at;
 	struct stream in, out, err;
 	int opening;
+	struct loop_timer deadline;
 	struct ttrpc_request request, wait, forget;
 	Caisson__Guest__V1__Process *exec_spec;
 	void (*created)(struct process *process, const struct process_result *result);
@@ -96,7 +97,12 @@ void process_free(struct process *process);
 void process_create(struct process *process, const struct process_stdio *stdio,
 		    Caisson__Guest__V1__Process *exec);
 
-/** process_start() - let it run, from CREATED only; @process->started follows */
+/**
+ * process_start() - let it run, from CREATED only; @process->started follows
+ *
+ * A guest that has not answered this, or process_create(), in the time that it has for its boot is
+ * taken for broken: TTRPC_DEADLINE_EXCEEDED.
+ */
 void process_start(struct process *process);
 
 /** process_lost() - the VM is gone: what was printed is delivered, the status is 137 */

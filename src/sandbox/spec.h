@@ -53,9 +53,10 @@ struct sandbox_spec {
 #define SANDBOX_BOOT_TIMEOUT_DEFAULT 120u
 #define SANDBOX_BOOT_TIMEOUT_MAX     3600u
 
-#define SANDBOX_SPEC_NULL                                       \
-	{                                                       \
-		.id = NULL, .args = STRV_NULL, .env = STRV_NULL \
+#define SANDBOX_SPEC_NULL                                        \
+	{                                                        \
+		.id = NULL, .args = STRV_NULL, .env = STRV_NULL, \
+		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT     \
 	}
 
 /** sandbox_spec_done() - may be called again */

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/test.h"
 #include "empty.pb-c.h"
@@ -315,6 +316,32 @@ static void a_failed_boot_is_explained(void)
 	test_shim_end();
 }
 
+static void deadline_passes(struct process *p)
+{
+	loop_timer_start(&t.loop, &p->deadline, clock_now(), p->deadline.callback);
+}
+
+static void a_guest_that_does_not_answer_is_given_up(void)
+{
+	test_shim_begin(false);
+	test_shim_boot();
+	ask_create(&create, "c1");
+	run_until(&t.loop, guest_was_asked("Create"));
+	deadline_passes(t.shim.init);
+	expect(&create, TTRPC_DEADLINE_EXCEEDED, "did not answer within 120 s");
+	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
+	test_shim_end();
+
+	begin_running(true);
+	ask_exec_over(t.client, &create, "e1");
+	run_until(&t.loop, guest_was_asked("Exec"));
+	deadline_passes(container_of(t.shim.execs.next, struct process, link));
+	expect(&create, TTRPC_DEADLINE_EXCEEDED, "did not answer");
+	test_int(t.shim.n_execs, 0);
+	test_int(t.shim.sandbox.state, SANDBOX_READY);
+	test_shim_end();
+}
+
 static void a_lost_vm_is_137(void)
 {
 	begin_running(true);
@@ -478,6 +505,7 @@ int main(void)
 	test_run(a_refused_create_ends_the_vm);
 	test_run(a_boot_can_be_given_up);
 	test_run(a_failed_boot_is_explained);
+	test_run(a_guest_that_does_not_answer_is_given_up);
 	test_run(a_lost_vm_is_137);
 	test_run(signals_are_passed_on);
 	test_run(execs_come_and_go);
