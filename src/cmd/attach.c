@@ -185,7 +185,7 @@ static void raw_mode(struct attach *a)
 	a->raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
 }
 
-int attach_begin(struct attach *a)
+int attach_begin(struct attach *a, struct err *err)
 {
 	int r = 0;
 
@@ -194,7 +194,7 @@ int attach_begin(struct attach *a)
 	for (int i = 0; i < 3 && r == 0; i++)
 		r = start_pump(a, i);
 	send_size(a);
-	return r;
+	return r < 0 ? err_errno(err, r, "cannot copy our standard streams") : 0;
 }
 
 void attach_running(struct attach *a)

@@ -48,8 +48,9 @@ int attach_prepare(struct attach *attach, struct client *client, const struct re
 /** attach_path() - the FIFO of stream 0, 1 or 2; "" where there is none */
 const char *attach_path(const struct attach *attach, int stream);
 
-/** attach_begin() - once the process has been created: copy. Return: 0 or negative errno. */
-int attach_begin(struct attach *attach);
+/** attach_begin() - once the process has been created: copy. Return: 0 or negative errno, with a
+ * message. */
+int attach_begin(struct attach *attach, struct err *err);
 
 /** attach_running() - once it has been started: signals and the terminal's size go to it */
 void attach_running(struct attach *attach);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/client.h"
 
-#include <string.h>
-
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -12,7 +10,7 @@ struct pending {
 	struct ttrpc_request request;
 	struct client *client;
 	bool done;
-	int code;
+	int result;
 	const ProtobufCMessageDescriptor *response;
 	ProtobufCMessage *message;
 	struct err *err;
@@ -55,12 +53,12 @@ static void answered(struct ttrpc_request *req, const struct ttrpc_answer *answe
 	struct pending *p = container_of(req, struct pending, request);
 
 	p->done = true;
-	p->code = answer->code;
 	if (answer->code != TTRPC_OK)
-		err_set(p->err, -EIO, "%s", answer->message);
+		p->result =
+			err_set(p->err, ttrpc_code_to_errno(answer->code), "%s", answer->message);
 	else if (p->response &&
 		 rpc_unpack(p->response, answer->payload, answer->payload_len, &p->message) < 0)
-		p->code = err_set(p->err, TTRPC_INTERNAL, "the shim's answer makes no sense");
+		p->result = err_set(p->err, -EPROTO, "the shim's answer makes no sense");
 	loop_quit(&p->client->loop, 0);
 }
 
@@ -74,17 +72,16 @@ int client_call_service(struct client *client, const char *service, const char *
 	ttrpc_request_init(&p.request);
 	r = rpc_call(client->rpc, &p.request, service, method, request, 0, answered);
 	if (r < 0)
-		return err_set(err, TTRPC_UNAVAILABLE, "cannot ask the shim to %s: %s", method,
-			       strerror(-r));
+		return err_errno(err, r, "cannot ask the shim to %s", method);
 	while (!p.done && !client->cancelled)
 		(void)loop_run(&client->loop);
 	if (!p.done) {
 		ttrpc_request_cancel(&p.request);
-		return -EINTR;
+		return err_set(err, -EINTR, "interrupted");
 	}
-	if (p.code == TTRPC_OK && ret)
+	if (p.result == 0 && ret)
 		*ret = p.message;
-	return p.code;
+	return p.result;
 }
 
 int client_call(struct client *client, const char *method, const ProtobufCMessage *request,

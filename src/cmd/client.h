@@ -35,7 +35,8 @@ void client_disconnect(struct client *client);
  * @response: its type, or NULL when nothing is wanted of it
  * @ret: set on success, if @response is given; rpc_free() it
  *
- * Return: TTRPC_OK, or the status with the shim's text in @err; -EINTR when @client is cancelled.
+ * Return: 0 or negative errno with a message. A refusal of the shim is ttrpc_code_to_errno() of its
+ * status, with its text; -EINTR: @client was cancelled.
  */
 int client_call(struct client *client, const char *method, const ProtobufCMessage *request,
 		const ProtobufCMessageDescriptor *response, ProtobufCMessage **ret,

@@ -19,10 +19,9 @@ int cmd_fail(const struct command *command, const struct err *err);
 
 /**
  * cmd_status_of() - the exit status for a process that could not be created or started
- * @code: what the shim answered
- * @message: its text
+ * @err: what client_call() made of the shim's answer
  */
-int cmd_status_of(int code, const char *message);
+int cmd_status_of(const struct err *err);
 
 /**
  * cmd_each() - do the same to every container named on the command line, going on after a failure

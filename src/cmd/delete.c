@@ -31,7 +31,7 @@ static void end_container(const struct record *record)
 	kill.all = true;
 	shutdown.now = true;
 	if (client_connect(&client, record, NULL) == 0 &&
-	    client_call(&client, "Kill", &kill.base, NULL, NULL, NULL) != TTRPC_OK)
+	    client_call(&client, "Kill", &kill.base, NULL, NULL, NULL) < 0)
 		(void)client_call(&client, "Shutdown", &shutdown.base, NULL, NULL, NULL);
 	client_disconnect(&client);
 }

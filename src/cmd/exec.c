@@ -49,7 +49,7 @@ static int create(struct exec *exec, char **words, struct err *err)
 		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
 	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
 	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
-	int code;
+	int r;
 
 	process.args = words;
 	while (words[process.n_args])
@@ -61,7 +61,7 @@ static int create(struct exec *exec, char **words, struct err *err)
 	process.terminal = exec->terminal;
 	process.capabilities = exec->spec.capabilities;
 	if (rpc_any_pack(&process.base, &any) < 0)
-		return err_set(err, TTRPC_INVALID_ARGUMENT, "the command is too long");
+		return err_set(err, -E2BIG, "the command is too long");
 	request.id = exec->record.id;
 	request.exec_id = exec->id;
 	request.terminal = exec->terminal;
@@ -69,9 +69,9 @@ static int create(struct exec *exec, char **words, struct err *err)
 	request.stdout_ = (char *)attach_path(&exec->attach, 1);
 	request.stderr_ = (char *)attach_path(&exec->attach, 2);
 	request.spec = &any;
-	code = client_call(&exec->client, "Exec", &request.base, NULL, NULL, err);
+	r = client_call(&exec->client, "Exec", &request.base, NULL, NULL, err);
 	rpc_any_done(&any);
-	return code;
+	return r;
 }
 
 static int start(struct exec *exec, struct err *err)
@@ -87,18 +87,18 @@ static int wait_for_end(struct exec *exec, int *ret_status, struct err *err)
 {
 	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
 	ProtobufCMessage *m;
-	int code;
+	int r;
 
 	request.id = exec->record.id;
 	request.exec_id = exec->id;
-	code = client_call(&exec->client, "Wait", &request.base,
-			   &containerd__task__v2__wait_response__descriptor, &m, err);
-	if (code != TTRPC_OK)
-		return code;
+	r = client_call(&exec->client, "Wait", &request.base,
+			&containerd__task__v2__wait_response__descriptor, &m, err);
+	if (r < 0)
+		return r;
 	*ret_status = (int)((Containerd__Task__V2__WaitResponse *)m)->exit_status;
 	rpc_free(m);
 	attach_drain(&exec->attach);
-	return TTRPC_OK;
+	return 0;
 }
 
 static void delete (struct exec *exec)
@@ -124,16 +124,16 @@ static void kill_it(struct exec *exec)
 
 static int run_process(struct exec *exec, char **words, struct err *err)
 {
-	int code, status = 0;
+	int r, status = 0;
 
-	code = create(exec, words, err);
-	if (code == TTRPC_OK && attach_begin(&exec->attach) < 0)
-		code = err_set(err, TTRPC_INTERNAL, "cannot copy our standard streams");
-	if (code == TTRPC_OK)
-		code = start(exec, err);
-	if (code == TTRPC_OK) {
+	r = create(exec, words, err);
+	if (r == 0)
+		r = attach_begin(&exec->attach, err);
+	if (r == 0)
+		r = start(exec, err);
+	if (r == 0) {
 		attach_running(&exec->attach);
-		code = wait_for_end(exec, &status, err);
+		r = wait_for_end(exec, &status, err);
 	}
 	if (exec->client.cancelled) {
 		kill_it(exec);
@@ -141,10 +141,10 @@ static int run_process(struct exec *exec, char **words, struct err *err)
 	}
 	delete (exec);
 	attach_end(&exec->attach);
-	if (code == TTRPC_OK)
+	if (r == 0)
 		return status;
 	(void)cmd_fail(&command_exec, err);
-	return cmd_status_of(code, err->text);
+	return cmd_status_of(err);
 }
 
 static void random_id(char *buf, size_t size)

@@ -17,14 +17,14 @@ static const struct opt options[] = {
 static int send(struct client *client, const struct record *record, int signo, struct err *err)
 {
 	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
-	int code;
+	int r;
 
 	request.id = record->id;
 	request.signal = (uint32_t)signo;
-	code = client_call(client, "Kill", &request.base, NULL, NULL, err);
-	if (code == TTRPC_NOT_FOUND)
+	r = client_call(client, "Kill", &request.base, NULL, NULL, err);
+	if (r == -ENOENT)
 		return err_set(err, -ENOTCONN, "container %s is not running", record->id);
-	return code == TTRPC_OK ? 0 : -EIO;
+	return r;
 }
 
 static int kill_one(const struct paths *paths, const char *name, void *userdata, struct err *err)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +7,6 @@
 #include "abi/abi.h"
 #include "base/parse.h"
 #include "cmd/cmd.h"
-#include "ttrpc/status.h"
 
 static const struct command *const commands[] = {
 	&command_run,  &command_exec, &command_list,   &command_logs,
@@ -19,14 +19,12 @@ int cmd_fail(const struct command *command, const struct err *err)
 	return command->failure;
 }
 
-int cmd_status_of(int code, const char *message)
+int cmd_status_of(const struct err *err)
 {
 	/* Only what the guest says of the command counts, not a container that is not there. */
-	if (!str_starts(message, ABI_COMMAND_MARK))
+	if (!str_starts(err->text, ABI_COMMAND_MARK))
 		return STATUS_CAISSON_FAILED;
-	if (code == TTRPC_NOT_FOUND)
-		return STATUS_NOT_FOUND;
-	return STATUS_NOT_EXECUTABLE;
+	return err->code == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 }
 
 int cmd_each(const struct command *command, char **names,

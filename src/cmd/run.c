@@ -207,18 +207,18 @@ static int start(struct run *run, struct err *err)
 	return client_call(&run->client, "Start", &request.base, NULL, NULL, err);
 }
 
-/* The exit status of the command, or negative. */
+/* Return: exit status of the command, or negative errno. */
 static int wait_for_end(struct run *run, struct err *err)
 {
 	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
 	ProtobufCMessage *m;
-	int status, code;
+	int status, r;
 
 	request.id = run->record.id;
-	code = client_call(&run->client, "Wait", &request.base,
-			   &containerd__task__v2__wait_response__descriptor, &m, err);
-	if (code != TTRPC_OK)
-		return -1;
+	r = client_call(&run->client, "Wait", &request.base,
+			&containerd__task__v2__wait_response__descriptor, &m, err);
+	if (r < 0)
+		return r;
 	status = (int)((Containerd__Task__V2__WaitResponse *)m)->exit_status;
 	rpc_free(m);
 	timing_note(&run->times, "command ended");
@@ -226,25 +226,25 @@ static int wait_for_end(struct run *run, struct err *err)
 	return status;
 }
 
-static int report(struct run *run, int code, const struct err *err)
+static int report(struct run *run, const struct err *err)
 {
 	if (run->client.cancelled)
 		return STATUS_INTERRUPTED;
 	(void)cmd_fail(&command_run, err);
-	return cmd_status_of(code, err->text);
+	return cmd_status_of(err);
 }
 
 static int run_container(struct run *run, struct err *err)
 {
-	int code, status;
+	int r, status;
 
-	code = create(run, err);
-	if (code == TTRPC_OK && !run->detach && attach_begin(&run->attach) < 0)
-		code = err_set(err, TTRPC_INTERNAL, "cannot copy our standard streams");
-	if (code == TTRPC_OK)
-		code = start(run, err);
-	if (code != TTRPC_OK)
-		return report(run, code, err);
+	r = create(run, err);
+	if (r == 0 && !run->detach)
+		r = attach_begin(&run->attach, err);
+	if (r == 0)
+		r = start(run, err);
+	if (r < 0)
+		return report(run, err);
 	if (run->timing)
 		timing_fetch(&run->times, &run->client);
 	if (run->detach) {
@@ -254,7 +254,7 @@ static int run_container(struct run *run, struct err *err)
 	}
 	attach_running(&run->attach);
 	status = wait_for_end(run, err);
-	return status < 0 ? report(run, TTRPC_UNAVAILABLE, err) : status;
+	return status < 0 ? report(run, err) : status;
 }
 
 static int run_all(struct run *run, const char *reference, char **words, struct err *err)

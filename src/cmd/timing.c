@@ -29,8 +29,7 @@ void timing_fetch(struct timing *t, struct client *client)
 	ProtobufCMessage *m = NULL;
 
 	if (client_call_service(client, SHIM_SERVICE, "Timing", &request.base,
-				&caisson__sandbox__v1__timing_response__descriptor, &m,
-				NULL) != TTRPC_OK)
+				&caisson__sandbox__v1__timing_response__descriptor, &m, NULL) < 0)
 		return;
 	response = (const Caisson__Sandbox__V1__TimingResponse *)m;
 	for (size_t i = 0; i < response->n_phases; i++)

@@ -16,7 +16,7 @@ static int ask(const struct record *record)
 	request.id = record->id;
 	if (client_connect(&client, record, NULL) == 0 &&
 	    client_call(&client, "Wait", &request.base,
-			&containerd__task__v2__wait_response__descriptor, &m, NULL) == TTRPC_OK) {
+			&containerd__task__v2__wait_response__descriptor, &m, NULL) == 0) {
 		status = (int)((Containerd__Task__V2__WaitResponse *)m)->exit_status;
 		rpc_free(m);
 	}

@@ -6,6 +6,7 @@
 
 #include "base/macro.h"
 
+/* Of several rows with the same code, the first is what the code means to a client. */
 static const struct {
 	int error;
 	enum ttrpc_code code;
@@ -37,4 +38,12 @@ enum ttrpc_code ttrpc_code_from_errno(int error)
 		if (codes[i].error == -error)
 			return codes[i].code;
 	return TTRPC_UNKNOWN;
+}
+
+int ttrpc_code_to_errno(int code)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		if ((int)codes[i].code == code)
+			return -codes[i].error;
+	return -EIO;
 }

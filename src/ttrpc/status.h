@@ -29,3 +29,10 @@ enum ttrpc_code {
  * the codes (errdefs) for the rest: ESRCH is "not found", ENOSYS "not implemented".
  */
 enum ttrpc_code ttrpc_code_from_errno(int error);
+
+/**
+ * ttrpc_code_to_errno() - a negative errno for a code; -EIO for those without one
+ *
+ * Where several errnos have the same code it is the most usual of them: -ENOENT for "not found".
+ */
+int ttrpc_code_to_errno(int code);

@@ -168,6 +168,13 @@ static void errnos_have_codes(void)
 	test_int(ttrpc_code_from_errno(-EACCES), TTRPC_PERMISSION_DENIED);
 	test_int(ttrpc_code_from_errno(-EINVAL), TTRPC_INVALID_ARGUMENT);
 	test_int(ttrpc_code_from_errno(-EXDEV), TTRPC_UNKNOWN);
+	test_int(ttrpc_code_to_errno(TTRPC_OK), 0);
+	test_int(ttrpc_code_to_errno(TTRPC_NOT_FOUND), -ENOENT);
+	test_int(ttrpc_code_to_errno(TTRPC_UNAVAILABLE), -ENOTCONN);
+	/* Whatever a server says, it is an error, and not one that means we gave up ourselves. */
+	test_int(ttrpc_code_to_errno(TTRPC_UNKNOWN), -EIO);
+	for (int code = TTRPC_CANCELLED; code < TTRPC_UNAUTHENTICATED + 2; code++)
+		test_true(ttrpc_code_to_errno(code) < 0 && ttrpc_code_to_errno(code) != -EINTR);
 }
 
 int main(void)
