@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "cmd/task-call.h"
 #include "task.pb-c.h"
 
 #define BUFFER	   65536
@@ -37,16 +38,6 @@ static void send_size(struct attach *a)
 	client_send(a->client, "ResizePty", &request.base);
 }
 
-static void send_signal(struct attach *a, int signo)
-{
-	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
-
-	request.id = a->record->id;
-	request.exec_id = (char *)a->exec_id;
-	request.signal = (uint32_t)signo;
-	client_send(a->client, "Kill", &request.base);
-}
-
 /*
  * A container's first process is PID 1 of its namespace and ignores every signal it has no handler
  * for (pid_namespaces(7)): without a last resort nobody could get rid of `sleep`.
@@ -68,7 +59,7 @@ static void signalled(struct loop_signal *source, int signo)
 		a->client->cancelled = true;
 		loop_quit(&a->client->loop, 0);
 	} else if (a->running) {
-		send_signal(a, signo);
+		task_kill_send(a->client, a->record->id, a->exec_id, signo);
 	}
 }
 
@@ -99,6 +90,14 @@ static int make_fifo(struct attach *a, int stream)
 	a->fifos[stream] =
 		open(a->paths[stream], (stream == 0 ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
 	return a->fifos[stream] < 0 ? -errno : 0;
+}
+
+int attach_check(bool input, bool terminal, struct err *err)
+{
+	if (terminal && input && !isatty(STDIN_FILENO))
+		return err_set(err, -EINVAL,
+			       "--tty with --interactive needs a terminal on stdin: leave out -t");
+	return 0;
 }
 
 int attach_prepare(struct attach *a, struct client *client, const struct record *record,

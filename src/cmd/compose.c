@@ -90,6 +90,13 @@ int compose_spec(const struct compose *how, const struct image_config *config,
 	return 0;
 }
 
+int compose_check_workdir(const char *workdir, struct err *err)
+{
+	if (workdir && *workdir != '/')
+		return err_set(err, -EINVAL, "--workdir %s: must be an absolute path", workdir);
+	return 0;
+}
+
 static bool names_host(const struct strv *env)
 {
 	for (size_t i = 0; i < env->n; i++) {

@@ -39,6 +39,9 @@ int compose_spec(const struct compose *how, const struct image_config *config,
  */
 int compose_env(struct strv *env, const struct strv *words, struct err *err);
 
+/** compose_check_workdir() - NULL or an absolute path. Return: 0 or -EINVAL with a message. */
+int compose_check_workdir(const char *workdir, struct err *err);
+
 /** compose_hostname() - give @spec its id for a HOSTNAME, unless somebody chose one */
 void compose_hostname(const struct compose *how, const struct image_config *config,
 		      struct sandbox_spec *spec);

@@ -2,18 +2,16 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "cmd/client.h"
 #include "cmd/cmd.h"
-#include "task.pb-c.h"
+#include "cmd/task-call.h"
 
-struct delete
-{
+struct removal {
 	bool force;
 };
 
 static const struct opt options[] = {
-	{'f', "force", OPT_FLAG, offsetof(struct delete, force), NULL,
-	 "end a running container first; one that is not there is no error"},
+	OPT(removal, 'f', "force", OPT_FLAG, force, NULL,
+	    "end a running container first; one that is not there is no error"),
 	{.kind = OPT_END},
 };
 
@@ -21,18 +19,11 @@ static const struct opt options[] = {
  */
 static void end_container(const struct record *record)
 {
-	Containerd__Task__V2__KillRequest kill = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
-	Containerd__Task__V2__ShutdownRequest shutdown =
-		CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
 	struct client client = CLIENT_NULL;
 
-	kill.id = shutdown.id = record->id;
-	kill.signal = SIGKILL;
-	kill.all = true;
-	shutdown.now = true;
 	if (client_connect(&client, record, NULL) == 0 &&
-	    client_call(&client, "Kill", &kill.base, NULL, NULL, NULL) < 0)
-		(void)client_call(&client, "Shutdown", &shutdown.base, NULL, NULL, NULL);
+	    task_kill(&client, record->id, "", SIGKILL, true, NULL) < 0)
+		(void)task_shutdown(&client, record->id, NULL);
 	client_disconnect(&client);
 }
 
@@ -62,7 +53,7 @@ static int remove_it(const struct paths *paths, struct record *record, bool forc
 
 static int delete_one(const struct paths *paths, const char *name, void *userdata, struct err *err)
 {
-	const struct delete *options_given = userdata;
+	const struct removal *options_given = userdata;
 	struct record record = RECORD_NULL;
 	int r = record_open(paths, name, &record, err);
 
@@ -76,7 +67,7 @@ static int delete_one(const struct paths *paths, const char *name, void *userdat
 
 static int delete_main(const struct command *self, int argc, char **argv)
 {
-	struct delete options_given = {.force = false};
+	struct removal options_given = {.force = false};
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, &options_given, &err);
 

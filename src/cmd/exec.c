@@ -2,13 +2,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
 #include "cmd/compose.h"
+#include "cmd/task-call.h"
 #include "guest.pb-c.h"
 #include "rpc/task.h"
 #include "task.pb-c.h"
@@ -21,7 +21,7 @@ struct exec {
 	struct strv env;
 	const char *workdir, *user;
 
-	char id[24];
+	char *id;
 	struct paths paths;
 	struct record record;
 	struct sandbox_spec spec;
@@ -30,17 +30,12 @@ struct exec {
 };
 
 static const struct opt options[] = {
-#define OPTION(letter, name, kind, member, argument, help)                        \
-	{                                                                         \
-		letter, name, kind, offsetof(struct exec, member), argument, help \
-	}
-	OPTION('i', "interactive", OPT_FLAG, interactive, NULL, "pass stdin on to the command"),
-	OPTION('t', "tty", OPT_FLAG, terminal, NULL, "give the command a terminal"),
-	OPTION('e', "env", OPT_STRV, env, "K=V", "set a variable; K alone: take it from here"),
-	OPTION('w', "workdir", OPT_STRING, workdir, "DIR", "folder to start in"),
-	OPTION('u', "user", OPT_STRING, user, "USER[:GROUP]", "names or numbers"),
+	OPT(exec, 'i', "interactive", OPT_FLAG, interactive, NULL, "pass stdin on to the command"),
+	OPT(exec, 't', "tty", OPT_FLAG, terminal, NULL, "give the command a terminal"),
+	OPT(exec, 'e', "env", OPT_STRV, env, "K=V", "set a variable; K alone: take it from here"),
+	OPT(exec, 'w', "workdir", OPT_STRING, workdir, "DIR", "folder to start in"),
+	OPT(exec, 'u', "user", OPT_STRING, user, "USER[:GROUP]", "names or numbers"),
 	{.kind = OPT_END},
-#undef OPTION
 };
 
 static int create(struct exec *exec, char **words, struct err *err)
@@ -74,86 +69,34 @@ static int create(struct exec *exec, char **words, struct err *err)
 	return r;
 }
 
-static int start(struct exec *exec, struct err *err)
-{
-	Containerd__Task__V2__StartRequest request = CONTAINERD__TASK__V2__START_REQUEST__INIT;
-
-	request.id = exec->record.id;
-	request.exec_id = exec->id;
-	return client_call(&exec->client, "Start", &request.base, NULL, NULL, err);
-}
-
-static int wait_for_end(struct exec *exec, int *ret_status, struct err *err)
-{
-	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
-	ProtobufCMessage *m;
-	int r;
-
-	request.id = exec->record.id;
-	request.exec_id = exec->id;
-	r = client_call(&exec->client, "Wait", &request.base,
-			&containerd__task__v2__wait_response__descriptor, &m, err);
-	if (r < 0)
-		return r;
-	*ret_status = (int)((Containerd__Task__V2__WaitResponse *)m)->exit_status;
-	rpc_free(m);
-	attach_drain(&exec->attach);
-	return 0;
-}
-
-static void delete (struct exec *exec)
-{
-	Containerd__Task__V2__DeleteRequest request = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
-
-	request.id = exec->record.id;
-	request.exec_id = exec->id;
-	(void)client_call(&exec->client, "Delete", &request.base, NULL, NULL, NULL);
-}
-
-/* Somebody gave up: the process must not go on unseen. */
-static void kill_it(struct exec *exec)
-{
-	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
-
-	exec->client.cancelled = false;
-	request.id = exec->record.id;
-	request.exec_id = exec->id;
-	request.signal = SIGKILL;
-	(void)client_call(&exec->client, "Kill", &request.base, NULL, NULL, NULL);
-}
-
 static int run_process(struct exec *exec, char **words, struct err *err)
 {
-	int r, status = 0;
+	const char *id = exec->record.id;
+	int r;
 
 	r = create(exec, words, err);
 	if (r == 0)
 		r = attach_begin(&exec->attach, err);
 	if (r == 0)
-		r = start(exec, err);
+		r = task_start(&exec->client, id, exec->id, err);
 	if (r == 0) {
 		attach_running(&exec->attach);
-		r = wait_for_end(exec, &status, err);
+		r = task_wait(&exec->client, id, exec->id, err);
 	}
+	if (r >= 0)
+		attach_drain(&exec->attach);
 	if (exec->client.cancelled) {
-		kill_it(exec);
+		/* Somebody gave up: the process must not go on unseen. */
+		exec->client.cancelled = false;
+		(void)task_kill(&exec->client, id, exec->id, SIGKILL, false, NULL);
 		return STATUS_INTERRUPTED;
 	}
-	delete (exec);
+	(void)task_delete(&exec->client, id, exec->id, NULL);
 	attach_end(&exec->attach);
-	if (r == 0)
-		return status;
+	if (r >= 0)
+		return r;
 	(void)cmd_fail(&command_exec, err);
 	return cmd_status_of(err);
-}
-
-static void random_id(char *buf, size_t size)
-{
-	uint64_t n;
-
-	if (getrandom(&n, sizeof(n), 0) != sizeof(n))
-		abort();
-	(void)snprintf(buf, size, "e%016llx", (unsigned long long)n);
 }
 
 static int open_container(struct exec *exec, const char *name, struct err *err)
@@ -177,13 +120,9 @@ static int check(const struct exec *exec, int argc, int at, struct err *err)
 	if (argc - at < 2)
 		return err_set(err, -EINVAL,
 			       "which container and which command? See `caisson exec --help`");
-	if (exec->workdir && *exec->workdir != '/')
-		return err_set(err, -EINVAL, "--workdir %s: must be an absolute path",
-			       exec->workdir);
-	if (exec->terminal && exec->interactive && !isatty(STDIN_FILENO))
-		return err_set(err, -EINVAL,
-			       "--tty with --interactive needs a terminal on stdin: leave out -t");
-	return 0;
+	if (compose_check_workdir(exec->workdir, err) < 0)
+		return -EINVAL;
+	return attach_check(exec->interactive, exec->terminal, err);
 }
 
 static int exec_all(struct exec *exec, const struct command *self, int argc, char **argv)
@@ -196,7 +135,7 @@ static int exec_all(struct exec *exec, const struct command *self, int argc, cha
 		return cmd_fail(self, &err);
 	if (exec->terminal && !strv_env_get(&exec->spec.env, "TERM"))
 		strv_env_set(&exec->spec.env, "TERM=xterm");
-	random_id(exec->id, sizeof(exec->id));
+	exec->id = task_random_id();
 	if (attach_prepare(&exec->attach, &exec->client, &exec->record, exec->id, exec->interactive,
 			   exec->terminal, &err) < 0)
 		return cmd_fail(self, &err);
@@ -220,6 +159,7 @@ static int exec_main(const struct command *self, int argc, char **argv)
 	record_done(&exec.record);
 	paths_done(&exec.paths);
 	strv_done(&exec.env);
+	free(exec.id);
 	return status;
 }
 

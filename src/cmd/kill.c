@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/parse.h"
-#include "cmd/client.h"
 #include "cmd/cmd.h"
-#include "task.pb-c.h"
+#include "cmd/task-call.h"
 
 struct kill {
 	const char *signal;
 };
 
 static const struct opt options[] = {
-	{'s', "signal", OPT_STRING, offsetof(struct kill, signal), "SIGNAL",
-	 "name or number; without it the image's stop signal"},
+	OPT(kill, 's', "signal", OPT_STRING, signal, "SIGNAL",
+	    "name or number; without it the image's stop signal"),
 	{.kind = OPT_END},
 };
 
-static int send(struct client *client, const struct record *record, int signo, struct err *err)
+static int send(struct client *client, const char *id, int signo, struct err *err)
 {
-	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
-	int r;
+	int r = task_kill(client, id, "", signo, false, err);
 
-	request.id = record->id;
-	request.signal = (uint32_t)signo;
-	r = client_call(client, "Kill", &request.base, NULL, NULL, err);
-	if (r == -ENOENT)
-		return err_set(err, -ENOTCONN, "container %s is not running", record->id);
-	return r;
+	return r == -ENOENT ? err_set(err, -ENOTCONN, "container %s is not running", id) : r;
 }
 
 static int kill_one(const struct paths *paths, const char *name, void *userdata, struct err *err)
@@ -41,7 +34,7 @@ static int kill_one(const struct paths *paths, const char *name, void *userdata,
 	if (r == 0)
 		r = client_connect(&client, &record, err);
 	if (r == 0)
-		r = send(&client, &record,
+		r = send(&client, record.id,
 			 kill->signal ? signal_from_name(kill->signal) : spec.stop_signal, err);
 	client_disconnect(&client);
 	sandbox_spec_done(&spec);

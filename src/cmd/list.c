@@ -15,9 +15,9 @@ struct list_options {
 };
 
 static const struct opt options[] = {
-	{'q', "quiet", OPT_FLAG, offsetof(struct list_options, quiet), NULL, "names only"},
-	{0, "format", OPT_CHOICE, offsetof(struct list_options, format), "table|json",
-	 "how to print them", "table|json"},
+	OPT(list_options, 'q', "quiet", OPT_FLAG, quiet, NULL, "names only"),
+	OPT(list_options, 0, "format", OPT_CHOICE, format, "table|json", "how to print them",
+	    "table|json"),
 	{.kind = OPT_END},
 };
 

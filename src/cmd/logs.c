@@ -17,8 +17,7 @@ struct logs {
 };
 
 static const struct opt options[] = {
-	{'f', "follow", OPT_FLAG, offsetof(struct logs, follow), NULL,
-	 "go on until the container ends"},
+	OPT(logs, 'f', "follow", OPT_FLAG, follow, NULL, "go on until the container ends"),
 	{.kind = OPT_END},
 };
 

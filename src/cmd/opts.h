@@ -42,6 +42,12 @@ struct opt {
 	uint64_t min, max;
 };
 
+/* A row of the table of a command whose values are in a struct @type. */
+#define OPT(type, letter, name, kind, member, argument, help, ...)                             \
+	{                                                                                      \
+		letter, name, kind, offsetof(struct type, member), argument, help, __VA_ARGS__ \
+	}
+
 /**
  * struct command - one word after "caisson"
  * @usage: what follows the name, for instance "[OPTIONS] NAME..."

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "cmd/cmd.h"
 #include "cmd/compose.h"
 #include "cmd/spawn.h"
+#include "cmd/task-call.h"
 #include "cmd/timing.h"
 #include "image/image.h"
 #include "task.pb-c.h"
@@ -51,31 +51,28 @@ struct run {
 };
 
 static const struct opt options[] = {
-#define OPTION(letter, name, kind, member, argument, help, ...)                               \
-	{                                                                                     \
-		letter, name, kind, offsetof(struct run, member), argument, help, __VA_ARGS__ \
-	}
-	OPTION(0, "rm", OPT_FLAG, remove, NULL, "remove the container when its command has ended"),
-	OPTION('i', "interactive", OPT_FLAG, interactive, NULL, "pass stdin on to the command"),
-	OPTION('t', "tty", OPT_FLAG, terminal, NULL, "give the command a terminal"),
-	OPTION('d', "detach", OPT_FLAG, detach, NULL, "print the name and return at once"),
-	OPTION('e', "env", OPT_STRV, env, "K=V", "set a variable; K alone: take it from here"),
-	OPTION('w', "workdir", OPT_STRING, workdir, "DIR", "folder to start in"),
-	OPTION('u', "user", OPT_STRING, user, "USER[:GROUP]", "names or numbers"),
-	OPTION(0, "entrypoint", OPT_STRING, entrypoint, "E", "instead of the image's; \"\": none"),
-	OPTION(0, "name", OPT_STRING, name, "N", "name of the container"),
-	OPTION('m', "memory", OPT_SIZE, memory, "SIZE", "memory of the VM (256M)", NULL,
-	       SANDBOX_MEMORY_MIN, SANDBOX_MEMORY_MAX),
-	OPTION(0, "cpus", OPT_U32, cpus, "N", "CPUs of the VM (1)", NULL, 1, SANDBOX_CPUS_MAX),
-	OPTION(0, "hypervisor", OPT_CHOICE, hypervisor, "qemu", "what runs the VM", "qemu"),
-	OPTION(0, "accel", OPT_CHOICE, accel, "auto|kvm|tcg", "auto: KVM if a guest runs on it",
-	       "auto|kvm|tcg"),
-	OPTION(0, "kernel", OPT_STRING, kernel, "NAME|PATH", "see `caisson kernel list`"),
-	OPTION(0, "boot-timeout", OPT_U32, boot_timeout, "SECONDS", "for the VM to get ready (120)",
-	       NULL, 1, SANDBOX_BOOT_TIMEOUT_MAX),
-	OPTION(0, "timing", OPT_FLAG, timing, NULL, "say where the time went, on stderr"),
+	OPT(run, 0, "rm", OPT_FLAG, remove, NULL,
+	    "remove the container when its command has ended"),
+	OPT(run, 'i', "interactive", OPT_FLAG, interactive, NULL, "pass stdin on to the command"),
+	OPT(run, 't', "tty", OPT_FLAG, terminal, NULL, "give the command a terminal"),
+	OPT(run, 'd', "detach", OPT_FLAG, detach, NULL, "print the name and return at once"),
+	OPT(run, 'e', "env", OPT_STRV, env, "K=V", "set a variable; K alone: take it from here"),
+	OPT(run, 'w', "workdir", OPT_STRING, workdir, "DIR", "folder to start in"),
+	OPT(run, 'u', "user", OPT_STRING, user, "USER[:GROUP]", "names or numbers"),
+	OPT(run, 0, "entrypoint", OPT_STRING, entrypoint, "E",
+	    "instead of the image's; \"\": none"),
+	OPT(run, 0, "name", OPT_STRING, name, "N", "name of the container"),
+	OPT(run, 'm', "memory", OPT_SIZE, memory, "SIZE", "memory of the VM (256M)", NULL,
+	    SANDBOX_MEMORY_MIN, SANDBOX_MEMORY_MAX),
+	OPT(run, 0, "cpus", OPT_U32, cpus, "N", "CPUs of the VM (1)", NULL, 1, SANDBOX_CPUS_MAX),
+	OPT(run, 0, "hypervisor", OPT_CHOICE, hypervisor, "qemu", "what runs the VM", "qemu"),
+	OPT(run, 0, "accel", OPT_CHOICE, accel, "auto|kvm|tcg", "auto: KVM if a guest runs on it",
+	    "auto|kvm|tcg"),
+	OPT(run, 0, "kernel", OPT_STRING, kernel, "NAME|PATH", "see `caisson kernel list`"),
+	OPT(run, 0, "boot-timeout", OPT_U32, boot_timeout, "SECONDS",
+	    "for the VM to get ready (120)", NULL, 1, SANDBOX_BOOT_TIMEOUT_MAX),
+	OPT(run, 0, "timing", OPT_FLAG, timing, NULL, "say where the time went, on stderr"),
 	{.kind = OPT_END},
-#undef OPTION
 };
 
 static volatile sig_atomic_t interrupted;
@@ -107,15 +104,6 @@ static int get_image(struct run *run, const char *reference, struct err *err)
 
 	timing_note(&run->times, "image found");
 	return r;
-}
-
-static char *random_name(void)
-{
-	uint32_t a[2];
-
-	if (getrandom(a, sizeof(a), 0) != sizeof(a))
-		abort();
-	return xasprintf("%08x%04x", a[0], a[1] & 0xffff);
 }
 
 /* The shim may have another working folder. What is not there is its to complain about. */
@@ -164,7 +152,7 @@ static int make_record(struct run *run, struct err *err)
 
 	do {
 		free(run->spec.id);
-		run->spec.id = run->name ? xstrdup(run->name) : random_name();
+		run->spec.id = run->name ? xstrdup(run->name) : task_random_id();
 		compose_hostname(&run->compose, &run->image.config, &run->spec);
 		r = record_create(&run->paths, &run->spec, &run->record, err);
 	} while (r == -EEXIST && !run->name);
@@ -199,33 +187,6 @@ static int create(struct run *run, struct err *err)
 	return client_call(&run->client, "Create", &request.base, NULL, NULL, err);
 }
 
-static int start(struct run *run, struct err *err)
-{
-	Containerd__Task__V2__StartRequest request = CONTAINERD__TASK__V2__START_REQUEST__INIT;
-
-	request.id = run->record.id;
-	return client_call(&run->client, "Start", &request.base, NULL, NULL, err);
-}
-
-/* Return: exit status of the command, or negative errno. */
-static int wait_for_end(struct run *run, struct err *err)
-{
-	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
-	ProtobufCMessage *m;
-	int status, r;
-
-	request.id = run->record.id;
-	r = client_call(&run->client, "Wait", &request.base,
-			&containerd__task__v2__wait_response__descriptor, &m, err);
-	if (r < 0)
-		return r;
-	status = (int)((Containerd__Task__V2__WaitResponse *)m)->exit_status;
-	rpc_free(m);
-	timing_note(&run->times, "command ended");
-	attach_drain(&run->attach);
-	return status;
-}
-
 static int report(struct run *run, const struct err *err)
 {
 	if (run->client.cancelled)
@@ -242,7 +203,7 @@ static int run_container(struct run *run, struct err *err)
 	if (r == 0 && !run->detach)
 		r = attach_begin(&run->attach, err);
 	if (r == 0)
-		r = start(run, err);
+		r = task_start(&run->client, run->record.id, "", err);
 	if (r < 0)
 		return report(run, err);
 	if (run->timing)
@@ -253,8 +214,12 @@ static int run_container(struct run *run, struct err *err)
 		return 0;
 	}
 	attach_running(&run->attach);
-	status = wait_for_end(run, err);
-	return status < 0 ? report(run, err) : status;
+	status = task_wait(&run->client, run->record.id, "", err);
+	if (status < 0)
+		return report(run, err);
+	timing_note(&run->times, "command ended");
+	attach_drain(&run->attach);
+	return status;
 }
 
 static int run_all(struct run *run, const char *reference, char **words, struct err *err)
@@ -298,16 +263,12 @@ static int check(const struct run *run, int argc, int at, struct err *err)
 			       "--name %s: letters, digits, \"_\", \".\" and \"-\", beginning "
 			       "with a letter or digit, at most 64",
 			       run->name);
-	if (run->workdir && *run->workdir != '/')
-		return err_set(err, -EINVAL, "--workdir %s: must be an absolute path",
-			       run->workdir);
 	if (run->detach && (run->interactive || run->timing))
 		return err_set(err, -EINVAL,
 			       "--detach goes with neither --interactive nor --timing");
-	if (run->terminal && run->interactive && !isatty(STDIN_FILENO))
-		return err_set(err, -EINVAL,
-			       "--tty with --interactive needs a terminal on stdin: leave out -t");
-	return 0;
+	if (compose_check_workdir(run->workdir, err) < 0)
+		return -EINVAL;
+	return attach_check(run->interactive, run->terminal, err);
 }
 
 static void done(struct run *run)

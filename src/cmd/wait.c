@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "cmd/client.h"
 #include "cmd/cmd.h"
-#include "task.pb-c.h"
+#include "cmd/task-call.h"
 
 /* The shim's answer; negative when there is no shim to ask, or no more. */
 static int ask(const struct record *record)
 {
-	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
 	struct client client = CLIENT_NULL;
-	ProtobufCMessage *m;
-	int status = -1;
+	int r = client_connect(&client, record, NULL);
 
-	request.id = record->id;
-	if (client_connect(&client, record, NULL) == 0 &&
-	    client_call(&client, "Wait", &request.base,
-			&containerd__task__v2__wait_response__descriptor, &m, NULL) == 0) {
-		status = (int)((Containerd__Task__V2__WaitResponse *)m)->exit_status;
-		rpc_free(m);
-	}
+	if (r == 0)
+		r = task_wait(&client, record->id, "", NULL);
 	client_disconnect(&client);
-	return status;
+	return r;
 }
 
 static int wait_one(const struct paths *paths, const char *name, void *userdata _unused_,

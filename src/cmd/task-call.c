@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/task-call.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/mem.h"
+#include "task.pb-c.h"
+
+int task_start(struct client *client, const char *id, const char *exec_id, struct err *err)
+{
+	Containerd__Task__V2__StartRequest request = CONTAINERD__TASK__V2__START_REQUEST__INIT;
+
+	request.id = (char *)id;
+	request.exec_id = (char *)exec_id;
+	return client_call(client, "Start", &request.base, NULL, NULL, err);
+}
+
+int task_wait(struct client *client, const char *id, const char *exec_id, struct err *err)
+{
+	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
+	ProtobufCMessage *m;
+	int r;
+
+	request.id = (char *)id;
+	request.exec_id = (char *)exec_id;
+	r = client_call(client, "Wait", &request.base,
+			&containerd__task__v2__wait_response__descriptor, &m, err);
+	if (r < 0)
+		return r;
+	r = (int)((Containerd__Task__V2__WaitResponse *)m)->exit_status;
+	rpc_free(m);
+	return r;
+}
+
+static Containerd__Task__V2__KillRequest kill_request(const char *id, const char *exec_id,
+						      int signo)
+{
+	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
+
+	request.id = (char *)id;
+	request.exec_id = (char *)exec_id;
+	request.signal = (uint32_t)signo;
+	return request;
+}
+
+int task_kill(struct client *client, const char *id, const char *exec_id, int signo, bool all,
+	      struct err *err)
+{
+	Containerd__Task__V2__KillRequest request = kill_request(id, exec_id, signo);
+
+	request.all = all;
+	return client_call(client, "Kill", &request.base, NULL, NULL, err);
+}
+
+void task_kill_send(struct client *client, const char *id, const char *exec_id, int signo)
+{
+	Containerd__Task__V2__KillRequest request = kill_request(id, exec_id, signo);
+
+	client_send(client, "Kill", &request.base);
+}
+
+int task_delete(struct client *client, const char *id, const char *exec_id, struct err *err)
+{
+	Containerd__Task__V2__DeleteRequest request = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
+
+	request.id = (char *)id;
+	request.exec_id = (char *)exec_id;
+	return client_call(client, "Delete", &request.base, NULL, NULL, err);
+}
+
+int task_shutdown(struct client *client, const char *id, struct err *err)
+{
+	Containerd__Task__V2__ShutdownRequest request =
+		CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
+
+	request.id = (char *)id;
+	request.now = true;
+	return client_call(client, "Shutdown", &request.base, NULL, NULL, err);
+}
+
+char *task_random_id(void)
+{
+	uint32_t a[2];
+
+	if (getrandom(a, sizeof(a), 0) != sizeof(a))
+		abort();
+	return xasprintf("%08x%04x", a[0], a[1] & 0xffff);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "cmd/client.h"
+
+/*
+ * The calls of the Task service that more than one command makes. @exec_id names a process that
+ * was added to a container; "" is its first. All return 0 or a negative errno with a message, as
+ * client_call() does, unless said otherwise.
+ */
+
+/** task_start() - let a created process run */
+int task_start(struct client *client, const char *id, const char *exec_id, struct err *err);
+
+/** task_wait() - until it has ended and its output was read. Return: exit status, or errno */
+int task_wait(struct client *client, const char *id, const char *exec_id, struct err *err);
+
+/**
+ * task_kill() - send a signal
+ * @all: to every process of the container
+ */
+int task_kill(struct client *client, const char *id, const char *exec_id, int signo, bool all,
+	      struct err *err);
+
+/** task_kill_send() - as task_kill() to one process, without waiting for an answer */
+void task_kill_send(struct client *client, const char *id, const char *exec_id, int signo);
+
+/** task_delete() - forget a process that has ended */
+int task_delete(struct client *client, const char *id, const char *exec_id, struct err *err);
+
+/** task_shutdown() - end the VM, whatever runs in it */
+int task_shutdown(struct client *client, const char *id, struct err *err);
+
+/** task_random_id() - a new name for a container or a process: 12 hexadecimal digits; free() it */
+char *task_random_id(void);
