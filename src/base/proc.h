@@ -12,7 +12,8 @@
  * @argv: argv[0] is the path or a name looked up in $PATH; ends with NULL
  * @env: environment, ends with NULL; NULL: the caller's own
  * @stdin_fd, @stdout_fd, @stderr_fd: become 0, 1, 2; -EBADF: /dev/null
- * @fds: further descriptors that the program inherits, at @fd_base, @fd_base + 1, …
+ * @fds: further descriptors that the program inherits, at @fd_base, @fd_base + 1, …; -EBADF:
+ *	/dev/null
  * @n_fds: how many
  * @fd_base: at least 3
  * @death_signal: sent to the program when the starting thread's process ends; 0: none

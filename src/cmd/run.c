@@ -161,7 +161,7 @@ static int make_record(struct run *run, struct err *err)
 
 static int start_shim(struct run *run, struct err *err)
 {
-	int r = spawn_shim(&run->record, &run->shim, err);
+	int r = spawn_shim(&run->record, run->image.lock_fd, &run->shim, err);
 
 	if (r < 0) {
 		(void)record_remove(&run->paths, &run->record, NULL);

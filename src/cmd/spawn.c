@@ -10,7 +10,7 @@
 #include "sandbox/dial.h"
 #include "shim/lifeline.h"
 
-int spawn_shim(struct record *record, struct spawned *ret, struct err *err)
+int spawn_shim(struct record *record, int image_lock, struct spawned *ret, struct err *err)
 {
 	_cleanup_free_ char *program = paths_program("caisson-shim");
 	_cleanup_free_ char *socket_path = client_socket_path(record);
@@ -24,11 +24,12 @@ int spawn_shim(struct record *record, struct spawned *ret, struct err *err)
 	if (pipe2(lifeline, O_CLOEXEC) < 0)
 		return err_errno(err, -errno, "cannot make a pipe");
 	read_end = lifeline[0];
-	_Static_assert(SHIM_FD_LISTEN == 3 && SHIM_FD_LIFELINE == 4 && SHIM_FD_LOCK == 5,
+	_Static_assert(SHIM_FD_LISTEN == 3 && SHIM_FD_LIFELINE == 4 && SHIM_FD_LOCK == 5 &&
+			       SHIM_FD_IMAGE == 6,
 		       "the order below");
 	spec.argv = argv;
-	spec.fds = (const int[]){listener, read_end, record->lock};
-	spec.n_fds = 3;
+	spec.fds = (const int[]){listener, read_end, record->lock, image_lock};
+	spec.n_fds = 4;
 	spec.new_session = true;
 	r = proc_start(&spec, &ret->proc);
 	if (r < 0) {

@@ -20,10 +20,11 @@ struct spawned {
 /**
  * spawn_shim() - start the shim of a new container; its socket takes connections at once
  * @record: as made by record_create(); the shim takes the claim over
+ * @image_lock: the lock_fd of its struct image; the shim holds it too; -EBADF: none
  *
  * Return: 0 or negative errno with a message; the record is then still the caller's to remove.
  */
-int spawn_shim(struct record *record, struct spawned *ret, struct err *err);
+int spawn_shim(struct record *record, int image_lock, struct spawned *ret, struct err *err);
 
 /** spawn_let_go() - the container goes on without us */
 void spawn_let_go(struct spawned *shim);

@@ -26,6 +26,7 @@
 static char folder[] = "/tmp/test-spawn-XXXXXX";
 static struct paths paths;
 static struct record record;
+static int image = -EBADF;
 static struct spawned shim = SPAWNED_NULL;
 static struct err err;
 
@@ -37,11 +38,13 @@ static int be_shim(int argc, char **argv)
 	if (argc != 3 || strcmp(argv[1], "--id") != 0 || strcmp(argv[2], "c1") != 0)
 		return 2;
 	/* A session of its own: the terminal's signals are for the command line only. */
-	if (getsid(0) != getpid() || fcntl(SHIM_FD_LOCK + 1, F_GETFD) >= 0)
+	if (getsid(0) != getpid() || fcntl(SHIM_FD_IMAGE + 1, F_GETFD) >= 0)
 		return 3;
 	/* The claim came along, it was not taken anew. */
 	if (flock(SHIM_FD_LOCK, LOCK_EX | LOCK_NB) < 0)
 		return 4;
+	if (fcntl(SHIM_FD_IMAGE, F_GETFD) < 0)
+		return 6;
 	(void)fd_nonblock(SHIM_FD_LISTEN, false);
 	fd = accept4(SHIM_FD_LISTEN, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0 || write(fd, "hello", 5) != 5)
@@ -89,7 +92,7 @@ static int spawn(void)
 	char buf[8];
 	int fd;
 
-	if (spawn_shim(&record, &shim, &err) < 0)
+	if (spawn_shim(&record, image, &shim, &err) < 0)
 		test_fail("%s", err.text);
 	test_true(record.lock < 0);
 	fd = unix_connect(path);
@@ -132,6 +135,29 @@ static void a_shim_that_is_let_go_stays(void)
 	end();
 }
 
+static bool image_is_free(void)
+{
+	_cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static void the_image_stays_with_the_shim(void)
+{
+	int fd;
+
+	image = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	test_int(flock(image, LOCK_SH), 0);
+	begin();
+	fd = spawn();
+	spawn_let_go(&shim);
+	image = fd_close(image);
+	test_true(!image_is_free());
+	fd_close(fd);
+	end();
+	test_true(image_is_free());
+}
+
 static void without_a_shim_the_record_stays_ours(void)
 {
 	_cleanup_free_ char *program = path_join(folder, SHIM);
@@ -139,7 +165,7 @@ static void without_a_shim_the_record_stays_ours(void)
 
 	begin();
 	test_int(unlink(program), 0);
-	test_int(spawn_shim(&record, &shim, &err), -ENOENT);
+	test_int(spawn_shim(&record, image, &shim, &err), -ENOENT);
 	test_true(strstr(err.text, SHIM));
 	test_true(record.lock >= 0 && shim.lifeline < 0);
 	test_int(record_state(&record, &status), RECORD_RUNNING);
@@ -170,6 +196,7 @@ int main(int argc, char **argv)
 	prepare();
 	test_run(a_shim_ends_with_us);
 	test_run(a_shim_that_is_let_go_stays);
+	test_run(the_image_stays_with_the_shim);
 	test_run(without_a_shim_the_record_stays_ours);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	paths_done(&paths);

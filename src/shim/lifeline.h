@@ -10,6 +10,7 @@
 #define SHIM_FD_LISTEN	 3 /* the socket of the Task service, listening */
 #define SHIM_FD_LIFELINE 4
 #define SHIM_FD_LOCK	 5 /* the claim on the container's record */
+#define SHIM_FD_IMAGE	 6 /* what keeps the image in the store; /dev/null if it is not from there */
 
 #define LIFELINE_LET_GO	 'D'
 

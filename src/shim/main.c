@@ -3,7 +3,7 @@
  * Theory of operation: two processes. The keeper does nothing but wait for the other one, which
  * does everything else; should that be killed, the keeper writes or removes the record. Should the
  * keeper be killed, the other one gets SIGTERM and ends the container. Both hold the claim on the
- * record.
+ * record and the lock of the image.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -241,6 +241,7 @@ int main(int argc, char **argv)
 		(void)fd_cloexec(SHIM_FD_LISTEN, true);
 		(void)fd_cloexec(SHIM_FD_LIFELINE, true);
 		(void)fd_cloexec(SHIM_FD_LOCK, true);
+		(void)fd_cloexec(SHIM_FD_IMAGE, true);
 		r = fork_shim(&paths, &record, &spec);
 	} else {
 		log_error("%s", err.text);

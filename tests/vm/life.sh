@@ -35,6 +35,17 @@ test_detached_life() {
 	is_clean
 }
 
+test_image_is_locked_while_it_is_used() {
+	local image
+	status 0 caisson run -d --name locks "$IMAGE" sleep 1000
+	image=$(echo "$CAISSON_ROOT"/images/*)
+	[ -d "$image" ] || fail "no image in the store"
+	status 1 flock -n -x "$image" true
+	status 0 caisson delete -f locks
+	status 0 flock -n -x "$image" true
+	is_clean
+}
+
 test_list_has_no_control_characters() {
 	caisson run -d --name plain "$IMAGE" true "$(printf 'a\033[31mb\302\233c\304\233d')" >/dev/null
 	caisson wait plain >/dev/null
