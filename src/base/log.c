@@ -8,7 +8,7 @@
 
 static const char *log_program = "caisson";
 static int log_fd = STDERR_FILENO;
-static enum log_level log_max = LOG_LEVEL_INFO;
+static enum log_level log_max = LOG_LEVEL_WARN;
 
 void log_init(const char *program, int fd, enum log_level level)
 {

@@ -13,7 +13,6 @@
 #define _printf_(fmt, args)		__attribute__((format(printf, fmt, args)))
 #define _noreturn_			__attribute__((noreturn))
 #define _unused_			__attribute__((unused))
-#define _warn_unused_			__attribute__((warn_unused_result))
 
 /**
  * DEFINE_CLEANUP() - make a cleanup attribute function out of a destructor

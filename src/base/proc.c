@@ -4,15 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/mem.h"
 
 #define PROC_FDS_MAX 16
 
@@ -150,51 +147,4 @@ void proc_done(struct proc *p)
 		return;
 	proc_kill(p, SIGKILL);
 	(void)proc_wait(p);
-}
-
-#define OUTPUT_KEPT 4096
-
-/* Keeps the last bytes only: the end of what a program printed says why it failed. */
-static void collect_tail(int fd, char **ret_output)
-{
-	char *buf = xmalloc(2 * OUTPUT_KEPT + 1);
-	size_t len = 0;
-	ssize_t n;
-
-	while ((n = read(fd, buf + len, 2 * OUTPUT_KEPT - len)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			break;
-		len += (size_t)n;
-		if (len > OUTPUT_KEPT) {
-			memmove(buf, buf + len - OUTPUT_KEPT, OUTPUT_KEPT);
-			len = OUTPUT_KEPT;
-		}
-	}
-	buf[len] = '\0';
-	if (ret_output)
-		*ret_output = buf;
-	else
-		free(buf);
-}
-
-int proc_run(const struct proc_spec *spec, char **ret_output)
-{
-	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
-	struct proc_spec s = *spec;
-	struct proc p = PROC_NULL;
-	int fds[2], r;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return -errno;
-	rd = fds[0];
-	wr = fds[1];
-	s.stdout_fd = s.stderr_fd = wr;
-	r = proc_start(&s, &p);
-	if (r < 0)
-		return r;
-	wr = fd_close(wr);
-	collect_tail(rd, ret_output);
-	return proc_wait(&p);
 }

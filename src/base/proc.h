@@ -72,11 +72,3 @@ int proc_wait(struct proc *p);
 
 /** proc_done() - SIGKILL and reap what is left; may be called again */
 void proc_done(struct proc *p);
-
-/**
- * proc_run() - start a program, wait, and collect what it printed on stderr and stdout together
- * @ret_output: at most 4,096 last bytes, NUL-terminated; may be NULL; free() it
- *
- * Return: exit status (128 + signal), or negative errno when it could not be started.
- */
-int proc_run(const struct proc_spec *spec, char **ret_output);

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/strv.h"
+#include "base/test-proc.h"
 #include "base/test.h"
 
 static char *scratch(void)
@@ -135,7 +136,7 @@ static int run_sh(const char *script, char **out)
 	struct proc_spec spec = PROC_SPEC_NULL;
 
 	spec.argv = argv;
-	return proc_run(&spec, out);
+	return test_proc_run(&spec, out);
 }
 
 static void programs_start_and_end(void)
@@ -143,12 +144,14 @@ static void programs_start_and_end(void)
 	const char *missing[] = {"/no/such/program", NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
 	_cleanup_free_ char *out = NULL;
+	char *missing_out = NULL;
 
 	test_int(run_sh("echo hello; echo there >&2; exit 3", &out), 3);
 	test_str(out, "hello\nthere\n");
-	test_int(run_sh("kill -TERM $$", NULL), 128 + 15);
+	free(take_ptr(out));
+	test_int(run_sh("kill -TERM $$", &out), 128 + 15);
 	spec.argv = missing;
-	test_int(proc_run(&spec, NULL), -ENOENT);
+	test_int(test_proc_run(&spec, &missing_out), -ENOENT);
 }
 
 static void descriptors_land_where_asked(void)
@@ -167,7 +170,7 @@ static void descriptors_land_where_asked(void)
 	spec.argv = argv;
 	spec.fds = fds;
 	spec.n_fds = 3;
-	test_int(proc_run(&spec, &out), 0);
+	test_int(test_proc_run(&spec, &out), 0);
 	/* 0 1 2, 3 4 5, and the one that ls reads the folder with. */
 	test_str(out, "five\n7\n");
 	fd_close(p[0]);

@@ -32,7 +32,7 @@ static void send_size(struct attach *a)
 			     ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0))
 		return;
 	request.id = a->record->id;
-	request.exec_id = (char *)a->exec_id;
+	request.exec_id = rpc_str(a->exec_id);
 	request.width = size.ws_col;
 	request.height = size.ws_row;
 	client_send(a->client, "ResizePty", &request.base);
@@ -154,7 +154,7 @@ static void input_done(struct pump *pump, int error _unused_)
 
 	a->fifos[0] = fd_close(a->fifos[0]);
 	request.id = a->record->id;
-	request.exec_id = (char *)a->exec_id;
+	request.exec_id = rpc_str(a->exec_id);
 	request.stdin_ = true;
 	client_send(a->client, "CloseIO", &request.base);
 }

@@ -51,8 +51,8 @@ static int create(struct exec *exec, char **words, struct err *err)
 		process.n_args++;
 	process.env = exec->spec.env.v;
 	process.n_env = exec->spec.env.n;
-	process.cwd = exec->workdir ? (char *)exec->workdir : exec->spec.cwd;
-	process.user = exec->user ? (char *)exec->user : exec->spec.user;
+	process.cwd = exec->workdir ? rpc_str(exec->workdir) : exec->spec.cwd;
+	process.user = exec->user ? rpc_str(exec->user) : exec->spec.user;
 	process.terminal = exec->terminal;
 	process.capabilities = exec->spec.capabilities;
 	if (rpc_any_pack(&process.base, &any) < 0)
@@ -60,9 +60,9 @@ static int create(struct exec *exec, char **words, struct err *err)
 	request.id = exec->record.id;
 	request.exec_id = exec->id;
 	request.terminal = exec->terminal;
-	request.stdin_ = (char *)attach_path(&exec->attach, 0);
-	request.stdout_ = (char *)attach_path(&exec->attach, 1);
-	request.stderr_ = (char *)attach_path(&exec->attach, 2);
+	request.stdin_ = rpc_str(attach_path(&exec->attach, 0));
+	request.stdout_ = rpc_str(attach_path(&exec->attach, 1));
+	request.stderr_ = rpc_str(attach_path(&exec->attach, 2));
 	request.spec = &any;
 	r = client_call(&exec->client, "Exec", &request.base, NULL, NULL, err);
 	rpc_any_done(&any);

@@ -133,7 +133,6 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 	spec->image = xstrdup(reference);
 	spec->rootfs = xstrdup(run->image.rootfs);
 	spec->capabilities = CAPABILITIES_DEFAULT;
-	spec->open_stdin = run->interactive;
 	spec->remove = run->remove;
 	spec->hypervisor = xstrdup(run->hypervisor);
 	spec->accel = xstrdup(run->accel);
@@ -180,9 +179,9 @@ static int create(struct run *run, struct err *err)
 	request.bundle = run->record.dir_path;
 	request.terminal = run->terminal;
 	if (!run->detach) {
-		request.stdin_ = (char *)attach_path(&run->attach, 0);
-		request.stdout_ = (char *)attach_path(&run->attach, 1);
-		request.stderr_ = (char *)attach_path(&run->attach, 2);
+		request.stdin_ = rpc_str(attach_path(&run->attach, 0));
+		request.stdout_ = rpc_str(attach_path(&run->attach, 1));
+		request.stderr_ = rpc_str(attach_path(&run->attach, 2));
 	}
 	return client_call(&run->client, "Create", &request.base, NULL, NULL, err);
 }

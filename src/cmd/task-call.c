@@ -12,8 +12,8 @@ int task_start(struct client *client, const char *id, const char *exec_id, struc
 {
 	Containerd__Task__V2__StartRequest request = CONTAINERD__TASK__V2__START_REQUEST__INIT;
 
-	request.id = (char *)id;
-	request.exec_id = (char *)exec_id;
+	request.id = rpc_str(id);
+	request.exec_id = rpc_str(exec_id);
 	return client_call(client, "Start", &request.base, NULL, NULL, err);
 }
 
@@ -23,8 +23,8 @@ int task_wait(struct client *client, const char *id, const char *exec_id, struct
 	ProtobufCMessage *m;
 	int r;
 
-	request.id = (char *)id;
-	request.exec_id = (char *)exec_id;
+	request.id = rpc_str(id);
+	request.exec_id = rpc_str(exec_id);
 	r = client_call(client, "Wait", &request.base,
 			&containerd__task__v2__wait_response__descriptor, &m, err);
 	if (r < 0)
@@ -39,8 +39,8 @@ static Containerd__Task__V2__KillRequest kill_request(const char *id, const char
 {
 	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
 
-	request.id = (char *)id;
-	request.exec_id = (char *)exec_id;
+	request.id = rpc_str(id);
+	request.exec_id = rpc_str(exec_id);
 	request.signal = (uint32_t)signo;
 	return request;
 }
@@ -65,8 +65,8 @@ int task_delete(struct client *client, const char *id, const char *exec_id, stru
 {
 	Containerd__Task__V2__DeleteRequest request = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
 
-	request.id = (char *)id;
-	request.exec_id = (char *)exec_id;
+	request.id = rpc_str(id);
+	request.exec_id = rpc_str(exec_id);
 	return client_call(client, "Delete", &request.base, NULL, NULL, err);
 }
 
@@ -75,7 +75,7 @@ int task_shutdown(struct client *client, const char *id, struct err *err)
 	Containerd__Task__V2__ShutdownRequest request =
 		CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
 
-	request.id = (char *)id;
+	request.id = rpc_str(id);
 	request.now = true;
 	return client_call(client, "Shutdown", &request.base, NULL, NULL, err);
 }

@@ -235,7 +235,7 @@ static const struct {
 static void begin(void)
 {
 	early_console();
-	log_init("vminitd", STDERR_FILENO, LOG_LEVEL_INFO);
+	log_init("vminitd", STDERR_FILENO, LOG_LEVEL_WARN);
 	for (size_t i = 0; i < ARRAY_SIZE(init_steps); i++) {
 		int r = init_steps[i].run();
 

@@ -52,12 +52,6 @@ int vsock_listen(struct vsock_listener *listener, struct loop *loop, uint32_t po
 	return 0;
 }
 
-void vsock_unlisten(struct vsock_listener *listener)
-{
-	loop_io_stop(&listener->io);
-	listener->fd = fd_close(listener->fd);
-}
-
 static void dial_ready(struct loop_io *io, uint32_t revents _unused_)
 {
 	struct vsock_dial *dial = container_of(io, struct vsock_dial, io);

@@ -30,9 +30,6 @@ struct vsock_listener {
 int vsock_listen(struct vsock_listener *listener, struct loop *loop, uint32_t port,
 		 void (*accepted)(struct vsock_listener *listener, int fd));
 
-/** vsock_unlisten() - harmless when it does not listen */
-void vsock_unlisten(struct vsock_listener *listener);
-
 /**
  * struct vsock_dial - a connection being made to the host
  * @fd: owned, until it is handed to @done

@@ -57,7 +57,6 @@ char *blobs_name(const struct blobs *b, const struct digest *digest);
 
 /** blobs_done() - close and free; may be called again */
 void blobs_done(struct blobs *b);
-#define _cleanup_blobs_ __attribute__((cleanup(blobs_done)))
 
 struct archive;
 

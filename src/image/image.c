@@ -181,8 +181,7 @@ static int fetch(struct get *g, struct image *ret, struct err *err)
 	}
 	dir = xasprintf("%s/tmp/%s", g->store.path, tmp.name);
 	image = path_join(dir, "image");
-	r = fetch_image(g->ref.path, g->ref.loopback || g->opts->insecure_registry, dir,
-			g->opts->cancel, err);
+	r = fetch_image(g->ref.path, g->ref.loopback, dir, g->opts->cancel, err);
 	if (r == 0)
 		r = blobs_open_dir(&source.blobs, image, err);
 	if (r == 0)

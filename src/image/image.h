@@ -25,8 +25,6 @@
  * is taken for a tag.
  */
 
-#define IMAGE_STORE_DEFAULT "/var/lib/caisson"
-
 /* Limits; the options can change those for entries and bytes. */
 #define IMAGE_MANIFEST_MAX  (4u << 20)		/* bytes of an index or a manifest */
 #define IMAGE_CONFIG_MAX    (8u << 20)		/* bytes of a configuration */
@@ -104,25 +102,24 @@ enum image_pull {
  * @cancel: when this becomes true (set by a signal handler installed without SA_RESTART),
  *	image_get() takes back what it has begun and returns -EINTR; may be NULL
  * @pull: when to ask a registry
- * @insecure_registry: speak to the registry without TLS, or with an unknown certificate. Holds for
- *	registries on loopback ("localhost", 127.0.0.0/8, ::1) without being asked, as in Docker
  * @max_bytes: size of all layers together as uncompressed tar (where holes of sparse files take no
  *	room); 0: IMAGE_BYTES_MAX
  * @max_entries: tar entries of all layers, and folders they leave out; 0: IMAGE_ENTRIES_MAX
+ *
+ * caisson leaves @pull and the limits as they are; the tests, which cannot fill a disk, do not.
  */
 struct image_get_options {
 	void (*progress)(const char *line, void *userdata);
 	void *userdata;
 	const volatile sig_atomic_t *cancel;
 	enum image_pull pull;
-	bool insecure_registry;
 	uint64_t max_bytes;
 	uint64_t max_entries;
 };
 
 /**
  * image_get() - find, fetch or unpack an image
- * @store_dir: the store, for instance IMAGE_STORE_DEFAULT; made when missing
+ * @store_dir: the store, for instance /var/lib/caisson; made when missing
  * @reference: see the top of this file
  * @opts: may be NULL
  * @ret: set on success only; end it with image_done()

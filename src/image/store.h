@@ -46,7 +46,6 @@ int store_open(struct store *s, const char *dir, struct err *err);
 
 /** store_done() - close; may be called again */
 void store_done(struct store *s);
-#define _cleanup_store_ __attribute__((cleanup(store_done)))
 
 /**
  * store_find() - look for an image, and keep it from being removed

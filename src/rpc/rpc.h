@@ -23,7 +23,6 @@
 
 #define RPC_SERVICE_TASK_V2 "containerd.task.v2.Task"
 #define RPC_SERVICE_TASK_V3 "containerd.task.v3.Task"
-#define RPC_SERVICE_EVENTS  "containerd.services.events.ttrpc.v1.Events"
 
 /**
  * struct rpc_types - what a method takes and gives

@@ -51,12 +51,3 @@ static inline void rpc_timestamp(const struct timespec *time, Google__Protobuf__
 	ret->seconds = time->tv_sec;
 	ret->nanos = (int32_t)time->tv_nsec;
 }
-
-/** rpc_timestamp_now() - the present time as google.protobuf.Timestamp */
-static inline void rpc_timestamp_now(Google__Protobuf__Timestamp *ret)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	rpc_timestamp(&now, ret);
-}

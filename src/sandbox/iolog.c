@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -66,15 +65,12 @@ static size_t segment_room(struct iolog *log)
 void iolog_write(struct iolog *log, enum iolog_stream stream, const void *data, size_t len)
 {
 	const char *p = data;
-	struct timespec now;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	while (len > 0 && log->fd >= 0) {
 		size_t room = segment_room(log);
 		struct iolog_header h = {
 			.stream = stream,
 			.len = (uint32_t)(len < room ? len : room),
-			.time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
 		};
 
 		put(log, &h, p);

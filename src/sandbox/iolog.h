@@ -28,7 +28,6 @@ enum iolog_stream {
 struct iolog_header {
 	uint32_t stream;
 	uint32_t len;
-	int64_t time_ns; /* CLOCK_REALTIME */
 };
 
 /**

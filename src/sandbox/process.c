@@ -106,8 +106,8 @@ static int send_create(struct process *p, char in[], char out[], char err[])
 	fill_from_spec(spec, &process);
 	container.process = &process;
 	container.hostname = spec->id;
-	root.type = (char *)"virtiofs";
-	root.source = (char *)ABI_ROOT_TAG;
+	root.type = rpc_str("virtiofs");
+	root.source = rpc_str(ABI_ROOT_TAG);
 	r = rpc_any_pack(&container.base, &any);
 	if (r < 0)
 		return r;

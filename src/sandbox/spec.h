@@ -22,7 +22,6 @@
  * @capabilities: bit mask; 0: all
  * @stop_signal: what `caisson kill` sends unless told otherwise
  * @terminal: the command gets a pty
- * @open_stdin: the command's stdin is a stream; otherwise /dev/null
  * @remove: the container's folder goes when its command has ended
  * @hypervisor: "qemu"
  * @accel: "auto", "kvm" or "tcg"
@@ -38,7 +37,7 @@ struct sandbox_spec {
 	char *cwd, *user;
 	uint64_t capabilities;
 	int stop_signal;
-	bool terminal, open_stdin, remove;
+	bool terminal, remove;
 	char *hypervisor, *accel, *kernel;
 	uint64_t memory;
 	uint32_t cpus, boot_timeout;

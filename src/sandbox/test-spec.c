@@ -8,9 +8,9 @@
 #include "base/test.h"
 
 static const char *const fields[] = {
-	"id",	      "image",	    "rootfs", "args",	 "env",		 "cwd",		"user",
-	"terminal",   "open_stdin", "remove", "kernel",	 "capabilities", "stop_signal", "accel",
-	"hypervisor", "memory",	    "cpus",   "created", "boot_timeout",
+	"id",	 "image",      "rootfs", "args",   "env",	   "cwd",
+	"user",	 "terminal",   "remove", "kernel", "capabilities", "stop_signal",
+	"accel", "hypervisor", "memory", "cpus",   "created",	   "boot_timeout",
 };
 
 static struct sandbox_spec example(void)
@@ -64,7 +64,7 @@ static void everything_comes_back(void)
 	test_str(back.user, spec.user);
 	test_true(back.capabilities == UINT64_MAX);
 	test_int(back.stop_signal, 64);
-	test_true(back.terminal && !back.open_stdin && back.remove);
+	test_true(back.terminal && back.remove);
 	test_str(back.kernel, "/k");
 	test_int(back.memory, INT64_C(1) << 40);
 	test_int(back.cpus, SANDBOX_CPUS_MAX);

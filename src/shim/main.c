@@ -229,7 +229,7 @@ int main(int argc, char **argv)
 	struct err err = ERR_NULL;
 	int r;
 
-	log_init("caisson-shim", STDERR_FILENO, LOG_LEVEL_INFO);
+	log_init("caisson-shim", STDERR_FILENO, LOG_LEVEL_WARN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = paths_init(&paths, &err);
 	if (r == 0)

@@ -18,7 +18,7 @@
 /**
  * struct shim - all there is
  * @init: the container's first process, once Create has come
- * @create: the Create call that waits for the guest, with what it asked for
+ * @create_stdio: what the Create call that waits for the guest asked for
  * @started: the command was started: there is an exit status to keep
  * @waited: somebody has been told how it ended
  * @lifeline: ends when the program that started the container does; see shim/lifeline.h
@@ -35,7 +35,6 @@ struct shim {
 	struct list execs;
 	size_t n_execs;
 	struct list waiters, forwards;
-	struct ttrpc_call *create;
 	struct strv create_stdio;
 	struct loop_io lifeline;
 	struct loop_signal signals;

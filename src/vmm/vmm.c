@@ -39,11 +39,6 @@ static const char *const accel_names[] = {
 	[VMM_ACCEL_TCG] = "tcg",
 };
 
-const char *vmm_accel_name(enum vmm_accel accel)
-{
-	return accel >= 0 && (size_t)accel < ARRAY_SIZE(accel_names) ? accel_names[accel] : "?";
-}
-
 int vmm_accel_parse(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(accel_names); i++)

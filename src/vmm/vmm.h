@@ -45,10 +45,7 @@ enum vmm_accel {
 	VMM_ACCEL_INVALID_ = -EINVAL,
 };
 
-/** vmm_accel_name() - "auto", "kvm", "tcg" */
-const char *vmm_accel_name(enum vmm_accel accel);
-
-/** vmm_accel_parse() - the reverse. Return: an enum vmm_accel, or -EINVAL. */
+/** vmm_accel_parse() - "auto", "kvm", "tcg". Return: an enum vmm_accel, or -EINVAL. */
 int vmm_accel_parse(const char *name);
 
 enum vmm_vsock_kind {
@@ -101,7 +98,6 @@ struct vmm_share {
  * @cmdline: further words for the kernel's command line, NULL-terminated array; may be NULL.
  *	They are checked for characters that would end a word, so only our own code and what
  *	passed RUNCVM_KERNEL_APPEND's checks belongs here.
- * @kernel_log: show the kernel's own messages on the console, not only panics
  *
  * Descriptors stay the caller's, who may close them once vmm_start() has returned.
  */
@@ -120,7 +116,6 @@ struct vmm_spec {
 	const struct vmm_share *shares;
 	size_t n_shares;
 	const char *const *cmdline;
-	bool kernel_log;
 };
 
 #define VMM_SPEC_NULL                                                    \
@@ -218,7 +213,7 @@ int vmm_resume(struct vmm *vmm, const struct vmm_reply *reply);
  */
 int vmm_quit(struct vmm *vmm);
 
-/** vmm_pid() - process id of the VMM; 0 once it has ended */
+/** vmm_pid() - process id of the VMM, for tests that wait for it; 0 once it has ended */
 pid_t vmm_pid(const struct vmm *vmm);
 
 /** vmm_free() - SIGKILL and reap what is left, no callback any more; NULL is allowed */

@@ -248,7 +248,7 @@ int main(int argc, char **argv)
 	int front_end, listener, r;
 	unsigned int max_fds;
 
-	log_init("caisson-vsockd", STDERR_FILENO, LOG_LEVEL_INFO);
+	log_init("caisson-vsockd", STDERR_FILENO, LOG_LEVEL_WARN);
 	parse_options(&o, argc, argv);
 	split(o.base, &dir, &config.dial_base);
 	config.guest_cid = o.cid;

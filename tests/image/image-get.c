@@ -127,7 +127,7 @@ static int repeat(const struct arguments *a, const char *reference, struct err *
 int main(int argc, char **argv)
 {
 	struct arguments a = {
-		.store = IMAGE_STORE_DEFAULT,
+		.store = "/var/lib/caisson",
 		.options = {.progress = show_progress, .cancel = &cancelled},
 	};
 	struct sigaction sa = {.sa_handler = on_signal};

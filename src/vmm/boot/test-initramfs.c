@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "base/proc.h"
+#include "base/test-proc.h"
 #include "vmm/boot/cpio.h"
 #include "vmm/boot/test-images.h"
 #include "vmm/test-files.h"
@@ -158,7 +158,7 @@ static void unpacks_with_cpio(void)
 		       "dev/console init tmp proc modules && cat init modules/list modules/*.ko",
 		       files_dir, files_dir, path);
 	spec.argv = argv;
-	if (proc_run(&spec, &out) == 77) {
+	if (test_proc_run(&spec, &out) == 77) {
 		printf("SKIP: cpio is not installed\n");
 		return;
 	}
@@ -236,7 +236,7 @@ static void folder_holds_whole_files_only(void)
 	errors_name_the_file();
 	(void)snprintf(command, sizeof(command), "ls -A '%s/initramfs' | wc -l", cache);
 	spec.argv = argv;
-	test_int(proc_run(&spec, &out), 0);
+	test_int(test_proc_run(&spec, &out), 0);
 	test_str(out, "0\n");
 }
 

@@ -134,7 +134,7 @@ static void kernel_words(const struct vmm_spec *spec, uint32_t tsc_khz, struct s
 
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		strv_add(line, always[i]);
-	strv_add(line, spec->kernel_log ? "ignore_loglevel" : "quiet");
+	strv_add(line, "quiet");
 	if (spec->accel == VMM_ACCEL_TCG)
 		emulated_words(spec, tsc_khz, line);
 	for (const char *const *word = spec->cmdline; word && *word; word++)
