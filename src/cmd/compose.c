@@ -2,6 +2,7 @@
 #include "cmd/compose.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,13 @@
 #include "base/parse.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* What Docker gives a container. */
+static const unsigned default_capabilities[] = {
+	CAP_CHOWN,	CAP_DAC_OVERRIDE, CAP_FOWNER,	   CAP_FSETID,		 CAP_KILL,
+	CAP_SETGID,	CAP_SETUID,	  CAP_SETPCAP,	   CAP_NET_BIND_SERVICE, CAP_NET_RAW,
+	CAP_SYS_CHROOT, CAP_MKNOD,	  CAP_AUDIT_WRITE, CAP_SETFCAP,
+};
 
 /* As `docker run`: --entrypoint drops the image's Cmd too, words after the image replace Cmd. */
 static int build_args(const struct compose *how, const struct image_config *config,
@@ -85,6 +93,8 @@ int compose_spec(const struct compose *how, const struct image_config *config,
 		return r;
 	spec->cwd = chosen(how->workdir, config->working_dir);
 	spec->user = chosen(how->user, config->user);
+	for (size_t i = 0; i < ARRAY_SIZE(default_capabilities); i++)
+		spec->capabilities |= UINT64_C(1) << default_capabilities[i];
 	spec->stop_signal = config->stop_signal ? config->stop_signal : SIGTERM;
 	spec->terminal = how->terminal;
 	return 0;

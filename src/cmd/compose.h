@@ -24,7 +24,7 @@ struct compose {
 };
 
 /**
- * compose_spec() - fill in @spec's args, env, cwd, user, stop_signal and terminal
+ * compose_spec() - fill in @spec's args, env, cwd, user, capabilities, stop_signal and terminal
  *
  * Return: 0 or -EINVAL with a message; what was filled in is still @spec's.
  */

@@ -18,16 +18,7 @@
 #include "cmd/timing.h"
 #include "image/image.h"
 #include "task.pb-c.h"
-
-/* What Docker gives a container: capabilities(7) by number. */
-#define CAPABILITY(n) (UINT64_C(1) << (n))
-#define CAPABILITIES_DEFAULT                                                                     \
-	(CAPABILITY(0) /* CHOWN */ | CAPABILITY(1) /* DAC_OVERRIDE */ |                          \
-	 CAPABILITY(3) /* FOWNER */ | CAPABILITY(4) /* FSETID */ | CAPABILITY(5) /* KILL */ |    \
-	 CAPABILITY(6) /* SETGID */ | CAPABILITY(7) /* SETUID */ | CAPABILITY(8) /* SETPCAP */ | \
-	 CAPABILITY(10) /* NET_BIND_SERVICE */ | CAPABILITY(13) /* NET_RAW */ |                  \
-	 CAPABILITY(18) /* SYS_CHROOT */ | CAPABILITY(27) /* MKNOD */ |                          \
-	 CAPABILITY(29) /* AUDIT_WRITE */ | CAPABILITY(31) /* SETFCAP */)
+#include "vmm/vmm.h"
 
 /**
  * struct run - the options, and what has been made so far
@@ -63,8 +54,8 @@ static const struct opt options[] = {
 	    "instead of the image's; \"\": none"),
 	OPT(run, 0, "name", OPT_STRING, name, "N", "name of the container"),
 	OPT(run, 'm', "memory", OPT_SIZE, memory, "SIZE", "memory of the VM (256M)", NULL,
-	    SANDBOX_MEMORY_MIN, SANDBOX_MEMORY_MAX),
-	OPT(run, 0, "cpus", OPT_U32, cpus, "N", "CPUs of the VM (1)", NULL, 1, SANDBOX_CPUS_MAX),
+	    SANDBOX_MEMORY_MIN, VMM_MEMORY_MAX),
+	OPT(run, 0, "cpus", OPT_U32, cpus, "N", "CPUs of the VM (1)", NULL, 1, VMM_CPUS_MAX),
 	OPT(run, 0, "hypervisor", OPT_CHOICE, hypervisor, "qemu", "what runs the VM", "qemu"),
 	OPT(run, 0, "accel", OPT_CHOICE, accel, "auto|kvm|tcg", "auto: KVM if a guest runs on it",
 	    "auto|kvm|tcg"),
@@ -132,7 +123,6 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 		return r;
 	spec->image = xstrdup(reference);
 	spec->rootfs = xstrdup(run->image.rootfs);
-	spec->capabilities = CAPABILITIES_DEFAULT;
 	spec->remove = run->remove;
 	spec->hypervisor = xstrdup(run->hypervisor);
 	spec->accel = xstrdup(run->accel);

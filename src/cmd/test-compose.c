@@ -144,6 +144,8 @@ static void what_nobody_set_has_a_default(void)
 	test_str(spec.user, "");
 	test_str(spec.cwd, "");
 	test_int(spec.stop_signal, SIGTERM);
+	/* CapEff in /proc/self/status of a container of Docker's. */
+	test_true(spec.capabilities == 0xa80425fb);
 	test_str(strv_env_get(&spec.env, "PATH"), PATH_DEFAULT);
 	test_true(!strv_env_get(&spec.env, "TERM"));
 	end();

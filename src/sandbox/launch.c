@@ -72,7 +72,7 @@ static int check_memory(uint64_t memory, const struct plan *p, struct err *err)
 
 	if (stat(p->initramfs, &st) < 0)
 		return err_errno(err, -errno, "cannot read %s", p->initramfs);
-	if (p->kernel.load_end > SANDBOX_MEMORY_MAX)
+	if (p->kernel.load_end > VMM_MEMORY_MAX)
 		return err_set(err, -ENOEXEC, "the kernel %s does not fit into any VM",
 			       p->kernel.vmlinux);
 	need = p->kernel.load_end + 2 * (uint64_t)st.st_size + BOOT_NEEDS;
@@ -184,11 +184,13 @@ static int start_vsockd(struct sandbox *sb, struct plan *p, struct err *err)
 {
 	_cleanup_free_ char *program = paths_program("caisson-vsockd");
 	_cleanup_close_ int listener = -EBADF;
+	char cid[16];
 	const char *argv[] = {program,		 "--vhost-fd",	  "3",	   "--uds-fd", "4",
-			      "--uds-path-base", sb->hybrid_path, "--cid", "3",	       NULL};
+			      "--uds-path-base", sb->hybrid_path, "--cid", cid,	       NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
 	int fds[2], r;
 
+	(void)snprintf(cid, sizeof(cid), "%d", ABI_CID_GUEST);
 	r = listen_for_guest(sb, err);
 	if (r < 0)
 		return r;

@@ -45,9 +45,7 @@ struct sandbox_spec {
 };
 
 #define SANDBOX_MEMORY_MIN     (UINT64_C(64) << 20)
-#define SANDBOX_MEMORY_MAX     (UINT64_C(1) << 40)
 #define SANDBOX_MEMORY_DEFAULT (UINT64_C(256) << 20)
-#define SANDBOX_CPUS_MAX       64u
 /* Under emulation, on a machine busy with other VMs, a boot has been seen to take half a minute. */
 #define SANDBOX_BOOT_TIMEOUT_DEFAULT 120u
 #define SANDBOX_BOOT_TIMEOUT_MAX     3600u

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/test.h"
+#include "vmm/vmm.h"
 
 static const char *const fields[] = {
 	"id",	 "image",      "rootfs", "args",   "env",	   "cwd",
@@ -30,8 +31,8 @@ static struct sandbox_spec example(void)
 		.hypervisor = xstrdup("qemu"),
 		.accel = xstrdup("auto"),
 		.kernel = xstrdup("/k"),
-		.memory = UINT64_C(1) << 40,
-		.cpus = SANDBOX_CPUS_MAX,
+		.memory = VMM_MEMORY_MAX,
+		.cpus = VMM_CPUS_MAX,
 		.boot_timeout = SANDBOX_BOOT_TIMEOUT_MAX,
 		.created = -1,
 	};
@@ -66,8 +67,8 @@ static void everything_comes_back(void)
 	test_int(back.stop_signal, 64);
 	test_true(back.terminal && back.remove);
 	test_str(back.kernel, "/k");
-	test_int(back.memory, INT64_C(1) << 40);
-	test_int(back.cpus, SANDBOX_CPUS_MAX);
+	test_int(back.memory, (int64_t)VMM_MEMORY_MAX);
+	test_int(back.cpus, VMM_CPUS_MAX);
 	test_int(back.boot_timeout, SANDBOX_BOOT_TIMEOUT_MAX);
 	test_int(back.created, -1);
 	again = sandbox_spec_to_json(&back);
