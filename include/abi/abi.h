@@ -17,8 +17,9 @@
 
 /*
  * Streams: the host sends a 32-bit big-endian length and that many bytes of id. The guest answers
- * with the same bytes, or with a length and an error text and closes. Then raw bytes; the end of
- * one direction is shutdown(SHUT_WR). In Task requests a stream is named "stream://<id>".
+ * with the same bytes, or with a length and an error text of at most ABI_STREAM_ID_MAX bytes, which
+ * the host shows, and closes. Then raw bytes; the end of one direction is shutdown(SHUT_WR). In
+ * Task requests a stream is named "stream://<id>".
  */
 #define ABI_STREAM_ID_MAX 256
 #define ABI_STREAM_SCHEME "stream://"
@@ -46,7 +47,10 @@
 #define ABI_CMDLINE_PROBE "caisson_probe="
 #define ABI_CMDLINE_MAX	  2048
 
-/* What vminitd prints on the console when it cannot go on; the host shows the lines that follow. */
+/*
+ * What vminitd prints on the console before the reason when it cannot go on. The host looks for
+ * nothing there: of a VM that does not get ready it shows the end of the console.
+ */
 #define ABI_FATAL_MARK "vminitd: fatal: "
 
 /*

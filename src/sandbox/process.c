@@ -170,13 +170,13 @@ static void create_in_guest(struct process *p)
 static void stream_opened(struct stream *s, int error)
 {
 	struct process *p = s->userdata;
-	char message[128];
+	char message[128 + ABI_STREAM_ID_MAX];
 
 	if (p->state != PROCESS_CREATING)
 		return;
 	if (error < 0) {
 		(void)snprintf(message, sizeof(message), "cannot open a stream to the guest: %s",
-			       strerror(-error));
+			       s->refusal ? s->refusal : strerror(-error));
 		report(p, p->created, ttrpc_code_from_errno(error), message);
 		return;
 	}

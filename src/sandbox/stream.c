@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "abi/abi.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "ttrpc/text.h"
 
 static const char *const kind_names[] = {
 	[STREAM_STDIN] = "stdin",
@@ -85,24 +85,55 @@ static void opened(struct stream *io, int error)
 	io->opened(io, error);
 }
 
+/* Return: bytes of the answer that are still missing; negative: it is none. Never one too many. */
+static int missing(const struct stream *io)
+{
+	uint32_t len;
+
+	if (io->answer_len < sizeof(len))
+		return (int)(sizeof(len) - io->answer_len);
+	memcpy(&len, io->answer, sizeof(len));
+	len = ntohl(len);
+	return len > ABI_STREAM_ID_MAX ? -EPROTO : (int)(sizeof(len) + len - io->answer_len);
+}
+
+static void answered(struct stream *io)
+{
+	char *text = (char *)io->answer + sizeof(uint32_t);
+	size_t len = io->answer_len - sizeof(uint32_t);
+
+	loop_io_stop(&io->greeting);
+	if (io->answer_len == io->hello_len && memcmp(io->answer, io->hello, io->hello_len) == 0) {
+		opened(io, 0);
+		return;
+	}
+	ttrpc_text_clean(text, len);
+	text[len] = '\0';
+	io->refusal = len > 0 ? text : NULL;
+	opened(io, -EPROTO);
+}
+
 static void greeted(struct loop_io *watch, uint32_t revents _unused_)
 {
 	struct stream *io = container_of(watch, struct stream, greeting);
-	uint8_t answer[sizeof(io->hello)];
-	ssize_t n = read(io->stream_fd, answer, io->hello_len - io->hello_got);
+	int want = missing(io);
+	ssize_t n;
 
-	if (n < 0 && errno == EAGAIN)
-		return;
-	/* An error text differs from our id in its length already. */
-	if (n <= 0 || memcmp(answer, io->hello + io->hello_got, (size_t)n) != 0) {
-		opened(io, n < 0 ? -errno : -EPROTO);
-		return;
+	while (want > 0) {
+		n = read(io->stream_fd, io->answer + io->answer_len, (size_t)want);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			opened(io, n < 0 ? -errno : -EPROTO);
+			return;
+		}
+		io->answer_len += (size_t)n;
+		want = missing(io);
 	}
-	io->hello_got += (size_t)n;
-	if (io->hello_got < io->hello_len)
-		return;
-	loop_io_stop(&io->greeting);
-	opened(io, 0);
+	if (want < 0)
+		opened(io, want);
+	else
+		answered(io);
 }
 
 static void dialled(struct dial *dial, int fd)
@@ -121,6 +152,9 @@ static void dialled(struct dial *dial, int fd)
 	memcpy(io->hello + sizeof(len), io->id, strlen(io->id));
 	io->hello_len = sizeof(len) + strlen(io->id);
 	n = send(fd, io->hello, io->hello_len, MSG_NOSIGNAL);
+	/* A guest that has no room says so before it is asked, and leaves. */
+	if (n < 0 && errno == EPIPE)
+		n = (ssize_t)io->hello_len;
 	if (n != (ssize_t)io->hello_len ||
 	    loop_io_start(io->loop, &io->greeting, fd, EPOLLIN, greeted) < 0)
 		opened(io, n < 0 ? -errno : -EPROTO);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "abi/abi.h"
 #include "loop/pump.h"
 #include "sandbox/dial.h"
 #include "sandbox/iolog.h"
@@ -39,6 +40,9 @@ enum stream_state {
  * @keeper_fd: stdin: keeps the FIFO from ending until CloseIO; -EBADF: dropped
  * @stream_fd: the guest's end
  * @log: gets a copy of the output; may be NULL
+ * @hello, @answer: what opens a stream (abi.h), and how much of it there is
+ * @refusal: why the guest would not have it, in its own words, fit to be shown; NULL: it did not
+ * say
  * @opened: called once: 0 when the stream is ready, or negative errno
  * @closed: called once: everything was copied, or the stream has failed
  */
@@ -53,7 +57,9 @@ struct stream {
 	struct iolog *log;
 	char id[64];
 	uint8_t hello[4 + 64];
-	size_t hello_len, hello_got;
+	uint8_t answer[4 + ABI_STREAM_ID_MAX + 1];
+	size_t hello_len, answer_len;
+	const char *refusal;
 	char *buffer;
 	void (*opened)(struct stream *io, int error);
 	void (*closed)(struct stream *io);

@@ -22,12 +22,14 @@ static struct test_guest guest;
 static struct stream stream;
 static struct test_peer *peer;
 static int n_opened, n_closed, open_error;
+static char refusal[300];
 
 static void opened(struct stream *io, int error)
 {
 	test_true(io == &stream);
 	n_opened++;
 	open_error = error;
+	(void)snprintf(refusal, sizeof(refusal), "%s", io->refusal ? io->refusal : "");
 	loop_quit(&loop, 0);
 }
 
@@ -193,11 +195,29 @@ static void refused_with(const char *answer, const char *greeting, size_t len, i
 static void a_guest_may_refuse(void)
 {
 	static const char error[] = "\0\0\0\x0fno such process";
+	static const char ugly[] = "\0\0\0\x05"
+				   "a\033[m\0, and more";
+	char same[32] = "\0\0\0", longest[4 + 256] = "\0\0\x01";
 
 	refused_with("", NULL, 0, -ECONNREFUSED);
 	refused_with("go away\n", NULL, 0, -EPROTO);
 	refused_with("OK 1\n", "", 0, -EPROTO);
+	test_str(refusal, "");
 	refused_with("OK 1\n", error, sizeof(error) - 1, -EPROTO);
+	test_str(refusal, "no such process");
+	/* Nothing of it moves a terminal's cursor; what follows is no part of it. */
+	refused_with("OK 1\n", ugly, sizeof(ugly) - 1, -EPROTO);
+	test_str(refusal, "a?[m?");
+	/* As long as our id, and as long as can be. */
+	same[3] = (char)strlen(stream.id);
+	memset(same + 4, 'x', strlen(stream.id));
+	refused_with("OK 1\n", same, 4 + strlen(stream.id), -EPROTO);
+	test_str(refusal, same + 4);
+	memset(longest + 4, 'y', 256);
+	refused_with("OK 1\n", longest, sizeof(longest), -EPROTO);
+	test_int(strlen(refusal), 256);
+	refused_with("OK 1\n", "\0\0\0\0", 4, -EPROTO);
+	test_str(refusal, "");
 	refused_with("OK 1\n", "\xff\xff\xff\xffgarbage", 11, -EPROTO);
 }
 
@@ -217,7 +237,7 @@ static void a_cut_greeting_is_waited_for(void)
 	guest.greeting_len = 1;
 	test_int(stream_open(&stream, &guest.address, ""), 0);
 	run_until(&loop, test_guest_stream(&guest, "stdout"));
-	while (stream.hello_got == 0) {
+	while (stream.answer_len == 0) {
 		loop_defer_start(&loop, &turn, end_turn);
 		test_int(loop_run(&loop), 0);
 	}
