@@ -56,9 +56,10 @@ static const struct opt options[] = {
 	OPT(run, 'm', "memory", OPT_SIZE, memory, "SIZE", "memory of the VM (256M)", NULL,
 	    SANDBOX_MEMORY_MIN, VMM_MEMORY_MAX),
 	OPT(run, 0, "cpus", OPT_U32, cpus, "N", "CPUs of the VM (1)", NULL, 1, VMM_CPUS_MAX),
-	OPT(run, 0, "hypervisor", OPT_CHOICE, hypervisor, "qemu", "what runs the VM", "qemu"),
-	OPT(run, 0, "accel", OPT_CHOICE, accel, "auto|kvm|tcg", "auto: KVM if a guest runs on it",
-	    "auto|kvm|tcg"),
+	OPT(run, 0, "hypervisor", OPT_CHOICE, hypervisor, VMM_HYPERVISORS, "what runs the VM",
+	    VMM_HYPERVISORS),
+	OPT(run, 0, "accel", OPT_CHOICE, accel, VMM_ACCELS, "auto: KVM if a guest runs on it",
+	    VMM_ACCELS),
 	OPT(run, 0, "kernel", OPT_STRING, kernel, "NAME|PATH", "see `caisson kernel list`"),
 	OPT(run, 0, "boot-timeout", OPT_U32, boot_timeout, "SECONDS",
 	    "for the VM to get ready (120)", NULL, 1, SANDBOX_BOOT_TIMEOUT_MAX),
@@ -279,8 +280,8 @@ static void done(struct run *run)
 static int run_main(const struct command *self, int argc, char **argv)
 {
 	struct run run = {
-		.hypervisor = "qemu",
-		.accel = "auto",
+		.hypervisor = VMM_HYPERVISOR_DEFAULT,
+		.accel = VMM_ACCEL_DEFAULT,
 		.memory = SANDBOX_MEMORY_DEFAULT,
 		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT,
 		.cpus = 1,

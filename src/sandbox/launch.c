@@ -36,6 +36,7 @@ static const char *const virtiofsd_paths[] = {
  */
 struct plan {
 	const struct launch_callbacks *callbacks;
+	const struct vmm_ops *driver;
 	struct kernel kernel;
 	char *initramfs;
 	enum vmm_accel accel;
@@ -89,6 +90,9 @@ static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
 	const char *wanted = sb->spec->kernel && *sb->spec->kernel ? sb->spec->kernel : NULL;
 	int r, accel = vmm_accel_parse(sb->spec->accel);
 
+	p->driver = vmm_driver(sb->spec->hypervisor);
+	if (!p->driver)
+		return err_set(err, -EINVAL, "unknown hypervisor \"%s\"", sb->spec->hypervisor);
 	if (accel < 0)
 		return err_set(err, -EINVAL, "unknown accelerator \"%s\"", sb->spec->accel);
 	r = kernel_resolve(sb->paths->cache, wanted, &p->kernel, err);
@@ -103,6 +107,7 @@ static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
 	return vmm_accel_resolve(accel,
 				 &(struct accel_probe_args){
 					 .cache_dir = sb->paths->cache,
+					 .driver = p->driver,
 					 .kernel = p->kernel.vmlinux,
 					 .initrd = p->initramfs,
 				 },
@@ -271,10 +276,7 @@ static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
 	struct vmm_share share = {.tag = ABI_ROOT_TAG, .fd = -EBADF, .socket_path = p->share_path};
 	struct vmm_spec spec = VMM_SPEC_NULL;
 	struct vmm_callbacks callbacks = {.exited = p->callbacks->vmm_exited, .data = sb};
-	const struct vmm_ops *driver = vmm_driver(sb->spec->hypervisor);
 
-	if (!driver)
-		return err_set(err, -EINVAL, "unknown hypervisor \"%s\"", sb->spec->hypervisor);
 	spec.name = sb->spec->id;
 	spec.run_dir = sb->record->run_path;
 	spec.memory = sb->spec->memory;
@@ -288,7 +290,7 @@ static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
 	spec.shares = &share;
 	spec.n_shares = 1;
 	spec.cmdline = cmdline;
-	return vmm_start(sb->loop, driver, &spec, &callbacks, &sb->vmm, err);
+	return vmm_start(sb->loop, p->driver, &spec, &callbacks, &sb->vmm, err);
 }
 
 static int start_consoles(struct sandbox *sb, struct plan *p, struct err *err)

@@ -178,6 +178,7 @@ static void boot_late(struct loop_timer *timer)
 static void vmm_exited(void *data, const struct vmm_exit *result)
 {
 	struct sandbox *sb = data;
+	const char *title = vmm_title(sb->vmm);
 	char what[VMM_MESSAGE_MAX + 128];
 
 	if (sb->state == SANDBOX_ENDING) {
@@ -187,10 +188,10 @@ static void vmm_exited(void *data, const struct vmm_exit *result)
 	if (result->guest_ended)
 		(void)snprintf(what, sizeof(what), "the guest's kernel or init gave up");
 	else if (result->message && *result->message)
-		(void)snprintf(what, sizeof(what), "QEMU ended (status %d): %s", result->status,
-			       result->message);
+		(void)snprintf(what, sizeof(what), "%s ended (status %d): %s", title,
+			       result->status, result->message);
 	else
-		(void)snprintf(what, sizeof(what), "QEMU ended (status %d) without a word",
+		(void)snprintf(what, sizeof(what), "%s ended (status %d) without a word", title,
 			       result->status);
 	fail(sb, -EIO, what);
 }

@@ -23,8 +23,8 @@
  * @stop_signal: what `caisson kill` sends unless told otherwise
  * @terminal: the command gets a pty
  * @remove: the container's folder goes when its command has ended
- * @hypervisor: "qemu"
- * @accel: "auto", "kvm" or "tcg"
+ * @hypervisor: a word of VMM_HYPERVISORS (vmm/vmm.h)
+ * @accel: a word of VMM_ACCELS
  * @kernel: name or path; empty: the default one
  * @memory: bytes
  * @cpus: virtual CPUs

@@ -11,13 +11,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "vmm/driver.h"
 #include "vmm/identity.h"
-#include "vmm/qemu/argv.h"
 
 /*
  * Theory of operation. "<cache_dir>/accel/<key>" holds what a trial came to, <key> stands for this
- * boot of the machine, QEMU's executable and the kernel. Trials hold a lock on the folder, so that
- * those who come meanwhile find the result when they get it. The lock goes with its holder.
+ * boot of the machine, the VMM's executable and the kernel. Trials hold a lock on the folder, so
+ * that those who come meanwhile find the result when they get it. The lock goes with its holder.
  *
  * The result's first line is "kvm" or "tcg"; the second one, for "tcg", says why.
  */
@@ -62,7 +62,7 @@ static void trial_exited(void *data, const struct vmm_exit *result)
 	else if (result->message[0])
 		fails(t->verdict, "%s", result->message);
 	else
-		fails(t->verdict, "QEMU ended with status %d", result->status);
+		fails(t->verdict, "%s ended with status %d", vmm_title(t->vmm), result->status);
 	loop_quit(&t->loop, 0);
 }
 
@@ -70,10 +70,10 @@ static void trial_event(void *data, enum vmm_event event)
 {
 	struct trial *t = data;
 
-	/* QEMU prints what it could not emulate, and halts. */
+	/* It prints what it could not emulate, and halts. */
 	if (event != VMM_EVENT_PAUSED)
 		return;
-	fails(t->verdict, "QEMU stopped the guest: KVM internal error");
+	fails(t->verdict, "%s stopped the guest: KVM internal error", vmm_title(t->vmm));
 	loop_quit(&t->loop, 0);
 }
 
@@ -104,7 +104,7 @@ static int try_kvm(const struct accel_probe_args *args, struct verdict *verdict,
 	spec.kernel = args->kernel;
 	spec.initrd = args->initrd;
 	spec.cmdline = cmdline;
-	r = vmm_start(&t.loop, vmm_driver("qemu"), &spec, &callbacks, &t.vmm, err);
+	r = vmm_start(&t.loop, args->driver, &spec, &callbacks, &t.vmm, err);
 	if (r == 0) {
 		loop_timer_start(&t.loop, &t.deadline, clock_now() + patience, trial_late);
 		r = loop_run(&t.loop);
@@ -138,12 +138,15 @@ static char *find_program(const char *name)
 static int make_key(const struct accel_probe_args *args, char key[IDENTITY_LEN + 1])
 {
 	_cleanup_identity_ struct identity id = IDENTITY_NULL;
+	const char *name = args->program ? args->program : args->driver->program;
 	_cleanup_free_ char *boot = NULL, *program = NULL;
-	int r = file_slurp_at(AT_FDCWD, BOOT_ID, 64, &boot, NULL);
+	int r = name ? 0 : -EINVAL;
 
+	if (r == 0)
+		r = file_slurp_at(AT_FDCWD, BOOT_ID, 64, &boot, NULL);
 	if (r < 0)
 		return r;
-	program = find_program(args->program ? args->program : QEMU_PROGRAM);
+	program = find_program(name);
 	identity_add_word(&id, "accel 1");
 	identity_add_word(&id, boot);
 	r = identity_add_file(&id, program);
@@ -216,7 +219,7 @@ static int find_out(const struct accel_probe_args *args, struct verdict *verdict
 	int r = make_key(args, key);
 
 	if (r < 0)
-		return err_errno(err, r, "the trial guest's kernel or QEMU");
+		return err_errno(err, r, "the trial guest's kernel or %s", args->driver->title);
 	dir = open_cache(args->cache_dir);
 	if (recall(dir, key, verdict))
 		return 0;

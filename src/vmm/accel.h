@@ -17,7 +17,8 @@
 /**
  * struct accel_probe_args - what the trial guest is made of
  * @cache_dir: the result is kept in "<cache_dir>/accel"; made if it is not there
- * @program: QEMU's executable; NULL: from $PATH
+ * @driver: from vmm_driver()
+ * @program: the VMM's executable; NULL: the driver's own choice, from $PATH
  * @kernel, @initrd: as in struct vmm_spec; the initramfs's /init must end the VM at once when it
  *	finds ABI_CMDLINE_PROBE on the command line
  * @deadline: nanoseconds that the trial may take; 0: ACCEL_PROBE_DEADLINE
@@ -25,6 +26,7 @@
  */
 struct accel_probe_args {
 	const char *cache_dir;
+	const struct vmm_ops *driver;
 	const char *program;
 	const char *kernel;
 	const char *initrd;

@@ -4,7 +4,7 @@
 #include "vmm/vmm.h"
 
 /*
- * What a driver implements, and how it reports. Only vmm.c and the drivers include this.
+ * What a driver implements, and how it reports. Only src/vmm includes this.
  *
  * A driver's callbacks from the loop call at most one vmm_notify_*() and as the last thing they do:
  * the VM may be freed in it.
@@ -13,6 +13,8 @@
 /**
  * struct vmm_ops - one kind of VMM; all are required
  * @name: as in vmm_driver()
+ * @title: as people write it, for messages
+ * @program: what is looked for in $PATH when the spec names no program; NULL: it has to
  * @start: start the VMM's process for a checked spec; @owner is for the notifications; *@ret_vm is
  *	set on success. Nothing may be reported before it returns.
  * @pause, @resume: begin; one vmm_notify_reply() follows unless the VM ends first. Only called
@@ -22,7 +24,7 @@
  * @free: kill, reap, release; no notification afterwards
  */
 struct vmm_ops {
-	const char *name;
+	const char *name, *title, *program;
 	int (*start)(struct loop *loop, const struct vmm_spec *spec, struct vmm *owner,
 		     void **ret_vm, struct err *err);
 	int (*pause)(void *vm);

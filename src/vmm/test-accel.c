@@ -26,6 +26,7 @@ static void begin(const char *script)
 	(void)snprintf(kernel, sizeof(kernel), "%s", files_path("kernel"));
 	args = (struct accel_probe_args){
 		.cache_dir = cache,
+		.driver = vmm_driver("qemu"),
 		.program = program,
 		.kernel = kernel,
 		.initrd = kernel,

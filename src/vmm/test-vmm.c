@@ -241,8 +241,32 @@ static void missing_program(void)
 	end();
 }
 
+/* Calls @check for each word of "a|b|c". */
+static void each_word(const char *words, void (*check)(const char *word))
+{
+	_cleanup_free_ char *copy = xstrdup(words);
+	char *rest = copy, *word;
+
+	while ((word = strsep(&rest, "|")))
+		check(word);
+}
+
+static void is_driver(const char *word)
+{
+	test_true(vmm_driver(word) != NULL && strcmp(word, "fake") != 0);
+}
+
+static void is_accel(const char *word)
+{
+	test_true(vmm_accel_parse(word) >= 0);
+}
+
 static void names(void)
 {
+	each_word(VMM_HYPERVISORS, is_driver);
+	each_word(VMM_ACCELS, is_accel);
+	is_driver(VMM_HYPERVISOR_DEFAULT);
+	is_accel(VMM_ACCEL_DEFAULT);
 	test_true(vmm_driver("nothing") == NULL);
 	test_int(vmm_accel_parse("kvm"), VMM_ACCEL_KVM);
 	test_int(vmm_accel_parse("tcg"), VMM_ACCEL_TCG);

@@ -262,6 +262,11 @@ int vmm_quit(struct vmm *vmm)
 	return vmm->ops->quit(vmm->vm);
 }
 
+const char *vmm_title(const struct vmm *vmm)
+{
+	return vmm->ops->title;
+}
+
 pid_t vmm_pid(const struct vmm *vmm)
 {
 	return vmm->state == STATE_ENDED ? 0 : vmm->ops->pid(vmm->vm);

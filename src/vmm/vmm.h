@@ -28,12 +28,19 @@
  * vmm_free() is allowed in every state and from every callback.
  */
 
-#define VMM_SHARES_MAX	8
-#define VMM_TAG_MAX	36 /* bytes, without a final NUL (virtio 1.2, 5.11.4) */
-#define VMM_CPUS_MAX	64
-#define VMM_MEMORY_MIN	(UINT64_C(32) << 20)
-#define VMM_MEMORY_MAX	(UINT64_C(1) << 40)
-#define VMM_MESSAGE_MAX 512
+/* What a person can choose from, in the form of `--hypervisor a|b`; the first one unless they do.
+ */
+#define VMM_HYPERVISORS	       "qemu"
+#define VMM_HYPERVISOR_DEFAULT "qemu"
+#define VMM_ACCELS	       "auto|kvm|tcg"
+#define VMM_ACCEL_DEFAULT      "auto"
+
+#define VMM_SHARES_MAX	       8
+#define VMM_TAG_MAX	       36 /* bytes, without a final NUL (virtio 1.2, 5.11.4) */
+#define VMM_CPUS_MAX	       64
+#define VMM_MEMORY_MIN	       (UINT64_C(32) << 20)
+#define VMM_MEMORY_MAX	       (UINT64_C(1) << 40)
+#define VMM_MESSAGE_MAX	       512
 
 struct vmm;
 struct vmm_ops;
@@ -45,7 +52,7 @@ enum vmm_accel {
 	VMM_ACCEL_INVALID_ = -EINVAL,
 };
 
-/** vmm_accel_parse() - "auto", "kvm", "tcg". Return: an enum vmm_accel, or -EINVAL. */
+/** vmm_accel_parse() - a word of VMM_ACCELS. Return: an enum vmm_accel, or -EINVAL. */
 int vmm_accel_parse(const char *name);
 
 enum vmm_vsock_kind {
@@ -96,8 +103,7 @@ struct vmm_share {
  * @vsock: its device
  * @shares, @n_shares: virtiofs devices
  * @cmdline: further words for the kernel's command line, NULL-terminated array; may be NULL.
- *	They are checked for characters that would end a word, so only our own code and what
- *	passed RUNCVM_KERNEL_APPEND's checks belongs here.
+ *	Those with characters that would end a word are refused
  *
  * Descriptors stay the caller's, who may close them once vmm_start() has returned.
  */
@@ -163,7 +169,11 @@ struct vmm_callbacks {
 	void *data;
 };
 
-/** vmm_driver() - a driver by name, "qemu" or "fake". Return: NULL if there is none. */
+/**
+ * vmm_driver() - a driver by name: a word of VMM_HYPERVISORS, or "fake", which is for tests
+ *
+ * Return: NULL if there is none.
+ */
 const struct vmm_ops *vmm_driver(const char *name);
 
 /**
@@ -212,6 +222,9 @@ int vmm_resume(struct vmm *vmm, const struct vmm_reply *reply);
  * Return: 0 or negative errno (then only vmm_free() is left).
  */
 int vmm_quit(struct vmm *vmm);
+
+/** vmm_title() - how people call what runs it: "QEMU" */
+const char *vmm_title(const struct vmm *vmm);
 
 /** vmm_pid() - process id of the VMM, for tests that wait for it; 0 once it has ended */
 pid_t vmm_pid(const struct vmm *vmm);

@@ -131,6 +131,7 @@ static pid_t fake_pid(const void *vm)
 
 const struct vmm_ops vmm_fake_ops = {
 	.name = "fake",
+	.title = "the fake VMM",
 	.start = fake_start,
 	.pause = fake_pause,
 	.resume = fake_resume,

@@ -235,6 +235,8 @@ static pid_t qemu_pid(const void *vm)
 
 const struct vmm_ops vmm_qemu_ops = {
 	.name = "qemu",
+	.title = "QEMU",
+	.program = QEMU_PROGRAM,
 	.start = qemu_start,
 	.pause = qemu_pause,
 	.resume = qemu_resume,
