@@ -55,7 +55,7 @@ const char *attach_path(const struct attach *attach, int stream);
  * message. */
 int attach_begin(struct attach *attach, struct err *err);
 
-/** attach_running() - once it has been started: signals and the terminal's size go to it */
+/** attach_running() - once it has been started: from now on signals go to it */
 void attach_running(struct attach *attach);
 
 /** attach_drain() - run the loop until all output has been written, or somebody gave up */

@@ -313,11 +313,11 @@ const struct command command_run = {
 	.usage = "[OPTIONS] IMAGE [COMMAND ARG...]",
 	.summary = "Run a command in a new container, in a microVM of its own.",
 	.details = "IMAGE is one of\n"
-		   "  docker-archive:FILE   what `docker save` or `podman save` wrote\n"
-		   "  oci-archive:FILE      an OCI image layout in a tar\n"
-		   "  oci:DIR[:TAG]         an OCI image layout\n"
-		   "  dir:ROOTFS            a folder with a root file system; it is not changed\n"
-		   "  NAME[:TAG]            from a registry, fetched once\n"
+		   "  docker-archive:FILE[:REPO:TAG]  what `docker save` or `podman save` wrote\n"
+		   "  oci-archive:FILE[:TAG]          an OCI image layout in a tar\n"
+		   "  oci:DIR[:TAG]                   an OCI image layout\n"
+		   "  dir:ROOTFS                      a root file system; it is not changed\n"
+		   "  [docker://]NAME[:TAG][@DIGEST]  from a registry, fetched once\n"
 		   "\n"
 		   "The exit status is the command's, 128 + n when signal n ended it; 125 when "
 		   "caisson\n"

@@ -4,9 +4,9 @@
 #include "sandbox/sandbox.h"
 
 /*
- * The making of a VM, in the order in which each part is needed: what takes longest is begun first,
- * and everything runs beside the guest's boot. Sockets are bound here, before the programs that
- * serve them are started, so nobody waits for anybody to be ready.
+ * The making of a VM: what may block or fail first, then the programs, the VMM last, since it takes
+ * connected or bound sockets. Those are made here, before the programs that serve them are started,
+ * so nobody waits for anybody to be ready, and all of them come up beside the guest's boot.
  */
 
 struct launch_callbacks {

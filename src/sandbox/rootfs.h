@@ -17,7 +17,7 @@ int rootfs_private_mounts(struct err *err);
 /**
  * rootfs_mount() - a container's own view of an image: overlayfs of @image with @dir/upper on top
  * @image: absolute path of the unpacked image, which is never written to
- * @dir: the container's folder; upper, work and merged are made in it
+ * @dir: the container's folder; upper and work are made in it
  * @target: absolute path of a folder to mount on
  *
  * Paths reach the kernel as descriptors, so no character of theirs has a meaning to overlayfs.
