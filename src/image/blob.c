@@ -35,15 +35,6 @@ int blobs_open_dir(struct blobs *b, const char *path, struct err *err)
 	return 0;
 }
 
-static bool is_compressed(int fd)
-{
-	static const unsigned char gzip[] = {0x1f, 0x8b}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
-	unsigned char magic[4] = {0};
-
-	return pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
-	       (memcmp(magic, gzip, sizeof(gzip)) == 0 || memcmp(magic, zstd, sizeof(zstd)) == 0);
-}
-
 static int copy_out(struct archive *a, int fd, uint64_t max_bytes, struct err *err)
 {
 	struct archive_entry *entry;
@@ -88,7 +79,7 @@ int blobs_open_tar(struct blobs *b, int fd, int tmp_fd, uint64_t max_bytes, stru
 {
 	int r;
 
-	if (is_compressed(fd)) {
+	if (tarfile_is_compressed(fd)) {
 		r = decompress(fd, tmp_fd, max_bytes, err);
 	} else {
 		r = fcntl(fd, F_DUPFD_CLOEXEC, 3);

@@ -10,7 +10,19 @@
 #include "base/mem.h"
 #include "image/text.h"
 
-#define BUF_SIZE (256 << 10)
+#define BUF_SIZE     (256 << 10)
+#define MAGIC_MAX    4
+#define FILTER_NAMES "gzip or zstd"
+
+/* RFC 1952, 2.3.1; RFC 8878, 3.1.1. */
+static const struct {
+	int (*support)(struct archive *a);
+	unsigned char magic[MAGIC_MAX];
+	size_t magic_len;
+} filters[] = {
+	{archive_read_support_filter_gzip, {0x1f, 0x8b}, 2},
+	{archive_read_support_filter_zstd, {0x28, 0xb5, 0x2f, 0xfd}, 4},
+};
 
 static struct archive *check(struct archive *a, int ok)
 {
@@ -31,11 +43,24 @@ struct archive *tarfile_new(void)
 struct archive *tarfile_new_filter(void)
 {
 	struct archive *a = archive_read_new();
+	bool ok = a && archive_read_support_format_raw(a) == ARCHIVE_OK &&
+		  archive_read_support_format_empty(a) == ARCHIVE_OK;
 
-	return check(a, a && archive_read_support_filter_gzip(a) == ARCHIVE_OK &&
-				archive_read_support_filter_zstd(a) == ARCHIVE_OK &&
-				archive_read_support_format_raw(a) == ARCHIVE_OK &&
-				archive_read_support_format_empty(a) == ARCHIVE_OK);
+	for (size_t i = 0; ok && i < ARRAY_SIZE(filters); i++)
+		ok = filters[i].support(a) == ARCHIVE_OK;
+	return check(a, ok);
+}
+
+bool tarfile_is_compressed(int fd)
+{
+	unsigned char magic[MAGIC_MAX];
+	ssize_t n = pread(fd, magic, sizeof(magic), 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
+		if (n >= (ssize_t)filters[i].magic_len &&
+		    memcmp(magic, filters[i].magic, filters[i].magic_len) == 0)
+			return true;
+	return false;
 }
 
 void tarfile_free(struct archive *a)
@@ -113,7 +138,7 @@ int tarfile_error(struct archive *a, const char *what, struct err *err)
 		text = "unexpected end";
 	if (strstr(text, "Unrecognized archive format"))
 		return err_set(err, -EBADMSG,
-			       "%s is not a tar, neither plain nor with gzip or zstd", what);
+			       "%s is not a tar, neither plain nor with " FILTER_NAMES, what);
 	if (strstr(text, "runcated") || strstr(text, "unexpected end"))
 		return err_set(err, -EBADMSG, "%s is truncated", what);
 	return err_set(err, -EBADMSG, "%s is damaged: %s", what, text_of(text));

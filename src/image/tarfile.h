@@ -2,6 +2,7 @@
 #pragma once
 
 #include <archive.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -10,14 +11,17 @@
 /*
  * libarchive, restricted to what images are made of: tar of all kinds, and the filters gzip and
  * zstd. Everything else that the library could recognise stays off, since its parsers would be fed
- * by whoever made the image.
+ * by whoever made the image. A new filter is a row in tarfile.c, and its media types in manifest.c.
  */
 
 /** tarfile_new() - a reader of tar without any filter; aborts without memory */
 struct archive *tarfile_new(void);
 
-/** tarfile_new_filter() - a reader that only decompresses gzip or zstd, or hands through */
+/** tarfile_new_filter() - a reader that only decompresses, or hands through what is plain */
 struct archive *tarfile_new_filter(void);
+
+/** tarfile_is_compressed() - does the file begin as what tarfile_new_filter() decompresses? */
+bool tarfile_is_compressed(int fd);
 
 /** tarfile_free() - accepts NULL */
 void tarfile_free(struct archive *a);
