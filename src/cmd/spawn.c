@@ -10,9 +10,10 @@
 #include "sandbox/dial.h"
 #include "shim/lifeline.h"
 
-int spawn_shim(struct record *record, int image_lock, struct spawned *ret, struct err *err)
+int spawn_shim(const struct paths *paths, struct record *record, int image_lock,
+	       struct spawned *ret, struct err *err)
 {
-	_cleanup_free_ char *program = paths_program("caisson-shim");
+	_cleanup_free_ char *program = paths_program(paths, "caisson-shim");
 	_cleanup_free_ char *socket_path = client_socket_path(record);
 	_cleanup_close_ int listener = unix_listen(socket_path), read_end = -EBADF;
 	const char *argv[] = {program, "--id", record->id, NULL};

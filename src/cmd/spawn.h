@@ -24,7 +24,8 @@ struct spawned {
  *
  * Return: 0 or negative errno with a message; the record is then still the caller's to remove.
  */
-int spawn_shim(struct record *record, int image_lock, struct spawned *ret, struct err *err);
+int spawn_shim(const struct paths *paths, struct record *record, int image_lock,
+	       struct spawned *ret, struct err *err);
 
 /** spawn_let_go() - the container goes on without us */
 void spawn_let_go(struct spawned *shim);

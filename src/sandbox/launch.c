@@ -86,7 +86,7 @@ static int check_memory(uint64_t memory, const struct plan *p, struct err *err)
 
 static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
 {
-	_cleanup_free_ char *vminitd = paths_program("vminitd");
+	_cleanup_free_ char *vminitd = paths_program(sb->paths, "vminitd");
 	const char *wanted = sb->spec->kernel && *sb->spec->kernel ? sb->spec->kernel : NULL;
 	int r, accel = vmm_accel_parse(sb->spec->accel);
 
@@ -187,7 +187,7 @@ static int listen_for_guest(struct sandbox *sb, struct err *err)
 
 static int start_vsockd(struct sandbox *sb, struct plan *p, struct err *err)
 {
-	_cleanup_free_ char *program = paths_program("caisson-vsockd");
+	_cleanup_free_ char *program = paths_program(sb->paths, "caisson-vsockd");
 	_cleanup_close_ int listener = -EBADF;
 	char cid[16];
 	const char *argv[] = {program,		 "--vhost-fd",	  "3",	   "--uds-fd", "4",

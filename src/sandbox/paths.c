@@ -66,6 +66,11 @@ int paths_init(struct paths *ret, struct err *err)
 		r = folder_make(&folder_run, &p.run, err);
 	if (r == 0)
 		r = folder_make(&folder_cache, &p.cache, err);
+	if (r == 0) {
+		p.programs = path_self_dir();
+		if (!p.programs)
+			r = err_set(err, -ENOENT, "cannot find my own program: is /proc mounted?");
+	}
 	if (r < 0)
 		paths_done(&p);
 	else
@@ -78,19 +83,15 @@ void paths_done(struct paths *paths)
 	free(paths->root);
 	free(paths->run);
 	free(paths->cache);
+	free(paths->programs);
 	*paths = (struct paths)PATHS_NULL;
 }
 
-char *paths_program(const char *name)
+char *paths_program(const struct paths *paths, const char *name)
 {
-	static const char *const folders[] = {"", "/../libexec/caisson"};
-	_cleanup_free_ char *self = path_self_dir();
+	_cleanup_free_ char *beside = path_join(paths->programs, name);
 
-	for (size_t i = 0; self && i < ARRAY_SIZE(folders); i++) {
-		_cleanup_free_ char *path = xasprintf("%s%s/%s", self, folders[i], name);
-
-		if (access(path, X_OK) == 0)
-			return take_ptr(path);
-	}
-	return xstrdup(name);
+	if (access(beside, X_OK) == 0)
+		return take_ptr(beside);
+	return xasprintf("%s/../libexec/caisson/%s", paths->programs, name);
 }

@@ -6,20 +6,22 @@
 #include "base/err.h"
 
 /**
- * struct paths - the three folders that everything of ours lives in
+ * struct paths - the folders that everything of ours lives in
  * @root: images and containers; survives a reboot ($CAISSON_ROOT, /var/lib/caisson)
  * @run: sockets of running containers ($CAISSON_RUN, /run/caisson)
  * @cache: what can be made again: kernels, initramfs ($CAISSON_CACHE, /var/cache/caisson)
+ * @programs: where the running program is; found out early, as the answer holds for the root and
+ *	the mounts that the process has then
  *
  * Not root: $XDG_DATA_HOME/caisson, $XDG_RUNTIME_DIR/caisson, $XDG_CACHE_HOME/caisson.
  */
 struct paths {
-	char *root, *run, *cache;
+	char *root, *run, *cache, *programs;
 };
 
 #define PATHS_NULL                                       \
 	{                                                \
-		.root = NULL, .run = NULL, .cache = NULL \
+		.root = NULL, .run = NULL, .cache = NULL, .programs = NULL \
 	}
 
 /**
@@ -37,6 +39,6 @@ void paths_done(struct paths *paths);
  * paths_program() - where a program of ours is: beside the running one, or in ../libexec/caisson
  * @name: for instance "caisson-shim"
  *
- * Return: a new string; the bare name if it is in neither folder ($PATH decides then).
+ * Return: a new string; the latter of the two if it is in neither.
  */
-char *paths_program(const char *name);
+char *paths_program(const struct paths *paths, const char *name);

@@ -136,16 +136,18 @@ static void users_have_folders_of_their_own(void)
 static void programs_are_found_beside_us(void)
 {
 	_cleanup_free_ char *self = path_self_dir(), *name = NULL, *found = NULL, *missing = NULL;
+	_cleanup_free_ char *elsewhere = xasprintf("%s/../libexec/caisson/no-such-program", self);
+	const struct paths here = {.programs = self};
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
 	test_true(n > 0);
 	exe[n] = '\0';
 	name = xstrdup(strrchr(exe, '/') + 1);
-	found = paths_program(name);
+	found = paths_program(&here, name);
 	test_str(found, exe);
-	missing = paths_program("no-such-program");
-	test_str(missing, "no-such-program");
+	missing = paths_program(&here, "no-such-program");
+	test_str(missing, elsewhere);
 }
 
 int main(void)
