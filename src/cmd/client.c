@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/client.h"
 
+#include <signal.h>
+
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -42,8 +44,30 @@ int client_connect(struct client *client, const struct record *record, struct er
 	return 0;
 }
 
+static void signalled(struct loop_signal *source, int signo _unused_)
+{
+	struct client *client = container_of(source, struct client, signals);
+
+	client->cancelled = true;
+	loop_quit(&client->loop, 0);
+}
+
+int client_obey_signals(struct client *client, struct err *err)
+{
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	r = loop_signal_start(&client->loop, &client->signals, &set, signalled);
+	return r < 0 ? err_errno(err, r, "cannot watch for signals") : 0;
+}
+
 void client_disconnect(struct client *client)
 {
+	loop_signal_stop(&client->signals);
 	ttrpc_client_free(take_ptr(client->rpc));
 	loop_deinit(&client->loop);
 }

@@ -11,12 +11,13 @@
 struct client {
 	struct loop loop;
 	struct ttrpc_client *rpc;
+	struct loop_signal signals;
 	bool cancelled;
 };
 
-#define CLIENT_NULL                           \
-	{                                     \
-		.loop = {.epoll_fd = -EBADF } \
+#define CLIENT_NULL                                                              \
+	{                                                                        \
+		.loop = {.epoll_fd = -EBADF}, .signals = {.io = LOOP_IO_NULL } \
 	}
 
 /**
@@ -25,6 +26,13 @@ struct client {
  * Return: 0; -ENOTCONN with a message when the container does not run; other negative errno.
  */
 int client_connect(struct client *client, const struct record *record, struct err *err);
+
+/**
+ * client_obey_signals() - SIGINT, SIGTERM and SIGHUP cancel the calls from now on
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int client_obey_signals(struct client *client, struct err *err);
 
 /** client_disconnect() - may be called again */
 void client_disconnect(struct client *client);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signal.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
@@ -15,14 +14,12 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
-/* The shim ends by itself once its container has; a container that is still booting has no process.
- */
+/* The VM ends at once, whatever its guest is doing, and its shim by itself when it has. */
 static void end_container(const struct record *record)
 {
 	struct client client = CLIENT_NULL;
 
-	if (client_connect(&client, record, NULL) == 0 &&
-	    task_kill(&client, record->id, "", SIGKILL, true, NULL) < 0)
+	if (client_connect(&client, record, NULL) == 0)
 		(void)task_shutdown(&client, record->id, NULL);
 	client_disconnect(&client);
 }

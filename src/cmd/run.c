@@ -151,7 +151,7 @@ static int make_record(struct run *run, struct err *err)
 
 static int start_shim(struct run *run, struct err *err)
 {
-	int r = spawn_shim(&run->record, run->image.lock_fd, &run->shim, err);
+	int r = spawn_shim(&run->paths, &run->record, run->image.lock_fd, &run->shim, err);
 
 	if (r < 0) {
 		(void)record_remove(&run->paths, &run->record, NULL);
@@ -228,9 +228,10 @@ static int run_all(struct run *run, const char *reference, char **words, struct 
 		r = make_record(run, err);
 	if (r == 0)
 		r = start_shim(run, err);
-	if (r == 0 && !run->detach)
-		r = attach_prepare(&run->attach, &run->client, &run->record, "", run->interactive,
-				   run->terminal, err);
+	if (r == 0)
+		r = run->detach ? client_obey_signals(&run->client, err)
+				: attach_prepare(&run->attach, &run->client, &run->record, "",
+						 run->interactive, run->terminal, err);
 	if (interrupted)
 		return STATUS_INTERRUPTED;
 	if (r < 0)
