@@ -426,6 +426,22 @@ static void events_come_before_the_end(void)
 	end();
 }
 
+/* A guest may end before QEMU can tell anybody; one that was told to end says who told it. */
+static void ends_before_the_connection(void)
+{
+	begin("exit 0");
+	test_int(start("qemu"), 0);
+	run();
+	test_true(last_exit.guest_ended);
+	end();
+
+	begin("echo qemu: terminating on signal 15 >&2; exit 0");
+	test_int(start("qemu"), 0);
+	run();
+	test_true(!last_exit.guest_ended);
+	end();
+}
+
 /* Still runs, but what it says is not QMP: it is not trusted with a VM any more. */
 static void garbage_ends_the_vm(void)
 {
@@ -523,6 +539,7 @@ int main(void)
 	test_run(operations_of_qemu);
 	test_run(refused_operation);
 	test_run(events_come_before_the_end);
+	test_run(ends_before_the_connection);
 	test_run(garbage_ends_the_vm);
 	test_run(closed_control_connection);
 	test_run(vm_may_be_freed_in_an_event);

@@ -315,7 +315,12 @@ void vmm_notify_exit(struct vmm *vmm, int status, const char *message)
 	struct vmm_exit result = {
 		.status = status,
 		.requested = vmm->requested,
-		.guest_ended = vmm->guest_ended,
+		/*
+		 * A VMM that nobody told to end does so well, and without a word, only because its
+		 * guest has. It cannot say so when that is before its control connection is up.
+		 */
+		.guest_ended = vmm->guest_ended ||
+			       (status == 0 && !vmm->requested && !(message && *message)),
 	};
 	char copy[VMM_MESSAGE_MAX];
 
