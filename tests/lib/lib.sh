@@ -72,21 +72,43 @@ busybox_image() {
 	echo "docker-archive:$IMAGES/busybox.tar"
 }
 
-# Everything of ours that could be left behind, in a form that can be compared.
+# The processes that this file's commands started, and theirs, one number a line. The environment is
+# what all of them have in common: a shim's command line has a name only, that of QEMU not even that.
+# Neither this shell nor its subshells are among them, as they set it after they began.
+processes() (
+	# Or it would find itself.
+	unset CAISSON_RUN
+	grep -lsz "^CAISSON_RUN=$WORK" /proc/[0-9]*/environ | cut -d / -f 3
+)
+
+# Waits until all of them have ended, SECONDS at most.
+processes_end() {
+	local pids
+	while pids=$(processes) && [ -n "$pids" ]; do
+		# shellcheck disable=SC2086 # one word a process
+		"$TOP/tests/lib/await-end" "$1" $pids || return
+	done
+}
+
+# Everything of ours that could be left behind, in a form that can be compared. What a command promises
+# to remove has to be gone when it returns; processes may be about to end.
 machine_state() {
-	echo "processes:"
-	pgrep -af 'caisson-shim|caisson-vsockd|qemu-system|virtiofsd' | grep -F "$WORK" || true
+	local left
 	echo "mounts:"
 	grep -F "$WORK" /proc/self/mountinfo || true
 	echo "files:"
 	find "$CAISSON_RUN" "$CAISSON_ROOT/containers" -mindepth 1 2>/dev/null | sort || true
 	ls "$CAISSON_ROOT/tmp" 2>/dev/null || true
+	echo "processes:"
+	processes_end "${1:-30}" || left=$(processes)
+	[ -z "${left:-}" ] || ps -o pid=,args= -p "${left//$'\n'/,}" || true
 }
 
+# is_clean [SECONDS]: how long processes may take to end
 is_clean() {
 	local state
-	state=$(machine_state)
-	[ "$state" = "$(printf 'processes:\nmounts:\nfiles:')" ] || fail "left behind: $state"
+	state=$(machine_state "$@")
+	[ "$state" = "$(printf 'mounts:\nfiles:\nprocesses:')" ] || fail "left behind: $state"
 }
 
 run_one() {

@@ -106,6 +106,20 @@ test_exec_streams() {
 	status 0 caisson delete -f streams
 }
 
+# What every file of tests ends with sees all that a container consists of.
+test_what_is_left_is_seen() {
+	status 0 caisson run -d --name left "$IMAGE" sleep 1000
+	state=$(is_clean 0) && fail "nothing was seen"
+	is "$(grep -c "caisson-shim --id left\$" <<<"$state")" 2 "shims"
+	has "$state" "qemu-system"
+	[ -e /dev/vhost-vsock ] || has "$state" "caisson-vsockd"
+	has "$state" "virtiofsd"
+	has "$state" "$CAISSON_RUN/left"
+	has "$state" "$CAISSON_ROOT/containers/left"
+	status 0 caisson delete -f left
+	is_clean
+}
+
 # Its root is not the container's run folder, where the shim's own socket is.
 test_vsockd_sees_its_sockets_only() {
 	[ ! -e /dev/vhost-vsock ] || skip "the host kernel's vsock is used"
