@@ -5,20 +5,24 @@
 
 IMAGE=$(busybox_image)
 
-# The container's processes: those that name its run folder, or its id.
+# ours PATTERN: of the processes that match, those of this file, the oldest first
+ours() {
+	local pid
+	for pid in $(pgrep -f -- "$1"); do
+		grep -qsz "^CAISSON_RUN=$WORK" "/proc/$pid/environ" && echo "$pid"
+	done
+}
+
+# pids_of WHO: of the container $NAME. The shim is the keeper's child, so it is the newer one.
 pids_of() {
 	case $1 in
 	client) echo "$CLIENT" ;;
-	shim) pgrep -f "caisson-shim --id $NAME" | tail -1 ;;
-	keeper) pgrep -f "caisson-shim --id $NAME" | head -1 ;;
-	qemu) pgrep -f "qemu-system.*$NAME" | head -1 ;;
-	vsockd) pgrep -f "caisson-vsockd.*$CAISSON_RUN/$NAME/" | head -1 ;;
-	virtiofsd) pgrep -f "virtiofsd.*$CAISSON_RUN/$NAME/" | head -1 ;;
+	shim) ours "caisson-shim --id $NAME\$" | tail -1 ;;
+	keeper) ours "caisson-shim --id $NAME\$" | head -1 ;;
+	qemu) ours "^qemu-system-[^ ]* -name $NAME " ;;
+	vsockd) ours "caisson-vsockd .*$CAISSON_RUN/$NAME/" ;;
+	virtiofsd) ours "virtiofsd .*$CAISSON_RUN/$NAME/" | head -1 ;;
 	esac
-}
-
-all_gone() {
-	! pgrep -f "caisson-shim --id $NAME|$CAISSON_RUN/$NAME/" >/dev/null
 }
 
 # The claim on the record is held by the shim and its keeper: when it is free both have gone.
@@ -26,12 +30,7 @@ wait_for_end() {
 	local lock="$CAISSON_ROOT/containers/$NAME/lock"
 	[ ! -e "$lock" ] || timeout 60 flock "$lock" true 2>/dev/null || [ ! -e "$lock" ] ||
 		fail "the shim is still there"
-	for _ in $(seq 200); do
-		all_gone && return
-		# Reaped by init, or by us: an event that nobody else can wait for.
-		read -r -t 0.05 <> <(:) || true
-	done
-	fail "still there: $(pgrep -af "$NAME")"
+	processes_end 30 || fail "still there: $(processes | xargs ps -o pid=,args= -p)"
 }
 
 start_container() {
@@ -124,7 +123,7 @@ test_exec_client_killed() {
 	script -qec "caisson exec -t lone sh -c 'echo up; exec sleep 999'" /dev/null >"$WORK/fifo" </dev/null &
 	exec 3<"$WORK/fifo"
 	read -r line <&3
-	kill -KILL "$(pgrep -f 'caisson exec -t lone' | tail -1)"
+	kill -KILL "$(ours '^caisson exec -t lone ')"
 	exec 3<&-
 	wait
 	# Its terminal has hung up: it ends, and is reaped.
