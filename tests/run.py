@@ -89,6 +89,7 @@ def suite_unit(tally):
 
 def suite_sanitize(tally):
     meson(tally, "sanitize", "build/sanitize", "--suite", "unit", "--suite", "fuzz",
+          "--suite", "image", "--suite", "sanitized", "-t", "4",
           options=["-Db_sanitize=address,undefined", "-Db_lundef=false"])
 
 
