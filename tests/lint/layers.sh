@@ -1,26 +1,47 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Each layer includes only itself and layers below it (docs/architecture.md). Generated headers count
-# as the layer "proto", include/abi as below everything.
+# Each layer includes only itself, layers below it (docs/architecture.md), and the libraries it is meant
+# to use. include/abi is below everything, as is what musl, the compiler and the kernel have; generated
+# headers, and the library they need, are the layer "proto".
 set -eu
 cd "$(dirname "$0")/../.."
+musl=/usr/include/$(uname -m)-linux-musl
 
 # layer: what it may include
 rules='
 base:
 loop: base
 ttrpc: base loop
-rpc: base loop ttrpc
-image: base
-vmm: base loop
+rpc: base loop proto ttrpc
+image: base json-c archive openssl
+vmm: base loop json-c archive openssl
 vsockd: base loop
-sandbox: base loop ttrpc rpc vmm
-shim: base loop ttrpc rpc vmm sandbox
-cmd: base loop ttrpc rpc vmm image sandbox shim/lifeline.h
-guest: base loop ttrpc rpc
+sandbox: base loop proto ttrpc rpc vmm json-c
+shim: base loop proto ttrpc rpc vmm sandbox
+cmd: base loop proto ttrpc rpc vmm image sandbox shim/lifeline.h json-c
+guest: base loop proto ttrpc rpc
 '
 
+# Which layer or library a header belongs to; "system" for those of the C library and the kernel.
+owner() {
+	case $1 in
+	*.pb-c.h\" | \<protobuf-c/*) echo proto ;;
+	\"*/*) header=${1#\"} && echo "${header%%/*}" ;;
+	\<linux/* | \<cpuid.h\> | \<stdatomic.h\> | \<x86intrin.h\>) echo system ;;
+	\<*) header=${1#<} && header=${header%>} && if [ -e "$musl/$header" ]; then
+		echo system
+	else
+		header=${header%%/*} && header=${header%.h} && echo "${header%%_*}"
+	fi ;;
+	*) echo nobody ;;
+	esac
+}
+
 status=0
+[ -e "$musl/stdio.h" ] || {
+	echo "not ok layers: there is no $musl"
+	exit 1
+}
 for dir in src/*/; do
 	layer=$(basename "$dir")
 	allowed=$(printf '%s' "$rules" | sed -n "s/^$layer: *//p")
@@ -29,16 +50,18 @@ for dir in src/*/; do
 		status=1
 		continue
 	}
-	bad=$(grep -rnE '^#include "[a-z]+/' "$dir" --include='*.[ch]' | while IFS= read -r line; do
-		header=$(printf '%s' "$line" | sed 's/.*#include "\([^"]*\)".*/\1/')
-		for ok in "$layer" abi $allowed; do
-			[ "${header%%/*}" = "$ok" ] && continue 2
-			[ "$header" = "$ok" ] && continue 2
+	found=$(grep -rhoE '^[[:blank:]]*#[[:blank:]]*include.*' "$dir" --include='*.[ch]' | sort -u)
+	bad=$(printf '%s\n' "$found" | while IFS= read -r line; do
+		header=$(printf '%s' "$line" | sed -n 's/.*include[[:blank:]]*\([<"][^>"]*[>"]\).*/\1/p')
+		name=$(owner "$header")
+		for ok in system "$layer" abi $allowed; do
+			[ "$name" = "$ok" ] && continue 2
+			[ "$header" = "\"$ok\"" ] && continue 2
 		done
-		printf '%s\n' "$line"
+		grep -rnF "$line" "$dir" --include='*.[ch]'
 	done)
 	if [ -n "$bad" ]; then
-		echo "not ok layers: $layer looks upwards or sideways"
+		echo "not ok layers: $layer includes what it may not"
 		printf '%s\n' "$bad" | sed 's/^/  | /'
 		status=1
 	else
