@@ -24,7 +24,8 @@ static int open_resolved(int dirfd, const char *path, uint64_t flags, mode_t mod
 	};
 	long fd;
 
-	/* -EAGAIN: something was renamed meanwhile, the kernel cannot tell whether ".." was safe.
+	/*
+	 * -EAGAIN: something was renamed meanwhile, the kernel cannot tell whether ".." was safe.
 	 */
 	for (int tries = 0; tries < 64; tries++) {
 		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));

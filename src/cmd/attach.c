@@ -140,7 +140,8 @@ static void output_done(struct pump *pump, int error _unused_)
 	struct attach *a = pump->userdata;
 	int stream = (int)(pump - a->pumps);
 
-	/* When it is our own stdout that is closed, the process gets SIGPIPE as it would in a pipe.
+	/*
+	 * When it is our own stdout that is closed, the process gets SIGPIPE as it would in a pipe.
 	 */
 	a->fifos[stream] = fd_close(a->fifos[stream]);
 	if (--a->open_outputs == 0)

@@ -31,7 +31,8 @@ struct row {
 	char *command;
 };
 
-/* Bytes of a control character (ISO 6429): C0 and DEL, or C1, which UTF-8 has as 0xc2 0x80 to 0x9f.
+/*
+ * Bytes of a control character (ISO 6429): C0 and DEL, or C1, which UTF-8 has as 0xc2 0x80 to 0x9f.
  */
 static size_t control_len(const char *s)
 {

@@ -98,7 +98,8 @@ static void begin(const char *exec_id, bool input, bool terminal)
 		test_fail("%s", err.text);
 }
 
-/* Answers come in order: after this one nothing is under way, which would be lost with the client.
+/*
+ * Answers come in order: after this one nothing is under way, which would be lost with the client.
  */
 static void settle(void)
 {

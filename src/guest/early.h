@@ -11,7 +11,8 @@
 /** early_console() - make sure that descriptors 0, 1 and 2 exist: the console, or nothing */
 void early_console(void);
 
-/** early_null() - open /dev/null, which may not be there yet. Return: descriptor, negative errno.
+/**
+ * early_null() - open /dev/null, which may not be there yet. Return: descriptor, negative errno.
  */
 int early_null(void);
 

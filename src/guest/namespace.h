@@ -5,7 +5,8 @@
 
 /* Steps of setup.c: what of a container is neither a file nor a user. */
 
-/** namespace_join() - enter the mount namespace of the container; its PID namespace is ours already
+/**
+ * namespace_join() - enter the mount namespace of the container; its PID namespace is ours already
  */
 int namespace_join(struct setup *setup);
 

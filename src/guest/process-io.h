@@ -37,7 +37,8 @@ void process_io_spawned(struct process *process);
 /** process_io_terminal() - @master: owned; begin to copy. Return: 0 or negative errno. */
 int process_io_terminal(struct process *process, struct loop *loop, int master);
 
-/** process_io_resize() - remember the terminal's size and tell it, if there is one; harmless else
+/**
+ * process_io_resize() - remember the terminal's size and tell it, if there is one; harmless else
  */
 void process_io_resize(struct process *process, uint32_t columns, uint32_t rows);
 

@@ -8,7 +8,8 @@
 
 #include "base/fd.h"
 
-/* One turn moves no more than this, so that all relays get theirs. A pipe holds as much (pipe(7)).
+/*
+ * One turn moves no more than this, so that all relays get theirs. A pipe holds as much (pipe(7)).
  */
 #define CHUNK 65536
 

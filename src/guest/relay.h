@@ -84,7 +84,8 @@ void relay_init(struct relay *relay);
 int relay_start(struct relay *relay, struct loop *loop, const struct relay_type *type, int in,
 		int out, char *held, void (*done)(struct relay *relay, enum relay_end end));
 
-/** relay_finish() - the process is gone: end as soon as nothing is left; harmless when at its end
+/**
+ * relay_finish() - the process is gone: end as soon as nothing is left; harmless when at its end
  */
 void relay_finish(struct relay *relay);
 

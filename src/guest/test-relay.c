@@ -182,7 +182,8 @@ static void stalls_without_loss(void)
 	clean();
 }
 
-/* The pipe's write end stays open, as with a child in the background: finishing ends it, drained.
+/*
+ * The pipe's write end stays open, as with a child in the background: finishing ends it, drained.
  */
 static void finish_drains_what_is_there(void)
 {

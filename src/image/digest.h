@@ -5,7 +5,8 @@
 
 #include "base/macro.h"
 
-/* SHA-256 as OCI writes it: "sha256:" and 64 lower-case hex digits (image-spec 1.1, descriptor.md).
+/*
+ * SHA-256 as OCI writes it: "sha256:" and 64 lower-case hex digits (image-spec 1.1, descriptor.md).
  */
 
 #define DIGEST_HEX_LEN	64

@@ -14,14 +14,14 @@
  *
  *	images/<hex>/rootfs	  the unpacked tree of the image whose configuration has that digest
  *	images/<hex>/config.json  that configuration, byte for byte
- *	refs/<name>		  "sha256:…": which image a registry's name meant when it was
- *fetched index/<key>		  which image an archive file holds, while the file stays the same
+ *	refs/<name>		  "sha256:…": which image a registry's name meant when fetched
+ *	index/<key>		  which image an archive file holds, while the file stays the same
  *	tmp/<name>/		  images and downloads in the making; flock()ed by their makers
  *	lock			  byte ranges of it are locked: one byte for each image or name
  *
  * An image comes into being by one rename from tmp/ to images/, after syncfs(): whatever happens,
  * power failure included, it is there whole or not at all. What is in tmp/ without a lock belongs
- *to nobody and is swept by the next one who makes something.
+ * to nobody and is swept by the next one who makes something.
  *
  * images/<hex> is flock()ed (shared) by whoever uses it. To remove an image, lock it exclusively
  * without waiting, rename it to tmp/, and remove it there.

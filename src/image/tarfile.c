@@ -130,7 +130,8 @@ int tarfile_error(struct archive *a, const char *what, struct err *err)
 	const char *text = archive_error_string(a);
 	int code = archive_errno(a);
 
-	/* Of its own codes, libarchive keeps EILSEQ and EINVAL for malformed input, -1 for others.
+	/*
+	 * Of its own codes, libarchive keeps EILSEQ and EINVAL for malformed input, -1 for others.
 	 */
 	if (code == ENOSPC || code == EIO || code == ENOMEM || code == EINTR || code == EFBIG)
 		return err_errno(err, -code, "cannot read %s", what);

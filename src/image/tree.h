@@ -59,7 +59,8 @@ void tree_done(struct tree *t);
 
 /* Between tree.c, tree-add.c and tree-remove.c. */
 
-/** tree_open_dir() - a folder of the image; "" is the root. Return: descriptor or negative errno.
+/**
+ * tree_open_dir() - a folder of the image; "" is the root. Return: descriptor or negative errno.
  */
 int tree_open_dir(const struct tree *t, const char *path);
 

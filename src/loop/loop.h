@@ -115,8 +115,11 @@ void loop_quit(struct loop *loop, int status);
 int loop_io_start(struct loop *loop, struct loop_io *io, int fd, uint32_t events,
 		  void (*callback)(struct loop_io *io, uint32_t revents));
 
-/** loop_io_set() - change what is waited for; no system call if nothing changes. Return: 0 or
- * -errno. */
+/**
+ * loop_io_set() - change what is waited for; no system call if nothing changes
+ *
+ * Return: 0 or the negative errno of epoll_ctl().
+ */
 int loop_io_set(struct loop_io *io, uint32_t events);
 
 /** loop_io_stop() - forget the descriptor, before it is closed; harmless when stopped */

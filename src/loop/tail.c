@@ -53,8 +53,7 @@ int tail_start(struct tail *tail, struct loop *loop, int *ret_write_fd)
 		return -errno;
 	tail->read_fd = fds[0];
 	tail->len = 0;
-	/* Only our end: a VMM that blocks on a full console is slow, one that gets EAGAIN loses
-	 * text. */
+	/* Only our end: a VMM that blocks on a full console is slow; with EAGAIN it loses text. */
 	r = fd_nonblock(fds[0], true);
 	if (r == 0)
 		r = loop_io_start(loop, &tail->io, fds[0], EPOLLIN, readable);

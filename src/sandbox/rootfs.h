@@ -26,6 +26,7 @@ int rootfs_private_mounts(struct err *err);
  */
 int rootfs_mount(const char *image, const char *dir, const char *target, struct err *err);
 
-/** rootfs_unmount() - undo rootfs_mount(), so that the folders can be removed; harmless otherwise
+/**
+ * rootfs_unmount() - undo rootfs_mount(), so that the folders can be removed; harmless otherwise
  */
 void rootfs_unmount(const char *target);

@@ -53,6 +53,7 @@ void shim_task_lost(struct shim *shim);
 /** shim_task_deinit() - forget all processes and calls */
 void shim_task_deinit(struct shim *shim);
 
-/** shim_quit_when_told() - end the loop if the VM has gone and everybody who asked has heard of it
+/**
+ * shim_quit_when_told() - end the loop if the VM has gone and everybody who asked has heard of it
  */
 void shim_quit_when_told(struct shim *shim);

@@ -67,7 +67,8 @@ int ttrpc_client_new(struct loop *loop, int fd,
 		     void (*closed)(struct ttrpc_client *client, void *userdata), void *userdata,
 		     struct ttrpc_client **ret);
 
-/** ttrpc_client_free() - close; pending requests are forgotten without a callback; NULL is harmless
+/**
+ * ttrpc_client_free() - close; pending requests are forgotten without a callback; NULL is harmless
  */
 void ttrpc_client_free(struct ttrpc_client *client);
 

@@ -30,7 +30,8 @@ struct ttrpc_server {
 	size_t n_conns, max_conns;
 	unsigned int refs;
 	bool freed;
-	/* Given up for a moment to accept, and close, a connection when there are no descriptors.
+	/*
+	 * Given up for a moment to accept, and close, a connection when there are no descriptors.
 	 */
 	int spare_fd;
 	void (*conn_closed)(void *userdata, size_t left);

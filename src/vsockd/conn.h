@@ -134,7 +134,8 @@ enum conn_pull conn_pull(struct conn *conn);
 /** conn_drop() - free the slot and close the socket at once; the guest is told nothing */
 void conn_drop(struct conn *conn);
 
-/** conn_abandon() - there is no guest any more; only what it has sent before still goes to the host
+/**
+ * conn_abandon() - there is no guest any more; only what it has sent before still goes to the host
  */
 void conn_abandon(struct conn *conn);
 

@@ -19,7 +19,8 @@
 
 #define EXIT_USAGE 2
 
-/* Descriptors beside those of connections: 0 to 2, the two sockets, the loop's, and the few of the
+/*
+ * Descriptors beside those of connections: 0 to 2, the two sockets, the loop's, and the few of the
  * rings and of a message, which may come twice for a moment.
  */
 #define OTHER_FDS 32
@@ -104,8 +105,7 @@ static void apply(struct options *o, int option, char *arg)
 		o->base = arg;
 		break;
 	case 'c':
-		/* Smaller ones have a meaning of their own, the largest is "any"
-		 * (virtio 1.2, 5.10.4). */
+		/* Smaller ones have a meaning, the largest is "any" (virtio 1.2, 5.10.4). */
 		if (parse_u32(arg, 3, UINT32_MAX - 1, &o->cid) < 0)
 			usage_error("not an address for a guest", arg);
 		break;

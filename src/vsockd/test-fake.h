@@ -44,7 +44,8 @@ struct fake {
 	int status;
 };
 
-/** fake_open() - a device with a front-end that has said nothing yet, and its sockets in a folder
+/**
+ * fake_open() - a device with a front-end that has said nothing yet, and its sockets in a folder
  */
 void fake_open(struct fake *f);
 
@@ -156,7 +157,8 @@ void fake_read_end(int fd);
 /** fake_read_gone() - a program must find the end, or a reset: it had not read, or not been read */
 void fake_read_gone(int fd);
 
-/** fake_host_opens() - a whole connection, opened by the host. Return: socket; @ret_port: its port.
+/**
+ * fake_host_opens() - a whole connection, opened by the host. Return: socket; @ret_port: its port.
  */
 int fake_host_opens(struct fake *f, uint32_t guest_port, uint32_t *ret_host_port);
 

@@ -86,7 +86,8 @@ static void ports_are_not_given_twice(void)
 	conn->guest_port = 7;
 	table_insert(&table, conn);
 	test_int(table_new_port(&table, 7), TABLE_PORT_LAST);
-	/* It begins again, and leaves out the one in use, though only for that port of the guest.
+	/*
+	 * It begins again, and leaves out the one in use, though only for that port of the guest.
 	 */
 	test_int(table_new_port(&table, 7), TABLE_PORT_FIRST + 1);
 	table.last_port = TABLE_PORT_LAST;

@@ -81,7 +81,8 @@ static int map_region(struct vhu_region *region, const struct vhu_mem_entry *e, 
 		   (off_t)start);
 	if (map == MAP_FAILED)
 		return -errno;
-	/* A core of ours must not hold the guest's memory. Not every file can do that; no matter.
+	/*
+	 * A core of ours must not hold the guest's memory. Not every file can do that; no matter.
 	 */
 	(void)madvise(map, region->map_len, MADV_DONTDUMP);
 	region->map = map;

@@ -110,7 +110,8 @@ int virtq_pop(struct virtq *vq, const struct vhu_mem *mem, enum virtq_dir dir, s
 	avail = le16toh(__atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE));
 	if (avail == vq->next_avail)
 		return 0;
-	/* Descriptors that the guest was not told to be used are ours: it has no others to offer.
+	/*
+	 * Descriptors that the guest was not told to be used are ours: it has no others to offer.
 	 */
 	if ((uint16_t)(avail - vq->published) > vq->size)
 		return -EPROTO;

@@ -122,7 +122,8 @@ void virtq_flush(struct virtq *vq);
 /** virtq_quiet() - ask the guest not to notify us of new chains */
 void virtq_quiet(struct virtq *vq);
 
-/** virtq_wake() - ask to be notified. Return: true: there are chains already, nobody will notify.
+/**
+ * virtq_wake() - ask to be notified. Return: true: there are chains already, nobody will notify.
  */
 bool virtq_wake(struct virtq *vq);
 

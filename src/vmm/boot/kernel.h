@@ -87,7 +87,8 @@ struct kernel_list {
 		.entries = NULL, .n = 0 \
 	}
 
-/** kernel_list() - tuned ones, newest first, then the distribution's. Return: 0 or negative errno.
+/**
+ * kernel_list() - tuned ones, newest first, then the distribution's. Return: 0 or negative errno.
  */
 int kernel_list(const char *cache_dir, struct kernel_list *ret, struct err *err);
 

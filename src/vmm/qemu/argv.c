@@ -95,8 +95,7 @@ static void add_machine(struct qemu_command *c, const struct vmm_spec *spec)
 	strv_add(&c->argv, "-accel");
 	strv_add(&c->argv, kvm ? "kvm" : "tcg");
 	strv_add(&c->argv, "-cpu");
-	/* Told that "rep movsb" is fast Linux copies byte by byte, and each byte is slow to
-	 * emulate. */
+	/* Told that "rep movsb" is fast Linux copies bytes, and each of them is slow to emulate. */
 	strv_add(&c->argv, kvm ? "host" : "max,-erms,-fsrm");
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		strv_add(&c->argv, fixed[i]);

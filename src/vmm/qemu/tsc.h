@@ -17,7 +17,8 @@ uint32_t tsc_khz(void);
 
 #define TSC_MEASURE_NS (10 * NSEC_PER_MSEC)
 
-/** tsc_khz_from_scale() - out of ns = (cycles * @mult) >> @shift. Return: kHz, or 0 for nonsense.
+/**
+ * tsc_khz_from_scale() - out of ns = (cycles * @mult) >> @shift. Return: kHz, or 0 for nonsense.
  */
 uint32_t tsc_khz_from_scale(uint32_t mult, uint16_t shift);
 
