@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loop/loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
@@ -61,10 +62,14 @@ int loop_io_set(struct loop_io *io, uint32_t events)
 void loop_io_stop(struct loop_io *io)
 {
 	struct loop *loop = io->loop;
+	int r;
 
 	if (!loop)
 		return;
-	(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, io->fd, NULL);
+	r = epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, io->fd, NULL);
+	/* Closed before: a copy of it elsewhere may wake the loop still, for a source that is gone. */
+	assert(r == 0);
+	(void)r;
 	/* Events of this turn that were fetched but not yet dispatched must not find it. */
 	for (int i = 0; i < loop->batch_len; i++)
 		if (loop->batch[i].data.ptr == io)

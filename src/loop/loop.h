@@ -122,7 +122,7 @@ int loop_io_start(struct loop *loop, struct loop_io *io, int fd, uint32_t events
  */
 int loop_io_set(struct loop_io *io, uint32_t events);
 
-/** loop_io_stop() - forget the descriptor, before it is closed; harmless when stopped */
+/** loop_io_stop() - forget the descriptor; harmless when stopped. Aborts if it was closed before. */
 void loop_io_stop(struct loop_io *io);
 
 static inline bool loop_io_active(const struct loop_io *io)

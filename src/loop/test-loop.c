@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -60,6 +61,35 @@ static void stopped_source_is_not_called(void)
 		fd_close(a[i]);
 		fd_close(b[i]);
 	}
+	loop_deinit(&loop);
+}
+
+static void never(struct loop_io *io _unused_, uint32_t revents _unused_)
+{
+	test_fail("called");
+}
+
+static void closing_before_stopping_is_noticed(void)
+{
+	static struct loop_io io = LOOP_IO_NULL;
+	int p[2], status;
+	pid_t pid;
+
+	begin();
+	make_pipe(p);
+	test_int(loop_io_start(&loop, &io, p[0], EPOLLIN, never), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)close(STDERR_FILENO);
+		fd_close(p[0]);
+		loop_io_stop(&io);
+		_exit(0);
+	}
+	test_int(waitpid(pid, &status, 0), pid);
+	test_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	loop_io_stop(&io);
+	fd_close(p[0]);
+	fd_close(p[1]);
 	loop_deinit(&loop);
 }
 
@@ -159,6 +189,7 @@ static void interest_can_change(void)
 int main(void)
 {
 	test_run(stopped_source_is_not_called);
+	test_run(closing_before_stopping_is_noticed);
 	test_run(timers_fire_in_order);
 	test_run(deferred_runs_once_each_time);
 	test_run(signals_arrive);
