@@ -233,9 +233,12 @@ static struct direct direct = DIRECT_NULL;
 static struct reaper reaper = REAPER_NULL;
 static int null_fd, files;
 
+int container_reaped;
+
 static void child_reaped(struct reaper *r, pid_t pid, uint32_t status)
 {
 	(void)r;
+	container_reaped++;
 	lifecycle_reaped(&harness_task, pid, status);
 }
 

@@ -71,3 +71,6 @@ void container_expect(const char *script, const char *out);
 void container_hold(void);
 void container_let_go(void);
 extern struct run container_holder;
+
+/** container_reaped - how many processes have been waited for, of all containers */
+extern int container_reaped;

@@ -162,7 +162,10 @@ static void quit_soon(struct loop_defer *d _unused_)
 	loop_quit(&loop, 42);
 }
 
-/* A full pipe that nobody empties must not hold the loop, even a blocking one. */
+/*
+ * A pipe that nobody empties must not hold the loop, even a blocking one: neither when it is full nor
+ * when there is still room in it, but not for everything.
+ */
 static void a_stalled_reader_stalls_nothing_else(void)
 {
 	int in = open("/dev/zero", O_RDONLY | O_CLOEXEC), out[2];
@@ -170,11 +173,14 @@ static void a_stalled_reader_stalls_nothing_else(void)
 	int n;
 
 	test_int(pipe2(out, O_CLOEXEC), 0);
+	test_int(write(out[1], buffer, 8192), 8192);
+	(void)alarm(20);
 	start(in, out[1]);
 	for (n = 0; n < 100; n++) {
 		loop_defer_start(&loop, &quitter, quit_soon);
 		test_int(loop_run(&loop), 42);
 	}
+	(void)alarm(0);
 	test_true(pump_active(&pump));
 	test_int(read(out[0], &byte, 1), 1);
 	pump_stop(&pump);

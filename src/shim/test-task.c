@@ -435,6 +435,9 @@ static void bad_execs_are_refused(void)
 	request.exec_id = (char *)"e1";
 	ask(&asked, "Exec", &request.base);
 	expect(&asked, TTRPC_INVALID_ARGUMENT, "spec");
+	request.id = (char *)"c2";
+	ask(&asked, "Exec", &request.base);
+	expect(&asked, TTRPC_NOT_FOUND, "container c2 does not exist");
 	/* What the guest refuses is forgotten, and its name free again. */
 	for (int i = 0; i < 2; i++) {
 		ask_exec_over(t.client, &asked, "e1");
@@ -444,6 +447,26 @@ static void bad_execs_are_refused(void)
 		expect(&asked, TTRPC_NOT_FOUND, "exec: no such file");
 		test_int(t.shim.n_execs, 0);
 	}
+	test_shim_end();
+}
+
+static void execs_are_limited(void)
+{
+	static struct asked last;
+
+	begin_running(false);
+	t.shim.n_execs = SHIM_EXECS_MAX - 1;
+	ask_exec_over(t.client, &last, "e1");
+	ask_exec_over(t.client, &asked, "e2");
+	expect(&asked, TTRPC_RESOURCE_EXHAUSTED, "has 1024 execs already");
+	/* One that goes makes room. */
+	rpc_free(asked_of_guest("Exec", &containerd__task__v2__exec_process_request__descriptor));
+	guest_fails(TTRPC_NOT_FOUND, "exec: no such file");
+	expect(&last, TTRPC_NOT_FOUND, "");
+	ask_exec_over(t.client, &asked, "e2");
+	rpc_free(asked_of_guest("Exec", &containerd__task__v2__exec_process_request__descriptor));
+	guest_replies(EMPTY);
+	expect(&asked, TTRPC_OK, "");
 	test_shim_end();
 }
 
@@ -511,6 +534,7 @@ int main(void)
 	test_run(execs_come_and_go);
 	test_run(an_exec_ends);
 	test_run(bad_execs_are_refused);
+	test_run(execs_are_limited);
 	test_run(clients_may_vanish);
 	test_run(phases_are_told);
 	return 0;
