@@ -15,8 +15,8 @@ struct client {
 	bool cancelled;
 };
 
-#define CLIENT_NULL                                                              \
-	{                                                                        \
+#define CLIENT_NULL                                                            \
+	{                                                                      \
 		.loop = {.epoll_fd = -EBADF}, .signals = {.io = LOOP_IO_NULL } \
 	}
 

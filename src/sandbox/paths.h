@@ -19,8 +19,8 @@ struct paths {
 	char *root, *run, *cache, *programs;
 };
 
-#define PATHS_NULL                                       \
-	{                                                \
+#define PATHS_NULL                                                         \
+	{                                                                  \
 		.root = NULL, .run = NULL, .cache = NULL, .programs = NULL \
 	}
 
