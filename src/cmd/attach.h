@@ -9,7 +9,8 @@
 /**
  * struct attach - our own stdin, stdout, stderr and signals, joined to a process in a container
  *
- * The streams go through FIFOs in the container's run folder, as containerd's clients do it.
+ * The streams go through FIFOs in the container's run folder, as containerd's clients do it. The
+ *shim removes them as soon as it has opened them, so that they go even if we are killed.
  *
  * @exec_id: the process; "" for the container's first
  * @terminal: our terminal, if we have one on stdin, is put into raw mode and its size passed on
@@ -61,5 +62,5 @@ void attach_running(struct attach *attach);
 /** attach_drain() - run the loop until all output has been written, or somebody gave up */
 void attach_drain(struct attach *attach);
 
-/** attach_end() - restore the terminal, remove the FIFOs; may be called again */
+/** attach_end() - restore the terminal, remove FIFOs never opened; may be called again */
 void attach_end(struct attach *attach);

@@ -51,6 +51,7 @@ struct process_stdio {
 /**
  * struct process - one process
  * @link: for its owner's list
+ * @conn: for its owner: the connection that it is spoken of over
  * @exec_id: "" for the container's first
  * @pid: in the guest; 0 until CREATED (an exec: until RUNNING)
  * @status: exit status, once STOPPED
@@ -61,6 +62,7 @@ struct process_stdio {
  */
 struct process {
 	struct list link;
+	uint64_t conn;
 	struct sandbox *sandbox;
 	char *exec_id;
 	enum process_state state;

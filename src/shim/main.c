@@ -40,8 +40,9 @@ void shim_quit_when_told(struct shim *shim)
 		loop_quit(shim->loop, 0);
 }
 
-static void conn_closed(void *userdata, size_t left _unused_)
+static void conn_closed(void *userdata, uint64_t conn, size_t left _unused_)
 {
+	shim_task_conn_closed(userdata, conn);
 	shim_quit_when_told(userdata);
 }
 

@@ -50,6 +50,9 @@ void shim_task_ready(struct shim *shim);
 /** shim_task_lost() - the VM is gone: everything that still waits is answered */
 void shim_task_lost(struct shim *shim);
 
+/** shim_task_conn_closed() - the client of a connection has gone: it asks for its execs no more */
+void shim_task_conn_closed(struct shim *shim, uint64_t conn);
+
 /** shim_task_deinit() - forget all processes and calls */
 void shim_task_deinit(struct shim *shim);
 

@@ -4,12 +4,20 @@
  * A process has at most one call of Create, Exec or Start under way (process.userdata); Wait calls
  * are in a list; Kill, ResizePty and Pids are passed on as the bytes they came in, since the guest
  * speaks the same API.
+ *
+ * An exec belongs to the connection it was made over, since nothing else tells its client: it may
+ * be asked for as long as that is open. After that it is an orphan (process.conn is 0). It belongs
+ * to the next connection that speaks of it, as when containerd has been restarted; but when there
+ * is no place for another exec, an orphan that has ended makes room.
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "abi/abi.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "rpc/task.h"
 #include "sandbox.pb-c.h"
 #include "shim/lifeline.h"
@@ -61,8 +69,11 @@ static struct process *find(struct ttrpc_call *call, const char *id, const char 
 	list_for_each (it, &shim->execs) {
 		struct process *p = container_of(it, struct process, link);
 
-		if (strcmp(p->exec_id, exec_id) == 0)
-			return p;
+		if (strcmp(p->exec_id, exec_id) != 0)
+			continue;
+		if (p->conn == 0)
+			p->conn = call->conn;
+		return p;
 	}
 	ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s does not exist",
 			*exec_id ? exec_id : id);
@@ -216,6 +227,30 @@ static void process_started(struct process *p, const struct process_result *resu
 		rpc_reply(call, &response.base);
 }
 
+/*
+ * A FIFO that `caisson` made in our run folder has done its work once both ends are open: its name
+ * would stay if its maker was killed. Those of other clients are theirs.
+ */
+static void remove_fifo(const struct shim *shim, const char *path)
+{
+	const char *name = str_starts(path, shim->record->run_path);
+	struct stat st;
+
+	if (name && *name == '/' && !strchr(name + 1, '/') && lstat(path, &st) == 0 &&
+	    S_ISFIFO(st.st_mode))
+		(void)unlink(path);
+}
+
+/* All FIFOs are opened in here. */
+static void create_process(const struct shim *shim, struct process *p,
+			   const struct process_stdio *stdio, Caisson__Guest__V1__Process *exec)
+{
+	process_create(p, stdio, exec);
+	remove_fifo(shim, stdio->in);
+	remove_fifo(shim, stdio->out);
+	remove_fifo(shim, stdio->err);
+}
+
 static void create_now(struct shim *shim)
 {
 	struct process_stdio stdio = {
@@ -228,7 +263,7 @@ static void create_now(struct shim *shim)
 	shim->init->created = init_created;
 	shim->init->started = process_started;
 	shim->init->stopped = init_stopped;
-	process_create(shim->init, &stdio, NULL);
+	create_process(shim, shim->init, &stdio, NULL);
 	strv_done(&shim->create_stdio);
 }
 
@@ -279,6 +314,21 @@ static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 	process_start(p);
 }
 
+static bool make_room(struct shim *shim)
+{
+	if (shim->n_execs < SHIM_EXECS_MAX)
+		return true;
+	list_for_each (it, &shim->execs) {
+		struct process *p = container_of(it, struct process, link);
+
+		if (p->conn == 0 && p->state == PROCESS_STOPPED) {
+			drop_exec(shim, p);
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool exec_allowed(struct ttrpc_call *call, const char *exec_id)
 {
 	struct shim *shim = shim_of(call);
@@ -288,18 +338,18 @@ static bool exec_allowed(struct ttrpc_call *call, const char *exec_id)
 				shim->spec->id);
 		return false;
 	}
-	if (shim->n_execs == SHIM_EXECS_MAX) {
-		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
-				"container %s has %d execs already: no more at the same time",
-				shim->spec->id, SHIM_EXECS_MAX);
-		return false;
-	}
 	list_for_each (it, &shim->execs) {
 		if (strcmp(container_of(it, struct process, link)->exec_id, exec_id) == 0) {
 			ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "exec %s already exists",
 					exec_id);
 			return false;
 		}
+	}
+	if (!make_room(shim)) {
+		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
+				"container %s has %d execs already: no more at the same time",
+				shim->spec->id, SHIM_EXECS_MAX);
+		return false;
 	}
 	return true;
 }
@@ -326,13 +376,14 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 		return;
 	}
 	p = process_new(&shim->sandbox, request->exec_id, NULL);
+	p->conn = call->conn;
 	list_append(&shim->execs, &p->link);
 	shim->n_execs++;
 	p->created = exec_created;
 	p->started = process_started;
 	p->stopped = exec_stopped;
 	keep_call(p, call);
-	process_create(p, &stdio, (Caisson__Guest__V1__Process *)spec);
+	create_process(shim, p, &stdio, (Caisson__Guest__V1__Process *)spec);
 }
 
 static void waiter_cancelled(struct ttrpc_call *call)
@@ -610,6 +661,16 @@ void shim_task_lost(struct shim *shim)
 		return;
 	}
 	process_lost(shim->init);
+}
+
+void shim_task_conn_closed(struct shim *shim, uint64_t conn)
+{
+	list_for_each (it, &shim->execs) {
+		struct process *p = container_of(it, struct process, link);
+
+		if (p->conn == conn)
+			p->conn = 0;
+	}
 }
 
 void shim_task_deinit(struct shim *shim)

@@ -97,8 +97,10 @@ static void ended(struct sandbox *sb)
 	loop_quit(&t.loop, 0);
 }
 
-static void conn_closed(void *userdata _unused_, size_t left _unused_)
+static void conn_closed(void *userdata _unused_, uint64_t conn, size_t left _unused_)
 {
+	t.n_closed++;
+	shim_task_conn_closed(&t.shim, conn);
 	loop_quit(&t.loop, 0);
 }
 

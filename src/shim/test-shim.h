@@ -29,6 +29,7 @@ struct asked {
 /**
  * struct test_shim - everything there is
  * @told: how often shim_quit_when_told() was called
+ * @n_closed: how many connections have ended
  * @calls: what the guest was asked and has not answered yet
  */
 struct test_shim {
@@ -46,7 +47,7 @@ struct test_shim {
 		size_t len;
 	} payloads[GUEST_CALLS_MAX];
 	size_t n_calls;
-	int told;
+	int told, n_closed;
 };
 
 extern struct test_shim t;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/test.h"
 #include "empty.pb-c.h"
 #include "sandbox.pb-c.h"
@@ -55,7 +58,8 @@ static void ask_shutdown(struct asked *a, bool now)
 	ask(a, "Shutdown", &request.base);
 }
 
-static void ask_exec_over(struct ttrpc_client *client, struct asked *a, const char *exec_id)
+static void ask_exec_with(struct ttrpc_client *client, struct asked *a, const char *exec_id,
+			  const char *out, const char *err)
 {
 	Containerd__Task__V2__ExecProcessRequest request =
 		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
@@ -68,9 +72,16 @@ static void ask_exec_over(struct ttrpc_client *client, struct asked *a, const ch
 	test_int(rpc_any_pack(&process.base, &any), 0);
 	request.id = (char *)"c1";
 	request.exec_id = (char *)exec_id;
+	request.stdout_ = (char *)out;
+	request.stderr_ = (char *)err;
 	request.spec = &any;
 	ask_over(client, a, RPC_SERVICE_TASK_V2, "Exec", &request.base);
 	rpc_any_done(&any);
+}
+
+static void ask_exec_over(struct ttrpc_client *client, struct asked *a, const char *exec_id)
+{
+	ask_exec_with(client, a, exec_id, "", "");
 }
 
 static void expect_state(const char *exec_id, Containerd__V1__Types__Status status)
@@ -420,6 +431,96 @@ static void an_exec_ends(void)
 	test_shim_end();
 }
 
+static void guest_execs(void)
+{
+	rpc_free(asked_of_guest("Exec", &containerd__task__v2__exec_process_request__descriptor));
+	guest_replies(EMPTY);
+}
+
+/* An exec that has ended, and that nobody has deleted. */
+static void run_exec(struct ttrpc_client *client, const char *exec_id)
+{
+	Containerd__Task__V2__DeleteResponse deleted = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
+
+	ask_exec_over(client, &create, exec_id);
+	guest_execs();
+	expect(&create, TTRPC_OK, "");
+	ask_start(&start, exec_id);
+	guest_starts();
+	expect(&start, TTRPC_OK, "");
+	ask_wait(&waiting, exec_id);
+	guest_ends(0);
+	expect_waited(&waiting, 0);
+	rpc_free(asked_of_guest("Delete", &containerd__task__v2__delete_request__descriptor));
+	guest_replies(&deleted.base);
+}
+
+static void execs_of_clients_that_vanished_make_room(void)
+{
+	struct ttrpc_client *other;
+	char id[16];
+
+	begin_running(false);
+	rpc_free(asked_of_guest("Wait", &containerd__task__v2__wait_request__descriptor));
+	other = test_client();
+	for (int i = 0; i < SHIM_EXECS_MAX; i++) {
+		(void)snprintf(id, sizeof(id), "e%d", i);
+		run_exec(other, id);
+	}
+	ask_exec_over(t.client, &asked, "more");
+	expect(&asked, TTRPC_RESOURCE_EXHAUSTED, "execs already");
+	ttrpc_client_free(other);
+	run_until(&t.loop, t.n_closed == 1);
+	/* As long as there is a place for it, it is known; and now it is ours. */
+	expect_state("e0", CONTAINERD__V1__TYPES__STATUS__STOPPED);
+	ask_exec_over(t.client, &create, "more");
+	guest_execs();
+	expect(&create, TTRPC_OK, "");
+	test_int(t.shim.n_execs, SHIM_EXECS_MAX);
+	expect_state("e0", CONTAINERD__V1__TYPES__STATUS__STOPPED);
+	ask_state(&asked, "e1");
+	expect(&asked, TTRPC_NOT_FOUND, "e1");
+	expect_state("e2", CONTAINERD__V1__TYPES__STATUS__STOPPED);
+	test_shim_end();
+}
+
+/* @return: our end of a FIFO, for its output */
+static int make_fifo(const char *path)
+{
+	int fd;
+
+	test_int(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	test_true(fd >= 0);
+	return fd;
+}
+
+static void fifos_go_once_they_are_open(void)
+{
+	char *ours, *theirs;
+	char byte;
+	int out, err;
+
+	begin_running(false);
+	ours = path_join(t.record.run_path, "e1-stdout");
+	theirs = path_join(t.paths.root, "e1-stderr");
+	out = make_fifo(ours);
+	err = make_fifo(theirs);
+	ask_exec_with(t.client, &create, "e1", ours, theirs);
+	guest_execs();
+	expect(&create, TTRPC_OK, "");
+	test_int(access(ours, F_OK), -1);
+	test_int(access(theirs, F_OK), 0);
+	/* There is a writer all the same. */
+	test_int(read(out, &byte, 1), -1);
+	test_int(errno, EAGAIN);
+	fd_close(out);
+	fd_close(err);
+	free(ours);
+	free(theirs);
+	test_shim_end();
+}
+
 static void bad_execs_are_refused(void)
 {
 	static const char *const ids[] = {"", "../e", "a/b", "e\n", ".e"};
@@ -533,6 +634,8 @@ int main(void)
 	test_run(signals_are_passed_on);
 	test_run(execs_come_and_go);
 	test_run(an_exec_ends);
+	test_run(execs_of_clients_that_vanished_make_room);
+	test_run(fifos_go_once_they_are_open);
 	test_run(bad_execs_are_refused);
 	test_run(execs_are_limited);
 	test_run(clients_may_vanish);

@@ -28,13 +28,14 @@ struct ttrpc_server {
 	struct list conns;
 	struct list listeners;
 	size_t n_conns, max_conns;
+	uint64_t last_conn;
 	unsigned int refs;
 	bool freed;
 	/*
 	 * Given up for a moment to accept, and close, a connection when there are no descriptors.
 	 */
 	int spare_fd;
-	void (*conn_closed)(void *userdata, size_t left);
+	void (*conn_closed)(void *userdata, uint64_t conn, size_t left);
 	void *conn_closed_data;
 };
 
@@ -44,6 +45,7 @@ struct server_conn {
 	struct ttrpc_server *server;
 	struct list calls;
 	size_t n_calls;
+	uint64_t number;
 	uint32_t last_id;
 };
 
@@ -287,6 +289,7 @@ static void serve(struct server_conn *sc, const struct ttrpc_frame *frame,
 	}
 	call->pub.service = service;
 	call->pub.method = method;
+	call->pub.conn = sc->number;
 	call->pub.timeout_nano = request->timeout_nano;
 	call->pub.payload = bidi ? NULL : request->payload.data;
 	call->pub.payload_len = bidi ? 0 : request->payload.len;
@@ -410,11 +413,12 @@ static void on_ended(struct ttrpc_conn *conn, int error _unused_)
 {
 	struct server_conn *sc = container_of(conn, struct server_conn, conn);
 	struct ttrpc_server *server = sc->server;
+	uint64_t number = sc->number;
 
 	server->refs++;
 	conn_forget(sc);
 	if (!server->freed && server->conn_closed)
-		server->conn_closed(server->conn_closed_data, server->n_conns);
+		server->conn_closed(server->conn_closed_data, number, server->n_conns);
 	server_unref(server);
 }
 
@@ -445,6 +449,7 @@ int ttrpc_server_add(struct ttrpc_server *server, int fd)
 		return r;
 	}
 	sc->server = server;
+	sc->number = ++server->last_conn;
 	list_init(&sc->link);
 	list_init(&sc->calls);
 	list_append(&server->conns, &sc->link);
@@ -507,7 +512,8 @@ bool ttrpc_server_idle(const struct ttrpc_server *server)
 }
 
 void ttrpc_server_on_conn_closed(struct ttrpc_server *server,
-				 void (*callback)(void *userdata, size_t left), void *userdata)
+				 void (*callback)(void *userdata, uint64_t conn, size_t left),
+				 void *userdata)
 {
 	server->conn_closed = callback;
 	server->conn_closed_data = userdata;

@@ -27,6 +27,7 @@ struct ttrpc_server;
  * struct ttrpc_call - one request being served
  * @service, @method: as in the tables below
  * @payload, @payload_len: the request message; valid only until the handler returns
+ * @conn: the number of the client's connection; no other one of this server ever has it
  * @timeout_nano: what the client allows, nanoseconds; 0: no limit, negative: already over
  * @cancelled: set by a handler that keeps the call: the client is gone, forget the call
  * @userdata: the handler's own
@@ -36,6 +37,7 @@ struct ttrpc_call {
 	const struct ttrpc_method *method;
 	const uint8_t *payload;
 	size_t payload_len;
+	uint64_t conn;
 	int64_t timeout_nano;
 	void (*cancelled)(struct ttrpc_call *call);
 	/*
@@ -108,10 +110,12 @@ bool ttrpc_server_idle(const struct ttrpc_server *server);
 
 /**
  * ttrpc_server_on_conn_closed() - be told when a connection has ended
- * @callback: gets @userdata and the number of connections left
+ * @callback: gets @userdata, the connection's number (never 0), and how many connections are left;
+ *   the connection's calls have been cancelled
  */
 void ttrpc_server_on_conn_closed(struct ttrpc_server *server,
-				 void (*callback)(void *userdata, size_t left), void *userdata);
+				 void (*callback)(void *userdata, uint64_t conn, size_t left),
+				 void *userdata);
 
 /**
  * ttrpc_call_reply() - answer OK with a message

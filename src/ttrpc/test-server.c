@@ -9,12 +9,15 @@
 static struct loop loop;
 static struct peer peer;
 static size_t n_closed, n_left;
+static uint64_t closed_conn;
 
-static void conn_closed(void *userdata, size_t left)
+static void conn_closed(void *userdata, uint64_t conn, size_t left)
 {
 	test_true(userdata == &peer);
 	n_closed++;
 	n_left = left;
+	test_true(conn > closed_conn);
+	closed_conn = conn;
 }
 
 static void begin(void)
@@ -22,6 +25,7 @@ static void begin(void)
 	test_int(loop_init(&loop), 0);
 	service_start(&loop, 8);
 	n_closed = n_left = 0;
+	closed_conn = 0;
 	ttrpc_server_on_conn_closed(service_server, conn_closed, &peer);
 	test_int(ttrpc_server_add(service_server, peer_init(&peer, &loop)), 0);
 }

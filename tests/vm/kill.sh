@@ -132,4 +132,26 @@ test_exec_client_killed() {
 	is_clean
 }
 
+# Nothing of a killed client may stay in the run folder for as long as the container lives.
+test_exec_clients_killed() {
+	status 0 caisson run -d --name many "$IMAGE" sleep 1000
+	for i in 1 2 3; do
+		rm -f "$WORK/fifo"
+		mkfifo "$WORK/fifo"
+		caisson exec many sh -c "echo up; while echo again$i; do sleep 0.1; done" >"$WORK/fifo" 2>/dev/null &
+		pid=$!
+		exec 3<"$WORK/fifo"
+		read -r line <&3
+		is "$line" up
+		kill -KILL $pid
+		exec 3<&-
+		wait $pid || true
+	done
+	# Their output is broken: they end.
+	status 0 caisson exec many sh -c 'while ps | grep -q "[a]gain[1-3]"; do sleep 0.1; done'
+	is "$(find "$CAISSON_RUN/many" -type p)" "" "FIFOs left"
+	status 0 caisson delete -f many
+	is_clean
+}
+
 run_tests "$@"
