@@ -31,6 +31,11 @@
 #define ABI_MODULES_DIR	 "/modules"
 #define ABI_MODULES_LIST "/modules/list"
 
+/* Limits of the Task service, on both sides: the length of an id, as containerd has it, and how
+ * many execs a container has at a time. */
+#define ABI_ID_MAX    76
+#define ABI_EXECS_MAX 256
+
 /* virtiofs tag of a container's root file system. */
 #define ABI_ROOT_TAG "caisson-root"
 

@@ -96,6 +96,7 @@ static void reply_delete(struct ttrpc_call *call, const struct process *p)
 
 static void stopped(struct process *p, uint32_t status)
 {
+	bool deleting = p->state == PROCESS_DELETING;
 	struct ttrpc_call *call;
 
 	p->state = PROCESS_STOPPED;
@@ -104,10 +105,10 @@ static void stopped(struct process *p, uint32_t status)
 	process_io_finish(p);
 	while ((call = process_take_waiter(p)))
 		task_reply_exit(call, p);
-	call = take_pending(p);
-	if (!call)
+	if (!deleting)
 		return;
-	reply_delete(call, p);
+	if ((call = take_pending(p)))
+		reply_delete(call, p);
 	forget_all(p);
 }
 
@@ -120,7 +121,7 @@ void lifecycle_reaped(struct task *task, pid_t pid, uint32_t status)
 	p->reaped = true;
 	p->executor->ops->settle(p->executor, p);
 	/* What was told just now may have been the end of it already. */
-	if (p->state != PROCESS_FREE && p->state != PROCESS_STOPPED)
+	if (p->state != PROCESS_NONE && p->state != PROCESS_STOPPED)
 		stopped(p, status);
 	task->ended(task);
 }
@@ -416,7 +417,7 @@ void lifecycle_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 	struct process *container = task_find(call, request->id, "");
 	ProtobufCMessage *process = NULL;
 
-	if (!container || !task_check(call, container, PROCESS_OP_EXEC))
+	if (!container || !process_check(call, container->state, PROCESS_OP_EXEC))
 		return;
 	if (unpack(call, request->spec, &caisson__guest__v1__process__descriptor, &process))
 		(void)add(call, request, (Caisson__Guest__V1__Process *)process, container);
@@ -430,7 +431,7 @@ static bool start_exec(struct ttrpc_call *call, struct process *p)
 	Caisson__Guest__V1__Process *process;
 	bool ok;
 
-	if (!task_check(call, p->container, PROCESS_OP_EXEC))
+	if (!process_check(call, p->container->state, PROCESS_OP_EXEC))
 		return false;
 	if (rpc_unpack(&caisson__guest__v1__process__descriptor, p->spec, p->spec_len, &message) <
 	    0)
@@ -457,21 +458,12 @@ static bool start_first(struct ttrpc_call *call, struct process *p)
 	return true;
 }
 
-/* A process that waits for its start, or for its end because it is being deleted. */
-static bool is_busy(struct ttrpc_call *call, const struct process *p)
-{
-	if (p->pending)
-		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "process %s is being deleted",
-				p->id);
-	return p->pending;
-}
-
 void lifecycle_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__StartRequest *request = (const void *)message;
 	struct process *p = task_find(call, request->id, request->exec_id);
 
-	if (!p || !task_check(call, p, PROCESS_OP_START) || is_busy(call, p))
+	if (!p || !process_check(call, p->state, PROCESS_OP_START))
 		return;
 	if (process_is_exec(p) ? !start_exec(call, p) : !start_first(call, p))
 		return;
@@ -484,11 +476,12 @@ void lifecycle_delete(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__DeleteRequest *request = (const void *)message;
 	struct process *p = task_find(call, request->id, request->exec_id);
 
-	if (!p || !task_check(call, p, PROCESS_OP_DELETE) || is_busy(call, p))
+	if (!p || !process_check(call, p->state, PROCESS_OP_DELETE))
 		return;
 	if (p->state == PROCESS_CREATED) {
 		/* Made but never started: its end comes first. */
 		(void)p->executor->ops->signal(p->executor, p, SIGKILL, true);
+		p->state = PROCESS_DELETING;
 		keep_pending(p, call);
 		return;
 	}

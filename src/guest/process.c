@@ -1,96 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/process.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
-
-struct rule {
-	enum ttrpc_code code;
-	const char *text;
-};
-
-#define ALLOW                  \
-	{                      \
-		TTRPC_OK, NULL \
-	}
-#define REFUSE(text)                            \
-	{                                       \
-		TTRPC_FAILED_PRECONDITION, text \
-	}
-
-/* The texts are those that callers of containerd's shims look for. */
-static const struct rule rules[PROCESS_OP_MAX_][PROCESS_STATE_MAX_] = {
-	[PROCESS_OP_START] =
-		{
-			[PROCESS_ADDED] = ALLOW,
-			[PROCESS_CREATING] = REFUSE("cannot start a process that is being created"),
-			[PROCESS_CREATED] = ALLOW,
-			[PROCESS_STARTING] = REFUSE("cannot start a process that is being started"),
-			[PROCESS_RUNNING] = REFUSE("cannot start a running process"),
-			[PROCESS_STOPPED] = REFUSE("cannot start a stopped process"),
-		},
-	[PROCESS_OP_DELETE] =
-		{
-			[PROCESS_ADDED] = ALLOW,
-			[PROCESS_CREATING] =
-				REFUSE("cannot delete a process that is being created"),
-			[PROCESS_CREATED] = ALLOW,
-			[PROCESS_STARTING] =
-				REFUSE("cannot delete a process that is being started"),
-			[PROCESS_RUNNING] = REFUSE("cannot delete a running process"),
-			[PROCESS_STOPPED] = ALLOW,
-		},
-	[PROCESS_OP_KILL] =
-		{
-			[PROCESS_ADDED] = REFUSE("process not created"),
-			[PROCESS_CREATING] = REFUSE("process not created"),
-			[PROCESS_CREATED] = ALLOW,
-			[PROCESS_STARTING] = ALLOW,
-			[PROCESS_RUNNING] = ALLOW,
-			[PROCESS_STOPPED] = {TTRPC_NOT_FOUND, "process already finished"},
-		},
-	[PROCESS_OP_EXEC] =
-		{
-			[PROCESS_ADDED] = REFUSE("container not created"),
-			[PROCESS_CREATING] = REFUSE("container not created"),
-			[PROCESS_CREATED] = ALLOW,
-			[PROCESS_STARTING] = ALLOW,
-			[PROCESS_RUNNING] = ALLOW,
-			[PROCESS_STOPPED] = REFUSE("cannot exec in a stopped container"),
-		},
-	[PROCESS_OP_RESIZE] =
-		{
-			[PROCESS_ADDED] = ALLOW,
-			[PROCESS_CREATING] = ALLOW,
-			[PROCESS_CREATED] = ALLOW,
-			[PROCESS_STARTING] = ALLOW,
-			[PROCESS_RUNNING] = ALLOW,
-			[PROCESS_STOPPED] = REFUSE("cannot resize a stopped container"),
-		},
-};
-
-enum ttrpc_code process_allows(const struct process *process, enum process_op op,
-			       const char **ret_text)
-{
-	const struct rule *rule = &rules[op][process->state];
-
-	*ret_text = rule->text;
-	return rule->code;
-}
-
-bool process_id_valid(const char *id)
-{
-	if (!isalnum((unsigned char)*id) || strlen(id) > PROCESS_ID_MAX)
-		return false;
-	for (; *id; id++)
-		if (!isalnum((unsigned char)*id) && !strchr("_.-", *id))
-			return false;
-	return true;
-}
 
 void process_table_init(struct process_table *table, void (*drained)(struct process *process))
 {
@@ -102,7 +17,7 @@ void process_table_init(struct process_table *table, void (*drained)(struct proc
 static struct process *find_free(struct process_table *table)
 {
 	for (size_t i = 0; i < table->n_seen; i++)
-		if (table->slots[i].state == PROCESS_FREE)
+		if (table->slots[i].state == PROCESS_NONE)
 			return &table->slots[i];
 	return table->n_seen < ARRAY_SIZE(table->slots) ? &table->slots[table->n_seen++] : NULL;
 }
@@ -133,7 +48,7 @@ void process_free(struct process *p)
 	free(p->names);
 	p->spec = NULL;
 	p->names = NULL;
-	p->state = PROCESS_FREE;
+	p->state = PROCESS_NONE;
 }
 
 int process_set_names(struct process *p, const char *const names[PROCESS_NAME_MAX_])
@@ -168,7 +83,7 @@ struct process *process_next(struct process_table *table, const struct process *
 	size_t i = after ? (size_t)(after - table->slots) + 1 : 0;
 
 	for (; i < table->n_seen; i++)
-		if (table->slots[i].state != PROCESS_FREE)
+		if (table->slots[i].state != PROCESS_NONE)
 			return &table->slots[i];
 	return NULL;
 }

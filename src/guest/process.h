@@ -7,50 +7,20 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "abi/abi.h"
 #include "base/list.h"
 #include "guest/relay.h"
 #include "loop/loop.h"
+#include "rpc/process.h"
 #include "ttrpc/server.h"
 
 /*
  * The processes that the host knows: a container's first one, and those executed in it later. They
- * live in a table of fixed size.
- *
- *	          Create                     Start                      exec
- *	FREE ------------> CREATING -> CREATED ---> STARTING -> RUNNING ---> STOPPED --> FREE
- *	     \                                      /                           Delete
- *	      `---------> ADDED ------------------'
- *	          Exec
- *
- * What may be asked of a process in which state, and what is answered if not, is one table,
- * process_allows().
+ * live in a table of fixed size. A slot's state is PROCESS_NONE when it is free.
  */
 
-#define PROCESS_ID_MAX	    76 /* as containerd's identifiers */
-#define PROCESS_EXECS_MAX   256
-#define PROCESS_MAX	    (1 + PROCESS_EXECS_MAX)
+#define PROCESS_MAX	    (1 + ABI_EXECS_MAX)
 #define PROCESS_WAITERS_MAX 1024
-
-enum process_state {
-	PROCESS_FREE,
-	PROCESS_ADDED,	  /* an exec that has not been started: no process yet */
-	PROCESS_CREATING, /* a container being set up */
-	PROCESS_CREATED,  /* set up, waiting for its start */
-	PROCESS_STARTING, /* its program is being executed */
-	PROCESS_RUNNING,
-	PROCESS_STOPPED,
-	PROCESS_STATE_MAX_,
-};
-
-/* What can be asked of a process. */
-enum process_op {
-	PROCESS_OP_START,
-	PROCESS_OP_DELETE,
-	PROCESS_OP_KILL,
-	PROCESS_OP_EXEC, /* another one in its container */
-	PROCESS_OP_RESIZE,
-	PROCESS_OP_MAX_,
-};
 
 /* What the host called things, for State. */
 enum process_name {
@@ -87,7 +57,7 @@ struct process {
 	struct executor *executor;
 	enum process_state state;
 	bool deleted, terminal, reaped;
-	char id[PROCESS_ID_MAX + 1];
+	char id[ABI_ID_MAX + 1];
 	pid_t pid;
 	int pidfd, mntns, ctl;
 	struct loop_io ctl_io;
@@ -128,9 +98,6 @@ struct process_table {
 /** process_table_init() - an empty table */
 void process_table_init(struct process_table *table, void (*drained)(struct process *process));
 
-/** process_id_valid() - letters, digits, "_", ".", "-", beginning with one of the first two */
-bool process_id_valid(const char *id);
-
 /**
  * process_new() - take a slot
  * @container: NULL: this is a container's first process
@@ -157,15 +124,6 @@ struct process *process_find_pid(struct process_table *table, pid_t pid);
 
 /** process_next() - walk over all that are not free; begin with NULL */
 struct process *process_next(struct process_table *table, const struct process *after);
-
-/**
- * process_allows() - may this be asked of a process in its present state?
- * @ret_text: why not; a static string
- *
- * Return: TTRPC_OK, or the code to answer.
- */
-enum ttrpc_code process_allows(const struct process *process, enum process_op op,
-			       const char **ret_text);
 
 /** process_is_exec() - not the container's first one */
 static inline bool process_is_exec(const struct process *process)

@@ -25,21 +25,8 @@ struct process *task_find(struct ttrpc_call *call, const char *id, const char *e
 
 	if (p)
 		return p;
-	if (*exec_id)
-		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s does not exist", exec_id);
-	else
-		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "container %s does not exist", id);
+	process_not_found(call, id, exec_id);
 	return NULL;
-}
-
-bool task_check(struct ttrpc_call *call, const struct process *process, enum process_op op)
-{
-	const char *text;
-	enum ttrpc_code code = process_allows(process, op, &text);
-
-	if (code != TTRPC_OK)
-		ttrpc_call_fail(call, code, "%s", text);
-	return code == TTRPC_OK;
 }
 
 Google__Protobuf__Timestamp *task_timestamp(const struct process *process,
@@ -62,15 +49,6 @@ void task_reply_exit(struct ttrpc_call *call, const struct process *process)
 	rpc_reply(call, &response.base);
 }
 
-static const Containerd__V1__Types__Status statuses[PROCESS_STATE_MAX_] = {
-	[PROCESS_ADDED] = CONTAINERD__V1__TYPES__STATUS__CREATED,
-	[PROCESS_CREATING] = CONTAINERD__V1__TYPES__STATUS__CREATED,
-	[PROCESS_CREATED] = CONTAINERD__V1__TYPES__STATUS__CREATED,
-	[PROCESS_STARTING] = CONTAINERD__V1__TYPES__STATUS__CREATED,
-	[PROCESS_RUNNING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
-	[PROCESS_STOPPED] = CONTAINERD__V1__TYPES__STATUS__STOPPED,
-};
-
 static void state(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__StateRequest *request = (const void *)message;
@@ -83,7 +61,7 @@ static void state(struct ttrpc_call *call, const ProtobufCMessage *message)
 	response.id = p->id;
 	response.bundle = (char *)process_name(p, PROCESS_NAME_BUNDLE);
 	response.pid = (uint32_t)p->pid;
-	response.status = statuses[p->state];
+	response.status = process_status(p->state);
 	response.stdin_ = (char *)process_name(p, PROCESS_NAME_STDIN);
 	response.stdout_ = (char *)process_name(p, PROCESS_NAME_STDOUT);
 	response.stderr_ = (char *)process_name(p, PROCESS_NAME_STDERR);
@@ -124,7 +102,7 @@ static void pids(struct ttrpc_call *call, const ProtobufCMessage *message)
 	pid_t list[PIDS_MAX];
 	int n = 0;
 
-	if (!p)
+	if (!p || !process_check(call, p->state, PROCESS_OP_PIDS))
 		return;
 	if (p->pid > 0 && !p->reaped)
 		n = p->executor->ops->pids(p->executor, p, list, PIDS_MAX);
@@ -141,7 +119,7 @@ static void kill_process(struct ttrpc_call *call, const ProtobufCMessage *messag
 	struct process *p = task_find(call, request->id, request->exec_id);
 	int r;
 
-	if (!p || !task_check(call, p, PROCESS_OP_KILL))
+	if (!p || !process_check(call, p->state, PROCESS_OP_KILL))
 		return;
 	if (request->signal > SIGNAL_MAX) {
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "there is no signal %u",
@@ -163,7 +141,7 @@ static void resize(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__ResizePtyRequest *request = (const void *)message;
 	struct process *p = task_find(call, request->id, request->exec_id);
 
-	if (!p || !task_check(call, p, PROCESS_OP_RESIZE))
+	if (!p || !process_check(call, p->state, PROCESS_OP_RESIZE))
 		return;
 	process_io_resize(p, request->width, request->height);
 	rpc_reply_empty(call);

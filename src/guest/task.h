@@ -41,9 +41,6 @@ struct task *task_of(const struct ttrpc_call *call);
 /** task_find() - the process that a request is about; if there is none, that was answered: NULL */
 struct process *task_find(struct ttrpc_call *call, const char *id, const char *exec_id);
 
-/** task_check() - may this be asked of it now? If not, that was answered: false */
-bool task_check(struct ttrpc_call *call, const struct process *process, enum process_op op);
-
 /** task_timestamp() - when a process ended. Return: @ret, or NULL while it lives. */
 Google__Protobuf__Timestamp *task_timestamp(const struct process *process,
 					    Google__Protobuf__Timestamp *ret);

@@ -8,6 +8,7 @@
 #include "guest/lifecycle.h"
 #include "guest/process-io.h"
 #include "guest/test-harness.h"
+#include "rpc/task.h"
 
 /*
  * The service on an executor that runs nothing: the tests tell what becomes of the processes. Their
@@ -479,7 +480,7 @@ static void the_table_has_an_end(void)
 
 	running();
 	harness_process(&process, words);
-	for (int i = 0; i < PROCESS_EXECS_MAX; i++) {
+	for (int i = 0; i < ABI_EXECS_MAX; i++) {
 		(void)snprintf(id, sizeof(id), "e%d", i);
 		test_int(harness_exec(id, &process, "", "", ""), TTRPC_OK);
 	}
@@ -590,6 +591,106 @@ static void listing_and_the_rest(void)
 	gone();
 }
 
+/* Return: the exec to ask about, or "" for the container's process. */
+static const char *reach(enum process_state state, struct harness_call *call)
+{
+	/* The two ids are the first two fields of every request. */
+	Containerd__Task__V2__StartRequest request = CONTAINERD__TASK__V2__START_REQUEST__INIT;
+
+	request.id = (char *)"c";
+	if (state == PROCESS_CREATING) {
+		begin_create(call);
+		return "";
+	}
+	created();
+	if (state == PROCESS_STARTING || state == PROCESS_DELETING) {
+		harness_start(call, state == PROCESS_STARTING ? "Start" : "Delete", &request.base,
+			      &google__protobuf__empty__descriptor);
+		while (get("")->state != state)
+			harness_turn();
+		return "";
+	}
+	if (state != PROCESS_CREATED)
+		start("");
+	if (state == PROCESS_ADDED)
+		test_int(harness_exec("e", &process, "", "", ""), TTRPC_OK);
+	if (state == PROCESS_STOPPED)
+		reap("", 0);
+	return state == PROCESS_ADDED ? "e" : "";
+}
+
+static void check_rule(enum process_state state, enum process_op op)
+{
+	static const char *const methods[PROCESS_OP_MAX_] = {"Start", "Delete",	   "Kill",
+							     "Exec",  "ResizePty", "Pids"};
+	Containerd__Task__V2__ExecProcessRequest request =
+		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	struct harness_call before = {.done = false}, call;
+	const char *exec_id, *text;
+	enum ttrpc_code code = process_allows(state, op, &text);
+	struct process *p;
+
+	harness_process(&process, words);
+	ttrpc_request_init(&before.request);
+	exec_id = reach(state, &before);
+	p = get(exec_id);
+	test_int(p->state, state);
+	request.id = (char *)"c";
+	request.exec_id = (char *)(op == PROCESS_OP_EXEC ? "more" : exec_id);
+	test_int(rpc_any_pack(&process.base, &any), 0);
+	if (op == PROCESS_OP_EXEC)
+		request.spec = &any;
+	harness_start(&call, methods[op], &request.base, &google__protobuf__empty__descriptor);
+	rpc_any_done(&any);
+	while (!call.done && (code != TTRPC_OK || p->state == state))
+		harness_turn();
+	if (call.done)
+		test_int(call.code, code);
+	if (code != TTRPC_OK)
+		test_str(call.text, text);
+	harness_done(&call);
+	harness_done(&before);
+	if (p->state == PROCESS_CREATING)
+		fake.events->prepared(p);
+	p = process_find(&harness_task.processes, "c", "");
+	if (p && p->state != PROCESS_STOPPED)
+		reap("", 0);
+	/* One that was being deleted is gone by now. */
+	if (process_find(&harness_task.processes, "c", ""))
+		test_int(harness_delete("", NULL), TTRPC_OK);
+	until_free();
+}
+
+static void every_rule_is_kept(void)
+{
+	for (int state = PROCESS_CREATING; state < PROCESS_STATE_MAX_; state++)
+		for (int op = 0; op < PROCESS_OP_MAX_; op++)
+			/* An exec has no execs and no list; no process of ours is STOPPING. */
+			if (state != PROCESS_STOPPING &&
+			    (state != PROCESS_ADDED ||
+			     (op != PROCESS_OP_EXEC && op != PROCESS_OP_PIDS)))
+				check_rule(state, op);
+}
+
+/* The call is over; the container must not stay for that. */
+static void a_delete_is_not_given_up(void)
+{
+	Containerd__Task__V2__DeleteRequest request = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
+	struct harness_call call;
+
+	created();
+	request.id = (char *)"c";
+	harness_start(&call, "Delete", &request.base,
+		      &containerd__task__v2__delete_response__descriptor);
+	while (get("")->state != PROCESS_DELETING)
+		harness_turn();
+	harness_done(&call);
+	harness_disconnect();
+	reap("", 137);
+	until_free();
+}
+
 int main(void)
 {
 	last_pid = FIRST_PID;
@@ -602,6 +703,8 @@ int main(void)
 	test_run(a_failed_create_leaves_nothing);
 	test_run(killed_while_created);
 	test_run(deleted_while_created);
+	test_run(a_delete_is_not_given_up);
+	test_run(every_rule_is_kept);
 	test_run(signals);
 	test_run(execs);
 	test_run(failed_execs);

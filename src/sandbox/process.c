@@ -66,7 +66,7 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 
 	rpc_free((ProtobufCMessage *)take_ptr(p->exec_spec));
 	if (answer->code == TTRPC_OK) {
-		p->state = PROCESS_CREATED;
+		p->state = *p->exec_id ? PROCESS_ADDED : PROCESS_CREATED;
 		if (!*p->exec_id &&
 		    rpc_unpack(&containerd__task__v2__create_task_response__descriptor,
 			       answer->payload, answer->payload_len, &m) == 0) {
@@ -211,10 +211,36 @@ struct process *process_new(struct sandbox *sandbox, const char *exec_id, struct
 	return p;
 }
 
+static int send_delete(struct process *p, struct ttrpc_request *request,
+		       void (*done)(struct ttrpc_request *req, const struct ttrpc_answer *answer))
+{
+	Containerd__Task__V2__DeleteRequest message = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
+
+	message.id = p->sandbox->spec->id;
+	message.exec_id = p->exec_id;
+	return rpc_call(p->sandbox->guest, request, RPC_SERVICE_TASK_V3, "Delete", &message.base, 0,
+			done);
+}
+
+static void forgotten(struct ttrpc_request *req _unused_,
+		      const struct ttrpc_answer *answer _unused_)
+{
+}
+
+/* The guest's memory of an exec that has ended serves nobody: all there is to know is here. */
+static void forget_exec(struct process *p)
+{
+	if (*p->exec_id && p->sandbox->guest)
+		(void)send_delete(p, &p->forget, forgotten);
+}
+
 void process_free(struct process *p)
 {
 	list_del(&p->link);
 	loop_timer_stop(&p->deadline);
+	/* Nobody else would ever tell the guest. */
+	if (p->state == PROCESS_ADDED)
+		forget_exec(p);
 	ttrpc_request_cancel(&p->request);
 	ttrpc_request_cancel(&p->wait);
 	ttrpc_request_cancel(&p->forget);
@@ -262,24 +288,6 @@ void process_create(struct process *p, const struct process_stdio *stdio,
 	} else if (p->opening == 0) {
 		create_in_guest(p);
 	}
-}
-
-static void forgotten(struct ttrpc_request *req _unused_,
-		      const struct ttrpc_answer *answer _unused_)
-{
-}
-
-/* The guest's memory of an exec that has ended serves nobody: all there is to know is here. */
-static void forget_exec(struct process *p)
-{
-	Containerd__Task__V2__DeleteRequest request = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
-
-	if (!*p->exec_id || !p->sandbox->guest)
-		return;
-	request.id = p->sandbox->spec->id;
-	request.exec_id = p->exec_id;
-	(void)rpc_call(p->sandbox->guest, &p->forget, RPC_SERVICE_TASK_V3, "Delete", &request.base,
-		       0, forgotten);
 }
 
 static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
@@ -350,6 +358,42 @@ void process_start(struct process *p)
 		report(p, p->started, TTRPC_UNAVAILABLE, "the virtual machine has ended");
 }
 
+static void end_unstarted(struct process *p, uint32_t status)
+{
+	p->status = status & 0xff;
+	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
+	p->state = PROCESS_STOPPED;
+	stream_deinit(&p->in);
+	stream_deinit(&p->out);
+	stream_deinit(&p->err);
+	report(p, p->deleted, TTRPC_OK, "");
+}
+
+static void delete_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct process *p = container_of(req, struct process, request);
+	ProtobufCMessage *m;
+	uint32_t status = STATUS_LOST;
+
+	if (answer->code != TTRPC_OK) {
+		report(p, p->deleted, answer->code, answer->message);
+		return;
+	}
+	if (rpc_unpack(&containerd__task__v2__delete_response__descriptor, answer->payload,
+		       answer->payload_len, &m) == 0) {
+		status = ((Containerd__Task__V2__DeleteResponse *)m)->exit_status;
+		rpc_free(m);
+	}
+	end_unstarted(p, status);
+}
+
+void process_delete(struct process *p)
+{
+	p->state = PROCESS_DELETING;
+	if (!p->sandbox->guest || send_delete(p, &p->request, delete_answered) < 0)
+		end_unstarted(p, STATUS_LOST);
+}
+
 void process_lost(struct process *p)
 {
 	const struct err *why = &p->sandbox->failure;
@@ -362,6 +406,11 @@ void process_lost(struct process *p)
 	case PROCESS_STARTING:
 		report(p, p->started, TTRPC_UNAVAILABLE, message);
 		break;
+	case PROCESS_DELETING:
+		ttrpc_request_cancel(&p->request);
+		end_unstarted(p, STATUS_LOST);
+		break;
+	case PROCESS_ADDED:
 	case PROCESS_CREATED:
 	case PROCESS_RUNNING:
 		ttrpc_request_cancel(&p->wait);
@@ -370,9 +419,10 @@ void process_lost(struct process *p)
 		p->state = PROCESS_STOPPING;
 		check_stopped(p);
 		break;
-	case PROCESS_NEW:
+	case PROCESS_NONE:
 	case PROCESS_STOPPING:
 	case PROCESS_STOPPED:
+	case PROCESS_STATE_MAX_:
 		break;
 	}
 }

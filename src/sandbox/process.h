@@ -3,31 +3,17 @@
 
 #include "base/list.h"
 #include "guest.pb-c.h"
+#include "rpc/process.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/stream.h"
 
 /*
  * One process of the guest: the container's first (its exec id is ""), or an exec.
  *
- *   NEW --process_create--> CREATING --> CREATED --process_start--> STARTING --> RUNNING
- *                              |            |                           |           |
- *                              +------------+---------(failed)----------+           v
- *                                           v                                    STOPPING
- *                                        STOPPED <--(output delivered)--------------+
- *
- * STOPPING: the guest has said how it ended, but its output has not reached its user yet. Nobody
- * hears of the end before: Delete follows at once, and would cut the output short.
+ * Its states are those of rpc/process.h. When something fails it is STOPPED; STOPPING: the guest
+ * has said how it ended, but its output has not reached its user yet. Nobody hears of the end
+ * before: Delete follows at once, and would cut the output short.
  */
-
-enum process_state {
-	PROCESS_NEW,
-	PROCESS_CREATING,
-	PROCESS_CREATED,
-	PROCESS_STARTING,
-	PROCESS_RUNNING,
-	PROCESS_STOPPING,
-	PROCESS_STOPPED,
-};
 
 /**
  * struct process_result - how an operation went
@@ -56,7 +42,8 @@ struct process_stdio {
  * @pid: in the guest; 0 until CREATED (an exec: until RUNNING)
  * @status: exit status, once STOPPED
  * @exited_at: CLOCK_REALTIME of the end
- * @created, @started: how process_create() and process_start() went; each called once
+ * @created, @started, @deleted: how process_create(), process_start() and process_delete() went;
+ *	each called once, the last one with @status and @exited_at set
  * @stopped: called once, when STOPPED is reached from RUNNING or because the VM is gone
  * @userdata: for the callbacks
  */
@@ -76,18 +63,23 @@ struct process {
 	Caisson__Guest__V1__Process *exec_spec;
 	void (*created)(struct process *process, const struct process_result *result);
 	void (*started)(struct process *process, const struct process_result *result);
+	void (*deleted)(struct process *process, const struct process_result *result);
 	void (*stopped)(struct process *process);
 	void *userdata;
 };
 
 /**
- * process_new() - a process in state NEW
+ * process_new() - a process in state NONE
  * @exec_id: copied; "" for the container's first
  * @log: output is copied to it; may be NULL
  */
 struct process *process_new(struct sandbox *sandbox, const char *exec_id, struct iolog *log);
 
-/** process_free() - forget it, without callbacks and without ending it in the guest */
+/**
+ * process_free() - forget it, without callbacks and without ending it in the guest
+ *
+ * One that was only ADDED is forgotten there too.
+ */
 void process_free(struct process *process);
 
 /**
@@ -100,12 +92,16 @@ void process_create(struct process *process, const struct process_stdio *stdio,
 		    Caisson__Guest__V1__Process *exec);
 
 /**
- * process_start() - let it run, from CREATED only; @process->started follows
+ * process_start() - let it run, from CREATED or ADDED only; @process->started follows
  *
  * A guest that has not answered this, or process_create(), in the time that it has for its boot is
  * taken for broken: TTRPC_DEADLINE_EXCEEDED.
  */
 void process_start(struct process *process);
+
+/** process_delete() - end it before it ever ran, from CREATED or ADDED; @process->deleted follows
+ */
+void process_delete(struct process *process);
 
 /** process_lost() - the VM is gone: what was printed is delivered, the status is 137 */
 void process_lost(struct process *process);

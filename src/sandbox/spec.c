@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/spec.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <json-c/json.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "rpc/process.h"
 
 #define ID_MAX 64
 
@@ -225,10 +225,5 @@ void sandbox_spec_done(struct sandbox_spec *spec)
 
 bool sandbox_id_valid(const char *id)
 {
-	size_t len = strlen(id);
-
-	if (len == 0 || len > ID_MAX || !isalnum((unsigned char)id[0]))
-		return false;
-	return strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") ==
-	       len;
+	return strlen(id) <= ID_MAX && process_id_valid(id);
 }

@@ -59,7 +59,7 @@ struct sandbox_spec {
 /** sandbox_spec_done() - may be called again */
 void sandbox_spec_done(struct sandbox_spec *spec);
 
-/** sandbox_id_valid() - letters, digits, "_", ".", "-"; begins with one of the first two; <= 64 */
+/** sandbox_id_valid() - as process_id_valid(), but <= 64, for it is the host name in the guest */
 bool sandbox_id_valid(const char *id);
 
 /** sandbox_spec_to_json() - a new string */

@@ -12,7 +12,6 @@
  * go), those who wait are answered, the VM ends, the record is written or removed, and we exit.
  */
 
-#define SHIM_EXECS_MAX 1024
 #define SHIM_CONNS_MAX 512
 
 /**
@@ -21,6 +20,7 @@
  * @create_stdio: what the Create call that waits for the guest asked for
  * @started: the command was started: there is an exit status to keep
  * @waited: somebody has been told how it ended
+ * @deleted: and it was deleted: there is nothing more to ask about
  * @lifeline: ends when the program that started the container does; see shim/lifeline.h
  */
 struct shim {
@@ -38,7 +38,7 @@ struct shim {
 	struct strv create_stdio;
 	struct loop_io lifeline;
 	struct loop_signal signals;
-	bool started, waited;
+	bool started, waited, deleted;
 };
 
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */

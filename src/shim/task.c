@@ -57,27 +57,30 @@ static const char *why_ended(const struct shim *shim)
 	return failure->code ? failure->text : "the virtual machine has ended";
 }
 
+static struct process *find_exec(const struct shim *shim, const char *exec_id)
+{
+	list_for_each (it, &shim->execs) {
+		struct process *p = container_of(it, struct process, link);
+
+		if (strcmp(p->exec_id, exec_id) == 0)
+			return p;
+	}
+	return NULL;
+}
+
 /* The process a request is about; answers NOT_FOUND itself. */
 static struct process *find(struct ttrpc_call *call, const char *id, const char *exec_id)
 {
 	struct shim *shim = shim_of(call);
+	struct process *p = NULL;
 
-	if (!is_ours(call, id))
-		return NULL;
-	if (!*exec_id && shim->init)
-		return shim->init;
-	list_for_each (it, &shim->execs) {
-		struct process *p = container_of(it, struct process, link);
-
-		if (strcmp(p->exec_id, exec_id) != 0)
-			continue;
-		if (p->conn == 0)
-			p->conn = call->conn;
-		return p;
-	}
-	ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s does not exist",
-			*exec_id ? exec_id : id);
-	return NULL;
+	if (!shim->deleted && strcmp(id, shim->spec->id) == 0)
+		p = *exec_id ? find_exec(shim, exec_id) : shim->init;
+	if (!p)
+		process_not_found(call, id, exec_id);
+	else if (p->conn == 0)
+		p->conn = call->conn;
+	return p;
 }
 
 /* The one call that a process has under way; its client may vanish, the process goes on. */
@@ -227,6 +230,48 @@ static void process_started(struct process *p, const struct process_result *resu
 		rpc_reply(call, &response.base);
 }
 
+static void reply_delete(struct ttrpc_call *call, const struct process *p)
+{
+	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+
+	rpc_timestamp(&p->exited_at, &at);
+	response.pid = p->pid;
+	response.exit_status = p->status;
+	response.exited_at = &at;
+	rpc_reply(call, &response.base);
+}
+
+/* The container's process is kept for those that are still to be told; nobody can ask any more. */
+static void forget_deleted(struct process *p)
+{
+	struct shim *shim = shim_of_process(p);
+
+	if (p != shim->init) {
+		drop_exec(shim, p);
+		return;
+	}
+	shim->deleted = shim->waited = true;
+	shim_quit_when_told(shim);
+}
+
+/* It never ran. A container without its process is nothing: the VM ends as well. */
+static void process_deleted(struct process *p, const struct process_result *result)
+{
+	struct shim *shim = shim_of_process(p);
+	struct ttrpc_call *call = kept_call(p);
+
+	if (call && result->code == TTRPC_OK)
+		reply_delete(call, p);
+	else if (call)
+		ttrpc_call_fail(call, result->code, "%s", result->message);
+	if (p == shim->init) {
+		answer_waiters(shim, p);
+		sandbox_stop(&shim->sandbox, false);
+	}
+	forget_deleted(p);
+}
+
 /*
  * A FIFO that `caisson` made in our run folder has done its work once both ends are open: its name
  * would stay if its maker was killed. Those of other clients are theirs.
@@ -262,6 +307,7 @@ static void create_now(struct shim *shim)
 
 	shim->init->created = init_created;
 	shim->init->started = process_started;
+	shim->init->deleted = process_deleted;
 	shim->init->stopped = init_stopped;
 	create_process(shim, shim->init, &stdio, NULL);
 	strv_done(&shim->create_stdio);
@@ -269,7 +315,7 @@ static void create_now(struct shim *shim)
 
 void shim_task_ready(struct shim *shim)
 {
-	if (shim->init && shim->init->state == PROCESS_NEW)
+	if (shim->init && shim->init->state == PROCESS_NONE)
 		create_now(shim);
 }
 
@@ -301,27 +347,37 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__StartRequest *request = (const void *)message;
+	const struct process *init = shim_of(call)->init;
 	struct process *p = find(call, request->id, request->exec_id);
 
 	if (!p)
 		return;
-	if (p->state != PROCESS_CREATED) {
-		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
-				"cannot start a process that was started before");
+	if (!process_check(call, p->state, PROCESS_OP_START) ||
+	    (p != init && !process_check(call, init->state, PROCESS_OP_EXEC)))
 		return;
-	}
 	keep_call(p, call);
 	process_start(p);
 }
 
+/* Nobody will start it, or ask how it ended. */
+static bool is_useless(const struct shim *shim, const struct process *p)
+{
+	if (p->conn != 0 || (p->state != PROCESS_ADDED && p->state != PROCESS_STOPPED))
+		return false;
+	list_for_each (it, &shim->waiters)
+		if (container_of(it, struct waiter, link)->process == p)
+			return false;
+	return true;
+}
+
 static bool make_room(struct shim *shim)
 {
-	if (shim->n_execs < SHIM_EXECS_MAX)
+	if (shim->n_execs < ABI_EXECS_MAX)
 		return true;
 	list_for_each (it, &shim->execs) {
 		struct process *p = container_of(it, struct process, link);
 
-		if (p->conn == 0 && p->state == PROCESS_STOPPED) {
+		if (is_useless(shim, p)) {
 			drop_exec(shim, p);
 			return true;
 		}
@@ -333,22 +389,16 @@ static bool exec_allowed(struct ttrpc_call *call, const char *exec_id)
 {
 	struct shim *shim = shim_of(call);
 
-	if (!shim->init || shim->init->state != PROCESS_RUNNING) {
-		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "container %s is not running",
-				shim->spec->id);
+	if (!process_check(call, shim->init->state, PROCESS_OP_EXEC))
 		return false;
-	}
-	list_for_each (it, &shim->execs) {
-		if (strcmp(container_of(it, struct process, link)->exec_id, exec_id) == 0) {
-			ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "exec %s already exists",
-					exec_id);
-			return false;
-		}
+	if (find_exec(shim, exec_id)) {
+		ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "exec %s already exists", exec_id);
+		return false;
 	}
 	if (!make_room(shim)) {
 		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
 				"container %s has %d execs already: no more at the same time",
-				shim->spec->id, SHIM_EXECS_MAX);
+				shim->spec->id, ABI_EXECS_MAX);
 		return false;
 	}
 	return true;
@@ -367,9 +417,9 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 	struct process *p;
 	ProtobufCMessage *spec;
 
-	if (!is_ours(call, request->id) || !exec_allowed(call, request->exec_id))
+	if (!find(call, request->id, "") || !exec_allowed(call, request->exec_id))
 		return;
-	if (!sandbox_id_valid(request->exec_id) ||
+	if (!process_id_valid(request->exec_id) ||
 	    rpc_any_unpack(request->spec, &caisson__guest__v1__process__descriptor, &spec) < 0) {
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
 				"exec needs a valid exec_id and a spec of type " ABI_TYPE_PROCESS);
@@ -381,6 +431,7 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 	shim->n_execs++;
 	p->created = exec_created;
 	p->started = process_started;
+	p->deleted = process_deleted;
 	p->stopped = exec_stopped;
 	keep_call(p, call);
 	create_process(shim, p, &stdio, (Caisson__Guest__V1__Process *)spec);
@@ -433,16 +484,12 @@ static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answe
 	free(f);
 }
 
-static void forward(struct ttrpc_call *call, const struct process *p)
+static void forward(struct ttrpc_call *call)
 {
 	struct shim *shim = shim_of(call);
 	struct forward *f;
 	int r = -ENOTCONN;
 
-	if (p->state == PROCESS_STOPPED || p->state == PROCESS_STOPPING) {
-		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process already finished");
-		return;
-	}
 	f = xcalloc(1, sizeof(*f));
 	f->call = call;
 	ttrpc_request_init(&f->request);
@@ -469,8 +516,8 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__KillRequest *request = (const void *)message;
 	struct process *p = find(call, request->id, request->exec_id);
 
-	if (p)
-		forward(call, p);
+	if (p && process_check(call, p->state, PROCESS_OP_KILL))
+		forward(call);
 }
 
 static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -478,17 +525,17 @@ static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *message
 	const Containerd__Task__V2__ResizePtyRequest *request = (const void *)message;
 	struct process *p = find(call, request->id, request->exec_id);
 
-	if (p)
-		forward(call, p);
+	if (p && process_check(call, p->state, PROCESS_OP_RESIZE))
+		forward(call);
 }
 
 static void task_pids(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__PidsRequest *request = (const void *)message;
-	struct process *p = find(call, request->id, "");
+	const struct process *p = find(call, request->id, "");
 
-	if (p)
-		forward(call, p);
+	if (p && process_check(call, p->state, PROCESS_OP_PIDS))
+		forward(call);
 }
 
 static void task_close_io(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -503,16 +550,6 @@ static void task_close_io(struct ttrpc_call *call, const ProtobufCMessage *messa
 	rpc_reply_empty(call);
 }
 
-static const Containerd__V1__Types__Status states[] = {
-	[PROCESS_NEW] = CONTAINERD__V1__TYPES__STATUS__UNKNOWN,
-	[PROCESS_CREATING] = CONTAINERD__V1__TYPES__STATUS__UNKNOWN,
-	[PROCESS_CREATED] = CONTAINERD__V1__TYPES__STATUS__CREATED,
-	[PROCESS_STARTING] = CONTAINERD__V1__TYPES__STATUS__CREATED,
-	[PROCESS_RUNNING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
-	[PROCESS_STOPPING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
-	[PROCESS_STOPPED] = CONTAINERD__V1__TYPES__STATUS__STOPPED,
-};
-
 static void task_state(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__StateRequest *request = (const void *)message;
@@ -526,7 +563,7 @@ static void task_state(struct ttrpc_call *call, const ProtobufCMessage *message)
 	response.exec_id = p->exec_id;
 	response.bundle = shim_of(call)->record->dir_path;
 	response.pid = p->pid;
-	response.status = states[p->state];
+	response.status = process_status(p->state);
 	response.terminal = p->terminal;
 	if (p->state == PROCESS_STOPPED) {
 		rpc_timestamp(&p->exited_at, &at);
@@ -551,25 +588,17 @@ static void task_connect(struct ttrpc_call *call, const ProtobufCMessage *messag
 static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__DeleteRequest *request = (const void *)message;
-	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
-	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 	struct process *p = find(call, request->id, request->exec_id);
-	struct shim *shim = shim_of(call);
 
-	if (!p)
+	if (!p || !process_check(call, p->state, PROCESS_OP_DELETE))
 		return;
 	if (p->state != PROCESS_STOPPED) {
-		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
-				"cannot delete a process that has not ended");
+		keep_call(p, call);
+		process_delete(p);
 		return;
 	}
-	rpc_timestamp(&p->exited_at, &at);
-	response.pid = p->pid;
-	response.exit_status = p->status;
-	response.exited_at = &at;
-	rpc_reply(call, &response.base);
-	if (p != shim->init)
-		drop_exec(shim, p);
+	reply_delete(call, p);
+	forget_deleted(p);
 }
 
 static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -654,7 +683,7 @@ void shim_task_lost(struct shim *shim)
 		process_lost(container_of(it, struct process, link));
 	if (!shim->init)
 		return;
-	if (shim->init->state == PROCESS_NEW) {
+	if (shim->init->state == PROCESS_NONE) {
 		call = kept_call(shim->init);
 		if (call)
 			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", why_ended(shim));

@@ -10,8 +10,6 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/test.h"
-#include "empty.pb-c.h"
 
 struct test_shim t;
 
@@ -272,4 +270,94 @@ void guest_replies(const ProtobufCMessage *response)
 void guest_fails(enum ttrpc_code code, const char *message)
 {
 	ttrpc_call_fail(current, code, "%s", message);
+}
+
+void ask_create(struct asked *a, const char *id)
+{
+	Containerd__Task__V2__CreateTaskRequest request =
+		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+
+	request.id = (char *)id;
+	ask(a, "Create", &request.base);
+}
+
+void ask_exec_with(struct ttrpc_client *client, struct asked *a, const char *exec_id,
+		   const char *out, const char *err)
+{
+	Containerd__Task__V2__ExecProcessRequest request =
+		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
+	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	char *args[] = {(char *)"id", NULL};
+
+	process.args = args;
+	process.n_args = 1;
+	test_int(rpc_any_pack(&process.base, &any), 0);
+	request.id = (char *)"c1";
+	request.exec_id = (char *)exec_id;
+	request.stdout_ = (char *)out;
+	request.stderr_ = (char *)err;
+	request.spec = &any;
+	ask_over(client, a, RPC_SERVICE_TASK_V2, "Exec", &request.base);
+	rpc_any_done(&any);
+}
+
+void ask_exec_over(struct ttrpc_client *client, struct asked *a, const char *exec_id)
+{
+	ask_exec_with(client, a, exec_id, "", "");
+}
+
+void guest_creates(void)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+
+	response.pid = 7;
+	rpc_free(asked_of_guest("Create", &containerd__task__v2__create_task_request__descriptor));
+	guest_replies(&response.base);
+}
+
+void guest_starts(void)
+{
+	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
+
+	response.pid = 7;
+	rpc_free(asked_of_guest("Start", &containerd__task__v2__start_request__descriptor));
+	guest_replies(&response.base);
+}
+
+void guest_execs(void)
+{
+	rpc_free(asked_of_guest("Exec", &containerd__task__v2__exec_process_request__descriptor));
+	guest_replies(EMPTY);
+}
+
+void guest_ends(uint32_t status)
+{
+	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
+
+	response.exit_status = status;
+	rpc_free(asked_of_guest("Wait", &containerd__task__v2__wait_request__descriptor));
+	guest_replies(&response.base);
+}
+
+void close_outputs(void)
+{
+	test_peer_close(test_guest_stream(&t.guest, "stdout"));
+	test_peer_close(test_guest_stream(&t.guest, "stderr"));
+}
+
+void begin_running(bool remove)
+{
+	static struct asked create, start;
+
+	test_shim_begin(remove);
+	test_shim_boot();
+	ask_create(&create, "c1");
+	guest_creates();
+	expect(&create, TTRPC_OK, "");
+	ask_start(&start, "");
+	guest_starts();
+	expect(&start, TTRPC_OK, "");
+	run_until(&t.loop, guest_was_asked("Wait"));
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/test.h"
+#include "empty.pb-c.h"
 #include "rpc/task.h"
 #include "sandbox/test-guest.h"
 #include "shim/shim.h"
@@ -84,3 +86,45 @@ void guest_fails(enum ttrpc_code code, const char *message);
 
 /** guest_was_asked() - does a call of @method wait in the guest? */
 bool guest_was_asked(const char *method);
+
+/* The same for one kind of call each; all about the container "c1". */
+
+#define EMPTY ((const ProtobufCMessage *)&(Google__Protobuf__Empty)GOOGLE__PROTOBUF__EMPTY__INIT)
+
+/* For what has only the two ids, or is asked with only these. */
+#define ASK(a, method, type, init, exec)                      \
+	do {                                                  \
+		Containerd__Task__V2__##type _request = init; \
+		_request.id = (char *)"c1";                   \
+		_request.exec_id = (char *)(exec);            \
+		ask(a, method, &_request.base);               \
+	} while (0)
+
+#define ask_start(a, exec) \
+	ASK(a, "Start", StartRequest, CONTAINERD__TASK__V2__START_REQUEST__INIT, exec)
+#define ask_wait(a, exec) \
+	ASK(a, "Wait", WaitRequest, CONTAINERD__TASK__V2__WAIT_REQUEST__INIT, exec)
+#define ask_state(a, exec) \
+	ASK(a, "State", StateRequest, CONTAINERD__TASK__V2__STATE_REQUEST__INIT, exec)
+#define ask_delete(a, exec) \
+	ASK(a, "Delete", DeleteRequest, CONTAINERD__TASK__V2__DELETE_REQUEST__INIT, exec)
+#define ask_kill(a, exec) \
+	ASK(a, "Kill", KillRequest, CONTAINERD__TASK__V2__KILL_REQUEST__INIT, exec)
+
+void ask_create(struct asked *a, const char *id);
+
+/** ask_exec_over() - over the given connection; @out, @err: its FIFOs, or "" */
+void ask_exec_with(struct ttrpc_client *client, struct asked *a, const char *exec_id,
+		   const char *out, const char *err);
+void ask_exec_over(struct ttrpc_client *client, struct asked *a, const char *exec_id);
+
+void guest_creates(void);
+void guest_starts(void);
+void guest_execs(void);
+
+/** guest_ends() - answer a Wait; of two, the older one */
+void guest_ends(uint32_t status);
+void close_outputs(void);
+
+/** begin_running() - test_shim_begin(), and a container that runs */
+void begin_running(bool remove);
