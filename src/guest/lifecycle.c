@@ -349,7 +349,11 @@ static bool create(struct ttrpc_call *call, const Containerd__Task__V2__CreateTa
 	struct process *p;
 
 	if (*request->checkpoint)
-		return fail(call, TTRPC_UNIMPLEMENTED, "restoring is not implemented", "");
+		return fail(call, TTRPC_UNIMPLEMENTED, "checkpoint: restoring is not implemented",
+			    "");
+	if (*request->parent_checkpoint)
+		return fail(call, TTRPC_UNIMPLEMENTED,
+			    "parent_checkpoint: restoring is not implemented", "");
 	if (request->n_rootfs == 0)
 		return fail(call, TTRPC_INVALID_ARGUMENT, "there is no root file system", "");
 	if (!check_process(call, container->process))

@@ -10,7 +10,6 @@
 #include "guest/process-io.h"
 #include "rpc/task.h"
 
-#define SIGNAL_MAX 64
 /* Enough for any use of the list; a container with more has other worries. */
 #define PIDS_MAX 4096
 
@@ -119,13 +118,9 @@ static void kill_process(struct ttrpc_call *call, const ProtobufCMessage *messag
 	struct process *p = task_find(call, request->id, request->exec_id);
 	int r;
 
-	if (!p || !process_check(call, p->state, PROCESS_OP_KILL))
+	if (!p || !process_check(call, p->state, PROCESS_OP_KILL) ||
+	    !process_check_kill(call, request))
 		return;
-	if (request->signal > SIGNAL_MAX) {
-		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "there is no signal %u",
-				request->signal);
-		return;
-	}
 	r = p->executor->ops->signal(p->executor, p, (int)request->signal, request->all);
 	if (r == -ESRCH)
 		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process already finished");
@@ -191,6 +186,9 @@ static void shutdown_vm(struct ttrpc_call *call, const ProtobufCMessage *message
 	const Containerd__Task__V2__ShutdownRequest *request = (const void *)message;
 	struct task *task = task_of(call);
 
+	/* The host means the whole VM and names none. */
+	if (*request->id && !task_find(call, request->id, ""))
+		return;
 	rpc_reply_empty(call);
 	task->shutdown(task, request->now);
 }

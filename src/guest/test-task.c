@@ -306,6 +306,9 @@ static void wrong_requests_to_create(void)
 	create.request.checkpoint = (char *)"/x";
 	test_int(harness_create(&create), TTRPC_UNIMPLEMENTED);
 	harness_create_init(&create, &process);
+	create.request.parent_checkpoint = (char *)"/x";
+	test_int(harness_create(&create), TTRPC_UNIMPLEMENTED);
+	harness_create_init(&create, &process);
 	create.request.id = (char *)"../c";
 	test_int(harness_create(&create), TTRPC_INVALID_ARGUMENT);
 	harness_create_init(&create, &process);
@@ -427,6 +430,7 @@ static void execs(void)
 	test_int(harness_kill("e", 15, false), TTRPC_FAILED_PRECONDITION);
 	test_str(harness_text, "process not created");
 	start("e");
+	test_int(harness_kill("e", 15, true), TTRPC_INVALID_ARGUMENT);
 	expect_state("e", STATUS(RUNNING));
 	reap("e", 3);
 	test_int(harness_delete("e", &status), TTRPC_OK);
@@ -585,6 +589,9 @@ static void listing_and_the_rest(void)
 	}
 	test_int(harness_call("Shutdown", &shut.base), TTRPC_OK);
 	test_int(harness_shutdowns, 1);
+	shut.id = (char *)"other";
+	test_int(harness_call("Shutdown", &shut.base), TTRPC_NOT_FOUND);
+	shut.id = (char *)"c";
 	shut.now = true;
 	test_int(harness_call("Shutdown", &shut.base), TTRPC_OK);
 	test_int(harness_shutdowns, 101);

@@ -5,6 +5,8 @@
 
 #include "abi/abi.h"
 
+#define SIGNAL_MAX 64
+
 struct rule {
 	enum ttrpc_code code;
 	const char *text;
@@ -123,6 +125,19 @@ bool process_check(struct ttrpc_call *call, enum process_state state, enum proce
 	if (code != TTRPC_OK)
 		ttrpc_call_fail(call, code, "%s", text);
 	return code == TTRPC_OK;
+}
+
+bool process_check_kill(struct ttrpc_call *call, const Containerd__Task__V2__KillRequest *request)
+{
+	if (request->signal > SIGNAL_MAX)
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "signal: there is no signal %u",
+				request->signal);
+	else if (request->all && *request->exec_id)
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
+				"all: an exec is one process, not all of a container's");
+	else
+		return true;
+	return false;
 }
 
 Containerd__V1__Types__Status process_status(enum process_state state)

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "task_types.pb-c.h"
+#include "task.pb-c.h"
 #include "ttrpc/server.h"
 
 /*
@@ -52,6 +52,9 @@ enum ttrpc_code process_allows(enum process_state state, enum process_op op, con
 
 /** process_check() - the same; a refusal is answered. Return: false: @call is over. */
 bool process_check(struct ttrpc_call *call, enum process_state state, enum process_op op);
+
+/** process_check_kill() - can the request be met at all? If not, that is answered: false. */
+bool process_check_kill(struct ttrpc_call *call, const Containerd__Task__V2__KillRequest *request);
 
 /** process_status() - as State tells it */
 Containerd__V1__Types__Status process_status(enum process_state state);

@@ -194,7 +194,8 @@ static void stream_setup(struct process *p, struct stream *s, enum stream_kind k
 	s->userdata = p;
 }
 
-struct process *process_new(struct sandbox *sandbox, const char *exec_id, struct iolog *log)
+struct process *process_new(struct sandbox *sandbox, const char *exec_id,
+			    const struct process_stdio *stdio, struct iolog *log)
 {
 	struct process *p = xcalloc(1, sizeof(*p));
 
@@ -202,6 +203,10 @@ struct process *process_new(struct sandbox *sandbox, const char *exec_id, struct
 	loop_timer_init(&p->deadline);
 	p->sandbox = sandbox;
 	p->exec_id = xstrdup(exec_id);
+	p->fifos[0] = xstrdup(stdio->in);
+	p->fifos[1] = xstrdup(stdio->out);
+	p->fifos[2] = xstrdup(stdio->err);
+	p->terminal = stdio->terminal;
 	ttrpc_request_init(&p->request);
 	ttrpc_request_init(&p->wait);
 	ttrpc_request_init(&p->forget);
@@ -248,6 +253,8 @@ void process_free(struct process *p)
 	stream_deinit(&p->out);
 	stream_deinit(&p->err);
 	rpc_free((ProtobufCMessage *)p->exec_spec);
+	for (int i = 0; i < 3; i++)
+		free(p->fifos[i]);
 	free(p->exec_id);
 	free(p);
 }
@@ -264,23 +271,22 @@ static int open_stream(struct process *p, struct stream *s, const char *fifo, bo
 	return r;
 }
 
-void process_create(struct process *p, const struct process_stdio *stdio,
-		    Caisson__Guest__V1__Process *exec)
+void process_create(struct process *p, Caisson__Guest__V1__Process *exec)
 {
+	const char *in = p->fifos[0], *out = p->fifos[1], *err = p->fifos[2];
 	bool first = !*p->exec_id;
 	char message[128];
 	int r;
 
 	p->state = PROCESS_CREATING;
-	p->terminal = stdio->terminal;
 	p->exec_spec = exec;
 	start_deadline(p);
 	/* The first process' output is logged, whether anybody looks at it or not. */
-	r = open_stream(p, &p->in, stdio->in, *stdio->in);
+	r = open_stream(p, &p->in, in, *in);
 	if (r == 0)
-		r = open_stream(p, &p->out, stdio->out, first || *stdio->out);
+		r = open_stream(p, &p->out, out, first || *out);
 	if (r == 0)
-		r = open_stream(p, &p->err, stdio->err, !p->terminal && (first || *stdio->err));
+		r = open_stream(p, &p->err, err, !p->terminal && (first || *err));
 	if (r < 0) {
 		(void)snprintf(message, sizeof(message), "cannot open the standard streams: %s",
 			       strerror(-r));

@@ -39,6 +39,7 @@ struct process_stdio {
  * @link: for its owner's list
  * @conn: for its owner: the connection that it is spoken of over
  * @exec_id: "" for the container's first
+ * @fifos: stdin, stdout, stderr, as its user named them
  * @pid: in the guest; 0 until CREATED (an exec: until RUNNING)
  * @status: exit status, once STOPPED
  * @exited_at: CLOCK_REALTIME of the end
@@ -51,7 +52,7 @@ struct process {
 	struct list link;
 	uint64_t conn;
 	struct sandbox *sandbox;
-	char *exec_id;
+	char *exec_id, *fifos[3];
 	enum process_state state;
 	bool terminal;
 	uint32_t pid, status;
@@ -70,10 +71,11 @@ struct process {
 
 /**
  * process_new() - a process in state NONE
- * @exec_id: copied; "" for the container's first
+ * @exec_id, @stdio: copied; @exec_id is "" for the container's first
  * @log: output is copied to it; may be NULL
  */
-struct process *process_new(struct sandbox *sandbox, const char *exec_id, struct iolog *log);
+struct process *process_new(struct sandbox *sandbox, const char *exec_id,
+			    const struct process_stdio *stdio, struct iolog *log);
 
 /**
  * process_free() - forget it, without callbacks and without ending it in the guest
@@ -88,8 +90,7 @@ void process_free(struct process *process);
  *
  * The sandbox must be READY.
  */
-void process_create(struct process *process, const struct process_stdio *stdio,
-		    Caisson__Guest__V1__Process *exec);
+void process_create(struct process *process, Caisson__Guest__V1__Process *exec);
 
 /**
  * process_start() - let it run, from CREATED or ADDED only; @process->started follows

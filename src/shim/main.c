@@ -127,7 +127,6 @@ static int run_shim(const struct paths *paths, struct record *record,
 		.record = record,
 		.spec = spec,
 		.log = IOLOG_NULL,
-		.create_stdio = STRV_NULL,
 		.lifeline = LOOP_IO_NULL,
 		.signals = {.io = LOOP_IO_NULL},
 	};

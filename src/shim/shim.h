@@ -17,7 +17,6 @@
 /**
  * struct shim - all there is
  * @init: the container's first process, once Create has come
- * @create_stdio: what the Create call that waits for the guest asked for
  * @started: the command was started: there is an exit status to keep
  * @waited: somebody has been told how it ended
  * @deleted: and it was deleted: there is nothing more to ask about
@@ -35,7 +34,6 @@ struct shim {
 	struct list execs;
 	size_t n_execs;
 	struct list waiters, forwards;
-	struct strv create_stdio;
 	struct loop_io lifeline;
 	struct loop_signal signals;
 	bool started, waited, deleted;

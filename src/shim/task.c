@@ -45,7 +45,7 @@ static bool is_ours(struct ttrpc_call *call, const char *id)
 {
 	if (strcmp(id, shim_of(call)->spec->id) == 0)
 		return true;
-	ttrpc_call_fail(call, TTRPC_NOT_FOUND, "container %s does not exist", id);
+	process_not_found(call, id, "");
 	return false;
 }
 
@@ -286,31 +286,23 @@ static void remove_fifo(const struct shim *shim, const char *path)
 		(void)unlink(path);
 }
 
-/* All FIFOs are opened in here. */
-static void create_process(const struct shim *shim, struct process *p,
-			   const struct process_stdio *stdio, Caisson__Guest__V1__Process *exec)
+static void remove_fifos(const struct shim *shim, const char *in, const char *out, const char *err)
 {
-	process_create(p, stdio, exec);
-	remove_fifo(shim, stdio->in);
-	remove_fifo(shim, stdio->out);
-	remove_fifo(shim, stdio->err);
+	remove_fifo(shim, in);
+	remove_fifo(shim, out);
+	remove_fifo(shim, err);
 }
 
 static void create_now(struct shim *shim)
 {
-	struct process_stdio stdio = {
-		.in = shim->create_stdio.v[0],
-		.out = shim->create_stdio.v[1],
-		.err = shim->create_stdio.v[2],
-		.terminal = shim->spec->terminal,
-	};
+	struct process *p = shim->init;
 
-	shim->init->created = init_created;
-	shim->init->started = process_started;
-	shim->init->deleted = process_deleted;
-	shim->init->stopped = init_stopped;
-	create_process(shim, shim->init, &stdio, NULL);
-	strv_done(&shim->create_stdio);
+	p->created = init_created;
+	p->started = process_started;
+	p->deleted = process_deleted;
+	p->stopped = init_stopped;
+	process_create(p, NULL);
+	remove_fifos(shim, p->fifos[0], p->fifos[1], p->fifos[2]);
 }
 
 void shim_task_ready(struct shim *shim)
@@ -319,12 +311,63 @@ void shim_task_ready(struct shim *shim)
 		create_now(shim);
 }
 
+/* A terminal has one output; its user may have given the same FIFO twice. */
+static bool check_stdio(struct ttrpc_call *call, const struct process_stdio *stdio)
+{
+	if (!stdio->terminal || !*stdio->err || strcmp(stdio->out, stdio->err) == 0)
+		return true;
+	ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
+			"stderr: a terminal has one output, which is stdout");
+	return false;
+}
+
+/* The container was described when its VM was started: nothing can be added to that here. */
+static bool check_create(struct ttrpc_call *call,
+			 const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	const struct shim *shim = shim_of(call);
+	const Google__Protobuf__Any *options = request->options;
+	const struct {
+		bool wrong;
+		enum ttrpc_code code;
+		const char *text;
+	} fields[] = {
+		{*request->checkpoint, TTRPC_UNIMPLEMENTED,
+		 "checkpoint: restoring is not implemented"},
+		{*request->parent_checkpoint, TTRPC_UNIMPLEMENTED,
+		 "parent_checkpoint: restoring is not implemented"},
+		{*request->bundle && strcmp(request->bundle, shim->record->dir_path) != 0,
+		 TTRPC_INVALID_ARGUMENT, "bundle: it is not this container's"},
+		{request->n_rootfs > 0, TTRPC_INVALID_ARGUMENT,
+		 "rootfs: the container has its root file system already"},
+		{options && (*options->type_url || options->value.len > 0), TTRPC_INVALID_ARGUMENT,
+		 "options: there are none for a container of caisson"},
+		{request->terminal != shim->spec->terminal, TTRPC_INVALID_ARGUMENT,
+		 "terminal: the container was described otherwise"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		if (!fields[i].wrong)
+			continue;
+		ttrpc_call_fail(call, fields[i].code, "%s", fields[i].text);
+		return false;
+	}
+	return true;
+}
+
 static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
+	struct process_stdio stdio = {
+		.in = request->stdin_,
+		.out = request->stdout_,
+		.err = request->stderr_,
+		.terminal = request->terminal,
+	};
 	struct shim *shim = shim_of(call);
 
-	if (!is_ours(call, request->id))
+	if (!is_ours(call, request->id) || !check_create(call, request) ||
+	    !check_stdio(call, &stdio))
 		return;
 	if (shim->init) {
 		ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "container %s already exists",
@@ -335,10 +378,7 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", why_ended(shim));
 		return;
 	}
-	strv_add(&shim->create_stdio, request->stdin_);
-	strv_add(&shim->create_stdio, request->stdout_);
-	strv_add(&shim->create_stdio, request->stderr_);
-	shim->init = process_new(&shim->sandbox, "", &shim->log);
+	shim->init = process_new(&shim->sandbox, "", &stdio, &shim->log);
 	keep_call(shim->init, call);
 	if (shim->sandbox.state == SANDBOX_READY)
 		create_now(shim);
@@ -425,7 +465,12 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 				"exec needs a valid exec_id and a spec of type " ABI_TYPE_PROCESS);
 		return;
 	}
-	p = process_new(&shim->sandbox, request->exec_id, NULL);
+	stdio.terminal |= ((Caisson__Guest__V1__Process *)spec)->terminal;
+	if (!check_stdio(call, &stdio)) {
+		rpc_free(spec);
+		return;
+	}
+	p = process_new(&shim->sandbox, request->exec_id, &stdio, NULL);
 	p->conn = call->conn;
 	list_append(&shim->execs, &p->link);
 	shim->n_execs++;
@@ -434,7 +479,9 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 	p->deleted = process_deleted;
 	p->stopped = exec_stopped;
 	keep_call(p, call);
-	create_process(shim, p, &stdio, (Caisson__Guest__V1__Process *)spec);
+	process_create(p, (Caisson__Guest__V1__Process *)spec);
+	/* It may have failed, and be gone. */
+	remove_fifos(shim, stdio.in, stdio.out, stdio.err);
 }
 
 static void waiter_cancelled(struct ttrpc_call *call)
@@ -516,7 +563,8 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__KillRequest *request = (const void *)message;
 	struct process *p = find(call, request->id, request->exec_id);
 
-	if (p && process_check(call, p->state, PROCESS_OP_KILL))
+	if (p && process_check(call, p->state, PROCESS_OP_KILL) &&
+	    process_check_kill(call, request))
 		forward(call);
 }
 
@@ -564,6 +612,9 @@ static void task_state(struct ttrpc_call *call, const ProtobufCMessage *message)
 	response.bundle = shim_of(call)->record->dir_path;
 	response.pid = p->pid;
 	response.status = process_status(p->state);
+	response.stdin_ = p->fifos[0];
+	response.stdout_ = p->fifos[1];
+	response.stderr_ = p->fifos[2];
 	response.terminal = p->terminal;
 	if (p->state == PROCESS_STOPPED) {
 		rpc_timestamp(&p->exited_at, &at);
@@ -573,14 +624,17 @@ static void task_state(struct ttrpc_call *call, const ProtobufCMessage *message)
 	rpc_reply(call, &response.base);
 }
 
-static void task_connect(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+/* Callers connect to learn whether anyone is there: an unknown container is no error. */
+static void task_connect(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
+	const Containerd__Task__V2__ConnectRequest *request = (const void *)message;
 	Containerd__Task__V2__ConnectResponse response =
 		CONTAINERD__TASK__V2__CONNECT_RESPONSE__INIT;
 	struct shim *shim = shim_of(call);
 
 	response.shim_pid = (uint32_t)getpid();
-	response.task_pid = shim->init ? shim->init->pid : 0;
+	if (shim->init && strcmp(request->id, shim->spec->id) == 0)
+		response.task_pid = shim->init->pid;
 	response.version = (char *)CAISSON_VERSION;
 	rpc_reply(call, &response.base);
 }
@@ -607,6 +661,8 @@ static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *messa
 	struct shim *shim = shim_of(call);
 	bool live = shim->init && shim->init->state != PROCESS_STOPPED;
 
+	if (!is_ours(call, request->id))
+		return;
 	rpc_reply_empty(call);
 	if (!live || request->now)
 		sandbox_stop(&shim->sandbox, false);
@@ -709,5 +765,4 @@ void shim_task_deinit(struct shim *shim)
 	if (shim->init)
 		process_free(shim->init);
 	shim->init = NULL;
-	strv_done(&shim->create_stdio);
 }

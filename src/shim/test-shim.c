@@ -134,7 +134,6 @@ void test_shim_begin(bool remove)
 		.record = &t.record,
 		.spec = &t.spec,
 		.log = IOLOG_NULL,
-		.create_stdio = STRV_NULL,
 		.lifeline = LOOP_IO_NULL,
 		.signals = {.io = LOOP_IO_NULL},
 	};

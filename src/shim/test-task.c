@@ -274,6 +274,146 @@ static void signals_are_passed_on(void)
 	test_shim_end();
 }
 
+/* Fields of Create that ask for what cannot be had. */
+static void create_has_no_field_for_nothing(void)
+{
+	Containerd__Task__V2__CreateTaskRequest request =
+		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+	Containerd__Types__Mount mount = CONTAINERD__TYPES__MOUNT__INIT, *mounts[] = {&mount};
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	static const struct {
+		const char *name;
+		enum ttrpc_code code;
+	} rows[] = {
+		{"checkpoint", TTRPC_UNIMPLEMENTED}, {"parent_checkpoint", TTRPC_UNIMPLEMENTED},
+		{"bundle", TTRPC_INVALID_ARGUMENT},  {"rootfs", TTRPC_INVALID_ARGUMENT},
+		{"options", TTRPC_INVALID_ARGUMENT}, {"terminal", TTRPC_INVALID_ARGUMENT},
+		{"stderr", TTRPC_INVALID_ARGUMENT},
+	};
+
+	test_shim_begin(false);
+	any.type_url = (char *)"containerd.runc.v1.Options";
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		containerd__task__v2__create_task_request__init(&request);
+		request.id = (char *)"c1";
+		request.checkpoint = (char *)(i == 0 ? "/x" : "");
+		request.parent_checkpoint = (char *)(i == 1 ? "/x" : "");
+		request.bundle = i == 2 ? (char *)"/x" : t.record.dir_path;
+		request.n_rootfs = i == 3;
+		request.rootfs = mounts;
+		request.options = i == 4 ? &any : NULL;
+		request.terminal = i >= 5;
+		t.spec.terminal = i == 6;
+		request.stderr_ = (char *)(i == 6 ? "/x" : "");
+		ask(&asked, "Create", &request.base);
+		expect(&asked, rows[i].code, rows[i].name);
+		test_true(!t.shim.init);
+	}
+	/* As containerd sends it when there are none. */
+	any.type_url = (char *)"";
+	request.options = &any;
+	request.stderr_ = (char *)"";
+	ask(&create, "Create", &request.base);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__UNKNOWN);
+	test_true(t.shim.init->terminal && !create.done);
+	test_shim_end();
+}
+
+static void other_containers_are_unknown(void)
+{
+	static const char *const methods[] = {"State", "Start",	    "Delete",  "Pids", "Kill",
+					      "Exec",  "ResizePty", "CloseIO", "Wait", "Shutdown"};
+	Containerd__Task__V2__ConnectRequest request = CONTAINERD__TASK__V2__CONNECT_REQUEST__INIT;
+	Containerd__Task__V2__ConnectResponse *response;
+
+	begin_running(false);
+	/* The id is the first field of every request. */
+	request.id = (char *)"other";
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		ask(&asked, methods[i], &request.base);
+		expect(&asked, TTRPC_NOT_FOUND, "container other does not exist");
+	}
+	test_int(t.shim.sandbox.state, SANDBOX_READY);
+	for (int i = 0; i < 2; i++) {
+		request.id = (char *)(i ? "c1" : "other");
+		ask(&asked, "Connect", &request.base);
+		response = (Containerd__Task__V2__ConnectResponse *)expect_ok(
+			&asked, &containerd__task__v2__connect_response__descriptor);
+		test_int(response->task_pid, i ? 7 : 0);
+		rpc_free(&response->base);
+	}
+	test_shim_end();
+}
+
+static void an_exec_is_not_all(void)
+{
+	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT, *seen;
+
+	begin_running(false);
+	ask_exec_over(t.client, &create, "e1");
+	guest_execs();
+	ask_start(&start, "e1");
+	guest_starts();
+	expect(&start, TTRPC_OK, "");
+	request.id = (char *)"c1";
+	request.exec_id = (char *)"e1";
+	request.all = true;
+	ask(&asked, "Kill", &request.base);
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "all: ");
+	request.all = false;
+	request.signal = 65;
+	ask(&asked, "Kill", &request.base);
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "signal: ");
+	request.exec_id = (char *)"";
+	request.signal = 15;
+	request.all = true;
+	ask(&asked, "Kill", &request.base);
+	seen = (Containerd__Task__V2__KillRequest *)asked_of_guest(
+		"Kill", &containerd__task__v2__kill_request__descriptor);
+	test_true(seen->all);
+	rpc_free(&seen->base);
+	test_shim_end();
+}
+
+/* Only what was asked for: CloseIO without stdin closes nothing. */
+static void input_ends_when_it_should(void)
+{
+	Containerd__Task__V2__ExecProcessRequest request =
+		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
+	Containerd__Task__V2__CloseIORequest close_io = CONTAINERD__TASK__V2__CLOSE_IOREQUEST__INIT;
+	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	struct process *p;
+
+	begin_running(false);
+	process.terminal = true;
+	test_int(rpc_any_pack(&process.base, &any), 0);
+	request.id = close_io.id = (char *)"c1";
+	request.exec_id = close_io.exec_id = (char *)"e1";
+	request.spec = &any;
+	request.stdin_ = path_join(t.paths.root, "in");
+	test_int(mkfifo(request.stdin_, 0600), 0);
+	/* That it has a terminal may stand in either place. */
+	request.stderr_ = (char *)"/x";
+	ask(&asked, "Exec", &request.base);
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "stderr: ");
+	request.stderr_ = (char *)"";
+	ask(&create, "Exec", &request.base);
+	guest_execs();
+	expect(&create, TTRPC_OK, "");
+	p = list_first(&t.shim.execs, struct process, link);
+	for (int i = 0; i < 2; i++) {
+		test_true(p->terminal && p->in.keeper_fd >= 0);
+		close_io.stdin_ = i;
+		ask(&asked, "CloseIO", &close_io.base);
+		expect(&asked, TTRPC_OK, "");
+	}
+	test_int(p->in.keeper_fd, -EBADF);
+	free(request.stdin_);
+	rpc_any_done(&any);
+	test_shim_end();
+}
+
 static void execs_come_and_go(void)
 {
 	begin_running(false);
@@ -408,6 +548,7 @@ static int make_fifo(const char *path)
 
 static void fifos_go_once_they_are_open(void)
 {
+	Containerd__Task__V2__StateResponse *response;
 	char *ours, *theirs;
 	char byte;
 	int out, err;
@@ -425,6 +566,14 @@ static void fifos_go_once_they_are_open(void)
 	/* There is a writer all the same. */
 	test_int(read(out, &byte, 1), -1);
 	test_int(errno, EAGAIN);
+	/* Who comes later finds the names here. */
+	ask_state(&asked, "e1");
+	response = (Containerd__Task__V2__StateResponse *)expect_ok(
+		&asked, &containerd__task__v2__state_response__descriptor);
+	test_str(response->stdin_, "");
+	test_str(response->stdout_, ours);
+	test_str(response->stderr_, theirs);
+	rpc_free(&response->base);
 	fd_close(out);
 	fd_close(err);
 	free(ours);
@@ -543,6 +692,10 @@ int main(void)
 	test_run(a_guest_that_does_not_answer_is_given_up);
 	test_run(a_lost_vm_is_137);
 	test_run(signals_are_passed_on);
+	test_run(create_has_no_field_for_nothing);
+	test_run(other_containers_are_unknown);
+	test_run(an_exec_is_not_all);
+	test_run(input_ends_when_it_should);
 	test_run(execs_come_and_go);
 	test_run(an_exec_ends);
 	test_run(execs_of_clients_that_vanished_make_room);
