@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of operation: a call that needs the guest is kept until the process it is about reports.
- * A process has at most one call of Create, Exec or Start under way (process.userdata); Wait calls
- * are in a list; Kill, ResizePty and Pids are passed on as the bytes they came in, since the guest
+ * Theory of operation: a call that needs the guest is kept until the process it is about reports
+ * (calls.h). Kill, ResizePty and Pids are passed on as the bytes they came in, since the guest
  * speaks the same API.
  *
  * An exec belongs to the connection it was made over, since nothing else tells its client: it may
@@ -10,36 +9,18 @@
  * to the next connection that speaks of it, as when containerd has been restarted; but when there
  * is no place for another exec, an orphan that has ended makes room.
  */
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "abi/abi.h"
-#include "base/mem.h"
 #include "base/parse.h"
 #include "rpc/task.h"
 #include "sandbox.pb-c.h"
+#include "shim/calls.h"
 #include "shim/lifeline.h"
 #include "shim/shim.h"
 #include "task.pb-c.h"
-
-struct waiter {
-	struct list link;
-	struct ttrpc_call *call;
-	struct process *process;
-};
-
-struct forward {
-	struct list link;
-	struct ttrpc_request request;
-	struct ttrpc_call *call;
-};
-
-static struct shim *shim_of(const struct ttrpc_call *call)
-{
-	return call->service->userdata;
-}
 
 static bool is_ours(struct ttrpc_call *call, const char *id)
 {
@@ -47,14 +28,6 @@ static bool is_ours(struct ttrpc_call *call, const char *id)
 		return true;
 	process_not_found(call, id, "");
 	return false;
-}
-
-/* Why there is no VM: a failure has a text, an end that somebody wanted has none. */
-static const char *why_ended(const struct shim *shim)
-{
-	const struct err *failure = &shim->sandbox.failure;
-
-	return failure->code ? failure->text : "the virtual machine has ended";
 }
 
 static struct process *find_exec(const struct shim *shim, const char *exec_id)
@@ -83,78 +56,11 @@ static struct process *find(struct ttrpc_call *call, const char *id, const char 
 	return p;
 }
 
-/* The one call that a process has under way; its client may vanish, the process goes on. */
-static void kept_call_cancelled(struct ttrpc_call *call)
-{
-	struct process *p = call->userdata;
-
-	p->userdata = NULL;
-}
-
-static void keep_call(struct process *p, struct ttrpc_call *call)
-{
-	p->userdata = call;
-	call->userdata = p;
-	call->cancelled = kept_call_cancelled;
-}
-
-static struct ttrpc_call *kept_call(struct process *p)
-{
-	struct ttrpc_call *call = p->userdata;
-
-	p->userdata = NULL;
-	return call;
-}
-
-static struct shim *shim_of_process(const struct process *p)
-{
-	return p->sandbox->userdata;
-}
-
-static void answer_wait(struct shim *shim, struct waiter *w)
-{
-	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
-	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-
-	rpc_timestamp(&w->process->exited_at, &at);
-	response.exit_status = w->process->status;
-	response.exited_at = &at;
-	rpc_reply(w->call, &response.base);
-	shim->waited |= w->process == shim->init;
-	list_del(&w->link);
-	free(w);
-	shim_quit_when_told(shim);
-}
-
-/* Who waits for a process that never ran. */
-static void fail_waiters(struct shim *shim, const struct process *p, const char *message)
-{
-	list_for_each_safe (it, &shim->waiters) {
-		struct waiter *w = container_of(it, struct waiter, link);
-
-		if (w->process != p)
-			continue;
-		ttrpc_call_fail(w->call, TTRPC_NOT_FOUND, "%s", message);
-		list_del(&w->link);
-		free(w);
-	}
-}
-
 static void drop_exec(struct shim *shim, struct process *p)
 {
-	fail_waiters(shim, p, "the exec was deleted");
+	calls_fail_waiters(shim, p, "the exec was deleted");
 	shim->n_execs--;
 	process_free(p);
-}
-
-static void answer_waiters(struct shim *shim, const struct process *p)
-{
-	list_for_each_safe (it, &shim->waiters) {
-		struct waiter *w = container_of(it, struct waiter, link);
-
-		if (w->process == p)
-			answer_wait(shim, w);
-	}
 }
 
 static void init_stopped(struct process *p)
@@ -164,26 +70,26 @@ static void init_stopped(struct process *p)
 	/* The record first: who hears of the end may ask for it at once. */
 	if (!shim->spec->remove)
 		(void)record_set_exit(shim->record, (int)p->status);
-	answer_waiters(shim, p);
+	calls_answer_waiters(shim, p);
 	sandbox_stop(&shim->sandbox, !shim->spec->remove);
 }
 
 static void exec_stopped(struct process *p)
 {
-	answer_waiters(shim_of_process(p), p);
+	calls_answer_waiters(shim_of_process(p), p);
 }
 
 static void init_created(struct process *p, const struct process_result *result)
 {
 	struct shim *shim = shim_of_process(p);
-	struct ttrpc_call *call = kept_call(p);
+	struct ttrpc_call *call = calls_kept(p);
 	Containerd__Task__V2__CreateTaskResponse response =
 		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
 
 	if (result->code != TTRPC_OK) {
 		if (call)
 			ttrpc_call_fail(call, result->code, "%s", result->message);
-		fail_waiters(shim, p, result->message);
+		calls_fail_waiters(shim, p, result->message);
 		sandbox_stop(&shim->sandbox, false);
 		return;
 	}
@@ -195,7 +101,7 @@ static void init_created(struct process *p, const struct process_result *result)
 
 static void exec_created(struct process *p, const struct process_result *result)
 {
-	struct ttrpc_call *call = kept_call(p);
+	struct ttrpc_call *call = calls_kept(p);
 
 	if (result->code == TTRPC_OK) {
 		if (call)
@@ -210,13 +116,13 @@ static void exec_created(struct process *p, const struct process_result *result)
 static void process_started(struct process *p, const struct process_result *result)
 {
 	struct shim *shim = shim_of_process(p);
-	struct ttrpc_call *call = kept_call(p);
+	struct ttrpc_call *call = calls_kept(p);
 	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
 
 	if (result->code != TTRPC_OK) {
 		if (call)
 			ttrpc_call_fail(call, result->code, "%s", result->message);
-		fail_waiters(shim, p, result->message);
+		calls_fail_waiters(shim, p, result->message);
 		if (p == shim->init)
 			sandbox_stop(&shim->sandbox, false);
 		return;
@@ -259,14 +165,14 @@ static void forget_deleted(struct process *p)
 static void process_deleted(struct process *p, const struct process_result *result)
 {
 	struct shim *shim = shim_of_process(p);
-	struct ttrpc_call *call = kept_call(p);
+	struct ttrpc_call *call = calls_kept(p);
 
 	if (call && result->code == TTRPC_OK)
 		reply_delete(call, p);
 	else if (call)
 		ttrpc_call_fail(call, result->code, "%s", result->message);
 	if (p == shim->init) {
-		answer_waiters(shim, p);
+		calls_answer_waiters(shim, p);
 		sandbox_stop(&shim->sandbox, false);
 	}
 	forget_deleted(p);
@@ -375,11 +281,11 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 		return;
 	}
 	if (shim->sandbox.state != SANDBOX_BOOTING && shim->sandbox.state != SANDBOX_READY) {
-		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", why_ended(shim));
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
 		return;
 	}
 	shim->init = process_new(&shim->sandbox, "", &stdio, &shim->log);
-	keep_call(shim->init, call);
+	calls_keep(shim->init, call);
 	if (shim->sandbox.state == SANDBOX_READY)
 		create_now(shim);
 }
@@ -395,19 +301,15 @@ static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (!process_check(call, p->state, PROCESS_OP_START) ||
 	    (p != init && !process_check(call, init->state, PROCESS_OP_EXEC)))
 		return;
-	keep_call(p, call);
+	calls_keep(p, call);
 	process_start(p);
 }
 
 /* Nobody will start it, or ask how it ended. */
 static bool is_useless(const struct shim *shim, const struct process *p)
 {
-	if (p->conn != 0 || (p->state != PROCESS_ADDED && p->state != PROCESS_STOPPED))
-		return false;
-	list_for_each (it, &shim->waiters)
-		if (container_of(it, struct waiter, link)->process == p)
-			return false;
-	return true;
+	return p->conn == 0 && (p->state == PROCESS_ADDED || p->state == PROCESS_STOPPED) &&
+	       !calls_waited_for(shim, p);
 }
 
 static bool make_room(struct shim *shim)
@@ -478,84 +380,19 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 	p->started = process_started;
 	p->deleted = process_deleted;
 	p->stopped = exec_stopped;
-	keep_call(p, call);
+	calls_keep(p, call);
 	process_create(p, (Caisson__Guest__V1__Process *)spec);
 	/* It may have failed, and be gone. */
 	remove_fifos(shim, stdio.in, stdio.out, stdio.err);
-}
-
-static void waiter_cancelled(struct ttrpc_call *call)
-{
-	struct waiter *w = call->userdata;
-
-	list_del(&w->link);
-	free(w);
 }
 
 static void task_wait(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__WaitRequest *request = (const void *)message;
 	struct process *p = find(call, request->id, request->exec_id);
-	struct waiter *w;
 
-	if (!p)
-		return;
-	w = xcalloc(1, sizeof(*w));
-	w->call = call;
-	w->process = p;
-	call->userdata = w;
-	call->cancelled = waiter_cancelled;
-	list_append(&shim_of(call)->waiters, &w->link);
-	if (p->state == PROCESS_STOPPED)
-		answer_wait(shim_of_process(p), w);
-}
-
-static void forward_cancelled(struct ttrpc_call *call)
-{
-	struct forward *f = call->userdata;
-
-	ttrpc_request_cancel(&f->request);
-	list_del(&f->link);
-	free(f);
-}
-
-static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
-{
-	struct forward *f = container_of(req, struct forward, request);
-
-	if (answer->code == TTRPC_OK)
-		ttrpc_call_reply(f->call, answer->payload, answer->payload_len);
-	else
-		ttrpc_call_fail(f->call, answer->code, "%s", answer->message);
-	list_del(&f->link);
-	free(f);
-}
-
-static void forward(struct ttrpc_call *call)
-{
-	struct shim *shim = shim_of(call);
-	struct forward *f;
-	int r = -ENOTCONN;
-
-	f = xcalloc(1, sizeof(*f));
-	f->call = call;
-	ttrpc_request_init(&f->request);
-	list_init(&f->link);
-	if (shim->sandbox.guest)
-		r = ttrpc_client_call(shim->sandbox.guest, &f->request, RPC_SERVICE_TASK_V3,
-				      call->method->name, call->payload, call->payload_len, 0,
-				      forward_answered);
-	if (r < 0) {
-		free(f);
-		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s",
-				shim->sandbox.state == SANDBOX_BOOTING
-					? "the virtual machine is still booting"
-					: why_ended(shim));
-		return;
-	}
-	call->userdata = f;
-	call->cancelled = forward_cancelled;
-	list_append(&shim->forwards, &f->link);
+	if (p)
+		calls_wait(call, p);
 }
 
 static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -565,7 +402,7 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 
 	if (p && process_check(call, p->state, PROCESS_OP_KILL) &&
 	    process_check_kill(call, request))
-		forward(call);
+		calls_forward(call);
 }
 
 static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -574,7 +411,7 @@ static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *message
 	struct process *p = find(call, request->id, request->exec_id);
 
 	if (p && process_check(call, p->state, PROCESS_OP_RESIZE))
-		forward(call);
+		calls_forward(call);
 }
 
 static void task_pids(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -583,7 +420,7 @@ static void task_pids(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const struct process *p = find(call, request->id, "");
 
 	if (p && process_check(call, p->state, PROCESS_OP_PIDS))
-		forward(call);
+		calls_forward(call);
 }
 
 static void task_close_io(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -647,7 +484,7 @@ static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *message
 	if (!p || !process_check(call, p->state, PROCESS_OP_DELETE))
 		return;
 	if (p->state != PROCESS_STOPPED) {
-		keep_call(p, call);
+		calls_keep(p, call);
 		process_delete(p);
 		return;
 	}
@@ -727,22 +564,15 @@ void shim_task_lost(struct shim *shim)
 {
 	struct ttrpc_call *call;
 
-	/* Calls that were passed on will not be answered by anybody else any more. */
-	list_for_each_safe (it, &shim->forwards) {
-		struct forward *f = container_of(it, struct forward, link);
-
-		ttrpc_call_fail(f->call, TTRPC_NOT_FOUND, "process already finished");
-		list_del(&f->link);
-		free(f);
-	}
+	calls_lost(shim);
 	list_for_each_safe (it, &shim->execs)
 		process_lost(container_of(it, struct process, link));
 	if (!shim->init)
 		return;
 	if (shim->init->state == PROCESS_NONE) {
-		call = kept_call(shim->init);
+		call = calls_kept(shim->init);
 		if (call)
-			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", why_ended(shim));
+			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
 		return;
 	}
 	process_lost(shim->init);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/calls.h"
+
+#include "base/mem.h"
+#include "rpc/task.h"
+#include "task.pb-c.h"
+
+struct waiter {
+	struct list link;
+	struct ttrpc_call *call;
+	struct process *process;
+};
+
+struct forward {
+	struct list link;
+	struct ttrpc_request request;
+	struct ttrpc_call *call;
+};
+
+struct shim *shim_of(const struct ttrpc_call *call)
+{
+	return call->service->userdata;
+}
+
+struct shim *shim_of_process(const struct process *p)
+{
+	return p->sandbox->userdata;
+}
+
+const char *shim_why_ended(const struct shim *shim)
+{
+	const struct err *failure = &shim->sandbox.failure;
+
+	return failure->code ? failure->text : "the virtual machine has ended";
+}
+
+/* Its client may vanish, the process goes on. */
+static void kept_call_cancelled(struct ttrpc_call *call)
+{
+	struct process *p = call->userdata;
+
+	p->userdata = NULL;
+}
+
+void calls_keep(struct process *p, struct ttrpc_call *call)
+{
+	p->userdata = call;
+	call->userdata = p;
+	call->cancelled = kept_call_cancelled;
+}
+
+struct ttrpc_call *calls_kept(struct process *p)
+{
+	struct ttrpc_call *call = p->userdata;
+
+	p->userdata = NULL;
+	return call;
+}
+
+static void answer_wait(struct shim *shim, struct waiter *w)
+{
+	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+
+	rpc_timestamp(&w->process->exited_at, &at);
+	response.exit_status = w->process->status;
+	response.exited_at = &at;
+	rpc_reply(w->call, &response.base);
+	shim->waited |= w->process == shim->init;
+	list_del(&w->link);
+	free(w);
+	shim_quit_when_told(shim);
+}
+
+void calls_fail_waiters(struct shim *shim, const struct process *p, const char *message)
+{
+	list_for_each_safe (it, &shim->waiters) {
+		struct waiter *w = container_of(it, struct waiter, link);
+
+		if (w->process != p)
+			continue;
+		ttrpc_call_fail(w->call, TTRPC_NOT_FOUND, "%s", message);
+		list_del(&w->link);
+		free(w);
+	}
+}
+
+void calls_answer_waiters(struct shim *shim, const struct process *p)
+{
+	list_for_each_safe (it, &shim->waiters) {
+		struct waiter *w = container_of(it, struct waiter, link);
+
+		if (w->process == p)
+			answer_wait(shim, w);
+	}
+}
+
+static void waiter_cancelled(struct ttrpc_call *call)
+{
+	struct waiter *w = call->userdata;
+
+	list_del(&w->link);
+	free(w);
+}
+
+void calls_wait(struct ttrpc_call *call, struct process *p)
+{
+	struct shim *shim = shim_of_process(p);
+	struct waiter *w = xcalloc(1, sizeof(*w));
+
+	w->call = call;
+	w->process = p;
+	call->userdata = w;
+	call->cancelled = waiter_cancelled;
+	list_append(&shim->waiters, &w->link);
+	if (p->state == PROCESS_STOPPED)
+		answer_wait(shim, w);
+}
+
+bool calls_waited_for(const struct shim *shim, const struct process *p)
+{
+	list_for_each (it, &shim->waiters)
+		if (container_of(it, struct waiter, link)->process == p)
+			return true;
+	return false;
+}
+
+static void forward_cancelled(struct ttrpc_call *call)
+{
+	struct forward *f = call->userdata;
+
+	ttrpc_request_cancel(&f->request);
+	list_del(&f->link);
+	free(f);
+}
+
+static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct forward *f = container_of(req, struct forward, request);
+
+	if (answer->code == TTRPC_OK)
+		ttrpc_call_reply(f->call, answer->payload, answer->payload_len);
+	else
+		ttrpc_call_fail(f->call, answer->code, "%s", answer->message);
+	list_del(&f->link);
+	free(f);
+}
+
+void calls_forward(struct ttrpc_call *call)
+{
+	struct shim *shim = shim_of(call);
+	struct forward *f;
+	int r = -ENOTCONN;
+
+	f = xcalloc(1, sizeof(*f));
+	f->call = call;
+	ttrpc_request_init(&f->request);
+	list_init(&f->link);
+	if (shim->sandbox.guest)
+		r = ttrpc_client_call(shim->sandbox.guest, &f->request, RPC_SERVICE_TASK_V3,
+				      call->method->name, call->payload, call->payload_len, 0,
+				      forward_answered);
+	if (r < 0) {
+		free(f);
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s",
+				shim->sandbox.state == SANDBOX_BOOTING
+					? "the virtual machine is still booting"
+					: shim_why_ended(shim));
+		return;
+	}
+	call->userdata = f;
+	call->cancelled = forward_cancelled;
+	list_append(&shim->forwards, &f->link);
+}
+
+void calls_lost(struct shim *shim)
+{
+	list_for_each_safe (it, &shim->forwards) {
+		struct forward *f = container_of(it, struct forward, link);
+
+		ttrpc_call_fail(f->call, TTRPC_NOT_FOUND, "process already finished");
+		list_del(&f->link);
+		free(f);
+	}
+}
