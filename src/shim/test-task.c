@@ -616,10 +616,10 @@ static void execs_are_limited(void)
 	static struct asked last;
 
 	begin_running(false);
-	t.shim.n_execs = SHIM_EXECS_MAX - 1;
+	t.shim.n_execs = ABI_EXECS_MAX - 1;
 	ask_exec_over(t.client, &last, "e1");
 	ask_exec_over(t.client, &asked, "e2");
-	expect(&asked, TTRPC_RESOURCE_EXHAUSTED, "has 1024 execs already");
+	expect(&asked, TTRPC_RESOURCE_EXHAUSTED, "has 256 execs already");
 	/* One that goes makes room. */
 	rpc_free(asked_of_guest("Exec", &containerd__task__v2__exec_process_request__descriptor));
 	guest_fails(TTRPC_NOT_FOUND, "exec: no such file");
