@@ -39,20 +39,6 @@ static int add_opaque(struct tree *t, const struct entry *e, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot remove what it hides") : 0;
 }
 
-static void remember_times(struct tree *t, const struct entry *e, uint64_t ino)
-{
-	if (t->n_dirs == t->dirs_size) {
-		t->dirs_size = t->dirs_size ? 2 * t->dirs_size : 256;
-		t->dirs = xreallocarray(t->dirs, t->dirs_size, sizeof(*t->dirs));
-	}
-	t->dirs[t->n_dirs++] = (struct tree_dir){
-		.path = *e->parent ? path_join(e->parent, e->name) : xstrdup(e->name),
-		.ino = ino,
-		.atime = e->atime,
-		.mtime = e->mtime,
-	};
-}
-
 /* Return: descriptor of the folder @e, made where it is missing, or negative errno. */
 static int open_or_make(struct tree *t, const struct entry *e, bool *ret_made)
 {
@@ -84,8 +70,8 @@ static int open_or_make(struct tree *t, const struct entry *e, bool *ret_made)
 
 static int add_dir(struct tree *t, const struct entry *e, struct err *err)
 {
+	const struct timespec times[2] = {e->atime, e->mtime};
 	_cleanup_close_ int fd = -EBADF;
-	struct stat st;
 	bool made;
 	int r;
 
@@ -94,10 +80,15 @@ static int add_dir(struct tree *t, const struct entry *e, struct err *err)
 		return err_errno(err, fd, "cannot make the folder");
 	/* A lower layer's folder gets this layer's attributes, and no others. */
 	r = made ? 0 : meta_clear_xattrs(fd);
-	if (r < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, r < 0 ? r : -errno, "cannot renew the folder's attributes");
-	remember_times(t, e, st.st_ino);
-	return meta_apply_fd(fd, e, made && t->parent_has_acl, err);
+	if (r < 0)
+		return err_errno(err, r, "cannot renew the folder's attributes");
+	r = meta_apply_fd(fd, e, made && t->parent_has_acl, err);
+	if (r == 0 && futimens(fd, times) < 0)
+		return err_errno(err, -errno, "cannot set its times");
+	/* The root is the one folder that is its own parent. */
+	if (!*e->name)
+		t->parent_mtime = e->mtime;
+	return r;
 }
 
 static int add_file(struct tree *t, const struct entry *e, struct err *err)

@@ -24,14 +24,16 @@ static int hide_children(struct tree *t, int fd, uint64_t dir, int depth);
 static int hide_folder(struct tree *t, int dirfd, const char *name, int depth)
 {
 	_cleanup_close_ int fd =
-		openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC);
 	struct stat st;
+	int r;
 
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	return depth > DEPTH_MAX ? -ELOOP : hide_children(t, fd, st.st_ino, depth);
+	r = depth > DEPTH_MAX ? -ELOOP : hide_children(t, fd, st.st_ino, depth);
+	return r < 0 ? r : tree_restore_mtime(fd, st.st_mtim);
 }
 
 static int hide(struct tree *t, int dirfd, uint64_t dir, const char *name, int depth)

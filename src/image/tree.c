@@ -21,7 +21,9 @@
  * out. The entry itself is then made relative to that folder's descriptor, and its last component
  * is never followed. Whatever is there already is removed first, unless both are folders.
  *
- * A folder's times are set when all layers are in, because putting things into it changes them.
+ * Putting things into a folder changes its time of modification. Whoever has done so puts back the
+ * time that the folder had before, when it leaves the folder: so none need be remembered for later,
+ * however many folders an image has.
  */
 
 void tree_init(struct tree *t, int root, struct allowance *allowance)
@@ -46,10 +48,6 @@ void tree_done(struct tree *t)
 	t->parent_fd = fd_close(t->parent_fd);
 	t->file = fd_close(t->file);
 	nameset_done(&t->added);
-	for (size_t i = 0; i < t->n_dirs; i++)
-		free(t->dirs[i].path);
-	free(take_ptr(t->dirs));
-	t->n_dirs = t->dirs_size = 0;
 }
 
 /* In the lowest layer there is nothing that a whiteout could hide. */
@@ -61,7 +59,23 @@ static void remember(struct tree *t, uint64_t dir, const char *name)
 
 int tree_open_dir(const struct tree *t, const char *path)
 {
-	return path_open_in_root(t->root, *path ? path : ".", O_RDONLY | O_DIRECTORY, 0);
+	return path_open_in_root(t->root, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOATIME,
+				 0);
+}
+
+int tree_restore_mtime(int fd, struct timespec mtime)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, mtime};
+
+	return futimens(fd, times) < 0 ? -errno : 0;
+}
+
+static int leave_parent(struct tree *t)
+{
+	int r = t->parent_fd < 0 ? 0 : tree_restore_mtime(t->parent_fd, t->parent_mtime);
+
+	t->parent_fd = fd_close(t->parent_fd);
+	return r;
 }
 
 /* Shortens @path to the part of it that is there. Return: its descriptor or negative errno. */
@@ -98,17 +112,15 @@ static int make_dir(struct tree *t, int dirfd, const char *name)
 	return fd;
 }
 
-/* As "mkdir -p": below what exists all is new, so no link can be met there. */
-static int make_parents(struct tree *t, const char *path)
+/* Return: descriptor of the last folder of @path, all of which are made in @dirfd; or errno. */
+static int make_path(struct tree *t, int dirfd, const char *path)
 {
-	_cleanup_free_ char *existing = xstrdup(path);
-	_cleanup_close_ int fd = open_existing(t, existing);
+	_cleanup_close_ int fd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
 	char name[NAME_MAX + 1];
 	int child;
 
 	if (fd < 0)
-		return fd;
-	path += strlen(existing);
+		return -errno;
 	while (*(path += strspn(path, "/"))) {
 		size_t n = strcspn(path, "/");
 
@@ -124,24 +136,46 @@ static int make_parents(struct tree *t, const char *path)
 	return take_fd(fd);
 }
 
+/* As "mkdir -p": below what exists all is new, so no link can be met there. */
+static int make_parents(struct tree *t, const char *path)
+{
+	_cleanup_free_ char *existing = xstrdup(path);
+	_cleanup_close_ int fd = open_existing(t, existing), last = -EBADF;
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fd < 0 ? fd : -errno;
+	last = make_path(t, fd, path + strlen(existing));
+	if (last < 0)
+		return last;
+	r = tree_restore_mtime(fd, st.st_mtim);
+	return r < 0 ? r : take_fd(last);
+}
+
 /* Return: 0, or negative errno; -ENOENT where the folder is missing and not to be made. */
 static int enter_parent(struct tree *t, const char *path, bool make)
 {
 	struct stat st;
-	int fd;
+	int fd, r;
 
 	if (t->parent_fd >= 0 && !t->parent_stale && strcmp(t->parent, path) == 0)
 		return 0;
-	t->parent_fd = fd_close(t->parent_fd);
+	r = leave_parent(t);
+	if (r < 0)
+		return r;
 	fd = tree_open_dir(t, path);
 	if (fd == -ENOENT && make)
 		fd = make_parents(t, path);
 	if (fd < 0)
 		return fd;
-	t->parent_fd = fd;
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0) {
+		fd_close(fd);
 		return -errno;
+	}
+	t->parent_fd = fd;
 	t->parent_ino = st.st_ino;
+	t->parent_mtime = st.st_mtim;
 	t->parent_stale = false;
 	t->parent_has_acl = fgetxattr(fd, "system.posix_acl_default", NULL, 0) > 0;
 	memcpy(t->parent, path, strlen(path) + 1);
@@ -241,34 +275,9 @@ struct layer_sink tree_sink(struct tree *t)
 	};
 }
 
-/* A folder may be gone since, or be another one of that name: then there is nothing to set. */
-static int set_times(const struct tree *t, const struct tree_dir *d)
-{
-	const struct timespec times[2] = {d->atime, d->mtime};
-	_cleanup_close_ int fd =
-		path_open_in_root(t->root, *d->path ? d->path : ".",
-				  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NOATIME, 0);
-	struct stat st;
-
-	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
-		return 0;
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return st.st_ino != d->ino || futimens(fd, times) == 0 ? 0 : -errno;
-}
-
 int tree_finish(struct tree *t, struct err *err)
 {
-	int r;
+	int r = leave_parent(t);
 
-	/* In the order of the layers, so that the highest has the last word. */
-	for (size_t i = 0; i < t->n_dirs; i++) {
-		r = set_times(t, &t->dirs[i]);
-		if (r < 0)
-			return err_errno(err, r, "cannot set the times of '%s'",
-					 text_of(t->dirs[i].path));
-	}
-	return 0;
+	return r < 0 ? err_errno(err, r, "cannot set the times of '%s'", text_of(t->parent)) : 0;
 }

@@ -8,13 +8,6 @@
 #include "image/layer.h"
 #include "image/nameset.h"
 
-/** struct tree_dir - a folder whose times are set at the very end */
-struct tree_dir {
-	char *path;
-	uint64_t ino;
-	struct timespec atime, mtime;
-};
-
 /**
  * struct tree - a folder into which an image's layers are merged, one after the other
  * @root: the folder; not owned
@@ -30,6 +23,7 @@ struct tree {
 	char parent[PATH_MAX];
 	int parent_fd;
 	uint64_t parent_ino;
+	struct timespec parent_mtime; /* which it gets back when it is left */
 	bool parent_has_acl, parent_stale;
 
 	/* The file being written. */
@@ -38,8 +32,6 @@ struct tree {
 	int64_t end;
 
 	struct nameset added;
-	struct tree_dir *dirs;
-	size_t n_dirs, dirs_size;
 };
 
 /** tree_init() - begin; @root is an empty folder that nobody else touches */
@@ -51,7 +43,7 @@ void tree_begin_layer(struct tree *t);
 /** tree_sink() - what puts entries into the tree */
 struct layer_sink tree_sink(struct tree *t);
 
-/** tree_finish() - all layers are in: set the folders' times. Return: 0 or negative errno. */
+/** tree_finish() - all layers are in: leave the last folder. Return: 0 or negative errno. */
 int tree_finish(struct tree *t, struct err *err);
 
 /** tree_done() - free; may be called again */
@@ -63,6 +55,9 @@ void tree_done(struct tree *t);
  * tree_open_dir() - a folder of the image; "" is the root. Return: descriptor or negative errno.
  */
 int tree_open_dir(const struct tree *t, const char *path);
+
+/** tree_restore_mtime() - after a change in a folder. Return: 0 or negative errno. */
+int tree_restore_mtime(int fd, struct timespec mtime);
 
 /** tree_add() - put an entry into the folder @t->parent_fd. Return: 0 or negative errno. */
 int tree_add(struct tree *t, const struct entry *e, struct err *err);

@@ -73,6 +73,10 @@ class Work:
         assert not os.path.isdir(self.store) or self.leftovers() == [], self.leftovers()
         return got
 
+    def memory(self, reference, *options):
+        """What getting it takes at most, in MiB, whether it is got or refused."""
+        return int(self.run(reference, *options).memory) >> 10
+
     def leftovers(self):
         return os.listdir(os.path.join(self.store, "tmp"))
 

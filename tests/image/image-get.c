@@ -47,6 +47,20 @@ static void show(const struct image *image)
 	printf("platform %s/%s\n", image->config.os, image->config.architecture);
 }
 
+/* Not getrusage(): that has the memory of whoever forked this process, too. */
+static void show_memory(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
+	long kib;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmHWM: %ld", &kib) == 1)
+			printf("memory %ld\n", kib);
+	if (f)
+		fclose(f);
+}
+
 static int usage(void)
 {
 	fputs("usage: image-get [--store DIR] [--pull missing|always|never] [--max-bytes N]\n"
@@ -146,6 +160,7 @@ int main(int argc, char **argv)
 		show(&image);
 		r = a.times > 0 ? repeat(&a, argv[optind], &err) : 0;
 	}
+	show_memory();
 	if (r < 0) {
 		fprintf(stderr, "image-get: %s\n", err.text);
 		return 1;

@@ -327,6 +327,15 @@ def test_bombs(work):
     refused(work, Image([tar.bytes()]), options=["--max-entries", "100"])
 
 
+def test_memory_for_folders(work):
+    """The same folder again and again, under a long name."""
+    tar = Tar()
+    tar.dir("/".join(["d" * 250] * 15))
+    size = tar.tar.offset
+    Image([tar.bytes()[:size] * 20000 + bytes(1024)]).write_oci(work / "i")
+    assert work.memory("oci:" + work / "i") < 48
+
+
 def test_compressed_archive_bomb(work):
     image = Image([Tar().bytes() + bytes(64 << 20)])
     image.write_docker_archive(work / "x")

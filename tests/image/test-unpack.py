@@ -298,6 +298,30 @@ def test_folder_times_survive_upper_layers(work):
         assert os.stat(rootfs + path).st_mtime_ns == ociimage.TIME * 10**9, path
 
 
+def test_folder_times_survive_what_changes_folders(work):
+    """Files that come in any order, what whiteouts leave and remove, missing folders."""
+    layers = []
+    for name in ["", "a/", "a/b/"]:
+        tar = Tar()
+        if not name:
+            for i, folder in enumerate(["./", "a", "a/b", "c", "c/d"]):
+                tar.dir(folder, mtime=100 + i)
+        tar.text(name + "f", "1")
+        tar.text("c/d/g" + name.replace("/", ""), "2")
+        tar.text(name + "new/er/x", "3")
+        tar.text(name + "h", "4")
+        tar.whiteout("c/d/g")
+        tar.opaque("a")
+        layers.append(tar.bytes())
+    tar = Tar()
+    tar.dir("./", mtime=7)
+    tar.text("last")
+    rootfs = work.unpack(Image([*layers, tar.bytes()]))
+    assert not os.path.exists(rootfs + "/c/d/g") and os.path.exists(rootfs + "/a/b/h")
+    times = [int(os.stat(os.path.join(rootfs, x)).st_mtime) for x in [".", "a", "c", "c/d"]]
+    assert times == [7, 101, 103, 104], times
+
+
 def test_links_of_lower_layers_are_followed_inside(work):
     def lower(tar):
         tar.dir("usr/lib")
