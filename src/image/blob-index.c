@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,39 +58,57 @@ static char *link_target(const char *name, const char *target)
 	return xasprintf("%.*s/%s", (int)(slash - name), name, target);
 }
 
+static bool fits(const char *name)
+{
+	return strnlen(name, PATH_MAX) < PATH_MAX;
+}
+
 /* Sets @e->name where the entry can be a blob or stand for one. */
 static void take_entry(struct blob_entry *e, struct archive *a, struct archive_entry *entry)
 {
-	const char *name = archive_entry_pathname(entry), *target;
+	const char *name = archive_entry_pathname(entry);
+	const char *hardlink = archive_entry_hardlink(entry), *target = hardlink;
+	mode_t type = archive_entry_filetype(entry);
 
 	*e = (struct blob_entry){.offset = archive_read_header_position(a)};
-	if (!name)
+	if (!target && type == AE_IFLNK)
+		target = archive_entry_symlink(entry);
+	if (!name || !fits(name) || (target && !fits(target)) || (!target && type != AE_IFREG))
 		return;
-	if ((target = archive_entry_hardlink(entry)))
-		e->link = xstrdup(target);
-	else if (archive_entry_filetype(entry) == AE_IFLNK &&
-		 (target = archive_entry_symlink(entry)))
-		e->link = link_target(name, target);
-	else if (archive_entry_filetype(entry) != AE_IFREG)
-		return;
+	if (target)
+		e->link = hardlink ? xstrdup(target) : link_target(name, target);
 	e->name = xstrdup(name);
 	blob_index_normalise(e->name);
 	if (e->link)
 		blob_index_normalise(e->link);
 }
 
+static size_t length(const char *s)
+{
+	return s ? strlen(s) : 0;
+}
+
+/* What is left out counts, too: it takes its time. */
 static int read_entries(struct archive *a, struct blob_entry *entries, size_t *n, struct err *err)
 {
 	struct archive_entry *entry;
+	size_t bytes = 0, seen = 0;
 	int r;
 
 	while ((r = archive_read_next_header(a, &entry)) != ARCHIVE_EOF) {
 		/* A warning is about a name that is not ASCII; blobs have none of those. */
 		if (r < ARCHIVE_WARN)
 			return tarfile_error(a, "the archive", err);
-		if (*n == BLOB_ENTRIES_MAX)
+		if (seen++ == BLOB_ENTRIES_MAX)
 			return err_set(err, -EFBIG, "the archive has more than %d entries",
 				       BLOB_ENTRIES_MAX);
+		bytes += length(archive_entry_pathname(entry)) +
+			 length(archive_entry_hardlink(entry)) +
+			 length(archive_entry_symlink(entry));
+		if (bytes > BLOB_NAMES_MAX)
+			return err_set(err, -EFBIG,
+				       "the names in the archive have more than %u bytes",
+				       BLOB_NAMES_MAX);
 		take_entry(&entries[*n], a, entry);
 		*n += entries[*n].name != NULL;
 	}

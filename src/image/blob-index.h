@@ -6,11 +6,16 @@
 /* Most entries that a tar file of blobs may have: about three a layer in what Docker writes. */
 #define BLOB_ENTRIES_MAX 65536
 
+/* Most bytes that the names of all entries, and what links point to, may have together. */
+#define BLOB_NAMES_MAX (16u << 20)
+
 /**
  * blob_index_read() - list what an uncompressed tar file holds
  * @ret: set on success, never NULL then; blob_index_free() it
  *
- * Return: 0 or negative errno, with a message.
+ * Names of PATH_MAX bytes and more are left out: no document can mean them.
+ *
+ * Return: 0 or negative errno, with a message; -EFBIG: too many entries, or bytes of names.
  */
 int blob_index_read(int fd, struct blob_entry **ret, size_t *ret_n, struct err *err);
 

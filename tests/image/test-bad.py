@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input: one clear sentence each, and nothing left behind."""
 
+import gzip
 import io
 import json
 import os
@@ -334,6 +335,31 @@ def test_memory_for_folders(work):
     size = tar.tar.offset
     Image([tar.bytes()[:size] * 20000 + bytes(1024)]).write_oci(work / "i")
     assert work.memory("oci:" + work / "i") < 48
+
+
+def repeated(path, name, count):
+    """A compressed tar with the same entry many times, in an archive of a few kilobytes."""
+    tar = Tar(tarfile.GNU_FORMAT)
+    tar.text(name)
+    with gzip.open(path, "wb") as file:
+        for _ in range(count):
+            file.write(tar.file.getvalue()[:tar.tar.offset])
+
+
+def test_memory_for_names_in_an_archive(work):
+    repeated(work / "x", "n" * 1000000, 100)
+    assert work.memory("docker-archive:" + work / "x") < 48
+    work.refused("docker-archive:" + work / "x", "the names in the archive have more than")
+    repeated(work / "x", "n/" * 2000, 20000)
+    assert work.memory("docker-archive:" + work / "x") < 64
+    work.refused("docker-archive:" + work / "x", "the names in the archive have more than")
+    repeated(work / "x", "d/" * 3000, 100)
+    work.refused("docker-archive:" + work / "x", "no 'manifest.json'")
+
+
+def test_entries_of_an_archive(work):
+    repeated(work / "x", "d/", 65537)
+    work.refused("docker-archive:" + work / "x", "more than 65536 entries")
 
 
 def test_compressed_archive_bomb(work):
