@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,6 +56,13 @@ static int place_fds(const struct proc_spec *spec, int status_fd)
 	return status_fd;
 }
 
+static int limit_files(uint64_t bytes)
+{
+	const struct rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+
+	return bytes > 0 && setrlimit(RLIMIT_FSIZE, &limit) < 0 ? -errno : 0;
+}
+
 static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int status_fd)
 {
 	int r;
@@ -68,7 +76,9 @@ static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int sta
 	if (spec->new_session)
 		(void)setsid();
 	reset_signals();
-	r = place_fds(spec, status_fd);
+	r = limit_files(spec->file_bytes_max);
+	if (r == 0)
+		r = place_fds(spec, status_fd);
 	if (r >= 0) {
 		status_fd = r;
 		(void)execvpe(spec->argv[0], (char *const *)spec->argv,

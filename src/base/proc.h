@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /**
@@ -18,6 +19,7 @@
  * @fd_base: at least 3
  * @death_signal: sent to the program when the starting thread's process ends; 0: none
  * @new_session: setsid() first
+ * @file_bytes_max: no file may be written beyond that (RLIMIT_FSIZE); 0: as for the caller
  *
  * Nothing else is inherited. All signals are unblocked and at their default in the program.
  */
@@ -30,6 +32,7 @@ struct proc_spec {
 	int fd_base;
 	int death_signal;
 	bool new_session;
+	uint64_t file_bytes_max;
 };
 
 #define PROC_SPEC_NULL                                                                     \

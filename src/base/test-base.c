@@ -216,6 +216,22 @@ static void errors_carry_context(void)
 	test_int(err_set(NULL, -EIO, "nobody listens"), -EIO);
 }
 
+static void files_of_a_program_have_a_limit(void)
+{
+	const char *argv[] = {"sh", "-c", "head -c 5000 /dev/zero >big", NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+	_cleanup_free_ char *dir = scratch();
+
+	test_int(chdir(dir), 0);
+	spec.argv = argv;
+	spec.file_bytes_max = 5000;
+	test_int(proc_run(&spec, NULL), 0);
+	spec.file_bytes_max = 4999;
+	test_int(proc_run(&spec, NULL) != 0, 1);
+	test_int(chdir("/"), 0);
+	test_int(path_remove_tree(AT_FDCWD, dir), 0);
+}
+
 int main(void)
 {
 	test_run(numbers_are_strict);
@@ -227,5 +243,6 @@ int main(void)
 	test_run(descriptors_land_where_asked);
 	test_run(environments_replace);
 	test_run(errors_carry_context);
+	test_run(files_of_a_program_have_a_limit);
 	return 0;
 }

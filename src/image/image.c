@@ -127,10 +127,14 @@ static int get_oci(struct get *g, struct image *ret, struct err *err)
 	return r < 0 ? r : get_from_source(g, &source, ret, err);
 }
 
+static uint64_t max_bytes(const struct image_get_options *opts)
+{
+	return opts->max_bytes ? opts->max_bytes : IMAGE_BYTES_MAX;
+}
+
 static int read_archive(struct get *g, int fd, struct source *source, struct err *err)
 {
-	uint64_t max = g->opts->max_bytes ? g->opts->max_bytes : IMAGE_BYTES_MAX;
-	int r = blobs_open_tar(&source->blobs, fd, g->store.fd, max, err);
+	int r = blobs_open_tar(&source->blobs, fd, g->store.fd, max_bytes(g->opts), err);
 
 	if (r < 0)
 		return r;
@@ -170,6 +174,12 @@ static int fetch(struct get *g, struct image *ret, struct err *err)
 	_cleanup_source_ struct source source = SOURCE_NULL;
 	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_NULL;
 	_cleanup_free_ char *dir = NULL, *image = NULL;
+	struct fetch f = {
+		.name = g->ref.path,
+		.insecure = g->ref.loopback || g->opts->insecure_registry,
+		.max_bytes = max_bytes(g->opts),
+		.cancel = g->opts->cancel,
+	};
 	int r = store_tmp_new(&g->store, &tmp, err);
 
 	if (r < 0)
@@ -179,9 +189,9 @@ static int fetch(struct get *g, struct image *ret, struct err *err)
 
 		g->opts->progress(line, g->opts->userdata);
 	}
-	dir = xasprintf("%s/tmp/%s", g->store.path, tmp.name);
+	f.dir = dir = xasprintf("%s/tmp/%s", g->store.path, tmp.name);
 	image = path_join(dir, "image");
-	r = fetch_image(g->ref.path, g->ref.loopback, dir, g->opts->cancel, err);
+	r = fetch_image(&f, err);
 	if (r == 0)
 		r = blobs_open_dir(&source.blobs, image, err);
 	if (r == 0)

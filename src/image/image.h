@@ -103,7 +103,7 @@ enum image_pull {
  *	image_get() takes back what it has begun and returns -EINTR; may be NULL
  * @pull: when to ask a registry
  * @max_bytes: size of all layers together as uncompressed tar (where holes of sparse files take no
- *	room); 0: IMAGE_BYTES_MAX
+ *	room), and as a registry or an archive stores them; 0: IMAGE_BYTES_MAX
  * @max_entries: tar entries of all layers, and folders they leave out; 0: IMAGE_ENTRIES_MAX
  *
  * caisson leaves @pull and the limits as they are; the tests, which cannot fill a disk, do not.

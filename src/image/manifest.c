@@ -182,6 +182,36 @@ int manifest_parse(const char *data, size_t len, struct manifest *ret, struct er
 	return 0;
 }
 
+bool manifest_is_index(const char *data, size_t len)
+{
+	_cleanup_json_ struct json_object *root = NULL;
+	struct json_object *list;
+
+	return json_read(data, len, json_type_object, what, &root, NULL) == 0 &&
+	       json_member(root, "manifests", json_type_array, what, &list, NULL) == 0 && list;
+}
+
+int manifest_size(const struct manifest *m, uint64_t max_bytes, uint64_t *ret_largest,
+		  struct err *err)
+{
+	uint64_t left = max_bytes, size;
+
+	*ret_largest = 0;
+	for (size_t i = 0; i <= m->n; i++) {
+		size = i < m->n ? m->layers[i].size : m->config.size;
+		if (size == UINT64_MAX)
+			return err_set(err, -EBADMSG, "%s: a descriptor has no size", what);
+		if (size > left)
+			return err_set(err, -EFBIG,
+				       "the image's blobs have more than %llu bytes, which are "
+				       "allowed",
+				       (unsigned long long)max_bytes);
+		left -= size;
+		*ret_largest = MAX(*ret_largest, size);
+	}
+	return 0;
+}
+
 const char *manifest_arch(void)
 {
 	static const struct {

@@ -60,6 +60,19 @@ void manifest_done(struct manifest *m);
  */
 int manifest_parse(const char *data, size_t len, struct manifest *ret, struct err *err);
 
+/** manifest_is_index() - an OCI index or a Docker manifest list? What is malformed is neither. */
+bool manifest_is_index(const char *data, size_t len);
+
+/**
+ * manifest_size() - check what is to be fetched
+ * @max_bytes: the configuration and all layers may have no more than that, as they are stored
+ * @ret_largest: bytes of the largest of them
+ *
+ * Return: 0; -EBADMSG: a size is not said; -EFBIG: too many bytes.
+ */
+int manifest_size(const struct manifest *m, uint64_t max_bytes, uint64_t *ret_largest,
+		  struct err *err);
+
 /**
  * manifest_pick() - choose an image from an OCI index or a Docker manifest list
  * @tag: "org.opencontainers.image.ref.name" wanted; NULL: whatever is there, if there is only one;

@@ -229,8 +229,25 @@ static void configurations_that_are_wrong_are_refused(void)
 	}
 }
 
+static void sizes_are_added_up(void)
+{
+	struct blob_ref layers[2] = {{.size = 5}, {.size = 20}};
+	struct manifest m = {.config = {.size = 7}, .layers = layers, .n = 2};
+	uint64_t largest;
+
+	test_int(manifest_size(&m, 32, &largest, NULL), 0);
+	test_int(largest, 20);
+	test_int(manifest_size(&m, 31, &largest, NULL), -EFBIG);
+	layers[0].size = UINT64_MAX - 1;
+	test_int(manifest_size(&m, 31, &largest, NULL), -EFBIG);
+	test_int(manifest_size(&m, UINT64_MAX - 1, &largest, NULL), -EFBIG);
+	layers[0].size = UINT64_MAX;
+	test_int(manifest_size(&m, UINT64_MAX, &largest, NULL), -EBADMSG);
+}
+
 int main(void)
 {
+	test_run(sizes_are_added_up);
 	test_run(manifests_are_read);
 	test_run(manifests_that_are_wrong_are_refused);
 	test_run(indexes_are_picked_from);
