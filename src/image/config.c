@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/config.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,9 @@ static int get_string(struct json_object *o, const char *key, char **ret, struct
 	const char *s;
 	int r = json_str(o, key, what, &s, err);
 
+	if (r == 0 && s && strlen(s) >= PATH_MAX)
+		return err_set(err, -EFBIG, "%s: \"%s\" has more than %d bytes", what, key,
+			       PATH_MAX - 1);
 	if (r == 0)
 		*ret = xstrdup(s ? s : "");
 	return r;
@@ -52,6 +56,32 @@ static int get_command(struct json_object *o, const char *key, struct strv *ret,
 	if (r == 0)
 		strv_add(ret, s);
 	return r;
+}
+
+/*
+ * More than this could never be run: execve(2) has a limit for each string, and one for all of them
+ * with their pointers. The number is bounded since whoever puts variables together compares each
+ * with each.
+ */
+static int check_strings(const struct strv *l, const char *key, struct err *err)
+{
+	size_t bytes = 0, len;
+
+	if (l->n > IMAGE_STRINGS_MAX)
+		return err_set(err, -EFBIG, "%s: \"%s\" has %zu entries; at most %u are taken",
+			       what, key, l->n, IMAGE_STRINGS_MAX);
+	for (size_t i = 0; i < l->n; i++) {
+		len = strlen(l->v[i]);
+		if (len > IMAGE_STRING_MAX)
+			return err_set(err, -EFBIG,
+				       "%s: \"%s\" has an entry of %zu bytes; Linux takes %u", what,
+				       key, len, IMAGE_STRING_MAX);
+		bytes += len + 1 + sizeof(char *);
+	}
+	if (bytes > IMAGE_ARGUMENTS_MAX)
+		return err_set(err, -EFBIG, "%s: \"%s\" has %zu bytes; Linux takes %u", what, key,
+			       bytes, IMAGE_ARGUMENTS_MAX);
+	return 0;
 }
 
 static int get_stop_signal(struct json_object *o, int *ret, struct err *err)
@@ -79,9 +109,15 @@ static int get_process(struct json_object *o, struct image_config *c, struct err
 		o = nothing = json_object_new_object();
 	r = get_command(o, "Entrypoint", &c->entrypoint, err);
 	if (r == 0)
+		r = check_strings(&c->entrypoint, "Entrypoint", err);
+	if (r == 0)
 		r = get_command(o, "Cmd", &c->cmd, err);
 	if (r == 0)
+		r = check_strings(&c->cmd, "Cmd", err);
+	if (r == 0)
 		r = json_strv(o, "Env", what, &c->env, err);
+	if (r == 0)
+		r = check_strings(&c->env, "Env", err);
 	if (r == 0)
 		r = get_string(o, "User", &c->user, err);
 	if (r == 0)

@@ -26,7 +26,8 @@ void diff_ids_done(struct diff_ids *d);
  * @diff_ids: may be NULL where the layers are unpacked already; DIFF_IDS_NULL before
  *
  * Return: 0; -EBADMSG: not a configuration; -ENOTSUP: for another operating system, or with
- * something unknown in it; -EFBIG: too many layers.
+ * something unknown in it; -EFBIG: too many layers, or more for a
+ * process than Linux takes.
  */
 int config_parse(const char *data, size_t len, struct image_config *ret, struct diff_ids *diff_ids,
 		 struct err *err);

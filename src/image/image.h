@@ -31,6 +31,9 @@
 #define IMAGE_LAYERS_MAX    512u		/* layers of an image */
 #define IMAGE_ENTRIES_MAX   UINT64_C(16000000)	/* tar entries of all layers together */
 #define IMAGE_BYTES_MAX	    (UINT64_C(1) << 37) /* bytes of all layers as uncompressed tar */
+#define IMAGE_STRINGS_MAX   4096u		/* variables of Env; words of a command */
+#define IMAGE_STRING_MAX    131071u		/* bytes of one: the kernel's MAX_ARG_STRLEN */
+#define IMAGE_ARGUMENTS_MAX (2u << 20)		/* bytes of them all: what the kernel takes */
 #define IMAGE_REFERENCE_MAX 4096u		/* bytes of a reference */
 
 /**

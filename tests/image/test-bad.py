@@ -288,6 +288,18 @@ def test_wrong_types_in_the_configuration(work):
         refused(work, image)
 
 
+def test_more_than_a_process_takes(work):
+    for key in ["Env", "Cmd", "Entrypoint"]:
+        for value, word in [([f"V{i}=1" for i in range(4097)], "4097 entries"),
+                            (["A=" + "x" * 131070], "entry of 131072 bytes"),
+                            (["A=" + "x" * 131000] * 17, "Linux takes 2097152")]:
+            refused(work, Image([Tar().bytes()], **{key: value}), f'"{key}" has', word)
+    for key in ["User", "WorkingDir"]:
+        refused(work, Image([Tar().bytes()], **{key: "/" * 4096}), f'"{key}" has more than 4095')
+    most = [f"V{i}=" + "x" * 100 for i in range(4095)] + ["A=" + "x" * 131069]
+    work.unpack(Image([Tar().bytes()], Env=most, Cmd=most))
+
+
 def test_documents_that_are_no_json(work):
     for data in [b"", b"{", b"[]", b"null", b"{} {}", b"\xff", b"[" * 100000, b"7"]:
         image = good()
