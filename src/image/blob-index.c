@@ -89,13 +89,16 @@ static size_t length(const char *s)
 }
 
 /* What is left out counts, too: it takes its time. */
-static int read_entries(struct archive *a, struct blob_entry *entries, size_t *n, struct err *err)
+static int read_entries(struct archive *a, const volatile sig_atomic_t *cancel,
+			struct blob_entry *entries, size_t *n, struct err *err)
 {
 	struct archive_entry *entry;
 	size_t bytes = 0, seen = 0;
 	int r;
 
 	while ((r = archive_read_next_header(a, &entry)) != ARCHIVE_EOF) {
+		if (cancel && *cancel)
+			return err_set(err, -EINTR, "interrupted");
 		/* A warning is about a name that is not ASCII; blobs have none of those. */
 		if (r < ARCHIVE_WARN)
 			return tarfile_error(a, "the archive", err);
@@ -115,7 +118,8 @@ static int read_entries(struct archive *a, struct blob_entry *entries, size_t *n
 	return 0;
 }
 
-int blob_index_read(int fd, struct blob_entry **ret, size_t *ret_n, struct err *err)
+int blob_index_read(int fd, const volatile sig_atomic_t *cancel, struct blob_entry **ret,
+		    size_t *ret_n, struct err *err)
 {
 	struct blob_entry *entries = xcalloc(BLOB_ENTRIES_MAX + 1, sizeof(*entries));
 	struct archive *a = tarfile_new();
@@ -124,7 +128,7 @@ int blob_index_read(int fd, struct blob_entry **ret, size_t *ret_n, struct err *
 	int r = tarfile_open_fd(a, fd, 0, &file, err);
 
 	if (r == 0)
-		r = read_entries(a, entries, &n, err);
+		r = read_entries(a, cancel, entries, &n, err);
 	tarfile_free(a);
 	tarfile_close_fd(file);
 	if (r < 0) {

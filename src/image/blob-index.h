@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <signal.h>
+
 #include "image/blob.h"
 
 /* Most entries that a tar file of blobs may have: about three a layer in what Docker writes. */
@@ -11,13 +13,15 @@
 
 /**
  * blob_index_read() - list what an uncompressed tar file holds
+ * @cancel: true: stop with -EINTR; may be NULL
  * @ret: set on success, never NULL then; blob_index_free() it
  *
  * Names of PATH_MAX bytes and more are left out: no document can mean them.
  *
  * Return: 0 or negative errno, with a message; -EFBIG: too many entries, or bytes of names.
  */
-int blob_index_read(int fd, struct blob_entry **ret, size_t *ret_n, struct err *err);
+int blob_index_read(int fd, const volatile sig_atomic_t *cancel, struct blob_entry **ret,
+		    size_t *ret_n, struct err *err);
 
 /** blob_index_free() - accepts NULL */
 void blob_index_free(struct blob_entry *entries, size_t n);

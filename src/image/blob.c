@@ -35,7 +35,8 @@ int blobs_open_dir(struct blobs *b, const char *path, struct err *err)
 	return 0;
 }
 
-static int copy_out(struct archive *a, int fd, uint64_t max_bytes, struct err *err)
+static int copy_out(struct archive *a, int fd, uint64_t max_bytes,
+		    const volatile sig_atomic_t *cancel, struct err *err)
 {
 	struct archive_entry *entry;
 	int64_t offset;
@@ -46,6 +47,8 @@ static int copy_out(struct archive *a, int fd, uint64_t max_bytes, struct err *e
 	if (archive_read_next_header(a, &entry) != ARCHIVE_OK)
 		return tarfile_error(a, "the archive", err);
 	while ((r = archive_read_data_block(a, &p, &n, &offset)) == ARCHIVE_OK) {
+		if (cancel && *cancel)
+			return err_set(err, -EINTR, "interrupted");
 		if (n > max_bytes)
 			return err_set(err, -EFBIG, "the archive decompresses to too many bytes");
 		max_bytes -= n;
@@ -57,7 +60,8 @@ static int copy_out(struct archive *a, int fd, uint64_t max_bytes, struct err *e
 }
 
 /* Return: descriptor or negative errno. */
-static int decompress(int fd, int tmp_fd, uint64_t max_bytes, struct err *err)
+static int decompress(int fd, int tmp_fd, uint64_t max_bytes, const volatile sig_atomic_t *cancel,
+		      struct err *err)
 {
 	_cleanup_close_ int out = openat(tmp_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	struct tar_file *file = NULL;
@@ -69,18 +73,19 @@ static int decompress(int fd, int tmp_fd, uint64_t max_bytes, struct err *err)
 	a = tarfile_new_filter();
 	r = tarfile_open_fd(a, fd, 0, &file, err);
 	if (r == 0)
-		r = copy_out(a, out, max_bytes, err);
+		r = copy_out(a, out, max_bytes, cancel, err);
 	tarfile_free(a);
 	tarfile_close_fd(file);
 	return r < 0 ? r : take_fd(out);
 }
 
-int blobs_open_tar(struct blobs *b, int fd, int tmp_fd, uint64_t max_bytes, struct err *err)
+int blobs_open_tar(struct blobs *b, int fd, int tmp_fd, uint64_t max_bytes,
+		   const volatile sig_atomic_t *cancel, struct err *err)
 {
 	int r;
 
 	if (tarfile_is_compressed(fd)) {
-		r = decompress(fd, tmp_fd, max_bytes, err);
+		r = decompress(fd, tmp_fd, max_bytes, cancel, err);
 	} else {
 		r = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (r < 0)
@@ -89,7 +94,7 @@ int blobs_open_tar(struct blobs *b, int fd, int tmp_fd, uint64_t max_bytes, stru
 	if (r < 0)
 		return r;
 	b->fd = r;
-	return blob_index_read(b->fd, &b->entries, &b->n, err);
+	return blob_index_read(b->fd, cancel, &b->entries, &b->n, err);
 }
 
 char *blobs_name(const struct blobs *b, const struct digest *digest)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -47,10 +48,12 @@ int blobs_open_dir(struct blobs *b, const char *path, struct err *err);
  * @fd: the file; not kept
  * @tmp_fd: folder for the nameless file
  * @max_bytes: no more than this is decompressed
+ * @cancel: true: stop with -EINTR; may be NULL
  *
  * Return: 0 or negative errno, with a message; -EBADMSG: truncated, or no tar file.
  */
-int blobs_open_tar(struct blobs *b, int fd, int tmp_fd, uint64_t max_bytes, struct err *err);
+int blobs_open_tar(struct blobs *b, int fd, int tmp_fd, uint64_t max_bytes,
+		   const volatile sig_atomic_t *cancel, struct err *err);
 
 /** blobs_name() - the name of the blob with that digest; free() it */
 char *blobs_name(const struct blobs *b, const struct digest *digest);

@@ -134,7 +134,8 @@ static uint64_t max_bytes(const struct image_get_options *opts)
 
 static int read_archive(struct get *g, int fd, struct source *source, struct err *err)
 {
-	int r = blobs_open_tar(&source->blobs, fd, g->store.fd, max_bytes(g->opts), err);
+	int r = blobs_open_tar(&source->blobs, fd, g->store.fd, max_bytes(g->opts), g->opts->cancel,
+			       err);
 
 	if (r < 0)
 		return r;
@@ -176,7 +177,7 @@ static int fetch(struct get *g, struct image *ret, struct err *err)
 	_cleanup_free_ char *dir = NULL, *image = NULL;
 	struct fetch f = {
 		.name = g->ref.path,
-		.insecure = g->ref.loopback || g->opts->insecure_registry,
+		.insecure = g->ref.loopback,
 		.max_bytes = max_bytes(g->opts),
 		.cancel = g->opts->cancel,
 	};

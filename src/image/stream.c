@@ -3,6 +3,7 @@
 
 #include <archive.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/macro.h"
@@ -16,10 +17,17 @@
  * tar's where they leave it. A blob that is not compressed has one digest, computed once.
  */
 
+static bool cancelled(const struct stream *s)
+{
+	return s->allowance->cancel && *s->allowance->cancel;
+}
+
+/* Compressed data may decompress to nothing for as long as it likes, so this looks for itself. */
 static la_ssize_t filter_read(struct archive *a, void *userdata, const void **ret)
 {
 	struct stream *s = userdata;
-	ssize_t n = blob_next(&s->blob, ret, &s->error);
+	ssize_t n = cancelled(s) ? err_set(&s->error, -EINTR, "interrupted")
+				 : blob_next(&s->blob, ret, &s->error);
 
 	if (n < 0) {
 		archive_set_error(a, (int)-n, "%s", s->error.text);
@@ -98,7 +106,8 @@ static ssize_t filtered_next(struct stream *s, const void **ret, struct err *err
 
 static ssize_t stored_next(struct stream *s, const void **ret, struct err *err)
 {
-	ssize_t n = blob_next(&s->blob, ret, err);
+	ssize_t n =
+		cancelled(s) ? err_set(err, -EINTR, "interrupted") : blob_next(&s->blob, ret, err);
 
 	if (n > 0)
 		hash_add(&s->stored, *ret, (size_t)n);
@@ -110,7 +119,7 @@ ssize_t stream_next(struct stream *s, const void **ret, struct err *err)
 	struct allowance *a = s->allowance;
 	ssize_t n;
 
-	if (a->cancel && *a->cancel)
+	if (cancelled(s))
 		return err_set(err, -EINTR, "interrupted");
 	n = s->filter ? filtered_next(s, ret, err) : stored_next(s, ret, err);
 	if (n <= 0)

@@ -3,6 +3,7 @@
 """Forms of images, what the store remembers, and what it does when several want the same or die."""
 
 import contextlib
+import gzip
 import json
 import os
 import signal
@@ -330,6 +331,47 @@ def test_interrupted(work):
     _, error = process.communicate()
     assert process.returncode == 1 and "interrupted" in error, error
     assert work.leftovers() == [] and work.images() == []
+
+
+def processor_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return sum(int(x) for x in file.read().rsplit(")", 1)[1].split()[11:13])
+
+
+def ends_soon(work, reference):
+    """After a signal, when it is in the midst of reading what would take minutes."""
+    process = subprocess.Popen(work.command(reference), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    while processor_ticks(process.pid) < 20:
+        assert process.poll() is None, process.communicate()
+    start = processor_ticks(process.pid)
+    process.send_signal(signal.SIGTERM)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    took = processor_ticks(process.pid) - start
+    _, error = process.communicate()
+    assert process.returncode == 1 and "interrupted" in error, error
+    assert took < 50, took
+    assert not os.path.isdir(work.store + "/tmp") or work.leftovers() == []
+
+
+def test_interrupted_while_an_archive_is_decompressed(work):
+    with open(work / "x", "wb") as file:
+        file.write(gzip.compress(bytes(64 << 20)) * 200)
+    ends_soon(work, "docker-archive:" + work / "x")
+
+
+def test_interrupted_while_nothing_comes_out(work):
+    """Of gzip members without content, and of what stands behind the compressed data."""
+    for blob, size in [(gzip.compress(b"") * 3000000, 60000000), (gzip.compress(b""), 4 << 40)]:
+        image = small().finish()
+        image.manifest["layers"][0]["size"] = size
+        harness.remove(work / "i")
+        image.write_oci(work / "i")
+        path = work / "i/blobs/sha256/" + image.layers[0].digest[7:]
+        with open(path, "wb") as file:
+            file.write(blob)
+            file.truncate(size)
+        ends_soon(work, "oci:" + work / "i")
 
 
 def test_interrupted_while_waiting(work):
