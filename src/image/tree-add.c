@@ -25,18 +25,21 @@ static int make_room(struct tree *t, const char *name)
 	return path_remove_tree(t->parent_fd, name);
 }
 
+static int hidden(int r, struct err *err)
+{
+	if (r == -EINTR)
+		return err_set(err, r, "interrupted");
+	return r < 0 ? err_errno(err, r, "cannot remove what it hides") : 0;
+}
+
 static int add_whiteout(struct tree *t, const struct entry *e, struct err *err)
 {
-	int r = tree_hide(t, t->parent_fd, t->parent_ino, e->name);
-
-	return r < 0 ? err_errno(err, r, "cannot remove what it hides") : 0;
+	return hidden(tree_hide(t, e->name), err);
 }
 
 static int add_opaque(struct tree *t, const struct entry *e, struct err *err)
 {
-	int r = tree_hide_all(t, t->parent_fd);
-
-	return r < 0 ? err_errno(err, r, "cannot remove what it hides") : 0;
+	return hidden(tree_hide_all(t), err);
 }
 
 /* Return: descriptor of the folder @e, made where it is missing, or negative errno. */

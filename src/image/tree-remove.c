@@ -2,11 +2,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "image/tree.h"
 
 /*
@@ -16,75 +19,179 @@
  * hash there, a file of a lower layer would stay that ought to go.
  */
 
-/* Deeper than any path that an entry can name, so that no honest image comes here. */
-#define DEPTH_MAX 256
+/*
+ * The tree is walked with one descriptor, back up by "..", which is safe where nobody else changes
+ * anything: a path may lead through 2,047 folders, and with links a tree becomes deeper than any
+ * path. What is remembered are the names of folders still to come, and the way back.
+ *
+ * A folder that was walked has nothing left of lower layers, and gets nothing of them any more. So
+ * it is marked, with a name that no file can have, and not walked again in this layer.
+ */
+#define WALKED	     "/"
 
-static int hide_children(struct tree *t, int fd, uint64_t dir, int depth);
+#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC)
 
-static int hide_folder(struct tree *t, int dirfd, const char *name, int depth)
+/* @names: where those of the folders in it begin */
+struct folder {
+	uint64_t ino;
+	struct timespec mtime;
+	size_t names;
+};
+
+/* @fd: the last of @folders; @names: one behind the other, each with its NUL */
+struct walk {
+	struct tree *t;
+	int fd;
+	struct folder *folders;
+	size_t n, room;
+	char *names;
+	size_t len, size;
+};
+
+static void push_folder(struct walk *w, const struct stat *st)
 {
-	_cleanup_close_ int fd =
-		openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC);
-	struct stat st;
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	r = depth > DEPTH_MAX ? -ELOOP : hide_children(t, fd, st.st_ino, depth);
-	return r < 0 ? r : tree_restore_mtime(fd, st.st_mtim);
+	if (w->n == w->room) {
+		w->room = w->room ? 2 * w->room : 16;
+		w->folders = xreallocarray(w->folders, w->room, sizeof(*w->folders));
+	}
+	w->folders[w->n++] = (struct folder){st->st_ino, st->st_mtim, w->len};
 }
 
-static int hide(struct tree *t, int dirfd, uint64_t dir, const char *name, int depth)
+static void push_name(struct walk *w, const char *name)
 {
-	bool ours = nameset_has(&t->added, dir, name);
-	struct stat st;
-	int r;
+	size_t n = strlen(name) + 1;
 
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (n > w->size - w->len) {
+		w->size = MAX(2 * w->size, w->len + n + 1024);
+		w->names = xreallocarray(w->names, w->size, 1);
+	}
+	memcpy(w->names + w->len, name, n);
+	w->len += n;
+}
+
+static char *last_name(const struct walk *w)
+{
+	char *p = w->names + w->len - 1;
+
+	while (p > w->names && p[-1])
+		p--;
+	return p;
+}
+
+static bool is_ours(const struct walk *w, const char *name)
+{
+	return nameset_has(&w->t->added, w->folders[w->n - 1].ino, name);
+}
+
+/* Removes @name, or puts it down for later if it is a folder. */
+static int look_at(struct walk *w, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(w->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISDIR(st.st_mode))
-		return ours || unlinkat(dirfd, name, 0) == 0 ? 0 : -errno;
-	/* A folder that both have: what lower layers have inside goes. */
-	r = hide_folder(t, dirfd, name, depth);
-	if (r < 0 || ours)
-		return r;
-	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != EEXIST)
-		return -errno;
-	return 0;
+	if (S_ISDIR(st.st_mode)) {
+		push_name(w, name);
+		return 0;
+	}
+	return is_ours(w, name) || unlinkat(w->fd, name, 0) == 0 ? 0 : -errno;
 }
 
-static int hide_children(struct tree *t, int fd, uint64_t dir, int depth)
+static int read_folder(struct walk *w)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3), r = 0;
+	const volatile sig_atomic_t *cancel = w->t->allowance->cancel;
+	int fd = openat(w->fd, ".", FOLDER_FLAGS), r = 0;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *de;
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
 
 	if (!d) {
 		r = -errno;
-		fd_close(copy);
+		fd_close(fd);
 		return r;
 	}
-	while (r == 0 && (de = readdir(d)))
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
-			r = hide(t, fd, dir, de->d_name, depth + 1);
+	while (r == 0 && (de = readdir(d))) {
+		if (cancel && *cancel)
+			r = -EINTR;
+		else if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
+			r = look_at(w, de->d_name);
+	}
 	(void)closedir(d);
 	return r;
 }
 
-int tree_hide(struct tree *t, int dirfd, uint64_t dir, const char *name)
+static int go_down(struct walk *w)
 {
-	t->parent_stale = true;
-	return hide(t, dirfd, dir, name, 0);
-}
-
-int tree_hide_all(struct tree *t, int dirfd)
-{
+	int fd = openat(w->fd, last_name(w), FOLDER_FLAGS);
 	struct stat st;
 
-	t->parent_stale = true;
-	if (fstat(dirfd, &st) < 0)
+	if (fd < 0)
 		return -errno;
-	return hide_children(t, dirfd, st.st_ino, 0);
+	fd_close(w->fd);
+	w->fd = fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	push_folder(w, &st);
+	return nameset_has(&w->t->added, st.st_ino, WALKED) ? 0 : read_folder(w);
+}
+
+/* Removes the folder that was left unless something of this layer is in it, or it is itself. */
+static int go_up(struct walk *w)
+{
+	const struct folder left = w->folders[--w->n];
+	const char *name = last_name(w);
+	_cleanup_close_ int up = openat(w->fd, "..", FOLDER_FLAGS);
+	struct stat st;
+	int r;
+
+	if (up < 0 || fstat(up, &st) < 0)
+		return -errno;
+	if (st.st_ino != w->folders[w->n - 1].ino)
+		return -ESTALE;
+	if (is_ours(w, name) || unlinkat(up, name, AT_REMOVEDIR) < 0) {
+		if (!is_ours(w, name) && errno != ENOTEMPTY && errno != EEXIST)
+			return -errno;
+		nameset_add(&w->t->added, left.ino, WALKED);
+		r = tree_restore_mtime(w->fd, left.mtime);
+		if (r < 0)
+			return r;
+	}
+	w->len = (size_t)(name - w->names);
+	fd_close(w->fd);
+	w->fd = take_fd(up);
+	return 0;
+}
+
+/* @name: NULL: all there is in the folder @t->parent_fd */
+static int hide(struct tree *t, const char *name)
+{
+	struct walk w = {.t = t, .fd = openat(t->parent_fd, ".", FOLDER_FLAGS)};
+	struct stat st;
+	int r = 0;
+
+	t->parent_stale = true;
+	if (w.fd < 0 || fstat(w.fd, &st) < 0) {
+		r = -errno;
+	} else {
+		push_folder(&w, &st);
+		r = name ? look_at(&w, name) : read_folder(&w);
+	}
+	while (r == 0 && (w.n > 1 || w.len > 0))
+		r = w.len > w.folders[w.n - 1].names ? go_down(&w) : go_up(&w);
+	fd_close(w.fd);
+	free(w.folders);
+	free(w.names);
+	return r;
+}
+
+int tree_hide(struct tree *t, const char *name)
+{
+	return hide(t, name);
+}
+
+int tree_hide_all(struct tree *t)
+{
+	if (nameset_has(&t->added, t->parent_ino, WALKED))
+		return 0;
+	nameset_add(&t->added, t->parent_ino, WALKED);
+	return hide(t, NULL);
 }

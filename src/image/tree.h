@@ -63,14 +63,13 @@ int tree_restore_mtime(int fd, struct timespec mtime);
 int tree_add(struct tree *t, const struct entry *e, struct err *err);
 
 /**
- * tree_hide() - remove what lower layers have under @name in the folder @dirfd
- * @dir: its inode number
+ * tree_hide() - remove what lower layers have under @name in the folder @t->parent_fd
  *
  * What this layer has added stays, with the folders that lead to it.
  *
- * Return: 0 or negative errno.
+ * Return: 0 or negative errno; -EINTR: cancelled.
  */
-int tree_hide(struct tree *t, int dirfd, uint64_t dir, const char *name);
+int tree_hide(struct tree *t, const char *name);
 
-/** tree_hide_all() - tree_hide() for every name in the folder @dirfd */
-int tree_hide_all(struct tree *t, int dirfd);
+/** tree_hide_all() - tree_hide() for every name in the folder */
+int tree_hide_all(struct tree *t);

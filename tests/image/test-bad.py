@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import resource
 import subprocess
 import tarfile
 
@@ -338,6 +339,21 @@ def test_bombs(work):
     tar = Tar()
     tar.text("a/" * 200 + "f")
     refused(work, Image([tar.bytes()]), options=["--max-entries", "100"])
+
+
+def test_many_whiteouts_of_much(work):
+    """A layer that hides the same full folder again and again does not have it walked each time."""
+    tar = Tar()
+    for i in range(3000):
+        tar.text(f"d/e/{i}")
+    for i in range(4000):
+        tar.opaque("d/e" if i % 2 else "d")
+        tar.whiteout("d")
+    image = Image([Tar().bytes(), tar.bytes()])
+    image.write_oci(work / "i")
+    got = work.get("oci:" + work / "i", preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_CPU, (4, 4)))
+    assert len(os.listdir(got.rootfs + "/d/e")) == 3000
 
 
 def test_memory_for_folders(work):

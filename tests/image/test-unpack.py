@@ -216,6 +216,27 @@ def test_whiteout_spares_own_layer(work):
         assert file.read() == "new"
 
 
+def test_whiteouts_of_deep_folders(work):
+    """As deep as a path can be; with something of the upper layer at the bottom, or nothing."""
+    lower, upper = Tar(), Tar()
+    for name in ["gone", "both", "opaque"]:
+        lower.dir(name, mtime=5)
+        lower.text(name + "/d" * 2000 + "/lower")
+    upper.text("both" + "/d" * 1000 + "/upper")
+    upper.text("opaque" + "/d" * 1500 + "/upper")
+    for name in ["gone", "both"]:
+        upper.whiteout(name)
+    for _ in range(3):
+        upper.opaque("opaque" + "/d" * 1000)
+        upper.opaque("opaque")
+    rootfs = work.unpack(Image([lower.bytes(), upper.bytes()]))
+    assert sorted(os.listdir(rootfs)) == ["both", "opaque"]
+    found = subprocess.run(["find", rootfs, "-type", "f", "-printf", "%d %f\n"], check=True,
+                           stdout=subprocess.PIPE).stdout.split(b"\n")
+    assert sorted(found) == [b"", b"1002 upper", b"1502 upper"], found
+    assert os.stat(rootfs + "/opaque").st_mtime == 5
+
+
 def test_whiteout_in_the_lowest_layer(work):
     def only(tar):
         base(tar)
