@@ -89,14 +89,15 @@ static size_t length(const char *s)
 }
 
 /* What is left out counts, too: it takes its time. */
-static int read_entries(struct archive *a, const volatile sig_atomic_t *cancel,
-			struct blob_entry *entries, size_t *n, struct err *err)
+static int read_entries(struct archive *a, struct tar_header *h,
+			const volatile sig_atomic_t *cancel, struct blob_entry *entries, size_t *n,
+			struct err *err)
 {
 	struct archive_entry *entry;
 	size_t bytes = 0, seen = 0;
 	int r;
 
-	while ((r = archive_read_next_header(a, &entry)) != ARCHIVE_EOF) {
+	while ((r = tarfile_next(a, h, &entry)) != ARCHIVE_EOF) {
 		if (cancel && *cancel)
 			return err_set(err, -EINTR, "interrupted");
 		/* A warning is about a name that is not ASCII; blobs have none of those. */
@@ -128,7 +129,7 @@ int blob_index_read(int fd, const volatile sig_atomic_t *cancel, struct blob_ent
 	int r = tarfile_open_fd(a, fd, 0, &file, err);
 
 	if (r == 0)
-		r = read_entries(a, cancel, entries, &n, err);
+		r = read_entries(a, &file->header, cancel, entries, &n, err);
 	tarfile_free(a);
 	tarfile_close_fd(file);
 	if (r < 0) {

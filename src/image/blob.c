@@ -142,7 +142,7 @@ static int open_in_tar(const struct blobs *b, const char *name, struct blob *ret
 	r = tarfile_open_fd(ret->tar, b->fd, e->offset, &ret->file, err);
 	if (r < 0)
 		return r;
-	if (archive_read_next_header(ret->tar, &entry) < ARCHIVE_WARN)
+	if (tarfile_next(ret->tar, &ret->file->header, &entry) < ARCHIVE_WARN)
 		return tarfile_error(ret->tar, "the archive", err);
 	ret->size = (uint64_t)archive_entry_size(entry);
 	return 0;

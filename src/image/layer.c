@@ -66,7 +66,8 @@ static int read_entries(struct archive *tar, const struct layer_sink *sink,
 	struct archive_entry *ae;
 	int r;
 
-	while ((r = archive_read_next_header(tar, &ae)) != ARCHIVE_EOF) {
+	allowance->header = (struct tar_header){.begun = false};
+	while ((r = tarfile_next(tar, &allowance->header, &ae)) != ARCHIVE_EOF) {
 		if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && is_about_text(tar)))
 			return tarfile_error(tar, "its tar", err);
 		if (allowance->cancel && *allowance->cancel)

@@ -127,6 +127,9 @@ ssize_t stream_next(struct stream *s, const void **ret, struct err *err)
 	if ((uint64_t)n > a->bytes)
 		return err_set(err, -EFBIG, "the image's layers unpack to more than is allowed");
 	a->bytes -= (uint64_t)n;
+	if (!tarfile_count(&a->header, (size_t)n))
+		return err_set(err, -EFBIG, "a header in it has more than %u bytes",
+			       TAR_HEADER_MAX);
 	return n;
 }
 

@@ -10,15 +10,18 @@
 #include "image/blob.h"
 #include "image/digest.h"
 #include "image/manifest.h"
+#include "image/tarfile.h"
 
 /**
  * struct allowance - what an image may still take, all layers together
  * @bytes: decompressed bytes of tar, content and headers
  * @entries: tar entries
+ * @header: what the header being read may still take
  * @cancel: true: stop with -EINTR; may be NULL
  */
 struct allowance {
 	uint64_t bytes, entries;
+	struct tar_header header;
 	const volatile sig_atomic_t *cancel;
 };
 

@@ -69,6 +69,25 @@ void tarfile_free(struct archive *a)
 		(void)archive_read_free(a);
 }
 
+bool tarfile_count(struct tar_header *h, size_t n)
+{
+	if (h->counts)
+		h->left -= (int64_t)n;
+	return !h->counts || h->left >= 0;
+}
+
+int tarfile_next(struct archive *a, struct tar_header *h, struct archive_entry **ret)
+{
+	int r = h->begun ? archive_read_data_skip(a) : ARCHIVE_OK;
+
+	if (r < ARCHIVE_WARN)
+		return r;
+	*h = (struct tar_header){.left = TAR_HEADER_MAX, .counts = true, .begun = true};
+	r = archive_read_next_header(a, ret);
+	h->counts = false;
+	return r;
+}
+
 static la_ssize_t file_read(struct archive *a, void *userdata, const void **ret)
 {
 	struct tar_file *f = userdata;
@@ -79,6 +98,10 @@ static la_ssize_t file_read(struct archive *a, void *userdata, const void **ret)
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		archive_set_error(a, errno, "%s", strerror(errno));
+		return -1;
+	}
+	if (!tarfile_count(&f->header, (size_t)n)) {
+		archive_set_error(a, EFBIG, "a header is too large");
 		return -1;
 	}
 	f->pos += n;

@@ -26,14 +26,42 @@ bool tarfile_is_compressed(int fd);
 /** tarfile_free() - accepts NULL */
 void tarfile_free(struct archive *a);
 
+/*
+ * Most bytes that an entry may have before its content: names, attributes, and maps of sparse
+ * files, which libarchive keeps in several times the memory.
+ */
+#define TAR_HEADER_MAX (8u << 20)
+
+/**
+ * struct tar_header - counts what is read for an entry's header
+ * @left: bytes
+ * @counts: false: content is being read, whose size does not matter
+ * @begun: there was an entry
+ */
+struct tar_header {
+	int64_t left;
+	bool counts, begun;
+};
+
+/** tarfile_count() - @n bytes were handed to libarchive. Return: false if that is too much. */
+bool tarfile_count(struct tar_header *h, size_t n);
+
+/**
+ * tarfile_next() - archive_read_next_header(), past what is left of the entry before
+ * @h: all zero at the beginning; the reader's callback calls tarfile_count() with it
+ */
+int tarfile_next(struct archive *a, struct tar_header *h, struct archive_entry **ret);
+
 /**
  * struct tar_file - a regular file as libarchive's input, from an offset on
  * @fd: not owned
+ * @header: for tarfile_next()
  */
 struct tar_file {
 	int fd;
 	int64_t pos, size;
 	char *buf;
+	struct tar_header header;
 };
 
 /**

@@ -341,6 +341,30 @@ def test_bombs(work):
     refused(work, Image([tar.bytes()]), options=["--max-entries", "100"])
 
 
+def sparse_header(blocks):
+    """A file with a map of very many holes, as GNU tar wrote it before pax."""
+    info = tarfile.TarInfo("sparse")
+    head = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    head[156:157] = b"S"
+    item = b"00000000000\0" * 2
+    head[386:482], head[482], head[483:495] = item * 4, 1, item[:12]
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + (item * 21 + b"\1" + bytes(7)) * blocks + item * 21 + bytes(8)
+
+
+def test_memory_for_a_header(work):
+    image = Image([sparse_header(60000) + bytes(1024)])
+    image.write_oci(work / "i")
+    assert work.memory("oci:" + work / "i") < 48
+    refused(work, image, "layer 1 of 1", "header in it has more than 8388608 bytes")
+    with open(work / "x", "wb") as file:
+        file.write(sparse_header(60000) + bytes(1024))
+    assert work.memory("docker-archive:" + work / "x") < 48
+    work.refused("docker-archive:" + work / "x", "too large")
+    work.unpack(Image([sparse_header(10000) + bytes(1024)]))
+
+
 def test_many_whiteouts_of_much(work):
     """A layer that hides the same full folder again and again does not have it walked each time."""
     tar = Tar()
