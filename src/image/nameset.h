@@ -13,6 +13,7 @@
 struct nameset {
 	uint64_t *slots;
 	size_t n, size;
+	uint64_t key[2]; /* chosen anew with the first name */
 };
 
 #define NAMESET_NULL                             \
