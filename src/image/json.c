@@ -3,15 +3,17 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
 
 /*
- * An empty object takes about 800 bytes in json-c and two in the text. Real documents have a few
- * hundred of them.
+ * An empty object takes about 800 bytes in json-c and two in the text, a number or a string up to
+ * 170. Real documents have a few hundred of each.
  */
-#define CONTAINERS_MAX 100000
+#define CONTAINERS_MAX 30000
+#define VALUES_MAX     200000
 
 /* Nesting: the deepest real document is an index of manifests with platforms. */
 #define DEPTH_MAX 32
@@ -30,13 +32,23 @@ static const char *type_name(enum json_type type)
 	}
 }
 
-static int too_many_containers(const char *data, size_t len)
+/* Strings are passed over: they may hold whole documents. */
+static bool has_too_much(const char *data, size_t len)
 {
-	size_t n = 0;
+	size_t containers = 0, values = 0;
+	bool quoted = false;
 
-	for (size_t i = 0; i < len; i++)
-		n += data[i] == '{' || data[i] == '[';
-	return n > CONTAINERS_MAX;
+	for (size_t i = 0; i < len; i++) {
+		if (quoted && data[i] == '\\')
+			i++;
+		else if (data[i] == '"')
+			quoted = !quoted;
+		else if (!quoted) {
+			containers += data[i] == '{' || data[i] == '[';
+			values += data[i] == ',';
+		}
+	}
+	return containers > CONTAINERS_MAX || values > VALUES_MAX;
 }
 
 int json_read(const char *data, size_t len, enum json_type type, const char *what,
@@ -46,7 +58,7 @@ int json_read(const char *data, size_t len, enum json_type type, const char *wha
 	struct json_tokener *tok;
 	enum json_tokener_error e;
 
-	if (len > INT_MAX || too_many_containers(data, len))
+	if (len > INT_MAX || has_too_much(data, len))
 		return err_set(err, -EBADMSG, "%s is too large", what);
 	tok = json_tokener_new_ex(DEPTH_MAX);
 	if (!tok)

@@ -313,6 +313,15 @@ def test_documents_that_are_too_large(work):
     image.config["history"] = [{}] * 200000
     refused(work, image, "too large")
     image = good()
+    image.config["x"] = [0] * 2000000
+    image.write_oci(work / "i")
+    assert work.memory("oci:" + work / "i") < 64
+    refused(work, image, "too large")
+    image = good()
+    image.config["x"] = "{[," * 1000000
+    work.unpack(image)
+    harness.remove(work.store)
+    image = good()
     image.config["x"] = "x" * (9 << 20)
     refused(work, image, "more than")
 
