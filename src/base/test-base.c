@@ -220,14 +220,14 @@ static void files_of_a_program_have_a_limit(void)
 {
 	const char *argv[] = {"sh", "-c", "head -c 5000 /dev/zero >big", NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
-	_cleanup_free_ char *dir = scratch();
+	_cleanup_free_ char *dir = scratch(), *fits = NULL, *is_cut = NULL;
 
 	test_int(chdir(dir), 0);
 	spec.argv = argv;
 	spec.file_bytes_max = 5000;
-	test_int(proc_run(&spec, NULL), 0);
+	test_int(test_proc_run(&spec, &fits), 0);
 	spec.file_bytes_max = 4999;
-	test_int(proc_run(&spec, NULL) != 0, 1);
+	test_true(test_proc_run(&spec, &is_cut) != 0);
 	test_int(chdir("/"), 0);
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
 }
