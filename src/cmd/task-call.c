@@ -6,6 +6,8 @@
 #include <sys/random.h>
 
 #include "base/mem.h"
+#include "sandbox.pb-c.h"
+#include "shim/lifeline.h"
 #include "task.pb-c.h"
 
 int task_start(struct client *client, const char *id, const char *exec_id, struct err *err)
@@ -20,16 +22,22 @@ int task_start(struct client *client, const char *id, const char *exec_id, struc
 int task_wait(struct client *client, const char *id, const char *exec_id, struct err *err)
 {
 	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
+	Caisson__Sandbox__V1__WaitResponse *response;
 	ProtobufCMessage *m;
 	int r;
 
 	request.id = rpc_str(id);
 	request.exec_id = rpc_str(exec_id);
-	r = client_call(client, "Wait", &request.base,
-			&containerd__task__v2__wait_response__descriptor, &m, err);
-	if (r < 0)
+	r = client_call_service(client, SHIM_SERVICE, "Wait", &request.base,
+				&caisson__sandbox__v1__wait_response__descriptor, &m, err);
+	if (r < 0) {
+		(void)err_wrap(err, "container %s", id);
 		return r;
-	r = (int)((Containerd__Task__V2__WaitResponse *)m)->exit_status;
+	}
+	response = (Caisson__Sandbox__V1__WaitResponse *)m;
+	r = (int)response->exit_status;
+	if (*response->failure)
+		r = err_set(err, -EIO, "container %s: %s", id, response->failure);
 	rpc_free(m);
 	return r;
 }

@@ -302,6 +302,9 @@ static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *
 	Containerd__Task__V2__WaitResponse *response;
 	ProtobufCMessage *m;
 
+	/* The connection has ended: whoever knows why is about to call process_lost(). */
+	if (answer->code == TTRPC_UNAVAILABLE)
+		return;
 	if (answer->code != TTRPC_OK || rpc_unpack(&containerd__task__v2__wait_response__descriptor,
 						   answer->payload, answer->payload_len, &m) < 0) {
 		process_lost(p);
@@ -421,6 +424,7 @@ void process_lost(struct process *p)
 	case PROCESS_RUNNING:
 		ttrpc_request_cancel(&p->wait);
 		p->status = STATUS_LOST;
+		p->lost = true;
 		(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
 		p->state = PROCESS_STOPPING;
 		check_stopped(p);

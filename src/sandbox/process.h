@@ -43,6 +43,7 @@ struct process_stdio {
  * @pid: in the guest; 0 until CREATED (an exec: until RUNNING)
  * @status: exit status, once STOPPED
  * @exited_at: CLOCK_REALTIME of the end
+ * @lost: the VM went, and the process with it
  * @created, @started, @deleted: how process_create(), process_start() and process_delete() went;
  *	each called once, the last one with @status and @exited_at set
  * @stopped: called once, when STOPPED is reached from RUNNING or because the VM is gone
@@ -54,7 +55,7 @@ struct process {
 	struct sandbox *sandbox;
 	char *exec_id, *fifos[3];
 	enum process_state state;
-	bool terminal;
+	bool terminal, lost;
 	uint32_t pid, status;
 	struct timespec exited_at;
 	struct stream in, out, err;

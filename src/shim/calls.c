@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/calls.h"
 
+#include <string.h>
+
+#include "base/clock.h"
 #include "base/mem.h"
 #include "rpc/task.h"
+#include "sandbox.pb-c.h"
+#include "shim/lifeline.h"
 #include "task.pb-c.h"
+
+/* What is passed on is done at once by a guest that is well. */
+#define GUEST_ANSWERS (10 * NSEC_PER_SEC)
 
 struct waiter {
 	struct list link;
@@ -57,7 +65,7 @@ struct ttrpc_call *calls_kept(struct process *p)
 	return call;
 }
 
-static void answer_wait(struct shim *shim, struct waiter *w)
+static void reply_task(const struct waiter *w)
 {
 	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
@@ -66,6 +74,24 @@ static void answer_wait(struct shim *shim, struct waiter *w)
 	response.exit_status = w->process->status;
 	response.exited_at = &at;
 	rpc_reply(w->call, &response.base);
+}
+
+static void reply_own(const struct shim *shim, const struct waiter *w)
+{
+	Caisson__Sandbox__V1__WaitResponse response = CAISSON__SANDBOX__V1__WAIT_RESPONSE__INIT;
+
+	response.exit_status = w->process->status;
+	if (w->process->lost && shim->sandbox.failure.code)
+		response.failure = (char *)shim->sandbox.failure.text;
+	rpc_reply(w->call, &response.base);
+}
+
+static void answer_wait(struct shim *shim, struct waiter *w)
+{
+	if (strcmp(w->call->service->name, SHIM_SERVICE) == 0)
+		reply_own(shim, w);
+	else
+		reply_task(w);
 	shim->waited |= w->process == shim->init;
 	list_del(&w->link);
 	free(w);
@@ -140,6 +166,9 @@ static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answe
 
 	if (answer->code == TTRPC_OK)
 		ttrpc_call_reply(f->call, answer->payload, answer->payload_len);
+	else if (answer->code == TTRPC_DEADLINE_EXCEEDED)
+		ttrpc_call_fail(f->call, answer->code,
+				"the guest does not answer: `caisson delete -f` ends its VM");
 	else
 		ttrpc_call_fail(f->call, answer->code, "%s", answer->message);
 	list_del(&f->link);
@@ -158,7 +187,7 @@ void calls_forward(struct ttrpc_call *call)
 	list_init(&f->link);
 	if (shim->sandbox.guest)
 		r = ttrpc_client_call(shim->sandbox.guest, &f->request, RPC_SERVICE_TASK_V3,
-				      call->method->name, call->payload, call->payload_len, 0,
+				      call->method->name, call->payload, call->payload_len, GUEST_ANSWERS,
 				      forward_answered);
 	if (r < 0) {
 		free(f);

@@ -541,6 +541,8 @@ static const struct ttrpc_method task_methods[] = {
 };
 
 static const struct ttrpc_method sandbox_methods[] = {
+	RPC_METHOD("Wait", containerd__task__v2__wait_request, caisson__sandbox__v1__wait_response,
+		   task_wait),
 	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,
 		   sandbox_timing),
 	{.name = NULL},
