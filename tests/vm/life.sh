@@ -68,6 +68,14 @@ test_delete_force() {
 	is_clean
 }
 
+# Whatever the guest is doing, or is not.
+test_delete_force_of_a_hung_vm() {
+	status 0 caisson run -d --name "hung$$" "$IMAGE" sleep 1000
+	kill -STOP "$(pgrep -f "^qemu-system-[^ ]* -name hung$$ ")"
+	status 0 timeout 60 caisson delete -f "hung$$"
+	is_clean
+}
+
 test_logs_follow_to_the_end() {
 	status 0 caisson run -d --name follow "$IMAGE" sh -c 'for i in 1 2 3 4 5; do echo $i; sleep 0.1; done'
 	is "$(caisson logs -f follow | tr '\n' ' ')" "1 2 3 4 5 "
