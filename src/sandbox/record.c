@@ -156,6 +156,7 @@ int record_create(const struct paths *paths, const struct sandbox_spec *spec, st
 	return 0;
 }
 
+/* A name that somebody chose is never meant by less: "web" is not "web-prod". */
 static int find_by_prefix(const struct paths *paths, const char *name, char **ret, struct err *err)
 {
 	_cleanup_strv_ struct strv all = STRV_NULL;
@@ -163,7 +164,7 @@ static int find_by_prefix(const struct paths *paths, const char *name, char **re
 	int r = record_list(paths, &all, err);
 
 	for (size_t i = 0; r == 0 && i < all.n; i++) {
-		if (!str_starts(all.v[i], name))
+		if (!sandbox_id_generated(all.v[i]) || !str_starts(all.v[i], name))
 			continue;
 		if (found)
 			r = err_set(err, -EEXIST,

@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "rpc/process.h"
 
-#define ID_MAX 64
+#define ID_MAX	     64
+#define ID_GENERATED 12
 
 enum field_type {
 	FIELD_STRING,
@@ -226,4 +227,9 @@ void sandbox_spec_done(struct sandbox_spec *spec)
 bool sandbox_id_valid(const char *id)
 {
 	return strlen(id) <= ID_MAX && process_id_valid(id);
+}
+
+bool sandbox_id_generated(const char *id)
+{
+	return strlen(id) == ID_GENERATED && strspn(id, "0123456789abcdef") == ID_GENERATED;
 }

@@ -62,6 +62,9 @@ void sandbox_spec_done(struct sandbox_spec *spec);
 /** sandbox_id_valid() - as process_id_valid(), but <= 64, for it is the host name in the guest */
 bool sandbox_id_valid(const char *id);
 
+/** sandbox_id_generated() - has it the form that we make up: 12 hexadecimal digits? */
+bool sandbox_id_generated(const char *id);
+
 /** sandbox_spec_to_json() - a new string */
 char *sandbox_spec_to_json(const struct sandbox_spec *spec);
 

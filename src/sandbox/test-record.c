@@ -140,20 +140,38 @@ static void names_may_be_shortened(void)
 
 	begin();
 	expect_error(record_open(&paths, "a", &rec, &err), -ENOENT, "\"a\"");
-	create_dead("abc", false);
+	create_dead("abc000000000", false);
+	create_dead("abd000000000", false);
 	create_dead("abd", false);
-	create_dead("abde", false);
 	test_int(record_open(&paths, "abc", &rec, &err), 0);
+	test_str(rec.id, "abc000000000");
 	record_done(&rec);
 	/* One that is called so goes before those that only begin so. */
 	test_int(record_open(&paths, "abd", &rec, &err), 0);
 	test_str(rec.id, "abd");
 	record_done(&rec);
-	expect_error(record_open(&paths, "ab", &rec, &err), -EEXIST, "\"abc\" or \"abd\"");
+	test_int(record_open(&paths, "abd0", &rec, &err), 0);
+	test_str(rec.id, "abd000000000");
+	record_done(&rec);
+	expect_error(record_open(&paths, "ab", &rec, &err), -EEXIST,
+		     "\"abc000000000\" or \"abd000000000\"");
 	expect_error(record_open(&paths, "abce", &rec, &err), -ENOENT, "\"abce\"");
 	expect_error(record_open(&paths, "bc", &rec, &err), -ENOENT, "\"bc\"");
-	test_int(record_open(&paths, "abde", &rec, &err), 0);
-	record_done(&rec);
+}
+
+static void chosen_names_are_not_shortened(void)
+{
+	static const char *const chosen[] = {"web-prod", "fade", "fade00000000f", "fade0000000g",
+					     "FADE00000000"};
+	struct record rec = RECORD_NULL;
+
+	begin();
+	for (size_t i = 0; i < ARRAY_SIZE(chosen); i++)
+		create_dead(chosen[i], false);
+	expect_error(record_open(&paths, "web", &rec, &err), -ENOENT, "\"web\"");
+	expect_error(record_open(&paths, "fad", &rec, &err), -ENOENT, "\"fad\"");
+	expect_error(record_open(&paths, "fade0", &rec, &err), -ENOENT, "\"fade0\"");
+	expect_error(record_open(&paths, "FADE", &rec, &err), -ENOENT, "\"FADE\"");
 }
 
 static void no_name_leads_elsewhere(void)
@@ -348,6 +366,7 @@ int main(void)
 	test_run(a_record_lives_and_ends);
 	test_run(names_are_taken_once);
 	test_run(names_may_be_shortened);
+	test_run(chosen_names_are_not_shortened);
 	test_run(no_name_leads_elsewhere);
 	test_run(a_broken_status_is_none);
 	test_run(a_broken_spec_is_refused);
