@@ -22,6 +22,8 @@ static const int passed_signals[] = {
 	SIGALRM, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGWINCH,
 };
 
+static const char *const stream_names[] = {"stdin", "stdout", "stderr"};
+
 static void send_size(struct attach *a)
 {
 	Containerd__Task__V2__ResizePtyRequest request =
@@ -76,10 +78,8 @@ static int take_signals(struct attach *a)
 /* Outputs are opened before the shim opens its end, so that no write of it meets a closed pipe. */
 static int make_fifo(struct attach *a, int stream)
 {
-	static const char *const names[] = {"stdin", "stdout", "stderr"};
-
 	a->paths[stream] = xasprintf("%s/%s%s%s", a->record->run_path, a->exec_id,
-				     *a->exec_id ? "-" : "", names[stream]);
+				     *a->exec_id ? "-" : "", stream_names[stream]);
 	if (mkfifo(a->paths[stream], 0600) < 0) {
 		int r = -errno;
 
@@ -135,14 +135,18 @@ const char *attach_path(const struct attach *a, int stream)
 	return a->paths[stream] ? a->paths[stream] : "";
 }
 
-static void output_done(struct pump *pump, int error _unused_)
+static void output_done(struct pump *pump, int error)
 {
 	struct attach *a = pump->userdata;
 	int stream = (int)(pump - a->pumps);
 
+	if (error < 0 && error != -EPIPE && a->lost == 0) {
+		a->lost = error;
+		a->lost_stream = stream;
+	}
 	/*
 	 * When it is our own stdout that is closed, the process gets SIGPIPE as it would in a pipe.
-	 */
+	 **/
 	a->fifos[stream] = fd_close(a->fifos[stream]);
 	if (--a->open_outputs == 0)
 		loop_quit(&a->client->loop, 0);
@@ -202,10 +206,13 @@ void attach_running(struct attach *a)
 	a->running = true;
 }
 
-void attach_drain(struct attach *a)
+int attach_drain(struct attach *a, struct err *err)
 {
 	while (a->open_outputs > 0 && !a->client->cancelled)
 		(void)loop_run(&a->client->loop);
+	if (a->lost == 0)
+		return 0;
+	return err_errno(err, a->lost, "cannot write to %s", stream_names[a->lost_stream]);
 }
 
 void attach_end(struct attach *a)

@@ -15,6 +15,7 @@
  * @exec_id: the process; "" for the container's first
  * @terminal: our terminal, if we have one on stdin, is put into raw mode and its size passed on
  * @interrupts: how often somebody asked for the end; the third time is final
+ * @lost: why output could not be written, and which: the first error, but for -EPIPE
  * @running: the process has been started: signals go to it. One that comes before, and the third
  *	one that asks for the end, cancel @client
  */
@@ -28,6 +29,7 @@ struct attach {
 	struct pump pumps[3];
 	char *buffers;
 	int open_outputs, interrupts;
+	int lost, lost_stream;
 	struct termios saved;
 	struct loop_signal signals;
 };
@@ -59,8 +61,12 @@ int attach_begin(struct attach *attach, struct err *err);
 /** attach_running() - once it has been started: from now on signals go to it */
 void attach_running(struct attach *attach);
 
-/** attach_drain() - run the loop until all output has been written, or somebody gave up */
-void attach_drain(struct attach *attach);
+/**
+ * attach_drain() - run the loop until all output has been written, or somebody gave up
+ *
+ * Return: 0, or negative errno with a message when some of it was lost; not when its reader left.
+ */
+int attach_drain(struct attach *attach, struct err *err);
 
 /** attach_end() - restore the terminal, remove FIFOs never opened; may be called again */
 void attach_end(struct attach *attach);

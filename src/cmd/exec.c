@@ -72,7 +72,7 @@ static int create(struct exec *exec, char **words, struct err *err)
 static int run_process(struct exec *exec, char **words, struct err *err)
 {
 	const char *id = exec->record.id;
-	int r;
+	int r, lost = 0;
 
 	r = create(exec, words, err);
 	if (r == 0)
@@ -84,7 +84,7 @@ static int run_process(struct exec *exec, char **words, struct err *err)
 		r = task_wait(&exec->client, id, exec->id, err);
 	}
 	if (r >= 0)
-		attach_drain(&exec->attach);
+		lost = attach_drain(&exec->attach, err);
 	if (exec->client.cancelled) {
 		/* Somebody gave up: the process must not go on unseen. */
 		exec->client.cancelled = false;
@@ -93,7 +93,7 @@ static int run_process(struct exec *exec, char **words, struct err *err)
 	}
 	(void)task_delete(&exec->client, id, exec->id, NULL);
 	attach_end(&exec->attach);
-	if (r >= 0)
+	if (r >= 0 && lost == 0)
 		return r;
 	(void)cmd_fail(&command_exec, err);
 	return cmd_status_of(err);

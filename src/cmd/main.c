@@ -7,6 +7,7 @@
 #include "abi/abi.h"
 #include "base/parse.h"
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 
 static const struct command *const commands[] = {
 	&command_run,  &command_exec, &command_list,   &command_logs,
@@ -75,6 +76,7 @@ int main(int argc, char **argv)
 
 	/* A reader who leaves is an error of write(), not our end. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	output_begin();
 	if (argc < 2) {
 		help(stderr);
 		return STATUS_CAISSON_FAILED;
@@ -86,16 +88,16 @@ int main(int argc, char **argv)
 			opts_help(command);
 		else
 			help(stdout);
-		return 0;
+		return output_end(0, 1);
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0) {
 		puts("caisson version " CAISSON_VERSION);
-		return 0;
+		return output_end(0, 1);
 	}
 	command = find(argv[1]);
 	if (!command) {
 		fprintf(stderr, "caisson: unknown command \"%s\": see `caisson --help`\n", argv[1]);
 		return STATUS_CAISSON_FAILED;
 	}
-	return command->run(command, argc - 1, argv + 1);
+	return output_end(command->run(command, argc - 1, argv + 1), command->failure);
 }

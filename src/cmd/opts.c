@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "cmd/output.h"
 
 #define OPTS_MAX  32
 #define LONG_ONLY 0x1000
@@ -153,7 +154,7 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
 	while ((c = getopt_long(argc, argv, letters, words, NULL)) >= 0) {
 		if (c == 'h' || c == LONG_ONLY + (int)n) {
 			opts_help(command);
-			exit(0);
+			exit(output_end(0, command->failure));
 		}
 		if (c == '?' || c == ':')
 			return complain(command, c, argv, err);

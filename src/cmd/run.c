@@ -208,8 +208,7 @@ static int run_container(struct run *run, struct err *err)
 	if (status < 0)
 		return report(run, err);
 	timing_note(&run->times, "command ended");
-	attach_drain(&run->attach);
-	return status;
+	return attach_drain(&run->attach, err) < 0 ? cmd_fail(&command_run, err) : status;
 }
 
 static int run_all(struct run *run, const char *reference, char **words, struct err *err)

@@ -187,13 +187,52 @@ static void streams_are_copied_until_their_end(void)
 	test_int(fd_read_full(shim_in, buf, 5), 5);
 	test_mem(buf, "typed", 5);
 	fd_close(shim_out);
-	attach_drain(&attach);
+	test_int(attach_drain(&attach, &err), 0);
 	test_int(attach.open_outputs, 0);
 	test_int(read(out[0], buf, sizeof(buf)), 7);
 	test_mem(buf, "printed", 7);
 	fd_close(shim_in);
 	fd_close(out[0]);
 	end();
+}
+
+/* What @out takes of ten bytes of the process's; the other stream has none. */
+static int drain_into(int out, int stream, struct err *ret)
+{
+	int shim_out, shim_err, saved = fcntl(stream, F_DUPFD_CLOEXEC, 3), r;
+
+	begin("", false, false);
+	(void)dup2(out, stream);
+	fd_close(out);
+	shim_out = shim_opens(1, O_WRONLY);
+	shim_err = shim_opens(2, O_WRONLY);
+	test_int(attach_begin(&attach, &err), 0);
+	attach_running(&attach);
+	test_int(write(stream == 1 ? shim_out : shim_err, "0123456789", 10), 10);
+	fd_close(shim_out);
+	fd_close(shim_err);
+	r = attach_drain(&attach, ret);
+	(void)dup2(saved, stream);
+	fd_close(saved);
+	end();
+	return r;
+}
+
+static void lost_output_is_an_error(void)
+{
+	struct err lost = ERR_NULL;
+	int pipe_fds[2];
+
+	test_int(drain_into(open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO, &lost),
+		 -ENOSPC);
+	test_str(lost.text, "cannot write to stdout: No space left on device");
+	test_int(drain_into(open("/dev/full", O_WRONLY | O_CLOEXEC), STDERR_FILENO, &lost),
+		 -ENOSPC);
+	test_str(lost.text, "cannot write to stderr: No space left on device");
+	/* A reader who leaves has seen enough. */
+	test_int(pipe2(pipe_fds, O_CLOEXEC), 0);
+	fd_close(pipe_fds[0]);
+	test_int(drain_into(pipe_fds[1], STDOUT_FILENO, &lost), 0);
 }
 
 static void signals_go_to_the_process(void)
@@ -224,7 +263,7 @@ static void before_the_start_a_signal_is_final(void)
 	test_int(n_kills, 0);
 	/* Nobody waits for output then. */
 	attach.open_outputs = 1;
-	attach_drain(&attach);
+	test_int(attach_drain(&attach, &err), 0);
 	end();
 }
 
@@ -286,6 +325,7 @@ int main(void)
 	test_run(only_what_is_wanted_is_made);
 	test_run(what_is_in_the_way_is_an_error);
 	test_run(streams_are_copied_until_their_end);
+	test_run(lost_output_is_an_error);
 	test_run(signals_go_to_the_process);
 	test_run(before_the_start_a_signal_is_final);
 	test_run(a_terminal_is_raw_for_a_while);

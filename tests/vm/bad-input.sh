@@ -127,6 +127,24 @@ test_disk_full() {
 	is_clean
 }
 
+# What nobody can read is no success.
+test_output_that_is_lost() {
+	local words
+	for words in --help --version "help run" "list --help" list "list --format json" "kernel list"; do
+		code=0
+		# shellcheck disable=SC2086 # several words
+		caisson $words >/dev/full 2>"$WORK/err" || code=$?
+		is $code 1 "status of $words"
+		one_sentence
+		has "$(err)" "cannot write to stdout: No space left on device"
+	done
+	code=0
+	caisson run --help >/dev/full 2>"$WORK/err" || code=$?
+	is $code 125
+	status 0 bash -c "set -o pipefail; caisson help | true"
+	is "$(err)" ""
+}
+
 test_user_is_not_root() {
 	# A user who can see the program, but is nobody.
 	chmod 755 "$WORK"

@@ -217,6 +217,26 @@ test_shell_closes_stdout() {
 	is "$(out)" y
 }
 
+test_lost_output_is_a_failure() {
+	# Once, as unpacking is told on stderr.
+	run "$IMAGE" true
+	for command in "run --rm $IMAGE echo hi" "run -d --name full $IMAGE sleep 1000" "exec full echo hi"; do
+		code=0
+		# shellcheck disable=SC2086 # several words
+		caisson $command >/dev/full 2>"$WORK/err" || code=$?
+		is $code 125 "status of $command"
+		one_sentence
+		has "$(err)" "cannot write to stdout: No space left on device"
+	done
+	caisson delete -f full
+	# Only some of it fits.
+	mkdir "$WORK/full"
+	status 125 unshare -m bash -c "
+		mount -t tmpfs -o size=64k none '$WORK/full' &&
+		exec caisson run --rm '$IMAGE' head -c 100000 /dev/zero >'$WORK/full/out'"
+	has "$(err)" "cannot write to stdout: No space left on device"
+}
+
 test_status_is_kept_for_a_slow_client() {
 	# The third message is Wait: it comes long after the command, and its VM, have ended.
 	status 7 strace -o "$WORK/trace" -e trace=sendmsg -e inject=sendmsg:delay_enter=700000:when=3 \
