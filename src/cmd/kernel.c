@@ -2,18 +2,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "cmd/cmd.h"
 #include "vmm/boot/kernel.h"
 
-#define KEY_LEN 64
+#define KEY_LEN	   64
+#define CHECK_NAME "kernel/check.sh"
 
 /* Our own scripts are beside the program's tree, or where they were installed. */
 static char *script_path(const char *name)
@@ -30,7 +33,7 @@ static char *script_path(const char *name)
 	return NULL;
 }
 
-static int run_script(const char *const argv[], int stdout_fd, struct err *err)
+static int run_script(const char *const argv[], int stdout_fd, int stderr_fd, struct err *err)
 {
 	struct proc_spec spec = PROC_SPEC_NULL;
 	struct proc proc = PROC_NULL;
@@ -38,7 +41,7 @@ static int run_script(const char *const argv[], int stdout_fd, struct err *err)
 
 	spec.argv = argv;
 	spec.stdout_fd = stdout_fd;
-	spec.stderr_fd = STDERR_FILENO;
+	spec.stderr_fd = stderr_fd;
 	spec.death_signal = SIGTERM;
 	r = proc_start(&spec, &proc);
 	if (r < 0)
@@ -57,7 +60,7 @@ static int kernel_key(const char *script, char *ret, struct err *err)
 		return err_errno(err, -errno, "cannot make a pipe");
 	rd = fds[0];
 	wr = fds[1];
-	r = run_script(argv, wr, err);
+	r = run_script(argv, wr, STDERR_FILENO, err);
 	if (r != 0)
 		return r < 0 ? r : -EIO;
 	if (fd_read_full(rd, ret, KEY_LEN) != KEY_LEN)
@@ -86,7 +89,7 @@ static int build(const struct paths *paths, struct err *err)
 		printf("%s is there already\n", image);
 		return 0;
 	}
-	r = run_script((const char *[]){script, folder, NULL}, STDOUT_FILENO, err);
+	r = run_script((const char *[]){script, folder, NULL}, STDOUT_FILENO, STDERR_FILENO, err);
 	if (r > 0)
 		return err_set(err, -EIO, "the kernel was not built: see above");
 	if (r == 0)
@@ -113,13 +116,42 @@ static int list(const struct paths *paths, struct err *err)
 	return 0;
 }
 
+/* The script's complaint becomes ours: its first line, without its name. */
+static int complain(int fd, struct err *err)
+{
+	char text[512];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	const char *sentence;
+
+	text[MAX(n, 0)] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	sentence = str_starts(text, CHECK_NAME ": ");
+	return err_set(err, -EINVAL, "%s", sentence ? sentence : "the kernel checker failed");
+}
+
 static int check(const char *file, struct err *err)
 {
 	_cleanup_free_ char *script = script_path("check.sh");
+	const char *argv[] = {script, file, NULL};
+	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
+	int fds[2], r;
 
 	if (!script)
 		return err_set(err, -ENOENT, "the kernel checker is not installed");
-	return run_script((const char *[]){script, file, NULL}, STDOUT_FILENO, err);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_errno(err, -errno, "cannot make a pipe");
+	rd = fds[0];
+	wr = fds[1];
+	r = run_script(argv, STDOUT_FILENO, wr, err);
+	wr = fd_close(wr);
+	/* 1: the kernel lacks something, which has been printed. */
+	return r > 1 ? complain(rd, err) : r;
+}
+
+/* After "build" or "check", too, where it would be a file. */
+static bool asks_for_help(char **words, int n)
+{
+	return n > 1 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0);
 }
 
 static int dispatch(const struct paths *paths, char **words, int n, struct err *err)
@@ -145,6 +177,10 @@ static int kernel_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, NULL, &err), r = at;
 
+	if (r >= 0 && asks_for_help(argv + at, argc - at)) {
+		opts_help(self);
+		return 0;
+	}
 	if (r >= 0)
 		r = paths_init(&paths, &err);
 	if (r >= 0)

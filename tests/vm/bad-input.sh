@@ -70,6 +70,19 @@ test_bad_kernels() {
 	refused 125 "larger than 1 GiB" caisson run --rm --kernel "$WORK/elf" "$IMAGE" true
 }
 
+test_kernel_calls() {
+	local file
+	for words in build check use list; do
+		status 0 caisson kernel $words --help
+		has "$(out)" "check FILE"
+	done
+	for file in /nope /etc/passwd /tmp; do
+		refused 1 "$file" caisson kernel check "$file"
+		one_sentence
+	done
+	refused 1 "caisson kernel list" caisson kernel use /boot/vmlinuz-0
+}
+
 test_memory_too_small_for_the_kernel() {
 	refused 125 "is too little for this kernel: give at least" \
 		caisson run --rm --kernel distro --memory 64M "$IMAGE" true

@@ -240,6 +240,12 @@ int kernel_use_at(const struct kernel_places *places, const char *name, struct e
 	if (r < 0)
 		return r;
 	i = kernel_find(&list, name, err);
+	if (i == -ENOENT && strcmp(name, KERNEL_DISTRO) != 0)
+		return err_set(
+			err, i,
+			"there is no kernel '%s' to choose: give a name that 'caisson kernel "
+			"list' shows; a file is for 'caisson run --kernel'",
+			name);
 	if (i < 0)
 		return i;
 	dir = cache_dir_open(places->cache, "kernels");

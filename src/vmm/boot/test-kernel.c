@@ -132,6 +132,9 @@ static void default_is_chosen(void)
 	test_int(k.modules.n, 4);
 	test_true(!k.tuned);
 	test_int(kernel_use_at(&places, "nothing", &err), -ENOENT);
+	test_int(kernel_use_at(&places, "/boot/vmlinuz", &err), -ENOENT);
+	test_true(strstr(err.text, "'/boot/vmlinuz'") && strstr(err.text, "kernel list"));
+	test_true(!strstr(err.text, "slash"));
 	test_int(kernel_list_at(&places, &list, &err), 0);
 	test_int(list.n, 3);
 	test_str(list.entries[0].name, KEY_A);
