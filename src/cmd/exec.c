@@ -172,5 +172,6 @@ const struct command command_exec = {
 		   "failed, 126 when the command cannot be executed, 127 when there is none.\n",
 	.opts = options,
 	.failure = STATUS_CAISSON_FAILED,
+	.needs_root = true,
 	.run = exec_main,
 };

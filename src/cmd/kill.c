@@ -61,5 +61,6 @@ const struct command command_kill = {
 	.summary = "Send a signal to a container's first process.",
 	.opts = options,
 	.failure = 1,
+	.needs_root = true,
 	.run = kill_main,
 };

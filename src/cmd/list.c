@@ -205,5 +205,6 @@ const struct command command_list = {
 	.summary = "List all containers, ended ones too.",
 	.opts = options,
 	.failure = 1,
+	.needs_root = true,
 	.run = list_main,
 };

@@ -113,5 +113,6 @@ const struct command command_logs = {
 		   "are kept.\n",
 	.opts = options,
 	.failure = 1,
+	.needs_root = true,
 	.run = logs_main,
 };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/parse.h"
@@ -162,7 +163,15 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
 		if (r < 0)
 			return r;
 	}
-	return optind;
+	r = command->needs_root ? opts_check_root(command, err) : 0;
+	return r < 0 ? r : optind;
+}
+
+int opts_check_root(const struct command *command, struct err *err)
+{
+	if (geteuid() == 0)
+		return 0;
+	return err_set(err, -EPERM, "`caisson %s` needs root: try sudo", command->name);
 }
 
 void opts_help(const struct command *command)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,7 @@ struct opt {
  * @summary: one line
  * @details: further text of --help; may be NULL
  * @failure: exit status when caisson itself is at fault, or was called wrongly
+ * @needs_root: other users are refused, before anything is looked for or made
  * @run: gets what follows the command's name, itself as argv[0]; returns the exit status
  */
 struct command {
@@ -63,6 +65,7 @@ struct command {
 	const char *details;
 	const struct opt *opts;
 	int failure;
+	bool needs_root;
 	int (*run)(const struct command *self, int argc, char **argv);
 };
 
@@ -71,9 +74,13 @@ struct command {
  *
  * --help is handled here, and ends the program.
  *
- * Return: index of the first word that is no option; or -EINVAL with a message.
+ * Return: index of the first word that is no option; or -EINVAL, or -EPERM for a user who is not
+ * root where that is needed, with a message.
  */
 int opts_parse(const struct command *command, int argc, char **argv, void *values, struct err *err);
+
+/** opts_check_root() - are we root? Return: 0 or -EPERM with a message. */
+int opts_check_root(const struct command *command, struct err *err);
 
 /** opts_help() - print a command's help on stdout */
 void opts_help(const struct command *command);

@@ -244,10 +244,6 @@ static int check(const struct run *run, int argc, int at, struct err *err)
 {
 	if (at == argc)
 		return err_set(err, -EINVAL, "which image? See `caisson run --help`");
-	if (geteuid() != 0)
-		return err_set(err, -EPERM,
-			       "running a container needs root, for overlayfs and virtiofsd: try "
-			       "sudo");
 	if (run->name && !sandbox_id_valid(run->name))
 		return err_set(err, -EINVAL,
 			       "--name %s: letters, digits, \"_\", \".\" and \"-\", beginning "
@@ -325,5 +321,6 @@ const struct command command_run = {
 		   "Signals go to the command; the third Ctrl-C ends the VM.\n",
 	.opts = options,
 	.failure = STATUS_CAISSON_FAILED,
+	.needs_root = true,
 	.run = run_main,
 };

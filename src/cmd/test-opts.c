@@ -218,6 +218,29 @@ static void help_comes_from_the_table(void)
 	test_true(strstr(text, "\nSome details.\n"));
 }
 
+static void other_users_are_refused(void)
+{
+	const struct command private = {.name = "bare", .summary = "", .needs_root = true};
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0) {
+		puts("ok other_users_are_refused # SKIP needs root");
+		return;
+	}
+	test_int(parse_words(&private, (const char *[]){"bare", "x", NULL}), 1);
+	pid = fork();
+	if (pid == 0) {
+		test_int(setuid(65534), 0);
+		test_int(parse_words(&bare, (const char *[]){"bare", "x", NULL}), 1);
+		test_int(parse_words(&private, (const char *[]){"bare", "x", NULL}), -EPERM);
+		test_str(err.text, "`caisson bare` needs root: try sudo");
+		_exit(0);
+	}
+	test_int(waitpid(pid, &status, 0), pid);
+	test_int(status, 0);
+}
+
 int main(void)
 {
 	test_run(values_go_where_the_table_says);
@@ -231,6 +254,7 @@ int main(void)
 	/* Before a fork(), or the child prints it again. */
 	(void)fflush(stdout);
 	test_run(help_comes_from_the_table);
+	test_run(other_users_are_refused);
 	strv_done(&values.env);
 	return 0;
 }
