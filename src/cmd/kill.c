@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/cmd.h"
 #include "cmd/task-call.h"
@@ -42,9 +43,24 @@ static int kill_one(const struct paths *paths, const char *name, void *userdata,
 	return r;
 }
 
+/*
+ * "-9" and "-KILL", as kill(1) has them, become "--signal=9". Return: what has to be freed, or
+ * NULL.
+ */
+static char *spell_out(int argc, char **argv)
+{
+	const char *word = argc > 1 && argv[1][0] == '-' ? argv[1] + 1 : "";
+
+	if (!*word || signal_from_name(word) < 0)
+		return NULL;
+	argv[1] = xasprintf("--signal=%s", word);
+	return argv[1];
+}
+
 static int kill_main(const struct command *self, int argc, char **argv)
 {
 	struct kill kill = {.signal = NULL};
+	_cleanup_free_ char *spelled_out _unused_ = spell_out(argc, argv);
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, &kill, &err);
 
@@ -59,6 +75,7 @@ const struct command command_kill = {
 	.name = "kill",
 	.usage = "[OPTIONS] NAME...",
 	.summary = "Send a signal to a container's first process.",
+	.details = "-SIGNAL as the first word, -9 or -KILL, is the same as --signal SIGNAL.\n",
 	.opts = options,
 	.failure = 1,
 	.needs_root = true,

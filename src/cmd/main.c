@@ -70,6 +70,25 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+static int unknown(const char *name)
+{
+	fprintf(stderr, "caisson: unknown command \"%s\": see `caisson --help`\n", name);
+	return STATUS_CAISSON_FAILED;
+}
+
+static int help_main(const char *topic)
+{
+	const struct command *command = topic ? find(topic) : NULL;
+
+	if (topic && !command)
+		return unknown(topic);
+	if (command)
+		opts_help(command);
+	else
+		help(stdout);
+	return output_end(0, 1);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
@@ -82,22 +101,14 @@ int main(int argc, char **argv)
 		return STATUS_CAISSON_FAILED;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0) {
-		command = argc > 2 ? find(argv[2]) : NULL;
-		if (command)
-			opts_help(command);
-		else
-			help(stdout);
-		return output_end(0, 1);
-	}
+	    strcmp(argv[1], "help") == 0)
+		return help_main(argc > 2 ? argv[2] : NULL);
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0) {
 		puts("caisson version " CAISSON_VERSION);
 		return output_end(0, 1);
 	}
 	command = find(argv[1]);
-	if (!command) {
-		fprintf(stderr, "caisson: unknown command \"%s\": see `caisson --help`\n", argv[1]);
-		return STATUS_CAISSON_FAILED;
-	}
+	if (!command)
+		return unknown(argv[1]);
 	return output_end(command->run(command, argc - 1, argv + 1), command->failure);
 }

@@ -38,6 +38,31 @@ static bool is_choice(const char *choices, const char *word)
 	return false;
 }
 
+/* As the documents write it: in the largest unit that goes without a remainder. */
+static const char *size_text(uint64_t bytes, char *buf, size_t size)
+{
+	static const char units[] = "MGT";
+	uint64_t n = bytes >> 20;
+	size_t i = 0;
+
+	for (; units[i + 1] && n > 0 && n % 1024 == 0; i++)
+		n /= 1024;
+	(void)snprintf(buf, size, "%llu%c", (unsigned long long)n, units[i]);
+	return buf;
+}
+
+static int wrong_size(const struct opt *o, const char *text, uint64_t bytes, struct err *err)
+{
+	/* Somebody who writes 256 means no bytes. */
+	bool bare = text[strspn(text, "0123456789")] == '\0' && bytes < o->min &&
+		    bytes >= o->min >> 20 && bytes <= o->max >> 20;
+	char min[32], max[32];
+
+	return err_set(err, -EINVAL, "--%s %s: must be from %s to %s%s%s%s", o->name, text,
+		       size_text(o->min, min, sizeof(min)), size_text(o->max, max, sizeof(max)),
+		       bare ? "; did you mean " : "", bare ? text : "", bare ? "M?" : "");
+}
+
 static int number(const struct opt *o, const char *text, uint64_t *ret, struct err *err)
 {
 	int r = o->kind == OPT_SIZE ? parse_size(text, ret) : parse_u64(text, 0, UINT64_MAX, ret);
@@ -47,9 +72,7 @@ static int number(const struct opt *o, const char *text, uint64_t *ret, struct e
 			       o->kind == OPT_SIZE ? "size such as 256M or 1G" : "number");
 	if (r < 0 || *ret < o->min || *ret > o->max) {
 		if (o->kind == OPT_SIZE)
-			return err_set(err, -EINVAL, "--%s %s: must be from %lluM to %lluM",
-				       o->name, text, (unsigned long long)(o->min >> 20),
-				       (unsigned long long)(o->max >> 20));
+			return wrong_size(o, text, r < 0 ? UINT64_MAX : *ret, err);
 		return err_set(err, -EINVAL, "--%s %s: must be from %llu to %llu", o->name, text,
 			       (unsigned long long)o->min, (unsigned long long)o->max);
 	}
@@ -131,6 +154,10 @@ static int complain(const struct command *command, int c, char **argv, struct er
 	const char *word = argv[optind - 1];
 	char letter[3] = {'-', (char)optopt, '\0'};
 
+	/* "--rm=true": getopt_long(3) knows the option, then. */
+	if (c == '?' && optopt >= LONG_ONLY)
+		return err_set(err, -EINVAL, "--%.*s takes no value: leave out \"%s\"",
+			       (int)strcspn(word + 2, "="), word + 2, word + strcspn(word, "="));
 	/* A letter may stand in a group, "-xit": the word is then not done yet, name the letter. */
 	if (optopt != 0 && optopt < LONG_ONLY)
 		word = letter;

@@ -129,8 +129,8 @@ static void unknown_options_are_named(void)
 	refused(parse("--rm", "-itx"), "unknown option -x:");
 	refused(parse("-xit"), "unknown option -x:");
 	refused(parse("--rm", "-xq", "image"), "unknown option -x:");
-	refused(parse("--rm=yes"), "--rm=yes");
-	refused(parse("--help=yes"), "--help=yes");
+	refused(parse("--rm=yes"), "--rm takes no value: leave out \"=yes\"");
+	refused(parse("--help=yes"), "--help takes no value");
 	refused(parse_words(&bare, (const char *[]){"bare", "-i", NULL}), "`caisson bare --help`");
 }
 
@@ -146,11 +146,12 @@ static void numbers_have_bounds(void)
 	static const struct {
 		const char *option, *says;
 	} wrong[] = {
-		{"--memory=0", "from 64M to 1024M"},
-		{"--memory=63M", "from 64M to 1024M"},
-		{"--memory=1025M", "from 64M to 1024M"},
-		{"--memory=18446744073709551616", "from 64M to 1024M"},
-		{"--memory=99999999999T", "from 64M to 1024M"},
+		{"--memory=0", "from 64M to 1G"},
+		{"--memory=256", "from 64M to 1G; did you mean 256M?"},
+		{"--memory=63M", "from 64M to 1G"},
+		{"--memory=1025M", "from 64M to 1G"},
+		{"--memory=18446744073709551616", "from 64M to 1G"},
+		{"--memory=99999999999T", "from 64M to 1G"},
 		{"--memory=-1", "not a size"},
 		{"--memory=", "not a size"},
 		{"--memory=64MM", "not a size"},

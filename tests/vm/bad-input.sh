@@ -25,7 +25,9 @@ test_wrong_calls() {
 	refused 125 "unknown option -x" caisson run -ix "$IMAGE"
 	refused 125 "--memory needs a value" caisson run --memory
 	refused 125 "--memory lots: not a size" caisson run --memory lots "$IMAGE"
-	refused 125 "must be from 64M" caisson run --memory 16M "$IMAGE"
+	refused 125 "must be from 64M to 1T" caisson run --memory 16M "$IMAGE"
+	refused 125 "did you mean 256M?" caisson run --memory 256 "$IMAGE"
+	refused 125 "--rm takes no value" caisson run --rm=true "$IMAGE"
 	refused 125 "--cpus 0: must be from 1" caisson run --cpus 0 "$IMAGE"
 	refused 125 "--accel magic: must be one of" caisson run --accel magic "$IMAGE"
 	refused 125 "--hypervisor xen: must be one of qemu" caisson run --hypervisor xen "$IMAGE"
@@ -35,6 +37,7 @@ test_wrong_calls() {
 	refused 125 "--env =x: a variable needs a name" caisson run -e =x "$IMAGE"
 	refused 125 "needs a terminal" caisson run -it "$IMAGE"
 	refused 125 "unknown command" caisson rum
+	refused 125 "unknown command" caisson help rum
 	refused 1 "unknown option" caisson list --all
 }
 

@@ -169,15 +169,18 @@ test_fifty_execs_at_once() {
 }
 
 test_kill_signal_names() {
-	for sig in TERM SIGUSR1 10; do
+	for sig in "-s TERM" "-s SIGUSR1" "-s 10" -10 -SIGUSR1 -TERM; do
 		status 0 caisson run -d --name sig "$IMAGE" sh -c 'trap "exit 5" TERM USR1; echo up; while :; do sleep 0.1; done'
 		read -r _ < <(caisson logs -f sig)
-		status 0 caisson kill -s $sig sig
+		# shellcheck disable=SC2086 # one word or two
+		status 0 caisson kill $sig sig
 		status 0 caisson wait sig
 		is "$(out)" 5
 		status 0 caisson delete sig
 	done
 	status 1 caisson kill -s NOPE sig
+	one_sentence
+	status 1 caisson kill -NOPE sig
 	one_sentence
 }
 
