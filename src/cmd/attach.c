@@ -146,7 +146,7 @@ static void output_done(struct pump *pump, int error)
 	}
 	/*
 	 * When it is our own stdout that is closed, the process gets SIGPIPE as it would in a pipe.
-	 **/
+	 */
 	a->fifos[stream] = fd_close(a->fifos[stream]);
 	if (--a->open_outputs == 0)
 		loop_quit(&a->client->loop, 0);

@@ -28,8 +28,11 @@ struct row {
 	struct sandbox_spec spec;
 	char status[32];
 	const char *state;
+	int exit_status; /* -1: none, yet */
 	char *command;
 };
+
+enum { IMAGE_WIDTH = 30, COMMAND_WIDTH = 24 };
 
 /*
  * Bytes of a control character (ISO 6429): C0 and DEL, or C1, which UTF-8 has as 0xc2 0x80 to 0x9f.
@@ -55,6 +58,41 @@ static char *printable(const char *s)
 		p += len ? len : 1;
 	}
 	return copy;
+}
+
+static bool begins_character(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+static size_t count_characters(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += begins_character(*s);
+	return n;
+}
+
+/* What comes after @n characters of UTF-8. */
+static const char *skip_characters(const char *s, size_t n)
+{
+	while (*s && (n > 0 || !begins_character(*s)))
+		n -= begins_character(*s++);
+	return s;
+}
+
+/* A column of @width characters and a blank. The end of a long image tells it from others. */
+static void print_cell(const char *text, size_t width, bool keep_end)
+{
+	size_t n = count_characters(text);
+
+	if (n <= width)
+		printf("%s%*s ", text, (int)(width - n), "");
+	else if (keep_end)
+		printf("...%s ", skip_characters(text, n - (width - 3)));
+	else
+		printf("%.*s ", (int)(skip_characters(text, width) - text), text);
 }
 
 static char *join_args(const struct strv *args)
@@ -94,7 +132,7 @@ static int load_row(const struct paths *paths, const char *id, struct row *row)
 	struct err ignored = ERR_NULL;
 	int exit_status, r;
 
-	*row = (struct row){.spec = SANDBOX_SPEC_NULL};
+	*row = (struct row){.spec = SANDBOX_SPEC_NULL, .exit_status = -1};
 	r = record_open(paths, id, &record, &ignored);
 	if (r == 0)
 		r = record_load(&record, &row->spec, &ignored);
@@ -106,6 +144,7 @@ static int load_row(const struct paths *paths, const char *id, struct row *row)
 			break;
 		case RECORD_STOPPED:
 			row->state = "stopped";
+			row->exit_status = exit_status;
 			(void)snprintf(row->status, sizeof(row->status), "exited (%d)",
 				       exit_status);
 			break;
@@ -132,8 +171,10 @@ static void print_row(const struct row *row)
 	char age[40];
 
 	format_age(row->spec.created, age, sizeof(age));
-	printf("%-20s %-30.30s %-24.24s %-16s %s\n", row->spec.id, image, row->command, age,
-	       row->status);
+	printf("%-20s ", row->spec.id);
+	print_cell(image, IMAGE_WIDTH, true);
+	print_cell(row->command, COMMAND_WIDTH, false);
+	printf("%-16s %s\n", age, row->status);
 }
 
 static struct json_object *row_to_json(const struct row *row)
@@ -145,35 +186,69 @@ static struct json_object *row_to_json(const struct row *row)
 	json_object_object_del(o, "env");
 	json_object_object_add(o, "state", json_object_new_string(row->state));
 	json_object_object_add(o, "status", json_object_new_string(row->status));
+	json_object_object_add(o, "exit_status",
+			       row->exit_status < 0 ? NULL : json_object_new_int(row->exit_status));
 	return o;
+}
+
+/* The newest first; names where the second is the same. */
+static int compare(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->spec.created != y->spec.created)
+		return x->spec.created < y->spec.created ? 1 : -1;
+	return strcmp(x->spec.id, y->spec.id);
+}
+
+/* Return: a new array. One that is removed meanwhile is not there any more: no error. */
+static struct row *load_all(const struct paths *paths, const struct strv *ids, size_t *ret_n)
+{
+	struct row *rows = xcalloc(ids->n + 1, sizeof(*rows));
+	size_t n = 0;
+
+	for (size_t i = 0; i < ids->n; i++)
+		if (load_row(paths, ids->v[i], &rows[n]) == 0)
+			n++;
+	qsort(rows, n, sizeof(*rows), compare);
+	*ret_n = n;
+	return rows;
+}
+
+static void print_json(const struct row *rows, size_t n)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(array, row_to_json(&rows[i]));
+	puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY));
+	json_object_put(array);
+}
+
+static void print_table(const struct row *rows, size_t n)
+{
+	printf("%-20s %-*s %-*s %-16s %s\n", "NAME", IMAGE_WIDTH, "IMAGE", COMMAND_WIDTH, "COMMAND",
+	       "CREATED", "STATUS");
+	for (size_t i = 0; i < n; i++)
+		print_row(&rows[i]);
 }
 
 static void print_all(const struct paths *paths, const struct strv *ids,
 		      const struct list_options *how)
 {
-	bool json = how->format && strcmp(how->format, "json") == 0;
-	struct json_object *array = json ? json_object_new_array() : NULL;
+	size_t n;
+	struct row *rows = load_all(paths, ids, &n);
 
-	if (!json && !how->quiet)
-		printf("%-20s %-30s %-24s %-16s %s\n", "NAME", "IMAGE", "COMMAND", "CREATED",
-		       "STATUS");
-	for (size_t i = 0; i < ids->n; i++) {
-		struct row row;
-
-		/* One that is removed meanwhile is not there any more: no error. */
-		if (load_row(paths, ids->v[i], &row) < 0)
-			continue;
-		if (json)
-			json_object_array_add(array, row_to_json(&row));
-		else if (how->quiet)
-			puts(row.spec.id);
-		else
-			print_row(&row);
-		row_done(&row);
-	}
-	if (json)
-		puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY));
-	json_object_put(array);
+	if (how->format && strcmp(how->format, "json") == 0)
+		print_json(rows, n);
+	else if (!how->quiet)
+		print_table(rows, n);
+	else
+		for (size_t i = 0; i < n; i++)
+			puts(rows[i].spec.id);
+	for (size_t i = 0; i < n; i++)
+		row_done(&rows[i]);
+	free(rows);
 }
 
 static int list_main(const struct command *self, int argc, char **argv)

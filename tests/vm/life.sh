@@ -53,6 +53,38 @@ test_list_has_no_control_characters() {
 	caisson delete plain
 }
 
+# record NAME CREATED IMAGE WORD: a container that has ended, without a VM of its own
+record() {
+	local dir="$CAISSON_ROOT/containers/$1"
+	mkdir -p "$dir"
+	python3 - "$CAISSON_ROOT/containers/model/spec.json" "$@" >"$dir/spec.json" <<-'EOF'
+		import json, os, sys
+		# Bytes are written as characters of that number.
+		bytes_of = lambda word: os.fsencode(word).decode("latin-1")
+		spec = json.load(open(sys.argv[1], encoding="utf-8"))
+		spec.update(id=sys.argv[2], created=int(sys.argv[3]), image=sys.argv[4], args=[bytes_of(sys.argv[5])])
+		json.dump(spec, sys.stdout)
+	EOF
+}
+
+test_list_is_readable() {
+	status 0 caisson run -d --name model "$IMAGE" sleep 1000
+	record aa 1000 dir:/x "$(printf '%022d\303\244\303\244\303\244' 0)"
+	record zz 3000 dir:/y b
+	record mm 2000 "docker-archive:/a/long/way/to/the/archives/of/web-1.2.tar" c
+	printf 137 >"$CAISSON_ROOT/containers/mm/exit"
+	status 0 caisson list
+	is "$(out | awk 'NR > 1 {printf "%s ", $1}')" "model zz mm aa "
+	has "$(out)" " ...the/archives/of/web-1.2.tar "
+	# No half of a character.
+	has "$(out)" "$(printf ' %022d\303\244\303\244 ' 0)"
+	status 0 caisson list --format json
+	is "$(out | python3 -c 'import json, sys; print([(c["id"], c["exit_status"]) for c in json.load(sys.stdin)])')" \
+		"[('model', None), ('zz', None), ('mm', 137), ('aa', None)]"
+	status 0 caisson delete -f model zz mm aa
+	is_clean
+}
+
 test_names_are_taken_once() {
 	status 0 caisson run -d --name twice "$IMAGE" sleep 100
 	status 125 caisson run -d --name twice "$IMAGE" true
