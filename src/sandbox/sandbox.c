@@ -266,6 +266,7 @@ static void guest_dialled(struct loop_io *io, uint32_t revents _unused_)
 		fail(sb, r, "cannot serve the guest's connection");
 		return;
 	}
+	ttrpc_client_distrust(sb->guest);
 	fd = -EBADF;
 	/* One is enough: a second one would be somebody else inside the guest. */
 	loop_io_stop(io);

@@ -107,7 +107,7 @@ static void answered(struct stream *io)
 		opened(io, 0);
 		return;
 	}
-	ttrpc_text_clean(text, len);
+	ttrpc_text_line(text, len);
 	text[len] = '\0';
 	io->refusal = len > 0 ? text : NULL;
 	opened(io, -EPROTO);

@@ -195,8 +195,8 @@ static void refused_with(const char *answer, const char *greeting, size_t len, i
 static void a_guest_may_refuse(void)
 {
 	static const char error[] = "\0\0\0\x0fno such process";
-	static const char ugly[] = "\0\0\0\x05"
-				   "a\033[m\0, and more";
+	static const char ugly[] = "\0\0\0\x06"
+				   "a\033[m\0\n, and more";
 	char same[32] = "\0\0\0", longest[4 + 256] = "\0\0\x01";
 
 	refused_with("", NULL, 0, -ECONNREFUSED);
@@ -207,7 +207,7 @@ static void a_guest_may_refuse(void)
 	test_str(refusal, "no such process");
 	/* Nothing of it moves a terminal's cursor; what follows is no part of it. */
 	refused_with("OK 1\n", ugly, sizeof(ugly) - 1, -EPROTO);
-	test_str(refusal, "a?[m?");
+	test_str(refusal, "a?[m? ");
 	/* As long as our id, and as long as can be. */
 	same[3] = (char)strlen(stream.id);
 	memset(same + 4, 'x', strlen(stream.id));

@@ -17,7 +17,7 @@ struct ttrpc_client {
 	struct ttrpc_conn conn;
 	struct list requests;
 	uint32_t next_id;
-	bool freed;
+	bool freed, distrusted;
 	void (*closed)(struct ttrpc_client *client, void *userdata);
 	void *userdata;
 };
@@ -61,7 +61,8 @@ static struct ttrpc_request *find(struct ttrpc_client *client, uint32_t id)
 	return NULL;
 }
 
-static void on_response(struct ttrpc_request *req, struct ttrpc_bytes data)
+static void on_response(const struct ttrpc_client *client, struct ttrpc_request *req,
+			struct ttrpc_bytes data)
 {
 	struct ttrpc_response_envelope response;
 	struct ttrpc_answer answer;
@@ -72,11 +73,15 @@ static void on_response(struct ttrpc_request *req, struct ttrpc_bytes data)
 		complete_status(req, TTRPC_INTERNAL, "cannot parse the response");
 		return;
 	}
-	len = MIN(response.message.len, (size_t)TTRPC_TEXT_MAX);
+	len = MIN(response.message.len,
+		  (size_t)(client->distrusted ? TTRPC_LINE_MAX : TTRPC_TEXT_MAX));
 	if (len > 0)
 		memcpy(text, response.message.data, len);
 	text[len] = '\0';
-	ttrpc_text_clean(text, len);
+	if (client->distrusted)
+		ttrpc_text_line(text, len);
+	else
+		ttrpc_text_clean(text, len);
 	answer = (struct ttrpc_answer){
 		.code = TTRPC_UNKNOWN,
 		.message = text,
@@ -119,7 +124,7 @@ static void on_frame(struct ttrpc_conn *conn, const struct ttrpc_frame *frame, c
 				error == -EMSGSIZE ? "the answer is larger than a TTRPC frame"
 						   : "out of memory");
 	else if (frame->type == TTRPC_FRAME_RESPONSE)
-		on_response(req, (struct ttrpc_bytes){data, frame->len});
+		on_response(client, req, (struct ttrpc_bytes){data, frame->len});
 	else if (frame->type == TTRPC_FRAME_DATA)
 		on_data(client, req, frame, data);
 }
@@ -166,6 +171,11 @@ int ttrpc_client_new(struct loop *loop, int fd,
 	client->userdata = userdata;
 	*ret = client;
 	return 0;
+}
+
+void ttrpc_client_distrust(struct ttrpc_client *client)
+{
+	client->distrusted = true;
 }
 
 void ttrpc_client_free(struct ttrpc_client *client)

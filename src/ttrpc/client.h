@@ -68,6 +68,12 @@ int ttrpc_client_new(struct loop *loop, int fd,
 		     struct ttrpc_client **ret);
 
 /**
+ * ttrpc_client_distrust() - the peer's messages are to be shown to people: make each one line of at
+ * most TTRPC_LINE_MAX bytes, which cannot be taken for several of somebody else
+ */
+void ttrpc_client_distrust(struct ttrpc_client *client);
+
+/**
  * ttrpc_client_free() - close; pending requests are forgotten without a callback; NULL is harmless
  */
 void ttrpc_client_free(struct ttrpc_client *client);

@@ -8,6 +8,7 @@
 #include "base/test.h"
 #include "ttrpc/test-peer.h"
 #include "ttrpc/test-service.h"
+#include "ttrpc/text.h"
 
 #define OPEN   TTRPC_FLAG_REMOTE_OPEN
 #define CLOSED TTRPC_FLAG_REMOTE_CLOSED
@@ -162,6 +163,25 @@ static void answers_come_in_any_order(void)
 	test_int(stream(0, false, ""), -EBUSY);
 	peer_pump(&peer);
 	expect_request(7, 0, "Again", "");
+	end();
+}
+
+/* A guest must not be able to print what looks like several messages of ours. */
+static void a_distrusted_peer_has_one_line(void)
+{
+	char text[TTRPC_LINE_MAX + 2];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	begin();
+	ttrpc_client_distrust(client);
+	test_int(call(0, "Echo", ""), 0);
+	test_int(call(1, "Echo", ""), 0);
+	peer_put_response(&peer, 1, TTRPC_UNKNOWN, "no\ncaisson:\t yes", NULL, 0);
+	peer_put_response(&peer, 3, TTRPC_UNKNOWN, text, NULL, 0);
+	peer_pump(&peer);
+	test_str(calls[0].message, "no caisson:  yes");
+	test_int(strlen(calls[1].message), TTRPC_LINE_MAX);
 	end();
 }
 
@@ -537,6 +557,7 @@ static void large_messages_pass_both_ways(void)
 int main(void)
 {
 	test_run(answers_come_in_any_order);
+	test_run(a_distrusted_peer_has_one_line);
 	test_run(odd_answers_are_survived);
 	test_run(oversized_answer_fails_its_call_only);
 	test_run(what_cannot_be_sent_is_refused);

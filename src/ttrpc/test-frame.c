@@ -158,6 +158,9 @@ static void text_is_cleaned(void)
 		ttrpc_text_clean(text, strlen(text));
 		test_str(text, texts[i].out);
 	}
+	(void)snprintf(text, sizeof(text), "a\nb\t\x1b");
+	ttrpc_text_line(text, strlen(text));
+	test_str(text, "a b ?");
 }
 
 static void errnos_have_codes(void)

@@ -135,7 +135,7 @@ void peer_put_response(struct peer *peer, uint32_t stream, int code, const char 
 		.payload = bytes(payload, len),
 	};
 	struct ttrpc_frame frame = {.stream_id = stream, .type = TTRPC_FRAME_RESPONSE};
-	uint8_t head[256];
+	uint8_t head[1024];
 	size_t head_len;
 
 	test_int(ttrpc_envelope_put_response(&response, head, sizeof(head), &head_len), 0);

@@ -61,3 +61,11 @@ void ttrpc_text_clean(char *text, size_t len)
 		i += n;
 	}
 }
+
+void ttrpc_text_line(char *text, size_t len)
+{
+	ttrpc_text_clean(text, len);
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\n' || text[i] == '\t')
+			text[i] = ' ';
+}

@@ -6,6 +6,9 @@
 /* Texts of statuses: longer ones are cut. */
 #define TTRPC_TEXT_MAX 2048
 
+/* Those of a peer that is not trusted (ttrpc_client_distrust()). */
+#define TTRPC_LINE_MAX 500
+
 /**
  * ttrpc_text_clean() - make bytes of unknown origin fit to be sent and shown
  *
@@ -14,3 +17,6 @@
  * reach a terminal as an escape sequence.
  */
 void ttrpc_text_clean(char *text, size_t len);
+
+/** ttrpc_text_line() - the same, and one line: newlines and tabs become blanks */
+void ttrpc_text_line(char *text, size_t len);
