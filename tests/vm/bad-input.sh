@@ -37,6 +37,8 @@ test_wrong_calls() {
 	refused 125 "--env =x: a variable needs a name" caisson run -e =x "$IMAGE"
 	refused 125 "needs a terminal" caisson run -it "$IMAGE"
 	refused 125 "unknown command" caisson rum
+	status 125 caisson
+	has "$(err)" "Usage: caisson COMMAND"
 	refused 125 "unknown command" caisson help rum
 	refused 1 "unknown option" caisson list --all
 }
