@@ -187,8 +187,8 @@ void calls_forward(struct ttrpc_call *call)
 	list_init(&f->link);
 	if (shim->sandbox.guest)
 		r = ttrpc_client_call(shim->sandbox.guest, &f->request, RPC_SERVICE_TASK_V3,
-				      call->method->name, call->payload, call->payload_len, GUEST_ANSWERS,
-				      forward_answered);
+				      call->method->name, call->payload, call->payload_len,
+				      GUEST_ANSWERS, forward_answered);
 	if (r < 0) {
 		free(f);
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s",
