@@ -83,8 +83,9 @@ static int run_process(struct exec *exec, char **words, struct err *err)
 		attach_running(&exec->attach);
 		r = task_wait(&exec->client, id, exec->id, err);
 	}
-	if (r >= 0)
-		lost = attach_drain(&exec->attach, err);
+	/* What was printed before a VM failed is wanted, too. */
+	if (!exec->client.cancelled && (r >= 0 || exec->attach.running))
+		lost = attach_drain(&exec->attach, r < 0 ? NULL : err);
 	if (exec->client.cancelled) {
 		/* Somebody gave up: the process must not go on unseen. */
 		exec->client.cancelled = false;

@@ -179,6 +179,8 @@ static int create(struct run *run, struct err *err)
 
 static int report(struct run *run, const struct err *err)
 {
+	/* A terminal in raw mode shows no line as it should be. */
+	attach_end(&run->attach);
 	if (run->client.cancelled)
 		return STATUS_INTERRUPTED;
 	(void)cmd_fail(&command_run, err);
@@ -205,10 +207,10 @@ static int run_container(struct run *run, struct err *err)
 	}
 	attach_running(&run->attach);
 	status = task_wait(&run->client, run->record.id, "", err);
-	if (status < 0)
-		return report(run, err);
 	timing_note(&run->times, "command ended");
-	return attach_drain(&run->attach, err) < 0 ? cmd_fail(&command_run, err) : status;
+	/* What was printed before a VM failed is wanted, too. */
+	r = run->client.cancelled ? 0 : attach_drain(&run->attach, status < 0 ? NULL : err);
+	return status < 0 || r < 0 ? report(run, err) : status;
 }
 
 static int run_all(struct run *run, const char *reference, char **words, struct err *err)
