@@ -9,6 +9,7 @@
  * to the next connection that speaks of it, as when containerd has been restarted; but when there
  * is no place for another exec, an orphan that has ended makes room.
  */
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -398,11 +399,19 @@ static void task_wait(struct ttrpc_call *call, const ProtobufCMessage *message)
 static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__KillRequest *request = (const void *)message;
+	struct shim *shim = shim_of(call);
 	struct process *p = find(call, request->id, request->exec_id);
 
-	if (p && process_check(call, p->state, PROCESS_OP_KILL) &&
-	    process_check_kill(call, request))
+	if (!p || !process_check(call, p->state, PROCESS_OP_KILL) ||
+	    !process_check_kill(call, request))
+		return;
+	if (request->signal != SIGKILL || shim->sandbox.state != SANDBOX_BOOTING) {
 		calls_forward(call);
+		return;
+	}
+	/* There is no guest yet that could be asked, and nothing that has to hear of it. */
+	rpc_reply_empty(call);
+	sandbox_stop(&shim->sandbox, false);
 }
 
 static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *message)

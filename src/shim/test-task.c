@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -200,6 +201,21 @@ static void a_boot_can_be_given_up(void)
 	test_shim_begin(false);
 	sandbox_stop(&t.shim.sandbox, false);
 	ask_create(&create, "c1");
+	expect(&create, TTRPC_UNAVAILABLE, "ended");
+	test_shim_end();
+}
+
+static void a_boot_can_be_killed(void)
+{
+	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
+
+	request.id = (char *)"c1";
+	request.signal = SIGKILL;
+	test_shim_begin(false);
+	ask_create(&create, "c1");
+	ask(&asked, "Kill", &request.base);
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
 	expect(&create, TTRPC_UNAVAILABLE, "ended");
 	test_shim_end();
 }
@@ -688,6 +704,7 @@ int main(void)
 	test_run(a_broken_request_is_answered);
 	test_run(a_refused_create_ends_the_vm);
 	test_run(a_boot_can_be_given_up);
+	test_run(a_boot_can_be_killed);
 	test_run(a_failed_boot_is_explained);
 	test_run(a_guest_that_does_not_answer_is_given_up);
 	test_run(a_lost_vm_is_137);
