@@ -157,13 +157,14 @@ test_plain_chroot() {
 	chroot=$WORK/chroot
 	kernel=$(caisson kernel list | awk '$1 == "*" {print $4}')
 	mkdir -p "$chroot/usr" "$chroot/etc" "$chroot/dev" "$chroot/proc" "$chroot/boot" \
-		"$chroot/var/cache" "$chroot/var/tmp" "$chroot$WORK" "$chroot/opt/here only"
+		"$chroot/var/cache" "$chroot/var/tmp" "$chroot$WORK" "$chroot/opt/here only" \
+		"$chroot${kernel%/*}"
 	cp -P /bin /sbin /lib* "$chroot" 2>/dev/null || skip "/bin is no link to /usr/bin here"
 	unshare -m true || skip "no mount namespace can be made here"
 	# Private to the machine at first, or these mounts would be its own, too.
 	cat >"$WORK/in-chroot" <<-EOF
 		mount --make-rshared / || exit
-		for dir in usr etc dev proc boot var/cache '$WORK'; do
+		for dir in usr etc dev proc boot var/cache '${kernel%/*}' '$WORK'; do
 			mount --rbind "/\$dir" "$chroot/\$dir" || exit
 		done
 		mount --rbind '$TOP' "$chroot/opt/here only" || exit

@@ -231,6 +231,7 @@ static void accelerator_is_found_out(void)
 {
 	struct accel_probe_args args = {
 		.cache_dir = files_path("cache"),
+		.driver = vmm_driver("qemu"),
 		.kernel = kernel.vmlinux,
 		.initrd = initrd,
 	};
