@@ -163,26 +163,28 @@ test_output_that_is_lost() {
 	is "$(err)" ""
 }
 
+# A user who can see the program, but is nobody.
+as_nobody() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups env "HOME=$WORK/nobody" CAISSON_ROOT= CAISSON_RUN= \
+		CAISSON_CACHE= "$TOP/build/bin/caisson" "$@"
+}
+
 test_user_is_not_root() {
-	# A user who can see the program, but is nobody.
-	local words nobody="setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=$WORK/nobody
-		CAISSON_ROOT= CAISSON_RUN= CAISSON_CACHE= $TOP/build/bin/caisson"
 	chmod 755 "$WORK"
 	install -d -o 65534 "$WORK/nobody"
 	# shellcheck disable=SC2086 # several words
 	for words in "125 run --rm $IMAGE true" "125 exec box true" "1 list" "1 list -q" "1 logs box" \
 		"1 kill box" "1 wait box" "1 delete -f box"; do
-		status ${words%% *} $nobody ${words#* }
+		status ${words%% *} as_nobody ${words#* }
 		one_sentence
 		has "$(err)" "needs root: try sudo"
 	done
 	is "$(ls -A "$WORK/nobody")" ""
 	# shellcheck disable=SC2086 # several words
 	for words in help --version "run --help" "kernel list"; do
-		status 0 $nobody $words
+		status 0 as_nobody $words
 	done
-	# shellcheck disable=SC2086 # several words
-	status 1 $nobody kernel use distro
+	status 1 as_nobody kernel use distro
 	has "$(err)" "needs root"
 }
 
