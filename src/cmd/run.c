@@ -46,7 +46,8 @@ static const struct opt options[] = {
 	    "remove the container when its command has ended"),
 	OPT(run, 'i', "interactive", OPT_FLAG, interactive, NULL, "pass stdin on to the command"),
 	OPT(run, 't', "tty", OPT_FLAG, terminal, NULL, "give the command a terminal"),
-	OPT(run, 'd', "detach", OPT_FLAG, detach, NULL, "print the name and return at once"),
+	OPT(run, 'd', "detach", OPT_FLAG, detach, NULL,
+	    "print the name once the command runs, and return"),
 	OPT(run, 'e', "env", OPT_STRV, env, "K=V", "set a variable; K alone: take it from here"),
 	OPT(run, 'w', "workdir", OPT_STRING, workdir, "DIR", "folder to start in"),
 	OPT(run, 'u', "user", OPT_STRING, user, "USER[:GROUP]", "names or numbers"),
@@ -62,7 +63,7 @@ static const struct opt options[] = {
 	    VMM_ACCELS),
 	OPT(run, 0, "kernel", OPT_STRING, kernel, "NAME|PATH", "see `caisson kernel list`"),
 	OPT(run, 0, "boot-timeout", OPT_U32, boot_timeout, "SECONDS",
-	    "for the VM to get ready (120)", NULL, 1, SANDBOX_BOOT_TIMEOUT_MAX),
+	    "for the VM to get ready, and to answer (120)", NULL, 1, SANDBOX_BOOT_TIMEOUT_MAX),
 	OPT(run, 0, "timing", OPT_FLAG, timing, NULL, "say where the time went, on stderr"),
 	{.kind = OPT_END},
 };

@@ -37,7 +37,7 @@ int task_wait(struct client *client, const char *id, const char *exec_id, struct
 	response = (Caisson__Sandbox__V1__WaitResponse *)m;
 	r = (int)response->exit_status;
 	if (*response->failure)
-		r = err_set(err, -EIO, "container %s: %s", id, response->failure);
+		r = err_set(err, -EHOSTDOWN, "container %s: %s", id, response->failure);
 	rpc_free(m);
 	return r;
 }

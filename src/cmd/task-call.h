@@ -12,7 +12,11 @@
 /** task_start() - let a created process run */
 int task_start(struct client *client, const char *id, const char *exec_id, struct err *err);
 
-/** task_wait() - until it has ended and its output was read. Return: exit status, or errno */
+/**
+ * task_wait() - until it has ended and its output was read
+ *
+ * Return: exit status; -EHOSTDOWN: the VM failed under it, and the message says why; other errno.
+ */
 int task_wait(struct client *client, const char *id, const char *exec_id, struct err *err);
 
 /**

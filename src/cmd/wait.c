@@ -1,38 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 
 #include "cmd/cmd.h"
 #include "cmd/task-call.h"
 
 /* The shim's answer; negative when there is no shim to ask, or no more. */
-static int ask(const struct record *record)
+static int ask(const struct record *record, struct err *err)
 {
 	struct client client = CLIENT_NULL;
-	int r = client_connect(&client, record, NULL);
+	int r = client_connect(&client, record, err);
 
 	if (r == 0)
-		r = task_wait(&client, record->id, "", NULL);
+		r = task_wait(&client, record->id, "", err);
 	client_disconnect(&client);
 	return r;
+}
+
+/* What the shim wrote down before it went. Return: exit status or -ENOENT. */
+static int recorded(struct record *record)
+{
+	int status;
+
+	(void)record_wait(record);
+	return record_state(record, &status) == RECORD_STOPPED ? status : -ENOENT;
 }
 
 static int wait_one(const struct paths *paths, const char *name, void *userdata _unused_,
 		    struct err *err)
 {
 	struct record record = RECORD_NULL;
-	int status, r = record_open(paths, name, &record, err);
+	int asked, status, r = record_open(paths, name, &record, err);
 
 	if (r < 0)
 		return r;
-	status = ask(&record);
-	if (status < 0) {
-		(void)record_wait(&record);
-		if (record_state(&record, &status) != RECORD_STOPPED)
-			r = err_set(err, -ENOENT, "container %s ended, and left no exit status",
-				    record.id);
-	}
-	if (r == 0)
+	asked = ask(&record, err);
+	status = asked < 0 ? recorded(&record) : asked;
+	if (status >= 0)
 		printf("%d\n", status);
+	/* The reason is there already. */
+	if (asked == -EHOSTDOWN)
+		r = asked;
+	else if (status < 0)
+		r = err_set(err, status, "container %s ended, and left no exit status", record.id);
 	record_done(&record);
 	return r;
 }
