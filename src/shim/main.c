@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -23,6 +24,9 @@
 
 #define STATUS_KILLED (128 + SIGKILL)
 
+/* A client that reads nothing may hold up the end of the shim, and so `delete -f`, this long. */
+#define TELLING_TIME (10 * NSEC_PER_SEC)
+
 static void sandbox_ready(struct sandbox *sb)
 {
 	shim_task_ready(sb->userdata);
@@ -30,14 +34,24 @@ static void sandbox_ready(struct sandbox *sb)
 
 /*
  * The VM has gone; what is left is to tell it. Whoever holds the lifeline will ask for the exit
- * status, or has still to call Create and hear the reason.
+ * status, or has still to call Create and hear the reason: that may take any time. Whoever else
+ * asked has a while to read the last output and the answer.
  */
 void shim_quit_when_told(struct shim *shim)
 {
-	bool told = shim->waited || !loop_io_active(&shim->lifeline);
+	bool asked = shim->waited || !loop_io_active(&shim->lifeline);
+	bool told = !shim_task_telling(shim) && ttrpc_server_idle(shim->server);
 
-	if (shim->sandbox.state == SANDBOX_ENDED && told && ttrpc_server_idle(shim->server))
+	if (shim->sandbox.state == SANDBOX_ENDED && asked && (told || shim->told_enough))
 		loop_quit(shim->loop, 0);
+}
+
+static void tell_no_more(struct loop_timer *timer)
+{
+	struct shim *shim = container_of(timer, struct shim, telling);
+
+	shim->told_enough = true;
+	shim_quit_when_told(shim);
 }
 
 static void conn_closed(void *userdata, uint64_t conn, size_t left _unused_)
@@ -51,6 +65,7 @@ static void sandbox_ended(struct sandbox *sb)
 	struct shim *shim = sb->userdata;
 
 	shim_task_lost(shim);
+	loop_timer_start(shim->loop, &shim->telling, clock_now() + TELLING_TIME, tell_no_more);
 	shim_quit_when_told(shim);
 }
 
@@ -58,6 +73,9 @@ static void signalled(struct loop_signal *source, int signo _unused_)
 {
 	struct shim *shim = container_of(source, struct shim, signals);
 
+	if (!shim->sandbox.failure.code)
+		(void)err_set(&shim->sandbox.failure, -ECANCELED,
+			      "its caisson-shim was told to end, or lost its keeper");
 	loop_io_stop(&shim->lifeline);
 	sandbox_stop(&shim->sandbox, false);
 	shim_quit_when_told(shim);
@@ -137,6 +155,7 @@ static int run_shim(const struct paths *paths, struct record *record,
 	list_init(&shim.execs);
 	list_init(&shim.waiters);
 	list_init(&shim.forwards);
+	loop_timer_init(&shim.telling);
 	sandbox_init(&shim.sandbox, &loop, paths, record, spec);
 	shim.sandbox.userdata = &shim;
 	shim.sandbox.ready = sandbox_ready;
@@ -149,6 +168,7 @@ static int run_shim(const struct paths *paths, struct record *record,
 	settle(paths, record, shim.started && !spec->remove, STATUS_KILLED);
 	ttrpc_server_free(shim.server);
 	shim_task_deinit(&shim);
+	loop_timer_stop(&shim.telling);
 	loop_io_stop(&shim.lifeline);
 	loop_signal_stop(&shim.signals);
 	iolog_close(&shim.log);

@@ -20,6 +20,8 @@
  * @started: the command was started: there is an exit status to keep
  * @waited: somebody has been told how it ended
  * @deleted: and it was deleted: there is nothing more to ask about
+ * @telling: how long the end of the VM may be told
+ * @told_enough: that time is over
  * @lifeline: ends when the program that started the container does; see shim/lifeline.h
  */
 struct shim {
@@ -36,7 +38,8 @@ struct shim {
 	struct list waiters, forwards;
 	struct loop_io lifeline;
 	struct loop_signal signals;
-	bool started, waited, deleted;
+	struct loop_timer telling;
+	bool started, waited, deleted, told_enough;
 };
 
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */
@@ -47,6 +50,9 @@ void shim_task_ready(struct shim *shim);
 
 /** shim_task_lost() - the VM is gone: everything that still waits is answered */
 void shim_task_lost(struct shim *shim);
+
+/** shim_task_telling() - somebody waits for an end, or the last output is on its way to them */
+bool shim_task_telling(const struct shim *shim);
 
 /** shim_task_conn_closed() - the client of a connection has gone: it asks for its execs no more */
 void shim_task_conn_closed(struct shim *shim, uint64_t conn);

@@ -73,11 +73,13 @@ static void init_stopped(struct process *p)
 		(void)record_set_exit(shim->record, (int)p->status);
 	calls_answer_waiters(shim, p);
 	sandbox_stop(&shim->sandbox, !shim->spec->remove);
+	shim_quit_when_told(shim);
 }
 
 static void exec_stopped(struct process *p)
 {
 	calls_answer_waiters(shim_of_process(p), p);
+	shim_quit_when_told(shim_of_process(p));
 }
 
 static void init_created(struct process *p, const struct process_result *result)
@@ -584,9 +586,20 @@ void shim_task_lost(struct shim *shim)
 		call = calls_kept(shim->init);
 		if (call)
 			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
+		calls_fail_waiters(shim, shim->init, shim_why_ended(shim));
 		return;
 	}
 	process_lost(shim->init);
+}
+
+bool shim_task_telling(const struct shim *shim)
+{
+	if (!list_empty(&shim->waiters) || (shim->init && shim->init->state == PROCESS_STOPPING))
+		return true;
+	list_for_each (it, &shim->execs)
+		if (container_of(it, struct process, link)->state == PROCESS_STOPPING)
+			return true;
+	return false;
 }
 
 void shim_task_conn_closed(struct shim *shim, uint64_t conn)

@@ -224,10 +224,13 @@ static void a_failed_boot_is_explained(void)
 {
 	test_shim_begin(false);
 	ask_create(&create, "c1");
+	ask_wait(&waiting, "");
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__UNKNOWN);
 	err_set(&t.shim.sandbox.failure, -EIO, "the kernel did not like it");
 	sandbox_stop(&t.shim.sandbox, false);
 	expect(&create, TTRPC_UNAVAILABLE, "the kernel did not like it");
+	expect(&waiting, TTRPC_NOT_FOUND, "the kernel did not like it");
+	test_true(!shim_task_telling(&t.shim));
 	test_shim_end();
 }
 
@@ -263,11 +266,78 @@ static void a_lost_vm_is_137(void)
 	ask_wait(&waiting, "");
 	ask_kill(&asked, "");
 	run_until(&t.loop, guest_was_asked("Kill"));
-	close_outputs();
 	sandbox_stop(&t.shim.sandbox, false);
 	expect(&asked, TTRPC_NOT_FOUND, "already finished");
+	test_true(shim_task_telling(&t.shim));
+	close_outputs();
+	expect_waited(&waiting, 137);
+	test_true(!shim_task_telling(&t.shim));
+	test_shim_end();
+}
+
+/* Nobody waits, but what was printed must get to the log. */
+static void the_last_output_is_awaited(void)
+{
+	begin_running(false);
+	sandbox_stop(&t.shim.sandbox, false);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_true(shim_task_telling(&t.shim));
+	t.told = 0;
+	close_outputs();
+	run_until(&t.loop, t.shim.init->state == PROCESS_STOPPED);
+	test_true(!shim_task_telling(&t.shim) && t.told > 0);
+	test_shim_end();
+}
+
+/* Who asks through our own service hears why. */
+static void a_failed_vm_is_explained(void)
+{
+	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
+	Caisson__Sandbox__V1__WaitResponse *response;
+
+	request.id = (char *)"c1";
+	begin_running(true);
+	ask_over(t.client, &asked, SHIM_SERVICE, "Wait", &request.base);
+	ask_wait(&waiting, "");
+	close_outputs();
+	err_set(&t.shim.sandbox.failure, -EIO, "the VMM fell over");
+	sandbox_stop(&t.shim.sandbox, false);
+	response = (Caisson__Sandbox__V1__WaitResponse *)expect_ok(
+		&asked, &caisson__sandbox__v1__wait_response__descriptor);
+	test_int(response->exit_status, 137);
+	test_str(response->failure, "the VMM fell over");
+	rpc_free(&response->base);
 	expect_waited(&waiting, 137);
 	test_shim_end();
+}
+
+/* A command that ended by itself has failed nobody, whatever became of the VM. */
+static void an_end_of_its_own_is_no_failure(void)
+{
+	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
+	Caisson__Sandbox__V1__WaitResponse *response;
+
+	request.id = (char *)"c1";
+	begin_running(true);
+	ask_over(t.client, &asked, SHIM_SERVICE, "Wait", &request.base);
+	err_set(&t.shim.sandbox.failure, -EIO, "the VMM fell over");
+	guest_ends(3);
+	close_outputs();
+	response = (Caisson__Sandbox__V1__WaitResponse *)expect_ok(
+		&asked, &caisson__sandbox__v1__wait_response__descriptor);
+	test_int(response->exit_status, 3);
+	test_str(response->failure, "");
+	rpc_free(&response->base);
+	test_shim_end();
+}
+
+/* What the guest was allowed for a call that waits in it, nanoseconds; 0: no limit. */
+static int64_t timeout_of(const char *method)
+{
+	for (size_t i = 0; i < t.n_calls; i++)
+		if (strcmp(t.calls[i]->method->name, method) == 0)
+			return t.calls[i]->timeout_nano;
+	return -1;
 }
 
 static void signals_are_passed_on(void)
@@ -284,6 +354,13 @@ static void signals_are_passed_on(void)
 	rpc_free(&seen->base);
 	guest_fails(TTRPC_INVALID_ARGUMENT, "no such signal");
 	expect(&asked, TTRPC_INVALID_ARGUMENT, "no such signal");
+	/* A guest that hangs must not make the caller hang. */
+	ask(&asked, "Kill", &request.base);
+	run_until(&t.loop, guest_was_asked("Kill"));
+	test_true(timeout_of("Kill") > 0);
+	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
+	guest_fails(TTRPC_DEADLINE_EXCEEDED, "");
+	expect(&asked, TTRPC_DEADLINE_EXCEEDED, "the guest does not answer");
 	ask_kill(&asked, "e1");
 	expect(&asked, TTRPC_NOT_FOUND, "e1");
 	test_true(!guest_was_asked("Kill"));
@@ -708,6 +785,9 @@ int main(void)
 	test_run(a_failed_boot_is_explained);
 	test_run(a_guest_that_does_not_answer_is_given_up);
 	test_run(a_lost_vm_is_137);
+	test_run(the_last_output_is_awaited);
+	test_run(a_failed_vm_is_explained);
+	test_run(an_end_of_its_own_is_no_failure);
 	test_run(signals_are_passed_on);
 	test_run(create_has_no_field_for_nothing);
 	test_run(other_containers_are_unknown);

@@ -61,6 +61,25 @@ kill_running() {
 	is_clean
 }
 
+# Nobody holds the lifeline of a detached one, yet those who wait hear why.
+test_kill_detached() {
+	status 0 caisson run -d --name lost "$IMAGE" sleep 1000
+	mkfifo "$WORK/wait.out"
+	"$TOP/tests/vm/wait.py" lost >"$WORK/wait.out" &
+	exec 3<"$WORK/wait.out"
+	read -r line <&3
+	is "$line" waiting
+	NAME=lost
+	kill -KILL "$(pids_of qemu)"
+	read -r line <&3
+	exec 3<&-
+	is "$(sed "s/^137 .*/told/" <<<"$line")" told
+	wait_for_end
+	status 137 sh -c "exit \$(caisson wait lost)"
+	status 0 caisson delete lost
+	is_clean
+}
+
 test_kill_while_booting() {
 	for victim in client shim keeper qemu vsockd virtiofsd; do
 		NAME="b-$victim"
@@ -117,18 +136,28 @@ test_detached_survives_its_client() {
 	is_clean
 }
 
+# Processes in a container that have this FIFO open are awaited by its end. It is opened for both
+# directions first, which never blocks, and so not for reading alone either.
+ALIVE=/tmp/alive
+await_inside() {
+	status 0 caisson exec "$1" sh -c "exec 8<>$ALIVE 7<$ALIVE 8>&-; cat <&7"
+}
+
 test_exec_client_killed() {
 	status 0 caisson run -d --name lone "$IMAGE" sleep 1000
+	status 0 caisson exec lone mkfifo $ALIVE
 	rm -f "$WORK/fifo"
 	mkfifo "$WORK/fifo"
-	script -qec "caisson exec -t lone sh -c 'echo up; exec sleep 999'" /dev/null >"$WORK/fifo" </dev/null &
+	script -qec "caisson exec -t lone sh -c 'exec 9<>$ALIVE; echo up; exec sleep 999'" /dev/null >"$WORK/fifo" </dev/null &
 	exec 3<"$WORK/fifo"
 	read -r line <&3
 	kill -KILL "$(ours '^caisson exec -t lone ')"
 	exec 3<&-
 	wait
 	# Its terminal has hung up: it ends, and is reaped.
-	status 0 caisson exec lone sh -c 'while ps | grep -q "[s]leep 999"; do sleep 0.1; done'
+	await_inside lone
+	status 0 caisson exec lone ps
+	is "$(out | grep -c "[s]leep 999")" 0 "processes left"
 	status 0 caisson delete -f lone
 	is_clean
 }
@@ -136,10 +165,11 @@ test_exec_client_killed() {
 # Nothing of a killed client may stay in the run folder for as long as the container lives.
 test_exec_clients_killed() {
 	status 0 caisson run -d --name many "$IMAGE" sleep 1000
-	for i in 1 2 3; do
+	status 0 caisson exec many mkfifo $ALIVE
+	for _ in 1 2 3; do
 		rm -f "$WORK/fifo"
 		mkfifo "$WORK/fifo"
-		caisson exec many sh -c "echo up; while echo again$i; do sleep 0.1; done" >"$WORK/fifo" 2>/dev/null &
+		caisson exec many sh -c "exec 9<>$ALIVE; echo up; exec yes" >"$WORK/fifo" 2>/dev/null &
 		pid=$!
 		exec 3<"$WORK/fifo"
 		read -r line <&3
@@ -149,7 +179,7 @@ test_exec_clients_killed() {
 		wait $pid || true
 	done
 	# Their output is broken: they end.
-	status 0 caisson exec many sh -c 'while ps | grep -q "[a]gain[1-3]"; do sleep 0.1; done'
+	await_inside many
 	is "$(find "$CAISSON_RUN/many" -type p)" "" "FIFOs left"
 	status 0 caisson delete -f many
 	is_clean

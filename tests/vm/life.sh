@@ -100,6 +100,44 @@ test_delete_force() {
 	is_clean
 }
 
+# Who waits hears of the end, although the VM is taken away at once.
+test_delete_force_is_told() {
+	status 0 caisson run -d --name told "$IMAGE" sleep 1000
+	mkfifo "$WORK/exec.out" "$WORK/wait.out"
+	caisson exec told sh -c 'echo up; exec sleep 1000' >"$WORK/exec.out" 2>"$WORK/exec.err" &
+	exec_pid=$!
+	"$TOP/tests/vm/wait.py" told >"$WORK/wait.out" &
+	exec 3<"$WORK/exec.out" 4<"$WORK/wait.out"
+	read -r line <&3
+	is "$line" up
+	read -r line <&4
+	is "$line" waiting
+	status 0 caisson delete -f told
+	code=0
+	wait $exec_pid || code=$?
+	is $code 137
+	is "$(cat "$WORK/exec.err")" ""
+	read -r line <&4
+	is "$line" 137
+	exec 3<&- 4<&-
+	is_clean
+}
+
+# But nobody who reads nothing keeps it from going.
+test_delete_force_does_not_wait_for_ever() {
+	status 0 caisson run -d --name stuck "$IMAGE" sleep 1000
+	mkfifo "$WORK/stuck.out"
+	caisson exec stuck sh -c 'echo up; exec yes' >"$WORK/stuck.out" 2>/dev/null &
+	exec_pid=$!
+	exec 3<"$WORK/stuck.out"
+	read -r line <&3
+	kill -STOP $exec_pid
+	status 0 timeout 60 caisson delete -f stuck
+	kill -KILL $exec_pid
+	exec 3<&-
+	is_clean
+}
+
 # Whatever the guest is doing, or is not.
 test_delete_force_of_a_hung_vm() {
 	status 0 caisson run -d --name "hung$$" "$IMAGE" sleep 1000
