@@ -360,3 +360,26 @@ void begin_running(bool remove)
 	expect(&start, TTRPC_OK, "");
 	run_until(&t.loop, guest_was_asked("Wait"));
 }
+
+void expect_state(const char *exec_id, Containerd__V1__Types__Status status)
+{
+	static struct asked asked;
+	Containerd__Task__V2__StateResponse *response;
+
+	ask_state(&asked, exec_id);
+	response = (Containerd__Task__V2__StateResponse *)expect_ok(
+		&asked, &containerd__task__v2__state_response__descriptor);
+	test_int(response->status, status);
+	rpc_free(&response->base);
+}
+
+void expect_waited(struct asked *a, uint32_t status)
+{
+	Containerd__Task__V2__WaitResponse *response =
+		(Containerd__Task__V2__WaitResponse *)expect_ok(
+			a, &containerd__task__v2__wait_response__descriptor);
+
+	test_int(response->exit_status, status);
+	test_true(response->exited_at && response->exited_at->seconds > 0);
+	rpc_free(&response->base);
+}

@@ -128,3 +128,9 @@ void close_outputs(void);
 
 /** begin_running() - test_shim_begin(), and a container that runs */
 void begin_running(bool remove);
+
+/** expect_state() - ask for the State of a process */
+void expect_state(const char *exec_id, Containerd__V1__Types__Status status);
+
+/** expect_waited() - await the answer to a Wait of Task's */
+void expect_waited(struct asked *a, uint32_t status);

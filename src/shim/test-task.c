@@ -27,28 +27,6 @@ static void ask_shutdown(struct asked *a, bool now)
 	ask(a, "Shutdown", &request.base);
 }
 
-static void expect_state(const char *exec_id, Containerd__V1__Types__Status status)
-{
-	Containerd__Task__V2__StateResponse *response;
-
-	ask_state(&asked, exec_id);
-	response = (Containerd__Task__V2__StateResponse *)expect_ok(
-		&asked, &containerd__task__v2__state_response__descriptor);
-	test_int(response->status, status);
-	rpc_free(&response->base);
-}
-
-static void expect_waited(struct asked *a, uint32_t status)
-{
-	Containerd__Task__V2__WaitResponse *response =
-		(Containerd__Task__V2__WaitResponse *)expect_ok(
-			a, &containerd__task__v2__wait_response__descriptor);
-
-	test_int(response->exit_status, status);
-	test_true(response->exited_at && response->exited_at->seconds > 0);
-	rpc_free(&response->base);
-}
-
 static void check_created(const Containerd__Task__V2__CreateTaskRequest *request)
 {
 	Caisson__Guest__V1__Container *container;
@@ -217,117 +195,6 @@ static void a_boot_can_be_killed(void)
 	expect(&asked, TTRPC_OK, "");
 	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
 	expect(&create, TTRPC_UNAVAILABLE, "ended");
-	test_shim_end();
-}
-
-static void a_failed_boot_is_explained(void)
-{
-	test_shim_begin(false);
-	ask_create(&create, "c1");
-	ask_wait(&waiting, "");
-	expect_state("", CONTAINERD__V1__TYPES__STATUS__UNKNOWN);
-	err_set(&t.shim.sandbox.failure, -EIO, "the kernel did not like it");
-	sandbox_stop(&t.shim.sandbox, false);
-	expect(&create, TTRPC_UNAVAILABLE, "the kernel did not like it");
-	expect(&waiting, TTRPC_NOT_FOUND, "the kernel did not like it");
-	test_true(!shim_task_telling(&t.shim));
-	test_shim_end();
-}
-
-static void deadline_passes(struct process *p)
-{
-	loop_timer_start(&t.loop, &p->deadline, clock_now(), p->deadline.callback);
-}
-
-static void a_guest_that_does_not_answer_is_given_up(void)
-{
-	test_shim_begin(false);
-	test_shim_boot();
-	ask_create(&create, "c1");
-	run_until(&t.loop, guest_was_asked("Create"));
-	deadline_passes(t.shim.init);
-	expect(&create, TTRPC_DEADLINE_EXCEEDED, "did not answer within 120 s");
-	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
-	test_shim_end();
-
-	begin_running(true);
-	ask_exec_over(t.client, &create, "e1");
-	run_until(&t.loop, guest_was_asked("Exec"));
-	deadline_passes(container_of(t.shim.execs.next, struct process, link));
-	expect(&create, TTRPC_DEADLINE_EXCEEDED, "did not answer");
-	test_int(t.shim.n_execs, 0);
-	test_int(t.shim.sandbox.state, SANDBOX_READY);
-	test_shim_end();
-}
-
-static void a_lost_vm_is_137(void)
-{
-	begin_running(true);
-	ask_wait(&waiting, "");
-	ask_kill(&asked, "");
-	run_until(&t.loop, guest_was_asked("Kill"));
-	sandbox_stop(&t.shim.sandbox, false);
-	expect(&asked, TTRPC_NOT_FOUND, "already finished");
-	test_true(shim_task_telling(&t.shim));
-	close_outputs();
-	expect_waited(&waiting, 137);
-	test_true(!shim_task_telling(&t.shim));
-	test_shim_end();
-}
-
-/* Nobody waits, but what was printed must get to the log. */
-static void the_last_output_is_awaited(void)
-{
-	begin_running(false);
-	sandbox_stop(&t.shim.sandbox, false);
-	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
-	test_true(shim_task_telling(&t.shim));
-	t.told = 0;
-	close_outputs();
-	run_until(&t.loop, t.shim.init->state == PROCESS_STOPPED);
-	test_true(!shim_task_telling(&t.shim) && t.told > 0);
-	test_shim_end();
-}
-
-/* Who asks through our own service hears why. */
-static void a_failed_vm_is_explained(void)
-{
-	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
-	Caisson__Sandbox__V1__WaitResponse *response;
-
-	request.id = (char *)"c1";
-	begin_running(true);
-	ask_over(t.client, &asked, SHIM_SERVICE, "Wait", &request.base);
-	ask_wait(&waiting, "");
-	close_outputs();
-	err_set(&t.shim.sandbox.failure, -EIO, "the VMM fell over");
-	sandbox_stop(&t.shim.sandbox, false);
-	response = (Caisson__Sandbox__V1__WaitResponse *)expect_ok(
-		&asked, &caisson__sandbox__v1__wait_response__descriptor);
-	test_int(response->exit_status, 137);
-	test_str(response->failure, "the VMM fell over");
-	rpc_free(&response->base);
-	expect_waited(&waiting, 137);
-	test_shim_end();
-}
-
-/* A command that ended by itself has failed nobody, whatever became of the VM. */
-static void an_end_of_its_own_is_no_failure(void)
-{
-	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
-	Caisson__Sandbox__V1__WaitResponse *response;
-
-	request.id = (char *)"c1";
-	begin_running(true);
-	ask_over(t.client, &asked, SHIM_SERVICE, "Wait", &request.base);
-	err_set(&t.shim.sandbox.failure, -EIO, "the VMM fell over");
-	guest_ends(3);
-	close_outputs();
-	response = (Caisson__Sandbox__V1__WaitResponse *)expect_ok(
-		&asked, &caisson__sandbox__v1__wait_response__descriptor);
-	test_int(response->exit_status, 3);
-	test_str(response->failure, "");
-	rpc_free(&response->base);
 	test_shim_end();
 }
 
@@ -782,12 +649,6 @@ int main(void)
 	test_run(a_refused_create_ends_the_vm);
 	test_run(a_boot_can_be_given_up);
 	test_run(a_boot_can_be_killed);
-	test_run(a_failed_boot_is_explained);
-	test_run(a_guest_that_does_not_answer_is_given_up);
-	test_run(a_lost_vm_is_137);
-	test_run(the_last_output_is_awaited);
-	test_run(a_failed_vm_is_explained);
-	test_run(an_end_of_its_own_is_no_failure);
 	test_run(signals_are_passed_on);
 	test_run(create_has_no_field_for_nothing);
 	test_run(other_containers_are_unknown);
