@@ -22,6 +22,8 @@ flat_name() {
 	*/task/shim.proto) echo task.proto ;;
 	*/api/events/task.proto) echo events.proto ;;
 	*/ttrpc/events/v1/events.proto) echo forward.proto ;;
+	*/stats/v1/metrics.proto) echo metrics_v1.proto ;;
+	*/v2/stats/metrics.proto) echo metrics_v2.proto ;;
 	*) basename "$1" ;;
 	esac
 }
@@ -30,7 +32,7 @@ names=
 for file in "$@"; do
 	name=$(flat_name "$file")
 	sed -E \
-		-e '/^import.*(gogoproto\/gogo|plugin\/fieldpath)\.proto"/d' \
+		-e '/^[[:space:]]*import.*(gogoproto\/gogo|plugin\/fieldpath)\.proto"/d' \
 		-e '/^[[:space:]]*option[[:space:]]+\(?(go_package|gogoproto|containerd\.plugin)/d' \
 		-e 's/[[:space:]]*\[\(gogoproto\.[^]]*\]//g' \
 		-e 's/^import(.*)"[^"]*\/api\/types\/task\/task\.proto"/import\1"task_types.proto"/' \
