@@ -340,6 +340,8 @@ static void conn_ready(struct loop_io *io, uint32_t revents)
 	conn->refs++;
 	if (!list_empty(&conn->queue) && (revents & (EPOLLOUT | EPOLLHUP | EPOLLERR))) {
 		flush_queue(conn);
+		if (ttrpc_conn_open(conn) && list_empty(&conn->queue) && conn->ops->flushed)
+			conn->ops->flushed(conn);
 		/* Requests that were left in the buffer while the peer did not read. */
 		take_input(conn);
 	}

@@ -39,12 +39,14 @@ struct ttrpc_conn;
  * struct ttrpc_conn_ops - what the owner does
  * @frame: a frame has come; @data is valid until this returns. With @error -EMSGSIZE or -ENOMEM it
  *   was dropped, being too large or for want of memory
+ * @flushed: all that was queued has been written; may be NULL
  * @ended: end of file (0) or a negative errno; the descriptor is closed already; called once
  * @release: the last reference is gone: free what the connection is embedded in
  */
 struct ttrpc_conn_ops {
 	void (*frame)(struct ttrpc_conn *conn, const struct ttrpc_frame *frame, const uint8_t *data,
 		      int error);
+	void (*flushed)(struct ttrpc_conn *conn);
 	void (*ended)(struct ttrpc_conn *conn, int error);
 	void (*release)(struct ttrpc_conn *conn);
 };

@@ -196,6 +196,8 @@ int ttrpc_call_send(struct ttrpc_call *pub, const void *payload, size_t len)
 
 	if (!call->sc)
 		return 0;
+	if (call->sc->conn.queued > TTRPC_CONN_QUEUE_PAUSE)
+		return -ENOBUFS;
 	r = send_data(call->sc, call->id, 0, payload, len, false);
 	/* The end of the connection is told by ->cancelled, and only there. */
 	return r == -ENOTCONN ? 0 : r;
@@ -409,6 +411,30 @@ static void conn_forget(struct server_conn *sc)
 	ttrpc_conn_unref(&sc->conn);
 }
 
+static struct server_call *next_writable(struct server_conn *sc, uint32_t after)
+{
+	list_for_each (it, &sc->calls) {
+		struct server_call *call = container_of(it, struct server_call, link);
+
+		if (call->id > after && call->pub.writable)
+			return call;
+	}
+	return NULL;
+}
+
+/* Calls are in the order of their streams; a callback may end any of them. */
+static void on_flushed(struct ttrpc_conn *conn)
+{
+	struct server_conn *sc = container_of(conn, struct server_conn, conn);
+	struct server_call *call;
+	uint32_t id = 0;
+
+	while ((call = next_writable(sc, id))) {
+		id = call->id;
+		call->pub.writable(&call->pub);
+	}
+}
+
 static void on_ended(struct ttrpc_conn *conn, int error _unused_)
 {
 	struct server_conn *sc = container_of(conn, struct server_conn, conn);
@@ -429,6 +455,7 @@ static void on_release(struct ttrpc_conn *conn)
 
 static const struct ttrpc_conn_ops conn_ops = {
 	.frame = on_frame,
+	.flushed = on_flushed,
 	.ended = on_ended,
 	.release = on_release,
 };

@@ -45,6 +45,11 @@ struct ttrpc_call {
 	 * when it will send no more. The handler itself gets no payload.
 	 */
 	void (*received)(struct ttrpc_call *call, const uint8_t *data, size_t len);
+	/*
+	 * Set by the handler of a stream that can do without some messages: the client has read
+	 * what was queued for it, there is room again.
+	 */
+	void (*writable)(struct ttrpc_call *call);
 	void *userdata;
 };
 
@@ -134,7 +139,7 @@ void ttrpc_call_fail(struct ttrpc_call *call, enum ttrpc_code code, const char *
  * ttrpc_call_send() - streaming calls: one message to the client, the call stays open
  *
  * Return: 0, also when the connection has just broken (->cancelled will tell); -ENOBUFS when the
- * client does not keep up (nothing was queued), -ENOMEM, -EMSGSIZE.
+ * client does not keep up: more than 64 KiB wait for it (nothing was queued), -ENOMEM, -EMSGSIZE.
  */
 int ttrpc_call_send(struct ttrpc_call *call, const void *payload, size_t len);
 
