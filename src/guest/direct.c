@@ -26,12 +26,16 @@ static struct direct *direct_of(struct executor *executor)
 	return container_of(executor, struct direct, base);
 }
 
-/* Like fork(); signal handlers are at their default in the child. */
-static pid_t clone_child(uint64_t flags, int *ret_pidfd)
+/* Like fork(), into a control group; signal handlers are at their default in the child. */
+static pid_t clone_child(uint64_t flags, const struct cgroup *cgroup, int *ret_pidfd)
 {
 	struct clone_args args = {.flags = flags | CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD};
 	long pid;
 
+	if (cgroup->dir >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup->dir;
+	}
 	if (ret_pidfd) {
 		args.flags |= CLONE_PIDFD;
 		args.pidfd = (uint64_t)(uintptr_t)ret_pidfd;
@@ -51,7 +55,7 @@ static pid_t clone_into(struct direct *d, const struct process *container)
 
 	if (setns(container->pidfd, CLONE_NEWPID) < 0)
 		return -errno;
-	pid = clone_child(0, NULL);
+	pid = clone_child(0, &container->cgroup, NULL);
 	if (pid != 0)
 		d->astray = setns(d->self, CLONE_NEWPID) < 0;
 	/* The first process has ended: no more can be added. */
@@ -59,12 +63,12 @@ static pid_t clone_into(struct direct *d, const struct process *container)
 }
 
 /* Stepping back needs memory: when there was none, it is made up for here. */
-static pid_t clone_first(struct direct *d, int *ret_pidfd)
+static pid_t clone_first(struct direct *d, struct process *p)
 {
 	if (d->astray && setns(d->self, CLONE_NEWPID) < 0)
 		return -errno;
 	d->astray = false;
-	return clone_child(CLONE_NEWPID | CLONE_NEWNS, ret_pidfd);
+	return clone_child(CLONE_NEWPID | CLONE_NEWNS, &p->cgroup, &p->pidfd);
 }
 
 static void message_ready(struct loop_io *io, uint32_t revents);
@@ -99,7 +103,7 @@ static int spawn(struct direct *d, struct process *p, const struct executor_requ
 	else if (process_is_exec(p))
 		pid = clone_into(d, p->container);
 	else
-		pid = clone_first(d, &p->pidfd);
+		pid = clone_first(d, p);
 	if (pid == 0)
 		child(d, p, request, pair[1]);
 	fd_close(pair[1]);

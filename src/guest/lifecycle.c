@@ -9,43 +9,19 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "guest/process-io.h"
+#include "guest/task-control.h"
+#include "guest/task-events.h"
 #include "rpc/task.h"
 #include "task.pb-c.h"
 
-/* A call that is answered later, and that the client may give up. */
-
-static void forget_pending(struct ttrpc_call *call)
-{
-	((struct process *)call->userdata)->pending = NULL;
-}
-
-static void keep_pending(struct process *p, struct ttrpc_call *call)
-{
-	p->pending = call;
-	call->userdata = p;
-	call->cancelled = forget_pending;
-}
-
-static struct ttrpc_call *take_pending(struct process *p)
-{
-	struct ttrpc_call *call = take_ptr(p->pending);
-
-	if (call)
-		call->cancelled = NULL;
-	return call;
-}
-
 /* The end of a process. */
-
-static struct task *task_with(struct process *p)
-{
-	return container_of(p->table, struct task, processes);
-}
 
 static void release(struct process *p)
 {
 	process_io_close(p);
 	p->executor->ops->release(p->executor, p);
+	if (!process_is_exec(p))
+		cgroup_remove(&p->cgroup, task_with(p)->cgroups, p->id);
 	process_free(p);
 }
 
@@ -65,7 +41,7 @@ static void forget(struct process *p)
 
 	while ((call = process_take_waiter(p)))
 		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s was deleted", p->id);
-	if ((call = take_pending(p)))
+	if ((call = process_take_call(p)))
 		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s was deleted", p->id);
 	p->deleted = true;
 	if (!process_io_busy(p))
@@ -83,7 +59,7 @@ static void forget_all(struct process *p)
 	forget(p);
 }
 
-static void reply_delete(struct ttrpc_call *call, const struct process *p)
+static void reply_delete(struct ttrpc_call *call, struct process *p)
 {
 	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
 	Google__Protobuf__Timestamp at;
@@ -91,23 +67,36 @@ static void reply_delete(struct ttrpc_call *call, const struct process *p)
 	response.pid = (uint32_t)p->pid;
 	response.exit_status = p->exit_status;
 	response.exited_at = task_timestamp(p, &at);
+	task_event_deleted(task_with(p)->events, p);
 	rpc_reply(call, &response.base);
+}
+
+/* An exec that never ran has not ended, to those who listen; a container's process was there. */
+static bool was_seen(const struct process *p)
+{
+	return !process_is_exec(p) || p->state == PROCESS_RUNNING;
 }
 
 static void stopped(struct process *p, uint32_t status)
 {
-	bool deleting = p->state == PROCESS_DELETING;
+	bool deleting = p->state == PROCESS_DELETING, seen = was_seen(p);
 	struct ttrpc_call *call;
 
 	p->state = PROCESS_STOPPED;
 	p->exit_status = status;
 	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
 	process_io_finish(p);
+	if (seen)
+		task_event_exited(task_with(p)->events, p);
 	while ((call = process_take_waiter(p)))
 		task_reply_exit(call, p);
-	if (!deleting)
+	call = process_take_call(p);
+	if (!deleting) {
+		if (call)
+			ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process already finished");
 		return;
-	if ((call = take_pending(p)))
+	}
+	if (call)
 		reply_delete(call, p);
 	forget_all(p);
 }
@@ -149,10 +138,15 @@ bool lifecycle_any_output(struct task *task)
 
 void lifecycle_signal_all(struct task *task, int signo)
 {
-	for (struct process *p = NULL; (p = process_next(&task->processes, p));)
-		if (!process_is_exec(p) && alive(p) &&
-		    p->executor->ops->signal(p->executor, p, signo, true) < 0)
+	for (struct process *p = NULL; (p = process_next(&task->processes, p));) {
+		if (process_is_exec(p) || !alive(p))
+			continue;
+		/* What is frozen could not do as it is told. */
+		if (p->cgroup.dir >= 0 && p->state != PROCESS_RUNNING)
+			(void)cgroup_thaw(&p->cgroup);
+		if (p->executor->ops->signal(p->executor, p, signo, true) < 0)
 			log_warn("%s: cannot send signal %d to all", p->id, signo);
+	}
 }
 
 /* What the executor tells. */
@@ -161,12 +155,14 @@ static void prepared(struct process *p)
 {
 	Containerd__Task__V2__CreateTaskResponse response =
 		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
-	struct ttrpc_call *call = take_pending(p);
+	struct ttrpc_call *call = process_take_call(p);
 
 	p->state = PROCESS_CREATED;
 	response.pid = (uint32_t)p->pid;
+	task_event_created(task_with(p)->events, p);
 	if (call)
 		rpc_reply(call, &response.base);
+	task_control_watch(p);
 }
 
 static void terminal(struct process *p, int master)
@@ -182,10 +178,11 @@ static void terminal(struct process *p, int master)
 static void started(struct process *p)
 {
 	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
-	struct ttrpc_call *call = take_pending(p);
+	struct ttrpc_call *call = process_take_call(p);
 
 	p->state = PROCESS_RUNNING;
 	response.pid = (uint32_t)p->pid;
+	task_event_started(task_with(p)->events, p);
 	if (call)
 		rpc_reply(call, &response.base);
 }
@@ -207,7 +204,7 @@ static uint32_t failure_status(enum ttrpc_code code)
 
 static void failed(struct process *p, enum ttrpc_code code, const char *text)
 {
-	struct ttrpc_call *call = take_pending(p);
+	struct ttrpc_call *call = process_take_call(p);
 	bool creating = p->state == PROCESS_CREATING;
 
 	abandon(p);
@@ -234,25 +231,6 @@ static bool fail(struct ttrpc_call *call, enum ttrpc_code code, const char *text
 {
 	ttrpc_call_fail(call, code, "%s%s", text, what);
 	return false;
-}
-
-static bool unpack(struct ttrpc_call *call, const Google__Protobuf__Any *any,
-		   const ProtobufCMessageDescriptor *type, ProtobufCMessage **ret)
-{
-	int r = rpc_any_unpack(any, type, ret);
-
-	switch (r) {
-	case 0:
-		return true;
-	case -ENODATA:
-		return fail(call, TTRPC_INVALID_ARGUMENT, "the request has no ", type->name);
-	case -EPROTOTYPE:
-		return fail(call, TTRPC_INVALID_ARGUMENT, "type not supported: ", any->type_url);
-	case -ENOMEM:
-		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory for ", type->name);
-	default:
-		return fail(call, TTRPC_INVALID_ARGUMENT, "not valid: ", type->name);
-	}
 }
 
 static bool check_process(struct ttrpc_call *call, const Caisson__Guest__V1__Process *process)
@@ -364,11 +342,12 @@ static bool create(struct ttrpc_call *call, const Containerd__Task__V2__CreateTa
 	container->process->terminal |= request->terminal;
 	p->terminal = container->process->terminal;
 	p->state = PROCESS_CREATING;
-	if (!take_stdio(call, p, names) || !spawn(call, p, &what, p->executor->ops->create)) {
+	if (!take_stdio(call, p, names) || !task_control_make(call, p, container->resources) ||
+	    !spawn(call, p, &what, p->executor->ops->create)) {
 		release(p);
 		return false;
 	}
-	keep_pending(p, call);
+	process_keep_call(p, call);
 	return true;
 }
 
@@ -377,7 +356,8 @@ void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
 	ProtobufCMessage *container = NULL;
 
-	if (unpack(call, request->options, &caisson__guest__v1__container__descriptor, &container))
+	if (task_unpack(call, request->options, &caisson__guest__v1__container__descriptor,
+			&container))
 		(void)create(call, request, (Caisson__Guest__V1__Container *)container);
 	rpc_free(container);
 }
@@ -411,6 +391,7 @@ static bool add(struct ttrpc_call *call, const Containerd__Task__V2__ExecProcess
 		release(p);
 		return false;
 	}
+	task_event_exec_added(task_of(call)->events, p);
 	rpc_reply_empty(call);
 	return true;
 }
@@ -423,7 +404,7 @@ void lifecycle_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 
 	if (!container || !process_check(call, container->state, PROCESS_OP_EXEC))
 		return;
-	if (unpack(call, request->spec, &caisson__guest__v1__process__descriptor, &process))
+	if (task_unpack(call, request->spec, &caisson__guest__v1__process__descriptor, &process))
 		(void)add(call, request, (Caisson__Guest__V1__Process *)process, container);
 	rpc_free(process);
 }
@@ -472,7 +453,7 @@ void lifecycle_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (process_is_exec(p) ? !start_exec(call, p) : !start_first(call, p))
 		return;
 	p->state = PROCESS_STARTING;
-	keep_pending(p, call);
+	process_keep_call(p, call);
 }
 
 void lifecycle_delete(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -486,7 +467,7 @@ void lifecycle_delete(struct ttrpc_call *call, const ProtobufCMessage *message)
 		/* Made but never started: its end comes first. */
 		(void)p->executor->ops->signal(p->executor, p, SIGKILL, true);
 		p->state = PROCESS_DELETING;
-		keep_pending(p, call);
+		process_keep_call(p, call);
 		return;
 	}
 	reply_delete(call, p);

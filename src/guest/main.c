@@ -35,6 +35,9 @@
 
 #define ROOT_DIR  "/rootfs"
 #define CONNS_MAX 16
+
+/* Task twice, Events. */
+#define SERVICES_MAX 3
 /* As container engines set it; vminitd itself needs six for each of its processes. */
 #define FILES_MAX 1048576
 
@@ -47,6 +50,9 @@ static struct {
 	struct reaper reaper;
 	struct direct direct;
 	struct power power;
+	struct cgroups cgroups;
+	struct events events;
+	struct ttrpc_service services[SERVICES_MAX + 1];
 	struct ttrpc_server *server;
 } vm = {
 	.rpc_listener = VSOCK_LISTENER_NULL,
@@ -55,6 +61,7 @@ static struct {
 	.signals = {.io = LOOP_IO_NULL},
 	.reaper = REAPER_NULL,
 	.direct = DIRECT_NULL,
+	.cgroups = CGROUPS_NULL,
 };
 
 /* Large, and all zero: these are no part of the file. */
@@ -141,11 +148,19 @@ static void shutdown_asked(struct task *t _unused_, bool now)
 static int start_services(void)
 {
 	stream_init(&streams, &vm.loop);
-	task_init(&task, &vm.loop, &streams, &vm.direct.base);
+	task.loop = &vm.loop;
+	task.streams = &streams;
+	task.cgroups = &vm.cgroups;
+	task.events = &vm.events;
+	task.executor = &vm.direct.base;
 	task.shutdown = shutdown_asked;
 	task.ended = process_ended;
+	task_init(&task);
+	vm.services[0] = task.services[0];
+	vm.services[1] = task.services[1];
+	vm.services[2] = events_init(&vm.events);
 	power_init(&vm.power, &vm.loop, &task);
-	return ttrpc_server_new(&vm.loop, task.services, CONNS_MAX, &vm.server);
+	return ttrpc_server_new(&vm.loop, vm.services, CONNS_MAX, &vm.server);
 }
 
 static void rpc_accepted(struct vsock_listener *listener _unused_, int fd)
@@ -209,6 +224,16 @@ static int dial_host(void)
 	return vsock_dial(&vm.dial, &vm.loop, vm.cmdline.port, host_answered);
 }
 
+/* Without them containers run, but cannot be limited, paused or measured: that is told then. */
+static int make_cgroups(void)
+{
+	int r = cgroups_init(&vm.cgroups);
+
+	if (r < 0)
+		log_warn("no control groups: %s", strerror(-r));
+	return 0;
+}
+
 static int tune(void)
 {
 	early_loopback();
@@ -229,6 +254,7 @@ static const struct {
 	{start_services, "make the services"},
 	{handle_signals, "handle signals"},
 	{start_executor, "prepare for containers"},
+	{make_cgroups, "make control groups"},
 	{tune, "tune"},
 };
 

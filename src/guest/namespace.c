@@ -9,12 +9,20 @@
 
 int namespace_join(struct setup *s)
 {
-	if (setns(s->join_pidfd, CLONE_NEWNS) == 0)
+	if (setns(s->join_pidfd, CLONE_NEWNS | CLONE_NEWCGROUP) == 0)
+		return 0;
+	/* A kernel without control groups. */
+	if (errno == EINVAL && setns(s->join_pidfd, CLONE_NEWNS) == 0)
 		return 0;
 	if (errno == ESRCH)
 		return setup_fail(s, -ESRCH, TTRPC_FAILED_PRECONDITION,
 				  "cannot exec in a stopped container");
 	return -errno;
+}
+
+int namespace_cgroup(struct setup *s _unused_)
+{
+	return unshare(CLONE_NEWCGROUP) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 int namespace_hostname(struct setup *s)

@@ -10,6 +10,9 @@
  */
 int namespace_join(struct setup *setup);
 
+/** namespace_cgroup() - what the container sees of control groups begins with its own */
+int namespace_cgroup(struct setup *setup);
+
 /** namespace_hostname() - of the whole VM, which is the container's */
 int namespace_hostname(struct setup *setup);
 

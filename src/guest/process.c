@@ -34,6 +34,7 @@ struct process *process_new(struct process_table *table, struct process *contain
 	strcpy(p->id, id);
 	p->pidfd = p->mntns = p->ctl = p->tty = -EBADF;
 	p->ctl_io = (struct loop_io)LOOP_IO_NULL;
+	cgroup_init(&p->cgroup);
 	list_init(&p->waiters);
 	for (int i = 0; i < 3; i++) {
 		p->stream[i] = p->child_io[i] = -EBADF;
@@ -156,4 +157,25 @@ struct ttrpc_call *process_take_waiter(struct process *p)
 	list_del(&waiter->link);
 	list_append(&p->table->free_waiters, &waiter->link);
 	return waiter->call;
+}
+
+static void forget_call(struct ttrpc_call *call)
+{
+	((struct process *)call->userdata)->pending = NULL;
+}
+
+void process_keep_call(struct process *p, struct ttrpc_call *call)
+{
+	p->pending = call;
+	call->userdata = p;
+	call->cancelled = forget_call;
+}
+
+struct ttrpc_call *process_take_call(struct process *p)
+{
+	struct ttrpc_call *call = take_ptr(p->pending);
+
+	if (call)
+		call->cancelled = NULL;
+	return call;
 }

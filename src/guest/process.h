@@ -9,6 +9,7 @@
 
 #include "abi/abi.h"
 #include "base/list.h"
+#include "guest/cgroup.h"
 #include "guest/relay.h"
 #include "loop/loop.h"
 #include "rpc/process.h"
@@ -42,7 +43,8 @@ struct process_table;
  * @pid: 0: none yet
  * @reaped: the pid may be another process' by now
  * @pidfd, @mntns, @ctl, @ctl_io: the executor's; owned
- * @pending: Create, Start or Delete, to be answered
+ * @cgroup: a container's; those executed in it are in there, too
+ * @pending: Create, Start, Delete or Pause, to be answered
  * @spec: an exec's message until it is started; malloc()ed
  * @names: in the order of enum process_name, one string behind the other; malloc()ed
  * @stream: stdin, stdout, stderr of the host that no relay has yet; owned
@@ -63,6 +65,7 @@ struct process {
 	struct loop_io ctl_io;
 	uint32_t exit_status;
 	struct timespec exited_at;
+	struct cgroup cgroup;
 	struct ttrpc_call *pending;
 	struct list waiters;
 	void *spec;
@@ -140,3 +143,9 @@ int process_wait(struct process *process, struct ttrpc_call *call);
 
 /** process_take_waiter() - the next call to answer, no longer kept. Return: NULL: no more. */
 struct ttrpc_call *process_take_waiter(struct process *process);
+
+/** process_keep_call() - a call that is answered later; it is forgotten when it is cancelled */
+void process_keep_call(struct process *process, struct ttrpc_call *call);
+
+/** process_take_call() - that call, no longer kept. Return: NULL: none, or its client has gone. */
+struct ttrpc_call *process_take_call(struct process *process);

@@ -287,6 +287,7 @@ static const struct {
 	{namespace_join, EXEC, "join the container"},
 	{place_descriptors, BOTH, "place descriptors"},
 	{namespace_hostname, FIRST, "set the host name"},
+	{namespace_cgroup, FIRST, "hide the other control groups"},
 	{rootfs_mount, FIRST, "mount the root file system"},
 	{rootfs_enter, FIRST, "enter the root file system"},
 	{rootfs_furnish, FIRST, "mount what a container has"},

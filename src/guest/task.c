@@ -8,6 +8,7 @@
 
 #include "guest/lifecycle.h"
 #include "guest/process-io.h"
+#include "guest/task-control.h"
 #include "rpc/task.h"
 
 /* Enough for any use of the list; a container with more has other worries. */
@@ -26,6 +27,23 @@ struct process *task_find(struct ttrpc_call *call, const char *id, const char *e
 		return p;
 	process_not_found(call, id, exec_id);
 	return NULL;
+}
+
+bool task_unpack(struct ttrpc_call *call, const Google__Protobuf__Any *any,
+		 const ProtobufCMessageDescriptor *type, ProtobufCMessage **ret)
+{
+	int r = rpc_any_unpack(any, type, ret);
+
+	if (r == -ENODATA)
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "the request has no %s", type->name);
+	else if (r == -EPROTOTYPE)
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "type not supported: %s",
+				any->type_url);
+	else if (r == -ENOMEM)
+		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory for %s", type->name);
+	else if (r < 0)
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "not valid: %s", type->name);
+	return r == 0;
 }
 
 Google__Protobuf__Timestamp *task_timestamp(const struct process *process,
@@ -193,6 +211,14 @@ static void shutdown_vm(struct ttrpc_call *call, const ProtobufCMessage *message
 	task->shutdown(task, request->now);
 }
 
+static void checkpoint(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__CheckpointTaskRequest *request = (const void *)message;
+
+	if (task_find(call, request->id, ""))
+		ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "checkpoints are not implemented");
+}
+
 static const struct ttrpc_method methods[] = {
 	RPC_TASK("State", state, state),
 	RPC_TASK("Create", create_task, lifecycle_create),
@@ -205,19 +231,20 @@ static const struct ttrpc_method methods[] = {
 	RPC_METHOD("CloseIO", containerd__task__v2__close_iorequest, google__protobuf__empty,
 		   close_io),
 	RPC_TASK("Wait", wait, wait_process),
+	RPC_TASK_EMPTY("Pause", pause, task_control_pause),
+	RPC_TASK_EMPTY("Resume", resume, task_control_resume),
+	RPC_TASK_EMPTY("Update", update_task, task_control_update),
+	RPC_TASK("Stats", stats, task_control_stats),
+	RPC_TASK_EMPTY("Checkpoint", checkpoint_task, checkpoint),
 	RPC_TASK("Connect", connect, connect_task),
 	RPC_TASK_EMPTY("Shutdown", shutdown, shutdown_vm),
 	{.name = NULL},
 };
 
-void task_init(struct task *task, struct loop *loop, struct stream_table *streams,
-	       struct executor *executor)
+void task_init(struct task *task)
 {
 	static const char *const names[] = {RPC_SERVICE_TASK_V2, RPC_SERVICE_TASK_V3};
 
-	task->loop = loop;
-	task->streams = streams;
-	task->executor = executor;
 	process_table_init(&task->processes, lifecycle_drained);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		task->services[i] = (struct ttrpc_service){

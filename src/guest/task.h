@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/macro.h"
+#include "guest/events.h"
 #include "guest/executor.h"
 #include "guest/process.h"
 #include "guest/stream.h"
@@ -10,13 +12,15 @@
 /*
  * containerd's Task service, version 2 and 3 (the same but for the package's name), on top of an
  * executor. task.c: the table of methods, and those that ask or tell something. lifecycle.c: those
- * that make, start and end processes.
+ * that make, start and end processes. task-control.c: those about a container's control group.
  */
 
 /**
  * struct task - the service; must be all zero before task_init()
  * @services: for ttrpc_server_new()
  * @streams: where stdio comes from
+ * @cgroups: where containers have their control groups
+ * @events: who is told what happens
  * @executor: runs containers; its events are lifecycle_events
  * @shutdown: the host wants the VM to end, @now or after a grace; called after that was answered
  * @ended: a process has ended
@@ -26,17 +30,31 @@ struct task {
 	struct ttrpc_service services[3];
 	struct process_table processes;
 	struct stream_table *streams;
+	const struct cgroups *cgroups;
+	struct events *events;
 	struct executor *executor;
 	void (*shutdown)(struct task *task, bool now);
 	void (*ended)(struct task *task);
 };
 
-/** task_init() - @task->shutdown and ->ended are set by the caller, who owns what is passed */
-void task_init(struct task *task, struct loop *loop, struct stream_table *streams,
-	       struct executor *executor);
+/**
+ * task_init() - the caller has set all members but @services and @processes, and owns what they
+ * point to
+ */
+void task_init(struct task *task);
 
 /** task_of() - the service that serves a call */
 struct task *task_of(const struct ttrpc_call *call);
+
+/** task_with() - the service that a process belongs to */
+static inline struct task *task_with(const struct process *process)
+{
+	return container_of(process->table, struct task, processes);
+}
+
+/** task_unpack() - take a message out of a request; if it is not there, that was answered: false */
+bool task_unpack(struct ttrpc_call *call, const Google__Protobuf__Any *any,
+		 const ProtobufCMessageDescriptor *type, ProtobufCMessage **ret);
 
 /** task_find() - the process that a request is about; if there is none, that was answered: NULL */
 struct process *task_find(struct ttrpc_call *call, const char *id, const char *exec_id);

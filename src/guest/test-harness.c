@@ -21,6 +21,9 @@ int harness_shutdowns;
 bool harness_serving;
 char harness_text[600];
 
+static struct cgroups cgroups = CGROUPS_NULL;
+static struct events events;
+static struct ttrpc_service services[4];
 static struct ttrpc_server *server;
 static struct ttrpc_client *client;
 
@@ -55,10 +58,17 @@ void harness_begin(struct executor *executor)
 	test_int(loop_init(&harness_loop), 0);
 	test_int(relay_setup(open("/dev/null", O_RDWR | O_CLOEXEC)), 0);
 	stream_init(&harness_streams, &harness_loop);
-	task_init(&harness_task, &harness_loop, &harness_streams, executor);
+	harness_task.loop = &harness_loop;
+	harness_task.streams = &harness_streams;
+	harness_task.cgroups = &cgroups;
+	harness_task.events = &events;
+	harness_task.executor = executor;
 	harness_task.shutdown = count_shutdown;
 	harness_task.ended = process_ended;
-	test_int(ttrpc_server_new(&harness_loop, harness_task.services, 4, &server), 0);
+	task_init(&harness_task);
+	memcpy(services, harness_task.services, sizeof(harness_task.services));
+	services[2] = events_init(&events);
+	test_int(ttrpc_server_new(&harness_loop, services, 4, &server), 0);
 	connect_client();
 }
 

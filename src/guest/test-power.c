@@ -44,6 +44,8 @@ static const struct executor_ops ops = {
 	.settle = nothing,
 	.release = nothing,
 };
+static const struct cgroups cgroups = CGROUPS_NULL;
+static struct events events;
 static struct executor executor = {.ops = &ops, .events = &lifecycle_events};
 
 static void process_ended(struct task *t)
@@ -59,8 +61,13 @@ static void begin(bool with_process)
 	n_signals = 0;
 	test_int(loop_init(&loop), 0);
 	stream_init(&streams, &loop);
-	task_init(&task, &loop, &streams, &executor);
+	task.loop = &loop;
+	task.streams = &streams;
+	task.cgroups = &cgroups;
+	task.events = &events;
+	task.executor = &executor;
 	task.ended = process_ended;
+	task_init(&task);
 	power_init(&power, &loop, &task);
 	if (!with_process)
 		return;

@@ -35,6 +35,8 @@ static const struct rule rules[PROCESS_OP_MAX_][PROCESS_STATE_MAX_] = {
 			[PROCESS_CREATED] = ALLOW,
 			[PROCESS_STARTING] = REFUSE("cannot start a process that is being started"),
 			[PROCESS_RUNNING] = REFUSE("cannot start a running process"),
+			[PROCESS_PAUSING] = REFUSE("cannot start a paused process"),
+			[PROCESS_PAUSED] = REFUSE("cannot start a paused process"),
 			[PROCESS_DELETING] = REFUSE("cannot start a process that is being deleted"),
 			[PROCESS_STOPPING] = REFUSE("cannot start a stopped process"),
 			[PROCESS_STOPPED] = REFUSE("cannot start a stopped process"),
@@ -49,6 +51,8 @@ static const struct rule rules[PROCESS_OP_MAX_][PROCESS_STATE_MAX_] = {
 			[PROCESS_STARTING] =
 				REFUSE("cannot delete a process that is being started"),
 			[PROCESS_RUNNING] = REFUSE("cannot delete a running process"),
+			[PROCESS_PAUSING] = REFUSE("cannot delete a paused process"),
+			[PROCESS_PAUSED] = REFUSE("cannot delete a paused process"),
 			[PROCESS_DELETING] =
 				REFUSE("cannot delete a process that is being deleted"),
 			/* State calls it running as well: its output is still to come. */
@@ -64,6 +68,8 @@ static const struct rule rules[PROCESS_OP_MAX_][PROCESS_STATE_MAX_] = {
 			[PROCESS_CREATED] = ALLOW,
 			[PROCESS_STARTING] = ALLOW,
 			[PROCESS_RUNNING] = ALLOW,
+			[PROCESS_PAUSING] = ALLOW,
+			[PROCESS_PAUSED] = ALLOW,
 			[PROCESS_DELETING] = ALLOW,
 			[PROCESS_STOPPING] = FINISHED,
 			[PROCESS_STOPPED] = FINISHED,
@@ -76,6 +82,8 @@ static const struct rule rules[PROCESS_OP_MAX_][PROCESS_STATE_MAX_] = {
 			[PROCESS_CREATED] = ALLOW,
 			[PROCESS_STARTING] = ALLOW,
 			[PROCESS_RUNNING] = ALLOW,
+			[PROCESS_PAUSING] = REFUSE("cannot exec in a paused container"),
+			[PROCESS_PAUSED] = REFUSE("cannot exec in a paused container"),
 			[PROCESS_DELETING] =
 				REFUSE("cannot exec in a container that is being deleted"),
 			[PROCESS_STOPPING] = REFUSE("cannot exec in a stopped container"),
@@ -90,6 +98,8 @@ static const struct rule rules[PROCESS_OP_MAX_][PROCESS_STATE_MAX_] = {
 			[PROCESS_CREATED] = ALLOW,
 			[PROCESS_STARTING] = ALLOW,
 			[PROCESS_RUNNING] = ALLOW,
+			[PROCESS_PAUSING] = ALLOW,
+			[PROCESS_PAUSED] = ALLOW,
 			[PROCESS_DELETING] = ALLOW,
 			[PROCESS_STOPPING] = REFUSE("cannot resize a stopped container"),
 			[PROCESS_STOPPED] = REFUSE("cannot resize a stopped container"),
@@ -103,6 +113,70 @@ static const struct rule rules[PROCESS_OP_MAX_][PROCESS_STATE_MAX_] = {
 			[PROCESS_CREATED] = ALLOW,
 			[PROCESS_STARTING] = ALLOW,
 			[PROCESS_RUNNING] = ALLOW,
+			[PROCESS_PAUSING] = ALLOW,
+			[PROCESS_PAUSED] = ALLOW,
+			[PROCESS_DELETING] = ALLOW,
+			[PROCESS_STOPPING] = FINISHED,
+			[PROCESS_STOPPED] = FINISHED,
+		},
+	[PROCESS_OP_PAUSE] =
+		{
+			[PROCESS_NONE] = REFUSE("container not created"),
+			[PROCESS_CREATING] = REFUSE("container not created"),
+			[PROCESS_ADDED] = REFUSE("container not created"),
+			[PROCESS_CREATED] = REFUSE("cannot pause a container that was not started"),
+			[PROCESS_STARTING] =
+				REFUSE("cannot pause a container that is being started"),
+			[PROCESS_RUNNING] = ALLOW,
+			[PROCESS_PAUSING] = REFUSE("cannot pause a container that is being paused"),
+			[PROCESS_PAUSED] = REFUSE("cannot pause a paused container"),
+			[PROCESS_DELETING] =
+				REFUSE("cannot pause a container that is being deleted"),
+			[PROCESS_STOPPING] = REFUSE("cannot pause a stopped container"),
+			[PROCESS_STOPPED] = REFUSE("cannot pause a stopped container"),
+		},
+	[PROCESS_OP_RESUME] =
+		{
+			[PROCESS_NONE] = REFUSE("container not created"),
+			[PROCESS_CREATING] = REFUSE("container not created"),
+			[PROCESS_ADDED] = REFUSE("container not created"),
+			[PROCESS_CREATED] =
+				REFUSE("cannot resume a container that was not started"),
+			[PROCESS_STARTING] =
+				REFUSE("cannot resume a container that is being started"),
+			[PROCESS_RUNNING] = REFUSE("cannot resume a running container"),
+			[PROCESS_PAUSING] = ALLOW,
+			[PROCESS_PAUSED] = ALLOW,
+			[PROCESS_DELETING] =
+				REFUSE("cannot resume a container that is being deleted"),
+			[PROCESS_STOPPING] = REFUSE("cannot resume a stopped container"),
+			[PROCESS_STOPPED] = REFUSE("cannot resume a stopped container"),
+		},
+	[PROCESS_OP_UPDATE] =
+		{
+			[PROCESS_NONE] = REFUSE("container not created"),
+			[PROCESS_CREATING] = REFUSE("container not created"),
+			[PROCESS_ADDED] = REFUSE("container not created"),
+			[PROCESS_CREATED] = ALLOW,
+			[PROCESS_STARTING] = ALLOW,
+			[PROCESS_RUNNING] = ALLOW,
+			[PROCESS_PAUSING] = ALLOW,
+			[PROCESS_PAUSED] = ALLOW,
+			[PROCESS_DELETING] =
+				REFUSE("cannot update a container that is being deleted"),
+			[PROCESS_STOPPING] = REFUSE("cannot update a stopped container"),
+			[PROCESS_STOPPED] = REFUSE("cannot update a stopped container"),
+		},
+	[PROCESS_OP_STATS] =
+		{
+			[PROCESS_NONE] = REFUSE("container not created"),
+			[PROCESS_CREATING] = REFUSE("container not created"),
+			[PROCESS_ADDED] = REFUSE("container not created"),
+			[PROCESS_CREATED] = ALLOW,
+			[PROCESS_STARTING] = ALLOW,
+			[PROCESS_RUNNING] = ALLOW,
+			[PROCESS_PAUSING] = ALLOW,
+			[PROCESS_PAUSED] = ALLOW,
 			[PROCESS_DELETING] = ALLOW,
 			[PROCESS_STOPPING] = FINISHED,
 			[PROCESS_STOPPED] = FINISHED,
@@ -149,6 +223,8 @@ Containerd__V1__Types__Status process_status(enum process_state state)
 		[PROCESS_CREATED] = CONTAINERD__V1__TYPES__STATUS__CREATED,
 		[PROCESS_STARTING] = CONTAINERD__V1__TYPES__STATUS__CREATED,
 		[PROCESS_RUNNING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
+		[PROCESS_PAUSING] = CONTAINERD__V1__TYPES__STATUS__PAUSING,
+		[PROCESS_PAUSED] = CONTAINERD__V1__TYPES__STATUS__PAUSED,
 		[PROCESS_DELETING] = CONTAINERD__V1__TYPES__STATUS__CREATED,
 		[PROCESS_STOPPING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
 		[PROCESS_STOPPED] = CONTAINERD__V1__TYPES__STATUS__STOPPED,

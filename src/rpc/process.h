@@ -13,9 +13,11 @@
  *
  *	      Create             Start               it ends
  *	NONE --> CREATING --> CREATED --> STARTING --> RUNNING --> STOPPING --> STOPPED
- *	  \                    |            /                                    |
- *	   `-----> ADDED ------+-----------'                                     | Delete
- *	     Exec              `---> DELETING -----------------------------------+---> gone
+ *	  \                    |            /          |  ^                     |
+ *	   `-----> ADDED ------+-----------'     Pause |  | Resume              | Delete
+ *	     Exec              |                       v  |                     |
+ *	                       |             PAUSING --> PAUSED --(it ends)     |
+ *	                       `---> DELETING ----------------------------------+---> gone
  *	                     Delete
  */
 enum process_state {
@@ -25,6 +27,8 @@ enum process_state {
 	PROCESS_CREATED,  /* a container set up, waiting for its start */
 	PROCESS_STARTING, /* its program is being executed */
 	PROCESS_RUNNING,
+	PROCESS_PAUSING, /* a container whose processes are being stopped */
+	PROCESS_PAUSED,
 	PROCESS_DELETING, /* it was never started, and is being ended to be deleted */
 	PROCESS_STOPPING, /* ended, but its output has not reached its user; for the shim only */
 	PROCESS_STOPPED,
@@ -39,6 +43,10 @@ enum process_op {
 	PROCESS_OP_EXEC, /* another one in its container */
 	PROCESS_OP_RESIZE,
 	PROCESS_OP_PIDS,
+	PROCESS_OP_PAUSE,
+	PROCESS_OP_RESUME,
+	PROCESS_OP_UPDATE,
+	PROCESS_OP_STATS,
 	PROCESS_OP_MAX_,
 };
 

@@ -16,13 +16,18 @@
  *   "mount.pb-c.h"      Containerd__Types__Mount
  *   "events.pb-c.h"     Containerd__Events__TaskExit, …
  *   "forward.pb-c.h"    Containerd__Services__Events__Ttrpc__V1__ForwardRequest
- *   "guest.pb-c.h"      Caisson__Guest__V1__Container and Process
+ *   "guest.pb-c.h"      Caisson__Guest__V1__Container, Process and Resources
+ *   "system.pb-c.h", "bundle.pb-c.h", "vmmount.pb-c.h", "vmevents.pb-c.h"
+ *			  what the guest's other services take and give, Caisson__Guest__V1__…
+ *   "metrics_v1.pb-c.h", "metrics_v2.pb-c.h"  Io__Containerd__Cgroups__V2__Metrics, …
  *   "any.pb-c.h", "empty.pb-c.h", "timestamp.pb-c.h"  Google__Protobuf__Any, …
  * Members stdin, stdout and stderr are called stdin_, stdout_ and stderr_.
  */
 
 #define RPC_SERVICE_TASK_V2 "containerd.task.v2.Task"
 #define RPC_SERVICE_TASK_V3 "containerd.task.v3.Task"
+#define RPC_SERVICE_EVENTS  "caisson.guest.v1.Events"
+#define RPC_SERVICE_SYSTEM  "caisson.guest.v1.System"
 
 /**
  * struct rpc_types - what a method takes and gives
@@ -44,9 +49,17 @@ struct rpc_types {
 void rpc_dispatch(struct ttrpc_call *call);
 
 /** RPC_METHOD() - a row of a table of unary methods, for rpc_dispatch() */
-#define RPC_METHOD(name_, request_, response_, handler_)                                          \
+#define RPC_METHOD(name_, request_, response_, handler_) \
+	RPC_METHOD_(name_, TTRPC_UNARY, request_, response_, handler_)
+
+/** RPC_STREAM() - the same for a method that answers with a stream; see rpc_send() */
+#define RPC_STREAM(name_, request_, response_, handler_) \
+	RPC_METHOD_(name_, TTRPC_SERVER_STREAM, request_, response_, handler_)
+
+#define RPC_METHOD_(name_, stream_, request_, response_, handler_)                                \
 	{                                                                                         \
-		.name = name_, .handler = rpc_dispatch, .data = &(const struct rpc_types)         \
+		.name = name_, .handler = rpc_dispatch, .stream = stream_,                        \
+		.data = &(const struct rpc_types)                                                 \
 		{                                                                                 \
 			.request = &request_##__descriptor, .response = &response_##__descriptor, \
 			.handler = handler_,                                                      \

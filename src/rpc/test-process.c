@@ -26,6 +26,8 @@ static void refusals_have_their_texts(void)
 		{PROCESS_OP_EXEC, PROCESS_STOPPED, REFUSED, "cannot exec in a stopped container"},
 		{PROCESS_OP_RESIZE, PROCESS_STOPPED, REFUSED, "cannot resize a stopped container"},
 		{PROCESS_OP_PIDS, PROCESS_STOPPED, FINISHED},
+		{PROCESS_OP_EXEC, PROCESS_PAUSED, REFUSED, "cannot exec in a paused container"},
+		{PROCESS_OP_START, PROCESS_PAUSED, REFUSED, "cannot start a paused process"},
 	};
 	const char *text;
 
@@ -39,9 +41,11 @@ static void refusals_have_their_texts(void)
 static void each_state_allows_what_it_should(void)
 {
 	static const char *const want[PROCESS_OP_MAX_] = {
-		[PROCESS_OP_START] = "--yy-----",  [PROCESS_OP_DELETE] = "--yy----y",
-		[PROCESS_OP_KILL] = "y--yyyy--",   [PROCESS_OP_EXEC] = "---yyy---",
-		[PROCESS_OP_RESIZE] = "yyyyyyy--", [PROCESS_OP_PIDS] = "yyyyyyy--",
+		[PROCESS_OP_START] = "--yy-------",  [PROCESS_OP_DELETE] = "--yy------y",
+		[PROCESS_OP_KILL] = "y--yyyyyy--",   [PROCESS_OP_EXEC] = "---yyy-----",
+		[PROCESS_OP_RESIZE] = "yyyyyyyyy--", [PROCESS_OP_PIDS] = "yyyyyyyyy--",
+		[PROCESS_OP_PAUSE] = "-----y-----",  [PROCESS_OP_RESUME] = "------yy---",
+		[PROCESS_OP_UPDATE] = "---yyyyy---", [PROCESS_OP_STATS] = "---yyyyyy--",
 	};
 	const char *text;
 

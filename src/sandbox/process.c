@@ -403,6 +403,69 @@ void process_delete(struct process *p)
 		end_unstarted(p, STATUS_LOST);
 }
 
+static void report_frozen(struct process *p, enum process_state state, enum ttrpc_code code,
+			  const char *message)
+{
+	/* It may have ended meanwhile. */
+	if (p->state == PROCESS_PAUSING || p->state == PROCESS_PAUSED)
+		p->state = state;
+	p->frozen(p, &(struct process_result){.code = code, .message = message});
+}
+
+static int send_resume(struct process *p,
+		       void (*done)(struct ttrpc_request *req, const struct ttrpc_answer *answer))
+{
+	Containerd__Task__V2__ResumeRequest request = CONTAINERD__TASK__V2__RESUME_REQUEST__INIT;
+
+	request.id = p->sandbox->spec->id;
+	return rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Resume",
+			&request.base, PROCESS_GUEST_ANSWERS, done);
+}
+
+static void pause_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct process *p = container_of(req, struct process, request);
+	bool paused = answer->code == TTRPC_OK;
+
+	/* What cannot be stopped now must not stop later, when nobody expects it any more. */
+	if (answer->code == TTRPC_DEADLINE_EXCEEDED && p->sandbox->guest)
+		(void)send_resume(p, forgotten);
+	report_frozen(p, paused ? PROCESS_PAUSED : PROCESS_RUNNING, answer->code, answer->message);
+}
+
+static void resume_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct process *p = container_of(req, struct process, request);
+	bool resumed = answer->code == TTRPC_OK;
+
+	report_frozen(p, resumed ? PROCESS_RUNNING : PROCESS_PAUSED, answer->code, answer->message);
+}
+
+void process_pause(struct process *p)
+{
+	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
+	int r = -ENOTCONN;
+
+	p->state = PROCESS_PAUSING;
+	request.id = p->sandbox->spec->id;
+	ttrpc_request_cancel(&p->request);
+	if (p->sandbox->guest)
+		r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Pause",
+			     &request.base, PROCESS_GUEST_ANSWERS, pause_answered);
+	if (r < 0)
+		report_frozen(p, PROCESS_RUNNING, TTRPC_UNAVAILABLE,
+			      "the virtual machine has ended");
+}
+
+void process_resume(struct process *p)
+{
+	enum process_state before = p->state;
+
+	ttrpc_request_cancel(&p->request);
+	if (!p->sandbox->guest || send_resume(p, resume_answered) < 0)
+		report_frozen(p, before, TTRPC_UNAVAILABLE, "the virtual machine has ended");
+}
+
 void process_lost(struct process *p)
 {
 	const struct err *why = &p->sandbox->failure;
@@ -422,6 +485,8 @@ void process_lost(struct process *p)
 	case PROCESS_ADDED:
 	case PROCESS_CREATED:
 	case PROCESS_RUNNING:
+	case PROCESS_PAUSING:
+	case PROCESS_PAUSED:
 		ttrpc_request_cancel(&p->wait);
 		p->status = STATUS_LOST;
 		p->lost = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "guest.pb-c.h"
 #include "rpc/process.h"
@@ -14,6 +15,9 @@
  * has said how it ended, but its output has not reached its user yet. Nobody hears of the end
  * before: Delete follows at once, and would cut the output short.
  */
+
+/* Most calls are answered at once by a guest that is well: it has this long, in nanoseconds. */
+#define PROCESS_GUEST_ANSWERS (10 * NSEC_PER_SEC)
 
 /**
  * struct process_result - how an operation went
@@ -46,6 +50,7 @@ struct process_stdio {
  * @lost: the VM went, and the process with it
  * @created, @started, @deleted: how process_create(), process_start() and process_delete() went;
  *	each called once, the last one with @status and @exited_at set
+ * @frozen: how process_pause() or process_resume() went; the state tells which it is now
  * @stopped: called once, when STOPPED is reached from RUNNING or because the VM is gone
  * @userdata: for the callbacks
  */
@@ -66,6 +71,7 @@ struct process {
 	void (*created)(struct process *process, const struct process_result *result);
 	void (*started)(struct process *process, const struct process_result *result);
 	void (*deleted)(struct process *process, const struct process_result *result);
+	void (*frozen)(struct process *process, const struct process_result *result);
 	void (*stopped)(struct process *process);
 	void *userdata;
 };
@@ -104,6 +110,16 @@ void process_start(struct process *process);
 /** process_delete() - end it before it ever ran, from CREATED or ADDED; @process->deleted follows
  */
 void process_delete(struct process *process);
+
+/**
+ * process_pause() - stop all processes of the container, from RUNNING; @process->frozen follows
+ *
+ * If they do not stop in the time that a guest has for an answer, they go on: DEADLINE_EXCEEDED.
+ */
+void process_pause(struct process *process);
+
+/** process_resume() - from PAUSING or PAUSED, let them go on; @process->frozen follows */
+void process_resume(struct process *process);
 
 /** process_lost() - the VM is gone: what was printed is delivered, the status is 137 */
 void process_lost(struct process *process);

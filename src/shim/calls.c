@@ -3,15 +3,11 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "rpc/task.h"
 #include "sandbox.pb-c.h"
 #include "shim/lifeline.h"
 #include "task.pb-c.h"
-
-/* What is passed on is done at once by a guest that is well. */
-#define GUEST_ANSWERS (10 * NSEC_PER_SEC)
 
 struct waiter {
 	struct list link;
@@ -23,6 +19,7 @@ struct forward {
 	struct list link;
 	struct ttrpc_request request;
 	struct ttrpc_call *call;
+	void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer);
 };
 
 struct shim *shim_of(const struct ttrpc_call *call)
@@ -164,7 +161,9 @@ static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answe
 {
 	struct forward *f = container_of(req, struct forward, request);
 
-	if (answer->code == TTRPC_OK)
+	if (answer->code == TTRPC_OK && f->reply)
+		f->reply(f->call, answer);
+	else if (answer->code == TTRPC_OK)
 		ttrpc_call_reply(f->call, answer->payload, answer->payload_len);
 	else if (answer->code == TTRPC_DEADLINE_EXCEEDED)
 		ttrpc_call_fail(f->call, answer->code,
@@ -177,18 +176,25 @@ static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answe
 
 void calls_forward(struct ttrpc_call *call)
 {
+	calls_forward_as(call, call->payload, call->payload_len, NULL);
+}
+
+void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
+		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
+{
 	struct shim *shim = shim_of(call);
 	struct forward *f;
 	int r = -ENOTCONN;
 
 	f = xcalloc(1, sizeof(*f));
 	f->call = call;
+	f->reply = reply;
 	ttrpc_request_init(&f->request);
 	list_init(&f->link);
 	if (shim->sandbox.guest)
 		r = ttrpc_client_call(shim->sandbox.guest, &f->request, RPC_SERVICE_TASK_V3,
-				      call->method->name, call->payload, call->payload_len,
-				      GUEST_ANSWERS, forward_answered);
+				      call->method->name, payload, len, PROCESS_GUEST_ANSWERS,
+				      forward_answered);
 	if (r < 0) {
 		free(f);
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s",

@@ -4,8 +4,8 @@
 #include "shim/shim.h"
 
 /*
- * The calls that are answered later. A process has at most one of Create, Exec, Start or Delete
- * under way (process.userdata); calls of Wait are in a list, and so are those that are passed on to
+ * The calls that are answered later. A process has at most one of Create, Exec, Start, Delete,
+ * Pause or Resume under way (process.userdata); calls of Wait are in a list, and so are those that are passed on to
  * the guest. A call whose client has gone is forgotten here.
  */
 
@@ -36,6 +36,14 @@ void calls_fail_waiters(struct shim *shim, const struct process *process, const 
 
 /** calls_forward() - pass a call on to the guest, as the bytes it came in */
 void calls_forward(struct ttrpc_call *call);
+
+/**
+ * calls_forward_as() - pass it on with another request
+ * @payload, @len: not needed once this returns
+ * @reply: makes the reply of the guest's answer, which is OK; NULL: that is the reply
+ */
+void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
+		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer));
 
 /** calls_lost() - the VM is gone: nobody else will answer what was passed on */
 void calls_lost(struct shim *shim);

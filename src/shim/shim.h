@@ -45,6 +45,9 @@ struct shim {
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */
 const struct ttrpc_service *shim_services(struct shim *shim);
 
+/** shim_find() - the process that a request is about; if there is none, that was answered: NULL */
+struct process *shim_find(struct ttrpc_call *call, const char *id, const char *exec_id);
+
 /** shim_task_ready() - the guest is up: a Create that waits goes on */
 void shim_task_ready(struct shim *shim);
 

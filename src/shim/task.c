@@ -19,6 +19,7 @@
 #include "rpc/task.h"
 #include "sandbox.pb-c.h"
 #include "shim/calls.h"
+#include "shim/control.h"
 #include "shim/lifeline.h"
 #include "shim/shim.h"
 #include "task.pb-c.h"
@@ -42,8 +43,7 @@ static struct process *find_exec(const struct shim *shim, const char *exec_id)
 	return NULL;
 }
 
-/* The process a request is about; answers NOT_FOUND itself. */
-static struct process *find(struct ttrpc_call *call, const char *id, const char *exec_id)
+struct process *shim_find(struct ttrpc_call *call, const char *id, const char *exec_id)
 {
 	struct shim *shim = shim_of(call);
 	struct process *p = NULL;
@@ -55,6 +55,17 @@ static struct process *find(struct ttrpc_call *call, const char *id, const char 
 	else if (p->conn == 0)
 		p->conn = call->conn;
 	return p;
+}
+
+/* PAUSING, PAUSED and back. */
+static void process_frozen(struct process *p, const struct process_result *result)
+{
+	struct ttrpc_call *call = calls_kept(p);
+
+	if (call && result->code == TTRPC_OK)
+		rpc_reply_empty(call);
+	else if (call)
+		ttrpc_call_fail(call, result->code, "%s", result->message);
 }
 
 static void drop_exec(struct shim *shim, struct process *p)
@@ -209,6 +220,7 @@ static void create_now(struct shim *shim)
 	p->created = init_created;
 	p->started = process_started;
 	p->deleted = process_deleted;
+	p->frozen = process_frozen;
 	p->stopped = init_stopped;
 	process_create(p, NULL);
 	remove_fifos(shim, p->fifos[0], p->fifos[1], p->fifos[2]);
@@ -297,7 +309,7 @@ static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__StartRequest *request = (const void *)message;
 	const struct process *init = shim_of(call)->init;
-	struct process *p = find(call, request->id, request->exec_id);
+	struct process *p = shim_find(call, request->id, request->exec_id);
 
 	if (!p)
 		return;
@@ -362,7 +374,7 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 	struct process *p;
 	ProtobufCMessage *spec;
 
-	if (!find(call, request->id, "") || !exec_allowed(call, request->exec_id))
+	if (!shim_find(call, request->id, "") || !exec_allowed(call, request->exec_id))
 		return;
 	if (!process_id_valid(request->exec_id) ||
 	    rpc_any_unpack(request->spec, &caisson__guest__v1__process__descriptor, &spec) < 0) {
@@ -392,7 +404,7 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 static void task_wait(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__WaitRequest *request = (const void *)message;
-	struct process *p = find(call, request->id, request->exec_id);
+	struct process *p = shim_find(call, request->id, request->exec_id);
 
 	if (p)
 		calls_wait(call, p);
@@ -402,7 +414,7 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__KillRequest *request = (const void *)message;
 	struct shim *shim = shim_of(call);
-	struct process *p = find(call, request->id, request->exec_id);
+	struct process *p = shim_find(call, request->id, request->exec_id);
 
 	if (!p || !process_check(call, p->state, PROCESS_OP_KILL) ||
 	    !process_check_kill(call, request))
@@ -419,7 +431,7 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__ResizePtyRequest *request = (const void *)message;
-	struct process *p = find(call, request->id, request->exec_id);
+	struct process *p = shim_find(call, request->id, request->exec_id);
 
 	if (p && process_check(call, p->state, PROCESS_OP_RESIZE))
 		calls_forward(call);
@@ -428,7 +440,7 @@ static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *message
 static void task_pids(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__PidsRequest *request = (const void *)message;
-	const struct process *p = find(call, request->id, "");
+	const struct process *p = shim_find(call, request->id, "");
 
 	if (p && process_check(call, p->state, PROCESS_OP_PIDS))
 		calls_forward(call);
@@ -437,7 +449,7 @@ static void task_pids(struct ttrpc_call *call, const ProtobufCMessage *message)
 static void task_close_io(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__CloseIORequest *request = (const void *)message;
-	struct process *p = find(call, request->id, request->exec_id);
+	struct process *p = shim_find(call, request->id, request->exec_id);
 
 	if (!p)
 		return;
@@ -451,7 +463,7 @@ static void task_state(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__StateRequest *request = (const void *)message;
 	Containerd__Task__V2__StateResponse response = CONTAINERD__TASK__V2__STATE_RESPONSE__INIT;
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-	struct process *p = find(call, request->id, request->exec_id);
+	struct process *p = shim_find(call, request->id, request->exec_id);
 
 	if (!p)
 		return;
@@ -490,7 +502,7 @@ static void task_connect(struct ttrpc_call *call, const ProtobufCMessage *messag
 static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__DeleteRequest *request = (const void *)message;
-	struct process *p = find(call, request->id, request->exec_id);
+	struct process *p = shim_find(call, request->id, request->exec_id);
 
 	if (!p || !process_check(call, p->state, PROCESS_OP_DELETE))
 		return;
@@ -546,6 +558,11 @@ static const struct ttrpc_method task_methods[] = {
 	RPC_METHOD("CloseIO", containerd__task__v2__close_iorequest, google__protobuf__empty,
 		   task_close_io),
 	RPC_TASK("Wait", wait, task_wait),
+	RPC_TASK_EMPTY("Pause", pause, control_pause),
+	RPC_TASK_EMPTY("Resume", resume, control_resume),
+	RPC_TASK_EMPTY("Update", update_task, control_update),
+	RPC_TASK("Stats", stats, control_stats),
+	RPC_TASK_EMPTY("Checkpoint", checkpoint_task, control_checkpoint),
 	RPC_TASK("Connect", connect, task_connect),
 	RPC_TASK_EMPTY("Shutdown", shutdown, task_shutdown),
 	{.name = NULL},

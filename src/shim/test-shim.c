@@ -57,6 +57,10 @@ static const struct ttrpc_method guest_methods[] = {
 	{.name = "Kill", .handler = guest_called},
 	{.name = "Pids", .handler = guest_called},
 	{.name = "Delete", .handler = guest_called},
+	{.name = "Pause", .handler = guest_called},
+	{.name = "Resume", .handler = guest_called},
+	{.name = "Update", .handler = guest_called},
+	{.name = "Stats", .handler = guest_called},
 	{.name = "ResizePty", .handler = guest_called},
 	{.name = "Shutdown", .handler = guest_called},
 	{.name = NULL},
@@ -271,6 +275,11 @@ void guest_fails(enum ttrpc_code code, const char *message)
 	ttrpc_call_fail(current, code, "%s", message);
 }
 
+void ask_id(struct asked *a, const char *method, const char *exec_id)
+{
+	ASK(a, method, KillRequest, CONTAINERD__TASK__V2__KILL_REQUEST__INIT, exec_id);
+}
+
 void ask_create(struct asked *a, const char *id)
 {
 	Containerd__Task__V2__CreateTaskRequest request =
@@ -382,4 +391,15 @@ void expect_waited(struct asked *a, uint32_t status)
 	test_int(response->exit_status, status);
 	test_true(response->exited_at && response->exited_at->seconds > 0);
 	rpc_free(&response->base);
+}
+
+/* Answers come one by one, so each is an occasion to look. */
+void until_state(enum process_state state)
+{
+	static struct asked asked;
+
+	do {
+		ask_state(&asked, "");
+		expect(&asked, TTRPC_OK, "");
+	} while (t.shim.init->state != state);
 }

@@ -111,6 +111,9 @@ bool guest_was_asked(const char *method);
 #define ask_kill(a, exec) \
 	ASK(a, "Kill", KillRequest, CONTAINERD__TASK__V2__KILL_REQUEST__INIT, exec)
 
+/** ask_id() - any method: the two ids are the first two fields of its request */
+void ask_id(struct asked *a, const char *method, const char *exec_id);
+
 void ask_create(struct asked *a, const char *id);
 
 /** ask_exec_over() - over the given connection; @out, @err: its FIFOs, or "" */
@@ -134,3 +137,6 @@ void expect_state(const char *exec_id, Containerd__V1__Types__Status status);
 
 /** expect_waited() - await the answer to a Wait of Task's */
 void expect_waited(struct asked *a, uint32_t status);
+
+/** until_state() - run until the container's process is in this state */
+void until_state(enum process_state state);

@@ -16,15 +16,6 @@ static void begin_created(void)
 	expect(&create, TTRPC_OK, "");
 }
 
-/* Answers come one by one, so each is an occasion to look. */
-static void until_state(enum process_state state)
-{
-	do {
-		ask_state(&asked, "");
-		expect(&asked, TTRPC_OK, "");
-	} while (t.shim.init->state != state);
-}
-
 static void begin_stopping(void)
 {
 	begin_running(false);
@@ -64,6 +55,18 @@ static const char *reach(enum process_state state)
 	case PROCESS_RUNNING:
 		begin_running(false);
 		return "";
+	case PROCESS_PAUSING:
+	case PROCESS_PAUSED:
+		begin_running(false);
+		ask_id(&start, "Pause", "");
+		run_until(&t.loop, guest_was_asked("Pause"));
+		if (state == PROCESS_PAUSED) {
+			rpc_free(asked_of_guest("Pause",
+						&containerd__task__v2__pause_request__descriptor));
+			guest_replies(EMPTY);
+			expect(&start, TTRPC_OK, "");
+		}
+		return "";
 	case PROCESS_DELETING:
 		begin_created();
 		ask_delete(&start, "");
@@ -84,18 +87,19 @@ static const char *reach(enum process_state state)
 }
 
 static const char *const methods[PROCESS_OP_MAX_] = {
-	[PROCESS_OP_START] = "Start", [PROCESS_OP_DELETE] = "Delete",	 [PROCESS_OP_KILL] = "Kill",
-	[PROCESS_OP_EXEC] = "Exec",   [PROCESS_OP_RESIZE] = "ResizePty", [PROCESS_OP_PIDS] = "Pids",
+	[PROCESS_OP_START] = "Start",	   [PROCESS_OP_DELETE] = "Delete",
+	[PROCESS_OP_KILL] = "Kill",	   [PROCESS_OP_EXEC] = "Exec",
+	[PROCESS_OP_RESIZE] = "ResizePty", [PROCESS_OP_PIDS] = "Pids",
+	[PROCESS_OP_PAUSE] = "Pause",	   [PROCESS_OP_RESUME] = "Resume",
+	[PROCESS_OP_UPDATE] = "Update",	   [PROCESS_OP_STATS] = "Stats",
 };
 
 static void ask_op(enum process_op op, const char *exec_id)
 {
-	/* The two ids are the first two fields of each of them. */
 	if (op == PROCESS_OP_EXEC)
 		ask_exec_over(t.client, &asked, "e2");
 	else
-		ASK(&asked, methods[op], KillRequest, CONTAINERD__TASK__V2__KILL_REQUEST__INIT,
-		    exec_id);
+		ask_id(&asked, methods[op], exec_id);
 }
 
 static void check(enum process_state state, enum process_op op)
@@ -111,6 +115,8 @@ static void check(enum process_state state, enum process_op op)
 		test_str(asked.message, text);
 	} else if (state == PROCESS_NONE) {
 		expect(&asked, TTRPC_UNAVAILABLE, "booting");
+	} else if (op == PROCESS_OP_UPDATE) {
+		expect(&asked, TTRPC_INVALID_ARGUMENT, "resources: not a");
 	} else if (op == PROCESS_OP_DELETE && state == PROCESS_STOPPED) {
 		expect(&asked, TTRPC_OK, "");
 	} else {
@@ -124,9 +130,9 @@ static void every_rule_is_kept(void)
 {
 	for (int state = 0; state < PROCESS_STATE_MAX_; state++)
 		for (int op = 0; op < PROCESS_OP_MAX_; op++)
-			/* Neither a container nor a whole one's list. */
+			/* What is asked of containers only cannot be asked of an exec. */
 			if (state != PROCESS_ADDED ||
-			    (op != PROCESS_OP_EXEC && op != PROCESS_OP_PIDS))
+			    (op != PROCESS_OP_EXEC && op < PROCESS_OP_PIDS))
 				check(state, op);
 }
 

@@ -122,8 +122,8 @@ static void calls_have_their_time(void)
 	expect(&asked, TTRPC_ALREADY_EXISTS, "c1");
 	ask_start(&asked, "e1");
 	expect(&asked, TTRPC_NOT_FOUND, "e1");
-	ask(&asked, "Pause", EMPTY);
-	expect(&asked, TTRPC_UNIMPLEMENTED, "Pause");
+	ask_id(&asked, "Checkpoint", "");
+	expect(&asked, TTRPC_UNIMPLEMENTED, "checkpoints are not implemented");
 	test_true(!create.done);
 	test_shim_end();
 }

@@ -13,11 +13,12 @@ base:
 loop: base
 ttrpc: base loop
 rpc: base loop proto ttrpc
+oci: base json-c
 image: base json-c archive openssl
 vmm: base loop json-c archive openssl
 vsockd: base loop
 sandbox: base loop proto ttrpc rpc vmm json-c
-shim: base loop proto ttrpc rpc vmm sandbox
+shim: base loop proto ttrpc rpc oci vmm sandbox
 cmd: base loop proto ttrpc rpc vmm image sandbox shim/lifeline.h json-c
 guest: base loop proto ttrpc rpc
 '

@@ -173,10 +173,10 @@ def failures(guest):
         except Refused as error:
             same((error.code, error.text), (code, text), "the refusal")
     try:
-        guest.client.call("Pause", message(_1="c"))
-        raise Failed("Pause is there")
+        guest.client.call("Invent", message(_1="c"))
+        raise Failed("there is such a method")
     except Refused as error:
-        same(error.code, UNIMPLEMENTED, "code of Pause")
+        same(error.code, UNIMPLEMENTED, "code of a method that there is not")
 
 
 def bytes_both_ways(guest):

@@ -76,6 +76,13 @@ class Client:
         self.sock.sendall(struct.pack(">IIBB", len(data), stream, 1, 0) + data)
         return stream
 
+    def stream(self, service, method):
+        """Subscribe: the server's frames are for the caller to read."""
+        data = message(_1=service, _2=method)
+        stream, self.next = self.next, self.next + 2
+        self.sock.sendall(struct.pack(">IIBB", len(data), stream, 1, 1) + data)
+        return stream
+
     def end(self, stream):
         while stream not in self.answers:
             size, of, kind, _ = struct.unpack(">IIBB", receive(self.sock, 10))

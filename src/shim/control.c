@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/control.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "guest.pb-c.h"
+#include "oci/resources.h"
+#include "rpc/task.h"
+#include "shim/calls.h"
+#include "shim/metrics.h"
+#include "task.pb-c.h"
+
+/* As containerd's typeurl names what is JSON (github.com/containerd/typeurl). */
+#define TYPE_RESOURCES "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
+
+static struct process *find(struct ttrpc_call *call, const char *id, enum process_op op)
+{
+	struct process *p = shim_find(call, id, "");
+
+	return p && process_check(call, p->state, op) ? p : NULL;
+}
+
+void control_pause(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__PauseRequest *request = (const void *)message;
+	struct process *p = find(call, request->id, PROCESS_OP_PAUSE);
+
+	if (!p)
+		return;
+	calls_keep(p, call);
+	process_pause(p);
+}
+
+void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__ResumeRequest *request = (const void *)message;
+	struct process *p = find(call, request->id, PROCESS_OP_RESUME);
+	struct ttrpc_call *pausing;
+
+	if (!p)
+		return;
+	pausing = calls_kept(p);
+	if (pausing)
+		ttrpc_call_fail(pausing, TTRPC_ABORTED, "the container was resumed meanwhile");
+	calls_keep(p, call);
+	process_resume(p);
+}
+
+/* The guest parses no JSON. */
+static void pack_settings(const struct oci_settings *settings, Google__Protobuf__Any *ret)
+{
+	Caisson__Guest__V1__Resources resources = CAISSON__GUEST__V1__RESOURCES__INIT;
+	Caisson__Guest__V1__Resources__Setting rows[OCI_SETTINGS_MAX], *list[OCI_SETTINGS_MAX];
+
+	for (size_t i = 0; i < settings->n; i++) {
+		caisson__guest__v1__resources__setting__init(&rows[i]);
+		rows[i].file = rpc_str(settings->list[i].file);
+		rows[i].value = rpc_str(settings->list[i].value);
+		list[i] = &rows[i];
+	}
+	resources.n_settings = settings->n;
+	resources.settings = list;
+	(void)rpc_any_pack(&resources.base, ret);
+}
+
+static void pass_on(struct ttrpc_call *call, const char *id, const struct oci_settings *settings)
+{
+	Containerd__Task__V2__UpdateTaskRequest request =
+		CONTAINERD__TASK__V2__UPDATE_TASK_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	uint8_t *payload;
+	size_t len;
+
+	pack_settings(settings, &any);
+	request.id = rpc_str(id);
+	request.resources = &any;
+	payload = xmalloc(protobuf_c_message_get_packed_size(&request.base));
+	len = protobuf_c_message_pack(&request.base, payload);
+	calls_forward_as(call, payload, len, NULL);
+	free(payload);
+	rpc_any_done(&any);
+}
+
+/* Annotations come along, and say nothing about limits. */
+void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__UpdateTaskRequest *request = (const void *)message;
+	const Google__Protobuf__Any *any = request->resources;
+	struct oci_settings settings;
+	struct err err = ERR_NULL;
+
+	if (!find(call, request->id, PROCESS_OP_UPDATE))
+		return;
+	if (!any || strcmp(any->type_url, TYPE_RESOURCES) != 0)
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "resources: not a " TYPE_RESOURCES);
+	else if (oci_resources_parse((const char *)any->value.data, any->value.len, &settings,
+				     &err) < 0)
+		ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
+	else if (settings.n == 0)
+		rpc_reply_empty(call);
+	else
+		pass_on(call, request->id, &settings);
+}
+
+static void reply_v1(struct ttrpc_call *call, const struct ttrpc_answer *answer)
+{
+	Containerd__Task__V2__StatsResponse response = CONTAINERD__TASK__V2__STATS_RESPONSE__INIT;
+	Google__Protobuf__Any v1 = GOOGLE__PROTOBUF__ANY__INIT;
+	ProtobufCMessage *m = NULL;
+	int r = rpc_unpack(&containerd__task__v2__stats_response__descriptor, answer->payload,
+			   answer->payload_len, &m);
+
+	if (r == 0)
+		r = metrics_to_v1(((Containerd__Task__V2__StatsResponse *)m)->stats, &v1);
+	response.stats = &v1;
+	if (r < 0)
+		ttrpc_call_fail(call, TTRPC_INTERNAL, "the guest's figures make no sense");
+	else
+		rpc_reply(call, &response.base);
+	rpc_any_done(&v1);
+	rpc_free(m);
+}
+
+void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__StatsRequest *request = (const void *)message;
+
+	if (find(call, request->id, PROCESS_OP_STATS))
+		calls_forward_as(call, call->payload, call->payload_len,
+				 metrics_host_is_v1() ? reply_v1 : NULL);
+}
+
+void control_checkpoint(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__CheckpointTaskRequest *request = (const void *)message;
+
+	if (shim_find(call, request->id, ""))
+		ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "checkpoints are not implemented");
+}

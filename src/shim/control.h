@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "rpc/rpc.h"
+
+/* Handlers of the Task service that are about a container as a whole: its limits and figures. */
+
+void control_pause(struct ttrpc_call *call, const ProtobufCMessage *message);
+void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message);
+void control_update(struct ttrpc_call *call, const ProtobufCMessage *message);
+void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message);
+void control_checkpoint(struct ttrpc_call *call, const ProtobufCMessage *message);

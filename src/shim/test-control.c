@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pause, Resume, Update, Stats: what the shim makes of them. */
+#include <string.h>
+
+#include "guest.pb-c.h"
+#include "metrics_v1.pb-c.h"
+#include "metrics_v2.pb-c.h"
+#include "shim/metrics.h"
+#include "shim/test-shim.h"
+
+#define RESOURCES "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
+
+static struct asked pausing, resuming, asked;
+
+static void guest_agrees(const char *method)
+{
+	rpc_free(asked_of_guest(method, &containerd__task__v2__pause_request__descriptor));
+	guest_replies(EMPTY);
+}
+
+static void begin_paused(void)
+{
+	begin_running(false);
+	ask_id(&pausing, "Pause", "");
+	guest_agrees("Pause");
+	expect(&pausing, TTRPC_OK, "");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSED);
+}
+
+static void a_container_is_paused_and_resumed(void)
+{
+	begin_paused();
+	ask_id(&resuming, "Resume", "");
+	guest_agrees("Resume");
+	expect(&resuming, TTRPC_OK, "");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_shim_end();
+}
+
+static void a_pause_may_fail(void)
+{
+	begin_running(false);
+	ask_id(&pausing, "Pause", "");
+	rpc_free(asked_of_guest("Pause", &containerd__task__v2__pause_request__descriptor));
+	guest_fails(TTRPC_UNAVAILABLE, "no control groups");
+	expect(&pausing, TTRPC_UNAVAILABLE, "no control groups");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_shim_end();
+}
+
+/* Nobody may be surprised later by what has taken too long: it is taken back. */
+static void a_pause_that_hangs_is_undone(void)
+{
+	begin_running(false);
+	ask_id(&pausing, "Pause", "");
+	rpc_free(asked_of_guest("Pause", &containerd__task__v2__pause_request__descriptor));
+	guest_fails(TTRPC_DEADLINE_EXCEEDED, "");
+	guest_agrees("Resume");
+	expect(&pausing, TTRPC_DEADLINE_EXCEEDED, "");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_shim_end();
+}
+
+static void a_pause_may_be_overtaken(void)
+{
+	begin_running(false);
+	ask_id(&pausing, "Pause", "");
+	run_until(&t.loop, guest_was_asked("Pause"));
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSING);
+	ask_id(&resuming, "Resume", "");
+	guest_agrees("Resume");
+	expect(&pausing, TTRPC_ABORTED, "resumed meanwhile");
+	expect(&resuming, TTRPC_OK, "");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_shim_end();
+}
+
+static void a_paused_container_may_end(void)
+{
+	begin_paused();
+	guest_ends(137);
+	close_outputs();
+	until_state(PROCESS_STOPPED);
+	test_int(t.shim.init->status, 137);
+	test_shim_end();
+}
+
+/* A client's death undoes nothing. */
+static void a_paused_container_outlives_its_client(void)
+{
+	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
+	struct ttrpc_client *other;
+
+	begin_running(false);
+	other = test_client();
+	request.id = (char *)"c1";
+	ask_over(other, &pausing, RPC_SERVICE_TASK_V2, "Pause", &request.base);
+	run_until(&t.loop, guest_was_asked("Pause"));
+	ttrpc_client_free(other);
+	run_until(&t.loop, t.n_closed > 0);
+	guest_agrees("Pause");
+	until_state(PROCESS_PAUSED);
+	test_shim_end();
+}
+
+static void ask_update(const char *type, const char *json)
+{
+	Containerd__Task__V2__UpdateTaskRequest request =
+		CONTAINERD__TASK__V2__UPDATE_TASK_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+
+	any.type_url = (char *)type;
+	any.value.data = (uint8_t *)json;
+	any.value.len = strlen(json);
+	request.id = (char *)"c1";
+	request.resources = &any;
+	ask(&asked, "Update", &request.base);
+}
+
+static void limits_are_passed_on(void)
+{
+	Containerd__Task__V2__UpdateTaskRequest *request;
+	Caisson__Guest__V1__Resources *resources;
+	ProtobufCMessage *m;
+
+	begin_running(false);
+	ask_update(RESOURCES, "{\"memory\":{\"limit\":4096},\"pids\":{\"limit\":7}}");
+	request = (Containerd__Task__V2__UpdateTaskRequest *)asked_of_guest(
+		"Update", &containerd__task__v2__update_task_request__descriptor);
+	test_str(request->id, "c1");
+	test_int(rpc_any_unpack(request->resources, &caisson__guest__v1__resources__descriptor, &m),
+		 0);
+	resources = (Caisson__Guest__V1__Resources *)m;
+	test_int(resources->n_settings, 2);
+	test_str(resources->settings[0]->file, "memory.max");
+	test_str(resources->settings[0]->value, "4096");
+	test_str(resources->settings[1]->file, "pids.max");
+	rpc_free(m);
+	rpc_free(&request->base);
+	guest_replies(EMPTY);
+	expect(&asked, TTRPC_OK, "");
+	test_shim_end();
+}
+
+static void wrong_limits_are_not(void)
+{
+	begin_running(false);
+	ask_update("caisson.guest.v1.Resources", "{}");
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "LinuxResources");
+	ask_update(RESOURCES, "{\"blockIO\":{\"weight\":10}}");
+	expect(&asked, TTRPC_UNIMPLEMENTED, "blockIO");
+	ask_update(RESOURCES, "{");
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "JSON");
+	ask_update(RESOURCES, "{\"cpu\":{\"shares\":0}}");
+	expect(&asked, TTRPC_OK, "");
+	test_true(!guest_was_asked("Update"));
+	test_shim_end();
+}
+
+static void figures_become_those_of_version_1(void)
+{
+	Io__Containerd__Cgroups__V2__Metrics v2 = IO__CONTAINERD__CGROUPS__V2__METRICS__INIT;
+	Io__Containerd__Cgroups__V2__CPUStat cpu = IO__CONTAINERD__CGROUPS__V2__CPUSTAT__INIT;
+	Io__Containerd__Cgroups__V2__MemoryStat memory =
+		IO__CONTAINERD__CGROUPS__V2__MEMORY_STAT__INIT;
+	Io__Containerd__Cgroups__V2__MemoryEvents events =
+		IO__CONTAINERD__CGROUPS__V2__MEMORY_EVENTS__INIT;
+	Io__Containerd__Cgroups__V2__PidsStat pids = IO__CONTAINERD__CGROUPS__V2__PIDS_STAT__INIT;
+	Io__Containerd__Cgroups__V2__IOStat io = IO__CONTAINERD__CGROUPS__V2__IOSTAT__INIT;
+	Io__Containerd__Cgroups__V2__IOEntry entry = IO__CONTAINERD__CGROUPS__V2__IOENTRY__INIT,
+					     *entries[] = {&entry};
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT, ret = GOOGLE__PROTOBUF__ANY__INIT;
+	Io__Containerd__Cgroups__V1__Metrics *v1;
+	ProtobufCMessage *m;
+
+	cpu.usage_usec = 7;
+	memory.usage = 100;
+	memory.swap_usage = 20;
+	memory.inactive_file = 30;
+	memory.usage_limit = UINT64_MAX;
+	events.oom_kill = 2;
+	pids.current = 4;
+	pids.limit = UINT64_MAX;
+	entry.major = 254;
+	entry.wbytes = 512;
+	io.usage = entries;
+	io.n_usage = 1;
+	v2.cpu = &cpu;
+	v2.memory = &memory;
+	v2.memory_events = &events;
+	v2.pids = &pids;
+	v2.io = &io;
+	test_int(rpc_any_pack(&v2.base, &any), 0);
+	test_int(metrics_to_v1(&any, &ret), 0);
+	test_int(rpc_any_unpack(&ret, &io__containerd__cgroups__v1__metrics__descriptor, &m), 0);
+	v1 = (Io__Containerd__Cgroups__V1__Metrics *)m;
+	test_int(v1->cpu->usage->total, 7000);
+	test_int(v1->memory->usage->usage, 100);
+	test_int(v1->memory->swap->usage, 120);
+	test_int(v1->memory->total_inactive_file, 30);
+	test_int(v1->memory_oom_control->oom_kill, 2);
+	test_int(v1->pids->current, 4);
+	test_int(v1->pids->limit, 0);
+	test_int(v1->blkio->n_io_service_bytes_recursive, 2);
+	test_str(v1->blkio->io_service_bytes_recursive[1]->op, "Write");
+	test_int(v1->blkio->io_service_bytes_recursive[1]->major, 254);
+	test_int(v1->blkio->io_service_bytes_recursive[1]->value, 512);
+	rpc_free(m);
+	rpc_any_done(&ret);
+	any.type_url = (char *)"something.Else";
+	test_true(metrics_to_v1(&any, &ret) < 0);
+	any.type_url = NULL;
+	rpc_any_done(&any);
+}
+
+int main(void)
+{
+	test_run(a_container_is_paused_and_resumed);
+	test_run(a_pause_may_fail);
+	test_run(a_pause_that_hangs_is_undone);
+	test_run(a_pause_may_be_overtaken);
+	test_run(a_paused_container_may_end);
+	test_run(a_paused_container_outlives_its_client);
+	test_run(limits_are_passed_on);
+	test_run(wrong_limits_are_not);
+	test_run(figures_become_those_of_version_1);
+	return 0;
+}
