@@ -130,6 +130,7 @@ static int load_row(const struct paths *paths, const char *id, struct row *row)
 {
 	struct record record = RECORD_NULL;
 	struct err ignored = ERR_NULL;
+	enum record_state state;
 	int exit_status, r;
 
 	*row = (struct row){.spec = SANDBOX_SPEC_NULL, .exit_status = -1};
@@ -137,21 +138,13 @@ static int load_row(const struct paths *paths, const char *id, struct row *row)
 	if (r == 0)
 		r = record_load(&record, &row->spec, &ignored);
 	if (r == 0) {
-		switch (record_state(&record, &exit_status)) {
-		case RECORD_RUNNING:
-			row->state = "running";
-			(void)snprintf(row->status, sizeof(row->status), "running");
-			break;
-		case RECORD_STOPPED:
-			row->state = "stopped";
+		state = record_state(&record, &exit_status);
+		row->state = record_state_name(state);
+		(void)snprintf(row->status, sizeof(row->status), "%s", row->state);
+		if (state == RECORD_STOPPED) {
 			row->exit_status = exit_status;
 			(void)snprintf(row->status, sizeof(row->status), "exited (%d)",
 				       exit_status);
-			break;
-		case RECORD_DEAD:
-			row->state = "dead";
-			(void)snprintf(row->status, sizeof(row->status), "dead");
-			break;
 		}
 		row->command = join_args(&row->spec.args);
 	}

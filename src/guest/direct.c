@@ -15,10 +15,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/mount.h>
 #include <linux/sched.h>
 
 #include "base/fd.h"
+#include "guest/procfs.h"
 #include "guest/setup.h"
 
 static struct direct *direct_of(struct executor *executor)
@@ -264,34 +264,20 @@ static bool same_namespace(int proc, const char *pid, const struct stat *wanted)
 	       st.st_ino == wanted->st_ino;
 }
 
-/* What is mounted nowhere is in no container's mount namespace. */
-static int make_proc(void)
+static int open_proc(void)
 {
-	_cleanup_close_ int fs = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC);
-	int fd;
+	int proc = procfs_get(), fd;
 
-	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -errno;
-	fd = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
-			  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (proc < 0)
+		return proc;
+	fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
-static int open_proc(struct direct *d)
+static int direct_pids(struct executor *executor _unused_, const struct process *p, pid_t *ret,
+		       int max)
 {
-	int fd;
-
-	if (d->proc < 0)
-		d->proc = make_proc();
-	if (d->proc < 0)
-		return d->proc;
-	fd = openat(d->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-static int direct_pids(struct executor *executor, const struct process *p, pid_t *ret, int max)
-{
-	int fd = open_proc(direct_of(executor)), n = 0;
+	int fd = open_proc(), n = 0;
 	DIR *proc = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	struct stat wanted;
@@ -336,5 +322,4 @@ int direct_init(struct direct *d, struct loop *loop, const struct executor_event
 void direct_deinit(struct direct *d)
 {
 	d->self = fd_close(d->self);
-	d->proc = fd_close(d->proc);
 }

@@ -10,7 +10,6 @@
  * @self: a pidfd of vminitd, for its PID namespace
  * @astray: children would be born in another one
  * @null_fd: /dev/null; the caller's
- * @proc: a procfs of vminitd's PID namespace, mounted nowhere; made when it is needed
  * @root_dir: made when it is missing
  *
  * One container at a time. It has a PID namespace, whose first process it is, and a mount
@@ -22,13 +21,13 @@ struct direct {
 	struct loop *loop;
 	int self;
 	bool astray;
-	int null_fd, proc;
+	int null_fd;
 	const char *root_dir;
 };
 
-#define DIRECT_NULL                                               \
-	{                                                         \
-		.self = -EBADF, .null_fd = -EBADF, .proc = -EBADF \
+#define DIRECT_NULL                               \
+	{                                         \
+		.self = -EBADF, .null_fd = -EBADF \
 	}
 
 /**

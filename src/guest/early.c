@@ -33,6 +33,13 @@ int early_null(void)
 	return fd < 0 ? -errno : fd;
 }
 
+int early_urandom(void)
+{
+	int fd = open_device("/dev/urandom", 1, 9);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* The kernel gives them to init if the initramfs has /dev/console and there is such a device. */
 void early_console(void)
 {

@@ -16,6 +16,9 @@ void early_console(void);
  */
 int early_null(void);
 
+/** early_urandom() - open /dev/urandom, likewise */
+int early_urandom(void);
+
 /** early_modules() - load the initramfs' kernel modules, and forget their files */
 void early_modules(void);
 

@@ -265,6 +265,9 @@ static bool check_id(struct ttrpc_call *call, const struct process *container, c
 {
 	struct process_table *table = &task_of(call)->processes;
 
+	if (task_of(call)->closing)
+		return fail(call, TTRPC_FAILED_PRECONDITION,
+			    "the virtual machine is being shut down", "");
 	if (!process_id_valid(id))
 		return fail(call, TTRPC_INVALID_ARGUMENT, "not a valid id: ", id);
 	if (process_find(table, container ? container->id : id, container ? id : ""))

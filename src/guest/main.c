@@ -20,6 +20,7 @@
 #include "guest/reap.h"
 #include "guest/relay.h"
 #include "guest/stream.h"
+#include "guest/system.h"
 #include "guest/task.h"
 #include "guest/vsock.h"
 
@@ -36,8 +37,8 @@
 #define ROOT_DIR  "/rootfs"
 #define CONNS_MAX 16
 
-/* Task twice, Events. */
-#define SERVICES_MAX 3
+/* Task twice, Events, System. */
+#define SERVICES_MAX 4
 /* As container engines set it; vminitd itself needs six for each of its processes. */
 #define FILES_MAX 1048576
 
@@ -52,6 +53,7 @@ static struct {
 	struct power power;
 	struct cgroups cgroups;
 	struct events events;
+	struct system system;
 	struct ttrpc_service services[SERVICES_MAX + 1];
 	struct ttrpc_server *server;
 } vm = {
@@ -159,6 +161,9 @@ static int start_services(void)
 	vm.services[0] = task.services[0];
 	vm.services[1] = task.services[1];
 	vm.services[2] = events_init(&vm.events);
+	vm.system.loop = &vm.loop;
+	vm.system.task = &task;
+	vm.services[3] = system_init(&vm.system);
 	power_init(&vm.power, &vm.loop, &task);
 	return ttrpc_server_new(&vm.loop, vm.services, CONNS_MAX, &vm.server);
 }

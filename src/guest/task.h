@@ -22,6 +22,7 @@
  * @cgroups: where containers have their control groups
  * @events: who is told what happens
  * @executor: runs containers; its events are lifecycle_events
+ * @closing: the VM is about to end: nothing new begins
  * @shutdown: the host wants the VM to end, @now or after a grace; called after that was answered
  * @ended: a process has ended
  */
@@ -33,6 +34,7 @@ struct task {
 	const struct cgroups *cgroups;
 	struct events *events;
 	struct executor *executor;
+	bool closing;
 	void (*shutdown)(struct task *task, bool now);
 	void (*ended)(struct task *task);
 };

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "guest/direct.h"
 #include "guest/lifecycle.h"
+#include "guest/procfs.h"
 #include "guest/reap.h"
 
 #define SKIP 77
@@ -297,8 +298,9 @@ void container_begin(void)
 
 void container_end(void)
 {
-	/* What listing processes needs stays. */
-	test_int(count_entries("/proc/self/fd"), files + (direct.proc >= 0));
+	/* What listing processes needs stays, until now. */
+	procfs_close();
+	test_int(count_entries("/proc/self/fd"), files);
 	reaper_stop(&reaper);
 	direct_deinit(&direct);
 	harness_end();

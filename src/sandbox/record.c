@@ -221,6 +221,17 @@ int record_load(const struct record *rec, struct sandbox_spec *ret, struct err *
 	return r;
 }
 
+const char *record_state_name(enum record_state state)
+{
+	static const char *const names[] = {
+		[RECORD_RUNNING] = "running",
+		[RECORD_STOPPED] = "stopped",
+		[RECORD_DEAD] = "dead",
+	};
+
+	return names[state];
+}
+
 enum record_state record_state(const struct record *rec, int *ret_status)
 {
 	_cleanup_close_ int lock = -EBADF;

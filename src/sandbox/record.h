@@ -87,6 +87,9 @@ int record_wait(struct record *rec);
 /** record_state() - @ret_status: exit status when RECORD_STOPPED */
 enum record_state record_state(const struct record *rec, int *ret_status);
 
+/** record_state_name() - for people: "running", "stopped", "dead" */
+const char *record_state_name(enum record_state state);
+
 /** record_set_exit() - write the exit status. Return: 0 or negative errno. */
 int record_set_exit(const struct record *rec, int status);
 

@@ -182,9 +182,13 @@ void calls_forward(struct ttrpc_call *call)
 void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
 		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
 {
+	const char *service = call->service->name;
 	struct shim *shim = shim_of(call);
 	struct forward *f;
 	int r = -ENOTCONN;
+
+	if (strcmp(service, RPC_SERVICE_TASK_V2) == 0)
+		service = RPC_SERVICE_TASK_V3;
 
 	f = xcalloc(1, sizeof(*f));
 	f->call = call;
@@ -192,9 +196,8 @@ void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
 	ttrpc_request_init(&f->request);
 	list_init(&f->link);
 	if (shim->sandbox.guest)
-		r = ttrpc_client_call(shim->sandbox.guest, &f->request, RPC_SERVICE_TASK_V3,
-				      call->method->name, payload, len, PROCESS_GUEST_ANSWERS,
-				      forward_answered);
+		r = ttrpc_client_call(shim->sandbox.guest, &f->request, service, call->method->name,
+				      payload, len, PROCESS_GUEST_ANSWERS, forward_answered);
 	if (r < 0) {
 		free(f);
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s",

@@ -576,12 +576,19 @@ static const struct ttrpc_method sandbox_methods[] = {
 	{.name = NULL},
 };
 
+/* What is about the guest alone the guest answers. */
+static const struct ttrpc_method system_methods[] = {
+	{.name = "Info", .handler = calls_forward},
+	{.name = NULL},
+};
+
 const struct ttrpc_service *shim_services(struct shim *shim)
 {
 	static struct ttrpc_service services[] = {
 		{.name = RPC_SERVICE_TASK_V2, .methods = task_methods},
 		{.name = RPC_SERVICE_TASK_V3, .methods = task_methods},
 		{.name = SHIM_SERVICE, .methods = sandbox_methods},
+		{.name = RPC_SERVICE_SYSTEM, .methods = system_methods},
 		{.name = NULL},
 	};
 

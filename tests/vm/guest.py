@@ -28,7 +28,7 @@ from ttrpc import Client, Refused, message
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 DOCKER_CAPS = 0xa80425fb
 APPLETS = ["sh", "cat", "echo", "id", "sleep", "true", "tty", "seq", "dd", "head", "hostname",
-           "mount", "ls", "grep", "touch", "wc", "md5sum", "ps", "tr", "test", "mkdir", "stty"]
+           "mount", "mknod", "ls", "grep", "touch", "wc", "md5sum", "date", "ps", "tr", "test", "mkdir", "stty"]
 NOT_FOUND, PRECONDITION, UNIMPLEMENTED = 5, 9, 12
 STREAMS, OBSERVER, INTERRUPT = 1025, 5000, 5001
 EPOLL_PWAIT = 281
@@ -41,7 +41,7 @@ def process(args, user="", cwd="", terminal=False, caps=DOCKER_CAPS):
 class Guest(Machine):
     """A VM with vminitd; an observer is the init before, and becomes vminitd."""
 
-    def __init__(self, vsockd, vminitd, observer=None):
+    def __init__(self, vsockd, vminitd, observer=None, devices=()):
         super().__init__()
         self.streams = 0
         self.tree()
@@ -56,7 +56,8 @@ class Guest(Machine):
                         f"source={self.dir}/tree,sandbox=chroot,xattr,cache=always"], share)
             self.start_qemu(theirs, *boot, "-no-reboot",
                             "-chardev", f"socket,id=fs,path={self.dir}/fs",
-                            "-device", "vhost-user-fs-device,chardev=fs,tag=caisson-root")
+                            "-device", "vhost-user-fs-device,chardev=fs,tag=caisson-root",
+                            *devices)
         self.begun, self.boot, self.client = begun, None, None
 
     def serve(self):

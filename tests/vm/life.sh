@@ -35,6 +35,29 @@ test_detached_life() {
 	is_clean
 }
 
+test_inspect() {
+	status 0 caisson run -d --name seen "$IMAGE" sleep 1000
+	status 0 caisson inspect seen
+	has "$(out)" '"id": "seen"'
+	has "$(out)" '"state": "running"'
+	has "$(out)" '"exit_status": null'
+	has "$(out)" '"init_rss_kb": '
+	has "$(out)" '"init_context_switches": '
+	is "$(out | grep -c '"state": "absent"')" 1 "supervisors"
+	status 0 caisson kill -s KILL seen
+	status 0 caisson wait seen
+	status 0 caisson inspect seen
+	has "$(out)" '"state": "stopped"'
+	has "$(out)" '"exit_status": 137'
+	has "$(out)" '"guest": null'
+	status 0 caisson delete seen
+	status 1 caisson inspect seen
+	one_sentence
+	status 1 caisson inspect
+	one_sentence
+	is_clean
+}
+
 test_image_is_locked_while_it_is_used() {
 	local image
 	status 0 caisson run -d --name locks "$IMAGE" sleep 1000

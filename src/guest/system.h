@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "guest/job.h"
+#include "guest/task.h"
+#include "system.pb-c.h"
+
+/**
+ * struct system - the service "caisson.guest.v1.System": the guest as a whole
+ * @task: for its containers
+ * @describe_supervisor: fills what Info says of the supervisor; NULL: there is none
+ *
+ * One thing at a time: FreezeFilesystems, ThawFilesystems and PrepareShutdown are refused while one
+ * of them is under way.
+ */
+struct system {
+	struct loop *loop;
+	struct task *task;
+	void (*describe_supervisor)(Caisson__Guest__V1__Supervisor *ret);
+	struct job job;
+	struct ttrpc_call *call;
+	struct loop_timer deadline;
+};
+
+/**
+ * system_init() - @loop, @task and @describe_supervisor are set by the caller
+ *
+ * Return: the service; @system is its userdata.
+ */
+struct ttrpc_service system_init(struct system *system);
+
+/** system_stop() - end what is under way; may be called again */
+void system_stop(struct system *system);
