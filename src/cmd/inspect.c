@@ -5,43 +5,8 @@
 #include "base/mem.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
-#include "cmd/message-json.h"
-#include "empty.pb-c.h"
+#include "cmd/describe.h"
 #include "sandbox/record.h"
-#include "system.pb-c.h"
-#include "task.pb-c.h"
-
-/* Return: "created", "running", "paused", …; NULL when nobody knows. Not to be freed. */
-static const char *ask_state(struct client *client, const char *id)
-{
-	static const char *const names[] = {"unknown", "created", "running",
-					    "stopped", "paused",  "pausing"};
-	Containerd__Task__V2__StateRequest request = CONTAINERD__TASK__V2__STATE_REQUEST__INIT;
-	ProtobufCMessage *m;
-	size_t status;
-
-	request.id = rpc_str(id);
-	if (client_call(client, "State", &request.base,
-			&containerd__task__v2__state_response__descriptor, &m, NULL) < 0)
-		return NULL;
-	status = (size_t)((Containerd__Task__V2__StateResponse *)m)->status;
-	rpc_free(m);
-	return status < ARRAY_SIZE(names) ? names[status] : NULL;
-}
-
-static struct json_object *ask_guest(struct client *client)
-{
-	Google__Protobuf__Empty request = GOOGLE__PROTOBUF__EMPTY__INIT;
-	struct json_object *o;
-	ProtobufCMessage *m;
-
-	if (client_call_service(client, RPC_SERVICE_SYSTEM, "Info", &request.base,
-				&caisson__guest__v1__info_response__descriptor, &m, NULL) < 0)
-		return NULL;
-	o = message_to_json(m);
-	rpc_free(m);
-	return o;
-}
 
 /* It may end at any time: what nobody can tell any more is what the record says. */
 static void describe(const struct record *record, struct json_object *o)
@@ -53,13 +18,17 @@ static void describe(const struct record *record, struct json_object *o)
 	int status;
 
 	if (client_connect(&client, record, NULL) == 0) {
-		state = ask_state(&client, record->id);
-		guest = ask_guest(&client);
+		state = describe_state(&client, record->id);
+		guest = describe_guest(&client);
 	}
 	client_disconnect(&client);
 	recorded = record_state(record, &status);
 	if (!state)
 		state = record_state_name(recorded);
+	if (recorded != RECORD_RUNNING) {
+		json_object_put(guest);
+		guest = NULL;
+	}
 	json_object_object_add(o, "state", json_object_new_string(state));
 	json_object_object_add(o, "exit_status",
 			       recorded == RECORD_STOPPED ? json_object_new_int(status) : NULL);
@@ -82,9 +51,7 @@ static int inspect_one(const struct paths *paths, const char *name, void *userda
 		text = sandbox_spec_to_json(&spec);
 		o = json_tokener_parse(text);
 		describe(&record, o);
-		puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-							       JSON_C_TO_STRING_SPACED |
-							       JSON_C_TO_STRING_NOSLASHESCAPE));
+		puts(json_object_to_json_string_ext(o, DESCRIBE_JSON));
 		json_object_put(o);
 	}
 	sandbox_spec_done(&spec);

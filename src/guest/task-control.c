@@ -16,6 +16,7 @@ static void oom(struct cgroup *cgroup)
 {
 	struct process *p = container_of(cgroup, struct process, cgroup);
 
+	log_warn("%s: memory ran out, and the kernel has killed a process", p->id);
 	task_event_oom(task_with(p)->events, p);
 }
 

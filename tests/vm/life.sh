@@ -44,12 +44,19 @@ test_inspect() {
 	has "$(out)" '"init_rss_kb": '
 	has "$(out)" '"init_context_switches": '
 	is "$(out | grep -c '"state": "absent"')" 1 "supervisors"
+	status 0 caisson state seen
+	has "$(out)" '"status": "running"'
+	pid=$(out | sed -n 's/.*"pid": \([0-9]*\),/\1/p' | head -1)
+	has "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "--id seen"
 	status 0 caisson kill -s KILL seen
 	status 0 caisson wait seen
 	status 0 caisson inspect seen
 	has "$(out)" '"state": "stopped"'
 	has "$(out)" '"exit_status": 137'
 	has "$(out)" '"guest": null'
+	status 0 caisson state seen
+	has "$(out)" '"status": "stopped"'
+	has "$(out)" '"pid": 0'
 	status 0 caisson delete seen
 	status 1 caisson inspect seen
 	one_sentence

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <json-c/json.h>
+#include <sys/types.h>
+
+#include "cmd/client.h"
+
+/* What a running container's shim and guest say of it. It may end at any time: no answer is no error. */
+
+/* How JSON is written for people to read. */
+#define DESCRIBE_JSON \
+	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+/** describe_state() - "created", "running", "paused", …. Return: NULL when nobody knows. */
+const char *describe_state(struct client *client, const char *id);
+
+/** describe_guest() - its System.Info, while its VM runs. Return: NULL, or an object: json_object_put() it. */
+struct json_object *describe_guest(struct client *client);
+
+/** describe_shim() - the process that lives as long as the container. Return: 0: it does not. */
+pid_t describe_shim(struct client *client, const char *id);

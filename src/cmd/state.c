@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/describe.h"
+#include "sandbox/record.h"
+
+#define OCI_VERSION "1.0.2"
+
+/* What a container without a shim is to OCI, whether somebody saw its end or not. */
+#define STOPPED "stopped"
+
+static struct json_object *time_to_json(time_t at)
+{
+	struct tm tm;
+	char text[32] = "";
+
+	if (gmtime_r(&at, &tm))
+		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return json_object_new_string(text);
+}
+
+/* The fields of OCI's runtime specification (runtime.md, "State"), and the supervisor. */
+static struct json_object *to_json(const struct record *record, const struct sandbox_spec *spec)
+{
+	struct json_object *o = json_object_new_object(), *guest = NULL, *supervisor = NULL;
+	struct client client = CLIENT_NULL;
+	const char *status = NULL;
+	pid_t pid = 0;
+	bool lives;
+
+	if (client_connect(&client, record, NULL) == 0) {
+		status = describe_state(&client, record->id);
+		pid = describe_shim(&client, record->id);
+		guest = describe_guest(&client);
+	}
+	client_disconnect(&client);
+	/* On its way out the shim still answers. */
+	lives = status && strcmp(status, STOPPED) != 0;
+	if (guest && json_object_object_get_ex(guest, "supervisor", &supervisor))
+		json_object_get(supervisor);
+	json_object_put(guest);
+	json_object_object_add(o, "ociVersion", json_object_new_string(OCI_VERSION));
+	json_object_object_add(o, "id", json_object_new_string(record->id));
+	json_object_object_add(o, "status", json_object_new_string(status ? status : STOPPED));
+	json_object_object_add(o, "pid", json_object_new_int(lives ? pid : 0));
+	json_object_object_add(o, "bundle", json_object_new_string(record->dir_path));
+	json_object_object_add(o, "created", time_to_json((time_t)spec->created));
+	json_object_object_add(o, "supervisor", supervisor);
+	return o;
+}
+
+static int state_one(const struct paths *paths, const char *name, void *userdata _unused_,
+		     struct err *err)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct record record = RECORD_NULL;
+	struct json_object *o;
+	int r;
+
+	r = record_open(paths, name, &record, err);
+	if (r == 0)
+		r = record_load(&record, &spec, err);
+	if (r == 0) {
+		o = to_json(&record, &spec);
+		puts(json_object_to_json_string_ext(o, DESCRIBE_JSON));
+		json_object_put(o);
+	}
+	sandbox_spec_done(&spec);
+	record_done(&record);
+	return r;
+}
+
+static int state_main(const struct command *self, int argc, char **argv)
+{
+	struct err err = ERR_NULL;
+	int at = opts_parse(self, argc, argv, NULL, &err);
+
+	if (at >= 0 && argc - at > 1)
+		at = err_set(&err, -EINVAL, "one container at a time: see `caisson state --help`");
+	return at < 0 ? cmd_fail(self, &err) : cmd_each(self, argv + at, state_one, NULL);
+}
+
+const struct command command_state = {
+	.name = "state",
+	.usage = "NAME",
+	.summary = "Show the state of a container as OCI runtimes do, as JSON.",
+	.details = "The pid is that of its shim, which lives as long as the container; "
+		   "\"supervisor\"\n"
+		   "says how the agent beside it is doing, where there is a guest to ask.\n",
+	.failure = 1,
+	.needs_root = true,
+	.run = state_main,
+};
