@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "rpc/text.h"
 #include "ttrpc/frame.h"
 
 /* Messages up to this size are packed on the stack. */
@@ -36,8 +38,8 @@ static void budget_free(void *data _unused_, void *p)
 	free(p);
 }
 
-int rpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t len,
-	       ProtobufCMessage **ret)
+static int unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t len,
+		  ProtobufCMessage **ret)
 {
 	struct budget budget = {
 		.allocator = {.alloc = budget_alloc, .free = budget_free},
@@ -51,6 +53,16 @@ int rpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t 
 		return budget.exhausted ? -ENOMEM : -EBADMSG;
 	*ret = message;
 	return 0;
+}
+
+int rpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t len,
+	       ProtobufCMessage **ret)
+{
+	struct ttrpc_bytes bytes = {.data = data, .len = len};
+	const char *field;
+	int r = rpc_check_text(type, bytes, false, &field);
+
+	return r < 0 ? r : unpack(type, data, len, ret);
 }
 
 void rpc_free(ProtobufCMessage *message)
@@ -134,12 +146,31 @@ int rpc_call(struct ttrpc_client *client, struct ttrpc_request *req, const char 
 	return r;
 }
 
+/* The generated names of stdin, stdout and stderr, which are macros, have a "_" behind them. */
+static void fail_text(struct ttrpc_call *call, const char *field)
+{
+	size_t len = strlen(field);
+
+	if (len > 0 && field[len - 1] == '_')
+		len--;
+	ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "%.*s: a string must be UTF-8, without NUL",
+			(int)len, field);
+}
+
 void rpc_dispatch(struct ttrpc_call *call)
 {
 	const struct rpc_types *types = call->method->data;
+	struct ttrpc_bytes payload = {.data = call->payload, .len = call->payload_len};
 	ProtobufCMessage *request = NULL;
-	int r = rpc_unpack(types->request, call->payload, call->payload_len, &request);
+	const char *field;
+	int r = rpc_check_text(types->request, payload, true, &field);
 
+	if (r == 0)
+		r = unpack(types->request, payload.data, payload.len, &request);
+	if (r == -EILSEQ) {
+		fail_text(call, field);
+		return;
+	}
 	if (r == -ENOMEM) {
 		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED, "%s needs too much memory",
 				types->request->name);

@@ -43,8 +43,9 @@ struct rpc_types {
 /**
  * rpc_dispatch() - handler for tables whose data is a struct rpc_types
  *
- * A request that does not parse, or needs more memory than RPC_MESSAGE_MEMORY_MAX when unpacked, is
- * answered (INTERNAL, RESOURCE_EXHAUSTED); the typed handler is then not called.
+ * A request that does not parse, needs more memory than RPC_MESSAGE_MEMORY_MAX when unpacked, or has
+ * a string that is no UTF-8 or has a NUL is answered (INTERNAL, RESOURCE_EXHAUSTED, INVALID_ARGUMENT);
+ * the typed handler is then not called.
  */
 void rpc_dispatch(struct ttrpc_call *call);
 
@@ -96,7 +97,9 @@ int rpc_call(struct ttrpc_client *client, struct ttrpc_request *req, const char 
  * rpc_unpack() - bounded unpacking of a message
  * @ret: set on success; free with rpc_free()
  *
- * Return: 0, -EBADMSG when it does not parse, -ENOMEM over the limit of memory.
+ * Strings may have any bytes, as arguments and environments in Linux do, but no NUL.
+ *
+ * Return: 0, -EBADMSG when it does not parse, -EILSEQ for a NUL, -ENOMEM over the limit of memory.
  */
 int rpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t len,
 	       ProtobufCMessage **ret);

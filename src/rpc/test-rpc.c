@@ -12,6 +12,7 @@
 #include "rpc/task.h"
 #include "task.pb-c.h"
 #include "ttrpc/frame.h"
+#include "ttrpc/wire.h"
 
 static struct loop loop;
 static struct ttrpc_server *server;
@@ -178,6 +179,71 @@ static void garbage_is_internal(void)
 	end();
 }
 
+static char refusal[128];
+
+static void refused(struct ttrpc_request *r, const struct ttrpc_answer *answer)
+{
+	test_true(r == &req);
+	n_done++;
+	code = answer->code;
+	(void)snprintf(refusal, sizeof(refusal), "%s", answer->message);
+	loop_quit(&loop, 0);
+}
+
+/* Also where a later one takes its place, or it is in a message within. */
+static void strings_are_text(void)
+{
+	static const struct {
+		struct ttrpc_bytes payload;
+		const char *field;
+	} bad[] = {
+#define BAD(bytes, field) {{(const uint8_t *)(bytes), sizeof(bytes) - 1}, field}
+		BAD("\x0a\x01\xff", "id"),
+		BAD("\x0a\x03"
+		    "a\0b",
+		    "id"),
+		BAD("\x0a\x01\xff\x0a\x02"
+		    "c1",
+		    "id"),
+		BAD("\x2a\x02\xc3(", "stdin"),
+		BAD("\x1a\x03\x0a\x01\x80", "type"),
+		BAD("\x1a\x05\x22\x01"
+		    "a\x22\x00\x1a\x03\x22\x01\xfe",
+		    "options"),
+		BAD("\x52\x03\x0a\x01\xff", "type_url"),
+#undef BAD
+	};
+	char want[128];
+
+	begin();
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		run(ttrpc_client_call(client, &req, RPC_SERVICE_TASK_V2, "Create",
+				      bad[i].payload.data, bad[i].payload.len, 0, refused));
+		test_int(code, TTRPC_INVALID_ARGUMENT);
+		(void)snprintf(want, sizeof(want), "%s: a string must be UTF-8, without NUL",
+			       bad[i].field);
+		test_str(refusal, want);
+	}
+	end();
+}
+
+/* What are no strings may have any bytes; and so may those that are a process' arguments. */
+static void bytes_are_bytes(void)
+{
+	const ProtobufCMessageDescriptor *any = &google__protobuf__any__descriptor;
+	const ProtobufCMessageDescriptor *process = &caisson__guest__v1__process__descriptor;
+	ProtobufCMessage *message = NULL;
+
+	test_int(rpc_unpack(any, "\x12\x02\xff\0", 4, &message), 0);
+	test_int(((Google__Protobuf__Any *)message)->value.len, 2);
+	rpc_free(message);
+	test_int(rpc_unpack(process, "\x0a\x02\xff\xfe", 4, &message), 0);
+	test_str(((Caisson__Guest__V1__Process *)message)->args[0], "\xff\xfe");
+	rpc_free(message);
+	test_int(rpc_unpack(process, "\x0a\x02\xff\0", 4, &message), -EILSEQ);
+	test_int(rpc_unpack(process, "\x0a\x02\xff", 3, &message), -EBADMSG);
+}
+
 /* Each two bytes become a Mount: 2 MiB on the wire would take 100 MiB unpacked. */
 static void memory_of_a_message_is_bounded(void)
 {
@@ -310,6 +376,8 @@ int main(void)
 	test_run(typed_call_is_answered);
 	test_run(empty_answer);
 	test_run(garbage_is_internal);
+	test_run(strings_are_text);
+	test_run(bytes_are_bytes);
 	test_run(memory_of_a_message_is_bounded);
 	test_run(big_answers);
 	test_run(big_request_is_refused);

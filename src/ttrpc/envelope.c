@@ -6,91 +6,17 @@
 #include <string.h>
 
 #include "base/macro.h"
-
-/* Wire types (protobuf encoding specification). Groups, 3 and 4, are not in proto3: refused. */
-enum wire {
-	WIRE_VARINT = 0,
-	WIRE_FIXED64 = 1,
-	WIRE_BYTES = 2,
-	WIRE_FIXED32 = 5,
-};
-
-#define VARINT_MAX 10
-#define FIELD_MAX  UINT64_C(0x1fffffff)
-
-struct field {
-	uint32_t number;
-	enum wire wire;
-	uint64_t value;
-	struct ttrpc_bytes bytes;
-};
-
-static int get_varint(struct ttrpc_bytes *in, uint64_t *ret)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < MIN(in->len, (size_t)VARINT_MAX); i++) {
-		uint8_t byte = in->data[i];
-
-		if (i == VARINT_MAX - 1 && byte > 1)
-			return -EBADMSG;
-		value |= (uint64_t)(byte & 0x7f) << (7 * i);
-		if (byte & 0x80)
-			continue;
-		in->data += i + 1;
-		in->len -= i + 1;
-		*ret = value;
-		return 0;
-	}
-	return -EBADMSG;
-}
-
-static int get_bytes(struct ttrpc_bytes *in, uint64_t len, struct ttrpc_bytes *ret)
-{
-	if (len > in->len)
-		return -EBADMSG;
-	*ret = (struct ttrpc_bytes){.data = in->data, .len = (size_t)len};
-	in->data += len;
-	in->len -= (size_t)len;
-	return 0;
-}
-
-/* The next field of a message that is not at its end. */
-static int get_field(struct ttrpc_bytes *in, struct field *ret)
-{
-	uint64_t tag, len;
-	int r = get_varint(in, &tag);
-
-	if (r < 0)
-		return r;
-	if (tag >> 3 == 0 || tag >> 3 > FIELD_MAX)
-		return -EBADMSG;
-	ret->number = (uint32_t)(tag >> 3);
-	ret->wire = tag & 7;
-	switch (ret->wire) {
-	case WIRE_VARINT:
-		return get_varint(in, &ret->value);
-	case WIRE_FIXED64:
-		return get_bytes(in, 8, &ret->bytes);
-	case WIRE_FIXED32:
-		return get_bytes(in, 4, &ret->bytes);
-	case WIRE_BYTES:
-		r = get_varint(in, &len);
-		return r < 0 ? r : get_bytes(in, len, &ret->bytes);
-	default:
-		return -EBADMSG;
-	}
-}
+#include "ttrpc/wire.h"
 
 /* Call @take for each field. Of a field that occurs more than once the last one counts. */
-static int each_field(struct ttrpc_bytes in, int (*take)(void *out, const struct field *field),
-		      void *out)
+static int each_field(struct ttrpc_bytes in,
+		      int (*take)(void *out, const struct ttrpc_field *field), void *out)
 {
-	struct field field;
+	struct ttrpc_field field;
 	int r;
 
 	while (in.len > 0) {
-		r = get_field(&in, &field);
+		r = ttrpc_field_next(&in, &field);
 		if (r == 0)
 			r = take(out, &field);
 		if (r < 0)
@@ -100,51 +26,51 @@ static int each_field(struct ttrpc_bytes in, int (*take)(void *out, const struct
 }
 
 /* A known field of the wrong type counts as an unknown one: skipped. */
-static bool is(const struct field *field, uint32_t number, enum wire wire)
+static bool is(const struct ttrpc_field *field, uint32_t number, enum ttrpc_wire wire)
 {
 	return field->number == number && field->wire == wire;
 }
 
-static int take_nothing(void *out _unused_, const struct field *field _unused_)
+static int take_nothing(void *out _unused_, const struct ttrpc_field *field _unused_)
 {
 	return 0;
 }
 
-static int take_request(void *out, const struct field *field)
+static int take_request(void *out, const struct ttrpc_field *field)
 {
 	struct ttrpc_request_envelope *request = out;
 
-	if (is(field, 1, WIRE_BYTES))
+	if (is(field, 1, TTRPC_WIRE_BYTES))
 		request->service = field->bytes;
-	else if (is(field, 2, WIRE_BYTES))
+	else if (is(field, 2, TTRPC_WIRE_BYTES))
 		request->method = field->bytes;
-	else if (is(field, 3, WIRE_BYTES))
+	else if (is(field, 3, TTRPC_WIRE_BYTES))
 		request->payload = field->bytes;
-	else if (is(field, 4, WIRE_VARINT))
+	else if (is(field, 4, TTRPC_WIRE_VARINT))
 		request->timeout_nano = (int64_t)field->value;
-	else if (is(field, 5, WIRE_BYTES))
+	else if (is(field, 5, TTRPC_WIRE_BYTES))
 		return each_field(field->bytes, take_nothing, NULL);
 	return 0;
 }
 
-static int take_status(void *out, const struct field *field)
+static int take_status(void *out, const struct ttrpc_field *field)
 {
 	struct ttrpc_response_envelope *response = out;
 
-	if (is(field, 1, WIRE_VARINT))
+	if (is(field, 1, TTRPC_WIRE_VARINT))
 		response->code = (int32_t)field->value;
-	else if (is(field, 2, WIRE_BYTES))
+	else if (is(field, 2, TTRPC_WIRE_BYTES))
 		response->message = field->bytes;
 	return 0;
 }
 
-static int take_response(void *out, const struct field *field)
+static int take_response(void *out, const struct ttrpc_field *field)
 {
 	struct ttrpc_response_envelope *response = out;
 
-	if (is(field, 1, WIRE_BYTES))
+	if (is(field, 1, TTRPC_WIRE_BYTES))
 		return each_field(field->bytes, take_status, response);
-	if (is(field, 2, WIRE_BYTES))
+	if (is(field, 2, TTRPC_WIRE_BYTES))
 		response->payload = field->bytes;
 	return 0;
 }
@@ -179,7 +105,7 @@ static uint8_t *put_varint(uint8_t *out, uint64_t value)
 }
 
 /* All field numbers here are below 16: a tag is one byte. */
-static uint8_t *put_tag(uint8_t *out, uint32_t number, enum wire wire)
+static uint8_t *put_tag(uint8_t *out, uint32_t number, enum ttrpc_wire wire)
 {
 	*out++ = (uint8_t)(number << 3 | wire);
 	return out;
@@ -200,7 +126,7 @@ static uint8_t *put_bytes_head(uint8_t *out, uint32_t number, struct ttrpc_bytes
 {
 	if (!bytes.len)
 		return out;
-	return put_varint(put_tag(out, number, WIRE_BYTES), bytes.len);
+	return put_varint(put_tag(out, number, TTRPC_WIRE_BYTES), bytes.len);
 }
 
 static uint8_t *put_bytes(uint8_t *out, uint32_t number, struct ttrpc_bytes bytes)
@@ -219,7 +145,7 @@ static size_t number_len(int64_t value)
 
 static uint8_t *put_number(uint8_t *out, uint32_t number, int64_t value)
 {
-	return value ? put_varint(put_tag(out, number, WIRE_VARINT), (uint64_t)value) : out;
+	return value ? put_varint(put_tag(out, number, TTRPC_WIRE_VARINT), (uint64_t)value) : out;
 }
 
 int ttrpc_envelope_put_request(const struct ttrpc_request_envelope *request, uint8_t *out,
@@ -249,7 +175,7 @@ int ttrpc_envelope_put_response(const struct ttrpc_response_envelope *response, 
 	if (len > size)
 		return -ENAMETOOLONG;
 	if (status) {
-		out = put_varint(put_tag(out, 1, WIRE_BYTES), status);
+		out = put_varint(put_tag(out, 1, TTRPC_WIRE_BYTES), status);
 		out = put_number(out, 1, response->code);
 		out = put_bytes(out, 2, response->message);
 	}

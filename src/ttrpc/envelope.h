@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ttrpc/wire.h"
+
 /*
  * The messages that frames carry (proto3, package ttrpc):
  *
@@ -16,12 +18,6 @@
  * A codec of just these: it allocates nothing, and what is parsed points into the frame. Payloads
  * are written last, so that all before them fits a small buffer and they need not be copied.
  */
-
-/** struct ttrpc_bytes - bytes of somebody else; data is NULL when the field was absent */
-struct ttrpc_bytes {
-	const uint8_t *data;
-	size_t len;
-};
 
 /** struct ttrpc_request_envelope - a Request; its metadata is checked but not kept */
 struct ttrpc_request_envelope {

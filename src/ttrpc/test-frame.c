@@ -163,6 +163,29 @@ static void text_is_cleaned(void)
 	test_str(text, "a b ?");
 }
 
+static void text_is_judged(void)
+{
+	static const struct ttrpc_bytes good[] = {BYTES(""), BYTES("plain\n\x1b\0"),
+						  BYTES("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"),
+						  BYTES("\xc2\x9b\xf4\x8f\xbf\xbf")};
+	static const struct ttrpc_bytes bad[] = {
+		BYTES("\xff"),
+		BYTES("\xc0\xaf"),
+		BYTES("\xe0\x80\xaf"),
+		BYTES("\xed\xa0\x80"),
+		BYTES("\xed\xbf\xbf"),
+		BYTES("\xf4\x90\x80\x80"),
+		BYTES("well, cut\xe2\x82"),
+		BYTES("\x80"),
+		BYTES("\xc3("),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		test_true(ttrpc_text_valid(good[i].data, good[i].len));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		test_true(!ttrpc_text_valid(bad[i].data, bad[i].len));
+}
+
 static void errnos_have_codes(void)
 {
 	test_int(ttrpc_code_from_errno(0), TTRPC_OK);
@@ -189,6 +212,7 @@ int main(void)
 	test_run(parsing_skips_what_it_does_not_know);
 	test_run(parsing_refuses_garbage);
 	test_run(text_is_cleaned);
+	test_run(text_is_judged);
 	test_run(errnos_have_codes);
 	return 0;
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ttrpc/text.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/macro.h"
 
 /* The smallest code point that needs a sequence of this many bytes; shorter ones are overlong. */
@@ -25,15 +22,19 @@ static size_t sequence_len(uint8_t first)
 
 static bool code_point_ok(uint32_t c, size_t n)
 {
-	if (c < 0x20)
-		return c == '\n' || c == '\t';
-	/* DEL and the C1 controls, which some terminals obey; surrogates. */
-	return !(c >= 0x7f && c < 0xa0) && !(c >= 0xd800 && c < 0xe000) && c >= smallest[n] &&
-	       c <= 0x10ffff;
+	return !(c >= 0xd800 && c < 0xe000) && c >= smallest[n] && c <= 0x10ffff;
 }
 
-/* Bytes of the character at @s that may stay, or 0. */
-static size_t valid_len(const uint8_t *s, size_t len)
+/* Control characters: DEL and C1, which some terminals obey, too. */
+static bool harmless(uint32_t c)
+{
+	if (c < 0x20)
+		return c == '\n' || c == '\t';
+	return !(c >= 0x7f && c < 0xa0);
+}
+
+/* Bytes of the character at @s, or 0. */
+static size_t take_character(const uint8_t *s, size_t len, uint32_t *ret)
 {
 	size_t n = sequence_len(s[0]);
 	uint32_t c;
@@ -46,7 +47,29 @@ static size_t valid_len(const uint8_t *s, size_t len)
 			return 0;
 		c = c << 6 | (s[i] & 0x3f);
 	}
+	*ret = c;
 	return code_point_ok(c, n) ? n : 0;
+}
+
+/* Bytes of the character at @s that may stay, or 0. */
+static size_t valid_len(const uint8_t *s, size_t len)
+{
+	uint32_t c;
+	size_t n = take_character(s, len, &c);
+
+	return n > 0 && harmless(c) ? n : 0;
+}
+
+bool ttrpc_text_valid(const uint8_t *text, size_t len)
+{
+	uint32_t c;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = text[i] < 0x80 ? 1 : take_character(text + i, len - i, &c);
+		if (n == 0)
+			return false;
+	}
+	return true;
 }
 
 void ttrpc_text_clean(char *text, size_t len)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Texts of statuses: longer ones are cut. */
 #define TTRPC_TEXT_MAX 2048
@@ -20,3 +22,6 @@ void ttrpc_text_clean(char *text, size_t len);
 
 /** ttrpc_text_line() - the same, and one line: newlines and tabs become blanks */
 void ttrpc_text_line(char *text, size_t len);
+
+/** ttrpc_text_valid() - true for UTF-8: no surrogates, nothing overlong; may have control characters */
+bool ttrpc_text_valid(const uint8_t *text, size_t len);
