@@ -69,6 +69,8 @@ void peer_put(struct peer *peer, const void *data, size_t len)
 {
 	size_t end = peer->out_at + peer->out_len;
 
+	if (len == 0)
+		return;
 	grow(&peer->out, &peer->out_size, end + len);
 	if (data)
 		memcpy(peer->out + end, data, len);
