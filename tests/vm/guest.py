@@ -364,10 +364,13 @@ def figures(vsockd, vminitd, observer, seconds="10"):
     with Guest(vsockd, vminitd, observer) as guest:
         guest.serve()
         result = {"boot_ms": round(guest.boot * 1000, 1), "resident_kb": {"fresh": resident(guest)}}
-        first_process(guest)
-        result["resident_kb"]["after a container"] = resident(guest)
-        many_execs(guest, 200)
-        result["resident_kb"]["after 200 execs"] = resident(guest)
+        for _ in range(100):
+            same(guest.run(["/bin/echo", "hello"]), (0, b"hello\n", b""), "a container")
+        result["resident_kb"]["after 100 containers"] = resident(guest)
+        many_execs(guest, 100)
+        result["resident_kb"]["and 100 execs"] = resident(guest)
+        many_execs(guest, 900)
+        result["resident_kb"]["and 1,000 execs"] = resident(guest)
         result["exec_ms"] = exec_times(guest, 50)
         result["idle_s"] = int(seconds)
         result["idle_wake_ups"] = idle_wake_ups(guest, int(seconds))
