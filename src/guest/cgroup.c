@@ -11,7 +11,11 @@
 
 #include <linux/mount.h>
 
+#include "abi/abi.h"
 #include "base/fd.h"
+
+/* Groups of a container that others of its name, on their way out, still have. */
+#define SPARES_MAX 9
 
 /* Those of the kernel's that containers are given, if the kernel has them. */
 static const char *const controllers[] = {"cpu", "cpuset", "io", "memory", "pids"};
@@ -111,14 +115,35 @@ void cgroup_init(struct cgroup *cgroup)
 	};
 }
 
+/* "~" is in no id. */
+static void make_name(char name[ABI_ID_MAX + 4], const char *id, unsigned int spare)
+{
+	if (spare == 0)
+		(void)snprintf(name, ABI_ID_MAX + 4, "%s", id);
+	else
+		(void)snprintf(name, ABI_ID_MAX + 4, "%s~%u", id, spare);
+}
+
+/*
+ * A container that could not be made is gone for its host before its last process has exited, and
+ * until then so is not its group: one of the same name gets a spare one meanwhile.
+ */
 int cgroup_make(struct cgroup *cgroup, const struct cgroups *cgroups, const char *id)
 {
+	char name[ABI_ID_MAX + 4];
+	int r = -EEXIST;
+
 	if (cgroups->root < 0)
 		return -ENODEV;
-	(void)unlinkat(cgroups->root, id, AT_REMOVEDIR);
-	if (mkdirat(cgroups->root, id, 0755) < 0)
-		return -errno;
-	cgroup->dir = openat(cgroups->root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	for (unsigned int spare = 0; r == -EEXIST && spare <= SPARES_MAX; spare++) {
+		make_name(name, id, spare);
+		(void)unlinkat(cgroups->root, name, AT_REMOVEDIR);
+		r = mkdirat(cgroups->root, name, 0755) < 0 ? -errno : 0;
+		cgroup->spare = spare;
+	}
+	if (r < 0)
+		return r;
+	cgroup->dir = openat(cgroups->root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return cgroup->dir < 0 ? -errno : 0;
 }
 
@@ -130,12 +155,15 @@ static void stop_watching(struct loop_io *io, int *fd)
 
 void cgroup_remove(struct cgroup *cgroup, const struct cgroups *cgroups, const char *id)
 {
+	char name[ABI_ID_MAX + 4];
+
 	if (cgroup->dir < 0)
 		return;
 	stop_watching(&cgroup->events_io, &cgroup->events_fd);
 	stop_watching(&cgroup->memory_io, &cgroup->memory_fd);
 	cgroup->dir = fd_close(cgroup->dir);
-	(void)unlinkat(cgroups->root, id, AT_REMOVEDIR);
+	make_name(name, id, cgroup->spare);
+	(void)unlinkat(cgroups->root, name, AT_REMOVEDIR);
 }
 
 ssize_t cgroup_read(const struct cgroup *cgroup, const char *file, char *buf, size_t size)

@@ -41,12 +41,14 @@ void cgroups_deinit(struct cgroups *cgroups);
 /**
  * struct cgroup - that of a container
  * @dir: its folder; -EBADF: it has none
+ * @spare: not 0: its name has this behind the container's
  * @oom_kills: processes that the kernel has killed so far because memory ran out
  * @frozen: called when cgroup_freeze() has taken effect
  * @oom: called when @oom_kills has grown
  */
 struct cgroup {
 	int dir, events_fd, memory_fd;
+	unsigned int spare;
 	struct loop_io events_io, memory_io;
 	uint64_t oom_kills;
 	void (*frozen)(struct cgroup *cgroup);
@@ -60,7 +62,8 @@ void cgroup_init(struct cgroup *cgroup);
  * cgroup_make() - a group without processes
  * @id: the container's, valid
  *
- * What is left of an earlier container of that name is removed first.
+ * What is left of an earlier container of that name is removed first, or left where it is while it has
+ * processes.
  *
  * Return: 0 or negative errno: -ENODEV when there are no control groups at all.
  */

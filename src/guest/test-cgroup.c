@@ -189,8 +189,33 @@ static void limits_are_limited(void)
 	end();
 }
 
+/* One that still has processes cannot be removed; nor can a folder with something in it. */
+static void a_name_may_be_taken(void)
+{
+	struct cgroups cgroups = CGROUPS_NULL;
+	struct cgroup first, second;
+
+	begin();
+	cgroups.root = cgroup.dir;
+	cgroup_init(&first);
+	cgroup_init(&second);
+	test_int(cgroup_make(&first, &cgroups, "c"), 0);
+	test_int(mkdirat(first.dir, "busy", 0755), 0);
+	cgroup_remove(&first, &cgroups, "c");
+	test_int(cgroup_make(&second, &cgroups, "c"), 0);
+	test_int(faccessat(cgroups.root, "c~1", F_OK, 0), 0);
+	cgroup_remove(&second, &cgroups, "c");
+	test_int(faccessat(cgroups.root, "c~1", F_OK, 0), -1);
+	test_int(unlinkat(cgroups.root, "c/busy", AT_REMOVEDIR), 0);
+	test_int(cgroup_make(&second, &cgroups, "c"), 0);
+	test_int(second.spare, 0);
+	cgroup_remove(&second, &cgroups, "c");
+	end();
+}
+
 int main(void)
 {
+	test_run(a_name_may_be_taken);
 	test_run(lines_are_read_one_by_one);
 	test_run(figures_are_those_of_the_files);
 	test_run(what_there_is_not_is_left_out);
