@@ -7,11 +7,16 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
 
 #include "base/fd.h"
+#include "guest/user-cache.h"
+
+#define PASSWD	     "/etc/passwd"
+#define GROUP	     "/etc/group"
 
 #define CAP_BIT(cap) (UINT64_C(1) << (cap))
 
@@ -52,14 +57,33 @@ static int explain(struct setup *s, int reason)
 	}
 }
 
+static int read_files(struct setup *s)
+{
+	_cleanup_close_ int passwd = open_file(PASSWD), group = open_file(GROUP);
+
+	return user_lookup(s->request->process->user, passwd, group, &s->user);
+}
+
+/* Of a container's first process nobody asks twice. */
+static bool make_key(const struct setup *s, struct user_key *ret)
+{
+	return s->is_exec && user_cache_key(ret, s->request->process->user, PASSWD, GROUP);
+}
+
 int identity_find(struct setup *s)
 {
 	const Caisson__Guest__V1__Process *process = s->request->process;
-	_cleanup_close_ int passwd = open_file("/etc/passwd"), group = open_file("/etc/group");
-	int r = user_lookup(process->user, passwd, group, &s->user);
+	struct user_key key;
+	bool keep = make_key(s, &key);
+	int r = 0;
 
-	if (r != 0)
-		return r < 0 ? r : explain(s, r);
+	if (!keep || !user_cache_get(&key, &s->user)) {
+		r = read_files(s);
+		if (r != 0)
+			return r < 0 ? r : explain(s, r);
+		if (keep)
+			user_cache_put(&key, &s->user, time(NULL));
+	}
 	for (size_t i = 0; i < process->n_additional_gids; i++) {
 		if (s->user.n_groups == ARRAY_SIZE(s->user.groups))
 			return -E2BIG;

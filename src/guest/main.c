@@ -22,6 +22,7 @@
 #include "guest/stream.h"
 #include "guest/system.h"
 #include "guest/task.h"
+#include "guest/user-cache.h"
 #include "guest/vsock.h"
 
 /*
@@ -221,6 +222,7 @@ static int start_executor(void)
 	r = relay_setup(null_fd);
 	if (r < 0)
 		return r;
+	user_cache_init();
 	return direct_init(&vm.direct, &vm.loop, &lifecycle_events, null_fd, ROOT_DIR);
 }
 

@@ -72,6 +72,8 @@ class Guest(Machine):
         shutil.copy("/bin/busybox", self.dir + "/tree/bin/busybox")
         for name in APPLETS:
             os.symlink("busybox", f"{self.dir}/tree/bin/{name}")
+        with open(self.dir + "/tree/etc/group", "w", encoding="ascii") as file:
+            file.write("root:x:0:\nanna:x:1000:\n")
         with open(self.dir + "/tree/etc/passwd", "w", encoding="ascii") as file:
             file.write("root:x:0:0::/root:/bin/sh\nanna:x:1000:1000::/home/anna:/bin/sh\n")
 
@@ -199,6 +201,17 @@ def fifty_execs(guest):
         want = b"".join(b"%d %d\n" % (i, n) for n in range(1, 6))
         same(run.end(), (i, want, b""), f"exec {i}")
     same(holder.close()[0], 0, "status")
+
+
+def users_change(guest):
+    """Whom an exec runs as is what the files say now, though it was looked up before."""
+    holder = guest.begin(["sh"], stdin=b"", keep=True)
+    for uid in (1000, 1000, 2000, 1000):
+        line = f"anna:x:{uid}:1000::/home/anna:/bin/sh"
+        holder.inp.sendall(f"test $(id -u anna) = {uid} || echo {line} >/etc/passwd; echo\n".encode())
+        same(receive(holder.out, 1), b"\n", "output")
+        same(guest.run(["id", "-u"], "e", user="anna")[:2], (0, b"%d\n" % uid), "the user")
+    holder.close()
 
 
 def terminal(guest):
@@ -377,8 +390,8 @@ def figures(vsockd, vminitd, observer, seconds="10"):
     print(json.dumps(result, indent=2))
 
 
-TESTS = [first_process, failures, bytes_both_ways, fifty_execs, terminal, fork_bomb, memory_hog,
-         another_connection, no_wake_ups, little_memory, shutdown]
+TESTS = [first_process, failures, bytes_both_ways, fifty_execs, users_change, terminal, fork_bomb,
+         memory_hog, another_connection, no_wake_ups, little_memory, shutdown]
 
 
 def run(cases, *programs):
