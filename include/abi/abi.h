@@ -36,6 +36,17 @@
 #define ABI_ID_MAX    76
 #define ABI_EXECS_MAX 256
 
+/* The longest name of a host (HOST_NAME_MAX of Linux). */
+#define ABI_HOSTNAME_MAX 64
+
+/*
+ * vminitd as an image's own init, that is, started as anything but ABI_INIT: the file that says
+ * what to do, and how long it may be.
+ */
+#define ABI_INIT	  "/init"
+#define ABI_INIT_CONF	  "/etc/caisson/init.conf"
+#define ABI_INIT_CONF_MAX 65536
+
 /* virtiofs tag of a container's root file system. */
 #define ABI_ROOT_TAG "caisson-root"
 
@@ -51,6 +62,12 @@
 #define ABI_CMDLINE_PORT  "caisson_port="
 #define ABI_CMDLINE_PROBE "caisson_probe="
 #define ABI_CMDLINE_MAX	  2048
+
+/*
+ * The kernel's own word for its network, which vminitd reads where it is an image's own init: a
+ * kernel without CONFIG_IP_PNP does nothing with it (guest/netconf.h).
+ */
+#define ABI_CMDLINE_IP "ip="
 
 /*
  * What vminitd prints on the console before the reason when it cannot go on. The host looks for

@@ -6,7 +6,6 @@
 #include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "abi/abi.h"
@@ -19,6 +18,7 @@
 #include "guest/power.h"
 #include "guest/reap.h"
 #include "guest/relay.h"
+#include "guest/standalone.h"
 #include "guest/stream.h"
 #include "guest/system.h"
 #include "guest/task.h"
@@ -71,15 +71,6 @@ static struct {
 static struct stream_table streams;
 static struct task task;
 
-static _noreturn_ void end_vm(void)
-{
-	/* What the console was given leaves before the machine does. */
-	(void)tcdrain(STDERR_FILENO);
-	sync();
-	for (;;)
-		(void)reboot(RB_AUTOBOOT);
-}
-
 static _noreturn_ _printf_(1, 2) void fatal(const char *fmt, ...)
 {
 	char text[256];
@@ -89,7 +80,7 @@ static _noreturn_ _printf_(1, 2) void fatal(const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	(void)dprintf(STDERR_FILENO, ABI_FATAL_MARK "%s\n", text);
-	end_vm();
+	power_off();
 }
 
 /* Init: each returns 0 or negative errno. */
@@ -113,7 +104,7 @@ static int read_cmdline(void)
 	int r = cmdline_parse((const char *const *)environ, &vm.cmdline);
 
 	if (r == 0 && vm.cmdline.probe)
-		end_vm();
+		power_off();
 	return r;
 }
 
@@ -267,8 +258,6 @@ static const struct {
 
 static void begin(void)
 {
-	early_console();
-	log_init("vminitd", STDERR_FILENO, LOG_LEVEL_WARN);
 	for (size_t i = 0; i < ARRAY_SIZE(init_steps); i++) {
 		int r = init_steps[i].run();
 
@@ -280,10 +269,10 @@ static void begin(void)
 static _noreturn_ void finish(void)
 {
 	ttrpc_server_free(vm.server);
-	end_vm();
+	power_off();
 }
 
-int main(void)
+int main(int argc _unused_, char *argv[])
 {
 	int r;
 
@@ -291,6 +280,10 @@ int main(void)
 		(void)dprintf(STDERR_FILENO, "vminitd: this is the init of a virtual machine\n");
 		return 1;
 	}
+	early_console();
+	log_init("vminitd", STDERR_FILENO, LOG_LEVEL_WARN);
+	if (standalone_is_wanted(argv[0]))
+		standalone_run();
 	begin();
 	while ((r = loop_run(&vm.loop)) < 0)
 		log_error("event loop: %s", strerror(-r));

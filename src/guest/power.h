@@ -20,8 +20,23 @@ enum power_state {
 	POWER_KILLED,
 };
 
+struct power;
+
+/**
+ * struct power_processes - the processes that have to end
+ * @any_alive: is one of them left?
+ * @any_output: is something on its way that they have said?
+ * @signal_all: send them a signal
+ */
+struct power_processes {
+	bool (*any_alive)(const struct power *power);
+	bool (*any_output)(const struct power *power);
+	void (*signal_all)(const struct power *power, int signo);
+};
+
 struct power {
 	struct loop *loop;
+	const struct power_processes *processes;
 	struct task *task;
 	enum power_state state;
 	bool now;
@@ -29,8 +44,11 @@ struct power {
 	struct loop_defer begin;
 };
 
-/** power_init() - nothing happens yet */
+/** power_init() - nothing happens yet; the processes are those of the Task service */
 void power_init(struct power *power, struct loop *loop, struct task *task);
+
+/** power_init_all() - as power_init(), but they are all that there are: for PID 1 without a host */
+void power_init_all(struct power *power, struct loop *loop);
 
 /**
  * power_begin() - end the VM, once the present callback has returned
@@ -45,3 +63,6 @@ void power_check(struct power *power);
 
 /** power_stop() - forget about it; may be called again */
 void power_stop(struct power *power);
+
+/** power_off() - let what was said on the console get out, and end the VM; see abi/abi.h */
+_noreturn_ void power_off(void);

@@ -18,6 +18,7 @@
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "base/parse.h"
+#include "guest/folder.h"
 #include "guest/identity.h"
 #include "guest/lookup.h"
 #include "guest/namespace.h"
@@ -122,22 +123,6 @@ static int make_environment(struct setup *s)
 	return 0;
 }
 
-/* In the container's own root, which symbolic links cannot leave. */
-static void make_folders(const char *path)
-{
-	char part[PATH_MAX];
-
-	if (strlen(path) >= sizeof(part))
-		return;
-	for (const char *end = path; *end;) {
-		end += strspn(end, "/");
-		end += strcspn(end, "/");
-		memcpy(part, path, (size_t)(end - path));
-		part[end - path] = '\0';
-		(void)mkdir(part, 0755);
-	}
-}
-
 static int change_folder(struct setup *s)
 {
 	const char *cwd = *s->request->process->cwd ? s->request->process->cwd : "/";
@@ -173,7 +158,7 @@ static int change_folder_as_user(struct setup *s)
 
 static int make_folder(struct setup *s)
 {
-	make_folders(s->request->process->cwd);
+	folder_make_all(s->request->process->cwd);
 	return 0;
 }
 
