@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `caisson image init-config`: what it puts into images; what boots of that is standalone.py's.
+. "$(dirname "$0")/../lib/lib.sh"
+
+VMINITD=$TOP/build/libexec/caisson/vminitd
+
+config() { caisson image init-config "$@"; }
+
+# tree DIR: a root file system as distributions have it
+tree() {
+	mkdir -p "$1/etc" "$1/usr/sbin" "$1/usr/lib/systemd"
+	ln -s usr/sbin "$1/sbin"
+	ln -s usr/lib "$1/lib"
+	ln -s /lib/systemd/systemd "$1/usr/sbin/init"
+	echo systemd >"$1/usr/lib/systemd/systemd"
+}
+
+ext4() {
+	tree "$WORK/for-ext4"
+	mke2fs -q -F -t ext4 -d "$WORK/for-ext4" "$1" 8M
+	rm -r "$WORK/for-ext4"
+}
+
+# inside IMAGE COMMAND: what debugfs says
+inside() { debugfs -R "$2" "$1" 2>&1; }
+
+WANTED='hostname = box
+user = learner
+workspace = /workspace
+env = A=1
+command = node "two words"'
+
+test_folder() {
+	tree "$WORK/tree"
+	status 0 config -u learner --hostname box --workspace /workspace -e A=1 "$WORK/tree" node "two words"
+	is "$(out)$(err)" ""
+	is "$(cat "$WORK/tree/etc/caisson/init.conf")" "$WANTED"
+	is "$(readlink "$WORK/tree/usr/sbin/init")" /lib/systemd/systemd
+	status 1 config --install "$WORK/tree" other
+	one_sentence
+	has "$(err)" "has a /sbin/init already: --force replaces it"
+	is "$(cat "$WORK/tree/etc/caisson/init.conf")" "$WANTED"
+	(
+		umask 077
+		status 0 config --install --force "$WORK/tree" other
+	)
+	is "$(cat "$WORK/tree/etc/caisson/init.conf")" "command = other"
+	cmp "$VMINITD" "$WORK/tree/usr/sbin/init"
+	is "$(stat -c %a "$WORK/tree/usr/sbin/init" "$WORK/tree/etc/caisson/init.conf" | tr '\n' ' ')" "755 644 "
+	is "$(cat "$WORK/tree/usr/lib/systemd/systemd")" systemd
+	is "$(find "$WORK/tree" -name '.*' -o -name '*.tmp')" ""
+}
+
+test_empty_folder() {
+	mkdir "$WORK/empty"
+	status 0 config --install "$WORK/empty" true
+	is "$(cd "$WORK/empty" && find . | sort | tr '\n' ' ')" ". ./etc ./etc/caisson ./etc/caisson/init.conf ./sbin ./sbin/init "
+}
+
+# Links of the image lead to nothing of the host's.
+test_links_stay_inside() {
+	mkdir -p "$WORK/host" "$WORK/links/$WORK/host"
+	ln -s "$WORK/host" "$WORK/links/etc"
+	ln -s ../../../../../../../.."$WORK/host" "$WORK/links/sbin"
+	status 0 config --install "$WORK/links" true
+	is "$(ls "$WORK/host")" ""
+	cmp "$VMINITD" "$WORK/links/$WORK/host/init"
+	is "$(cat "$WORK/links/$WORK/host/caisson/init.conf")" "command = true"
+	mkdir "$WORK/dangling"
+	ln -s nowhere "$WORK/dangling/etc"
+	status 1 config "$WORK/dangling" true
+	one_sentence
+}
+
+test_ext4() {
+	ext4 "$WORK/img"
+	status 0 config -u learner --hostname box --workspace /workspace -e A=1 "$WORK/img" node "two words"
+	is "$(out)$(err)" ""
+	is "$(debugfs -R "cat /etc/caisson/init.conf" "$WORK/img" 2>/dev/null)" "$WANTED"
+	status 1 config --install "$WORK/img" other
+	one_sentence
+	has "$(err)" "has a /sbin/init already"
+	# Not by root, and nothing is mounted.
+	chmod 755 "$WORK"
+	chown nobody "$WORK/img"
+	status 0 setpriv --reuid nobody --clear-groups "$TOP/build/bin/caisson" image init-config --install --force "$WORK/img" other
+	debugfs -R "dump /usr/sbin/init $WORK/copy" "$WORK/img" 2>/dev/null
+	cmp "$VMINITD" "$WORK/copy"
+	has "$(inside "$WORK/img" "stat /sbin/init")" "Mode:  0755"
+	has "$(inside "$WORK/img" "stat /etc/caisson/init.conf")" "Mode:  0644"
+	is "$(debugfs -R "cat /lib/systemd/systemd" "$WORK/img" 2>/dev/null)" systemd
+	e2fsck -fn "$WORK/img" >/dev/null 2>&1
+}
+
+test_ext4_that_cannot_take_it() {
+	ext4 "$WORK/odd"
+	debugfs -w -R "symlink /etc/caisson /nowhere" "$WORK/odd" >/dev/null 2>&1
+	status 1 config "$WORK/odd" true
+	one_sentence
+	has "$(err)" "/etc/caisson is no folder, and cannot be made one"
+	ext4 "$WORK/small"
+	head -c 6604800 /dev/urandom >"$WORK/filler"
+	debugfs -w -R "write $WORK/filler filler" "$WORK/small" >/dev/null 2>&1
+	status 1 config --install --force "$WORK/small" true
+	one_sentence
+	has "$(err)" "cannot write /sbin/init into $WORK/small: "
+	ext4 "$WORK/dirty"
+	debugfs -w -R "feature needs_recovery" "$WORK/dirty" >/dev/null 2>&1
+	status 1 config "$WORK/dirty" true
+	one_sentence
+	has "$(err)" "is in use, or was not unmounted"
+	ext4 "$WORK/odd name?offset=1"
+	status 0 config "$WORK/odd name?offset=1" true
+}
+
+test_without_debugfs() {
+	ext4 "$WORK/tool"
+	unshare -m true || skip "no mount namespace can be made here"
+	mkdir "$WORK/sbin"
+	status 1 unshare -m sh -c "mount --bind '$WORK/sbin' /usr/sbin && mount --bind '$WORK/sbin' /sbin &&
+		exec '$TOP/build/bin/caisson' image init-config '$WORK/tool' true"
+	one_sentence
+	has "$(err)" "debugfs is needed for ext4 images: install e2fsprogs"
+}
+
+test_wrong_targets() {
+	echo text >"$WORK/text"
+	status 1 config "$WORK/text" true
+	one_sentence
+	has "$(err)" "is neither a folder nor an ext4 image"
+	status 1 config /dev/null true
+	one_sentence
+	status 1 config "$WORK/nowhere" true
+	one_sentence
+	status 1 config "$WORK"
+	one_sentence
+	status 1 config
+	one_sentence
+	status 1 caisson image
+	one_sentence
+	status 1 caisson image list
+	one_sentence
+}
+
+test_wrong_values() {
+	mkdir "$WORK/values"
+	for words in "--hostname a_b/" "--dns 1.2.3" "--workspace relative" "--workspace /" "--on-exit never" \
+		"--on-exit shell" "--force" "--owner x" "--env =x" "--shell sh" "--user" "--colour red"; do
+		# shellcheck disable=SC2086 # several words
+		status 1 config $words "$WORK/values" true
+		one_sentence
+	done
+	status 1 config "$WORK/values" "$(printf 'a\nshell = /bin/sh')"
+	one_sentence
+	has "$(err)" "line break"
+	status 1 config -e "$(printf 'A=a\nshell = /bin/sh')" "$WORK/values" true
+	one_sentence
+	is "$(ls -A "$WORK/values")" ""
+}
+
+run_tests "$@"
