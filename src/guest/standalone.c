@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,6 +21,10 @@
 #include "guest/network.h"
 #include "guest/power.h"
 #include "guest/reap.h"
+
+/* As Debian has them. */
+#define FILES_SOFT 1024
+#define FILES_HARD 524288
 
 static struct {
 	struct init_conf conf;
@@ -156,8 +161,17 @@ static void signalled(struct loop_signal *source _unused_, int signo)
 
 /* The role's three phases: what has to be there, the loop, and the end. */
 
+/* The kernel's own limit is from another time; each program may raise its own up to this. */
+static void raise_limits(void)
+{
+	struct rlimit files = {.rlim_cur = FILES_SOFT, .rlim_max = FILES_HARD};
+
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static void make_system(void)
 {
+	raise_limits();
 	mounts_make_root_writable();
 	mounts_make(mounts_system);
 	/* Only now there is surely one. */
