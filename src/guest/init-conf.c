@@ -14,14 +14,33 @@
 
 /* Values: each function returns NULL, or why the value makes no sense. */
 
-static const char *set_hostname(struct init_conf *conf, char *value)
+static const char *check_hostname(const char *value)
 {
 	size_t len = strlen(value);
 
 	if (len == 0 || len > ABI_HOSTNAME_MAX || strspn(value, NAME_SAFE) != len)
 		return "must be 1 to 64 letters, digits, \".\", \"-\" and \"_\"";
-	conf->hostname = value;
 	return NULL;
+}
+
+static const char *check_user(const char *value)
+{
+	size_t len = strlen(value);
+
+	return len == 0 || len > INIT_CONF_NAME_MAX ? "must be USER or USER:GROUP" : NULL;
+}
+
+static const char *check_path(const char *value)
+{
+	return *value != '/' || strlen(value) >= PATH_MAX ? "must be an absolute path" : NULL;
+}
+
+static const char *check_workspace(const char *value)
+{
+	/* It is given away with all that is in it. */
+	if (*value == '/' && (value[strspn(value, "/.")] == '\0' || strstr(value, "/..")))
+		return "must be a folder below /, without \"..\"";
+	return check_path(value);
 }
 
 static const char *add_dns(struct init_conf *conf, char *value)
@@ -51,57 +70,6 @@ static const char *add_env(struct init_conf *conf, char *value)
 	return NULL;
 }
 
-static const char *check_user(const char *value)
-{
-	size_t len = strlen(value);
-
-	return len == 0 || len > INIT_CONF_NAME_MAX ? "must be USER or USER:GROUP" : NULL;
-}
-
-static const char *set_user(struct init_conf *conf, char *value)
-{
-	const char *why = check_user(value);
-
-	if (!why)
-		conf->user = value;
-	return why;
-}
-
-static const char *set_owner(struct init_conf *conf, char *value)
-{
-	const char *why = check_user(value);
-
-	if (!why)
-		conf->owner = value;
-	return why;
-}
-
-static const char *check_path(const char *value)
-{
-	return *value != '/' || strlen(value) >= PATH_MAX ? "must be an absolute path" : NULL;
-}
-
-static const char *set_workspace(struct init_conf *conf, char *value)
-{
-	const char *why = check_path(value);
-
-	/* It is given away with all that is in it. */
-	if (!why && (value[strspn(value, "/.")] == '\0' || strstr(value, "/..")))
-		return "must be a folder below /, without \"..\"";
-	if (!why)
-		conf->workspace = value;
-	return why;
-}
-
-static const char *set_workdir(struct init_conf *conf, char *value)
-{
-	const char *why = check_path(value);
-
-	if (!why)
-		conf->workdir = value;
-	return why;
-}
-
 static const char *add_require(struct init_conf *conf, char *value)
 {
 	const char *why = check_path(value);
@@ -110,15 +78,6 @@ static const char *add_require(struct init_conf *conf, char *value)
 		return "there may be 8 of these at most";
 	if (!why)
 		conf->require[conf->n_require++] = value;
-	return why;
-}
-
-static const char *set_shell(struct init_conf *conf, char *value)
-{
-	const char *why = check_path(value);
-
-	if (!why)
-		conf->shell = value;
 	return why;
 }
 
@@ -158,15 +117,45 @@ static const char *set_command(struct init_conf *conf, char *value)
 	return why;
 }
 
+/* Of these the last one counts, as it stands there. */
+static const struct {
+	const char *name;
+	const char *(*check)(const char *value);
+	size_t offset;
+} texts[] = {
+	{"hostname", check_hostname, offsetof(struct init_conf, hostname)},
+	{"user", check_user, offsetof(struct init_conf, user)},
+	{"owner", check_user, offsetof(struct init_conf, owner)},
+	{"workspace", check_workspace, offsetof(struct init_conf, workspace)},
+	{"workdir", check_path, offsetof(struct init_conf, workdir)},
+	{"shell", check_path, offsetof(struct init_conf, shell)},
+};
+
 static const struct {
 	const char *name;
 	const char *(*set)(struct init_conf *conf, char *value);
-} keys[] = {
-	{"hostname", set_hostname}, {"dns", add_dns},	      {"env", add_env},
-	{"user", set_user},	    {"owner", set_owner},     {"workspace", set_workspace},
-	{"workdir", set_workdir},   {"require", add_require}, {"command", set_command},
-	{"on_exit", set_on_exit},   {"shell", set_shell},
+} others[] = {
+	{"dns", add_dns},	  {"env", add_env},	    {"require", add_require},
+	{"command", set_command}, {"on_exit", set_on_exit},
 };
+
+static const char *set_key(struct init_conf *conf, const char *key, char *value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		const char *why;
+
+		if (strcmp(key, texts[i].name) != 0)
+			continue;
+		why = texts[i].check(value);
+		if (!why)
+			*(const char **)((char *)conf + texts[i].offset) = value;
+		return why;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (strcmp(key, others[i].name) == 0)
+			return others[i].set(conf, value);
+	return "is no key that there is";
+}
 
 /* The line's key and value, both without blanks around. Return: false: there is no "=". */
 static bool cut(char *line, char **key, char **value)
@@ -200,10 +189,7 @@ static const char *parse_line(struct init_conf *conf, char *line, size_t len, ch
 		return NULL;
 	if (!cut(line, key, &value))
 		return "has no \"=\": lines are KEY = VALUE";
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (strcmp(*key, keys[i].name) == 0)
-			return keys[i].set(conf, value);
-	return "is no key that there is";
+	return set_key(conf, *key, value);
 }
 
 static void complain(struct init_conf_sink *sink, unsigned int line, const char *key,
