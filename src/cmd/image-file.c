@@ -19,6 +19,7 @@ int image_file_put(const char *target, const struct image_file *files, size_t n,
 	_cleanup_close_ int fd = open(target, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	_cleanup_close_ int image = -EBADF;
 	struct stat st;
+	int flags;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(err, -errno, "cannot open %s", target);
@@ -26,7 +27,9 @@ int image_file_put(const char *target, const struct image_file *files, size_t n,
 		return image_file_put_folder(fd, target, files, n, err);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return err_set(err, -EINVAL, "%s is neither a folder nor an ext4 image", target);
-	image = open(target, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	/* A disk that is mounted is busy, then. */
+	flags = S_ISBLK(st.st_mode) ? O_EXCL : 0;
+	image = open(target, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 	if (image < 0)
 		return err_errno(err, -errno, "cannot write to %s", target);
 	return image_file_put_ext4(image, target, files, n, err);

@@ -70,7 +70,8 @@ static void observe(struct pollfd *ports)
 
 int main(void)
 {
-	char *argv[] = {"vminitd", NULL};
+	/* Under another name it would be an image's own init. */
+	char *argv[] = {"/init", NULL};
 	struct pollfd ports[] = {{.fd = listen_on(PORT_TELL), .events = POLLIN},
 				 {.fd = listen_on(PORT_INTERRUPT), .events = POLLIN}};
 
