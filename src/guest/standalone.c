@@ -169,11 +169,28 @@ static void raise_limits(void)
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* What distributions set: nobody links to what they do not own, where others would follow. */
+static void protect_links(void)
+{
+	static const char *const files[] = {
+		"/proc/sys/fs/protected_hardlinks",
+		"/proc/sys/fs/protected_symlinks",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_close_ int fd = open(files[i], O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0 || write(fd, "1", 1) != 1)
+			log_warn("cannot write %s: %s", files[i], strerror(errno));
+	}
+}
+
 static void make_system(void)
 {
 	raise_limits();
 	mounts_make_root_writable();
 	mounts_make(mounts_system);
+	protect_links();
 	/* Only now there is surely one. */
 	early_console();
 	read_conf();

@@ -70,6 +70,9 @@ static void test_only_once(void)
 	make("w/roots");
 	test_int(give("w", 5, 6), 0);
 	owned("w/roots", 0, 0);
+	test_int(give("w", 5, 7), 0);
+	owned("w/roots", 0, 0);
+	owned("w", 5, 6);
 	test_int(give("w", 7, 6), 0);
 	owned("w/roots", 7, 6);
 }
@@ -79,6 +82,17 @@ static void test_no_folder(void)
 	test_int(give("outside", 5, 6), -ENOTDIR);
 	test_int(give("outside/x", 5, 6), -ENOTDIR);
 	owned("outside", 0, 0);
+}
+
+/* The user of a folder above may make it one. */
+static void test_no_link(void)
+{
+	test_int(symlink("other", "as-link"), 0);
+	test_int(mkdir("other/below", 0755), 0);
+	test_int(give("as-link", 5, 6), -ELOOP);
+	test_int(give("as-link/below", 5, 6), -ELOOP);
+	owned("other", 0, 0);
+	owned("other/below", 0, 0);
 }
 
 /* Too deep to be entered: that is told, and the rest is given. */
@@ -122,6 +136,7 @@ int main(void)
 	test_run(test_with_all_that_is_in_it);
 	test_run(test_only_once);
 	test_run(test_no_folder);
+	test_run(test_no_link);
 	test_run(test_very_deep);
 	remove_tree();
 	return 0;

@@ -6,6 +6,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/openat2.h>
 
 #include "base/fd.h"
 #include "guest/folder.h"
@@ -61,6 +65,18 @@ static int give_folder(const struct gift *gift, int fd, int depth)
 	return r;
 }
 
+/* Who owns a folder above could have put a link there, to what is root's. */
+static int open_folder(const char *path)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
 int workspace_make(const char *path, uid_t uid, gid_t gid)
 {
 	struct gift gift = {.uid = uid, .gid = gid};
@@ -68,10 +84,13 @@ int workspace_make(const char *path, uid_t uid, gid_t gid)
 	struct stat st;
 
 	folder_make_all(path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	fd = open_folder(path);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_uid == uid && st.st_gid == gid)
+	/* Its owner may change the group, and must not get everything given anew by that. */
+	if (st.st_uid == uid)
 		return 0;
 	gift.device = st.st_dev;
 	return give_folder(&gift, fd, 0);

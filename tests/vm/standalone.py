@@ -62,6 +62,7 @@ ip addr show eth0
 ip route; ip -6 route
 ip addr show lo
 cut -d ' ' -f 2,3 /proc/mounts
+echo "links $(cat /proc/sys/fs/protected_hardlinks /proc/sys/fs/protected_symlinks | tr -d '\n')"
 ls -l /dev/fd
 tty
 touch /workspace/mine && sync
@@ -95,7 +96,7 @@ def system(vminitd):
             has(text, "cwd /home/learner args two words its \"\n", "uid=1000(learner)",
                 "20(dialout)", "host word\n", "nameserver 192.0.2.53\n",
                 "inet 192.168.100.11/20", "inet6 fd00:1::11/80", "default via 192.168.96.1",
-                "default via fd00:1::1", "inet 127.0.0.1/8", "not a tty", "/proc/self/fd")
+                "default via fd00:1::1", "inet 127.0.0.1/8", "not a tty", "/proc/self/fd", "links 11\n")
             has(text, "\nMICROVM_MODE=true\n", "\nHOME=/home/learner\n", "\nUSER=learner\n",
                 "\nWORKSPACE_DIR=/workspace\n", "\nTERM=xterm-256color\n",
                 "\nGREETING=hello  \"there\"\n", "\nPADDED= x \n", "\nNODE_ENV=production\n",
