@@ -4,22 +4,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/mem.h"
 
 static int open_resolved(int dirfd, const char *path, uint64_t flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = flags | O_CLOEXEC,
-		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
+		.mode = flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? mode : 0,
 		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
 	};
 	long fd;
@@ -43,6 +42,11 @@ int path_open_beneath(int dirfd, const char *path, uint64_t flags, mode_t mode)
 int path_open_in_root(int rootfd, const char *path, uint64_t flags, mode_t mode)
 {
 	return open_resolved(rootfd, path, flags, mode, RESOLVE_IN_ROOT);
+}
+
+int path_open_strict(int dirfd, const char *path, uint64_t flags, mode_t mode)
+{
+	return open_resolved(dirfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 int path_mkdirs(const char *path, mode_t mode)
@@ -87,7 +91,7 @@ static int move_to_top(int dirfd, const char *name, struct removal *rm)
 
 	do {
 		(void)snprintf(to, sizeof(to), ".deep-%u", rm->moved++);
-		if (renameat2(dirfd, name, rm->top, to, RENAME_NOREPLACE) == 0)
+		if (syscall(SYS_renameat2, dirfd, name, rm->top, to, RENAME_NOREPLACE) == 0)
 			return 0;
 	} while (errno == EEXIST);
 	return -errno;
@@ -160,24 +164,4 @@ int path_remove_tree(int dirfd, const char *name)
 		return errno == ENOENT ? 0 : -errno;
 	rm.dev = st.st_dev;
 	return remove_entry(dirfd, name, &rm, 0);
-}
-
-char *path_join(const char *a, const char *b)
-{
-	return xasprintf("%s/%s", a, b);
-}
-
-char *path_self_dir(void)
-{
-	char buf[PATH_MAX], *slash;
-	ssize_t n = readlink("/proc/self/exe", buf, sizeof(buf) - 1);
-
-	if (n <= 0)
-		return NULL;
-	buf[n] = '\0';
-	slash = strrchr(buf, '/');
-	if (!slash)
-		return NULL;
-	*slash = '\0';
-	return strdup(buf);
 }

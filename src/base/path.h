@@ -27,6 +27,11 @@ int path_open_beneath(int dirfd, const char *path, uint64_t flags, mode_t mode);
  */
 int path_open_in_root(int rootfd, const char *path, uint64_t flags, mode_t mode);
 
+/**
+ * path_open_strict() - as path_open_beneath(), and a symbolic link anywhere in @path is -ELOOP
+ */
+int path_open_strict(int dirfd, const char *path, uint64_t flags, mode_t mode);
+
 /** path_mkdirs() - make a folder and all above it ("mkdir -p"). Return: 0 or negative errno. */
 int path_mkdirs(const char *path, mode_t mode);
 
@@ -42,6 +47,14 @@ int path_remove_tree(int dirfd, const char *name);
  * path_join() - "<a>/<b>" in a new string (aborts without memory: host only)
  */
 char *path_join(const char *a, const char *b);
+
+/**
+ * path_find_program() - where $PATH leads
+ * @name: with a "/" it is a path already
+ *
+ * Return: a path to free(), or NULL if there is no such program.
+ */
+char *path_find_program(const char *name);
 
 /** path_self_dir() - the folder that the running program is in; free() it. NULL if unknown. */
 char *path_self_dir(void);

@@ -3,8 +3,8 @@
 
 #include <limits.h>
 
+#include "base/user.h"
 #include "guest/executor.h"
-#include "guest/user.h"
 
 /*
  * What happens between the fork of a process and its program. All of it is a table of steps, one

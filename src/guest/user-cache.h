@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "guest/user.h"
+#include "base/user.h"
 
 /*
  * Who the user of the last exec was found to be. Execs mostly have the same one, and to open

@@ -117,24 +117,6 @@ static int try_kvm(const struct accel_probe_args *args, struct verdict *verdict,
 	return r;
 }
 
-/* Where $PATH leads; what does not exist is left to vmm_start() to complain about. */
-static char *find_program(const char *name)
-{
-	const char *path = getenv("PATH"), *end;
-
-	if (strchr(name, '/') || !path)
-		return xstrdup(name);
-	for (; *path; path = *end ? end + 1 : end) {
-		_cleanup_free_ char *candidate = NULL;
-
-		end = strchrnul(path, ':');
-		candidate = xasprintf("%.*s/%s", (int)(end - path), path, name);
-		if (access(candidate, X_OK) == 0)
-			return take_ptr(candidate);
-	}
-	return xstrdup(name);
-}
-
 static int make_key(const struct accel_probe_args *args, char key[IDENTITY_LEN + 1])
 {
 	_cleanup_identity_ struct identity id = IDENTITY_NULL;
@@ -146,7 +128,10 @@ static int make_key(const struct accel_probe_args *args, char key[IDENTITY_LEN +
 		r = file_slurp_at(AT_FDCWD, BOOT_ID, 64, &boot, NULL);
 	if (r < 0)
 		return r;
-	program = find_program(name);
+	program = path_find_program(name);
+	/* What does not exist is left to vmm_start() to complain about. */
+	if (!program)
+		program = xstrdup(name);
 	identity_add_word(&id, "accel 1");
 	identity_add_word(&id, boot);
 	r = identity_add_file(&id, program);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guest/user.h"
+#include "base/user.h"
 
 #include <ctype.h>
 #include <errno.h>
