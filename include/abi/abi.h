@@ -86,6 +86,17 @@
  */
 #define ABI_COMMAND_MARK "exec: "
 
+/*
+ * What several containers in one VM are run by, in the initramfs of VMs that may have them. The
+ * container's control group is that of its id, so a config.json that the host sends must have
+ * "/<id>" for linux.cgroupsPath; and nothing in it may name what only the host has: AppArmor
+ * profiles, SELinux labels, hooks, network namespaces.
+ */
+#define ABI_CRUN "/usr/bin/crun"
+
+/* type_url of an exec in a container that came as a bundle: the "process" of config.json. */
+#define ABI_TYPE_OCI_PROCESS "types.containerd.io/opencontainers/runtime-spec/1/Process"
+
 /* type_url of the messages of proto/caisson/guest/v1 in a google.protobuf.Any. */
 #define ABI_TYPE_CONTAINER "caisson.guest.v1.Container"
 #define ABI_TYPE_PROCESS   "caisson.guest.v1.Process"

@@ -48,7 +48,7 @@ static void told(struct loop_io *io, uint32_t revents _unused_)
 }
 
 /* Back from a container's PID namespace, should the last child have been born there. */
-static int come_home(void)
+int job_come_home(void)
 {
 	_cleanup_close_ int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 
@@ -72,7 +72,7 @@ int job_start(struct job *job, struct loop *loop, void (*run)(void *arg, int out
 	out = pair[1];
 	r = loop_io_start(loop, &job->io, job->fd, EPOLLIN, told);
 	if (r == 0)
-		r = come_home();
+		r = job_come_home();
 	pid = r < 0 ? r : fork();
 	if (pid == 0) {
 		run(arg, out);

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "guest/bundle.h"
 #include "guest/process-io.h"
 #include "guest/task-control.h"
 #include "guest/task-events.h"
@@ -77,6 +78,29 @@ static bool was_seen(const struct process *p)
 	return !process_is_exec(p) || p->state == PROCESS_RUNNING;
 }
 
+static void finish_delete(struct process *p)
+{
+	struct ttrpc_call *call = process_take_call(p);
+
+	if (call)
+		reply_delete(call, p);
+	forget_all(p);
+}
+
+/* What the container leaves behind goes first. */
+static void delete_stopped(struct process *p)
+{
+	const struct executor_ops *ops = p->executor->ops;
+
+	if (!process_is_exec(p) && ops->remove) {
+		/* Nobody may look at what is about to go. */
+		cgroup_remove(&p->cgroup, task_with(p)->cgroups, p->id);
+		p->removing = ops->remove(p->executor, p) == 0;
+	}
+	if (!p->removing)
+		finish_delete(p);
+}
+
 static void stopped(struct process *p, uint32_t status)
 {
 	bool deleting = p->state == PROCESS_DELETING, seen = was_seen(p);
@@ -90,15 +114,13 @@ static void stopped(struct process *p, uint32_t status)
 		task_event_exited(task_with(p)->events, p);
 	while ((call = process_take_waiter(p)))
 		task_reply_exit(call, p);
-	call = process_take_call(p);
-	if (!deleting) {
-		if (call)
-			ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process already finished");
+	if (deleting) {
+		delete_stopped(p);
 		return;
 	}
+	call = process_take_call(p);
 	if (call)
-		reply_delete(call, p);
-	forget_all(p);
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process already finished");
 }
 
 void lifecycle_reaped(struct task *task, pid_t pid, uint32_t status)
@@ -157,6 +179,7 @@ static void prepared(struct process *p)
 		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
 	struct ttrpc_call *call = process_take_call(p);
 
+	process_io_unmute(p, task_with(p)->loop);
 	p->state = PROCESS_CREATED;
 	response.pid = (uint32_t)p->pid;
 	task_event_created(task_with(p)->events, p);
@@ -180,6 +203,7 @@ static void started(struct process *p)
 	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
 	struct ttrpc_call *call = process_take_call(p);
 
+	process_io_unmute(p, task_with(p)->loop);
 	p->state = PROCESS_RUNNING;
 	response.pid = (uint32_t)p->pid;
 	task_event_started(task_with(p)->events, p);
@@ -223,6 +247,7 @@ const struct executor_events lifecycle_events = {
 	.terminal = terminal,
 	.started = started,
 	.failed = failed,
+	.removed = finish_delete,
 };
 
 /* What the host asks for. A function that returns false has answered the call. */
@@ -261,7 +286,8 @@ static bool take_stdio(struct ttrpc_call *call, struct process *p, const char *c
 }
 
 /* @container: NULL: a container's first process. */
-static bool check_id(struct ttrpc_call *call, const struct process *container, const char *id)
+static bool check_id(struct ttrpc_call *call, const struct process *container,
+		     const struct executor *executor, const char *id)
 {
 	struct process_table *table = &task_of(call)->processes;
 
@@ -275,26 +301,27 @@ static bool check_id(struct ttrpc_call *call, const struct process *container, c
 	if (container)
 		return true;
 	for (struct process *p = NULL; (p = process_next(table, p));)
-		if (!p->deleted && !process_is_exec(p))
+		if (!p->deleted && !process_is_exec(p) &&
+		    !(executor->ops->takes_bundles && p->executor == executor))
 			return fail(call, TTRPC_RESOURCE_EXHAUSTED,
 				    "this VM belongs to another container: ", p->id);
 	return true;
 }
 
 static struct process *new_process(struct ttrpc_call *call, struct process *container,
-				   const char *id)
+				   struct executor *executor, const char *id)
 {
 	struct task *task = task_of(call);
 	struct process *p;
 
-	if (!check_id(call, container, id))
+	if (!check_id(call, container, executor, id))
 		return NULL;
 	p = process_new(&task->processes, container, id);
 	if (!p) {
 		fail(call, TTRPC_RESOURCE_EXHAUSTED, "too many processes", "");
 		return NULL;
 	}
-	p->executor = task->executor;
+	p->executor = executor;
 	return p;
 }
 
@@ -304,7 +331,7 @@ static bool spawn(struct ttrpc_call *call, struct process *p,
 		  int (*begin)(struct executor *executor, struct process *process,
 			       const struct executor_request *request))
 {
-	int r = process_io_connect(p, task_of(call)->loop);
+	int r = process_io_connect(p, task_of(call)->loop, p->executor->ops->takes_bundles);
 
 	if (r == 0)
 		r = begin(p->executor, p, request);
@@ -318,35 +345,33 @@ static bool spawn(struct ttrpc_call *call, struct process *p,
 	return true;
 }
 
-static bool create(struct ttrpc_call *call, const Containerd__Task__V2__CreateTaskRequest *request,
-		   Caisson__Guest__V1__Container *container)
+static bool check_create(struct ttrpc_call *call,
+			 const Containerd__Task__V2__CreateTaskRequest *request)
 {
-	const char *const names[] = {request->bundle, request->stdin_, request->stdout_,
-				     request->stderr_};
-	struct executor_request what = {.container = container,
-					.process = container->process,
-					.n_rootfs = request->n_rootfs,
-					.rootfs = request->rootfs};
-	struct process *p;
-
 	if (*request->checkpoint)
 		return fail(call, TTRPC_UNIMPLEMENTED, "checkpoint: restoring is not implemented",
 			    "");
 	if (*request->parent_checkpoint)
 		return fail(call, TTRPC_UNIMPLEMENTED,
 			    "parent_checkpoint: restoring is not implemented", "");
-	if (request->n_rootfs == 0)
-		return fail(call, TTRPC_INVALID_ARGUMENT, "there is no root file system", "");
-	if (!check_process(call, container->process))
-		return false;
-	p = new_process(call, NULL, request->id);
+	return true;
+}
+
+static bool create_with(struct ttrpc_call *call,
+			const Containerd__Task__V2__CreateTaskRequest *request,
+			struct executor *executor, const struct executor_request *what,
+			bool terminal)
+{
+	const char *const names[] = {request->bundle, request->stdin_, request->stdout_,
+				     request->stderr_};
+	struct process *p = new_process(call, NULL, executor, request->id);
+
 	if (!p)
 		return false;
-	container->process->terminal |= request->terminal;
-	p->terminal = container->process->terminal;
+	p->terminal = terminal;
 	p->state = PROCESS_CREATING;
-	if (!take_stdio(call, p, names) || !task_control_make(call, p, container->resources) ||
-	    !spawn(call, p, &what, p->executor->ops->create)) {
+	if (!take_stdio(call, p, names) || !task_control_make(call, p, what->resources) ||
+	    !spawn(call, p, what, executor->ops->create)) {
 		release(p);
 		return false;
 	}
@@ -354,11 +379,54 @@ static bool create(struct ttrpc_call *call, const Containerd__Task__V2__CreateTa
 	return true;
 }
 
+static bool create(struct ttrpc_call *call, const Containerd__Task__V2__CreateTaskRequest *request,
+		   Caisson__Guest__V1__Container *container)
+{
+	struct executor_request what = {.container = container,
+					.process = container->process,
+					.n_rootfs = request->n_rootfs,
+					.rootfs = request->rootfs,
+					.resources = container->resources};
+
+	if (!check_create(call, request))
+		return false;
+	if (request->n_rootfs == 0)
+		return fail(call, TTRPC_INVALID_ARGUMENT, "there is no root file system", "");
+	if (!check_process(call, container->process))
+		return false;
+	container->process->terminal |= request->terminal;
+	return create_with(call, request, task_of(call)->executor, &what,
+			   container->process->terminal);
+}
+
+static bool create_from_bundle(struct ttrpc_call *call,
+			       const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	struct executor_request what = {.n_rootfs = request->n_rootfs, .rootfs = request->rootfs};
+	struct executor *executor = task_of(call)->bundles;
+
+	if (!executor)
+		return fail(call, TTRPC_UNIMPLEMENTED,
+			    "options: without them the container is a bundle, and this VM has no ",
+			    ABI_CRUN);
+	if (!check_create(call, request) || !check_id(call, NULL, executor, request->id))
+		return false;
+	if (!bundle_exists(request->bundle, request->id))
+		return fail(call, TTRPC_INVALID_ARGUMENT,
+			    "bundle: not what Bundle.Create made for this container: ",
+			    request->bundle);
+	return create_with(call, request, executor, &what, request->terminal);
+}
+
 void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
 	ProtobufCMessage *container = NULL;
 
+	if (!request->options) {
+		(void)create_from_bundle(call, request);
+		return;
+	}
 	if (task_unpack(call, request->options, &caisson__guest__v1__container__descriptor,
 			&container))
 		(void)create(call, request, (Caisson__Guest__V1__Container *)container);
@@ -378,17 +446,15 @@ static bool keep_spec(struct ttrpc_call *call, struct process *p, const Google__
 }
 
 static bool add(struct ttrpc_call *call, const Containerd__Task__V2__ExecProcessRequest *request,
-		const Caisson__Guest__V1__Process *process, struct process *container)
+		struct process *container, bool terminal)
 {
 	const char *const names[] = {"", request->stdin_, request->stdout_, request->stderr_};
 	struct process *p;
 
-	if (!check_process(call, process))
-		return false;
-	p = new_process(call, container, request->exec_id);
+	p = new_process(call, container, container->executor, request->exec_id);
 	if (!p)
 		return false;
-	p->terminal = process->terminal || request->terminal;
+	p->terminal = terminal;
 	p->state = PROCESS_ADDED;
 	if (!take_stdio(call, p, names) || !keep_spec(call, p, request->spec)) {
 		release(p);
@@ -399,17 +465,38 @@ static bool add(struct ttrpc_call *call, const Containerd__Task__V2__ExecProcess
 	return true;
 }
 
+static bool check_json(struct ttrpc_call *call, const Google__Protobuf__Any *any)
+{
+	if (!any)
+		return fail(call, TTRPC_INVALID_ARGUMENT, "the request has no ",
+			    ABI_TYPE_OCI_PROCESS);
+	if (!rpc_any_is(any, ABI_TYPE_OCI_PROCESS))
+		return fail(call, TTRPC_INVALID_ARGUMENT, "type not supported: ", any->type_url);
+	if (any->value.len == 0 || any->value.data[0] != '{')
+		return fail(call, TTRPC_INVALID_ARGUMENT, "not valid: ", ABI_TYPE_OCI_PROCESS);
+	return true;
+}
+
 void lifecycle_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__ExecProcessRequest *request = (const void *)message;
 	struct process *container = task_find(call, request->id, "");
-	ProtobufCMessage *process = NULL;
+	const Caisson__Guest__V1__Process *process;
+	ProtobufCMessage *unpacked = NULL;
 
 	if (!container || !process_check(call, container->state, PROCESS_OP_EXEC))
 		return;
-	if (task_unpack(call, request->spec, &caisson__guest__v1__process__descriptor, &process))
-		(void)add(call, request, (Caisson__Guest__V1__Process *)process, container);
-	rpc_free(process);
+	if (container->executor->ops->takes_bundles) {
+		if (check_json(call, request->spec))
+			(void)add(call, request, container, request->terminal);
+		return;
+	}
+	if (!task_unpack(call, request->spec, &caisson__guest__v1__process__descriptor, &unpacked))
+		return;
+	process = (Caisson__Guest__V1__Process *)unpacked;
+	if (check_process(call, process))
+		(void)add(call, request, container, process->terminal || request->terminal);
+	rpc_free(unpacked);
 }
 
 static bool start_exec(struct ttrpc_call *call, struct process *p)
@@ -421,11 +508,16 @@ static bool start_exec(struct ttrpc_call *call, struct process *p)
 
 	if (!process_check(call, p->container->state, PROCESS_OP_EXEC))
 		return false;
-	if (rpc_unpack(&caisson__guest__v1__process__descriptor, p->spec, p->spec_len, &message) <
-	    0)
+	if (p->executor->ops->takes_bundles) {
+		what.json = p->spec;
+		what.json_len = p->spec_len;
+	} else if (rpc_unpack(&caisson__guest__v1__process__descriptor, p->spec, p->spec_len,
+			      &message) < 0) {
 		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
+	}
 	process = (Caisson__Guest__V1__Process *)message;
-	process->terminal = p->terminal;
+	if (process)
+		process->terminal = p->terminal;
 	what.process = process;
 	ok = spawn(call, p, &what, p->executor->ops->exec);
 	rpc_free(message);
@@ -473,6 +565,11 @@ void lifecycle_delete(struct ttrpc_call *call, const ProtobufCMessage *message)
 		process_keep_call(p, call);
 		return;
 	}
-	reply_delete(call, p);
-	forget_all(p);
+	if (p->removing) {
+		fail(call, TTRPC_FAILED_PRECONDITION,
+		     "cannot delete a process that is being deleted", "");
+		return;
+	}
+	process_keep_call(p, call);
+	delete_stopped(p);
 }

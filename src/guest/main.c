@@ -11,10 +11,13 @@
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "guest/bundle.h"
 #include "guest/cmdline.h"
 #include "guest/direct.h"
 #include "guest/early.h"
 #include "guest/lifecycle.h"
+#include "guest/mount-service.h"
+#include "guest/oci.h"
 #include "guest/power.h"
 #include "guest/reap.h"
 #include "guest/relay.h"
@@ -35,11 +38,9 @@
  * The host waits for the connection that begin() makes, so only what that needs comes before it.
  */
 
-#define ROOT_DIR  "/rootfs"
-#define CONNS_MAX 16
-
-/* Task twice, Events, System. */
-#define SERVICES_MAX 4
+#define ROOT_DIR     "/rootfs"
+#define CONNS_MAX    16
+#define SERVICES_MAX 8
 /* As container engines set it; vminitd itself needs six for each of its processes. */
 #define FILES_MAX 1048576
 
@@ -50,12 +51,13 @@ static struct {
 	struct vsock_dial dial;
 	struct loop_signal signals;
 	struct reaper reaper;
+	struct workers workers;
 	struct direct direct;
 	struct power power;
 	struct cgroups cgroups;
 	struct events events;
 	struct system system;
-	struct ttrpc_service services[SERVICES_MAX + 1];
+	struct ttrpc_service services[SERVICES_MAX]; /* ends with an empty one */
 	struct ttrpc_server *server;
 } vm = {
 	.rpc_listener = VSOCK_LISTENER_NULL,
@@ -70,6 +72,7 @@ static struct {
 /* Large, and all zero: these are no part of the file. */
 static struct stream_table streams;
 static struct task task;
+static struct oci oci;
 
 static _noreturn_ _printf_(1, 2) void fatal(const char *fmt, ...)
 {
@@ -116,6 +119,14 @@ static int load_modules(void)
 
 static void child_reaped(struct reaper *reaper _unused_, pid_t pid, uint32_t status)
 {
+	if (workers_reaped(&vm.workers, pid, status))
+		return;
+	oci_reaped(&oci, pid, status);
+	lifecycle_reaped(&task, pid, status);
+}
+
+static void ended_early(pid_t pid, uint32_t status)
+{
 	lifecycle_reaped(&task, pid, status);
 }
 
@@ -139,8 +150,19 @@ static void shutdown_asked(struct task *t _unused_, bool now)
 	power_begin(&vm.power, now);
 }
 
+static void add_service(struct ttrpc_service service)
+{
+	size_t n = 0;
+
+	while (vm.services[n].name)
+		n++;
+	if (n + 1 < SERVICES_MAX)
+		vm.services[n] = service;
+}
+
 static int start_services(void)
 {
+	workers_init(&vm.workers);
 	stream_init(&streams, &vm.loop);
 	task.loop = &vm.loop;
 	task.streams = &streams;
@@ -150,13 +172,15 @@ static int start_services(void)
 	task.shutdown = shutdown_asked;
 	task.ended = process_ended;
 	task_init(&task);
-	vm.services[0] = task.services[0];
-	vm.services[1] = task.services[1];
-	vm.services[2] = events_init(&vm.events);
+	add_service(task.services[0]);
+	add_service(task.services[1]);
+	add_service(events_init(&vm.events));
 	vm.system.loop = &vm.loop;
 	vm.system.task = &task;
-	vm.services[3] = system_init(&vm.system);
+	add_service(system_init(&vm.system));
 	power_init(&vm.power, &vm.loop, &task);
+	add_service(bundle_service());
+	add_service(mount_service(&vm.workers));
 	return ttrpc_server_new(&vm.loop, vm.services, CONNS_MAX, &vm.server);
 }
 
@@ -214,6 +238,9 @@ static int start_executor(void)
 	if (r < 0)
 		return r;
 	user_cache_init();
+	oci_init(&oci, &vm.workers, &task.processes, &lifecycle_events, null_fd);
+	oci.ended = ended_early;
+	task.bundles = oci_available() ? &oci.base : NULL;
 	return direct_init(&vm.direct, &vm.loop, &lifecycle_events, null_fd, ROOT_DIR);
 }
 
@@ -269,6 +296,7 @@ static void begin(void)
 static _noreturn_ void finish(void)
 {
 	ttrpc_server_free(vm.server);
+	mount_service_end();
 	power_off();
 }
 

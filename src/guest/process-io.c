@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/parse.h"
 
 enum {
@@ -90,7 +91,14 @@ static int connect_input(struct process *p, struct loop *loop)
 			   ends[1], NULL, input_done);
 }
 
-static int connect_output(struct process *p, struct loop *loop, int which)
+static int listen_to(struct process *p, struct loop *loop, int which)
+{
+	return relay_start(&p->relay[which], loop, &relay_pipe_to_socket, take_fd(p->muted[which]),
+			   take_fd(p->stream[which]), NULL,
+			   which == OUT ? stdout_done : stderr_done);
+}
+
+static int connect_output(struct process *p, struct loop *loop, int which, bool muted)
 {
 	int ends[2];
 
@@ -99,10 +107,16 @@ static int connect_output(struct process *p, struct loop *loop, int which)
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	p->child_io[which] = ends[1];
+	p->muted[which] = ends[0];
 	(void)fd_nonblock(ends[0], true);
-	return relay_start(&p->relay[which], loop, &relay_pipe_to_socket, ends[0],
-			   take_fd(p->stream[which]), NULL,
-			   which == OUT ? stdout_done : stderr_done);
+	return muted ? 0 : listen_to(p, loop, which);
+}
+
+void process_io_unmute(struct process *p, struct loop *loop)
+{
+	for (int i = OUT; i <= ERR; i++)
+		if (p->muted[i] >= 0 && listen_to(p, loop, i) < 0)
+			log_warn("%s: its output is lost", p->id);
 }
 
 static bool shares_output(const struct process *p)
@@ -112,7 +126,7 @@ static bool shares_output(const struct process *p)
 	return *out && strcmp(out, process_name(p, PROCESS_NAME_STDERR)) == 0;
 }
 
-int process_io_connect(struct process *p, struct loop *loop)
+int process_io_connect(struct process *p, struct loop *loop, bool muted)
 {
 	int r;
 
@@ -120,9 +134,9 @@ int process_io_connect(struct process *p, struct loop *loop)
 		return 0;
 	r = connect_input(p, loop);
 	if (r == 0)
-		r = connect_output(p, loop, OUT);
+		r = connect_output(p, loop, OUT, muted);
 	if (r == 0)
-		r = connect_output(p, loop, ERR);
+		r = connect_output(p, loop, ERR, muted);
 	if (r == 0 && shares_output(p)) {
 		p->child_io[ERR] = fcntl(p->child_io[OUT], F_DUPFD_CLOEXEC, 3);
 		r = p->child_io[ERR] < 0 ? -errno : 0;
@@ -176,8 +190,19 @@ void process_io_close_input(struct process *p)
 	relay_finish(&p->relay[IN]);
 }
 
+/* It never began: there is none of its own. */
+static void drop_muted(struct process *p)
+{
+	for (int i = OUT; i <= ERR; i++) {
+		if (p->muted[i] >= 0)
+			p->stream[i] = fd_close(p->stream[i]);
+		p->muted[i] = fd_close(p->muted[i]);
+	}
+}
+
 void process_io_finish(struct process *p)
 {
+	drop_muted(p);
 	relay_stop(&p->relay[IN]);
 	p->tty = fd_close(p->tty);
 	relay_finish(&p->relay[OUT]);
@@ -190,6 +215,7 @@ void process_io_close(struct process *p)
 		relay_stop(&p->relay[i]);
 		p->stream[i] = fd_close(p->stream[i]);
 		p->child_io[i] = fd_close(p->child_io[i]);
+		p->muted[i] = fd_close(p->muted[i]);
 	}
 	p->tty = fd_close(p->tty);
 	free(p->held);

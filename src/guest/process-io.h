@@ -10,6 +10,7 @@
  *
  *	process_io_take()	the streams that the request names are the process' now
  *	process_io_connect()	pipes; their ends for the process are in child_io
+ *	process_io_unmute()	if its output was not to be heard, it is from now on
  *	process_io_spawned()	the process has its ends
  *	process_io_terminal()	the process has made its terminal
  *	process_io_finish()	the process is gone: what it wrote goes to the host, then the end
@@ -28,8 +29,17 @@
 int process_io_take(struct process *process, struct stream_table *streams,
 		    const char *const names[3], int *ret_which);
 
-/** process_io_connect() - make pipes and begin to copy. Return: 0 or negative errno. */
-int process_io_connect(struct process *process, struct loop *loop);
+/**
+ * process_io_connect() - make pipes and begin to copy
+ * @muted: leave the output in its pipes until process_io_unmute(): it may be another program's, and
+ *	is dropped when the process never begins
+ *
+ * Return: 0 or negative errno.
+ */
+int process_io_connect(struct process *process, struct loop *loop, bool muted);
+
+/** process_io_unmute() - copy the output; harmless when it is copied already */
+void process_io_unmute(struct process *process, struct loop *loop);
 
 /** process_io_spawned() - close the ends that the process has now */
 void process_io_spawned(struct process *process);

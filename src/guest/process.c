@@ -22,9 +22,24 @@ static struct process *find_free(struct process_table *table)
 	return table->n_seen < ARRAY_SIZE(table->slots) ? &table->slots[table->n_seen++] : NULL;
 }
 
+/* Those that are deleted count as well, until their output has been taken. */
+static bool is_room(struct process_table *table, const struct process *container)
+{
+	size_t containers = 0, execs = 0, here = 0;
+
+	for (struct process *p = NULL; (p = process_next(table, p));) {
+		containers += !process_is_exec(p);
+		execs += process_is_exec(p);
+		here += process_is_exec(p) && p->container == container;
+	}
+	if (!container)
+		return containers < PROCESS_CONTAINERS_MAX;
+	return here < ABI_EXECS_MAX && execs < PROCESS_EXECS_MAX;
+}
+
 struct process *process_new(struct process_table *table, struct process *container, const char *id)
 {
-	struct process *p = find_free(table);
+	struct process *p = is_room(table, container) ? find_free(table) : NULL;
 
 	if (!p)
 		return NULL;
@@ -37,7 +52,7 @@ struct process *process_new(struct process_table *table, struct process *contain
 	cgroup_init(&p->cgroup);
 	list_init(&p->waiters);
 	for (int i = 0; i < 3; i++) {
-		p->stream[i] = p->child_io[i] = -EBADF;
+		p->stream[i] = p->child_io[i] = p->muted[i] = -EBADF;
 		relay_init(&p->relay[i]);
 	}
 	return p;

@@ -16,12 +16,14 @@
 #include "ttrpc/server.h"
 
 /*
- * The processes that the host knows: a container's first one, and those executed in it later. They
+ * The processes that the host knows: containers' first ones, and those executed in them later. They
  * live in a table of fixed size. A slot's state is PROCESS_NONE when it is free.
  */
 
-#define PROCESS_MAX	    (1 + ABI_EXECS_MAX)
-#define PROCESS_WAITERS_MAX 1024
+#define PROCESS_CONTAINERS_MAX 64
+#define PROCESS_EXECS_MAX      (4 * ABI_EXECS_MAX) /* of all containers together */
+#define PROCESS_MAX	       (PROCESS_CONTAINERS_MAX + PROCESS_EXECS_MAX)
+#define PROCESS_WAITERS_MAX    1024
 
 /* What the host called things, for State. */
 enum process_name {
@@ -39,16 +41,18 @@ struct process_table;
  * struct process - a slot of the table
  * @container: the container's first process, which may be this one
  * @deleted: forgotten by the host; the slot is kept until its output has been taken
+ * @removing: what is left of the container is being removed, before its slot is free
  * @executor: who runs it
  * @pid: 0: none yet
  * @reaped: the pid may be another process' by now
  * @pidfd, @mntns, @ctl, @ctl_io: the executor's; owned
  * @cgroup: a container's; those executed in it are in there, too
  * @pending: Create, Start, Delete or Pause, to be answered
- * @spec: an exec's message until it is started; malloc()ed
+ * @spec: what an exec runs, as it came, until it is started; malloc()ed
  * @names: in the order of enum process_name, one string behind the other; malloc()ed
  * @stream: stdin, stdout, stderr of the host that no relay has yet; owned
  * @child_io: the other ends, for the process; owned until it is there; -EBADF: none
+ * @muted: our ends of its output, as long as it is not to be heard; owned
  * @relay: the copying between them
  * @tty: master of the terminal; owned
  * @held: a terminal's output between two calls; malloc()ed
@@ -58,7 +62,7 @@ struct process {
 	struct process *container;
 	struct executor *executor;
 	enum process_state state;
-	bool deleted, terminal, reaped;
+	bool deleted, removing, terminal, reaped;
 	char id[ABI_ID_MAX + 1];
 	pid_t pid;
 	int pidfd, mntns, ctl;
@@ -71,7 +75,7 @@ struct process {
 	void *spec;
 	size_t spec_len;
 	char *names;
-	int stream[3], child_io[3];
+	int stream[3], child_io[3], muted[3];
 	struct relay relay[3];
 	int tty;
 	char *held;
@@ -106,7 +110,8 @@ void process_table_init(struct process_table *table, void (*drained)(struct proc
  * @container: NULL: this is a container's first process
  * @id: valid, and not in use
  *
- * Return: the process, its state still to be set, or NULL when all slots are taken.
+ * Return: the process, its state still to be set, or NULL: there are as many containers, as many
+ * execs in @container or in all of them, as there may be.
  */
 struct process *process_new(struct process_table *table, struct process *container, const char *id);
 

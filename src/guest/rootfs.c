@@ -12,73 +12,23 @@
 
 #include "base/fd.h"
 #include "guest/identity.h"
-
-#define DATA_MAX 4096
-
-/* File systems that a request may name. */
-static const struct {
-	const char *type;
-	unsigned long flags;
-} types[] = {
-	{"virtiofs", 0},
-	{"tmpfs", 0},
-	{"bind", MS_BIND | MS_REC},
-};
-
-/* Options of mount(8) that are flags of mount(2); all others are the file system's. */
-static const struct {
-	const char *name;
-	unsigned long set, clear;
-} options[] = {
-	{"ro", MS_RDONLY, 0},		{"rw", 0, MS_RDONLY},	     {"nosuid", MS_NOSUID, 0},
-	{"nodev", MS_NODEV, 0},		{"noexec", MS_NOEXEC, 0},    {"noatime", MS_NOATIME, 0},
-	{"relatime", MS_RELATIME, 0},	{"sync", MS_SYNCHRONOUS, 0}, {"bind", MS_BIND, 0},
-	{"rbind", MS_BIND | MS_REC, 0},
-};
-
-/* Return: 0 or -E2BIG. */
-static int add_option(const char *option, unsigned long *flags, char data[DATA_MAX])
-{
-	size_t len = strlen(data);
-
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		if (strcmp(option, options[i].name) == 0) {
-			*flags = (*flags | options[i].set) & ~options[i].clear;
-			return 0;
-		}
-	if (len + strlen(option) + 2 > DATA_MAX)
-		return -E2BIG;
-	(void)sprintf(data + len, "%s%s", len ? "," : "", option);
-	return 0;
-}
+#include "guest/mount.h"
 
 static int mount_one(struct setup *s, const Containerd__Types__Mount *m)
 {
-	char data[DATA_MAX] = "", buf[64];
-	unsigned long flags = 0;
-	size_t type = 0;
+	/* Again for each: the one before it may be on it. */
+	_cleanup_close_ int target = open(s->root_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct mount_error error;
 	int r;
 
-	while (type < ARRAY_SIZE(types) && strcmp(types[type].type, m->type) != 0)
-		type++;
-	if (type == ARRAY_SIZE(types))
-		return setup_fail(s, -EOPNOTSUPP, TTRPC_UNIMPLEMENTED,
-				  "root file system: mount type \"%s\" is not supported", m->type);
+	if (target < 0)
+		return -errno;
 	if (*m->target)
 		return setup_fail(s, -EOPNOTSUPP, TTRPC_UNIMPLEMENTED,
 				  "root file system: mount target \"%s\" is not supported",
 				  m->target);
-	flags = types[type].flags;
-	for (size_t i = 0; i < m->n_options; i++) {
-		r = add_option(m->options[i], &flags, data);
-		if (r < 0)
-			return r;
-	}
-	if (mount(m->source, s->root_dir, m->type, flags, data) < 0)
-		return setup_fail(s, -errno, TTRPC_INTERNAL,
-				  "root file system: cannot mount \"%s\" of type %s: %s", m->source,
-				  m->type, setup_error(-errno, buf));
-	return 0;
+	r = mount_request(m, target, false, &error);
+	return r < 0 ? setup_fail(s, r, error.code, "root file system: %s", error.text) : 0;
 }
 
 int rootfs_mount(struct setup *s)

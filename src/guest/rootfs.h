@@ -10,9 +10,10 @@
  * (pivot_root(2), "NOTES"). So the container's root is assembled at setup.root_dir, moved over "/"
  * of the new mount namespace, and made the process' root. What a process reaches by ".." ends at
  * the root of that mount, since it is the topmost on the namespace's root; chroot(2) inside does
- * not change that. Below it is the initramfs alone, as vminitd mounts nothing; only a container
- * with CAP_SYS_ADMIN could take the cover away, and one that has it owns its VM anyway. Everything
- * else is mounted from within, where symbolic links of the image lead nowhere else.
+ * not change that. Below it is the initramfs, with what was mounted for containers of another kind
+ * (guest/root.h) if this VM ever had any; only a container with CAP_SYS_ADMIN could take the cover
+ * away, and one that has it owns its VM anyway. Everything else is mounted from within, where
+ * symbolic links of the image lead nowhere else.
  */
 
 /** rootfs_mount() - the mounts of the request, one over the other */

@@ -27,9 +27,13 @@
 #define SEED_MIN	32
 #define SEED_MAX	512
 
-/* In which version a host may find it: words are added, and never change their meaning. */
+/*
+ * In which version a host may find it: words are added, and never change their meaning. The last
+ * one is for VMs that have crun.
+ */
 static const char *const features[] = {
-	"direct", "events", "stats", "pause", "update", "freeze", "set-time", "reseed",
+	"direct",   "events", "stats",	"pause", "update", "freeze",
+	"set-time", "reseed", "bundle", "mount", "oci",
 };
 
 static struct system *system_of(const struct ttrpc_call *call)
@@ -90,7 +94,7 @@ static void info(struct ttrpc_call *call, const ProtobufCMessage *message _unuse
 	response.kernel_version = name.release;
 	response.n_cgroup_controllers = split(controllers, words, CONTROLLERS_MAX);
 	response.cgroup_controllers = words;
-	response.n_features = ARRAY_SIZE(features);
+	response.n_features = ARRAY_SIZE(features) - !system->task->bundles;
 	response.features = (char **)features;
 	response.init_rss_kb = resident();
 	response.init_context_switches = context_switches();

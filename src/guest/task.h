@@ -21,7 +21,8 @@
  * @streams: where stdio comes from
  * @cgroups: where containers have their control groups
  * @events: who is told what happens
- * @executor: runs containers; its events are lifecycle_events
+ * @executor: runs a container that owns the VM; its events are lifecycle_events
+ * @bundles: runs those that come as bundles; likewise. NULL: nobody does
  * @closing: the VM is about to end: nothing new begins
  * @shutdown: the host wants the VM to end, @now or after a grace; called after that was answered
  * @ended: a process has ended
@@ -33,7 +34,7 @@ struct task {
 	struct stream_table *streams;
 	const struct cgroups *cgroups;
 	struct events *events;
-	struct executor *executor;
+	struct executor *executor, *bundles;
 	bool closing;
 	void (*shutdown)(struct task *task, bool now);
 	void (*ended)(struct task *task);

@@ -152,7 +152,7 @@ static int leave_output(void)
 		continue;
 	test_int(errno, EAGAIN);
 	p->stream[STDOUT_FILENO] = ends[0];
-	test_int(process_io_connect(p, &loop), 0);
+	test_int(process_io_connect(p, &loop, false), 0);
 	test_int(write(p->child_io[STDOUT_FILENO], "bye", 3), 3);
 	process_io_spawned(p);
 	return ends[1];

@@ -30,16 +30,21 @@ void rpc_any_done(Google__Protobuf__Any *any)
 	any->value.len = 0;
 }
 
+bool rpc_any_is(const Google__Protobuf__Any *any, const char *name)
+{
+	size_t url = any ? strlen(any->type_url) : 0, len = strlen(name);
+
+	if (url < len || strcmp(any->type_url + url - len, name) != 0)
+		return false;
+	return url == len || any->type_url[url - len - 1] == '/';
+}
+
 int rpc_any_unpack(const Google__Protobuf__Any *any, const ProtobufCMessageDescriptor *type,
 		   ProtobufCMessage **ret)
 {
-	const char *name;
-
 	if (!any)
 		return -ENODATA;
-	name = strrchr(any->type_url, '/');
-	name = name ? name + 1 : any->type_url;
-	if (strcmp(name, type->name) != 0)
+	if (!rpc_any_is(any, type->name))
 		return -EPROTOTYPE;
 	return rpc_unpack(type, any->value.data, any->value.len, ret);
 }

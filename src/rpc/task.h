@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -44,6 +45,9 @@ void rpc_any_done(Google__Protobuf__Any *any);
  */
 int rpc_any_unpack(const Google__Protobuf__Any *any, const ProtobufCMessageDescriptor *type,
 		   ProtobufCMessage **ret);
+
+/** rpc_any_is() - is it of type @name, which may have a prefix ending in '/'? NULL is of none. */
+bool rpc_any_is(const Google__Protobuf__Any *any, const char *name);
 
 /** rpc_timestamp() - a CLOCK_REALTIME time as google.protobuf.Timestamp */
 static inline void rpc_timestamp(const struct timespec *time, Google__Protobuf__Timestamp *ret)

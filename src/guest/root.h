@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#define ROOT_CGROUP "/sys/fs/cgroup"
+
+/**
+ * root_prepare() - make vminitd's root a place that programs like crun can work in
+ *
+ * Mounts what they need. Done once, when it is first needed, so that a VM whose container runs
+ * directly does without.
+ *
+ * Return: 0 or negative errno.
+ */
+int root_prepare(void);

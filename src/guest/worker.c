@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "guest/job.h"
+
+void workers_init(struct workers *workers)
+{
+	list_init(&workers->running);
+}
+
+static _noreturn_ void child(int (*run)(void *arg, int words), void *arg, int words)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)setsid();
+	_exit(run(arg, words));
+}
+
+int worker_start(struct workers *workers, struct worker *worker, int (*run)(void *arg, int words),
+		 void *arg, void (*done)(struct worker *worker, uint32_t status))
+{
+	_cleanup_close_ int words = memfd_create("words", MFD_CLOEXEC);
+	int r = words < 0 ? -errno : job_come_home();
+	pid_t pid = r < 0 ? r : fork();
+
+	if (pid < 0)
+		return r < 0 ? r : -errno;
+	if (pid == 0)
+		child(run, arg, words);
+	worker->pid = pid;
+	worker->words = take_fd(words);
+	worker->done = done;
+	list_init(&worker->link);
+	list_append(&workers->running, &worker->link);
+	return 0;
+}
+
+void worker_words(const struct worker *worker, char *buf, size_t size)
+{
+	struct stat st = {.st_size = 0};
+	ssize_t n;
+	char *line;
+
+	*buf = '\0';
+	if (fstat(worker->words, &st) < 0)
+		return;
+	n = pread(worker->words, buf, size - 1, MAX(0, st.st_size - (off_t)size + 1));
+	n = MAX(n, 0);
+	while (n > 0 && buf[n - 1] == '\n')
+		n--;
+	buf[n] = '\0';
+	line = strrchr(buf, '\n');
+	if (line)
+		memmove(buf, line + 1, strlen(line));
+	for (char *c = buf; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+}
+
+bool workers_reaped(struct workers *workers, pid_t pid, uint32_t status)
+{
+	list_for_each_safe (it, &workers->running) {
+		struct worker *worker = container_of(it, struct worker, link);
+		int words;
+
+		if (worker->pid != pid)
+			continue;
+		list_del(&worker->link);
+		worker->pid = 0;
+		words = worker->words;
+		worker->done(worker, status);
+		fd_close(words);
+		return true;
+	}
+	return false;
+}

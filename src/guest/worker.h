@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "base/macro.h"
+
+/*
+ * Work that may block (mounting, running a program) is done by a child. How it went is its exit
+ * status, which comes by the one place where all children are reaped (guest/reap.h): unlike that of
+ * a job (guest/job.h), whose end is that of its words, a worker's end is known although its own
+ * children go on.
+ */
+
+struct worker;
+
+/**
+ * struct workers - those under way
+ */
+struct workers {
+	struct list running;
+};
+
+/**
+ * struct worker - one of them; embedded in whatever wants it done
+ * @pid: 0: not under way
+ * @words: a file in memory: what the child has to say
+ * @done: it has ended: @status is its exit status, or 128 + signal
+ */
+struct worker {
+	struct list link;
+	pid_t pid;
+	int words;
+	void (*done)(struct worker *worker, uint32_t status);
+};
+
+void workers_init(struct workers *workers);
+
+/**
+ * worker_start() - do it
+ * @run: in the child, which has its own copy of the memory; @words: a descriptor to write to.
+ *	Return: exit status. Signals are as they are for a new program.
+ * @done: called in vminitd, never from here; worker_words() is of use in it
+ *
+ * Return: 0 or negative errno.
+ */
+int worker_start(struct workers *workers, struct worker *worker, int (*run)(void *arg, int words),
+		 void *arg, void (*done)(struct worker *worker, uint32_t status));
+
+/** worker_words() - the last line that the child wrote, without control characters */
+void worker_words(const struct worker *worker, char *buf, size_t size);
+
+/** workers_reaped() - a child of vminitd has ended. Return: whether it was a worker's. */
+bool workers_reaped(struct workers *workers, pid_t pid, uint32_t status);
