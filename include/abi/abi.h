@@ -94,6 +94,16 @@
  */
 #define ABI_CRUN "/usr/bin/crun"
 
+/*
+ * Docker's defaults for a container without CAP_SYS_ADMIN, whoever runs it: what shows or changes the
+ * machine rather than the container is hidden or read-only.
+ */
+#define ABI_MASKED_PATHS                                                                    \
+	"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",   \
+		"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", \
+		"/sys/firmware"
+#define ABI_READ_ONLY_PATHS "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"
+
 /* type_url of an exec in a container that came as a bundle: the "process" of config.json. */
 #define ABI_TYPE_OCI_PROCESS "types.containerd.io/opencontainers/runtime-spec/1/Process"
 

@@ -26,7 +26,7 @@
 struct run {
 	bool remove, interactive, terminal, detach, timing;
 	struct strv env;
-	const char *workdir, *user, *name, *entrypoint, *hypervisor, *accel, *kernel;
+	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
 	uint64_t memory;
 	uint32_t cpus, boot_timeout;
 
@@ -57,6 +57,8 @@ static const struct opt options[] = {
 	OPT(run, 'm', "memory", OPT_SIZE, memory, "SIZE", "memory of the VM (256M)", NULL,
 	    SANDBOX_MEMORY_MIN, VMM_MEMORY_MAX),
 	OPT(run, 0, "cpus", OPT_U32, cpus, "N", "CPUs of the VM (1)", NULL, 1, VMM_CPUS_MAX),
+	OPT(run, 0, "executor", OPT_CHOICE, executor, SANDBOX_EXECUTORS,
+	    "direct: by the guest's init; oci: by crun there", SANDBOX_EXECUTORS),
 	OPT(run, 0, "hypervisor", OPT_CHOICE, hypervisor, VMM_HYPERVISORS, "what runs the VM",
 	    VMM_HYPERVISORS),
 	OPT(run, 0, "accel", OPT_CHOICE, accel, VMM_ACCELS, "auto: KVM if a guest runs on it",
@@ -126,6 +128,7 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 	spec->image = xstrdup(reference);
 	spec->rootfs = xstrdup(run->image.rootfs);
 	spec->remove = run->remove;
+	spec->executor = xstrdup(run->executor);
 	spec->hypervisor = xstrdup(run->hypervisor);
 	spec->accel = xstrdup(run->accel);
 	spec->kernel = kernel_wanted(run->kernel);
@@ -279,6 +282,7 @@ static void done(struct run *run)
 static int run_main(const struct command *self, int argc, char **argv)
 {
 	struct run run = {
+		.executor = SANDBOX_EXECUTOR_DEFAULT,
 		.hypervisor = VMM_HYPERVISOR_DEFAULT,
 		.accel = VMM_ACCEL_DEFAULT,
 		.memory = SANDBOX_MEMORY_DEFAULT,

@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/fd.h"
 #include "guest/identity.h"
 #include "guest/mount.h"
@@ -88,15 +89,8 @@ static const struct {
 	{"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},
 };
 
-/* Docker's defaults: what shows or changes the machine rather than the container. */
-static const char *const masked[] = {
-	"/proc/acpi",	       "/proc/asound",	   "/proc/kcore",	"/proc/keys",
-	"/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
-	"/proc/scsi",	       "/sys/firmware",
-};
-static const char *const read_only[] = {
-	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
-};
+static const char *const masked[] = {ABI_MASKED_PATHS};
+static const char *const read_only[] = {ABI_READ_ONLY_PATHS};
 
 static int put_furniture(struct setup *s, const struct furniture *f)
 {

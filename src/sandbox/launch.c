@@ -84,9 +84,29 @@ static int check_memory(uint64_t memory, const struct plan *p, struct err *err)
 		       (unsigned long long)(memory >> 20), (unsigned long long)(need >> 20) + 1);
 }
 
-static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
+/* Only where containers come as bundles does the guest have crun. */
+static int plan_initramfs(struct sandbox *sb, struct plan *p, struct err *err)
 {
 	_cleanup_free_ char *vminitd = paths_program(sb->paths, "vminitd");
+	const char *const *modules = (const char *const *)p->kernel.modules.v;
+	_cleanup_free_ char *crun = NULL;
+	struct initramfs_program program = {.guest_path = ABI_CRUN};
+
+	if (!sandbox_spec_has_bundle(sb->spec))
+		return initramfs_get(sb->paths->cache, vminitd, modules, NULL, &p->initramfs, err);
+	crun = path_find_program("crun");
+	if (!crun && access(ABI_CRUN, X_OK) == 0)
+		crun = xstrdup(ABI_CRUN);
+	if (!crun)
+		return err_set(err, -ENOENT,
+			       "there is no crun on this machine: install it, or take "
+			       "--executor direct");
+	program.path = crun;
+	return initramfs_get(sb->paths->cache, vminitd, modules, &program, &p->initramfs, err);
+}
+
+static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
+{
 	const char *wanted = sb->spec->kernel && *sb->spec->kernel ? sb->spec->kernel : NULL;
 	int r, accel = vmm_accel_parse(sb->spec->accel);
 
@@ -98,8 +118,7 @@ static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
 	r = kernel_resolve(sb->paths->cache, wanted, &p->kernel, err);
 	if (r < 0)
 		return r;
-	r = initramfs_get(sb->paths->cache, vminitd, (const char *const *)p->kernel.modules.v,
-			  &p->initramfs, err);
+	r = plan_initramfs(sb, p, err);
 	if (r == 0)
 		r = check_memory(sb->spec->memory, p, err);
 	if (r < 0)

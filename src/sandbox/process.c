@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "rpc/task.h"
+#include "sandbox/process-oci.h"
 #include "task.pb-c.h"
 
 /* As a shell and runc say it: killed by SIGKILL. */
@@ -92,7 +93,7 @@ static void fill_from_spec(const struct sandbox_spec *spec, Caisson__Guest__V1__
 	process->capabilities = spec->capabilities;
 }
 
-static int send_create(struct process *p, char in[], char out[], char err[])
+static int send_create(struct process *p, char *const names[3], struct err *err _unused_)
 {
 	Containerd__Task__V2__CreateTaskRequest request =
 		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
@@ -115,9 +116,9 @@ static int send_create(struct process *p, char in[], char out[], char err[])
 	request.rootfs = mounts;
 	request.n_rootfs = 1;
 	request.terminal = p->terminal;
-	request.stdin_ = in;
-	request.stdout_ = out;
-	request.stderr_ = err;
+	request.stdin_ = names[0];
+	request.stdout_ = names[1];
+	request.stderr_ = names[2];
 	request.options = &any;
 	r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Create", &request.base,
 		     0, create_answered);
@@ -125,7 +126,7 @@ static int send_create(struct process *p, char in[], char out[], char err[])
 	return r;
 }
 
-static int send_exec(struct process *p, char in[], char out[], char err[])
+static int send_exec(struct process *p, char *const names[3], struct err *err _unused_)
 {
 	Containerd__Task__V2__ExecProcessRequest request =
 		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
@@ -137,9 +138,9 @@ static int send_exec(struct process *p, char in[], char out[], char err[])
 	request.id = p->sandbox->spec->id;
 	request.exec_id = p->exec_id;
 	request.terminal = p->terminal;
-	request.stdin_ = in;
-	request.stdout_ = out;
-	request.stderr_ = err;
+	request.stdin_ = names[0];
+	request.stdout_ = names[1];
+	request.stderr_ = names[2];
 	request.spec = &any;
 	r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Exec", &request.base, 0,
 		     create_answered);
@@ -147,9 +148,31 @@ static int send_exec(struct process *p, char in[], char out[], char err[])
 	return r;
 }
 
+static int send_bundle(struct process *p, char *const names[3] _unused_, struct err *err)
+{
+	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
+
+	fill_from_spec(p->sandbox->spec, &process);
+	process.terminal |= p->terminal;
+	return process_oci_create(p, &process, create_answered, err);
+}
+
+static int send_oci_exec(struct process *p, char *const names[3], struct err *err)
+{
+	return process_oci_exec(p, names, create_answered, err);
+}
+
+/* By executor, and for a container's first process or another one. */
+static int (*const senders[2][2])(struct process *p, char *const names[3], struct err *err) = {
+	{send_create, send_exec},
+	{send_bundle, send_oci_exec},
+};
+
 static void create_in_guest(struct process *p)
 {
-	char in[128], out[128], err[128];
+	char in[PROCESS_URI_MAX], out[PROCESS_URI_MAX], error[PROCESS_URI_MAX];
+	char *const names[] = {in, out, error};
+	struct err err = ERR_NULL;
 	int r;
 
 	if (!p->sandbox->guest) {
@@ -158,9 +181,11 @@ static void create_in_guest(struct process *p)
 	}
 	stream_uri(&p->in, in, sizeof(in));
 	stream_uri(&p->out, out, sizeof(out));
-	stream_uri(&p->err, err, sizeof(err));
-	r = *p->exec_id ? send_exec(p, in, out, err) : send_create(p, in, out, err);
-	if (r == -EMSGSIZE)
+	stream_uri(&p->err, error, sizeof(error));
+	r = senders[sandbox_spec_has_bundle(p->sandbox->spec)][*p->exec_id != '\0'](p, names, &err);
+	if (r < 0 && err.code)
+		report(p, p->created, ttrpc_code_from_errno(r), err.text);
+	else if (r == -EMSGSIZE)
 		report(p, p->created, TTRPC_RESOURCE_EXHAUSTED,
 		       "arguments and environment are larger than 4 MiB");
 	else if (r < 0)

@@ -38,6 +38,9 @@ struct process_stdio {
 	bool terminal;
 };
 
+/* A stream's name in the guest, with its end. */
+#define PROCESS_URI_MAX 128
+
 /**
  * struct process - one process
  * @link: for its owner's list
@@ -52,6 +55,7 @@ struct process_stdio {
  *	each called once, the last one with @status and @exited_at set
  * @frozen: how process_pause() or process_resume() went; the state tells which it is now
  * @stopped: called once, when STOPPED is reached from RUNNING or because the VM is gone
+ * @answered: process-oci.c's: who gets the last of several answers
  * @userdata: for the callbacks
  */
 struct process {
@@ -68,6 +72,7 @@ struct process {
 	struct loop_timer deadline;
 	struct ttrpc_request request, wait, forget;
 	Caisson__Guest__V1__Process *exec_spec;
+	void (*answered)(struct ttrpc_request *req, const struct ttrpc_answer *answer);
 	void (*created)(struct process *process, const struct process_result *result);
 	void (*started)(struct process *process, const struct process_result *result);
 	void (*deleted)(struct process *process, const struct process_result *result);

@@ -23,6 +23,7 @@
  * @stop_signal: what `caisson kill` sends unless told otherwise
  * @terminal: the command gets a pty
  * @remove: the container's folder goes when its command has ended
+ * @executor: a word of SANDBOX_EXECUTORS
  * @hypervisor: a word of VMM_HYPERVISORS (vmm/vmm.h)
  * @accel: a word of VMM_ACCELS
  * @kernel: name or path; empty: the default one
@@ -38,14 +39,21 @@ struct sandbox_spec {
 	uint64_t capabilities;
 	int stop_signal;
 	bool terminal, remove;
-	char *hypervisor, *accel, *kernel;
+	char *executor, *hypervisor, *accel, *kernel;
 	uint64_t memory;
 	uint32_t cpus, boot_timeout;
 	int64_t created;
 };
 
-#define SANDBOX_MEMORY_MIN     (UINT64_C(64) << 20)
-#define SANDBOX_MEMORY_DEFAULT (UINT64_C(256) << 20)
+/*
+ * What runs the container in its VM: vminitd itself, or crun, by an OCI bundle. In the form of
+ * `--executor a|b`; the first one unless they choose.
+ */
+#define SANDBOX_EXECUTORS	 "direct|oci"
+#define SANDBOX_EXECUTOR_DEFAULT "direct"
+
+#define SANDBOX_MEMORY_MIN	 (UINT64_C(64) << 20)
+#define SANDBOX_MEMORY_DEFAULT	 (UINT64_C(256) << 20)
 /* Under emulation, on a machine busy with other VMs, a boot has been seen to take half a minute. */
 #define SANDBOX_BOOT_TIMEOUT_DEFAULT 120u
 #define SANDBOX_BOOT_TIMEOUT_MAX     3600u
@@ -64,6 +72,9 @@ bool sandbox_id_valid(const char *id);
 
 /** sandbox_id_generated() - has it the form that we make up: 12 hexadecimal digits? */
 bool sandbox_id_generated(const char *id);
+
+/** sandbox_spec_has_bundle() - does the container come as a bundle, for crun? */
+bool sandbox_spec_has_bundle(const struct sandbox_spec *spec);
 
 /** sandbox_spec_to_json() - a new string */
 char *sandbox_spec_to_json(const struct sandbox_spec *spec);

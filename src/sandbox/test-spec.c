@@ -9,9 +9,9 @@
 #include "vmm/vmm.h"
 
 static const char *const fields[] = {
-	"id",	 "image",      "rootfs", "args",   "env",	   "cwd",
-	"user",	 "terminal",   "remove", "kernel", "capabilities", "stop_signal",
-	"accel", "hypervisor", "memory", "cpus",   "created",	   "boot_timeout",
+	"id",	      "image",	"rootfs", "args",	  "env",	  "cwd",   "user",
+	"terminal",   "remove", "kernel", "capabilities", "stop_signal",  "accel", "executor",
+	"hypervisor", "memory", "cpus",	  "created",	  "boot_timeout",
 };
 
 static struct sandbox_spec example(void)
@@ -28,6 +28,7 @@ static struct sandbox_spec example(void)
 		.stop_signal = 64,
 		.terminal = true,
 		.remove = true,
+		.executor = xstrdup("oci"),
 		.hypervisor = xstrdup("qemu"),
 		.accel = xstrdup("auto"),
 		.kernel = xstrdup("/k"),

@@ -15,6 +15,7 @@
 #include "base/strv.h"
 #include "vmm/boot/cachefile.h"
 #include "vmm/boot/cpio.h"
+#include "vmm/boot/needed.h"
 #include "vmm/boot/unpack.h"
 #include "vmm/identity.h"
 
@@ -28,9 +29,40 @@ static const struct {
 	{"dev", 0755}, {"proc", 0555}, {"sys", 0555}, {"run", 0755}, {"tmp", 01777}, {"mnt", 0755},
 };
 
-static int make_key(const char *init, const char *const *modules, char key[IDENTITY_LEN + 1],
-		    struct err *err)
+/**
+ * struct input - what goes in
+ * @files: what @program needs, at the same paths in the guest
+ */
+struct input {
+	const char *init;
+	const char *const *modules;
+	const struct initramfs_program *program;
+	struct strv files;
+};
+
+/* Their paths count too: the guest has the files there. */
+static int add_program_to_key(struct identity *id, const struct input *in, struct err *err)
 {
+	int r;
+
+	if (!in->program)
+		return 0;
+	identity_add_word(id, in->program->guest_path);
+	r = identity_add_file(id, in->program->path);
+	if (r < 0)
+		return err_errno(err, r, "%s", in->program->path);
+	for (size_t i = 0; i < in->files.n; i++) {
+		r = identity_add_file(id, in->files.v[i]);
+		if (r < 0)
+			return err_errno(err, r, "%s", in->files.v[i]);
+	}
+	return 0;
+}
+
+static int make_key(const struct input *in, char key[IDENTITY_LEN + 1], struct err *err)
+{
+	const char *init = in->init;
+	const char *const *modules = in->modules;
 	_cleanup_identity_ struct identity id = IDENTITY_NULL;
 	int r;
 
@@ -43,6 +75,9 @@ static int make_key(const char *init, const char *const *modules, char key[IDENT
 		if (r < 0)
 			return err_errno(err, r, "the kernel module %s", *modules);
 	}
+	r = add_program_to_key(&id, in, err);
+	if (r < 0)
+		return r;
 	identity_key(&id, key);
 	return 0;
 }
@@ -126,28 +161,71 @@ static int add_modules(struct cpio *cpio, const char *const *modules, struct err
 	return r;
 }
 
-static int write_archive(int out, const char *init, const char *const *modules, struct err *err)
+/* The folders above a file that are not there yet. */
+static void add_folders(struct cpio *cpio, const char *path, struct strv *made)
 {
-	_cleanup_close_ int fd = open(init, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	for (const char *end = strchr(path, '/'); end; end = strchr(end + 1, '/')) {
+		_cleanup_free_ char *folder = xstrndup(path, (size_t)(end - path));
+		bool there = false;
+
+		for (size_t i = 0; i < made->n && !there; i++)
+			there = strcmp(made->v[i], folder) == 0;
+		if (there)
+			continue;
+		cpio_dir(cpio, folder, 0755);
+		strv_take(made, take_ptr(folder));
+	}
+}
+
+/* @to: absolute */
+static int add_file(struct cpio *cpio, const char *from, const char *to, struct strv *made,
+		    struct err *err)
+{
+	_cleanup_close_ int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return err_errno(err, -errno, "%s", from);
+	add_folders(cpio, to + 1, made);
+	cpio_file(cpio, to + 1, 0755, fd);
+	return 0;
+}
+
+static int add_program(struct cpio *cpio, const struct input *in, struct err *err)
+{
+	_cleanup_strv_ struct strv made = STRV_NULL;
+	int r;
+
+	if (!in->program)
+		return 0;
+	r = add_file(cpio, in->program->path, in->program->guest_path, &made, err);
+	for (size_t i = 0; i < in->files.n && r == 0; i++)
+		r = add_file(cpio, in->files.v[i], in->files.v[i], &made, err);
+	return r;
+}
+
+static int write_archive(int out, const struct input *in, struct err *err)
+{
+	_cleanup_close_ int fd = open(in->init, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	struct cpio cpio;
 	int r;
 
 	if (fd < 0)
-		return err_errno(err, -errno, "the guest's init %s", init);
+		return err_errno(err, -errno, "the guest's init %s", in->init);
 	cpio_init(&cpio, out);
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		cpio_dir(&cpio, folders[i].name, folders[i].mode);
 	cpio_char_device(&cpio, "dev/console", 0600, 5, 1);
 	cpio_file(&cpio, "init", 0755, fd);
-	r = add_modules(&cpio, modules, err);
+	r = add_modules(&cpio, in->modules, err);
+	if (r == 0)
+		r = add_program(&cpio, in, err);
 	if (r < 0)
 		return r;
 	r = cpio_end(&cpio);
 	return r < 0 ? err_errno(err, r, "the initramfs cannot be made") : 0;
 }
 
-static int build(const char *cache_dir, const char *name, const char *init,
-		 const char *const *modules, struct err *err)
+static int build(const char *cache_dir, const char *name, const struct input *in, struct err *err)
 {
 	_cleanup_cache_file_ struct cache_file file = CACHE_FILE_NULL;
 	_cleanup_close_ int dir = cache_dir_open(cache_dir, "initramfs");
@@ -155,7 +233,7 @@ static int build(const char *cache_dir, const char *name, const char *init,
 
 	if (r < 0)
 		return err_errno(err, r, "%s/initramfs cannot be written", cache_dir);
-	r = write_archive(file.fd, init, modules, err);
+	r = write_archive(file.fd, in, err);
 	if (r < 0)
 		return r;
 	r = cache_file_commit(&file, name);
@@ -164,20 +242,32 @@ static int build(const char *cache_dir, const char *name, const char *init,
 	return 0;
 }
 
-int initramfs_get(const char *cache_dir, const char *init, const char *const *modules,
-		  char **ret_path, struct err *err)
+static int get(const char *cache_dir, struct input *in, char **ret_path, struct err *err)
 {
 	char key[IDENTITY_LEN + 1], name[IDENTITY_LEN + sizeof(".cpio")];
 	_cleanup_free_ char *path = NULL;
-	int r = make_key(init, modules, key, err);
+	int r = in->program ? needed_by(in->program->path, &in->files, err) : 0;
 
+	if (r == 0)
+		r = make_key(in, key, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(name, sizeof(name), "%s.cpio", key);
 	path = xasprintf("%s/initramfs/%s", cache_dir, name);
 	if (access(path, R_OK) < 0)
-		r = build(cache_dir, name, init, modules, err);
+		r = build(cache_dir, name, in, err);
 	if (r == 0)
 		*ret_path = take_ptr(path);
+	return r;
+}
+
+int initramfs_get(const char *cache_dir, const char *init, const char *const *modules,
+		  const struct initramfs_program *program, char **ret_path, struct err *err)
+{
+	struct input in = {
+		.init = init, .modules = modules, .program = program, .files = STRV_NULL};
+	int r = get(cache_dir, &in, ret_path, err);
+
+	strv_done(&in.files);
 	return r;
 }

@@ -13,14 +13,26 @@
  */
 
 /**
+ * struct initramfs_program - a program of the host's that the guest has too
+ * @path: on the host
+ * @guest_path: in the guest
+ *
+ * What it is linked with comes along, at the paths that the dynamic loader finds it at by default.
+ */
+struct initramfs_program {
+	const char *path, *guest_path;
+};
+
+/**
  * initramfs_get() - the initramfs for this init and these modules; made if it is not there
  * @cache_dir: made if it is not there
  * @init: path of a static executable
  * @modules: paths of kernel modules in the order to load, possibly compressed (.gz, .xz, .zst);
  *	NULL-terminated; may be NULL
+ * @program: may be NULL
  * @ret_path: set on success; free() it
  *
  * Return: 0 or negative errno.
  */
 int initramfs_get(const char *cache_dir, const char *init, const char *const *modules,
-		  char **ret_path, struct err *err);
+		  const struct initramfs_program *program, char **ret_path, struct err *err);

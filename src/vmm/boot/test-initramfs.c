@@ -118,7 +118,7 @@ static void begin(void)
 static char *get(const char *const *modules)
 {
 	char *path = NULL;
-	int r = initramfs_get(cache, init, modules, &path, &err);
+	int r = initramfs_get(cache, init, modules, NULL, &path, &err);
 
 	if (r < 0)
 		test_fail("%d: %s", r, err.text);
@@ -168,6 +168,34 @@ static void unpacks_with_cpio(void)
 		      "m-fourm-one.m-threm-two.");
 }
 
+/* A program runs with nothing but what came along. */
+static void program_with_its_libraries(void)
+{
+	const struct initramfs_program program = {"/bin/sh", "/usr/bin/shell"};
+	_cleanup_free_ char *path = NULL, *without = NULL, *out = NULL;
+	char command[2 * PATH_MAX];
+	const char *const argv[] = {"sh", "-c", command, NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+	int r;
+
+	begin();
+	without = get(NULL);
+	r = initramfs_get(cache, init, NULL, &program, &path, &err);
+	if (r < 0)
+		test_fail("%d: %s", r, err.text);
+	test_true(strcmp(path, without) != 0);
+	(void)snprintf(command, sizeof(command),
+		       "command -v cpio >/dev/null && [ $(id -u) = 0 ] || exit 77; mkdir '%s/y' && "
+		       "cd '%s/y' && cpio -idm --no-absolute-filenames <'%s' 2>/dev/null; "
+		       "chroot . /usr/bin/shell -c 'echo it runs'",
+		       files_dir, files_dir, path);
+	spec.argv = argv;
+	if (test_proc_run(&spec, &out) == 77)
+		printf("SKIP: cpio is not installed, or we are not root\n");
+	else
+		test_str(out, "it runs\n");
+}
+
 static ino_t inode(const char *path)
 {
 	struct stat st;
@@ -213,14 +241,14 @@ static void errors_name_the_file(void)
 	char *path = NULL;
 
 	begin();
-	test_int(initramfs_get(cache, init, modules, &path, &err), -ENOENT);
+	test_int(initramfs_get(cache, init, modules, NULL, &path, &err), -ENOENT);
 	test_true(strstr(err.text, "/nonexistent/m.ko") != NULL);
 	files_write("bad.ko.xz", "not xz", 6, 0644);
 	modules[0] = files_path("bad.ko.xz");
-	test_int(initramfs_get(cache, init, modules, &path, &err), -EBADMSG);
+	test_int(initramfs_get(cache, init, modules, NULL, &path, &err), -EBADMSG);
 	test_true(strstr(err.text, "bad.ko.xz") != NULL);
-	test_int(initramfs_get(cache, "/nonexistent/init", NULL, &path, &err), -ENOENT);
-	test_int(initramfs_get("/dev/null/x", init, NULL, &path, &err), -ENOTDIR);
+	test_int(initramfs_get(cache, "/nonexistent/init", NULL, NULL, &path, &err), -ENOENT);
+	test_int(initramfs_get("/dev/null/x", init, NULL, NULL, &path, &err), -ENOTDIR);
 	test_true(path == NULL);
 }
 
@@ -270,6 +298,7 @@ int main(void)
 	test_run(golden_bytes);
 	test_run(errors_stay);
 	test_run(unpacks_with_cpio);
+	test_run(program_with_its_libraries);
 	test_run(known_one_is_not_made_again);
 	test_run(same_input_gives_the_same_bytes);
 	test_run(errors_name_the_file);

@@ -264,7 +264,7 @@ static void prepare(void)
 		exit(77);
 	}
 	/* guest-init loads none. */
-	if (initramfs_get(files_path("cache"), init, modules, &initrd, &err) < 0)
+	if (initramfs_get(files_path("cache"), init, modules, NULL, &initrd, &err) < 0)
 		test_fail("%s", err.text);
 }
 

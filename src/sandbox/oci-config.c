@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/oci-config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "abi/abi.h"
+#include "base/fd.h"
+#include "base/macro.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/path.h"
+
+#define OCI_VERSION   "1.0.2"
+#define DEFAULT_UMASK 0022
+
+/* By their numbers: linux/capability.h. */
+static const char *const capability_names[] = {
+	"CHOWN",
+	"DAC_OVERRIDE",
+	"DAC_READ_SEARCH",
+	"FOWNER",
+	"FSETID",
+	"KILL",
+	"SETGID",
+	"SETUID",
+	"SETPCAP",
+	"LINUX_IMMUTABLE",
+	"NET_BIND_SERVICE",
+	"NET_BROADCAST",
+	"NET_ADMIN",
+	"NET_RAW",
+	"IPC_LOCK",
+	"IPC_OWNER",
+	"SYS_MODULE",
+	"SYS_RAWIO",
+	"SYS_CHROOT",
+	"SYS_PTRACE",
+	"SYS_PACCT",
+	"SYS_ADMIN",
+	"SYS_BOOT",
+	"SYS_NICE",
+	"SYS_RESOURCE",
+	"SYS_TIME",
+	"SYS_TTY_CONFIG",
+	"MKNOD",
+	"LEASE",
+	"AUDIT_WRITE",
+	"AUDIT_CONTROL",
+	"SETFCAP",
+	"MAC_OVERRIDE",
+	"MAC_ADMIN",
+	"SYSLOG",
+	"WAKE_ALARM",
+	"BLOCK_SUSPEND",
+	"AUDIT_READ",
+	"PERFMON",
+	"BPF",
+	"CHECKPOINT_RESTORE",
+};
+#define CAP_SYS_ADMIN_BIT (UINT64_C(1) << 21)
+
+static const char *const rlimit_names[] = {
+	[RLIMIT_CPU] = "CPU",		[RLIMIT_FSIZE] = "FSIZE",
+	[RLIMIT_DATA] = "DATA",		[RLIMIT_STACK] = "STACK",
+	[RLIMIT_CORE] = "CORE",		[RLIMIT_RSS] = "RSS",
+	[RLIMIT_NPROC] = "NPROC",	[RLIMIT_NOFILE] = "NOFILE",
+	[RLIMIT_MEMLOCK] = "MEMLOCK",	[RLIMIT_AS] = "AS",
+	[RLIMIT_LOCKS] = "LOCKS",	[RLIMIT_SIGPENDING] = "SIGPENDING",
+	[RLIMIT_MSGQUEUE] = "MSGQUEUE", [RLIMIT_NICE] = "NICE",
+	[RLIMIT_RTPRIO] = "RTPRIO",	[RLIMIT_RTTIME] = "RTTIME",
+};
+
+/* Docker's defaults, all of them. */
+static const struct {
+	const char *destination, *type, *source;
+	const char *options[6];
+} mounts[] = {
+	{"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}},
+	{"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
+	{"/dev/pts",
+	 "devpts",
+	 "devpts",
+	 {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+	{"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}},
+	{"/sys/fs/cgroup", "cgroup", "cgroup", {"ro", "nosuid", "noexec", "nodev"}},
+	{"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}},
+	{"/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
+};
+static const char *const namespaces[] = {"pid", "mount", "ipc", "uts", "cgroup", NULL};
+static const char *const masked[] = {ABI_MASKED_PATHS, NULL};
+static const char *const read_only[] = {ABI_READ_ONLY_PATHS, NULL};
+
+static void put(struct json_object *o, const char *name, const char *value)
+{
+	json_object_object_add(o, name, json_object_new_string(value));
+}
+
+static struct json_object *put_list(struct json_object *o, const char *name)
+{
+	struct json_object *list = json_object_new_array();
+
+	json_object_object_add(o, name, list);
+	return list;
+}
+
+static struct json_object *put_object(struct json_object *o, const char *name)
+{
+	struct json_object *child = json_object_new_object();
+
+	json_object_object_add(o, name, child);
+	return child;
+}
+
+static void put_words(struct json_object *o, const char *name, const char *const *words)
+{
+	struct json_object *list = put_list(o, name);
+
+	for (; *words; words++)
+		json_object_array_add(list, json_object_new_string(*words));
+}
+
+/* Well-formed UTF-8 (RFC 3629)? */
+static bool is_utf8(const char *s)
+{
+	static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+	const unsigned char *c = (const unsigned char *)s;
+
+	while (*c) {
+		int more = *c < 0x80 ? 0 : *c < 0xc2 ? -1 : *c < 0xe0 ? 1 : *c < 0xf0 ? 2 : 3;
+		uint32_t point = more == 0 ? *c : *c & (0x3fU >> more);
+
+		if (more < 0 || *c > 0xf4)
+			return false;
+		for (int i = 1; i <= more; i++) {
+			if ((c[i] & 0xc0) != 0x80)
+				return false;
+			point = point << 6 | (c[i] & 0x3fU);
+		}
+		if (point < least[more] || point > 0x10ffff || (point & ~0x7ffU) == 0xd800)
+			return false;
+		c += more + 1;
+	}
+	return true;
+}
+
+static int put_texts(struct json_object *o, const char *name, char *const *texts, size_t n,
+		     struct err *err)
+{
+	struct json_object *list = put_list(o, name);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!is_utf8(texts[i]))
+			return err_set(
+				err, -EILSEQ,
+				"--executor oci: %s[%zu] is not valid UTF-8, which config.json "
+				"has to be",
+				name, i);
+		json_object_array_add(list, json_object_new_string(texts[i]));
+	}
+	return 0;
+}
+
+static uint64_t capabilities_of(const Caisson__Guest__V1__Process *process)
+{
+	return process->capabilities ? process->capabilities : UINT64_MAX;
+}
+
+static void put_capability_set(struct json_object *sets, const char *name, uint64_t mask)
+{
+	struct json_object *list = put_list(sets, name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(capability_names); i++) {
+		char word[40];
+
+		if (!(mask & UINT64_C(1) << i))
+			continue;
+		(void)snprintf(word, sizeof(word), "CAP_%s", capability_names[i]);
+		json_object_array_add(list, json_object_new_string(word));
+	}
+}
+
+/* Any other user than root has only what programs with file capabilities may get back. */
+static void put_capabilities(struct json_object *o, const Caisson__Guest__V1__Process *process,
+			     const struct user *user)
+{
+	struct json_object *sets = put_object(o, "capabilities");
+	uint64_t mask = capabilities_of(process), now = user->uid == 0 ? mask : 0;
+
+	put_capability_set(sets, "bounding", mask);
+	put_capability_set(sets, "permitted", now);
+	put_capability_set(sets, "effective", now);
+}
+
+static void put_user(struct json_object *o, const Caisson__Guest__V1__Process *process,
+		     const struct user *user)
+{
+	struct json_object *who = put_object(o, "user"), *groups;
+
+	json_object_object_add(who, "uid", json_object_new_int64(user->uid));
+	json_object_object_add(who, "gid", json_object_new_int64(user->gid));
+	json_object_object_add(
+		who, "umask",
+		json_object_new_int(process->umask ? (int)process->umask & 0777 : DEFAULT_UMASK));
+	groups = put_list(who, "additionalGids");
+	for (size_t i = 0; i < user->n_groups; i++)
+		json_object_array_add(groups, json_object_new_int64(user->groups[i]));
+	for (size_t i = 0; i < process->n_additional_gids; i++)
+		json_object_array_add(groups, json_object_new_int64(process->additional_gids[i]));
+}
+
+static int put_rlimits(struct json_object *o, const Caisson__Guest__V1__Process *process,
+		       struct err *err)
+{
+	struct json_object *list = put_list(o, "rlimits");
+
+	for (size_t i = 0; i < process->n_rlimits; i++) {
+		const Caisson__Guest__V1__Rlimit *limit = process->rlimits[i];
+		struct json_object *item = json_object_new_object();
+		char word[24];
+
+		json_object_array_add(list, item);
+		if (limit->type >= ARRAY_SIZE(rlimit_names))
+			return err_set(err, -EINVAL, "there is no resource limit %u", limit->type);
+		(void)snprintf(word, sizeof(word), "RLIMIT_%s", rlimit_names[limit->type]);
+		put(item, "type", word);
+		json_object_object_add(item, "soft", json_object_new_uint64(limit->soft));
+		json_object_object_add(item, "hard", json_object_new_uint64(limit->hard));
+	}
+	return 0;
+}
+
+static bool has_home(const Caisson__Guest__V1__Process *process)
+{
+	for (size_t i = 0; i < process->n_env; i++) {
+		const char *value = str_starts(process->env[i], "HOME=");
+
+		if (value && *value)
+			return true;
+	}
+	return false;
+}
+
+static int put_env(struct json_object *o, const Caisson__Guest__V1__Process *process,
+		   const struct user *user, struct err *err)
+{
+	struct json_object *list;
+	_cleanup_free_ char *home = NULL;
+	int r = put_texts(o, "env", process->env, process->n_env, err);
+
+	if (r < 0 || has_home(process))
+		return r;
+	home = xasprintf("HOME=%s", is_utf8(user->home) ? user->home : "/");
+	if (json_object_object_get_ex(o, "env", &list))
+		json_object_array_add(list, json_object_new_string(home));
+	return 0;
+}
+
+static int fill_process(struct json_object *o, const Caisson__Guest__V1__Process *process,
+			const struct user *user, struct err *err)
+{
+	const char *cwd = process->cwd && *process->cwd ? process->cwd : "/";
+	int r;
+
+	if (!is_utf8(cwd))
+		return err_set(err, -EILSEQ,
+			       "--executor oci: the working directory is not valid UTF-8");
+	json_object_object_add(o, "terminal", json_object_new_boolean(process->terminal));
+	put(o, "cwd", cwd);
+	json_object_object_add(o, "noNewPrivileges",
+			       json_object_new_boolean(process->no_new_privileges));
+	put_user(o, process, user);
+	put_capabilities(o, process, user);
+	r = put_rlimits(o, process, err);
+	if (r == 0)
+		r = put_texts(o, "args", process->args, process->n_args, err);
+	return r < 0 ? r : put_env(o, process, user, err);
+}
+
+static void put_mounts(struct json_object *o)
+{
+	struct json_object *list = put_list(o, "mounts");
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		struct json_object *item = json_object_new_object(), *options;
+
+		put(item, "destination", mounts[i].destination);
+		put(item, "type", mounts[i].type);
+		put(item, "source", mounts[i].source);
+		options = put_list(item, "options");
+		for (size_t j = 0; j < ARRAY_SIZE(mounts[i].options) && mounts[i].options[j]; j++)
+			json_object_array_add(options,
+					      json_object_new_string(mounts[i].options[j]));
+		json_object_array_add(list, item);
+	}
+}
+
+/* None but those that crun makes in every container's /dev. */
+static void put_devices(struct json_object *own)
+{
+	struct json_object *list = put_list(put_object(own, "resources"), "devices");
+	struct json_object *all = json_object_new_object();
+
+	json_object_object_add(all, "allow", json_object_new_boolean(false));
+	put(all, "access", "rwm");
+	json_object_array_add(list, all);
+}
+
+static void put_linux(struct json_object *o, const char *id,
+		      const Caisson__Guest__V1__Process *process)
+{
+	struct json_object *own = put_object(o, "linux"), *list = put_list(own, "namespaces");
+	_cleanup_free_ char *cgroup = xasprintf("/%s", id);
+
+	put(own, "cgroupsPath", cgroup);
+	for (const char *const *name = namespaces; *name; name++) {
+		struct json_object *item = json_object_new_object();
+
+		put(item, "type", *name);
+		json_object_array_add(list, item);
+	}
+	/* One that may mount could take these away again. */
+	if (capabilities_of(process) & CAP_SYS_ADMIN_BIT)
+		return;
+	put_devices(own);
+	put_words(own, "maskedPaths", masked);
+	put_words(own, "readonlyPaths", read_only);
+}
+
+static char *take_text(struct json_object *o)
+{
+	char *text = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+
+	json_object_put(o);
+	return text;
+}
+
+int oci_config(const char *id, const Caisson__Guest__V1__Process *process, const struct user *user,
+	       char **ret, struct err *err)
+{
+	struct json_object *o = json_object_new_object();
+	int r;
+
+	put(o, "ociVersion", OCI_VERSION);
+	put(o, "hostname", id);
+	put(put_object(o, "root"), "path", "rootfs");
+	r = fill_process(put_object(o, "process"), process, user, err);
+	if (r < 0) {
+		json_object_put(o);
+		return r;
+	}
+	put_mounts(o);
+	put_linux(o, id, process);
+	*ret = take_text(o);
+	return 0;
+}
+
+int oci_process(const Caisson__Guest__V1__Process *process, const struct user *user, char **ret,
+		struct err *err)
+{
+	struct json_object *o = json_object_new_object();
+	int r = fill_process(o, process, user, err);
+
+	if (r < 0) {
+		json_object_put(o);
+		return r;
+	}
+	*ret = take_text(o);
+	return 0;
+}
+
+static void drop_network(struct json_object *own)
+{
+	struct json_object *list, *kept = json_object_new_array(), *type;
+
+	if (!json_object_object_get_ex(own, "namespaces", &list) ||
+	    !json_object_is_type(list, json_type_array)) {
+		json_object_put(kept);
+		return;
+	}
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+
+		if (json_object_object_get_ex(item, "type", &type) &&
+		    strcmp(json_object_get_string(type), "network") == 0)
+			continue;
+		json_object_array_add(kept, json_object_get(item));
+	}
+	json_object_object_add(own, "namespaces", kept);
+}
+
+int oci_config_adapt(const char *json, const char *id, char **ret, struct err *err)
+{
+	struct json_object *o = json_tokener_parse(json), *own, *process;
+	_cleanup_free_ char *cgroup = xasprintf("/%s", id);
+
+	if (!json_object_is_type(o, json_type_object) ||
+	    !json_object_object_get_ex(o, "linux", &own) ||
+	    !json_object_is_type(own, json_type_object)) {
+		json_object_put(o);
+		return err_set(err, -EBADMSG, "config.json is no JSON object with \"linux\" in it");
+	}
+	put(own, "cgroupsPath", cgroup);
+	drop_network(own);
+	json_object_object_del(own, "mountLabel");
+	json_object_object_del(o, "hooks");
+	if (json_object_object_get_ex(o, "process", &process) &&
+	    json_object_is_type(process, json_type_object)) {
+		json_object_object_del(process, "apparmorProfile");
+		json_object_object_del(process, "selinuxLabel");
+	}
+	*ret = take_text(o);
+	return 0;
+}
+
+/* A file of the image: it may be anything, and nothing of it may stop us. */
+static int open_file(int root, const char *path)
+{
+	_cleanup_close_ int fd = path_open_in_root(root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return -EBADF;
+	return take_fd(fd);
+}
+
+int oci_find_user(const char *rootfs, const char *spec, struct user *ret, struct err *err)
+{
+	_cleanup_close_ int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int passwd = -EBADF, group = -EBADF;
+	size_t name_len = strcspn(spec, ":");
+	int r;
+
+	if (root < 0)
+		return err_errno(err, -errno, "the root file system %s", rootfs);
+	passwd = open_file(root, "/etc/passwd");
+	group = open_file(root, "/etc/group");
+	r = user_lookup(spec, passwd, group, ret);
+	if (r < 0)
+		return err_errno(err, r, "/etc/passwd of the image");
+	switch (r) {
+	case 0:
+		return 0;
+	case USER_E_NO_USER:
+		return err_set(err, -EINVAL,
+			       "unable to find user %.*s: no matching entries in passwd file",
+			       (int)name_len, spec);
+	case USER_E_NO_GROUP:
+		return err_set(err, -EINVAL,
+			       "unable to find group %s: no matching entries in group file",
+			       spec + name_len + 1);
+	default:
+		return err_set(err, -EINVAL, "uids and gids must be in range 0-2147483647");
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/err.h"
+#include "base/user.h"
+#include "guest.pb-c.h"
+
+/*
+ * OCI's JSON for crun in the guest (runtime-spec, "config.json"). The guest reads none of it, so
+ * all that the host knows better is settled here. The contract for a bundle that goes to a guest:
+ *
+ *   linux.cgroupsPath is "/<id>"
+ *   there is no process.apparmorProfile, process.selinuxLabel, linux.mountLabel: the guest's
+ *     kernel has neither
+ *   there are no hooks: their programs are on the host, which runs them
+ *   there is no network namespace: the VM's own is the container's
+ */
+
+/**
+ * oci_config() - config.json of a container that `caisson run` makes, with Docker's defaults
+ * @id: of the container, and its host name
+ * @process: its first process
+ * @user: who that is
+ * @ret: a new string
+ *
+ * Return: 0; -EILSEQ: an argument or variable is not UTF-8, which JSON cannot hold.
+ */
+int oci_config(const char *id, const Caisson__Guest__V1__Process *process, const struct user *user,
+	       char **ret, struct err *err);
+
+/** oci_process() - the same of a process that is executed in it */
+int oci_process(const Caisson__Guest__V1__Process *process, const struct user *user, char **ret,
+		struct err *err);
+
+/**
+ * oci_config_adapt() - make somebody else's config.json one for a guest
+ * @json: the text
+ *
+ * Return: 0 or -EBADMSG with a message: it is not the JSON of a container.
+ */
+int oci_config_adapt(const char *json, const char *id, char **ret, struct err *err);
+
+/**
+ * oci_find_user() - who a process is, by the container's own files
+ * @rootfs: path of its root file system, whose symbolic links lead nowhere else
+ * @spec: as `docker run --user`
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int oci_find_user(const char *rootfs, const char *spec, struct user *ret, struct err *err);

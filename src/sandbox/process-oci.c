@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/process-oci.h"
+
+#include <string.h>
+
+#include "abi/abi.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "bundle.pb-c.h"
+#include "rpc/task.h"
+#include "sandbox/oci-config.h"
+
+#define SERVICE_BUNDLE "caisson.guest.v1.Bundle"
+
+/* The live root file system: names are those that the container has now. */
+static int find_user(const struct process *p, const Caisson__Guest__V1__Process *process,
+		     struct user *ret, struct err *err)
+{
+	_cleanup_free_ char *rootfs = path_join(p->sandbox->record->run_path, "rootfs");
+
+	return oci_find_user(rootfs, process->user ? process->user : "", ret, err);
+}
+
+static int send_create(struct process *p, const char *bundle)
+{
+	Containerd__Task__V2__CreateTaskRequest request =
+		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+	Containerd__Types__Mount root = CONTAINERD__TYPES__MOUNT__INIT, *mounts[] = {&root};
+	char in[PROCESS_URI_MAX], out[PROCESS_URI_MAX], err[PROCESS_URI_MAX];
+
+	stream_uri(&p->in, in, sizeof(in));
+	stream_uri(&p->out, out, sizeof(out));
+	stream_uri(&p->err, err, sizeof(err));
+	root.type = rpc_str("virtiofs");
+	root.source = rpc_str(ABI_ROOT_TAG);
+	request.id = p->sandbox->spec->id;
+	request.bundle = rpc_str(bundle);
+	request.rootfs = mounts;
+	request.n_rootfs = 1;
+	request.terminal = p->terminal;
+	request.stdin_ = in;
+	request.stdout_ = out;
+	request.stderr_ = err;
+	return rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Create",
+			&request.base, 0, p->answered);
+}
+
+static void bundle_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	static const struct ttrpc_answer broken = {.code = TTRPC_INTERNAL,
+						   .message = "cannot ask the guest"};
+	struct process *p = container_of(req, struct process, request);
+	ProtobufCMessage *m = NULL;
+
+	if (answer->code != TTRPC_OK) {
+		p->answered(req, answer);
+		return;
+	}
+	if (rpc_unpack(&caisson__guest__v1__create_bundle_response__descriptor, answer->payload,
+		       answer->payload_len, &m) < 0 ||
+	    !p->sandbox->guest ||
+	    send_create(p, ((Caisson__Guest__V1__CreateBundleResponse *)m)->bundle) < 0)
+		p->answered(req, &broken);
+	rpc_free(m);
+}
+
+static int send_bundle(struct process *p, const char *json)
+{
+	Caisson__Guest__V1__CreateBundleRequest request =
+		CAISSON__GUEST__V1__CREATE_BUNDLE_REQUEST__INIT;
+	Caisson__Guest__V1__CreateBundleRequest__FilesEntry file =
+		CAISSON__GUEST__V1__CREATE_BUNDLE_REQUEST__FILES_ENTRY__INIT;
+	Caisson__Guest__V1__CreateBundleRequest__FilesEntry *files[] = {&file};
+
+	file.key = rpc_str("config.json");
+	file.value.data = (uint8_t *)json;
+	file.value.len = strlen(json);
+	request.id = p->sandbox->spec->id;
+	request.files = files;
+	request.n_files = 1;
+	return rpc_call(p->sandbox->guest, &p->request, SERVICE_BUNDLE, "Create", &request.base, 0,
+			bundle_answered);
+}
+
+int process_oci_create(struct process *p, Caisson__Guest__V1__Process *process,
+		       void (*answered)(struct ttrpc_request *req,
+					const struct ttrpc_answer *answer),
+		       struct err *err)
+{
+	_cleanup_free_ char *json = NULL;
+	static struct user user;
+	int r = find_user(p, process, &user, err);
+
+	if (r == 0)
+		r = oci_config(p->sandbox->spec->id, process, &user, &json, err);
+	p->answered = answered;
+	return r < 0 ? r : send_bundle(p, json);
+}
+
+static int send_exec(struct process *p, char *const names[3], const char *json,
+		     void (*answered)(struct ttrpc_request *req, const struct ttrpc_answer *answer))
+{
+	Containerd__Task__V2__ExecProcessRequest request =
+		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+
+	any.type_url = rpc_str(ABI_TYPE_OCI_PROCESS);
+	any.value.data = (uint8_t *)json;
+	any.value.len = strlen(json);
+	request.id = p->sandbox->spec->id;
+	request.exec_id = p->exec_id;
+	request.terminal = p->terminal;
+	request.stdin_ = names[0];
+	request.stdout_ = names[1];
+	request.stderr_ = names[2];
+	request.spec = &any;
+	return rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Exec", &request.base,
+			0, answered);
+}
+
+int process_oci_exec(struct process *p, char *const names[3],
+		     void (*answered)(struct ttrpc_request *req, const struct ttrpc_answer *answer),
+		     struct err *err)
+{
+	Caisson__Guest__V1__Process *process = p->exec_spec;
+	_cleanup_free_ char *json = NULL;
+	static struct user user;
+	int r = find_user(p, process, &user, err);
+
+	process->terminal = p->terminal;
+	if (r == 0)
+		r = oci_process(process, &user, &json, err);
+	return r < 0 ? r : send_exec(p, names, json, answered);
+}
