@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/vmm.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -21,6 +22,7 @@
 static struct loop loop;
 static struct loop_timer watchdog = LOOP_TIMER_NULL(watchdog);
 static struct vmm *vmm;
+static int zero_fd;
 static struct vmm_spec spec;
 static struct err err;
 static char trace[256];
@@ -199,6 +201,51 @@ static void same_tags(void)
 	spec.shares = some_shares;
 	spec.n_shares = 2;
 }
+static struct vmm_disk some_disks[VMM_DISKS_MAX + 1];
+
+static void add_disk(const char *serial, int fd, bool readonly)
+{
+	spec.disks = some_disks;
+	some_disks[spec.n_disks++] =
+		(struct vmm_disk){.fd = fd, .serial = serial, .readonly = readonly};
+}
+
+static void quoting_serial(void)
+{
+	add_disk("x,drive=y", zero_fd, true);
+}
+
+static void long_serial(void)
+{
+	add_disk("123456789012345678901", zero_fd, true);
+}
+
+static void no_serial(void)
+{
+	add_disk(NULL, zero_fd, true);
+}
+
+static void closed_disk(void)
+{
+	add_disk("d", -EBADF, true);
+}
+
+static void unwritable_disk(void)
+{
+	add_disk("d", zero_fd, false);
+}
+
+static void same_serials(void)
+{
+	add_disk("d", zero_fd, true);
+	add_disk("d", zero_fd, true);
+}
+
+static void many_disks(void)
+{
+	spec.n_disks = VMM_DISKS_MAX + 1;
+}
+
 static void many_shares(void)
 {
 	spec.shares = some_shares;
@@ -211,13 +258,15 @@ static void wrong_specs_are_refused(void)
 		void (*spoil)(void);
 		int want;
 	} cases[] = {
-		{bad_name, -EINVAL},   {long_name, -EINVAL},	     {no_memory, -ERANGE},
-		{odd_memory, -ERANGE}, {huge_memory, -ERANGE},	     {no_cpu, -ERANGE},
-		{undecided, -EINVAL},  {missing_kernel, -ENOENT},    {missing_initrd, -EINVAL},
-		{bad_word, -EINVAL},   {quoting_word, -EINVAL},	     {ending_word, -EINVAL},
-		{no_socket, -EINVAL},  {long_socket, -ENAMETOOLONG}, {closed_fd, -EBADF},
-		{taken_cid, -EINVAL},  {unknown_vsock, -EINVAL},     {bad_tag, -EINVAL},
-		{same_tags, -EINVAL},  {many_shares, -E2BIG},
+		{bad_name, -EINVAL},	    {long_name, -EINVAL},	  {no_memory, -ERANGE},
+		{odd_memory, -ERANGE},	    {huge_memory, -ERANGE},	  {no_cpu, -ERANGE},
+		{undecided, -EINVAL},	    {missing_kernel, -ENOENT},	  {missing_initrd, -EINVAL},
+		{bad_word, -EINVAL},	    {quoting_word, -EINVAL},	  {ending_word, -EINVAL},
+		{no_socket, -EINVAL},	    {long_socket, -ENAMETOOLONG}, {closed_fd, -EBADF},
+		{taken_cid, -EINVAL},	    {unknown_vsock, -EINVAL},	  {bad_tag, -EINVAL},
+		{same_tags, -EINVAL},	    {many_shares, -E2BIG},	  {quoting_serial, -EINVAL},
+		{long_serial, -EINVAL},	    {no_serial, -EINVAL},	  {closed_disk, -EBADF},
+		{unwritable_disk, -EINVAL}, {same_serials, -EINVAL},	  {many_disks, -E2BIG},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -527,6 +576,7 @@ static void running_vm_is_freed(void)
 
 int main(void)
 {
+	zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	files_begin();
 	test_int(mkfifo(files_path("fifo"), 0600), 0);
 	test_run(names);

@@ -153,6 +153,39 @@ static int check_shares(const struct vmm_spec *spec, struct err *err)
 	return 0;
 }
 
+static int check_disk(const struct vmm_disk *disk, struct err *err)
+{
+	int flags;
+
+	if (!disk->serial || !plain_word(disk->serial, VMM_SERIAL_MAX))
+		return err_set(err, -EINVAL, "a disk's serial must be 1 to %d plain letters",
+			       VMM_SERIAL_MAX);
+	flags = fcntl(disk->fd, F_GETFL);
+	if (flags < 0)
+		return err_errno(err, -errno, "the descriptor for the disk %s", disk->serial);
+	if ((flags & O_ACCMODE) != (disk->readonly ? O_RDONLY : O_RDWR))
+		return err_set(err, -EINVAL, "the disk %s is not open as it will be used",
+			       disk->serial);
+	return 0;
+}
+
+static int check_disks(const struct vmm_spec *spec, struct err *err)
+{
+	int r = 0;
+
+	if (spec->n_disks > VMM_DISKS_MAX)
+		return err_set(err, -E2BIG, "a VM can have %d disks, not %zu", VMM_DISKS_MAX,
+			       spec->n_disks);
+	for (size_t i = 0; r == 0 && i < spec->n_disks; i++) {
+		r = check_disk(&spec->disks[i], err);
+		for (size_t j = 0; r == 0 && j < i; j++)
+			if (strcmp(spec->disks[i].serial, spec->disks[j].serial) == 0)
+				r = err_set(err, -EINVAL, "two disks with the serial %s",
+					    spec->disks[i].serial);
+	}
+	return r;
+}
+
 static int check_file(const char *what, const char *path, struct err *err)
 {
 	if (!path)
@@ -199,6 +232,8 @@ static int check_spec(const struct vmm_spec *spec, struct err *err)
 		r = check_vsock(&spec->vsock, err);
 	if (r == 0)
 		r = check_shares(spec, err);
+	if (r == 0)
+		r = check_disks(spec, err);
 	return r;
 }
 

@@ -36,6 +36,8 @@
 #define VMM_ACCEL_DEFAULT      "auto"
 
 #define VMM_SHARES_MAX	       8
+#define VMM_DISKS_MAX	       8
+#define VMM_SERIAL_MAX	       20 /* bytes, without a final NUL (virtio 1.2, 5.2.6) */
 #define VMM_TAG_MAX	       36 /* bytes, without a final NUL (virtio 1.2, 5.11.4) */
 #define VMM_CPUS_MAX	       64
 #define VMM_MEMORY_MIN	       (UINT64_C(32) << 20)
@@ -88,6 +90,17 @@ struct vmm_share {
 };
 
 /**
+ * struct vmm_disk - one virtio-blk disk
+ * @fd: an image, open for reading, and for writing unless @readonly
+ * @serial: by which the guest finds it; letters, digits, "-", "_", "."
+ */
+struct vmm_disk {
+	int fd;
+	const char *serial;
+	bool readonly;
+};
+
+/**
  * struct vmm_spec - what to start; plain data, all of it borrowed for the length of vmm_start()
  * @name: for messages and the process list: letters, digits, "-", "_", "."; at most 64 characters
  * @run_dir: an existing folder that belongs to this VM alone
@@ -102,6 +115,7 @@ struct vmm_share {
  *	other end must be read, or the guest stops); -EBADF: dropped
  * @vsock: its device
  * @shares, @n_shares: virtiofs devices
+ * @disks, @n_disks: virtio-blk devices
  * @cmdline: further words for the kernel's command line, NULL-terminated array; may be NULL.
  *	Those with characters that would end a word are refused
  *
@@ -121,6 +135,8 @@ struct vmm_spec {
 	struct vmm_vsock vsock;
 	const struct vmm_share *shares;
 	size_t n_shares;
+	const struct vmm_disk *disks;
+	size_t n_disks;
 	const char *const *cmdline;
 };
 

@@ -15,7 +15,7 @@ ttrpc: base loop
 rpc: base loop proto ttrpc
 oci: base json-c
 image: base json-c archive openssl
-vmm: base loop json-c archive openssl
+vmm: base loop json-c archive openssl ext2fs
 vsockd: base loop
 sandbox: base loop proto ttrpc rpc vmm json-c
 shim: base loop proto ttrpc rpc oci vmm sandbox

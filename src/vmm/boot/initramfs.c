@@ -134,7 +134,7 @@ static int add_module(struct cpio *cpio, const char *path, struct strv *names, s
 	fd = open_module(path, packed, err);
 	if (fd < 0)
 		return fd;
-	name = path_join(ABI_MODULES_DIR + 1, file);
+	name = path_join(&ABI_MODULES_DIR[1], file);
 	cpio_file(cpio, name, 0644, fd);
 	strv_take(names, take_ptr(file));
 	return 0;
@@ -149,7 +149,7 @@ static int add_modules(struct cpio *cpio, const char *const *modules, struct err
 
 	if (!modules || !*modules)
 		return 0;
-	cpio_dir(cpio, ABI_MODULES_DIR + 1, 0755);
+	cpio_dir(cpio, &ABI_MODULES_DIR[1], 0755);
 	for (; *modules && r == 0; modules++)
 		r = add_module(cpio, *modules, &names, err);
 	for (size_t i = 0; i < names.n; i++) {
@@ -157,7 +157,7 @@ static int add_modules(struct cpio *cpio, const char *const *modules, struct err
 		free(list);
 		list = longer;
 	}
-	cpio_data(cpio, ABI_MODULES_LIST + 1, 0644, list, strlen(list));
+	cpio_data(cpio, &ABI_MODULES_LIST[1], 0644, list, strlen(list));
 	return r;
 }
 

@@ -18,7 +18,7 @@
  */
 
 /* What QEMU may add: "virtio_mmio.device=512@0xfeb00000:12 " for each device. */
-#define CMDLINE_RESERVE (40 * (2 + VMM_SHARES_MAX))
+#define CMDLINE_RESERVE (40 * (2 + VMM_SHARES_MAX + VMM_DISKS_MAX))
 
 /* QEMU's end of the chain: 2 and a comma for a comma. */
 static char *escape(const char *s)
@@ -63,7 +63,7 @@ static void add_socket(struct qemu_command *c, const char *id, int fd, const cha
 
 static bool without_acpi(const struct vmm_spec *spec)
 {
-	size_t devices = spec->n_shares + (spec->vsock.kind != VMM_VSOCK_NONE);
+	size_t devices = spec->n_shares + spec->n_disks + (spec->vsock.kind != VMM_VSOCK_NONE);
 
 	return spec->tuned && spec->accel == VMM_ACCEL_TCG && devices <= DEVICES_WITHOUT_ACPI;
 }
@@ -225,6 +225,25 @@ static void add_shares(struct qemu_command *c, const struct vmm_spec *spec)
 	}
 }
 
+/* QEMU opens what it inherits under a name, /dev/fdset/N, as it would a file. */
+static void add_disks(struct qemu_command *c, const struct vmm_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_disks; i++) {
+		const struct vmm_disk *disk = &spec->disks[i];
+		const char *read_only = disk->readonly ? "on" : "off";
+
+		strv_add(&c->argv, "-add-fd");
+		strv_addf(&c->argv, "fd=%d,set=%zu", inherit(c, disk->fd), i);
+		strv_add(&c->argv, "-blockdev");
+		strv_addf(&c->argv,
+			  "driver=raw,node-name=disk%zu,read-only=%s,file.driver=file,"
+			  "file.filename=/dev/fdset/%zu,file.read-only=%s",
+			  i, read_only, i, read_only);
+		strv_add(&c->argv, "-device");
+		strv_addf(&c->argv, "virtio-blk-device,drive=disk%zu,serial=%s", i, disk->serial);
+	}
+}
+
 int qemu_argv(const struct vmm_spec *spec, int qmp_fd, uint32_t tsc_khz, struct qemu_command *ret)
 {
 	_cleanup_qemu_command_ struct qemu_command c = QEMU_COMMAND_NULL;
@@ -238,6 +257,7 @@ int qemu_argv(const struct vmm_spec *spec, int qmp_fd, uint32_t tsc_khz, struct 
 	add_qmp(&c, qmp_fd);
 	add_vsock(&c, &spec->vsock);
 	add_shares(&c, spec);
+	add_disks(&c, spec);
 	*ret = c;
 	c = (struct qemu_command)QEMU_COMMAND_NULL;
 	return 0;

@@ -71,6 +71,7 @@ static void plain_machine(void)
 	test_int(c.n_fds, 1);
 	test_int(c.fds[0], 40);
 	test_int(count("-device"), 0);
+	test_int(count("-blockdev") + count("-add-fd"), 0);
 	test_true(strstr(after("-append"), " tsc_early_khz=2600000") != NULL);
 	test_true(strstr(after("-append"), "quiet") != NULL);
 }
@@ -107,6 +108,16 @@ static void own_kernel_needs_no_acpi(void)
 	spec.n_shares = 4;
 	render(&spec);
 	test_true(strstr(after("-machine"), "acpi=on") != NULL);
+	/* A disk is a device like others. */
+	spec.n_shares = 2;
+	spec.disks = (const struct vmm_disk[]){{.fd = 60, .serial = "d", .readonly = true}};
+	spec.n_disks = 1;
+	render(&spec);
+	test_true(strstr(after("-machine"), "acpi=off") != NULL);
+	spec.n_shares = 3;
+	render(&spec);
+	test_true(strstr(after("-machine"), "acpi=on") != NULL);
+	spec.n_disks = 0;
 	spec.n_shares = 0;
 	spec.accel = VMM_ACCEL_KVM;
 	render(&spec);
@@ -122,6 +133,30 @@ static void unknown_frequency_is_left_out(void)
 	qemu_command_done(&c);
 	test_int(qemu_argv(&spec, 40, 0, &c), 0);
 	test_true(strstr(after("-append"), "tsc_early_khz") == NULL);
+}
+
+static void disks_by_descriptor(void)
+{
+	const struct vmm_disk disks[] = {
+		{.fd = 60, .serial = "one", .readonly = true},
+		{.fd = 61, .serial = "two"},
+	};
+	struct vmm_spec spec = a_spec();
+
+	spec.disks = disks;
+	spec.n_disks = ARRAY_SIZE(disks);
+	render(&spec);
+	test_true(has("-add-fd", "fd=4,set=0"));
+	test_true(has("-blockdev", "driver=raw,node-name=disk0,read-only=on,file.driver=file,"
+				   "file.filename=/dev/fdset/0,file.read-only=on"));
+	test_true(has("-device", "virtio-blk-device,drive=disk0,serial=one"));
+	test_true(has("-add-fd", "fd=5,set=1"));
+	test_true(has("-blockdev", "driver=raw,node-name=disk1,read-only=off,file.driver=file,"
+				   "file.filename=/dev/fdset/1,file.read-only=off"));
+	test_true(has("-device", "virtio-blk-device,drive=disk1,serial=two"));
+	test_int(c.n_fds, 3);
+	test_int(c.fds[1], 60);
+	test_int(c.fds[2], 61);
 }
 
 static void devices_by_descriptor(void)
@@ -217,6 +252,7 @@ int main(void)
 	test_run(own_kernel_needs_no_acpi);
 	test_run(unknown_frequency_is_left_out);
 	test_run(devices_by_descriptor);
+	test_run(disks_by_descriptor);
 	test_run(vhost_of_the_host);
 	test_run(hostile_paths_stay_one_value);
 	test_run(command_line_words_come_last);
