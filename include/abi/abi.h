@@ -51,17 +51,33 @@
 #define ABI_ROOT_TAG "caisson-root"
 
 /*
+ * The extras disk: a read-only ext4 file system, with files for the guest itself, not for a
+ * container. It is known by its serial; the two folders of it appear in vminitd's own root.
+ */
+#define ABI_EXTRAS_SERIAL "caisson-extras"
+#define ABI_EXTRAS_RUN	  "/run/spin-stack"
+#define ABI_EXTRAS_LIB	  "/var/lib/spin-stack"
+
+/* Where vminitd looks for a supervisor, in this order. */
+#define ABI_SUPERVISOR_RUN ABI_EXTRAS_RUN "/spin-supervisor"
+#define ABI_SUPERVISOR_LIB ABI_EXTRAS_LIB "/bin/spin-supervisor"
+
+/*
  * Kernel command line. Of words that it does not know, the kernel gives those with a "=" and no "."
  * before it to init, as environment variables (Documentation/admin-guide/kernel-parameters.rst).
  * Nothing that a user wrote is ever on it.
  *
  * caisson_port=N: dial this port of the host instead of ABI_PORT_RPC (vhost-vsock, where the
  *   ports of the host are shared by all VMs)
+ * caisson_metadata=N: the supervisor's port of the host instead of ABI_PORT_SUPERVISOR (the same)
+ * caisson_extras=1: there is an extras disk to wait for
  * caisson_probe=1: power off at once; used to find out whether an accelerator runs guests at all
  */
-#define ABI_CMDLINE_PORT  "caisson_port="
-#define ABI_CMDLINE_PROBE "caisson_probe="
-#define ABI_CMDLINE_MAX	  2048
+#define ABI_CMDLINE_PORT     "caisson_port="
+#define ABI_CMDLINE_METADATA "caisson_metadata="
+#define ABI_CMDLINE_EXTRAS   "caisson_extras="
+#define ABI_CMDLINE_PROBE    "caisson_probe="
+#define ABI_CMDLINE_MAX	     2048
 
 /*
  * The kernel's own word for its network, which vminitd reads where it is an image's own init: a

@@ -17,6 +17,7 @@
 #include "cmd/task-call.h"
 #include "cmd/timing.h"
 #include "image/image.h"
+#include "sandbox/annotation.h"
 #include "task.pb-c.h"
 #include "vmm/vmm.h"
 
@@ -25,7 +26,8 @@
  */
 struct run {
 	bool remove, interactive, terminal, detach, timing;
-	struct strv env;
+	struct strv env, annotations;
+	const char *supervisor_config;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
 	uint64_t memory;
 	uint32_t cpus, boot_timeout;
@@ -66,6 +68,10 @@ static const struct opt options[] = {
 	OPT(run, 0, "kernel", OPT_STRING, kernel, "NAME|PATH", "see `caisson kernel list`"),
 	OPT(run, 0, "boot-timeout", OPT_U32, boot_timeout, "SECONDS",
 	    "for the VM to get ready, and to answer (120)", NULL, 1, SANDBOX_BOOT_TIMEOUT_MAX),
+	OPT(run, 0, "annotation", OPT_STRV, annotations, "NAME=VALUE",
+	    "say something of the container, see caisson(1)"),
+	OPT(run, 0, "supervisor-config", OPT_STRING, supervisor_config, "FILE",
+	    "what the VM's supervisor gets as its metadata"),
 	OPT(run, 0, "timing", OPT_FLAG, timing, NULL, "say where the time went, on stderr"),
 	{.kind = OPT_END},
 };
@@ -102,11 +108,16 @@ static int get_image(struct run *run, const char *reference, struct err *err)
 }
 
 /* The shim may have another working folder. What is not there is its to complain about. */
+static char *file_wanted(const char *file)
+{
+	char *path = file && *file ? realpath(file, NULL) : NULL;
+
+	return path ? path : xstrdup(file ? file : "");
+}
+
 static char *kernel_wanted(const char *kernel)
 {
-	char *path = kernel && strchr(kernel, '/') ? realpath(kernel, NULL) : NULL;
-
-	return path ? path : xstrdup(kernel ? kernel : "");
+	return kernel && strchr(kernel, '/') ? file_wanted(kernel) : xstrdup(kernel ? kernel : "");
 }
 
 static int build_spec(struct run *run, const char *reference, char **words, struct err *err)
@@ -122,7 +133,9 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 		.user = run->user,
 		.terminal = run->terminal,
 	};
-	r = compose_spec(&run->compose, &run->image.config, spec, err);
+	r = annotations_set(&spec->annotations, &run->annotations, err);
+	if (r == 0)
+		r = compose_spec(&run->compose, &run->image.config, spec, err);
 	if (r < 0)
 		return r;
 	spec->image = xstrdup(reference);
@@ -132,6 +145,7 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 	spec->hypervisor = xstrdup(run->hypervisor);
 	spec->accel = xstrdup(run->accel);
 	spec->kernel = kernel_wanted(run->kernel);
+	spec->supervisor_config = file_wanted(run->supervisor_config);
 	spec->memory = run->memory & ~((UINT64_C(1) << 20) - 1);
 	spec->cpus = run->cpus;
 	spec->boot_timeout = run->boot_timeout;
@@ -260,6 +274,11 @@ static int check(const struct run *run, int argc, int at, struct err *err)
 			       "--detach goes with neither --interactive nor --timing");
 	if (compose_check_workdir(run->workdir, err) < 0)
 		return -EINVAL;
+	if (run->supervisor_config && !*run->supervisor_config)
+		return err_set(err, -EINVAL, "--supervisor-config: which file?");
+	for (size_t i = 0; i < run->annotations.n; i++)
+		if (annotation_check(run->annotations.v[i], err) < 0)
+			return -EINVAL;
 	return attach_check(run->interactive, run->terminal, err);
 }
 
@@ -277,6 +296,7 @@ static void done(struct run *run)
 	image_done(&run->image);
 	paths_done(&run->paths);
 	strv_done(&run->env);
+	strv_done(&run->annotations);
 }
 
 static int run_main(const struct command *self, int argc, char **argv)
@@ -303,6 +323,7 @@ static int run_main(const struct command *self, int argc, char **argv)
 	at = opts_parse(self, argc, argv, &run, &err);
 	if (at < 0 || check(&run, argc, at, &err) < 0) {
 		strv_done(&run.env);
+		strv_done(&run.annotations);
 		return cmd_fail(self, &err);
 	}
 	catch_interrupts();

@@ -7,20 +7,40 @@
 #include "base/macro.h"
 #include "base/parse.h"
 
-static int parse_port(struct cmdline *cmdline, const char *value)
+static int parse_number(const char *value, uint32_t *ret)
 {
 	/* The last number is VMADDR_PORT_ANY. */
-	return parse_u32(value, 1, UINT32_MAX - 1, &cmdline->port) < 0 ? -EINVAL : 0;
+	return parse_u32(value, 1, UINT32_MAX - 1, ret) < 0 ? -EINVAL : 0;
+}
+
+static int parse_flag(const char *value, bool *ret)
+{
+	uint32_t flag;
+
+	if (parse_u32(value, 0, 1, &flag) < 0)
+		return -EINVAL;
+	*ret = flag;
+	return 0;
+}
+
+static int parse_port(struct cmdline *cmdline, const char *value)
+{
+	return parse_number(value, &cmdline->port);
+}
+
+static int parse_metadata(struct cmdline *cmdline, const char *value)
+{
+	return parse_number(value, &cmdline->metadata_port);
+}
+
+static int parse_extras(struct cmdline *cmdline, const char *value)
+{
+	return parse_flag(value, &cmdline->extras);
 }
 
 static int parse_probe(struct cmdline *cmdline, const char *value)
 {
-	uint32_t probe;
-
-	if (parse_u32(value, 0, 1, &probe) < 0)
-		return -EINVAL;
-	cmdline->probe = probe;
-	return 0;
+	return parse_flag(value, &cmdline->probe);
 }
 
 static const struct {
@@ -28,6 +48,8 @@ static const struct {
 	int (*parse)(struct cmdline *cmdline, const char *value);
 } words[] = {
 	{ABI_CMDLINE_PORT, parse_port},
+	{ABI_CMDLINE_METADATA, parse_metadata},
+	{ABI_CMDLINE_EXTRAS, parse_extras},
 	{ABI_CMDLINE_PROBE, parse_probe},
 };
 
@@ -44,7 +66,10 @@ static int parse_word(struct cmdline *cmdline, const char *word)
 
 int cmdline_parse(const char *const *env, struct cmdline *ret)
 {
-	struct cmdline cmdline = {.port = ABI_PORT_RPC};
+	struct cmdline cmdline = {
+		.port = ABI_PORT_RPC,
+		.metadata_port = ABI_PORT_SUPERVISOR,
+	};
 	int r = 0;
 
 	for (; *env && r == 0; env++)

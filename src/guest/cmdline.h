@@ -7,11 +7,13 @@
 /**
  * struct cmdline - what the kernel command line says to vminitd (see abi/abi.h)
  * @port: the host's port to dial
+ * @metadata_port: the host's port for the supervisor
+ * @extras: there is an extras disk
  * @probe: end the VM at once
  */
 struct cmdline {
-	uint32_t port;
-	bool probe;
+	uint32_t port, metadata_port;
+	bool extras, probe;
 };
 
 /**

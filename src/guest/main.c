@@ -15,6 +15,7 @@
 #include "guest/cmdline.h"
 #include "guest/direct.h"
 #include "guest/early.h"
+#include "guest/extras.h"
 #include "guest/lifecycle.h"
 #include "guest/mount-service.h"
 #include "guest/oci.h"
@@ -23,6 +24,7 @@
 #include "guest/relay.h"
 #include "guest/standalone.h"
 #include "guest/stream.h"
+#include "guest/supervisor.h"
 #include "guest/system.h"
 #include "guest/task.h"
 #include "guest/user-cache.h"
@@ -53,6 +55,8 @@ static struct {
 	struct reaper reaper;
 	struct workers workers;
 	struct direct direct;
+	struct extras extras;
+	struct supervisor supervisor;
 	struct power power;
 	struct cgroups cgroups;
 	struct events events;
@@ -67,6 +71,7 @@ static struct {
 	.reaper = REAPER_NULL,
 	.direct = DIRECT_NULL,
 	.cgroups = CGROUPS_NULL,
+	.extras = EXTRAS_NULL,
 };
 
 /* Large, and all zero: these are no part of the file. */
@@ -121,6 +126,10 @@ static void child_reaped(struct reaper *reaper _unused_, pid_t pid, uint32_t sta
 {
 	if (workers_reaped(&vm.workers, pid, status))
 		return;
+	if (supervisor_reaped(&vm.supervisor, pid, status)) {
+		power_check(&vm.power);
+		return;
+	}
 	oci_reaped(&oci, pid, status);
 	lifecycle_reaped(&task, pid, status);
 }
@@ -160,6 +169,11 @@ static void add_service(struct ttrpc_service service)
 		vm.services[n] = service;
 }
 
+static void describe_supervisor(Caisson__Guest__V1__Supervisor *ret)
+{
+	supervisor_fill(&vm.supervisor, ret);
+}
+
 static int start_services(void)
 {
 	workers_init(&vm.workers);
@@ -177,8 +191,10 @@ static int start_services(void)
 	add_service(events_init(&vm.events));
 	vm.system.loop = &vm.loop;
 	vm.system.task = &task;
+	vm.system.describe_supervisor = describe_supervisor;
 	add_service(system_init(&vm.system));
 	power_init(&vm.power, &vm.loop, &task);
+	vm.power.supervisor = &vm.supervisor;
 	add_service(bundle_service());
 	add_service(mount_service(&vm.workers));
 	return ttrpc_server_new(&vm.loop, vm.services, CONNS_MAX, &vm.server);
@@ -228,6 +244,14 @@ static int handle_signals(void)
 	return r < 0 ? r : reaper_start(&vm.reaper, &vm.loop, child_reaped);
 }
 
+static void supervisor_changed(struct supervisor *supervisor)
+{
+	Caisson__Guest__V1__Supervisor event;
+
+	supervisor_fill(supervisor, &event);
+	events_publish(&vm.events, "/caisson/supervisor", &event.base);
+}
+
 static int start_executor(void)
 {
 	int null_fd = early_null(), r;
@@ -241,6 +265,10 @@ static int start_executor(void)
 	oci_init(&oci, &vm.workers, &task.processes, &lifecycle_events, null_fd);
 	oci.ended = ended_early;
 	task.bundles = oci_available() ? &oci.base : NULL;
+	supervisor_init(&vm.supervisor, &vm.loop, &supervisor_places, null_fd,
+			vm.cmdline.metadata_port);
+	vm.supervisor.cgroups = &vm.cgroups;
+	vm.supervisor.changed = supervisor_changed;
 	return direct_init(&vm.direct, &vm.loop, &lifecycle_events, null_fd, ROOT_DIR);
 }
 
@@ -265,6 +293,28 @@ static int tune(void)
 	return 0;
 }
 
+static void extras_ready(struct extras *extras _unused_, int error, const char *what)
+{
+	char text[SUPERVISOR_ERROR_MAX];
+
+	if (error == 0) {
+		supervisor_start(&vm.supervisor);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "cannot %s: %s", what, strerror(-error));
+	supervisor_unavailable(&vm.supervisor, text);
+}
+
+/* Whatever becomes of it, the VM goes on. */
+static int start_supervisor(void)
+{
+	if (vm.cmdline.extras)
+		extras_start(&vm.extras, &vm.loop, extras_ready);
+	else
+		supervisor_start(&vm.supervisor);
+	return 0;
+}
+
 static const struct {
 	int (*run)(void);
 	const char *what;
@@ -281,6 +331,7 @@ static const struct {
 	{start_executor, "prepare for containers"},
 	{make_cgroups, "make control groups"},
 	{tune, "tune"},
+	{start_supervisor, "start the supervisor"},
 };
 
 static void begin(void)

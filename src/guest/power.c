@@ -68,9 +68,22 @@ static void given_up(struct loop_timer *timer)
 /* What processes said on their way is the host's, unless it is in a hurry or has had its time. */
 static bool finished(const struct power *power)
 {
-	if (power->processes->any_alive(power))
+	if (power->processes->any_alive(power) ||
+	    (power->supervisor && supervisor_alive(power->supervisor)))
 		return false;
 	return power->now || power->state == POWER_KILLED || !power->processes->any_output(power);
+}
+
+static void kill_supervisor(struct power *power)
+{
+	if (power->supervisor)
+		supervisor_kill(power->supervisor);
+	loop_timer_start(power->loop, &power->deadline, clock_now() + POWER_KILL_NS, given_up);
+}
+
+static void agent_over(struct loop_timer *timer)
+{
+	kill_supervisor(container_of(timer, struct power, deadline));
 }
 
 static void kill_all(struct power *power)
@@ -81,7 +94,11 @@ static void kill_all(struct power *power)
 		return;
 	}
 	power->processes->signal_all(power, SIGKILL);
-	loop_timer_start(power->loop, &power->deadline, clock_now() + POWER_KILL_NS, given_up);
+	if (power->supervisor && supervisor_stop(power->supervisor))
+		loop_timer_start(power->loop, &power->deadline, clock_now() + POWER_AGENT_NS,
+				 agent_over);
+	else
+		kill_supervisor(power);
 }
 
 static void grace_over(struct loop_timer *timer)
@@ -100,6 +117,8 @@ static void begin(struct loop_defer *defer)
 	} else if (power->state == POWER_IDLE) {
 		power->state = POWER_ASKED;
 		power->processes->signal_all(power, SIGTERM);
+		if (power->supervisor)
+			(void)supervisor_stop(power->supervisor);
 		loop_timer_start(power->loop, &power->deadline, clock_now() + POWER_GRACE_NS,
 				 grace_over);
 	}
@@ -122,6 +141,7 @@ static void init(struct power *power, struct loop *loop, const struct power_proc
 	power->loop = loop;
 	power->processes = processes;
 	power->task = NULL;
+	power->supervisor = NULL;
 	power->state = POWER_IDLE;
 	power->now = false;
 	loop_timer_init(&power->deadline);

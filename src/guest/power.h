@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "guest/supervisor.h"
 #include "guest/task.h"
 
 /*
  * The orderly end of the VM: SIGTERM to all processes, a grace, SIGKILL, and when none is left, or
  * none can be waited for any more, the loop ends.
  *
+ * The supervisor is asked like all processes. In a hurry it has a grace of its own, a short one: it
+ * is often told of the VM's end by nothing else.
+ *
  *	IDLE --power_begin()--> ASKED --grace over--> KILLED --deadline--> loop_quit()
  *				  `------------- no process left ------------^
  */
 
 #define POWER_GRACE_NS (UINT64_C(10) * 1000 * 1000 * 1000)
+#define POWER_AGENT_NS (UINT64_C(2) * 1000 * 1000 * 1000)
 #define POWER_KILL_NS  (UINT64_C(5) * 1000 * 1000 * 1000)
 
 enum power_state {
@@ -38,13 +43,18 @@ struct power {
 	struct loop *loop;
 	const struct power_processes *processes;
 	struct task *task;
+	struct supervisor *supervisor;
 	enum power_state state;
 	bool now;
 	struct loop_timer deadline;
 	struct loop_defer begin;
 };
 
-/** power_init() - nothing happens yet; the processes are those of the Task service */
+/**
+ * power_init() - nothing happens yet; the processes are those of the Task service
+ *
+ * @supervisor may be set afterwards, if there is one.
+ */
 void power_init(struct power *power, struct loop *loop, struct task *task);
 
 /** power_init_all() - as power_init(), but they are all that there are: for PID 1 without a host */

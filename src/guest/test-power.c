@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,6 +23,12 @@ static struct loop loop;
 static struct task task;
 static struct stream_table streams;
 static struct power power;
+static struct supervisor agent;
+static const struct supervisor_places places = {
+	.programs = (const char *const[]){NULL},
+	.pid_dir = "/",
+	.pid_file = "no-such-file",
+};
 static int signals[4];
 static size_t n_signals;
 
@@ -68,7 +76,9 @@ static void begin(bool with_process)
 	task.executor = &executor;
 	task.ended = process_ended;
 	task_init(&task);
+	supervisor_init(&agent, &loop, &places, -EBADF, 0);
 	power_init(&power, &loop, &task);
+	power.supervisor = &agent;
 	if (!with_process)
 		return;
 	p = process_new(&task.processes, NULL, "c");
@@ -268,6 +278,101 @@ static void hurry_comes_later(void)
 	end();
 }
 
+/* A supervisor that nothing but a signal ends. Only its process is real. */
+static void add_agent(bool deaf)
+{
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	agent.program = "agent";
+	agent.state = CAISSON__GUEST__V1__SUPERVISOR__STATE__RUNNING;
+	test_int(sigprocmask(SIG_BLOCK, &term, NULL), 0);
+	agent.pid = fork();
+	if (agent.pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!deaf)
+			(void)sigprocmask(SIG_UNBLOCK, &term, NULL);
+		for (;;)
+			(void)pause();
+	}
+	test_true(agent.pid > 0);
+	test_int(sigprocmask(SIG_UNBLOCK, &term, NULL), 0);
+}
+
+static void agent_reaped(struct loop_defer *defer)
+{
+	int status;
+	pid_t pid = agent.pid;
+
+	(void)defer;
+	test_int(waitpid(pid, &status, 0), pid);
+	test_true(WIFSIGNALED(status));
+	test_true(supervisor_reaped(&agent, pid, 128 + (uint32_t)WTERMSIG(status)));
+	power_check(&power);
+}
+
+/* Waits for its end. Return: as turn(). */
+static bool reap_agent(void)
+{
+	struct loop_defer defer = LOOP_DEFER_NULL(defer);
+
+	loop_defer_start(&loop, &defer, agent_reaped);
+	return turn();
+}
+
+static void agent_ends_with_all(void)
+{
+	begin(true);
+	add_agent(false);
+	power_begin(&power, false);
+	test_true(!turn());
+	test_true(!reap_agent());
+	test_int(agent.last_exit_status, 128 + SIGTERM);
+	test_true(reap(143));
+	end();
+}
+
+static void agent_that_stays_is_killed(void)
+{
+	begin(false);
+	add_agent(true);
+	power_begin(&power, false);
+	test_true(!turn());
+	deadline_passes();
+	test_true(!turn());
+	test_true(reap_agent());
+	test_int(agent.last_exit_status, 128 + SIGKILL);
+	end();
+}
+
+static void agent_is_asked_in_a_hurry_too(void)
+{
+	begin(false);
+	add_agent(false);
+	power_begin(&power, true);
+	test_true(!turn());
+	test_true(power.deadline.deadline <= clock_now() + POWER_AGENT_NS);
+	test_true(reap_agent());
+	test_int(agent.last_exit_status, 128 + SIGTERM);
+	end();
+}
+
+static void agent_has_little_time_in_a_hurry(void)
+{
+	begin(true);
+	add_agent(true);
+	power_begin(&power, true);
+	test_true(!turn());
+	test_int(signals[0], SIGKILL);
+	deadline_passes();
+	test_true(!turn());
+	test_true(!reap_agent());
+	test_int(agent.last_exit_status, 128 + SIGKILL);
+	test_true(reap(137));
+	end();
+}
+
 static void an_ordinary_end_is_none_of_the_vm(void)
 {
 	begin(true);
@@ -288,6 +393,10 @@ int main(void)
 	test_run(the_grace_ends);
 	test_run(nothing_is_waited_for_for_ever);
 	test_run(hurry_comes_later);
+	test_run(agent_ends_with_all);
+	test_run(agent_that_stays_is_killed);
+	test_run(agent_is_asked_in_a_hurry_too);
+	test_run(agent_has_little_time_in_a_hurry);
 	test_run(an_ordinary_end_is_none_of_the_vm);
 	(void)close(null);
 	return 0;

@@ -16,6 +16,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "sandbox/annotation.h"
+#include "sandbox/extras.h"
 #include "sandbox/rootfs.h"
 #include "vmm/accel.h"
 #include "vmm/boot/initramfs.h"
@@ -23,6 +25,8 @@
 
 #define VHOST_VSOCK "/dev/vhost-vsock"
 #define CID_TRIES   64
+/* Of our own on the kernel's command line. */
+#define MAX_WORDS 3
 
 /* Where Debian's qemu-system-common has it, then where newer packages do. */
 static const char *const virtiofsd_paths[] = {
@@ -43,7 +47,10 @@ struct plan {
 	struct vmm_vsock vsock;
 	int vsock_peer, share_listen, console, diagnostics;
 	char *share_path;
+	struct conf conf;
+	int extras;
 	char port[sizeof(ABI_CMDLINE_PORT) + 16];
+	char metadata_port[sizeof(ABI_CMDLINE_METADATA) + 16];
 };
 
 static void plan_done(struct plan *p)
@@ -51,6 +58,8 @@ static void plan_done(struct plan *p)
 	kernel_done(&p->kernel);
 	free(p->initramfs);
 	free(p->share_path);
+	conf_done(&p->conf);
+	fd_close(p->extras);
 	if (p->vsock.kind == VMM_VSOCK_VHOST_USER)
 		fd_close(p->vsock.fd);
 	fd_close(p->vsock_peer);
@@ -145,6 +154,32 @@ static int plan_rootfs(struct sandbox *sb, struct err *err)
 	return rootfs_mount(sb->spec->rootfs, sb->record->dir_path, target, err);
 }
 
+static int plan_metadata(struct sandbox *sb, const struct conf *conf, struct err *err)
+{
+	const char *path = sb->spec->supervisor_config;
+
+	if (path && *path)
+		return metadata_load(&sb->metadata, path, err);
+	if (conf->supervisor_socket)
+		metadata_forward(&sb->metadata, conf->supervisor_socket, sb->spec->id);
+	return 0;
+}
+
+/* Most containers have no supervisor, and pay for none. */
+static int plan_supervisor(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	const char *extras = strv_env_get(&sb->spec->annotations, ANNOTATION_EXTRAS);
+	int r = conf_load(&p->conf, err);
+
+	if (r == 0)
+		r = plan_metadata(sb, &p->conf, err);
+
+	if (r < 0 || !extras)
+		return r;
+	p->extras = extras_disk(extras, &p->conf, sb->paths->cache, err);
+	return p->extras < 0 ? p->extras : 0;
+}
+
 static const char *find_virtiofsd(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(virtiofsd_paths); i++)
@@ -196,12 +231,33 @@ static int start_virtiofsd(struct sandbox *sb, struct plan *p, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot start %s", program) : 0;
 }
 
+/* Return: a descriptor that gets what the guest connects to @port, or negative errno. */
+static int listen_on_port(struct sandbox *sb, int port, struct err *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s_%d", sb->hybrid_path, port);
+	int fd = unix_listen(path);
+
+	return fd < 0 ? err_errno(err, fd, "cannot listen on %s", path) : fd;
+}
+
+static int serve_metadata(struct sandbox *sb, int fd, struct err *err)
+{
+	int r = metadata_serve(&sb->metadata, sb->loop, fd, sb->address.cid);
+
+	return r < 0 ? err_errno(err, r, "cannot serve the supervisor's metadata") : 0;
+}
+
 static int listen_for_guest(struct sandbox *sb, struct err *err)
 {
-	_cleanup_free_ char *path = xasprintf("%s_%d", sb->hybrid_path, ABI_PORT_RPC);
+	int fd;
 
-	sb->accept_fd = unix_listen(path);
-	return sb->accept_fd < 0 ? err_errno(err, sb->accept_fd, "cannot listen on %s", path) : 0;
+	sb->accept_fd = listen_on_port(sb, ABI_PORT_RPC, err);
+	if (sb->accept_fd < 0)
+		return sb->accept_fd;
+	if (!metadata_configured(&sb->metadata))
+		return 0;
+	fd = listen_on_port(sb, ABI_PORT_SUPERVISOR, err);
+	return fd < 0 ? fd : serve_metadata(sb, fd, err);
 }
 
 static int start_vsockd(struct sandbox *sb, struct plan *p, struct err *err)
@@ -254,25 +310,50 @@ static int claim_cid(int fd, uint32_t *ret_cid)
 	return -EADDRINUSE;
 }
 
-/* The host's own vsock: its ports are shared, so the guest is told which one is for it. */
-static int use_kernel_vsock(struct sandbox *sb, struct plan *p, struct err *err)
+/* Return: a descriptor that listens on a port of the host's own vsock that nobody has. */
+static int listen_on_free_port(uint32_t *ret_port, struct err *err)
 {
 	struct sockaddr_vm svm = {
 		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = VMADDR_PORT_ANY};
 	socklen_t len = sizeof(svm);
+	_cleanup_close_ int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&svm, len) < 0 || listen(fd, 4) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&svm, &len) < 0)
+		return err_errno(err, -errno, "cannot listen on the host's vsock");
+	*ret_port = svm.svm_port;
+	return take_fd(fd);
+}
+
+static int use_kernel_metadata(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	uint32_t port;
+	int fd;
+
+	if (!metadata_configured(&sb->metadata))
+		return 0;
+	fd = listen_on_free_port(&port, err);
+	if (fd < 0)
+		return fd;
+	(void)snprintf(p->metadata_port, sizeof(p->metadata_port), ABI_CMDLINE_METADATA "%u", port);
+	return serve_metadata(sb, fd, err);
+}
+
+/* The host's own vsock: its ports are shared, so the guest is told which ones are for it. */
+static int use_kernel_vsock(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	uint32_t port;
 	int r = claim_cid(sb->cid_fd, &sb->address.cid);
 
 	if (r < 0)
 		return err_errno(err, r, "cannot get a vsock address from " VHOST_VSOCK);
-	sb->accept_fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (sb->accept_fd < 0 || bind(sb->accept_fd, (struct sockaddr *)&svm, len) < 0 ||
-	    listen(sb->accept_fd, 4) < 0 ||
-	    getsockname(sb->accept_fd, (struct sockaddr *)&svm, &len) < 0)
-		return err_errno(err, -errno, "cannot listen on the host's vsock");
-	(void)snprintf(p->port, sizeof(p->port), ABI_CMDLINE_PORT "%u", svm.svm_port);
+	sb->accept_fd = listen_on_free_port(&port, err);
+	if (sb->accept_fd < 0)
+		return sb->accept_fd;
+	(void)snprintf(p->port, sizeof(p->port), ABI_CMDLINE_PORT "%u", port);
 	p->vsock = (struct vmm_vsock){
 		.kind = VMM_VSOCK_VHOST, .fd = sb->cid_fd, .cid = sb->address.cid};
-	return 0;
+	return use_kernel_metadata(sb, p, err);
 }
 
 static int start_vsock(struct sandbox *sb, struct plan *p, struct err *err)
@@ -291,11 +372,20 @@ static int start_vsock(struct sandbox *sb, struct plan *p, struct err *err)
 
 static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
 {
-	const char *cmdline[] = {p->port[0] ? p->port : NULL, NULL};
+	const struct vmm_disk extras = {
+		.fd = p->extras, .serial = ABI_EXTRAS_SERIAL, .readonly = true};
+	const char *cmdline[MAX_WORDS + 1] = {NULL};
+	size_t n = 0;
 	struct vmm_share share = {.tag = ABI_ROOT_TAG, .fd = -EBADF, .socket_path = p->share_path};
 	struct vmm_spec spec = VMM_SPEC_NULL;
 	struct vmm_callbacks callbacks = {.exited = p->callbacks->vmm_exited, .data = sb};
 
+	if (p->port[0])
+		cmdline[n++] = p->port;
+	if (p->metadata_port[0])
+		cmdline[n++] = p->metadata_port;
+	if (p->extras >= 0)
+		cmdline[n++] = ABI_CMDLINE_EXTRAS "1";
 	spec.name = sb->spec->id;
 	spec.run_dir = sb->record->run_path;
 	spec.memory = sb->spec->memory;
@@ -308,6 +398,8 @@ static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
 	spec.vsock = p->vsock;
 	spec.shares = &share;
 	spec.n_shares = 1;
+	spec.disks = &extras;
+	spec.n_disks = p->extras >= 0;
 	spec.cmdline = cmdline;
 	return vmm_start(sb->loop, p->driver, &spec, &callbacks, &sb->vmm, err);
 }
@@ -331,10 +423,14 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		.share_listen = -EBADF,
 		.console = -EBADF,
 		.diagnostics = -EBADF,
+		.conf = CONF_NULL,
+		.extras = -EBADF,
 	};
 	int r;
 
 	r = start_consoles(sb, &plan, err);
+	if (r == 0)
+		r = plan_supervisor(sb, &plan, err);
 	if (r == 0)
 		r = plan_boot(sb, &plan, err);
 	if (r == 0)

@@ -52,6 +52,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 		.cid_fd = -EBADF,
 		.accept = LOOP_IO_NULL,
 	};
+	metadata_init(&sb->metadata);
 	ttrpc_request_init(&sb->shutdown);
 	loop_timer_init(&sb->deadline);
 	loop_defer_init(&sb->ending);
@@ -70,6 +71,7 @@ static void stop_everything(struct sandbox *sb)
 	vmm_free(take_ptr(sb->vmm));
 	helper_stop(&sb->vsockd);
 	helper_stop(&sb->virtiofsd);
+	metadata_stop(&sb->metadata);
 	tail_stop(&sb->console);
 	tail_stop(&sb->diagnostics);
 	sb->accept_fd = fd_close(sb->accept_fd);

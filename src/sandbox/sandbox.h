@@ -4,6 +4,7 @@
 #include "loop/tail.h"
 #include "sandbox/dial.h"
 #include "sandbox/helper.h"
+#include "sandbox/metadata.h"
 #include "sandbox/record.h"
 #include "ttrpc/client.h"
 #include "vmm/vmm.h"
@@ -68,6 +69,7 @@ struct sandbox {
 	struct guest_address address;
 	int accept_fd, cid_fd;
 	struct loop_io accept;
+	struct metadata metadata;
 	struct ttrpc_client *guest;
 	struct ttrpc_request shutdown;
 	struct loop_timer deadline;

@@ -29,6 +29,8 @@
  * @kernel: name or path; empty: the default one
  * @memory: bytes
  * @cpus: virtual CPUs
+ * @annotations: NAME=VALUE, checked (sandbox/annotation.h)
+ * @supervisor_config: path of the file that a supervisor gets as its metadata; empty: none
  * @boot_timeout: seconds that the guest may take to get ready
  * @created: seconds since the epoch
  */
@@ -43,6 +45,8 @@ struct sandbox_spec {
 	uint64_t memory;
 	uint32_t cpus, boot_timeout;
 	int64_t created;
+	struct strv annotations;
+	char *supervisor_config;
 };
 
 /*
@@ -58,10 +62,10 @@ struct sandbox_spec {
 #define SANDBOX_BOOT_TIMEOUT_DEFAULT 120u
 #define SANDBOX_BOOT_TIMEOUT_MAX     3600u
 
-#define SANDBOX_SPEC_NULL                                        \
-	{                                                        \
-		.id = NULL, .args = STRV_NULL, .env = STRV_NULL, \
-		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT     \
+#define SANDBOX_SPEC_NULL                                                                  \
+	{                                                                                  \
+		.id = NULL, .args = STRV_NULL, .env = STRV_NULL, .annotations = STRV_NULL, \
+		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT                               \
 	}
 
 /** sandbox_spec_done() - may be called again */

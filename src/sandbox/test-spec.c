@@ -9,9 +9,13 @@
 #include "vmm/vmm.h"
 
 static const char *const fields[] = {
-	"id",	      "image",	"rootfs", "args",	  "env",	  "cwd",   "user",
-	"terminal",   "remove", "kernel", "capabilities", "stop_signal",  "accel", "executor",
-	"hypervisor", "memory", "cpus",	  "created",	  "boot_timeout",
+	"id",		"image",	"rootfs",
+	"args",		"env",		"cwd",
+	"user",		"terminal",	"remove",
+	"kernel",	"capabilities", "stop_signal",
+	"accel",	"executor",	"hypervisor",
+	"memory",	"cpus",		"created",
+	"boot_timeout", "annotations",	"supervisor_config",
 };
 
 static struct sandbox_spec example(void)
@@ -36,6 +40,8 @@ static struct sandbox_spec example(void)
 		.cpus = VMM_CPUS_MAX,
 		.boot_timeout = SANDBOX_BOOT_TIMEOUT_MAX,
 		.created = -1,
+		.annotations = STRV_NULL,
+		.supervisor_config = xstrdup("/etc/token"),
 	};
 
 	strv_add(&spec.args, "");
@@ -43,6 +49,7 @@ static struct sandbox_spec example(void)
 	/* A code point beyond Latin-1, and bytes that only begin one. */
 	strv_add(&spec.args, "\xe2\x82\xac \xc3 \xc4\x80");
 	strv_add(&spec.env, "A=b=c");
+	strv_add(&spec.annotations, "io.spin.extras.files={\"/a\": 1}");
 	return spec;
 }
 
@@ -72,6 +79,9 @@ static void everything_comes_back(void)
 	test_int(back.cpus, VMM_CPUS_MAX);
 	test_int(back.boot_timeout, SANDBOX_BOOT_TIMEOUT_MAX);
 	test_int(back.created, -1);
+	test_int(back.annotations.n, 1);
+	test_str(back.annotations.v[0], "io.spin.extras.files={\"/a\": 1}");
+	test_str(back.supervisor_config, "/etc/token");
 	again = sandbox_spec_to_json(&back);
 	test_str(again, json);
 	sandbox_spec_done(&spec);
@@ -92,6 +102,8 @@ static void what_is_not_set_is_empty(void)
 	test_str(back.user, "");
 	test_str(back.kernel, "");
 	test_int(back.env.n, 0);
+	test_int(back.annotations.n, 0);
+	test_str(back.supervisor_config, "");
 	sandbox_spec_done(&spec);
 	sandbox_spec_done(&back);
 }

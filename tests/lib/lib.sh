@@ -13,7 +13,8 @@ set -u
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export PATH="$TOP/build/bin:$PATH"
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/caisson-test.XXXXXX")
-export CAISSON_ROOT="$WORK/root" CAISSON_RUN="$WORK/run"
+export CAISSON_ROOT="$WORK/root" CAISSON_RUN="$WORK/run" CAISSON_CONFIG="$WORK/caisson.conf"
+install -m 644 /dev/null "$CAISSON_CONFIG"
 IMAGES="$WORK/images"
 SKIPPED=77
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <sys/types.h>
+
+#include "loop/loop.h"
+
+/*
+ * Disks, by the serial that the host gave them: letters depend on who came first, and a disk may
+ * come after the boot.
+ */
+
+#define BLOCKDEV_SERIAL_MAX 20
+
+/**
+ * struct blockdev - a disk that is looked for
+ * @sysfs: its file system, mounted nowhere
+ * @uevents: the kernel's messages on devices that come and go
+ * @serial: kept, not copied
+ * @done: called once: 0 with the device's number, or negative errno (-ETIMEDOUT)
+ */
+struct blockdev {
+	struct loop *loop;
+	int sysfs, uevents;
+	struct loop_io io;
+	struct loop_timer deadline;
+	struct loop_defer look;
+	const char *serial;
+	void (*done)(struct blockdev *blockdev, int error, dev_t device);
+};
+
+#define BLOCKDEV_NULL                                                  \
+	{                                                              \
+		.sysfs = -EBADF, .uevents = -EBADF, .io = LOOP_IO_NULL \
+	}
+
+/**
+ * blockdev_await() - find a disk, now or when it comes
+ * @timeout: nanoseconds
+ *
+ * Return: 0: @done will be called, not from here; negative errno: it will not.
+ */
+int blockdev_await(struct blockdev *blockdev, struct loop *loop, const char *serial,
+		   uint64_t timeout,
+		   void (*done)(struct blockdev *blockdev, int error, dev_t device));
+
+/** blockdev_stop() - without calling @done; may be called again */
+void blockdev_stop(struct blockdev *blockdev);
+
+/**
+ * blockdev_find() - look for a disk in a /sys/block
+ * @dir: descriptor of that folder
+ *
+ * Return: 0, -ENOENT, or another negative errno.
+ */
+int blockdev_find(int dir, const char *serial, dev_t *ret_device);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/annotation.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/parse.h"
+
+static const char *const own_prefixes[] = {"io.caisson.", "io.spin."};
+static const char *const known[] = {ANNOTATION_EXTRAS};
+
+static bool is_own(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own_prefixes); i++)
+		if (str_starts(word, own_prefixes[i]))
+			return true;
+	return false;
+}
+
+int annotation_check(const char *word, struct err *err)
+{
+	size_t len = strcspn(word, "=");
+
+	if (len == 0 || word[len] != '=')
+		return err_set(err, -EINVAL, "--annotation %.64s: must be NAME=VALUE", word);
+	if (strlen(word) > ANNOTATION_BYTES_MAX)
+		return err_set(err, -EINVAL, "--annotation %.64s: longer than %d bytes", word,
+			       ANNOTATION_BYTES_MAX);
+	if (!is_own(word))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (len == strlen(known[i]) && strncmp(word, known[i], len) == 0)
+			return 0;
+	return err_set(err, -EINVAL,
+		       "--annotation %.*s: caisson knows no annotation of this name, only %s",
+		       (int)MIN(len, 128), word, ANNOTATION_EXTRAS);
+}
+
+int annotations_set(struct strv *list, const struct strv *words, struct err *err)
+{
+	int r = 0;
+
+	if (words->n > ANNOTATIONS_MAX)
+		return err_set(err, -EINVAL, "--annotation: more than %d", ANNOTATIONS_MAX);
+	for (size_t i = 0; r == 0 && i < words->n; i++) {
+		r = annotation_check(words->v[i], err);
+		if (r == 0)
+			strv_env_set(list, words->v[i]);
+	}
+	return r;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/metadata.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vm_sockets.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define PIECE 16384
+
+/* Two ways, each with descriptors of its own: a loop knows a descriptor once. */
+struct metadata_peer {
+	struct metadata_conn *conn;
+	int fd, fd_copy, guest_copy;
+	struct pump up, down;
+	char up_buf[PIECE], down_buf[PIECE];
+};
+
+void metadata_init(struct metadata *m)
+{
+	*m = (struct metadata){.listen_fd = -EBADF, .io = LOOP_IO_NULL};
+	for (size_t i = 0; i < ARRAY_SIZE(m->conns); i++) {
+		m->conns[i].owner = m;
+		m->conns[i].fd = -EBADF;
+		m->conns[i].io = (struct loop_io)LOOP_IO_NULL;
+		loop_timer_init(&m->conns[i].patience);
+	}
+}
+
+int metadata_load(struct metadata *m, const char *path, struct err *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, -errno, "--supervisor-config %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, -EINVAL, "--supervisor-config %s: is not a regular file", path);
+	r = fd_slurp(fd, METADATA_BYTES_MAX, &m->data, &m->len);
+	if (r == -EFBIG)
+		return err_set(err, r, "--supervisor-config %s: is larger than %d bytes", path,
+			       METADATA_BYTES_MAX);
+	return r < 0 ? err_errno(err, r, "--supervisor-config %s", path) : 0;
+}
+
+void metadata_forward(struct metadata *m, const char *socket_path, const char *id)
+{
+	m->socket_path = xstrdup(socket_path);
+	m->id = id;
+}
+
+bool metadata_configured(const struct metadata *m)
+{
+	return m->data || m->socket_path;
+}
+
+static void free_peer(struct metadata_peer *peer)
+{
+	pump_stop(&peer->up);
+	pump_stop(&peer->down);
+	fd_close(peer->fd);
+	fd_close(peer->fd_copy);
+	fd_close(peer->guest_copy);
+	free(peer);
+}
+
+static void close_conn(struct metadata_conn *c)
+{
+	loop_io_stop(&c->io);
+	loop_timer_stop(&c->patience);
+	if (c->peer)
+		free_peer(take_ptr(c->peer));
+	c->fd = fd_close(c->fd);
+	/* A place for one who waits. */
+	if (loop_io_active(&c->owner->io))
+		(void)loop_io_set(&c->owner->io, EPOLLIN);
+}
+
+static void out_of_patience(struct loop_timer *timer)
+{
+	close_conn(container_of(timer, struct metadata_conn, patience));
+}
+
+static void be_patient(struct metadata_conn *c)
+{
+	loop_timer_start(c->owner->loop, &c->patience, clock_now() + METADATA_PATIENCE_NS,
+			 out_of_patience);
+}
+
+/* Return: false: it is over. */
+static bool send_some(struct metadata_conn *c)
+{
+	const struct metadata *m = c->owner;
+	ssize_t n = send(c->fd, m->data + c->sent, m->len - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	c->sent += (size_t)n;
+	be_patient(c);
+	/* What is left is to see that they have gone. */
+	if (c->sent == m->len)
+		return shutdown(c->fd, SHUT_WR) == 0 && loop_io_set(&c->io, EPOLLIN) == 0;
+	return true;
+}
+
+/* There is nothing to say to this service. Return: false: they have gone. */
+static bool drop_some(struct metadata_conn *c)
+{
+	char piece[4096];
+	ssize_t n = recv(c->fd, piece, sizeof(piece), MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (n > 0)
+		return true;
+	/* They may have said all that they want to, and still read. */
+	return c->sent < c->owner->len && loop_io_set(&c->io, EPOLLOUT) == 0;
+}
+
+static void serve_ready(struct loop_io *io, uint32_t revents)
+{
+	struct metadata_conn *c = container_of(io, struct metadata_conn, io);
+	bool go_on = true;
+
+	if (revents & EPOLLOUT && c->sent < c->owner->len)
+		go_on = send_some(c);
+	if (go_on && revents & EPOLLIN)
+		go_on = drop_some(c);
+	if (!go_on || revents & (EPOLLERR | EPOLLHUP))
+		close_conn(c);
+}
+
+static int serve_file(struct metadata_conn *c)
+{
+	be_patient(c);
+	if (c->owner->len == 0 && shutdown(c->fd, SHUT_WR) < 0)
+		return -errno;
+	return loop_io_start(c->owner->loop, &c->io, c->fd,
+			     c->owner->len ? EPOLLIN | EPOLLOUT : EPOLLIN, serve_ready);
+}
+
+/* The reader of the other pump learns of it by itself. */
+static void passed_on(struct pump *pump, int error _unused_)
+{
+	struct metadata_peer *peer = pump->userdata;
+
+	(void)shutdown(pump->out_fd, SHUT_WR);
+	if (!pump_active(&peer->up) && !pump_active(&peer->down))
+		close_conn(peer->conn);
+}
+
+/* Whoever does not accept connections is as good as not there: we do not wait. */
+static int connect_peer(const char *path)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
+	strncpy(sun.sun_path, path, sizeof(sun.sun_path) - 1);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+static int send_header(struct metadata *m, int fd)
+{
+	_cleanup_free_ char *line = xasprintf(METADATA_HEADER, m->id);
+	ssize_t len = (ssize_t)strlen(line);
+
+	/* A socket that is new has room for a line. */
+	return send(fd, line, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) == len ? 0 : -EIO;
+}
+
+static int start_pumps(struct metadata_conn *c, struct metadata_peer *peer)
+{
+	struct loop *loop = c->owner->loop;
+	int r;
+
+	peer->fd_copy = fcntl(peer->fd, F_DUPFD_CLOEXEC, 3);
+	peer->guest_copy = fcntl(c->fd, F_DUPFD_CLOEXEC, 3);
+	if (peer->fd_copy < 0 || peer->guest_copy < 0)
+		return -errno;
+	r = pump_start(&peer->up, loop, c->fd, peer->fd_copy, peer->up_buf, PIECE);
+	if (r == 0)
+		r = pump_start(&peer->down, loop, peer->fd, peer->guest_copy, peer->down_buf,
+			       PIECE);
+	return r;
+}
+
+static int pass_on(struct metadata_conn *c)
+{
+	struct metadata_peer *peer = xcalloc(1, sizeof(*peer));
+	int r;
+
+	c->peer = peer;
+	peer->conn = c;
+	peer->fd_copy = peer->guest_copy = -EBADF;
+	pump_init(&peer->up);
+	pump_init(&peer->down);
+	peer->up.userdata = peer->down.userdata = peer;
+	peer->up.done = peer->down.done = passed_on;
+	peer->fd = connect_peer(c->owner->socket_path);
+	r = peer->fd < 0 ? peer->fd : send_header(c->owner, peer->fd);
+	return r < 0 ? r : start_pumps(c, peer);
+}
+
+static struct metadata_conn *free_place(struct metadata *m)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(m->conns); i++)
+		if (m->conns[i].fd < 0)
+			return &m->conns[i];
+	return NULL;
+}
+
+static bool is_ours(const struct metadata *m, int fd)
+{
+	struct sockaddr_vm peer;
+	socklen_t len = sizeof(peer);
+
+	if (m->cid == 0)
+		return true;
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+	       peer.svm_family == AF_VSOCK && peer.svm_cid == m->cid;
+}
+
+static void connected(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct metadata *m = container_of(io, struct metadata, io);
+	struct metadata_conn *c = free_place(m);
+	int fd;
+
+	if (!c) {
+		(void)loop_io_set(io, 0);
+		return;
+	}
+	fd = accept4(m->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0 || !is_ours(m, fd)) {
+		fd_close(fd);
+		return;
+	}
+	c->fd = fd;
+	c->sent = 0;
+	if ((m->socket_path ? pass_on(c) : serve_file(c)) < 0)
+		close_conn(c);
+}
+
+int metadata_serve(struct metadata *m, struct loop *loop, int fd, uint32_t cid)
+{
+	m->loop = loop;
+	m->listen_fd = fd;
+	m->cid = cid;
+	return loop_io_start(loop, &m->io, fd, EPOLLIN, connected);
+}
+
+void metadata_stop(struct metadata *m)
+{
+	loop_io_stop(&m->io);
+	m->listen_fd = fd_close(m->listen_fd);
+	for (size_t i = 0; i < ARRAY_SIZE(m->conns); i++)
+		close_conn(&m->conns[i]);
+	/* It may be a secret. */
+	if (m->data)
+		explicit_bzero(m->data, m->len);
+	free(take_ptr(m->data));
+	free(take_ptr(m->socket_path));
+}

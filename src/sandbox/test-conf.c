@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/test.h"
+
+static struct conf conf = CONF_NULL;
+static struct err err;
+
+static int parse(const char *text)
+{
+	conf_done(&conf);
+	err.text[0] = '\0';
+	return conf_parse("/etc/c", text, strlen(text), &conf, &err);
+}
+
+static const char *refused(const char *text)
+{
+	test_int(parse(text), -EINVAL);
+	return err.text;
+}
+
+static void empty_ones(void)
+{
+	static const char *const texts[] = {"", "\n", "# a word\n\n  # b", "\r\n\t"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		test_int(parse(texts[i]), 0);
+		test_int(conf.extras_allow.n, 0);
+		test_true(conf.supervisor_socket == NULL);
+		test_str(conf.path, "/etc/c");
+	}
+}
+
+static void values(void)
+{
+	test_int(parse("extras.allow = /opt/agent\n"
+		       "  extras.allow=/with blank/x = y \r\n"
+		       "supervisor.socket\t=\t/run/s.sock"),
+		 0);
+	test_int(conf.extras_allow.n, 2);
+	test_str(conf.extras_allow.v[0], "/opt/agent");
+	test_str(conf.extras_allow.v[1], "/with blank/x = y");
+	test_str(conf.supervisor_socket, "/run/s.sock");
+}
+
+static void nonsense(void)
+{
+	_cleanup_free_ char *many = xcalloc(CONF_ALLOW_MAX + 2, 32);
+	char path[200], *p = many;
+
+	test_str(refused("extras.allow"), "/etc/c, line 1: must be \"key = value\"");
+	test_true(
+		strstr(refused("\n\nextras.deny = /x"), "line 3: there is no key \"extras.deny\""));
+	test_true(strstr(refused("extras.allow = x"), "absolute path"));
+	test_true(strstr(refused("extras.allow ="), "absolute path"));
+	test_true(strstr(refused("= /x"), "no key \"\""));
+	test_true(strstr(refused("supervisor.socket = run/x"), "absolute path"));
+	test_true(strstr(refused("supervisor.socket = /a\nsupervisor.socket = /b"), "line 2"));
+	(void)snprintf(path, sizeof(path), "supervisor.socket = /%0150d", 1);
+	test_true(strstr(refused(path), "too long"));
+	for (int i = 0; i <= CONF_ALLOW_MAX; i++)
+		p = stpcpy(p, "extras.allow = /x\n");
+	test_true(strstr(refused(many), "too many"));
+	test_int(conf_parse("/etc/c", "a\0b", 3, &conf, &err), -EINVAL);
+	test_true(strstr(err.text, "no text"));
+}
+
+static int load(const char *path)
+{
+	conf_done(&conf);
+	err.text[0] = '\0';
+	test_int(setenv("CAISSON_CONFIG", path, 1), 0);
+	return conf_load(&conf, &err);
+}
+
+static void file(void)
+{
+	char dir[] = "/tmp/caisson-test.XXXXXX";
+	_cleanup_free_ char *path = NULL, *want = NULL;
+	int fd;
+
+	test_true(mkdtemp(dir) != NULL);
+	path = xasprintf("%s/conf", dir);
+	/* One that was named must be there. */
+	test_int(load(path), -ENOENT);
+	test_true(strstr(err.text, path) != NULL);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	test_int(fd_write_full(fd, "extras.allow = /x\n", 18), 0);
+	test_int(load(path), 0);
+	test_int(conf.extras_allow.n, 1);
+	test_str(conf.path, path);
+	test_int(fchmod(fd, 0664), 0);
+	test_int(load(path), -EPERM);
+	test_int(fchmod(fd, 0646), 0);
+	test_int(load(path), -EPERM);
+	test_int(fchmod(fd, 0600), 0);
+	test_int(ftruncate(fd, CONF_BYTES_MAX + 1), 0);
+	test_int(load(path), -EFBIG);
+	fd_close(fd);
+	test_int(unlink(path), 0);
+	test_int(load(dir), -EINVAL);
+	test_int(mkfifo(path, 0600), 0);
+	test_int(load(path), -EINVAL);
+	test_int(unlink(path), 0);
+	test_int(rmdir(dir), 0);
+}
+
+int main(void)
+{
+	test_run(empty_ones);
+	test_run(values);
+	test_run(nonsense);
+	test_run(file);
+	conf_done(&conf);
+	conf_done(&conf);
+	return 0;
+}
