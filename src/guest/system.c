@@ -32,8 +32,8 @@
  * one is for VMs that have crun.
  */
 static const char *const features[] = {
-	"direct",   "events", "stats",	"pause", "update", "freeze",
-	"set-time", "reseed", "bundle", "mount", "oci",
+	"direct",   "events", "stats",	"pause", "update",     "freeze",
+	"set-time", "reseed", "bundle", "mount", "supervisor", "oci",
 };
 
 static struct system *system_of(const struct ttrpc_call *call)
