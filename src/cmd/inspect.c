@@ -48,7 +48,7 @@ static int inspect_one(const struct paths *paths, const char *name, void *userda
 	if (r == 0)
 		r = record_load(&record, &spec, err);
 	if (r == 0) {
-		text = sandbox_spec_to_json(&spec);
+		text = sandbox_spec_describe(&spec);
 		o = json_tokener_parse(text);
 		describe(&record, o);
 		puts(json_object_to_json_string_ext(o, DESCRIBE_JSON));

@@ -172,7 +172,7 @@ static void print_row(const struct row *row)
 
 static struct json_object *row_to_json(const struct row *row)
 {
-	_cleanup_free_ char *text = sandbox_spec_to_json(&row->spec);
+	_cleanup_free_ char *text = sandbox_spec_describe(&row->spec);
 	struct json_object *o = json_tokener_parse(text);
 
 	/* The environment may hold secrets: a listing is no place for them. */

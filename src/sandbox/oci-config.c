@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "ttrpc/text.h"
 
 #define OCI_VERSION   "1.0.2"
 #define DEFAULT_UMASK 0022
@@ -126,28 +127,9 @@ static void put_words(struct json_object *o, const char *name, const char *const
 		json_object_array_add(list, json_object_new_string(*words));
 }
 
-/* Well-formed UTF-8 (RFC 3629)? */
 static bool is_utf8(const char *s)
 {
-	static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-	const unsigned char *c = (const unsigned char *)s;
-
-	while (*c) {
-		int more = *c < 0x80 ? 0 : *c < 0xc2 ? -1 : *c < 0xe0 ? 1 : *c < 0xf0 ? 2 : 3;
-		uint32_t point = more == 0 ? *c : *c & (0x3fU >> more);
-
-		if (more < 0 || *c > 0xf4)
-			return false;
-		for (int i = 1; i <= more; i++) {
-			if ((c[i] & 0xc0) != 0x80)
-				return false;
-			point = point << 6 | (c[i] & 0x3fU);
-		}
-		if (point < least[more] || point > 0x10ffff || (point & ~0x7ffU) == 0xd800)
-			return false;
-		c += more + 1;
-	}
-	return true;
+	return ttrpc_text_valid((const uint8_t *)s, strlen(s));
 }
 
 static int put_texts(struct json_object *o, const char *name, char *const *texts, size_t n,

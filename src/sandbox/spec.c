@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "rpc/process.h"
+#include "ttrpc/text.h"
 
 #define ID_MAX	     64
 #define ID_GENERATED 12
@@ -80,6 +81,13 @@ static struct json_object *bytes_to_json(const char *s)
 	return json_object_new_string(utf8);
 }
 
+/* For people text is text; what is none is shown as it is kept. */
+static struct json_object *text_to_json(const char *s)
+{
+	return ttrpc_text_valid((const uint8_t *)s, strlen(s)) ? json_object_new_string(s)
+							       : bytes_to_json(s);
+}
+
 static char *bytes_from_json(struct json_object *o)
 {
 	const unsigned char *s = (const unsigned char *)json_object_get_string(o);
@@ -97,14 +105,15 @@ static char *bytes_from_json(struct json_object *o)
 	return bytes;
 }
 
-static struct json_object *field_to_json(const struct field *f, const void *member)
+static struct json_object *field_to_json(const struct field *f, const void *member,
+					 struct json_object *(*string)(const char *s))
 {
 	struct json_object *list;
 	const struct strv *strv;
 
 	switch (f->type) {
 	case FIELD_STRING:
-		return bytes_to_json(*(char *const *)member ? *(char *const *)member : "");
+		return string(*(char *const *)member ? *(char *const *)member : "");
 	case FIELD_BOOL:
 		return json_object_new_boolean(*(const bool *)member);
 	case FIELD_INT:
@@ -121,11 +130,11 @@ static struct json_object *field_to_json(const struct field *f, const void *memb
 	strv = member;
 	list = json_object_new_array();
 	for (size_t i = 0; i < strv->n; i++)
-		json_object_array_add(list, bytes_to_json(strv->v[i]));
+		json_object_array_add(list, string(strv->v[i]));
 	return list;
 }
 
-char *sandbox_spec_to_json(const struct sandbox_spec *spec)
+static char *to_json(const struct sandbox_spec *spec, struct json_object *(*string)(const char *s))
 {
 	struct json_object *o = json_object_new_object();
 	char *text;
@@ -133,10 +142,20 @@ char *sandbox_spec_to_json(const struct sandbox_spec *spec)
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		json_object_object_add(
 			o, fields[i].name,
-			field_to_json(&fields[i], (const char *)spec + fields[i].offset));
+			field_to_json(&fields[i], (const char *)spec + fields[i].offset, string));
 	text = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY));
 	json_object_put(o);
 	return text;
+}
+
+char *sandbox_spec_to_json(const struct sandbox_spec *spec)
+{
+	return to_json(spec, bytes_to_json);
+}
+
+char *sandbox_spec_describe(const struct sandbox_spec *spec)
+{
+	return to_json(spec, text_to_json);
 }
 
 static int strv_from_json(struct json_object *o, struct strv *list)

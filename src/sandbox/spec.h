@@ -80,8 +80,11 @@ bool sandbox_id_generated(const char *id);
 /** sandbox_spec_has_bundle() - does the container come as a bundle, for crun? */
 bool sandbox_spec_has_bundle(const struct sandbox_spec *spec);
 
-/** sandbox_spec_to_json() - a new string */
+/** sandbox_spec_to_json() - a new string, for sandbox_spec_from_json() */
 char *sandbox_spec_to_json(const struct sandbox_spec *spec);
+
+/** sandbox_spec_describe() - the same for people: UTF-8 stays as it is. It cannot be read back. */
+char *sandbox_spec_describe(const struct sandbox_spec *spec);
 
 /**
  * sandbox_spec_from_json() - the reverse; every field must be there, with the right type

@@ -221,8 +221,25 @@ static void names_are_plain(void)
 	test_true(sandbox_id_valid(name));
 }
 
+/* What people see is text; only what is none looks as it does in the file. */
+static void people_read_text(void)
+{
+	struct sandbox_spec spec = example();
+	_cleanup_free_ char *text = NULL;
+
+	free(spec.user);
+	spec.user = xstrdup("J\xc3\xbcrgen");
+	free(spec.cwd);
+	spec.cwd = xstrdup("/\xff");
+	text = sandbox_spec_describe(&spec);
+	test_true(strstr(text, "\"user\":\"J\xc3\xbcrgen\""));
+	test_true(strstr(text, "\"cwd\":\"\\/\xc3\xbf\""));
+	sandbox_spec_done(&spec);
+}
+
 int main(void)
 {
+	test_run(people_read_text);
 	test_run(everything_comes_back);
 	test_run(what_is_not_set_is_empty);
 	test_run(every_field_is_needed_and_typed);
