@@ -270,9 +270,14 @@ def no_wake_ups(guest):
     status, call = resting(guest)
     same(int(call[3], 16) & 0xffffffff, 0xffffffff, "the milliseconds that vminitd waits")
     same(status["Threads"].strip(), "1", "vminitd's threads")
-    for _ in range(100):
-        again = guest.observed()
-    same(switches(again), switches(status), "vminitd's context switches")
+    # The host's last word on a stream may come late. What is periodic comes again.
+    for _ in range(5):
+        before = switches(status)
+        for _ in range(100):
+            status = guest.observed()
+        if switches(status) == before:
+            break
+    same(switches(status), before, "vminitd's context switches")
     holder.close()
 
 
