@@ -15,8 +15,6 @@
 #include "rpc/process.h"
 #include "rpc/rpc.h"
 
-#define SERVICE "caisson.guest.v1.Bundle"
-
 bool bundle_name_valid(const char *name)
 {
 	size_t len = strlen(name);
@@ -162,5 +160,5 @@ static const struct ttrpc_method methods[] = {
 
 struct ttrpc_service bundle_service(void)
 {
-	return (struct ttrpc_service){.name = SERVICE, .methods = methods};
+	return (struct ttrpc_service){.name = RPC_SERVICE_BUNDLE, .methods = methods};
 }

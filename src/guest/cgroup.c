@@ -99,11 +99,6 @@ int cgroups_init(struct cgroups *cgroups)
 	return cgroups->root < 0 ? cgroups->root : delegate(cgroups);
 }
 
-void cgroups_deinit(struct cgroups *cgroups)
-{
-	cgroups->root = fd_close(cgroups->root);
-}
-
 void cgroup_init(struct cgroup *cgroup)
 {
 	*cgroup = (struct cgroup){

@@ -36,8 +36,6 @@ struct cgroups {
 /** cgroups_init() - mount, and give all controllers to containers. Return: 0 or negative errno. */
 int cgroups_init(struct cgroups *cgroups);
 
-void cgroups_deinit(struct cgroups *cgroups);
-
 /**
  * struct cgroup - that of a container
  * @dir: its folder; -EBADF: it has none

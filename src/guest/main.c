@@ -159,14 +159,16 @@ static void shutdown_asked(struct task *t _unused_, bool now)
 	power_begin(&vm.power, now);
 }
 
-static void add_service(struct ttrpc_service service)
+/* All that there are, without one after them that has a name. */
+static void add_services(void)
 {
-	size_t n = 0;
+	const struct ttrpc_service all[] = {
+		task.services[0],	 task.services[1], events_init(&vm.events),
+		system_init(&vm.system), bundle_service(), mount_service(&vm.workers),
+	};
 
-	while (vm.services[n].name)
-		n++;
-	if (n + 1 < SERVICES_MAX)
-		vm.services[n] = service;
+	static_assert(ARRAY_SIZE(all) < SERVICES_MAX, "one more has to have an end");
+	memcpy(vm.services, all, sizeof(all));
 }
 
 static void describe_supervisor(Caisson__Guest__V1__Supervisor *ret)
@@ -186,17 +188,12 @@ static int start_services(void)
 	task.shutdown = shutdown_asked;
 	task.ended = process_ended;
 	task_init(&task);
-	add_service(task.services[0]);
-	add_service(task.services[1]);
-	add_service(events_init(&vm.events));
 	vm.system.loop = &vm.loop;
 	vm.system.task = &task;
 	vm.system.describe_supervisor = describe_supervisor;
-	add_service(system_init(&vm.system));
 	power_init(&vm.power, &vm.loop, &task);
 	vm.power.supervisor = &vm.supervisor;
-	add_service(bundle_service());
-	add_service(mount_service(&vm.workers));
+	add_services();
 	return ttrpc_server_new(&vm.loop, vm.services, CONNS_MAX, &vm.server);
 }
 

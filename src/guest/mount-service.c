@@ -20,7 +20,6 @@
 #include "rpc/rpc.h"
 #include "vmmount.pb-c.h"
 
-#define SERVICE	   "caisson.guest.v1.Mount"
 #define MOUNTS_MAX 256 /* of one call, and how many UnmountAll looks for in one folder */
 
 /* A call that a worker is busy with. */
@@ -245,7 +244,7 @@ static const struct ttrpc_method methods[] = {
 struct ttrpc_service mount_service(struct workers *workers)
 {
 	service_workers = workers;
-	return (struct ttrpc_service){.name = SERVICE, .methods = methods};
+	return (struct ttrpc_service){.name = RPC_SERVICE_MOUNT, .methods = methods};
 }
 
 void mount_service_end(void)

@@ -47,7 +47,6 @@ extern const struct supervisor_places supervisor_places;
  * @metadata_port: vsock port of the host that it is told of
  * @cgroups: where its control group is made; may be NULL
  * @changed: may be NULL; the state or something that shows with it is another now
- * @userdata: for @changed
  * @pid: 0: there is no process
  * @ctl: what its start says: nothing when the program runs, else why it does not
  */
@@ -58,7 +57,6 @@ struct supervisor {
 	uint32_t metadata_port;
 	const struct cgroups *cgroups;
 	void (*changed)(struct supervisor *supervisor);
-	void *userdata;
 
 	Caisson__Guest__V1__Supervisor__State state;
 	struct supervisor_policy policy;
@@ -76,7 +74,7 @@ struct supervisor {
 	char last_error[SUPERVISOR_ERROR_MAX];
 };
 
-/** supervisor_init() - nothing happens yet; @cgroups, @changed and @userdata are set afterwards */
+/** supervisor_init() - nothing happens yet; @cgroups and @changed are set afterwards */
 void supervisor_init(struct supervisor *supervisor, struct loop *loop,
 		     const struct supervisor_places *places, int null_fd, uint32_t metadata_port);
 

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "guest/early.h"
 #include "guest/freeze.h"
 #include "guest/procfs.h"
@@ -27,14 +28,12 @@
 #define SEED_MIN	32
 #define SEED_MAX	512
 
-/*
- * In which version a host may find it: words are added, and never change their meaning. The last
- * one is for VMs that have crun.
- */
+/* Words are added, and never change their meaning. The last ones are for VMs that have crun. */
 static const char *const features[] = {
-	"direct",   "events", "stats",	"pause", "update",     "freeze",
-	"set-time", "reseed", "bundle", "mount", "supervisor", "oci",
+	"direct",   "events", "stats", "pause",	     "update", "freeze",
+	"set-time", "reseed", "mount", "supervisor", "bundle", "oci",
 };
+#define FEATURES_OF_CRUN 2
 
 static struct system *system_of(const struct ttrpc_call *call)
 {
@@ -94,7 +93,7 @@ static void info(struct ttrpc_call *call, const ProtobufCMessage *message _unuse
 	response.kernel_version = name.release;
 	response.n_cgroup_controllers = split(controllers, words, CONTROLLERS_MAX);
 	response.cgroup_controllers = words;
-	response.n_features = ARRAY_SIZE(features) - !system->task->bundles;
+	response.n_features = ARRAY_SIZE(features) - (system->task->bundles ? 0 : FEATURES_OF_CRUN);
 	response.features = (char **)features;
 	response.init_rss_kb = resident();
 	response.init_context_switches = context_switches();
@@ -124,18 +123,35 @@ static void cancelled(struct ttrpc_call *call)
 	system_of(call)->call = NULL;
 }
 
+static void undone(struct job *job)
+{
+	job_stop(job);
+}
+
+/* What fails must not leave writers waiting for a thaw that nobody will ask for. */
+static void undo(struct system *system)
+{
+	void (*run)(void *arg, int out) = take_ptr(system->undo);
+	int r = run ? job_start(&system->job, system->loop, run, system, undone) : 0;
+
+	if (r < 0)
+		log_warn("file systems stay frozen: %s", strerror(-r));
+}
+
 static void too_slow(struct loop_timer *timer)
 {
 	struct system *system = container_of(timer, struct system, deadline);
 	struct ttrpc_call *call = take_call(system);
 
 	job_over(system);
+	undo(system);
 	if (call)
 		ttrpc_call_fail(call, TTRPC_DEADLINE_EXCEEDED,
 				"the disks have not answered in time");
 }
 
-static void begin(struct ttrpc_call *call, void (*run)(void *arg, int out),
+/* Return: false: @call was answered. */
+static bool begin(struct ttrpc_call *call, void (*run)(void *arg, int out),
 		  void (*done)(struct job *job))
 {
 	struct system *system = system_of(call);
@@ -144,16 +160,18 @@ static void begin(struct ttrpc_call *call, void (*run)(void *arg, int out),
 	if (r == -EBUSY) {
 		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
 				"freezing, thawing or writing back is under way already");
-		return;
+		return false;
 	}
 	if (r < 0) {
 		ttrpc_call_fail(call, ttrpc_code_from_errno(r), "cannot start a process: %s",
 				strerror(-r));
-		return;
+		return false;
 	}
 	system->call = call;
+	system->undo = NULL;
 	call->cancelled = cancelled;
 	loop_timer_start(system->loop, &system->deadline, clock_now() + JOB_TIME, too_slow);
+	return true;
 }
 
 static void nothing_to_tell(struct job *job)
@@ -209,25 +227,34 @@ static void frozen(struct job *job)
 		at += strlen(at) + 1;
 	}
 	response.frozen = paths;
-	if (call)
+	if (job->len == JOB_OUTPUT_MAX || at < job->output + job->len) {
+		undo(system);
+		if (call)
+			ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
+					"more than %d file systems would have to be frozen",
+					MOUNTS_MAX);
+	} else if (call) {
 		rpc_reply(call, &response.base);
+	}
 }
 
 static void freeze_filesystems(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
 {
-	begin(call, freeze_all, frozen);
+	if (begin(call, freeze_all, frozen))
+		system_of(call)->undo = thaw_all;
 }
 
 static void thaw_filesystems(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
 {
-	begin(call, thaw_all, nothing_to_tell);
+	(void)begin(call, thaw_all, nothing_to_tell);
 }
 
 /* Nothing new begins, and what was written is on the disks: the VM may be ended at any time. */
 static void prepare_shutdown(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
 {
-	system_of(call)->task->closing = true;
-	begin(call, sync_all, nothing_to_tell);
+	struct task *task = system_of(call)->task;
+
+	task->closing |= begin(call, sync_all, nothing_to_tell);
 }
 
 static void set_time(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -306,9 +333,4 @@ struct ttrpc_service system_init(struct system *system)
 	loop_timer_init(&system->deadline);
 	return (struct ttrpc_service){
 		.name = RPC_SERVICE_SYSTEM, .methods = methods, .userdata = system};
-}
-
-void system_stop(struct system *system)
-{
-	job_over(system);
 }

@@ -8,6 +8,7 @@
 /**
  * struct system - the service "caisson.guest.v1.System": the guest as a whole
  * @task: for its containers
+ * @undo: what takes back the job that is under way, should it fail
  * @describe_supervisor: fills what Info says of the supervisor; NULL: there is none
  *
  * One thing at a time: FreezeFilesystems, ThawFilesystems and PrepareShutdown are refused while one
@@ -18,6 +19,7 @@ struct system {
 	struct task *task;
 	void (*describe_supervisor)(Caisson__Guest__V1__Supervisor *ret);
 	struct job job;
+	void (*undo)(void *arg, int out);
 	struct ttrpc_call *call;
 	struct loop_timer deadline;
 };
@@ -28,6 +30,3 @@ struct system {
  * Return: the service; @system is its userdata.
  */
 struct ttrpc_service system_init(struct system *system);
-
-/** system_stop() - end what is under way; may be called again */
-void system_stop(struct system *system);

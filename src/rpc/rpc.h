@@ -28,6 +28,8 @@
 #define RPC_SERVICE_TASK_V3 "containerd.task.v3.Task"
 #define RPC_SERVICE_EVENTS  "caisson.guest.v1.Events"
 #define RPC_SERVICE_SYSTEM  "caisson.guest.v1.System"
+#define RPC_SERVICE_BUNDLE  "caisson.guest.v1.Bundle"
+#define RPC_SERVICE_MOUNT   "caisson.guest.v1.Mount"
 
 /**
  * struct rpc_types - what a method takes and gives

@@ -10,8 +10,6 @@
 #include "rpc/task.h"
 #include "sandbox/oci-config.h"
 
-#define SERVICE_BUNDLE "caisson.guest.v1.Bundle"
-
 /* The live root file system: names are those that the container has now. */
 static int find_user(const struct process *p, const Caisson__Guest__V1__Process *process,
 		     struct user *ret, struct err *err)
@@ -78,8 +76,8 @@ static int send_bundle(struct process *p, const char *json)
 	request.id = p->sandbox->spec->id;
 	request.files = files;
 	request.n_files = 1;
-	return rpc_call(p->sandbox->guest, &p->request, SERVICE_BUNDLE, "Create", &request.base, 0,
-			bundle_answered);
+	return rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_BUNDLE, "Create", &request.base,
+			0, bundle_answered);
 }
 
 int process_oci_create(struct process *p, Caisson__Guest__V1__Process *process,

@@ -87,6 +87,15 @@ def random_numbers_are_reseeded(guest):
 
 def nothing_begins_before_the_end(guest):
     holder = guest.begin(["cat"], stdin=b"alive", keep=True)
+    # One that is refused, since a thaw may be under way, changes nothing.
+    thaw = guest.client.begin("ThawFilesystems", b"", service=SERVICE)
+    sync = guest.client.begin("PrepareShutdown", b"", service=SERVICE)
+    guest.client.end(thaw)
+    try:
+        guest.client.end(sync)
+    except Refused as error:
+        same(error.code, PRECONDITION, "the code")
+        same(guest.run(["true"], "y")[0], 0, "an exec after a refusal")
     call(guest, "PrepareShutdown")
     refused(guest, PRECONDITION, "being shut down", "Exec", message(
         _1="c", _2="x", _7=message(_1="caisson.guest.v1.Process", _2=message(_1=["true"]))))
