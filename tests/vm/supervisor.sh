@@ -56,7 +56,19 @@ test_runs_with_its_metadata() {
 	# It is started again, and is another one then.
 	await_state agent '"state": "running"' "\"pid\": $(value pid)," '"restarts": 0'
 	before=$(value pid)
+	mkfifo "$WORK/events"
+	"$TOP/tests/vm/supervisor-events.py" agent >"$WORK/events" &
+	listener=$!
+	exec 3<"$WORK/events"
+	read -r line <&3
+	is "$line" listening
 	ask agent crash
+	read -r line <&3
+	is "$line" "backing-off 137"
+	read -r line <&3
+	is "$line" "running 137"
+	kill $listener
+	exec 3<&-
 	ask agent report >"$WORK/report"
 	[ "$(value pid)" != "$before" ] || fail "it is the same process"
 	is "$(value pid)" "$(value /run/spin-supervisor.pid)"
