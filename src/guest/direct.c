@@ -18,6 +18,7 @@
 #include <linux/sched.h>
 
 #include "base/fd.h"
+#include "guest/pidns.h"
 #include "guest/procfs.h"
 #include "guest/setup.h"
 
@@ -44,31 +45,21 @@ static pid_t clone_child(uint64_t flags, const struct cgroup *cgroup, int *ret_p
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
-/*
- * A child in the container's PID namespace. Only children of who calls setns() are in it, not the
- * caller: so vminitd can step over and back, and needs no process in between. In the child this
- * returns 0, as clone does.
- */
-static pid_t clone_into(struct direct *d, const struct process *container)
+/* A child in the container's PID namespace. In the child this returns 0, as clone does. */
+static pid_t clone_into(const struct process *container)
 {
-	pid_t pid;
+	int r = pidns_enter(container->pidfd, container);
+	pid_t pid = r < 0 ? r : clone_child(0, &container->cgroup, NULL);
 
-	if (setns(container->pidfd, CLONE_NEWPID) < 0)
-		return -errno;
-	pid = clone_child(0, &container->cgroup, NULL);
-	if (pid != 0)
-		d->astray = setns(d->self, CLONE_NEWPID) < 0;
 	/* The first process has ended: no more can be added. */
 	return pid == -ENOMEM ? -ESRCH : pid;
 }
 
-/* Stepping back needs memory: when there was none, it is made up for here. */
-static pid_t clone_first(struct direct *d, struct process *p)
+static pid_t clone_first(struct process *p)
 {
-	if (d->astray && setns(d->self, CLONE_NEWPID) < 0)
-		return -errno;
-	d->astray = false;
-	return clone_child(CLONE_NEWPID | CLONE_NEWNS, &p->cgroup, &p->pidfd);
+	int r = pidns_come_home();
+
+	return r < 0 ? r : clone_child(CLONE_NEWPID | CLONE_NEWNS, &p->cgroup, &p->pidfd);
 }
 
 static void message_ready(struct loop_io *io, uint32_t revents);
@@ -90,20 +81,33 @@ static _noreturn_ void child(struct direct *d, struct process *p,
 	setup_run(&setup);
 }
 
+/* Only those that hand descriptors over, or wait for a word, need a socket; a pipe costs half. */
+static bool reports_only(const struct process *p)
+{
+	return process_is_exec(p) && !p->terminal;
+}
+
+static int make_ctl(const struct process *p, int pair[2])
+{
+	if (reports_only(p))
+		return pipe2(pair, O_CLOEXEC | O_NONBLOCK);
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
+}
+
 static int spawn(struct direct *d, struct process *p, const struct executor_request *request)
 {
 	int pair[2], r;
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (make_ctl(p, pair) < 0)
 		return -errno;
 	r = loop_io_start(d->loop, &p->ctl_io, pair[0], EPOLLIN, message_ready);
 	if (r < 0)
 		pid = r;
 	else if (process_is_exec(p))
-		pid = clone_into(d, p->container);
+		pid = clone_into(p->container);
 	else
-		pid = clone_first(d, p);
+		pid = clone_first(p);
 	if (pid == 0)
 		child(d, p, request, pair[1]);
 	fd_close(pair[1]);
@@ -125,6 +129,7 @@ static void close_ctl(struct process *p)
 
 static void direct_release(struct executor *executor _unused_, struct process *p)
 {
+	pidns_forget(p);
 	close_ctl(p);
 	p->pidfd = fd_close(p->pidfd);
 	p->mntns = fd_close(p->mntns);
@@ -154,6 +159,14 @@ static ssize_t receive(int ctl, struct setup_report *report, int *ret_fd)
 	return n;
 }
 
+/* In one piece, as it was written: it is smaller than PIPE_BUF. */
+static ssize_t read_report(int ctl, struct setup_report *report)
+{
+	ssize_t n = read(ctl, report, sizeof(*report));
+
+	return n < 0 ? -errno : n;
+}
+
 /* The socket has ended: the program runs, or the child was killed on its way there. */
 static void ended(struct direct *d, struct process *p)
 {
@@ -170,7 +183,7 @@ static bool read_message(struct direct *d, struct process *p)
 {
 	struct setup_report report;
 	_cleanup_close_ int fd = -EBADF;
-	ssize_t n = receive(p->ctl, &report, &fd);
+	ssize_t n = reports_only(p) ? read_report(p->ctl, &report) : receive(p->ctl, &report, &fd);
 
 	if (n == -EAGAIN || n == -EINTR)
 		return false;
@@ -228,9 +241,9 @@ static int direct_start(struct executor *executor _unused_, struct process *p)
  * kill(-1) reaches all that its caller can see but itself and the first process: one step that no
  * fork bomb can outrun, taken by a child in the container's PID namespace.
  */
-static int signal_others(struct direct *d, const struct process *container, int signo)
+static int signal_others(const struct process *container, int signo)
 {
-	pid_t pid = clone_into(d, container);
+	pid_t pid = clone_into(container);
 
 	if (pid == 0) {
 		(void)kill(-1, signo);
@@ -239,7 +252,7 @@ static int signal_others(struct direct *d, const struct process *container, int 
 	return pid < 0 ? pid : 0;
 }
 
-static int direct_signal(struct executor *executor, struct process *p, int signo, bool all)
+static int direct_signal(struct executor *executor _unused_, struct process *p, int signo, bool all)
 {
 	int r = 0;
 
@@ -247,7 +260,7 @@ static int direct_signal(struct executor *executor, struct process *p, int signo
 		return -ESRCH;
 	/* The kernel ends the others when the first process is killed. */
 	if (all && !process_is_exec(p) && signo != SIGKILL && signo != 0)
-		r = signal_others(direct_of(executor), p, signo);
+		r = signal_others(p, signo);
 	if (r < 0 && r != -ESRCH)
 		return r;
 	/* Not reaped yet, so the number is still this process'. */
@@ -315,11 +328,10 @@ int direct_init(struct direct *d, struct loop *loop, const struct executor_event
 	d->loop = loop;
 	d->null_fd = null_fd;
 	d->root_dir = root_dir;
-	d->self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	return d->self < 0 ? -errno : 0;
+	return 0;
 }
 
-void direct_deinit(struct direct *d)
+void direct_deinit(struct direct *d _unused_)
 {
-	d->self = fd_close(d->self);
+	(void)pidns_come_home();
 }

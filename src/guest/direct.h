@@ -7,8 +7,6 @@
 /**
  * struct direct - the executor for a container that owns the VM
  * @base: what the Task service uses
- * @self: a pidfd of vminitd, for its PID namespace
- * @astray: children would be born in another one
  * @null_fd: /dev/null; the caller's
  * @root_dir: made when it is missing
  *
@@ -19,15 +17,13 @@
 struct direct {
 	struct executor base;
 	struct loop *loop;
-	int self;
-	bool astray;
 	int null_fd;
 	const char *root_dir;
 };
 
-#define DIRECT_NULL                               \
-	{                                         \
-		.self = -EBADF, .null_fd = -EBADF \
+#define DIRECT_NULL               \
+	{                         \
+		.null_fd = -EBADF \
 	}
 
 /**

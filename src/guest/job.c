@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "guest/pidns.h"
 
 void job_init(struct job *job)
 {
@@ -47,14 +47,6 @@ static void told(struct loop_io *io, uint32_t revents _unused_)
 	job->done(job);
 }
 
-/* Back from a container's PID namespace, should the last child have been born there. */
-int job_come_home(void)
-{
-	_cleanup_close_ int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-
-	return self < 0 || setns(self, CLONE_NEWPID) < 0 ? -errno : 0;
-}
-
 int job_start(struct job *job, struct loop *loop, void (*run)(void *arg, int out), void *arg,
 	      void (*done)(struct job *job))
 {
@@ -72,7 +64,7 @@ int job_start(struct job *job, struct loop *loop, void (*run)(void *arg, int out
 	out = pair[1];
 	r = loop_io_start(loop, &job->io, job->fd, EPOLLIN, told);
 	if (r == 0)
-		r = job_come_home();
+		r = pidns_come_home();
 	pid = r < 0 ? r : fork();
 	if (pid == 0) {
 		run(arg, out);

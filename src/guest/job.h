@@ -42,13 +42,5 @@ static inline bool job_busy(const struct job *job)
 	return job->fd >= 0;
 }
 
-/**
- * job_come_home() - before a child is born: back from a container's PID namespace, should the last
- * one have been born there
- *
- * Return: 0 or negative errno.
- */
-int job_come_home(void);
-
 /** job_stop() - end the child, and hear no more of it; may be called again */
 void job_stop(struct job *job);

@@ -111,14 +111,18 @@ static int make_environment(struct setup *s)
 {
 	const Caisson__Guest__V1__Process *process = s->request->process;
 
-	s->env = calloc(process->n_env + 2, sizeof(*s->env));
+	size_t size = (process->n_env + 2) * sizeof(*s->env);
+	char *home;
+
+	s->env = calloc(1, size + sizeof("HOME=") + strlen(s->user.home));
 	if (!s->env)
 		return -ENOMEM;
 	if (process->n_env > 0)
 		memcpy(s->env, process->env, process->n_env * sizeof(*s->env));
 	if (!get_env(process, "HOME=")) {
-		(void)snprintf(s->home, sizeof(s->home), "HOME=%s", s->user.home);
-		s->env[process->n_env] = s->home;
+		home = (char *)s->env + size;
+		(void)stpcpy(stpcpy(home, "HOME="), s->user.home);
+		s->env[process->n_env] = home;
 	}
 	return 0;
 }
@@ -195,7 +199,8 @@ static int find_command(struct setup *s)
 	char buf[64];
 	int r;
 
-	r = lookup_command(name, path ? path : LOOKUP_DEFAULT_PATH, s->path, sizeof(s->path));
+	r = lookup_command(name, path ? path : LOOKUP_DEFAULT_PATH, s->found, sizeof(s->found));
+	s->path = s->found;
 	if (r == -EACCES)
 		return setup_fail(s, r, TTRPC_PERMISSION_DENIED,
 				  ABI_COMMAND_MARK "\"%s\": permission denied", name);
@@ -233,7 +238,7 @@ static enum ttrpc_code exec_code(int error)
 	}
 }
 
-static int execute(struct setup *s)
+static int execute_found(struct setup *s)
 {
 	const Caisson__Guest__V1__Process *process = s->request->process;
 	char **argv = calloc(process->n_args + 1, sizeof(*argv));
@@ -252,6 +257,30 @@ static int execute(struct setup *s)
 	/* The file itself was there a moment ago. */
 	return setup_fail(s, r, exec_code(r), ABI_COMMAND_MARK "\"%s\": %s%s", s->path,
 			  setup_error(r, buf), r == -ENOENT ? ", its interpreter or loader" : "");
+}
+
+/*
+ * Of a file that is named by its path the kernel can be asked at once: to look at it before would
+ * follow its symbolic links, each a question to the host, a second time. Why not is found out later.
+ */
+static bool is_path(const struct setup *s)
+{
+	return s->is_exec && strchr(s->request->process->args[0], '/');
+}
+
+static int find_command_first(struct setup *s)
+{
+	if (!is_path(s))
+		return find_command(s);
+	s->path = s->request->process->args[0];
+	return 0;
+}
+
+static int execute(struct setup *s)
+{
+	int failed = execute_found(s), r = is_path(s) ? find_command(s) : 0;
+
+	return r < 0 ? r : failed;
 }
 
 enum {
@@ -291,7 +320,7 @@ static const struct {
 	{identity_confine, BOTH, "set capabilities"},
 	{change_folder_as_user, BOTH, "enter the working directory"},
 	{set_umask, BOTH, "set the umask"},
-	{find_command, BOTH, "find the command"},
+	{find_command_first, BOTH, "find the command"},
 	{await_start, FIRST, "wait"},
 	{execute, BOTH, "execute"},
 };
@@ -311,6 +340,7 @@ void setup_run(struct setup *s)
 			(void)setup_fail(s, r, TTRPC_INTERNAL, "cannot %s: %s", steps[i].what,
 					 setup_error(r, buf));
 	}
-	(void)send(s->ctl, &s->report, sizeof(s->report), MSG_NOSIGNAL);
+	/* Signals are blocked, or of no matter any more. */
+	(void)!write(s->ctl, &s->report, sizeof(s->report));
 	_exit(EXIT_FAILURE);
 }

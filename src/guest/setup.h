@@ -42,7 +42,7 @@ struct setup_report {
  *
  * @mntns: the container's own
  * @folder_refused: root may not enter the working directory; perhaps the user may
- * @user, @home, @env, @path: found out on the way
+ * @user, @env, @path: found out on the way; @found: @path, if that was looked for
  * @report: the text of a failure, when a step knows better than strerror()
  */
 struct setup {
@@ -57,11 +57,11 @@ struct setup {
 
 	int mntns;
 	bool folder_refused;
-	struct user user;
-	char home[USER_HOME_MAX + sizeof("HOME=")];
 	char **env;
-	char path[PATH_MAX];
+	const char *path;
 	struct setup_report report;
+	struct user user;
+	char found[PATH_MAX];
 };
 
 /** setup_run() - in the child: become the process, or say why not and exit */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "guest/pidns.h"
 #include "guest/setup.h"
 #include "guest/supervisor-child.h"
 
@@ -161,6 +162,8 @@ static int spawn(struct supervisor *s)
 	r = fd_nonblock(ends[0], true);
 	if (r == 0)
 		r = loop_io_start(s->loop, &s->ctl_io, ends[0], EPOLLIN, ctl_ready);
+	if (r == 0)
+		r = pidns_come_home();
 	pid = r < 0 ? r : fork();
 	if (pid == 0)
 		supervisor_child(s, ends[1]);

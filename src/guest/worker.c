@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "guest/job.h"
+#include "guest/pidns.h"
 
 void workers_init(struct workers *workers)
 {
@@ -30,7 +30,7 @@ int worker_start(struct workers *workers, struct worker *worker, int (*run)(void
 		 void *arg, void (*done)(struct worker *worker, uint32_t status))
 {
 	_cleanup_close_ int words = memfd_create("words", MFD_CLOEXEC);
-	int r = words < 0 ? -errno : job_come_home();
+	int r = words < 0 ? -errno : pidns_come_home();
 	pid_t pid = r < 0 ? r : fork();
 
 	if (pid < 0)
