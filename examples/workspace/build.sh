@@ -9,7 +9,8 @@ set -eu
 
 SUITE=bookworm
 PACKAGES=nodejs
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
+# The one that this machine takes its own packages from.
+MIRROR=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)}
 CACHE=${CAISSON_CACHE:-/var/cache/caisson}/trees
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -33,6 +34,11 @@ make_tree() {
 	mkdir -p "$1/var/cache/apt/archives/partial" "$1/var/lib/apt/lists/partial" "$1/var/log"
 }
 
+usage() {
+	echo "usage: build.sh IMAGE"
+	exit "$1"
+}
+
 key_of_tree() {
 	{
 		echo "$SUITE $PACKAGES"
@@ -40,7 +46,11 @@ key_of_tree() {
 	} | sha256sum | cut -d ' ' -f 1
 }
 
-[ $# -eq 1 ] || die "usage: build.sh IMAGE"
+case ${1:-} in
+-h | --help) usage 0 ;;
+-* | "") usage 2 >&2 ;;
+esac
+[ $# -eq 1 ] || usage 2 >&2
 [ "$(id -u)" -eq 0 ] || die "debootstrap needs root: try sudo"
 for program in debootstrap mke2fs; do
 	command -v "$program" >/dev/null || die "$program is not installed: apt-get install debootstrap e2fsprogs"

@@ -8,8 +8,8 @@
 
 const char *describe_state(struct client *client, const char *id)
 {
-	static const char *const names[] = {"unknown", "created", "running",
-					    "stopped", "paused",  "pausing"};
+	static const char *const names[] = {"creating", "created", "running",
+					    "stopped",	"paused",  "pausing"};
 	Containerd__Task__V2__StateRequest request = CONTAINERD__TASK__V2__STATE_REQUEST__INIT;
 	ProtobufCMessage *m;
 	size_t status;
@@ -23,14 +23,14 @@ const char *describe_state(struct client *client, const char *id)
 	return status < ARRAY_SIZE(names) ? names[status] : NULL;
 }
 
-struct json_object *describe_guest(struct client *client)
+struct json_object *describe_guest(struct client *client, struct err *err)
 {
 	Google__Protobuf__Empty request = GOOGLE__PROTOBUF__EMPTY__INIT;
 	struct json_object *o;
 	ProtobufCMessage *m;
 
 	if (client_call_service(client, RPC_SERVICE_SYSTEM, "Info", &request.base,
-				&caisson__guest__v1__info_response__descriptor, &m, NULL) < 0)
+				&caisson__guest__v1__info_response__descriptor, &m, err) < 0)
 		return NULL;
 	o = message_to_json(m);
 	rpc_free(m);

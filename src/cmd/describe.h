@@ -12,11 +12,16 @@
 #define DESCRIBE_JSON \
 	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
 
-/** describe_state() - "created", "running", "paused", …. Return: NULL when nobody knows. */
+/** describe_state() - "creating", "created", "running", "paused", …. Return: NULL: nobody knows. */
 const char *describe_state(struct client *client, const char *id);
 
-/** describe_guest() - its System.Info, while its VM runs. Return: NULL, or an object: json_object_put() it. */
-struct json_object *describe_guest(struct client *client);
+/**
+ * describe_guest() - its System.Info, while its VM runs
+ * @err: why there is none
+ *
+ * Return: NULL, or an object: json_object_put() it.
+ */
+struct json_object *describe_guest(struct client *client, struct err *err);
 
 /** describe_shim() - the process that lives as long as the container. Return: 0: it does not. */
 pid_t describe_shim(struct client *client, const char *id);

@@ -76,6 +76,8 @@ static int start(const struct ext4 *ext4, int commands, int file, int out, struc
 	spec.n_fds = ARRAY_SIZE(fds);
 	spec.fd_base = FD_IMAGE;
 	spec.death_signal = SIGTERM;
+	/* What it copies out of the image, and what it says: the image decides on neither. */
+	spec.file_bytes_max = FILE_MAX;
 	for (size_t i = 0; i < ARRAY_SIZE(programs) && r == -ENOENT; i++) {
 		const char *argv[] = {programs[i],	 "-w", "-f", "/proc/self/fd/4",
 				      "/proc/self/fd/3", NULL};

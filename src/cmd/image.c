@@ -80,6 +80,14 @@ static int put_all(const struct init_config *config, const char *target, const c
 	return image_file_put(target, files, config->install ? 2 : 1, err);
 }
 
+static bool is_own_root(const char *target)
+{
+	struct stat root, st;
+
+	return stat("/", &root) == 0 && stat(target, &st) == 0 && root.st_dev == st.st_dev &&
+	       root.st_ino == st.st_ino;
+}
+
 static int init_config(struct init_config *config, char **words, struct err *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -90,6 +98,15 @@ static int init_config(struct init_config *config, char **words, struct err *err
 			       "which image? A folder, or a file with an ext4 file system");
 	if (!words[1])
 		return err_set(err, -EINVAL, "which command shall %s run?", words[0]);
+	if (*words[1] == '-')
+		return err_set(
+			err, -EINVAL,
+			"%s is no command: options come before the image, see `caisson image "
+			"--help`",
+			words[1]);
+	if (is_own_root(words[0]))
+		return err_set(err, -EINVAL, "%s is the root of this machine, not an image",
+			       words[0]);
 	if (config->force && !config->install)
 		return err_set(err, -EINVAL, "--force goes with --install only");
 	if (config->owner && !config->workspace)

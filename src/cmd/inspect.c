@@ -13,13 +13,14 @@ static void describe(const struct record *record, struct json_object *o)
 {
 	struct client client = CLIENT_NULL;
 	struct json_object *guest = NULL;
+	struct err err = ERR_NULL;
 	const char *state = NULL;
 	enum record_state recorded;
 	int status;
 
 	if (client_connect(&client, record, NULL) == 0) {
 		state = describe_state(&client, record->id);
-		guest = describe_guest(&client);
+		guest = describe_guest(&client, &err);
 	}
 	client_disconnect(&client);
 	recorded = record_state(record, &status);
@@ -33,6 +34,9 @@ static void describe(const struct record *record, struct json_object *o)
 	json_object_object_add(o, "exit_status",
 			       recorded == RECORD_STOPPED ? json_object_new_int(status) : NULL);
 	json_object_object_add(o, "guest", guest);
+	json_object_object_add(
+		o, "guest_error",
+		recorded == RECORD_RUNNING && err.code ? json_object_new_string(err.text) : NULL);
 }
 
 static int inspect_one(const struct paths *paths, const char *name, void *userdata _unused_,
@@ -72,7 +76,8 @@ const struct command command_inspect = {
 	.usage = "NAME...",
 	.summary = "Show all there is to know about containers, as JSON.",
 	.details = "One object a container: what it was made with, its state, and what the guest\n"
-		   "says of itself, which is null when it does not run.\n",
+		   "says of itself, which is null when it does not run; or does not answer within\n"
+		   "ten seconds, and then \"guest_error\" says so.\n",
 	.failure = 1,
 	.needs_root = true,
 	.run = inspect_main,

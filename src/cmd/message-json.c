@@ -2,8 +2,11 @@
 #include "cmd/message-json.h"
 
 #include <ctype.h>
+#include <stdio.h>
+#include <time.h>
 
 #include "base/mem.h"
+#include "timestamp.pb-c.h"
 
 static struct json_object *enum_to_json(const ProtobufCEnumDescriptor *type, int number)
 {
@@ -16,6 +19,30 @@ static struct json_object *enum_to_json(const ProtobufCEnumDescriptor *type, int
 	for (char *p = name; *p; p++)
 		*p = *p == '_' ? '-' : (char)tolower((unsigned char)*p);
 	return json_object_new_string(name);
+}
+
+static struct json_object *time_to_json(const Google__Protobuf__Timestamp *at)
+{
+	time_t seconds = (time_t)at->seconds;
+	char text[64] = "";
+	struct tm tm;
+	size_t len;
+
+	if (gmtime_r(&seconds, &tm)) {
+		len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+		(void)snprintf(text + len, sizeof(text) - len, ".%03dZ",
+			       at->nanos / 1000000 % 1000);
+	}
+	return json_object_new_string(text);
+}
+
+static struct json_object *part_to_json(const ProtobufCMessage *message)
+{
+	if (!message)
+		return NULL;
+	if (message->descriptor == &google__protobuf__timestamp__descriptor)
+		return time_to_json((const Google__Protobuf__Timestamp *)message);
+	return message_to_json(message);
 }
 
 static struct json_object *value_to_json(const ProtobufCFieldDescriptor *field, const void *value)
@@ -46,9 +73,7 @@ static struct json_object *value_to_json(const ProtobufCFieldDescriptor *field, 
 	case PROTOBUF_C_TYPE_STRING:
 		return json_object_new_string(*(char *const *)value);
 	case PROTOBUF_C_TYPE_MESSAGE:
-		return *(ProtobufCMessage *const *)value
-			       ? message_to_json(*(ProtobufCMessage *const *)value)
-			       : NULL;
+		return part_to_json(*(ProtobufCMessage *const *)value);
 	case PROTOBUF_C_TYPE_BYTES:
 		break;
 	}

@@ -36,7 +36,7 @@ static struct json_object *to_json(const struct record *record, const struct san
 	if (client_connect(&client, record, NULL) == 0) {
 		status = describe_state(&client, record->id);
 		pid = describe_shim(&client, record->id);
-		guest = describe_guest(&client);
+		guest = describe_guest(&client, NULL);
 	}
 	client_disconnect(&client);
 	/* On its way out the shim still answers. */

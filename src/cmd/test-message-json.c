@@ -27,8 +27,8 @@ static void all_kinds_of_fields(void)
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 	char *words[] = {(char *)"a\"b", (char *)"c"};
 
-	at.seconds = -1;
-	at.nanos = -2;
+	at.seconds = 1795564276;
+	at.nanos = 5000000;
 	supervisor.state = CAISSON__GUEST__V1__SUPERVISOR__STATE__GIVEN_UP;
 	supervisor.restarts = UINT32_MAX;
 	supervisor.last_exited_at = &at;
@@ -41,7 +41,7 @@ static void all_kinds_of_fields(void)
 	       "\"features\":[\"a\\\"b\",\"c\"],\"init_rss_kb\":18446744073709551615,"
 	       "\"init_context_switches\":0,\"supervisor\":{\"state\":\"given-up\",\"pid\":0,"
 	       "\"restarts\":4294967295,\"last_exit_status\":0,"
-	       "\"last_exited_at\":{\"seconds\":-1,\"nanos\":-2},\"last_error\":\"\"}}");
+	       "\"last_exited_at\":\"2026-11-24T23:51:16.005Z\",\"last_error\":\"\"}}");
 	/* From a newer guest. */
 	supervisor.state = (Caisson__Guest__V1__Supervisor__State)99;
 	supervisor.last_exited_at = NULL;

@@ -17,6 +17,10 @@
 /* Groups of a container that others of its name, on their way out, still have. */
 #define SPARES_MAX 9
 
+/* Groups that a container may make in its own. */
+#define DESCENDANTS_MAX "256"
+#define DEPTH_MAX	"16"
+
 /* Those of the kernel's that containers are given, if the kernel has them. */
 static const char *const controllers[] = {"cpu", "cpuset", "io", "memory", "pids"};
 
@@ -25,7 +29,11 @@ static int mount_cgroup2(void)
 	_cleanup_close_ int fs = (int)syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC);
 	int fd;
 
-	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+	if (fs < 0)
+		return -errno;
+	/* The limits of a container are not its own to change, whatever it may mount. */
+	(void)syscall(SYS_fsconfig, fs, FSCONFIG_SET_FLAG, "nsdelegate", NULL, 0);
+	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
 	fd = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
 			  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
@@ -139,7 +147,12 @@ int cgroup_make(struct cgroup *cgroup, const struct cgroups *cgroups, const char
 	if (r < 0)
 		return r;
 	cgroup->dir = openat(cgroups->root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return cgroup->dir < 0 ? -errno : 0;
+	if (cgroup->dir < 0)
+		return -errno;
+	/* We walk over what is below: it must not be without end. */
+	(void)write_file(cgroup->dir, "cgroup.max.descendants", DESCENDANTS_MAX);
+	(void)write_file(cgroup->dir, "cgroup.max.depth", DEPTH_MAX);
+	return 0;
 }
 
 static void stop_watching(struct loop_io *io, int *fd)

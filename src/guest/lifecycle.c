@@ -436,13 +436,12 @@ void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 /* Only looked at, and kept for the start. */
 static bool keep_spec(struct ttrpc_call *call, struct process *p, const Google__Protobuf__Any *any)
 {
-	p->spec = malloc(any->value.len + 1);
-	if (!p->spec)
-		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
-	p->spec_len = any->value.len;
-	if (p->spec_len > 0)
-		memcpy(p->spec, any->value.data, p->spec_len);
-	return true;
+	int r = process_keep_spec(p, any->value.data, any->value.len);
+
+	if (r == -ENOBUFS)
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED,
+			    "too much is kept of execs that were not started", "");
+	return r == 0 || fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
 }
 
 static bool add(struct ttrpc_call *call, const Containerd__Task__V2__ExecProcessRequest *request,
@@ -521,7 +520,7 @@ static bool start_exec(struct ttrpc_call *call, struct process *p)
 	what.process = process;
 	ok = spawn(call, p, &what, p->executor->ops->exec);
 	rpc_free(message);
-	free(take_ptr(p->spec));
+	process_drop_spec(p);
 	/* It had its chance: its streams are used up. */
 	if (!ok)
 		stopped(p, failure_status(TTRPC_UNKNOWN));

@@ -141,6 +141,7 @@ static void ended_early(pid_t pid, uint32_t status)
 
 static void signalled(struct loop_signal *source _unused_, int signo _unused_)
 {
+	system_thaw(&vm.system);
 	power_begin(&vm.power, false);
 }
 
@@ -156,6 +157,7 @@ static void process_ended(struct task *t _unused_)
 
 static void shutdown_asked(struct task *t _unused_, bool now)
 {
+	system_thaw(&vm.system);
 	power_begin(&vm.power, now);
 }
 

@@ -60,9 +60,8 @@ struct process *process_new(struct process_table *table, struct process *contain
 
 void process_free(struct process *p)
 {
-	free(p->spec);
+	process_drop_spec(p);
 	free(p->names);
-	p->spec = NULL;
 	p->names = NULL;
 	p->state = PROCESS_NONE;
 }
@@ -193,4 +192,26 @@ struct ttrpc_call *process_take_call(struct process *p)
 	if (call)
 		call->cancelled = NULL;
 	return call;
+}
+
+int process_keep_spec(struct process *p, const void *data, size_t len)
+{
+	if (len > PROCESS_SPECS_MAX - p->table->kept)
+		return -ENOBUFS;
+	p->spec = malloc(len + 1);
+	if (!p->spec)
+		return -ENOMEM;
+	if (len > 0)
+		memcpy(p->spec, data, len);
+	p->spec_len = len;
+	p->table->kept += len;
+	return 0;
+}
+
+void process_drop_spec(struct process *p)
+{
+	if (!p->spec)
+		return;
+	p->table->kept -= p->spec_len;
+	free(take_ptr(p->spec));
 }

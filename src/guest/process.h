@@ -25,6 +25,9 @@
 #define PROCESS_MAX	       (PROCESS_CONTAINERS_MAX + PROCESS_EXECS_MAX)
 #define PROCESS_WAITERS_MAX    1024
 
+/* What is kept of execs that have not been started, bytes: two of the largest that there can be. */
+#define PROCESS_SPECS_MAX (8u << 20)
+
 /* What the host called things, for State. */
 enum process_name {
 	PROCESS_NAME_BUNDLE,
@@ -92,10 +95,12 @@ struct process_waiter {
 /**
  * struct process_table - must be all zero before process_table_init()
  * @drained: called when a process has no more output that the host has not taken
+ * @kept: bytes of all @spec together
  * @n_seen, @n_waiters_seen: slots from here on were never used, and their memory never touched
  */
 struct process_table {
 	void (*drained)(struct process *process);
+	size_t kept;
 	size_t n_seen, n_waiters_seen;
 	struct list free_waiters;
 	struct process slots[PROCESS_MAX];
@@ -154,3 +159,13 @@ void process_keep_call(struct process *process, struct ttrpc_call *call);
 
 /** process_take_call() - that call, no longer kept. Return: NULL: none, or its client has gone. */
 struct ttrpc_call *process_take_call(struct process *process);
+
+/**
+ * process_keep_spec() - keep an exec's message until it is started
+ *
+ * Return: 0, -ENOMEM, or -ENOBUFS when all that are kept would be more than PROCESS_SPECS_MAX.
+ */
+int process_keep_spec(struct process *process, const void *data, size_t len);
+
+/** process_drop_spec() - forget it; harmless when there is none */
+void process_drop_spec(struct process *process);

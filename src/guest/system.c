@@ -240,13 +240,20 @@ static void frozen(struct job *job)
 
 static void freeze_filesystems(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
 {
-	if (begin(call, freeze_all, frozen))
-		system_of(call)->undo = thaw_all;
+	struct system *system = system_of(call);
+
+	if (!begin(call, freeze_all, frozen))
+		return;
+	system->undo = thaw_all;
+	system->frozen = true;
 }
 
 static void thaw_filesystems(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
 {
-	(void)begin(call, thaw_all, nothing_to_tell);
+	struct system *system = system_of(call);
+
+	if (begin(call, thaw_all, nothing_to_tell))
+		system->frozen = false;
 }
 
 /* Nothing new begins, and what was written is on the disks: the VM may be ended at any time. */
@@ -325,6 +332,19 @@ static const struct ttrpc_method methods[] = {
 	RPC_METHOD("Reseed", caisson__guest__v1__reseed_request, google__protobuf__empty, reseed),
 	{.name = NULL},
 };
+
+void system_thaw(struct system *system)
+{
+	struct ttrpc_call *call;
+
+	if (!system->frozen)
+		return;
+	call = take_call(system);
+	job_over(system);
+	if (call)
+		ttrpc_call_fail(call, TTRPC_ABORTED, "the virtual machine is being shut down");
+	(void)job_start(&system->job, system->loop, thaw_all, system, undone);
+}
 
 struct ttrpc_service system_init(struct system *system)
 {

@@ -687,6 +687,27 @@ static void every_rule_is_kept(void)
 				check_rule(state, op);
 }
 
+/* What waits for its start must not take the memory of all. */
+static void execs_not_started_have_a_budget(void)
+{
+	static char large[3 << 20];
+	char *big[] = {large, NULL};
+	Caisson__Guest__V1__Process huge;
+
+	memset(large, 'x', sizeof(large) - 1);
+	created();
+	start("");
+	harness_process(&huge, big);
+	test_int(harness_exec("e1", &huge, "", "", ""), TTRPC_OK);
+	test_int(harness_exec("e2", &huge, "", "", ""), TTRPC_OK);
+	test_int(harness_exec("e3", &huge, "", "", ""), TTRPC_RESOURCE_EXHAUSTED);
+	test_str(harness_text, "too much is kept of execs that were not started");
+	test_int(harness_delete("e1", NULL), TTRPC_OK);
+	test_int(harness_exec("e3", &huge, "", "", ""), TTRPC_OK);
+	gone();
+	test_int(harness_task.processes.kept, 0);
+}
+
 /* The call is over; the container must not stay for that. */
 static void a_delete_is_not_given_up(void)
 {
@@ -719,6 +740,7 @@ int main(void)
 	test_run(deleted_while_created);
 	test_run(a_delete_is_not_given_up);
 	test_run(every_rule_is_kept);
+	test_run(execs_not_started_have_a_budget);
 	test_run(signals);
 	test_run(execs);
 	test_run(failed_execs);

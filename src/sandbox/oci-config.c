@@ -18,6 +18,9 @@
 #include "base/path.h"
 #include "ttrpc/text.h"
 
+/* Of the container's /etc/passwd and /etc/group: larger ones are as if they were not there. */
+#define USER_FILE_MAX (1 << 20)
+
 #define OCI_VERSION   "1.0.2"
 #define DEFAULT_UMASK 0022
 
@@ -401,15 +404,20 @@ int oci_config_adapt(const char *json, const char *id, char **ret, struct err *e
 	return 0;
 }
 
-/* A file of the image: it may be anything, and nothing of it may stop us. */
+/*
+ * A file of the container's: it may be anything by now, and is only opened, which a device would
+ * notice, once it is known to be a file, and one that does not hold us up.
+ */
 static int open_file(int root, const char *path)
 {
-	_cleanup_close_ int fd = path_open_in_root(root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+	_cleanup_close_ int fd = path_open_in_root(root, path, O_PATH, 0);
+	char self[64];
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > USER_FILE_MAX)
 		return -EBADF;
-	return take_fd(fd);
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return open(self, O_RDONLY | O_CLOEXEC);
 }
 
 int oci_find_user(const char *rootfs, const char *spec, struct user *ret, struct err *err)

@@ -124,7 +124,8 @@ static int mount_overlay(int lower, int upper, int work, const char *target, str
 		r = -errno;
 	if (r < 0)
 		return mount_refused(fs, r, "cannot put an overlay on the image", err);
-	mnt = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
+	/* On the host nothing of it is a program or a device. */
+	mnt = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 	if (mnt < 0 ||
 	    syscall(SYS_move_mount, mnt, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_errno(err, -errno, "cannot mount on %s", target);

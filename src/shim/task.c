@@ -18,6 +18,7 @@
 #include "base/parse.h"
 #include "rpc/task.h"
 #include "sandbox.pb-c.h"
+#include "sandbox/annotation.h"
 #include "shim/calls.h"
 #include "shim/control.h"
 #include "shim/lifeline.h"
@@ -75,6 +76,13 @@ static void drop_exec(struct shim *shim, struct process *p)
 	process_free(p);
 }
 
+/* What is removed anyway needs no writing back; but a supervisor is told that it is over. */
+static bool ends_in_order(const struct shim *shim)
+{
+	return !shim->spec->remove ||
+	       strv_env_get(&shim->spec->annotations, ANNOTATION_EXTRAS) != NULL;
+}
+
 static void init_stopped(struct process *p)
 {
 	struct shim *shim = shim_of_process(p);
@@ -83,7 +91,7 @@ static void init_stopped(struct process *p)
 	if (!shim->spec->remove)
 		(void)record_set_exit(shim->record, (int)p->status);
 	calls_answer_waiters(shim, p);
-	sandbox_stop(&shim->sandbox, !shim->spec->remove);
+	sandbox_stop(&shim->sandbox, ends_in_order(shim));
 	shim_quit_when_told(shim);
 }
 

@@ -52,6 +52,17 @@ test_folder() {
 	is "$(find "$WORK/tree" -name '.*' -o -name '*.tmp')" ""
 }
 
+test_refused() {
+	status 1 config / true
+	one_sentence
+	has "$(err)" "is the root of this machine"
+	mkdir "$WORK/refused"
+	status 1 config "$WORK/refused" --install ls
+	one_sentence
+	has "$(err)" "options come before the image"
+	is "$(find "$WORK/refused" -mindepth 1)" ""
+}
+
 test_empty_folder() {
 	mkdir "$WORK/empty"
 	status 0 config --install "$WORK/empty" true

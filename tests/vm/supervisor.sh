@@ -159,6 +159,27 @@ test_asks_the_host_and_ends_in_order() {
 	is_clean
 }
 
+# The container's end is the VM's: the supervisor hears of it also when nothing is kept.
+test_hears_of_the_end_of_one_that_is_removed() {
+	allow "supervisor.socket = $WORK/rm.sock"
+	mkfifo "$WORK/rm.listening"
+	host_answers "$WORK/rm.sock" "$WORK/rm.listening" >"$WORK/said" &
+	server=$!
+	read -r _ <"$WORK/rm.listening" || true
+	caisson run --rm --name gone --annotation "$(extras $PLACE "$WORK/allowed/agent")" \
+		"$IMAGE" sh -c 'trap "exit 0" TERM; while :; do sleep 0.1; done' &
+	client=$!
+	until caisson exec gone true 2>/dev/null; do kill -0 $client; done
+	ask gone report >"$WORK/report"
+	status 0 caisson kill gone
+	wait $client
+	wait $server
+	is "$(cat "$WORK/said")" "$(printf 'caisson 1 gone\ngot SIGTERM')"
+	# What only root may read stays so.
+	is "$(stat -c %a "${CAISSON_CACHE:-/var/cache/caisson}/extras")" 700
+	is_clean
+}
+
 test_none_costs_nothing() {
 	allow
 	status 0 caisson run -d --name none "$IMAGE" sleep 1000

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -322,6 +323,10 @@ int filedisk_get(const char *cache_dir, const struct filedisk_file *files, size_
 
 	if (dir < 0)
 		return err_errno(err, dir, "cannot make the folder %s/extras", cache_dir);
+	/* Among the files may be such as only root may read. */
+	if (fchmod(dir, 0700) < 0)
+		return err_errno(err, -errno, "cannot close the folder %s/extras to others",
+				 cache_dir);
 	r = digest_files(hash, files, n, digest, err);
 	if (r < 0)
 		return r;
