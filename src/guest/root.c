@@ -34,7 +34,8 @@ static const struct {
  * The root that came from the initramfs is the one mount without a parent, and pivot_root(2) wants
  * one ("NOTES" there). So it is mounted once more, and that is moved over "/": the same files, by a
  * mount with a parent. crun's pivot_root() works from there, as after any switch_root(8); and what a
- * container leaves behind below its own root is the bare first mount, which no path leads to.
+ * container leaves behind below its own root is the bare first mount. No path leads there; but who
+ * may unmount gets to it, and to the same files (docs/security.md).
  */
 static int become_movable(void)
 {
