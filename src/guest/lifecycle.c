@@ -101,9 +101,42 @@ static void delete_stopped(struct process *p)
 		finish_delete(p);
 }
 
+static bool alive(const struct process *p)
+{
+	return p->pid > 0 && !p->reaped;
+}
+
+static struct process *next_exec(const struct process *container, const struct process *after)
+{
+	while ((after = process_next(container->table, after)))
+		if (after != container && after->container == container)
+			break;
+	return (struct process *)after;
+}
+
+static bool any_exec_alive(const struct process *container)
+{
+	for (struct process *q = NULL; (q = next_exec(container, q));)
+		if (alive(q) || q->state == PROCESS_STARTING)
+			return true;
+	return false;
+}
+
+static void stopped(struct process *p, uint32_t status);
+
+/* Its first process has ended; it itself has when that is true of every exec, too. */
+static void end_container(struct process *p)
+{
+	if (!p->ending || any_exec_alive(p))
+		return;
+	p->ending = false;
+	stopped(p, p->exit_status);
+}
+
 static void stopped(struct process *p, uint32_t status)
 {
 	bool deleting = p->state == PROCESS_DELETING, seen = was_seen(p);
+	struct process *container = p->container;
 	struct ttrpc_call *call;
 
 	p->state = PROCESS_STOPPED;
@@ -121,6 +154,34 @@ static void stopped(struct process *p, uint32_t status)
 	call = process_take_call(p);
 	if (call)
 		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process already finished");
+	end_container(container);
+}
+
+/*
+ * The kernel does that in a PID namespace, whose first process a container's is. A bundle may do
+ * without one.
+ */
+static void kill_rest(struct process *p)
+{
+	if (!p->executor->ops->takes_bundles)
+		return;
+	if (p->cgroup.dir >= 0)
+		(void)cgroup_write(&p->cgroup, "cgroup.kill", "1");
+	for (struct process *q = NULL; (q = next_exec(p, q));)
+		if (alive(q) || q->state == PROCESS_STARTING)
+			(void)q->executor->ops->signal(q->executor, q, SIGKILL, false);
+}
+
+static void ended(struct process *p, uint32_t status)
+{
+	if (process_is_exec(p)) {
+		stopped(p, status);
+		return;
+	}
+	kill_rest(p);
+	p->ending = true;
+	p->exit_status = status;
+	end_container(p);
 }
 
 void lifecycle_reaped(struct task *task, pid_t pid, uint32_t status)
@@ -133,13 +194,8 @@ void lifecycle_reaped(struct task *task, pid_t pid, uint32_t status)
 	p->executor->ops->settle(p->executor, p);
 	/* What was told just now may have been the end of it already. */
 	if (p->state != PROCESS_NONE && p->state != PROCESS_STOPPED)
-		stopped(p, status);
+		ended(p, status);
 	task->ended(task);
-}
-
-static bool alive(const struct process *p)
-{
-	return p->pid > 0 && !p->reaped;
 }
 
 bool lifecycle_any_alive(struct task *task)

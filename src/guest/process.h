@@ -45,6 +45,7 @@ struct process_table;
  * @container: the container's first process, which may be this one
  * @deleted: forgotten by the host; the slot is kept until its output has been taken
  * @removing: what is left of the container is being removed, before its slot is free
+ * @ending: it has ended, with @exit_status, but an exec of it has not: its state is the one before
  * @executor: who runs it
  * @pid: 0: none yet
  * @reaped: the pid may be another process' by now
@@ -65,7 +66,7 @@ struct process {
 	struct process *container;
 	struct executor *executor;
 	enum process_state state;
-	bool deleted, removing, terminal, reaped;
+	bool deleted, removing, ending, terminal, reaped;
 	char id[ABI_ID_MAX + 1];
 	pid_t pid;
 	int pidfd, mntns, ctl;

@@ -664,6 +664,10 @@ static void check_rule(enum process_state state, enum process_op op)
 	harness_done(&before);
 	if (p->state == PROCESS_CREATING)
 		fake.events->prepared(p);
+	/* An exec that was started ends before its container. */
+	p = process_find(&harness_task.processes, "c", "e");
+	if (p && p->state == PROCESS_STARTING)
+		reap("e", 0);
 	p = process_find(&harness_task.processes, "c", "");
 	if (p && p->state != PROCESS_STOPPED)
 		reap("", 0);
