@@ -6,21 +6,22 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "empty.pb-c.h"
 #include "guest/mount.h"
+#include "guest/mountinfo.h"
 #include "guest/root.h"
 #include "rpc/rpc.h"
 #include "vmmount.pb-c.h"
 
-#define MOUNTS_MAX 256 /* of one call, and how many UnmountAll looks for in one folder */
+#define MOUNTS_MAX 256 /* of one call */
 
 /* A call that a worker is busy with. */
 struct work {
@@ -125,37 +126,23 @@ static int run_unmount(void *arg, int words)
 	return r < 0 ? say_errno(words, r, "unmount", request->target) : TTRPC_OK;
 }
 
-/* What is mounted below MOUNT_DIR, as the kernel lists it: the latest comes last. */
-static size_t list_mounts(char *paths[MOUNTS_MAX])
-{
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, path[PATH_MAX];
-	size_t size = 0, n = 0;
-
-	while (file && n < MOUNTS_MAX && getline(&line, &size, file) > 0)
-		if (sscanf(line, "%*s %*s %*s %*s %4095s", path) == 1 && mount_path_valid(path) &&
-		    strncmp(path, MOUNT_DIR "/", sizeof(MOUNT_DIR)) == 0)
-			paths[n++] = strdup(path);
-	free(line);
-	if (file)
-		(void)fclose(file);
-	return n;
-}
-
+/* Of all that is mounted below MOUNT_DIR, what was mounted last goes first. */
 static int run_unmount_all(void *arg _unused_, int words)
 {
-	char *paths[MOUNTS_MAX];
-	size_t n = list_mounts(paths);
-	int code = TTRPC_OK, r;
+	struct mountinfo info;
+	struct mountinfo_line line;
+	int code = TTRPC_OK, r = mountinfo_open(&info, AT_FDCWD, "/proc/self/mountinfo");
 
-	while (n > 0) {
-		char *path = paths[--n];
-
-		r = path ? undo(path) : -ENOMEM;
+	if (r < 0)
+		return say_errno(words, r, "read", "/proc/self/mountinfo");
+	while (mountinfo_previous(&info, &line)) {
+		if (!str_starts(line.path, MOUNT_DIR "/") || !mount_path_valid(line.path))
+			continue;
+		r = undo(line.path);
 		if (r < 0)
-			code = say_errno(words, r, "unmount", path ? path : "");
-		free(path);
+			code = say_errno(words, r, "unmount", line.path);
 	}
+	mountinfo_close(&info);
 	return code;
 }
 

@@ -6,20 +6,16 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/macro.h"
+#include "guest/mountinfo.h"
 
-#define TABLE_MAX   (4U << 20)
-#define UNMOUNT_MAX 4096
-
-#define SAFE	    (MS_NOSUID | MS_NODEV)
+#define SAFE (MS_NOSUID | MS_NODEV)
 
 const struct mount_point mounts_system[] = {
 	{"/proc", "proc", NULL, SAFE | MS_NOEXEC},
@@ -78,55 +74,23 @@ void mounts_make_root_writable(void)
 		log_warn("the root file system stays read-only: %s", strerror(errno));
 }
 
-/* The kernel writes blanks and the like as \040. */
-static void unescape(char *text)
+static void unmount_all(void)
 {
-	char *out = text;
+	struct mountinfo info;
+	struct mountinfo_line line;
 
-	for (; *text; text++) {
-		if (text[0] == '\\' && strspn(text + 1, "01234567") >= 3) {
-			*out++ = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + text[3] - '0');
-			text += 3;
-		} else {
-			*out++ = *text;
-		}
-	}
-	*out = '\0';
-}
-
-/* "id parent device root mount-point ...": each line, from the last one back. */
-static void unmount_lines(char *table, size_t len)
-{
-	char *end = table + len, *field = table;
-
-	for (int n = 0; end > table && n < UNMOUNT_MAX; n++) {
-		char *line;
-
-		*--end = '\0';
-		line = memrchr(table, '\n', (size_t)(end - table));
-		line = line ? line + 1 : table;
-		end = line;
-		for (int i = 0; i < 5 && line; i++)
-			field = strsep(&line, " ");
-		if (!line)
-			continue;
-		unescape(field);
-		/* Ours are busy as long as we are there, and hold nothing. */
-		if (strcmp(field, "/") != 0 && umount2(field, UMOUNT_NOFOLLOW) < 0)
-			(void)umount2(field, MNT_DETACH | UMOUNT_NOFOLLOW);
-	}
+	if (mountinfo_open(&info, AT_FDCWD, "/proc/self/mountinfo") < 0)
+		return;
+	/* Ours are busy as long as we are there, and hold nothing. */
+	while (mountinfo_previous(&info, &line))
+		if (strcmp(line.path, "/") != 0 && umount2(line.path, UMOUNT_NOFOLLOW) < 0)
+			(void)umount2(line.path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	mountinfo_close(&info);
 }
 
 void mounts_end(void)
 {
-	char *table;
-	size_t len;
-
-	/* Its length is not known before: it is no file of a disk. */
-	if (file_slurp_at(AT_FDCWD, "/proc/self/mountinfo", TABLE_MAX, &table, &len) == 0) {
-		unmount_lines(table, len);
-		free(table);
-	}
+	unmount_all();
 	sync();
 	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0)
 		log_warn("cannot make the root file system read-only: %s", strerror(errno));

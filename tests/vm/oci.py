@@ -425,8 +425,12 @@ def mounts(guest):
 
 
 def all_undone(guest):
+    for first in (0, 150):
+        guest.mount(*[("tmpfs", "tmpfs", f"/run/mounts/many {i}")
+                      for i in range(first, first + 150)])
     guest.client.call("UnmountAll", b"", service=MOUNT)
     refused(NOT_FOUND, "cannot unmount", lambda: guest.unmount("/run/mounts/tree"))
+    refused(NOT_FOUND, "cannot unmount", lambda: guest.unmount("/run/mounts/many 0"))
 
 
 TESTS = [first_process, failures, features, confinement, two_containers, execs, terminals,
