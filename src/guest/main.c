@@ -18,10 +18,12 @@
 #include "guest/extras.h"
 #include "guest/lifecycle.h"
 #include "guest/mount-service.h"
+#include "guest/mounts.h"
 #include "guest/oci.h"
 #include "guest/power.h"
 #include "guest/reap.h"
 #include "guest/relay.h"
+#include "guest/root.h"
 #include "guest/standalone.h"
 #include "guest/stream.h"
 #include "guest/supervisor.h"
@@ -346,7 +348,9 @@ static void begin(void)
 static _noreturn_ void finish(void)
 {
 	ttrpc_server_free(vm.server);
-	mount_service_end();
+	/* Before that nothing is mounted here for writing. */
+	if (root_prepared())
+		mounts_end();
 	power_off();
 }
 

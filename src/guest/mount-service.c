@@ -233,11 +233,3 @@ struct ttrpc_service mount_service(struct workers *workers)
 	service_workers = workers;
 	return (struct ttrpc_service){.name = RPC_SERVICE_MOUNT, .methods = methods};
 }
-
-void mount_service_end(void)
-{
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	(void)run_unmount_all(NULL, null);
-	fd_close(null);
-}

@@ -13,6 +13,3 @@
 
 /** mount_service() - for ttrpc_server_new(); @workers does the work. There is one such service. */
 struct ttrpc_service mount_service(struct workers *workers);
-
-/** mount_service_end() - undo all mounts, and wait for what is not written yet */
-void mount_service_end(void);

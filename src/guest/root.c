@@ -61,9 +61,16 @@ static int mount_all(void)
 	return 0;
 }
 
+static bool prepared;
+
+bool root_prepared(void)
+{
+	return prepared;
+}
+
 int root_prepare(void)
 {
-	static bool prepared, movable;
+	static bool movable;
 	int r = 0;
 
 	if (prepared)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
+
 #define ROOT_CGROUP "/sys/fs/cgroup"
 
 /**
@@ -12,3 +14,6 @@
  * Return: 0 or negative errno.
  */
 int root_prepare(void);
+
+/** root_prepared() - was root_prepare() called, and did it succeed? */
+bool root_prepared(void);

@@ -433,9 +433,27 @@ def all_undone(guest):
     refused(NOT_FOUND, "cannot unmount", lambda: guest.unmount("/run/mounts/many 0"))
 
 
+def disks_are_clean(guest):
+    """The last case: the VM ends with a container in it whose root holds the disk."""
+    guest.mount(("virtiofs", "caisson-root", "/run/mounts/tree"),
+                ("ext4", "/dev/vda", "/run/mounts/disk"),
+                ("tmpfs", "tmpfs", "/run/mounts/c"))
+    made = guest.bundle("c", [("config.json", json.dumps(config("c", ["sleep", "1000"])))])
+    lower = "lowerdir=/run/mounts/tree:/run/mounts/disk"
+    guest.client.call("Create", message(_1="c", _2=made[1][0].decode(), _3=[
+        message(_1="overlay", _2="overlay", _4=[lower])]))
+    guest.client.call("Start", message(_1="c"))
+    guest.client.call("Shutdown", message(_3=True))
+    guest.qemu.wait()
+    said = subprocess.run(["dumpe2fs", "-h", guest.dir + "/disk"], check=True, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    check("has_journal" in said, "the disk has no journal")
+    check("needs_recovery" not in said, "the disk is not clean")
+
+
 TESTS = [first_process, failures, features, confinement, two_containers, execs, terminals,
          signals, execs_end_first,
-         control, bundles, mounts, all_undone]
+         control, bundles, mounts, all_undone, disks_are_clean]
 
 
 def run(vsockd, vminitd, *cases):
