@@ -474,13 +474,23 @@ static bool create_from_bundle(struct ttrpc_call *call,
 	return create_with(call, request, executor, &what, request->terminal);
 }
 
+/* Nothing else would ever remove it; one of a container that there is has its use. */
+static void drop_bundle(struct ttrpc_call *call,
+			const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	if (process_id_valid(request->id) && bundle_exists(request->bundle, request->id) &&
+	    !process_find(&task_of(call)->processes, request->id, ""))
+		bundle_remove(request->id);
+}
+
 void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
 	ProtobufCMessage *container = NULL;
 
 	if (!request->options) {
-		(void)create_from_bundle(call, request);
+		if (!create_from_bundle(call, request))
+			drop_bundle(call, request);
 		return;
 	}
 	if (task_unpack(call, request->options, &caisson__guest__v1__container__descriptor,

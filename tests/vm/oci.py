@@ -396,6 +396,11 @@ def bundles(guest):
                 guest.client.call("Create", message(_1="b", _2=bundle)))
     refused(13, "crun: ", lambda: guest.client.call(
         "Create", message(_1="b", _2="/run/bundles/b")))
+    for code, text, more in ((NOT_FOUND, "no such stream", {"_6": "stream://999"}),
+                             (12, "checkpoint: ", {"_8": "x"})):
+        guest.bundle("b", [])
+        refused(code, text, lambda more=more: guest.client.call(
+            "Create", message(_1="b", _2="/run/bundles/b", **more)))
     nothing_left(guest)
 
 
