@@ -17,7 +17,7 @@ import sys
 import time
 
 import guest as plain
-from control import Events
+from control import Events, figures
 from guestlib import Failed, Machine, check, linux, listener, receive, same
 from ttrpc import Client, Refused, message
 
@@ -367,13 +367,17 @@ def execs_end_first(guest):
 
 def control(guest):
     """Control groups are crun's containers' too: they stop, go on, and are counted."""
-    run = guest.begin(["cat"], stdin=b"", keep=True)
+    run = guest.begin(["sh", "-c", "while :; do :; done & cat; kill $!"], stdin=b"", keep=True)
     guest.client.call("Pause", message(_1="c"))
     same(guest.client.call("State", message(_1="c"))[4], [4], "status")
     run.inp.sendall(b"x")
     refused(PRECONDITION, "paused", lambda: guest.begin(["true"], "e"))
+    same(len({figures(guest)[1][1][0] for _ in range(100)}), 1, "figures while paused")
+    before = figures(guest)[1][1][0]
     guest.client.call("Resume", message(_1="c"))
     same(receive(run.out, 1), b"x", "the echo")
+    while figures(guest)[1][1][0] == before:
+        pass
     check(b"Metrics" in guest.client.call("Stats", message(_1="c"))[1][0], "no figures")
     same(run.close(), (0, b"", b""), "the end")
     nothing_left(guest)
