@@ -36,11 +36,21 @@ static int write_file(int dir, const struct bundle_file *file)
 	return fd < 0 ? -errno : fd_write_full(fd, file->data, file->len);
 }
 
+/* Each folder in there has a link to it. */
+static bool is_full(int root)
+{
+	struct stat st;
+
+	return fstat(root, &st) == 0 && st.st_nlink >= 2 + BUNDLES_MAX;
+}
+
 int bundle_make(int root, const char *name, const struct bundle_file *files, size_t n)
 {
 	_cleanup_close_ int dir = -EBADF;
 	int r = 0;
 
+	if (is_full(root))
+		return -ENOBUFS;
 	if (mkdirat(root, name, 0700) < 0)
 		return -errno;
 	dir = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -119,6 +129,9 @@ static void create(struct ttrpc_call *call, const ProtobufCMessage *message)
 		ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS,
 				"bundle %s already exists, or has two files of one name",
 				request->id);
+	} else if (r == -ENOBUFS) {
+		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
+				"there are %d bundles: no more at the same time", BUNDLES_MAX);
 	} else if (r < 0) {
 		ttrpc_call_fail(call, ttrpc_code_from_errno(r), "cannot make bundle %s: %s",
 				request->id, strerror(-r));

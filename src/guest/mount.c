@@ -109,6 +109,9 @@ bool mount_path_valid(const char *path)
 {
 	const char *rest = str_starts(path, MOUNT_DIR "/"), *name;
 
+	/* overlayfs takes backslashes out of its options: this would be another path then. */
+	if (strchr(path, '\\'))
+		return false;
 	if (!rest) {
 		rest = str_starts(path, BUNDLE_DIR "/");
 		name = rest ? strchr(rest, '/') : NULL;

@@ -22,6 +22,7 @@ static void places(void)
 					  "/run/mounts/",
 					  "/run/mounts/a/",
 					  "/run/mounts//a",
+					  "/run/mounts/.\\./.\\./usr",
 					  "/run/mounts/.",
 					  "/run/mounts/..",
 					  "/run/mounts/a/../b",

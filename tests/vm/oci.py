@@ -460,9 +460,21 @@ def disks_are_clean(guest):
     check("needs_recovery" not in said, "the disk is not clean")
 
 
+def bundles_have_an_end(guest):
+    for i in range(64):
+        guest.bundle(f"b{i}", [])
+    refused(EXHAUSTED, "there are 64 bundles", lambda: guest.bundle("more", []))
+    for i in range(64):
+        refused(12, "checkpoint: ", lambda i=i: guest.client.call(
+            "Create", message(_1=f"b{i}", _2=f"/run/bundles/b{i}", _8="x")))
+    guest.bundle("b0", [])
+    refused(12, "checkpoint: ", lambda: guest.client.call(
+        "Create", message(_1="b0", _2="/run/bundles/b0", _8="x")))
+
+
 TESTS = [first_process, failures, features, confinement, two_containers, execs, terminals,
-         signals, execs_end_first,
-         control, bundles, mounts, all_undone, disks_are_clean]
+         signals, execs_end_first, control, bundles, bundles_have_an_end, mounts, all_undone,
+         disks_are_clean]
 
 
 def run(vsockd, vminitd, *cases):
