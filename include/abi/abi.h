@@ -81,7 +81,7 @@
 
 /*
  * The kernel's own word for its network, which vminitd reads where it is an image's own init: a
- * kernel without CONFIG_IP_PNP does nothing with it (guest/netconf.h).
+ * kernel without CONFIG_IP_PNP does nothing with it (guest/init/netconf.h).
  */
 #define ABI_CMDLINE_IP "ip="
 

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "cmd/compose.h"
-#include "guest/init-conf.h"
+#include "guest/init/init-conf.h"
 
 #define BLANKS " \t"
 

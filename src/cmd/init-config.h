@@ -7,7 +7,7 @@
 #include "base/strv.h"
 
 /*
- * The text of an image's init.conf (guest/init-conf.h), out of what the command line says.
+ * The text of an image's init.conf (guest/init/init-conf.h), out of what the command line says.
  */
 
 /**

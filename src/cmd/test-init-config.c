@@ -7,7 +7,7 @@
 #include "base/macro.h"
 #include "base/mem.h"
 #include "base/test.h"
-#include "guest/init-conf.h"
+#include "guest/init/init-conf.h"
 
 static struct init_config config;
 static struct init_conf conf;

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "guest/lifecycle.h"
+#include "guest/task/lifecycle.h"
 
 static bool task_any_alive(const struct power *power)
 {

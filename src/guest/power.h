@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "guest/supervisor.h"
-#include "guest/task.h"
+#include "guest/supervisor/supervisor.h"
+#include "guest/task/task.h"
 
 /*
  * The orderly end of the VM: SIGTERM to all processes, a grace, SIGKILL, and when none is left, or

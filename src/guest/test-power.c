@@ -11,9 +11,9 @@
 
 #include "base/clock.h"
 #include "base/test.h"
-#include "guest/lifecycle.h"
-#include "guest/process-io.h"
-#include "guest/relay.h"
+#include "guest/task/lifecycle.h"
+#include "guest/task/process-io.h"
+#include "guest/task/relay.h"
 
 /* The VM's end, with an executor that only notes what it is asked, and without waiting. */
 

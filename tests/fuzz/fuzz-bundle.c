@@ -12,7 +12,7 @@
 #include "base/path.h"
 #include "base/test.h"
 #include "bundle.pb-c.h"
-#include "guest/bundle.h"
+#include "guest/oci/bundle.h"
 #include "rpc/rpc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

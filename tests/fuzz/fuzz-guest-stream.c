@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/test.h"
-#include "guest/stream.h"
+#include "guest/task/stream.h"
 #include "ttrpc/test-peer.h"
 
 /*

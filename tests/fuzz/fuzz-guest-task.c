@@ -5,8 +5,8 @@
 
 #include "base/fd.h"
 #include "base/test.h"
-#include "guest/lifecycle.h"
-#include "guest/test-session.h"
+#include "guest/task/lifecycle.h"
+#include "guest/task/test-session.h"
 #include "rpc/task.h"
 
 /*

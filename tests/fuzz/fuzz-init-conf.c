@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest/init-conf.h"
+#include "guest/init/init-conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

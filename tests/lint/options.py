@@ -119,7 +119,7 @@ def check_names(page):
     want = set(re.findall(r'define ABI_CMDLINE_\w+\s+"([^"]+)"', read("include/abi/abi.h")))
     verdict("kernel command line", differences(have, want, "docs/options.md"))
     have = {w for row in rows(page, "key") for w in words(row[0])}
-    want = set(re.findall(r'\{"(\w+)", (?:check|set|add)_', read("src/guest/init-conf.c")))
+    want = set(re.findall(r'\{"(\w+)", (?:check|set|add)_', read("src/guest/init/init-conf.c")))
     verdict("init.conf", differences(have, want, "docs/options.md"))
     have = {w for row in rows(page, "key of the configuration") for w in words(row[0])}
     want = set(re.findall(r'define CONF_\w+\s+"([a-z]+\.[a-z]+)"', read("src/sandbox/conf.h")))

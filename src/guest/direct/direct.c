@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/direct/direct.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/sched.h>
+
+#include "base/fd.h"
+#include "guest/direct/setup.h"
+#include "guest/pidns.h"
+#include "guest/procfs.h"
+
+static struct direct *direct_of(struct executor *executor)
+{
+	return container_of(executor, struct direct, base);
+}
+
+/* Like fork(), into a control group; signal handlers are at their default in the child. */
+static pid_t clone_child(uint64_t flags, const struct cgroup *cgroup, int *ret_pidfd)
+{
+	struct clone_args args = {.flags = flags | CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD};
+	long pid;
+
+	if (cgroup->dir >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup->dir;
+	}
+	if (ret_pidfd) {
+		args.flags |= CLONE_PIDFD;
+		args.pidfd = (uint64_t)(uintptr_t)ret_pidfd;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+/* A child in the container's PID namespace. In the child this returns 0, as clone does. */
+static pid_t clone_into(const struct process *container)
+{
+	int r = pidns_enter(container->pidfd, container);
+	pid_t pid = r < 0 ? r : clone_child(0, &container->cgroup, NULL);
+
+	/* The first process has ended: no more can be added. */
+	return pid == -ENOMEM ? -ESRCH : pid;
+}
+
+static pid_t clone_first(struct process *p)
+{
+	int r = pidns_come_home();
+
+	return r < 0 ? r : clone_child(CLONE_NEWPID | CLONE_NEWNS, &p->cgroup, &p->pidfd);
+}
+
+static void message_ready(struct loop_io *io, uint32_t revents);
+
+static _noreturn_ void child(struct direct *d, struct process *p,
+			     const struct executor_request *request, int ctl)
+{
+	static struct setup setup;
+
+	setup.request = request;
+	setup.is_exec = process_is_exec(p);
+	setup.join_pidfd = p->container->pidfd;
+	memcpy(setup.stdio, p->child_io, sizeof(setup.stdio));
+	setup.null_fd = d->null_fd;
+	setup.ctl = ctl;
+	setup.root_dir = d->root_dir;
+	setup.rows = p->rows;
+	setup.columns = p->columns;
+	setup_run(&setup);
+}
+
+/* Only those that hand descriptors over, or wait for a word, need a socket; a pipe costs half. */
+static bool reports_only(const struct process *p)
+{
+	return process_is_exec(p) && !p->terminal;
+}
+
+static int make_ctl(const struct process *p, int pair[2])
+{
+	if (reports_only(p))
+		return pipe2(pair, O_CLOEXEC | O_NONBLOCK);
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
+}
+
+static int spawn(struct direct *d, struct process *p, const struct executor_request *request)
+{
+	int pair[2], r;
+	pid_t pid;
+
+	if (make_ctl(p, pair) < 0)
+		return -errno;
+	r = loop_io_start(d->loop, &p->ctl_io, pair[0], EPOLLIN, message_ready);
+	if (r < 0)
+		pid = r;
+	else if (process_is_exec(p))
+		pid = clone_into(p->container);
+	else
+		pid = clone_first(p);
+	if (pid == 0)
+		child(d, p, request, pair[1]);
+	fd_close(pair[1]);
+	if (pid < 0) {
+		loop_io_stop(&p->ctl_io);
+		fd_close(pair[0]);
+		return pid;
+	}
+	p->ctl = pair[0];
+	p->pid = pid;
+	return 0;
+}
+
+static void close_ctl(struct process *p)
+{
+	loop_io_stop(&p->ctl_io);
+	p->ctl = fd_close(p->ctl);
+}
+
+static void direct_release(struct executor *executor _unused_, struct process *p)
+{
+	pidns_forget(p);
+	close_ctl(p);
+	p->pidfd = fd_close(p->pidfd);
+	p->mntns = fd_close(p->mntns);
+}
+
+/* Return: bytes, 0 at the end, or negative errno; @ret_fd: a descriptor that came along. */
+static ssize_t receive(int ctl, struct setup_report *report, int *ret_fd)
+{
+	struct iovec iov = {.iov_base = report, .iov_len = sizeof(*report)};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control.bytes,
+			     .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *header;
+	ssize_t n = recvmsg(ctl, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*ret_fd = -EBADF;
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	header = CMSG_FIRSTHDR(&msg);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
+	return n;
+}
+
+/* In one piece, as it was written: it is smaller than PIPE_BUF. */
+static ssize_t read_report(int ctl, struct setup_report *report)
+{
+	ssize_t n = read(ctl, report, sizeof(*report));
+
+	return n < 0 ? -errno : n;
+}
+
+/* The socket has ended: the program runs, or the child was killed on its way there. */
+static void ended(struct direct *d, struct process *p)
+{
+	close_ctl(p);
+	if (p->state == PROCESS_STARTING)
+		d->base.events->started(p);
+	else if (p->state == PROCESS_CREATING)
+		d->base.events->failed(p, TTRPC_INTERNAL,
+				       "the process was killed while it was being set up");
+}
+
+/* Return: whether there may be more. */
+static bool read_message(struct direct *d, struct process *p)
+{
+	struct setup_report report;
+	_cleanup_close_ int fd = -EBADF;
+	ssize_t n = reports_only(p) ? read_report(p->ctl, &report) : receive(p->ctl, &report, &fd);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return false;
+	if (n != sizeof(report)) {
+		ended(d, p);
+		return false;
+	}
+	switch (report.kind) {
+	case SETUP_TERMINAL:
+		d->base.events->terminal(p, take_fd(fd));
+		return true;
+	case SETUP_READY:
+		p->mntns = take_fd(fd);
+		d->base.events->prepared(p);
+		return true;
+	default:
+		close_ctl(p);
+		report.text[sizeof(report.text) - 1] = '\0';
+		d->base.events->failed(p, report.code, report.text);
+		return false;
+	}
+}
+
+static void message_ready(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct process *p = container_of(io, struct process, ctl_io);
+
+	(void)read_message(direct_of(p->executor), p);
+}
+
+static void direct_settle(struct executor *executor, struct process *p)
+{
+	while (p->ctl >= 0 && read_message(direct_of(executor), p))
+		continue;
+}
+
+static int direct_create(struct executor *executor, struct process *p,
+			 const struct executor_request *request)
+{
+	return spawn(direct_of(executor), p, request);
+}
+
+static int direct_exec(struct executor *executor, struct process *p,
+		       const struct executor_request *request)
+{
+	return spawn(direct_of(executor), p, request);
+}
+
+static int direct_start(struct executor *executor _unused_, struct process *p)
+{
+	return send(p->ctl, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/*
+ * kill(-1) reaches all that its caller can see but itself and the first process: one step that no
+ * fork bomb can outrun, taken by a child in the container's PID namespace.
+ */
+static int signal_others(const struct process *container, int signo)
+{
+	pid_t pid = clone_into(container);
+
+	if (pid == 0) {
+		(void)kill(-1, signo);
+		_exit(0);
+	}
+	return pid < 0 ? pid : 0;
+}
+
+static int direct_signal(struct executor *executor _unused_, struct process *p, int signo, bool all)
+{
+	int r = 0;
+
+	if (p->pid <= 0 || p->reaped)
+		return -ESRCH;
+	/* The kernel ends the others when the first process is killed. */
+	if (all && !process_is_exec(p) && signo != SIGKILL && signo != 0)
+		r = signal_others(p, signo);
+	if (r < 0 && r != -ESRCH)
+		return r;
+	/* Not reaped yet, so the number is still this process'. */
+	return kill(p->pid, signo) < 0 ? -errno : 0;
+}
+
+static bool same_namespace(int proc, const char *pid, const struct stat *wanted)
+{
+	char path[32];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%.16s/ns/pid", pid);
+	return fstatat(proc, path, &st, 0) == 0 && st.st_dev == wanted->st_dev &&
+	       st.st_ino == wanted->st_ino;
+}
+
+static int open_proc(void)
+{
+	int proc = procfs_get(), fd;
+
+	if (proc < 0)
+		return proc;
+	fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int direct_pids(struct executor *executor _unused_, const struct process *p, pid_t *ret,
+		       int max)
+{
+	int fd = open_proc(), n = 0;
+	DIR *proc = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat wanted;
+	char first[32];
+
+	if (!proc) {
+		fd_close(fd);
+		return fd < 0 ? fd : -ENOMEM;
+	}
+	(void)snprintf(first, sizeof(first), "%d/ns/pid", (int)p->pid);
+	if (fstatat(fd, first, &wanted, 0) == 0)
+		while (n < max && (entry = readdir(proc)))
+			if (isdigit((unsigned char)entry->d_name[0]) &&
+			    same_namespace(fd, entry->d_name, &wanted))
+				ret[n++] = (pid_t)strtol(entry->d_name, NULL, 10);
+	(void)closedir(proc);
+	return n;
+}
+
+static const struct executor_ops direct_ops = {
+	.create = direct_create,
+	.start = direct_start,
+	.exec = direct_exec,
+	.signal = direct_signal,
+	.pids = direct_pids,
+	.settle = direct_settle,
+	.release = direct_release,
+};
+
+int direct_init(struct direct *d, struct loop *loop, const struct executor_events *events,
+		int null_fd, const char *root_dir)
+{
+	d->base.ops = &direct_ops;
+	d->base.events = events;
+	d->loop = loop;
+	d->null_fd = null_fd;
+	d->root_dir = root_dir;
+	return 0;
+}
+
+void direct_deinit(struct direct *d _unused_)
+{
+	(void)pidns_come_home();
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/direct/namespace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+int namespace_join(struct setup *s)
+{
+	if (setns(s->join_pidfd, CLONE_NEWNS | CLONE_NEWCGROUP) == 0)
+		return 0;
+	/* A kernel without control groups. */
+	if (errno == EINVAL && setns(s->join_pidfd, CLONE_NEWNS) == 0)
+		return 0;
+	if (errno == ESRCH)
+		return setup_fail(s, -ESRCH, TTRPC_FAILED_PRECONDITION,
+				  "cannot exec in a stopped container");
+	return -errno;
+}
+
+int namespace_cgroup(struct setup *s _unused_)
+{
+	return unshare(CLONE_NEWCGROUP) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+int namespace_hostname(struct setup *s)
+{
+	const char *name = s->request->container->hostname;
+
+	if (*name && sethostname(name, strlen(name)) < 0)
+		return -errno;
+	return 0;
+}
+
+int namespace_keep(struct setup *s)
+{
+	s->mntns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	return s->mntns < 0 ? -errno : 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/init/missing.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/macro.h"
+
+#define LIST_LEN 1024
+
+/* Names are the image's: a terminal must not take them for orders. */
+static void append(char *list, const char *name)
+{
+	size_t at = strlen(list), len = strlen(name);
+
+	if (at + len + 6 > LIST_LEN) {
+		if (at + 5 <= LIST_LEN && (at < 4 || strcmp(list + at - 3, "...") != 0))
+			strcpy(list + at, " ...");
+		return;
+	}
+	list[at++] = ' ';
+	for (; *name; name++)
+		list[at++] = (unsigned char)*name < ' ' || *name == 0x7f ? '?' : *name;
+	list[at] = '\0';
+}
+
+/* The nearest folder above @path that is there. Return: NULL without one. */
+static DIR *open_folder(char *path)
+{
+	char *slash = strrchr(path, '/');
+	DIR *dir;
+
+	for (; slash; slash = strrchr(path, '/')) {
+		slash[slash == path] = '\0';
+		dir = opendir(path);
+		if (dir || slash == path)
+			return dir;
+	}
+	return NULL;
+}
+
+static void list_folder(const char *missing)
+{
+	char folder[PATH_MAX], list[LIST_LEN] = "";
+	const struct dirent *entry;
+	DIR *dir;
+
+	if ((size_t)snprintf(folder, sizeof(folder), "%s", missing) >= sizeof(folder))
+		return;
+	dir = open_folder(folder);
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			append(list, entry->d_name);
+	(void)closedir(dir);
+	log_error("%s holds:%s", folder, *list ? list : " nothing");
+}
+
+void missing_file(const char *path, int error)
+{
+	log_error("cannot use %s: %s", path, strerror(-error));
+	list_folder(path);
+}
+
+void missing_program(const char *name, const char *folders)
+{
+	char list[LIST_LEN] = "", folder[PATH_MAX];
+	size_t len;
+
+	log_error("there is no program \"%s\" in $PATH, which is %s", name, folders);
+	for (;; folders += len + 1) {
+		len = strcspn(folders, ":");
+		(void)snprintf(folder, sizeof(folder), "%.*s", (int)MIN(len, sizeof(folder) - 1),
+			       folders);
+		if (len > 0 && access(folder, X_OK) < 0)
+			append(list, folder);
+		if (!folders[len])
+			break;
+	}
+	if (*list)
+		log_error("of these folders there are not:%s", list);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/mount/mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/mount.h>
+
+#include "base/fd.h"
+#include "base/macro.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "guest/direct/setup.h"
+#include "guest/oci/bundle.h"
+
+#define AREA_ROOT "/run"
+#define VALUE_MAX 4096
+
+/* Options of a file system's own: a "=" at the end means that a value follows. */
+static const char *const tmpfs_options[] = {"size=", "nr_inodes=", "mode=", "uid=", "gid=", NULL};
+static const char *const virtiofs_options[] = {"dax", "dax=", NULL};
+static const char *const ext4_options[] = {"noload", "errors=", "data=",   "discard",  "nodiscard",
+					   "acl",    "noacl",	"commit=", "barrier=", NULL};
+static const char *const erofs_options[] = {"user_xattr", "nouser_xattr", "acl",
+					    "noacl",	  "dax=",	  NULL};
+static const char *const overlay_options[] = {"lowerdir=",     "upperdir=", "workdir=", "index=",
+					      "redirect_dir=", "metacopy=", "xino=",	"volatile",
+					      "userxattr",     NULL};
+static const char *const no_options[] = {NULL};
+
+/**
+ * struct mount_type - a file system that may be asked for
+ * @options: besides those of all of them
+ */
+static const struct mount_type {
+	const char *name;
+	bool bind, overlay;
+	const char *const *options;
+} types[] = {
+	{"virtiofs", false, false, virtiofs_options}, {"tmpfs", false, false, tmpfs_options},
+	{"ext4", false, false, ext4_options},	      {"erofs", false, false, erofs_options},
+	{"overlay", false, true, overlay_options},    {"bind", true, false, no_options},
+};
+
+/* Options of mount(8) that all file systems have; @super: of the file system, not the mount. */
+static const struct {
+	const char *name;
+	uint64_t set, clear;
+	const char *super;
+} flags[] = {
+	{"ro", MOUNT_ATTR_RDONLY, 0, "ro"},
+	{"rw", 0, MOUNT_ATTR_RDONLY, "rw"},
+	{"nosuid", MOUNT_ATTR_NOSUID, 0, NULL},
+	{"suid", 0, MOUNT_ATTR_NOSUID, NULL},
+	{"nodev", MOUNT_ATTR_NODEV, 0, NULL},
+	{"dev", 0, MOUNT_ATTR_NODEV, NULL},
+	{"noexec", MOUNT_ATTR_NOEXEC, 0, NULL},
+	{"exec", 0, MOUNT_ATTR_NOEXEC, NULL},
+	{"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, NULL},
+	{"relatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, NULL},
+	{"strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, NULL},
+	{"sync", 0, 0, "sync"},
+	{"bind", 0, 0, NULL},
+	{"rbind", 0, 0, NULL},
+};
+
+/**
+ * struct attempt - a mount on its way
+ * @fs: the file system's context; -EBADF for a bind mount
+ */
+struct attempt {
+	const Containerd__Types__Mount *what;
+	const struct mount_type *type;
+	bool confined, recursive;
+	int fs;
+	uint64_t set, clear;
+	struct mount_error *error;
+};
+
+static int refuse(struct attempt *a, int error, enum ttrpc_code code, const char *fmt, ...)
+	_printf_(4, 5);
+
+static int refuse(struct attempt *a, int error, enum ttrpc_code code, const char *fmt, ...)
+{
+	va_list ap;
+
+	a->error->code = code;
+	va_start(ap, fmt);
+	(void)vsnprintf(a->error->text, sizeof(a->error->text), fmt, ap);
+	va_end(ap);
+	return error;
+}
+
+static int fail(struct attempt *a, int error)
+{
+	char buf[64];
+
+	return refuse(a, error, TTRPC_INTERNAL, "cannot mount \"%s\" of type %s: %s",
+		      a->what->source, a->what->type, setup_error(error, buf));
+}
+
+bool mount_path_valid(const char *path)
+{
+	const char *rest = str_starts(path, MOUNT_DIR "/"), *name;
+
+	/* overlayfs takes backslashes out of its options: this would be another path then. */
+	if (strchr(path, '\\'))
+		return false;
+	if (!rest) {
+		rest = str_starts(path, BUNDLE_DIR "/");
+		name = rest ? strchr(rest, '/') : NULL;
+		name = name ? str_starts(name, "/" BUNDLE_ROOTFS) : NULL;
+		if (!name || (*name && *name != '/'))
+			return false;
+	}
+	for (size_t len; *rest; rest += len + (rest[len] == '/')) {
+		len = strcspn(rest, "/");
+		if (len == 0 || len > 255 || (len == 1 && *rest == '.') ||
+		    (len == 2 && rest[0] == '.' && rest[1] == '.'))
+			return false;
+	}
+	return path[strlen(path) - 1] != '/';
+}
+
+int mount_open(const char *path)
+{
+	_cleanup_close_ int root = -EBADF;
+
+	if (!mount_path_valid(path))
+		return -EXDEV;
+	root = open(AREA_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	return path_open_strict(root, path + sizeof(AREA_ROOT), O_PATH, 0);
+}
+
+/* Folders of an overlay: one, or several with ":" between them. */
+static int check_folders(struct attempt *a, const char *folders)
+{
+	char path[VALUE_MAX];
+
+	for (size_t len; a->confined && *folders; folders += len + (folders[len] == ':')) {
+		_cleanup_close_ int fd = -EBADF;
+
+		len = strcspn(folders, ":");
+		memcpy(path, folders, len);
+		path[len] = '\0';
+		fd = mount_open(path);
+		if (fd < 0)
+			return refuse(a, fd, TTRPC_INVALID_ARGUMENT,
+				      "overlay: \"%s\" is no folder below " MOUNT_DIR, path);
+	}
+	return 0;
+}
+
+static int configure(struct attempt *a, unsigned int command, const char *key, const char *value)
+{
+	return syscall(SYS_fsconfig, a->fs, command, key, value, 0) < 0 ? -errno : 0;
+}
+
+/* Return: 0; 1: this is none of those. */
+static int apply_flag(struct attempt *a, const char *option)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (strcmp(option, flags[i].name) != 0)
+			continue;
+		a->clear |= flags[i].clear | flags[i].set;
+		a->set = (a->set & ~flags[i].clear) | flags[i].set;
+		a->recursive &= strcmp(option, "bind") != 0;
+		return flags[i].super && a->fs >= 0
+			       ? configure(a, FSCONFIG_SET_FLAG, flags[i].super, NULL)
+			       : 0;
+	}
+	return 1;
+}
+
+static int apply_option(struct attempt *a, const char *option)
+{
+	const char *value = strchr(option, '=');
+	char key[64];
+	size_t len = value ? (size_t)(value - option) + 1 : strlen(option);
+	int r = apply_flag(a, option);
+
+	for (const char *const *known = a->type->options; r > 0 && *known; known++) {
+		if (strlen(*known) != len || strncmp(option, *known, len) != 0)
+			continue;
+		if (!value)
+			return configure(a, FSCONFIG_SET_FLAG, option, NULL);
+		(void)snprintf(key, sizeof(key), "%.*s", (int)len - 1, option);
+		if (strlen(++value) >= VALUE_MAX)
+			return -E2BIG;
+		r = a->type->overlay && strstr(key, "dir") && strcmp(key, "redirect_dir") != 0
+			    ? check_folders(a, value)
+			    : 0;
+		return r < 0 ? r : configure(a, FSCONFIG_SET_STRING, key, value);
+	}
+	if (r > 0)
+		return refuse(a, -EINVAL, TTRPC_INVALID_ARGUMENT,
+			      "mount option \"%s\" of type %s is not supported", option,
+			      a->what->type);
+	return r;
+}
+
+static int apply_options(struct attempt *a)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < a->what->n_options && r == 0; i++)
+		r = apply_option(a, a->what->options[i]);
+	return r;
+}
+
+/* Return: a mount that is nowhere yet. */
+static int make(struct attempt *a)
+{
+	int r, fd;
+
+	a->fs = (int)syscall(SYS_fsopen, a->what->type, FSOPEN_CLOEXEC);
+	if (a->fs < 0)
+		return -errno;
+	r = *a->what->source ? configure(a, FSCONFIG_SET_STRING, "source", a->what->source) : 0;
+	if (r == 0)
+		r = apply_options(a);
+	if (r == 0)
+		r = configure(a, FSCONFIG_CMD_CREATE, NULL, NULL);
+	if (r < 0)
+		return r;
+	fd = (int)syscall(SYS_fsmount, a->fs, FSMOUNT_CLOEXEC, (unsigned int)a->set);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_source(struct attempt *a)
+{
+	int fd = a->confined ? mount_open(a->what->source)
+			     : open(a->what->source, O_PATH | O_CLOEXEC);
+
+	if (fd == -EXDEV)
+		return refuse(a, fd, TTRPC_INVALID_ARGUMENT, "bind: \"%s\" is not below " MOUNT_DIR,
+			      a->what->source);
+	return !a->confined && fd < 0 ? -errno : fd;
+}
+
+/* The same of what is mounted already. */
+static int make_bind(struct attempt *a)
+{
+	_cleanup_close_ int source = open_source(a), tree = -EBADF;
+	struct mount_attr attributes;
+	int r;
+
+	if (source < 0)
+		return source;
+	r = apply_options(a);
+	if (r < 0)
+		return r;
+	tree = (int)syscall(SYS_open_tree, source, "",
+			    AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				    (a->recursive ? AT_RECURSIVE : 0));
+	attributes = (struct mount_attr){.attr_set = a->set, .attr_clr = a->clear & ~a->set};
+	if (a->clear & MOUNT_ATTR__ATIME)
+		attributes.attr_clr |= MOUNT_ATTR__ATIME;
+	if (tree < 0 ||
+	    ((a->set | a->clear) &&
+	     syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | (a->recursive ? AT_RECURSIVE : 0),
+		     &attributes, sizeof(attributes)) < 0))
+		return -errno;
+	return take_fd(tree);
+}
+
+static const struct mount_type *find_type(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (strcmp(types[i].name, name) == 0)
+			return &types[i];
+	return NULL;
+}
+
+int mount_request(const Containerd__Types__Mount *what, int target, bool confined,
+		  struct mount_error *error)
+{
+	struct attempt a = {.what = what,
+			    .confined = confined,
+			    .recursive = true,
+			    .fs = -EBADF,
+			    .error = error};
+	_cleanup_close_ int fd = -EBADF;
+	struct stat st;
+
+	*error = (struct mount_error){.code = TTRPC_OK};
+	a.type = find_type(what->type);
+	if (!a.type)
+		return refuse(&a, -EOPNOTSUPP, TTRPC_UNIMPLEMENTED,
+			      "mount type \"%s\" is not supported", what->type);
+	fd = a.type->bind ? make_bind(&a) : make(&a);
+	a.fs = fd_close(a.fs);
+	/*
+	 * Of a virtiofs the kernel knows nothing before somebody looks; an overlay does not, and would
+	 * have a root that only CAP_DAC_OVERRIDE may enter.
+	 */
+	if (fd >= 0)
+		(void)fstat(fd, &st);
+	if (fd >= 0 && syscall(SYS_move_mount, fd, "", target, "",
+			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return fail(&a, -errno);
+	if (fd < 0 && error->code == TTRPC_OK)
+		return fail(&a, fd);
+	return fd < 0 ? fd : 0;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/oci/oci-crun.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/parse.h"
+#include "guest/mount/mount.h"
+#include "guest/oci/bundle.h"
+
+#define FILES_DIR "/run/oci"
+#define STATE_DIR "/run/crun"
+#define WORDS	  "3"
+#define ARGS_MAX  24
+
+enum file {
+	FILE_PID,
+	FILE_PROCESS,
+	FILE_CONSOLE,
+	FILE_MAX_,
+};
+
+static const char *const file_names[FILE_MAX_] = {"pid", "process", "console"};
+
+struct file_path {
+	char path[64];
+};
+
+static struct file_path file_path(size_t number, enum file which)
+{
+	struct file_path ret;
+
+	(void)snprintf(ret.path, sizeof(ret.path), FILES_DIR "/%zu.%s", number, file_names[which]);
+	return ret;
+}
+
+void crun_remove_files(size_t number)
+{
+	for (int i = 0; i < FILE_MAX_; i++)
+		(void)unlink(file_path(number, (enum file)i).path);
+}
+
+static int listen_for_terminal(size_t number)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	strcpy(address.sun_path, file_path(number, FILE_CONSOLE).path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(fd, 1) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+/*
+ * The JSON as it came, but for the size of the terminal, which was not known when it was written.
+ * Of a name that comes twice crun takes the first one.
+ */
+static int write_process(const struct crun *crun)
+{
+	_cleanup_close_ int fd = open(file_path(crun->number, FILE_PROCESS).path,
+				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	const char *json = crun->request->json;
+	char size[64] = "";
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	if (crun->terminal && crun->rows > 0)
+		(void)snprintf(size, sizeof(size), "\"consoleSize\":{\"height\":%u,\"width\":%u},",
+			       crun->rows, crun->columns);
+	r = fd_write_full(fd, "{", 1);
+	if (r == 0)
+		r = fd_write_full(fd, size, strlen(size));
+	if (r == 0)
+		r = fd_write_full(fd, json + 1, crun->request->json_len - 1);
+	return r;
+}
+
+int crun_prepare(struct crun *crun, bool terminal, int *ret_console)
+{
+	crun->terminal = terminal && crun->speaks;
+	if (mkdir(FILES_DIR, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	crun_remove_files(crun->number);
+	if (crun->terminal) {
+		*ret_console = listen_for_terminal(crun->number);
+		if (*ret_console < 0)
+			return *ret_console;
+	}
+	return crun->verb == CRUN_EXEC ? write_process(crun) : 0;
+}
+
+int crun_read_pid(size_t number, pid_t *ret)
+{
+	char *text;
+	uint32_t pid;
+	int r = file_slurp_at(AT_FDCWD, file_path(number, FILE_PID).path, 32, &text, NULL);
+
+	if (r < 0)
+		return r;
+	text[strcspn(text, "\n")] = '\0';
+	r = parse_u32(text, 2, INT32_MAX, &pid);
+	free(text);
+	if (r == 0)
+		*ret = (pid_t)pid;
+	return r;
+}
+
+int crun_take_terminal(int console)
+{
+	_cleanup_close_ int conn = accept4(console, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	char byte[64];
+	struct iovec iov = {.iov_base = byte, .iov_len = sizeof(byte)};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control.bytes,
+			     .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *header;
+	int fd;
+
+	if (conn < 0 || recvmsg(conn, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+		return -errno;
+	header = CMSG_FIRSTHDR(&msg);
+	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+		return -EPROTO;
+	memcpy(&fd, CMSG_DATA(header), sizeof(int));
+	return fd;
+}
+
+/* In the child. */
+
+static int open_rootfs(const char *id)
+{
+	char path[BUNDLE_PATH_MAX + sizeof(BUNDLE_ROOTFS)];
+
+	bundle_path(path, id);
+	strcat(path, "/" BUNDLE_ROOTFS);
+	return mount_open(path);
+}
+
+static int mount_rootfs(const struct crun *crun, int words)
+{
+	struct mount_error error;
+
+	for (size_t i = 0; i < crun->request->n_rootfs; i++) {
+		const Containerd__Types__Mount *m = crun->request->rootfs[i];
+		/* Again for each: the one before it may be on it. */
+		_cleanup_close_ int target = open_rootfs(crun->container);
+		int r = target;
+
+		if (*m->target) {
+			r = -EOPNOTSUPP;
+			(void)snprintf(error.text, sizeof(error.text),
+				       "mount target \"%s\" is not supported", m->target);
+		} else if (target < 0) {
+			(void)snprintf(error.text, sizeof(error.text),
+				       "there is no such folder in the bundle");
+		} else {
+			r = mount_request(m, target, true, &error);
+		}
+		if (r >= 0)
+			continue;
+		(void)dprintf(words, "root file system: %s\n", error.text);
+		return r;
+	}
+	return 0;
+}
+
+static void unmount_rootfs(const char *id)
+{
+	char path[BUNDLE_PATH_MAX + sizeof(BUNDLE_ROOTFS)];
+
+	bundle_path(path, id);
+	strcat(path, "/" BUNDLE_ROOTFS);
+	while (umount2(path, UMOUNT_NOFOLLOW) == 0)
+		continue;
+	/* Somebody is still at it, and the last one will undo it. */
+	while (errno == EBUSY && umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH) == 0)
+		continue;
+}
+
+static const struct {
+	const char *name;
+	const char *flags[2]; /* and others, see build_args() */
+	bool bundle, pid, process;
+} verbs[CRUN_VERB_MAX_] = {
+	[CRUN_CREATE] = {"create", {NULL}, true, true, false},
+	[CRUN_START] = {"start", {NULL}, false, false, false},
+	[CRUN_EXEC] = {"exec", {"--detach"}, false, true, true},
+	[CRUN_DELETE] = {"delete", {"--force"}, false, false, false},
+};
+
+struct args {
+	const char *v[ARGS_MAX];
+	size_t n;
+	struct file_path files[FILE_MAX_];
+	char bundle[BUNDLE_PATH_MAX];
+};
+
+static void add(struct args *args, const char *word, const char *value)
+{
+	args->v[args->n++] = word;
+	if (value)
+		args->v[args->n++] = value;
+	args->v[args->n] = NULL;
+}
+
+static void build_args(const struct crun *crun, struct args *args)
+{
+	static const char *const always[] = {
+		ABI_CRUN,	"--root", STATE_DIR, "--cgroup-manager",     "cgroupfs",
+		"--log-format", "text",	  "--log",   "/proc/self/fd/" WORDS,
+	};
+
+	for (int i = 0; i < FILE_MAX_; i++)
+		args->files[i] = file_path(crun->number, (enum file)i);
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+		add(args, always[i], NULL);
+	add(args, verbs[crun->verb].name, NULL);
+	for (int i = 0; i < 2 && verbs[crun->verb].flags[i]; i++)
+		add(args, verbs[crun->verb].flags[i], NULL);
+	bundle_path(args->bundle, crun->container);
+	if (verbs[crun->verb].bundle)
+		add(args, "--bundle", args->bundle);
+	if (verbs[crun->verb].pid)
+		add(args, "--pid-file", args->files[FILE_PID].path);
+	if (verbs[crun->verb].process)
+		add(args, "--process", args->files[FILE_PROCESS].path);
+	if (crun->terminal)
+		add(args, "--console-socket", args->files[FILE_CONSOLE].path);
+	add(args, crun->container, NULL);
+}
+
+/* 0, 1, 2, and the words at 3: nothing else of vminitd's stays open. */
+static int place_descriptors(const struct crun *crun, int words)
+{
+	for (int i = 0; i < 3; i++)
+		if (dup2(crun->stdio[i], i) < 0)
+			return -errno;
+	if (words != 3 ? dup2(words, 3) < 0 : fd_cloexec(3, false) < 0)
+		return -errno;
+	return syscall(SYS_close_range, 4U, ~0U, 0) < 0 ? -errno : 0;
+}
+
+int crun_run(void *arg, int words)
+{
+	static const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+	const struct crun *crun = arg;
+	struct args args = {.n = 0};
+
+	if (crun->verb == CRUN_CREATE && mount_rootfs(crun, words) < 0)
+		return EXIT_FAILURE;
+	if (crun->verb == CRUN_DELETE)
+		unmount_rootfs(crun->container);
+	build_args(crun, &args);
+	if (place_descriptors(crun, words) == 0)
+		(void)execve(ABI_CRUN, (char *const *)args.v, (char *const *)env);
+	(void)dprintf(3, "cannot execute " ABI_CRUN ": %s\n", strerror(errno));
+	return EXIT_FAILURE;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "guest/task/executor.h"
+
+/* How crun is called, and the files that it and vminitd exchange: one set for each call. */
+
+enum crun_verb {
+	CRUN_CREATE,
+	CRUN_START,
+	CRUN_EXEC,
+	CRUN_DELETE,
+	CRUN_VERB_MAX_,
+};
+
+/**
+ * struct crun - one call
+ * @speaks: the stdio is the process'
+ * @request: what to create or execute; NULL: neither
+ * @rows, @columns: of an exec's terminal; 0: unknown
+ * @number: of the files
+ * @container: its id
+ * @stdio: borrowed
+ */
+struct crun {
+	enum crun_verb verb;
+	bool speaks;
+	const struct executor_request *request;
+	uint16_t rows, columns;
+
+	size_t number;
+	const char *container;
+	int stdio[3];
+	bool terminal;
+};
+
+/**
+ * crun_prepare() - make the files
+ * @ret_console: where the terminal will come from; unchanged unless @terminal
+ *
+ * Return: 0 or negative errno.
+ */
+int crun_prepare(struct crun *crun, bool terminal, int *ret_console);
+
+/** crun_run() - for worker_start(): mount or unmount, and become crun */
+int crun_run(void *crun, int words);
+
+/** crun_read_pid() - the number of the process that it made. Return: 0 or negative errno. */
+int crun_read_pid(size_t number, pid_t *ret);
+
+/** crun_take_terminal() - its master, which has come by now. Return: it, or negative errno. */
+int crun_take_terminal(int console);
+
+/** crun_remove_files() - harmless when there are none */
+void crun_remove_files(size_t number);

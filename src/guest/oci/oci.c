@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/oci/oci.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "guest/mount/root.h"
+#include "guest/oci/bundle.h"
+#include "guest/oci/oci-cgroup.h"
+#include "guest/oci/oci-crun.h"
+#include "guest/oci/oci-error.h"
+
+#define PIDS_MAX 4096
+
+static struct oci *oci_of(struct executor *executor)
+{
+	return container_of(executor, struct oci, base);
+}
+
+bool oci_available(void)
+{
+	return access(ABI_CRUN, X_OK) == 0;
+}
+
+/* A crun under way. */
+
+static void crun_ended(struct worker *worker, uint32_t status)
+{
+	struct oci_task *task = container_of(worker, struct oci_task, worker);
+
+	task->done(task, status);
+}
+
+static size_t number_of(const struct oci_task *task)
+{
+	return (size_t)(task - task->oci->tasks);
+}
+
+static struct oci_task *new_task(struct oci *oci, struct process *p)
+{
+	for (size_t i = 0; i < OCI_TASKS_MAX; i++) {
+		struct oci_task *task = &oci->tasks[i];
+
+		if (task->busy)
+			continue;
+		*task = (struct oci_task){
+			.oci = oci, .busy = true, .process = p, .console = -EBADF};
+		strcpy(task->id, p->container->id);
+		oci->n_busy++;
+		return task;
+	}
+	return NULL;
+}
+
+static void free_task(struct oci_task *task)
+{
+	task->console = fd_close(task->console);
+	crun_remove_files(number_of(task));
+	task->busy = false;
+	/* Nobody is left whose number is not known. */
+	if (--task->oci->n_busy == 0)
+		task->oci->n_early = 0;
+}
+
+static int start_task(struct oci_task *task, struct crun *crun,
+		      void (*done)(struct oci_task *task, uint32_t status))
+{
+	struct oci *oci = task->oci;
+	struct process *p = task->process;
+	int r;
+
+	task->done = done;
+	crun->number = number_of(task);
+	crun->container = task->id;
+	for (int i = 0; i < 3; i++)
+		crun->stdio[i] =
+			p && crun->speaks && p->child_io[i] >= 0 ? p->child_io[i] : oci->null_fd;
+	r = crun_prepare(crun, p && p->terminal, &task->console);
+	if (r == 0)
+		r = worker_start(oci->workers, &task->worker, crun_run, crun, crun_ended);
+	if (r < 0)
+		free_task(task);
+	return r;
+}
+
+/* Early ends. */
+
+void oci_reaped(struct oci *oci, pid_t pid, uint32_t status)
+{
+	if (oci->n_busy == 0 || process_find_pid(oci->processes, pid))
+		return;
+	/* The oldest is the likeliest to be nobody's. */
+	if (oci->n_early == OCI_EARLY_MAX)
+		memmove(oci->early, oci->early + 1, --oci->n_early * sizeof(oci->early[0]));
+	oci->early[oci->n_early].pid = pid;
+	oci->early[oci->n_early++].status = status;
+}
+
+static void tell_early_end(struct oci *oci, pid_t pid)
+{
+	for (size_t i = oci->n_early; i-- > 0;) {
+		uint32_t status = oci->early[i].status;
+
+		if (oci->early[i].pid != pid)
+			continue;
+		oci->early[i].pid = 0;
+		/* A number may have been given again: what lives is not what ended. */
+		if (kill(pid, 0) < 0 && errno == ESRCH)
+			oci->ended(pid, status);
+		return;
+	}
+}
+
+/* A process stands: all that is to be known of it is known now. */
+
+static void set_size(int tty, const struct process *p)
+{
+	struct winsize size = {.ws_col = p->columns, .ws_row = p->rows};
+
+	if (size.ws_col > 0)
+		(void)ioctl(tty, TIOCSWINSZ, &size);
+}
+
+static int take_terminal(struct oci_task *task)
+{
+	struct process *p = task->process;
+	int tty;
+
+	if (!p->terminal)
+		return 0;
+	tty = crun_take_terminal(task->console);
+	if (tty < 0)
+		return tty;
+	set_size(tty, p);
+	task->oci->base.events->terminal(p, tty);
+	return 0;
+}
+
+static int take_process(struct oci_task *task)
+{
+	int r = crun_read_pid(number_of(task), &task->process->pid);
+
+	return r < 0 ? r : take_terminal(task);
+}
+
+/* Why crun failed; @r: or what went wrong after it had not. */
+static void explain(struct oci_task *task, int r)
+{
+	char words[400];
+
+	worker_words(&task->worker, words, sizeof(words));
+	if (r < 0)
+		(void)snprintf(words, sizeof(words), "cannot take the process over: %s",
+			       strerror(-r));
+	task->code = oci_explain(words, task->text, sizeof(task->text));
+}
+
+static void removed(struct oci_task *task, uint32_t status);
+
+static int begin_removal(struct oci_task *task)
+{
+	struct crun crun = {.verb = CRUN_DELETE};
+
+	return start_task(task, &crun, removed);
+}
+
+/* The process is told of its failure once nothing is left of it. */
+static void create_failed(struct oci_task *task, int r)
+{
+	struct oci_task *next = task->process ? new_task(task->oci, task->process) : NULL;
+
+	if (!task->process)
+		return;
+	explain(task, r);
+	if (next) {
+		next->code = task->code;
+		strcpy(next->text, task->text);
+		if (begin_removal(next) == 0)
+			return;
+	}
+	task->oci->base.events->failed(task->process, task->code, task->text);
+}
+
+static void created(struct oci_task *task, uint32_t status)
+{
+	struct process *p = task->process;
+	struct oci *oci = task->oci;
+	int r = 0;
+
+	if (p && status == 0)
+		r = take_process(task);
+	if (p && status == 0 && r == 0) {
+		oci->base.events->prepared(p);
+		tell_early_end(oci, p->pid);
+	} else {
+		create_failed(task, r);
+	}
+	free_task(task);
+}
+
+static void started(struct oci_task *task, uint32_t status)
+{
+	struct process *p = task->process;
+	struct oci *oci = task->oci;
+
+	/* Its end was told before: settle(). */
+	if (p && p->state == PROCESS_STARTING) {
+		if (status == 0) {
+			oci->base.events->started(p);
+		} else {
+			explain(task, 0);
+			oci->base.events->failed(p, task->code, task->text);
+		}
+	}
+	free_task(task);
+}
+
+static void executed(struct oci_task *task, uint32_t status)
+{
+	struct process *p = task->process;
+	struct oci *oci = task->oci;
+	int r = 0;
+
+	if (p && status == 0)
+		r = take_process(task);
+	if (p && status == 0 && r == 0) {
+		if (task->signo > 0)
+			(void)kill(p->pid, task->signo);
+		oci->base.events->started(p);
+		tell_early_end(oci, p->pid);
+	} else if (p) {
+		explain(task, r);
+		oci->base.events->failed(p, task->code, task->text);
+	}
+	free_task(task);
+}
+
+static void removed(struct oci_task *task, uint32_t status)
+{
+	struct process *p = task->process;
+	struct oci *oci = task->oci;
+	char words[400];
+
+	worker_words(&task->worker, words, sizeof(words));
+	/* What could not be created is not there to be deleted. */
+	if (status != 0 && task->code == TTRPC_OK)
+		log_warn("%s: cannot be deleted: %s", task->id, words);
+	oci_cgroup_remove(task->id);
+	bundle_remove(task->id);
+	if (p && task->code != TTRPC_OK)
+		oci->base.events->failed(p, task->code, task->text);
+	else if (p)
+		oci->base.events->removed(p);
+	free_task(task);
+}
+
+/* What the Task service asks for. */
+
+static int begin(struct executor *executor, struct process *p, struct crun *crun,
+		 void (*done)(struct oci_task *task, uint32_t status))
+{
+	struct oci_task *task;
+	int r = root_prepare();
+
+	if (r < 0)
+		return r;
+	task = new_task(oci_of(executor), p);
+	return task ? start_task(task, crun, done) : -EBUSY;
+}
+
+static int oci_create(struct executor *executor, struct process *p,
+		      const struct executor_request *request)
+{
+	struct crun crun = {.verb = CRUN_CREATE, .speaks = true, .request = request};
+
+	return begin(executor, p, &crun, created);
+}
+
+static int oci_start(struct executor *executor, struct process *p)
+{
+	struct crun crun = {.verb = CRUN_START};
+
+	return begin(executor, p, &crun, started);
+}
+
+static int oci_exec(struct executor *executor, struct process *p,
+		    const struct executor_request *request)
+{
+	struct crun crun = {.verb = CRUN_EXEC,
+			    .speaks = true,
+			    .request = request,
+			    .rows = p->rows,
+			    .columns = p->columns};
+
+	if (p->container->reaped)
+		return -ESRCH;
+	return begin(executor, p, &crun, executed);
+}
+
+static int oci_remove(struct executor *executor, struct process *p)
+{
+	struct oci_task *task = new_task(oci_of(executor), p);
+	int r = task ? begin_removal(task) : -EBUSY;
+
+	if (r < 0)
+		log_warn("%s: cannot be deleted: %s", p->id, strerror(-r));
+	return r;
+}
+
+/* Of an exec that has no number yet, which is about to be known. */
+static int signal_later(struct oci *oci, const struct process *p, int signo)
+{
+	for (size_t i = 0; i < OCI_TASKS_MAX; i++) {
+		struct oci_task *task = &oci->tasks[i];
+
+		if (!task->busy || task->process != p)
+			continue;
+		if (task->signo != SIGKILL)
+			task->signo = signo;
+		return 0;
+	}
+	return -ESRCH;
+}
+
+static int signal_all(const struct process *p, int signo)
+{
+	pid_t pids[PIDS_MAX];
+	int n;
+
+	if (signo == SIGKILL && cgroup_write(&p->cgroup, "cgroup.kill", "1") == 0)
+		return 0;
+	n = oci_cgroup_pids(&p->cgroup, pids, PIDS_MAX);
+	for (int i = 0; i < n; i++)
+		(void)kill(pids[i], signo);
+	return n > 0 ? 0 : -ESRCH;
+}
+
+static int oci_signal(struct executor *executor, struct process *p, int signo, bool all)
+{
+	if (p->reaped)
+		return -ESRCH;
+	if (p->pid <= 0)
+		return signal_later(oci_of(executor), p, signo);
+	if (all && !process_is_exec(p) && signo != 0)
+		return signal_all(p, signo);
+	/* Not reaped yet, so the number is still this process'. */
+	return kill(p->pid, signo) < 0 ? -errno : 0;
+}
+
+static int oci_pids(struct executor *executor _unused_, const struct process *p, pid_t *ret,
+		    int max)
+{
+	return oci_cgroup_pids(&p->cgroup, ret, max);
+}
+
+static void oci_settle(struct executor *executor, struct process *p)
+{
+	if (!process_is_exec(p) && p->state == PROCESS_STARTING)
+		executor->events->started(p);
+}
+
+static void oci_release(struct executor *executor, struct process *p)
+{
+	struct oci *oci = oci_of(executor);
+
+	for (size_t i = 0; i < OCI_TASKS_MAX && oci->n_busy > 0; i++) {
+		struct oci_task *task = &oci->tasks[i];
+
+		if (!task->busy || task->process != p)
+			continue;
+		task->process = NULL;
+		/* What it is about is gone; it might wait for that without end. */
+		if (task->worker.pid > 0)
+			(void)kill(task->worker.pid, SIGKILL);
+	}
+}
+
+static const struct executor_ops oci_ops = {
+	.takes_bundles = true,
+	.create = oci_create,
+	.start = oci_start,
+	.exec = oci_exec,
+	.signal = oci_signal,
+	.pids = oci_pids,
+	.settle = oci_settle,
+	.remove = oci_remove,
+	.release = oci_release,
+};
+
+void oci_init(struct oci *oci, struct workers *workers, struct process_table *processes,
+	      const struct executor_events *events, int null_fd)
+{
+	oci->base.ops = &oci_ops;
+	oci->base.events = events;
+	oci->workers = workers;
+	oci->processes = processes;
+	oci->null_fd = null_fd;
+}

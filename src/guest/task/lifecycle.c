@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/task/lifecycle.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "guest/oci/bundle.h"
+#include "guest/task/process-io.h"
+#include "guest/task/task-control.h"
+#include "guest/task/task-events.h"
+#include "rpc/task.h"
+#include "task.pb-c.h"
+
+/* The end of a process. */
+
+static void release(struct process *p)
+{
+	process_io_close(p);
+	p->executor->ops->release(p->executor, p);
+	if (!process_is_exec(p))
+		cgroup_remove(&p->cgroup, task_with(p)->cgroups, p->id);
+	process_free(p);
+}
+
+void lifecycle_drained(struct process *p)
+{
+	struct task *task = task_with(p);
+
+	if (p->deleted)
+		release(p);
+	task->ended(task);
+}
+
+/* The host has forgotten it; but what it wrote still belongs to the host. */
+static void forget(struct process *p)
+{
+	struct ttrpc_call *call;
+
+	while ((call = process_take_waiter(p)))
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s was deleted", p->id);
+	if ((call = process_take_call(p)))
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process %s was deleted", p->id);
+	p->deleted = true;
+	if (!process_io_busy(p))
+		release(p);
+}
+
+static void forget_all(struct process *p)
+{
+	struct process_table *table = p->table;
+
+	if (!process_is_exec(p))
+		for (struct process *q = NULL; (q = process_next(table, q));)
+			if (q != p && q->container == p && !q->deleted)
+				forget(q);
+	forget(p);
+}
+
+static void reply_delete(struct ttrpc_call *call, struct process *p)
+{
+	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at;
+
+	response.pid = (uint32_t)p->pid;
+	response.exit_status = p->exit_status;
+	response.exited_at = task_timestamp(p, &at);
+	task_event_deleted(task_with(p)->events, p);
+	rpc_reply(call, &response.base);
+}
+
+/* An exec that never ran has not ended, to those who listen; a container's process was there. */
+static bool was_seen(const struct process *p)
+{
+	return !process_is_exec(p) || p->state == PROCESS_RUNNING;
+}
+
+static void finish_delete(struct process *p)
+{
+	struct ttrpc_call *call = process_take_call(p);
+
+	if (call)
+		reply_delete(call, p);
+	forget_all(p);
+}
+
+/* What the container leaves behind goes first. */
+static void delete_stopped(struct process *p)
+{
+	const struct executor_ops *ops = p->executor->ops;
+
+	if (!process_is_exec(p) && ops->remove) {
+		/* Nobody may look at what is about to go. */
+		cgroup_remove(&p->cgroup, task_with(p)->cgroups, p->id);
+		p->removing = ops->remove(p->executor, p) == 0;
+	}
+	if (!p->removing)
+		finish_delete(p);
+}
+
+static bool alive(const struct process *p)
+{
+	return p->pid > 0 && !p->reaped;
+}
+
+static struct process *next_exec(const struct process *container, const struct process *after)
+{
+	while ((after = process_next(container->table, after)))
+		if (after != container && after->container == container)
+			break;
+	return (struct process *)after;
+}
+
+static bool any_exec_alive(const struct process *container)
+{
+	for (struct process *q = NULL; (q = next_exec(container, q));)
+		if (alive(q) || q->state == PROCESS_STARTING)
+			return true;
+	return false;
+}
+
+static void stopped(struct process *p, uint32_t status);
+
+/* Its first process has ended; it itself has when that is true of every exec, too. */
+static void end_container(struct process *p)
+{
+	if (!p->ending || any_exec_alive(p))
+		return;
+	p->ending = false;
+	stopped(p, p->exit_status);
+}
+
+static void stopped(struct process *p, uint32_t status)
+{
+	bool deleting = p->state == PROCESS_DELETING, seen = was_seen(p);
+	struct process *container = p->container;
+	struct ttrpc_call *call;
+
+	p->state = PROCESS_STOPPED;
+	p->exit_status = status;
+	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
+	process_io_finish(p);
+	if (seen)
+		task_event_exited(task_with(p)->events, p);
+	while ((call = process_take_waiter(p)))
+		task_reply_exit(call, p);
+	if (deleting) {
+		delete_stopped(p);
+		return;
+	}
+	call = process_take_call(p);
+	if (call)
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process already finished");
+	end_container(container);
+}
+
+/*
+ * The kernel does that in a PID namespace, whose first process a container's is. A bundle may do
+ * without one.
+ */
+static void kill_rest(struct process *p)
+{
+	if (!p->executor->ops->takes_bundles)
+		return;
+	if (p->cgroup.dir >= 0)
+		(void)cgroup_write(&p->cgroup, "cgroup.kill", "1");
+	for (struct process *q = NULL; (q = next_exec(p, q));)
+		if (alive(q) || q->state == PROCESS_STARTING)
+			(void)q->executor->ops->signal(q->executor, q, SIGKILL, false);
+}
+
+static void ended(struct process *p, uint32_t status)
+{
+	if (process_is_exec(p)) {
+		stopped(p, status);
+		return;
+	}
+	kill_rest(p);
+	p->ending = true;
+	p->exit_status = status;
+	end_container(p);
+}
+
+void lifecycle_reaped(struct task *task, pid_t pid, uint32_t status)
+{
+	struct process *p = process_find_pid(&task->processes, pid);
+
+	if (!p)
+		return;
+	p->reaped = true;
+	p->executor->ops->settle(p->executor, p);
+	/* What was told just now may have been the end of it already. */
+	if (p->state != PROCESS_NONE && p->state != PROCESS_STOPPED)
+		ended(p, status);
+	task->ended(task);
+}
+
+bool lifecycle_any_alive(struct task *task)
+{
+	for (struct process *p = NULL; (p = process_next(&task->processes, p));)
+		if (alive(p))
+			return true;
+	return false;
+}
+
+bool lifecycle_any_output(struct task *task)
+{
+	for (struct process *p = NULL; (p = process_next(&task->processes, p));)
+		if (process_io_busy(p))
+			return true;
+	return false;
+}
+
+void lifecycle_signal_all(struct task *task, int signo)
+{
+	for (struct process *p = NULL; (p = process_next(&task->processes, p));) {
+		if (process_is_exec(p) || !alive(p))
+			continue;
+		/* What is frozen could not do as it is told. */
+		if (p->cgroup.dir >= 0 && p->state != PROCESS_RUNNING)
+			(void)cgroup_thaw(&p->cgroup);
+		if (p->executor->ops->signal(p->executor, p, signo, true) < 0)
+			log_warn("%s: cannot send signal %d to all", p->id, signo);
+	}
+}
+
+/* What the executor tells. */
+
+static void prepared(struct process *p)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+	struct ttrpc_call *call = process_take_call(p);
+
+	process_io_unmute(p, task_with(p)->loop);
+	p->state = PROCESS_CREATED;
+	response.pid = (uint32_t)p->pid;
+	task_event_created(task_with(p)->events, p);
+	if (call)
+		rpc_reply(call, &response.base);
+	task_control_watch(p);
+}
+
+static void terminal(struct process *p, int master)
+{
+	int r = process_io_terminal(p, task_with(p)->loop, master);
+
+	if (r < 0) {
+		log_warn("%s: cannot use the terminal: %s", p->id, strerror(-r));
+		process_io_close(p);
+	}
+}
+
+static void started(struct process *p)
+{
+	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
+	struct ttrpc_call *call = process_take_call(p);
+
+	process_io_unmute(p, task_with(p)->loop);
+	p->state = PROCESS_RUNNING;
+	response.pid = (uint32_t)p->pid;
+	task_event_started(task_with(p)->events, p);
+	if (call)
+		rpc_reply(call, &response.base);
+}
+
+/* It may still be on its way out; from here on it is an orphan to be reaped like any other. */
+static void abandon(struct process *p)
+{
+	if (alive(p))
+		(void)kill(p->pid, SIGKILL);
+	p->reaped = true;
+	p->executor->ops->release(p->executor, p);
+}
+
+/* The statuses that shells and container engines give a command that cannot be executed. */
+static uint32_t failure_status(enum ttrpc_code code)
+{
+	return code == TTRPC_NOT_FOUND ? 127 : 126;
+}
+
+static void failed(struct process *p, enum ttrpc_code code, const char *text)
+{
+	struct ttrpc_call *call = process_take_call(p);
+	bool creating = p->state == PROCESS_CREATING;
+
+	abandon(p);
+	if (call)
+		ttrpc_call_fail(call, code, "%s", text);
+	if (creating) {
+		process_io_close(p);
+		forget_all(p);
+	} else {
+		stopped(p, failure_status(code));
+	}
+}
+
+const struct executor_events lifecycle_events = {
+	.prepared = prepared,
+	.terminal = terminal,
+	.started = started,
+	.failed = failed,
+	.removed = finish_delete,
+};
+
+/* What the host asks for. A function that returns false has answered the call. */
+
+static bool fail(struct ttrpc_call *call, enum ttrpc_code code, const char *text, const char *what)
+{
+	ttrpc_call_fail(call, code, "%s%s", text, what);
+	return false;
+}
+
+static bool check_process(struct ttrpc_call *call, const Caisson__Guest__V1__Process *process)
+{
+	if (!process || process->n_args == 0)
+		return fail(call, TTRPC_INVALID_ARGUMENT, "there is no command to execute", "");
+	if (*process->cwd && *process->cwd != '/')
+		return fail(call, TTRPC_INVALID_ARGUMENT,
+			    "the working directory is not absolute: ", process->cwd);
+	return true;
+}
+
+static bool take_stdio(struct ttrpc_call *call, struct process *p, const char *const names[4])
+{
+	int which, r;
+
+	if (process_set_names(p, names) < 0)
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
+	r = process_io_take(p, task_of(call)->streams, names + 1, &which);
+	if (r == -ENOENT)
+		return fail(call, TTRPC_NOT_FOUND, "no such stream: ", names[1 + which]);
+	if (r < 0 && p->terminal && which > 0)
+		return fail(call, TTRPC_INVALID_ARGUMENT,
+			    "a terminal needs a stream for stdout, and has none for stderr", "");
+	if (r < 0)
+		return fail(call, TTRPC_INVALID_ARGUMENT, "not a stream: ", names[1 + which]);
+	return true;
+}
+
+/* @container: NULL: a container's first process. */
+static bool check_id(struct ttrpc_call *call, const struct process *container,
+		     const struct executor *executor, const char *id)
+{
+	struct process_table *table = &task_of(call)->processes;
+
+	if (task_of(call)->closing)
+		return fail(call, TTRPC_FAILED_PRECONDITION,
+			    "the virtual machine is being shut down", "");
+	if (!process_id_valid(id))
+		return fail(call, TTRPC_INVALID_ARGUMENT, "not a valid id: ", id);
+	if (process_find(table, container ? container->id : id, container ? id : ""))
+		return fail(call, TTRPC_ALREADY_EXISTS, "already exists: ", id);
+	if (container)
+		return true;
+	for (struct process *p = NULL; (p = process_next(table, p));)
+		if (!p->deleted && !process_is_exec(p) &&
+		    !(executor->ops->takes_bundles && p->executor == executor))
+			return fail(call, TTRPC_RESOURCE_EXHAUSTED,
+				    "this VM belongs to another container: ", p->id);
+	return true;
+}
+
+static struct process *new_process(struct ttrpc_call *call, struct process *container,
+				   struct executor *executor, const char *id)
+{
+	struct task *task = task_of(call);
+	struct process *p;
+
+	if (!check_id(call, container, executor, id))
+		return NULL;
+	p = process_new(&task->processes, container, id);
+	if (!p) {
+		fail(call, TTRPC_RESOURCE_EXHAUSTED, "too many processes", "");
+		return NULL;
+	}
+	p->executor = executor;
+	return p;
+}
+
+/* @begin: the executor's create or exec. */
+static bool spawn(struct ttrpc_call *call, struct process *p,
+		  const struct executor_request *request,
+		  int (*begin)(struct executor *executor, struct process *process,
+			       const struct executor_request *request))
+{
+	int r = process_io_connect(p, task_of(call)->loop, p->executor->ops->takes_bundles);
+
+	if (r == 0)
+		r = begin(p->executor, p, request);
+	process_io_spawned(p);
+	if (r == -ESRCH)
+		return fail(call, TTRPC_FAILED_PRECONDITION, "cannot exec in a stopped container",
+			    "");
+	if (r < 0)
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED,
+			    "cannot start a process: ", strerror(-r));
+	return true;
+}
+
+static bool check_create(struct ttrpc_call *call,
+			 const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	if (*request->checkpoint)
+		return fail(call, TTRPC_UNIMPLEMENTED, "checkpoint: restoring is not implemented",
+			    "");
+	if (*request->parent_checkpoint)
+		return fail(call, TTRPC_UNIMPLEMENTED,
+			    "parent_checkpoint: restoring is not implemented", "");
+	return true;
+}
+
+static bool create_with(struct ttrpc_call *call,
+			const Containerd__Task__V2__CreateTaskRequest *request,
+			struct executor *executor, const struct executor_request *what,
+			bool terminal)
+{
+	const char *const names[] = {request->bundle, request->stdin_, request->stdout_,
+				     request->stderr_};
+	struct process *p = new_process(call, NULL, executor, request->id);
+
+	if (!p)
+		return false;
+	p->terminal = terminal;
+	p->state = PROCESS_CREATING;
+	if (!take_stdio(call, p, names) || !task_control_make(call, p, what->resources) ||
+	    !spawn(call, p, what, executor->ops->create)) {
+		release(p);
+		return false;
+	}
+	process_keep_call(p, call);
+	return true;
+}
+
+static bool create(struct ttrpc_call *call, const Containerd__Task__V2__CreateTaskRequest *request,
+		   Caisson__Guest__V1__Container *container)
+{
+	struct executor_request what = {.container = container,
+					.process = container->process,
+					.n_rootfs = request->n_rootfs,
+					.rootfs = request->rootfs,
+					.resources = container->resources};
+
+	if (!check_create(call, request))
+		return false;
+	if (request->n_rootfs == 0)
+		return fail(call, TTRPC_INVALID_ARGUMENT, "there is no root file system", "");
+	if (!check_process(call, container->process))
+		return false;
+	container->process->terminal |= request->terminal;
+	return create_with(call, request, task_of(call)->executor, &what,
+			   container->process->terminal);
+}
+
+static bool create_from_bundle(struct ttrpc_call *call,
+			       const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	struct executor_request what = {.n_rootfs = request->n_rootfs, .rootfs = request->rootfs};
+	struct executor *executor = task_of(call)->bundles;
+
+	if (!executor)
+		return fail(call, TTRPC_UNIMPLEMENTED,
+			    "options: without them the container is a bundle, and this VM has no ",
+			    ABI_CRUN);
+	if (!check_create(call, request) || !check_id(call, NULL, executor, request->id))
+		return false;
+	if (!bundle_exists(request->bundle, request->id))
+		return fail(call, TTRPC_INVALID_ARGUMENT,
+			    "bundle: not what Bundle.Create made for this container: ",
+			    request->bundle);
+	return create_with(call, request, executor, &what, request->terminal);
+}
+
+/* Nothing else would ever remove it; one of a container that there is has its use. */
+static void drop_bundle(struct ttrpc_call *call,
+			const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	if (process_id_valid(request->id) && bundle_exists(request->bundle, request->id) &&
+	    !process_find(&task_of(call)->processes, request->id, ""))
+		bundle_remove(request->id);
+}
+
+void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
+	ProtobufCMessage *container = NULL;
+
+	if (!request->options) {
+		if (!create_from_bundle(call, request))
+			drop_bundle(call, request);
+		return;
+	}
+	if (task_unpack(call, request->options, &caisson__guest__v1__container__descriptor,
+			&container))
+		(void)create(call, request, (Caisson__Guest__V1__Container *)container);
+	rpc_free(container);
+}
+
+/* Only looked at, and kept for the start. */
+static bool keep_spec(struct ttrpc_call *call, struct process *p, const Google__Protobuf__Any *any)
+{
+	int r = process_keep_spec(p, any->value.data, any->value.len);
+
+	if (r == -ENOBUFS)
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED,
+			    "too much is kept of execs that were not started", "");
+	return r == 0 || fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
+}
+
+static bool add(struct ttrpc_call *call, const Containerd__Task__V2__ExecProcessRequest *request,
+		struct process *container, bool terminal)
+{
+	const char *const names[] = {"", request->stdin_, request->stdout_, request->stderr_};
+	struct process *p;
+
+	p = new_process(call, container, container->executor, request->exec_id);
+	if (!p)
+		return false;
+	p->terminal = terminal;
+	p->state = PROCESS_ADDED;
+	if (!take_stdio(call, p, names) || !keep_spec(call, p, request->spec)) {
+		release(p);
+		return false;
+	}
+	task_event_exec_added(task_of(call)->events, p);
+	rpc_reply_empty(call);
+	return true;
+}
+
+static bool check_json(struct ttrpc_call *call, const Google__Protobuf__Any *any)
+{
+	if (!any)
+		return fail(call, TTRPC_INVALID_ARGUMENT, "the request has no ",
+			    ABI_TYPE_OCI_PROCESS);
+	if (!rpc_any_is(any, ABI_TYPE_OCI_PROCESS))
+		return fail(call, TTRPC_INVALID_ARGUMENT, "type not supported: ", any->type_url);
+	if (any->value.len == 0 || any->value.data[0] != '{')
+		return fail(call, TTRPC_INVALID_ARGUMENT, "not valid: ", ABI_TYPE_OCI_PROCESS);
+	return true;
+}
+
+void lifecycle_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__ExecProcessRequest *request = (const void *)message;
+	struct process *container = task_find(call, request->id, "");
+	const Caisson__Guest__V1__Process *process;
+	ProtobufCMessage *unpacked = NULL;
+
+	if (!container || !process_check(call, container->state, PROCESS_OP_EXEC))
+		return;
+	if (container->executor->ops->takes_bundles) {
+		if (check_json(call, request->spec))
+			(void)add(call, request, container, request->terminal);
+		return;
+	}
+	if (!task_unpack(call, request->spec, &caisson__guest__v1__process__descriptor, &unpacked))
+		return;
+	process = (Caisson__Guest__V1__Process *)unpacked;
+	if (check_process(call, process))
+		(void)add(call, request, container, process->terminal || request->terminal);
+	rpc_free(unpacked);
+}
+
+static bool start_exec(struct ttrpc_call *call, struct process *p)
+{
+	struct executor_request what = {.container = NULL};
+	ProtobufCMessage *message = NULL;
+	Caisson__Guest__V1__Process *process;
+	bool ok;
+
+	if (!process_check(call, p->container->state, PROCESS_OP_EXEC))
+		return false;
+	if (p->executor->ops->takes_bundles) {
+		what.json = p->spec;
+		what.json_len = p->spec_len;
+	} else if (rpc_unpack(&caisson__guest__v1__process__descriptor, p->spec, p->spec_len,
+			      &message) < 0) {
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
+	}
+	process = (Caisson__Guest__V1__Process *)message;
+	if (process)
+		process->terminal = p->terminal;
+	what.process = process;
+	ok = spawn(call, p, &what, p->executor->ops->exec);
+	rpc_free(message);
+	process_drop_spec(p);
+	/* It had its chance: its streams are used up. */
+	if (!ok)
+		stopped(p, failure_status(TTRPC_UNKNOWN));
+	return ok;
+}
+
+static bool start_first(struct ttrpc_call *call, struct process *p)
+{
+	int r = p->executor->ops->start(p->executor, p);
+
+	if (r < 0)
+		return fail(call, TTRPC_FAILED_PRECONDITION,
+			    "cannot start the process: ", strerror(-r));
+	return true;
+}
+
+void lifecycle_start(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__StartRequest *request = (const void *)message;
+	struct process *p = task_find(call, request->id, request->exec_id);
+
+	if (!p || !process_check(call, p->state, PROCESS_OP_START))
+		return;
+	if (process_is_exec(p) ? !start_exec(call, p) : !start_first(call, p))
+		return;
+	p->state = PROCESS_STARTING;
+	process_keep_call(p, call);
+}
+
+void lifecycle_delete(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__DeleteRequest *request = (const void *)message;
+	struct process *p = task_find(call, request->id, request->exec_id);
+
+	if (!p || !process_check(call, p->state, PROCESS_OP_DELETE))
+		return;
+	if (p->state == PROCESS_CREATED) {
+		/* Made but never started: its end comes first. */
+		(void)p->executor->ops->signal(p->executor, p, SIGKILL, true);
+		p->state = PROCESS_DELETING;
+		process_keep_call(p, call);
+		return;
+	}
+	if (p->removing) {
+		fail(call, TTRPC_FAILED_PRECONDITION,
+		     "cannot delete a process that is being deleted", "");
+		return;
+	}
+	process_keep_call(p, call);
+	delete_stopped(p);
+}
