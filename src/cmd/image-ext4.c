@@ -76,8 +76,6 @@ static int start(const struct ext4 *ext4, int commands, int file, int out, struc
 	spec.n_fds = ARRAY_SIZE(fds);
 	spec.fd_base = FD_IMAGE;
 	spec.death_signal = SIGTERM;
-	/* What it copies out of the image, and what it says: the image decides on neither. */
-	spec.file_bytes_max = FILE_MAX;
 	for (size_t i = 0; i < ARRAY_SIZE(programs) && r == -ENOENT; i++) {
 		const char *argv[] = {programs[i],	 "-w", "-f", "/proc/self/fd/4",
 				      "/proc/self/fd/3", NULL};
@@ -166,6 +164,20 @@ static const char *reason(char *said)
 	return last ? last : "debugfs did not say why";
 }
 
+/* Is there a file of that size? What is of another the image may have made as large as it likes. */
+static bool has_size(const struct ext4 *ext4, const struct image_file *file)
+{
+	_cleanup_free_ char *commands = xasprintf("stat /%s/%s\n", file->folder, file->name);
+	_cleanup_free_ char *said = NULL;
+	const char *found;
+	struct stat st;
+
+	if (fstat(file->fd, &st) < 0 || debugfs(ext4, commands, -EBADF, &said) < 0)
+		return false;
+	found = strstr(said, "   Size: ");
+	return found && strtoll(found + strlen("   Size: "), NULL, 10) == st.st_size;
+}
+
 /* Is it there as it should be? */
 static bool is_same(const struct ext4 *ext4, const struct image_file *file)
 {
@@ -174,7 +186,7 @@ static bool is_same(const struct ext4 *ext4, const struct image_file *file)
 	size_t have_len, want_len;
 
 	commands = xasprintf("dump /%s/%s /proc/self/fd/%d\n", file->folder, file->name, FD_FILE);
-	return copy >= 0 && debugfs(ext4, commands, copy, &said) == 0 &&
+	return copy >= 0 && has_size(ext4, file) && debugfs(ext4, commands, copy, &said) == 0 &&
 	       lseek(copy, 0, SEEK_SET) == 0 && lseek(file->fd, 0, SEEK_SET) == 0 &&
 	       fd_slurp(copy, FILE_MAX, &have, &have_len) == 0 &&
 	       fd_slurp(file->fd, FILE_MAX, &want, &want_len) == 0 && have_len == want_len &&
