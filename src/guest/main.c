@@ -182,7 +182,7 @@ static void describe_supervisor(Caisson__Guest__V1__Supervisor *ret)
 
 static int start_services(void)
 {
-	workers_init(&vm.workers);
+	workers_init(&vm.workers, &vm.loop);
 	stream_init(&streams, &vm.loop);
 	task.loop = &vm.loop;
 	task.streams = &streams;

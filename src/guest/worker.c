@@ -3,16 +3,22 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "guest/pidns.h"
 
-void workers_init(struct workers *workers)
+/* What works takes moments; but on a machine that emulates many VMs, a moment is long. */
+#define WORKER_SECONDS 120
+
+void workers_init(struct workers *workers, struct loop *loop)
 {
+	workers->loop = loop;
 	list_init(&workers->running);
 }
 
@@ -24,6 +30,15 @@ static _noreturn_ void child(int (*run)(void *arg, int words), void *arg, int wo
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
 	_exit(run(arg, words));
+}
+
+/* With all that it has started: it leads a session, and so a process group. */
+static void too_late(struct loop_timer *timer)
+{
+	struct worker *worker = container_of(timer, struct worker, deadline);
+
+	worker->late = true;
+	(void)kill(-worker->pid, SIGKILL);
 }
 
 int worker_start(struct workers *workers, struct worker *worker, int (*run)(void *arg, int words),
@@ -40,6 +55,10 @@ int worker_start(struct workers *workers, struct worker *worker, int (*run)(void
 	worker->pid = pid;
 	worker->words = take_fd(words);
 	worker->done = done;
+	worker->late = false;
+	loop_timer_init(&worker->deadline);
+	loop_timer_start(workers->loop, &worker->deadline,
+			 clock_now() + WORKER_SECONDS * NSEC_PER_SEC, too_late);
 	list_init(&worker->link);
 	list_append(&workers->running, &worker->link);
 	return 0;
@@ -52,6 +71,10 @@ void worker_words(const struct worker *worker, char *buf, size_t size)
 	char *line;
 
 	*buf = '\0';
+	if (worker->late) {
+		(void)snprintf(buf, size, "it has taken longer than %d s", WORKER_SECONDS);
+		return;
+	}
 	if (fstat(worker->words, &st) < 0)
 		return;
 	n = pread(worker->words, buf, size - 1, MAX(0, st.st_size - (off_t)size + 1));
@@ -76,6 +99,7 @@ bool workers_reaped(struct workers *workers, pid_t pid, uint32_t status)
 		if (worker->pid != pid)
 			continue;
 		list_del(&worker->link);
+		loop_timer_stop(&worker->deadline);
 		worker->pid = 0;
 		words = worker->words;
 		worker->done(worker, status);

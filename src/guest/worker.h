@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/macro.h"
+#include "loop/loop.h"
 
 /*
  * Work that may block (mounting, running a program) is done by a child. How it went is its exit
@@ -22,6 +23,7 @@ struct worker;
  * struct workers - those under way
  */
 struct workers {
+	struct loop *loop;
 	struct list running;
 };
 
@@ -29,16 +31,21 @@ struct workers {
  * struct worker - one of them; embedded in whatever wants it done
  * @pid: 0: not under way
  * @words: a file in memory: what the child has to say
+ * @deadline: when it, and what it has started, is killed
+ * @late: that has happened
  * @done: it has ended: @status is its exit status, or 128 + signal
  */
 struct worker {
 	struct list link;
 	pid_t pid;
 	int words;
+	struct loop_timer deadline;
+	bool late;
 	void (*done)(struct worker *worker, uint32_t status);
 };
 
-void workers_init(struct workers *workers);
+/** workers_init() - none yet; their deadlines are @loop's */
+void workers_init(struct workers *workers, struct loop *loop);
 
 /**
  * worker_start() - do it
@@ -51,7 +58,7 @@ void workers_init(struct workers *workers);
 int worker_start(struct workers *workers, struct worker *worker, int (*run)(void *arg, int words),
 		 void *arg, void (*done)(struct worker *worker, uint32_t status));
 
-/** worker_words() - the last line that the child wrote, without control characters */
+/** worker_words() - the last line that the child wrote, without control characters; or that it was late */
 void worker_words(const struct worker *worker, char *buf, size_t size);
 
 /** workers_reaped() - a child of vminitd has ended. Return: whether it was a worker's. */

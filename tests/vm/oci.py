@@ -103,7 +103,7 @@ class Guest(plain.Guest):
                         f"source={self.dir}/tree,sandbox=chroot,xattr,cache=always"], share)
             self.start_qemu(theirs, *boot, "-no-reboot",
                             "-drive", f"if=none,id=disk,format=raw,file={self.disk()}",
-                            "-device", "virtio-blk-device,drive=disk",
+                            "-device", "virtio-blk-device,drive=disk,serial=data",
                             "-chardev", f"socket,id=fs,path={self.dir}/fs",
                             "-device", "vhost-user-fs-device,chardev=fs,tag=caisson-root")
 
@@ -425,10 +425,14 @@ def mounts(guest):
         ("overlay", "overlay", "/run/mounts/x", "lowerdir=/run/mounts/tree:/usr")))
     guest.mount(("tmpfs", "tmpfs", "/run/mounts/a", "size=1m", "ro"),
                 ("bind", "/run/mounts/tree", "/run/mounts/b", "ro", "nosuid"))
-    guest.mount(("ext4", "/dev/vda", "/run/mounts/disk", "ro"),
+    guest.mount(("ext4", "serial:data", "/run/mounts/disk", "ro"),
                 ("bind", "/run/mounts/disk/folder", "/run/mounts/folder"))
-    refused(13, "cannot mount \"/dev/vda\" of type erofs", lambda: guest.mount(
-        ("erofs", "/dev/vda", "/run/mounts/x")))
+    refused(13, "cannot mount \"serial:data\" of type erofs", lambda: guest.mount(
+        ("erofs", "serial:data", "/run/mounts/x")))
+    refused(INVALID, "not \"serial:\" and a disk's serial", lambda: guest.mount(
+        ("ext4", "/dev/vda", "/run/mounts/x")))
+    refused(5, "there is no disk with the serial \"other\"", lambda: guest.mount(
+        ("ext4", "serial:other", "/run/mounts/x")))
     for name in ("a", "b", "folder", "disk"):
         guest.unmount("/run/mounts/" + name)
 
@@ -445,7 +449,7 @@ def all_undone(guest):
 def disks_are_clean(guest):
     """The last case: the VM ends with a container in it whose root holds the disk."""
     guest.mount(("virtiofs", "caisson-root", "/run/mounts/tree"),
-                ("ext4", "/dev/vda", "/run/mounts/disk"),
+                ("ext4", "serial:data", "/run/mounts/disk"),
                 ("tmpfs", "tmpfs", "/run/mounts/c"))
     made = guest.bundle("c", [("config.json", json.dumps(config("c", ["sleep", "1000"])))])
     lower = "lowerdir=/run/mounts/tree:/run/mounts/disk"

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <linux/mount.h>
@@ -17,10 +18,12 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "guest/direct/setup.h"
+#include "guest/mount/blockdev.h"
 #include "guest/oci/bundle.h"
 
 #define AREA_ROOT "/run"
 #define VALUE_MAX 4096
+#define SERIAL	  "serial:"
 
 /* Options of a file system's own: a "=" at the end means that a value follows. */
 static const char *const tmpfs_options[] = {"size=", "nr_inodes=", "mode=", "uid=", "gid=", NULL};
@@ -34,18 +37,30 @@ static const char *const overlay_options[] = {"lowerdir=",     "upperdir=", "wor
 					      "userxattr",     NULL};
 static const char *const no_options[] = {NULL};
 
+/* What a file system's source is. */
+enum source {
+	SOURCE_NAME, /* told as it is */
+	SOURCE_DISK, /* a disk's serial */
+	SOURCE_PATH,
+};
+
 /**
  * struct mount_type - a file system that may be asked for
+ * @overlay: some of its options are folders
  * @options: besides those of all of them
  */
 static const struct mount_type {
 	const char *name;
-	bool bind, overlay;
+	enum source source;
+	bool overlay;
 	const char *const *options;
 } types[] = {
-	{"virtiofs", false, false, virtiofs_options}, {"tmpfs", false, false, tmpfs_options},
-	{"ext4", false, false, ext4_options},	      {"erofs", false, false, erofs_options},
-	{"overlay", false, true, overlay_options},    {"bind", true, false, no_options},
+	{"virtiofs", SOURCE_NAME, false, virtiofs_options},
+	{"tmpfs", SOURCE_NAME, false, tmpfs_options},
+	{"ext4", SOURCE_DISK, false, ext4_options},
+	{"erofs", SOURCE_DISK, false, erofs_options},
+	{"overlay", SOURCE_NAME, true, overlay_options},
+	{"bind", SOURCE_PATH, false, no_options},
 };
 
 /* Options of mount(8) that all file systems have; @super: of the file system, not the mount. */
@@ -216,6 +231,45 @@ static int apply_options(struct attempt *a)
 	return r;
 }
 
+static int find_disk(struct attempt *a, const char *serial, dev_t *ret)
+{
+	_cleanup_close_ int disks = open("/sys/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = disks < 0 ? -errno : blockdev_find(disks, serial, ret);
+
+	if (r == -ENOENT)
+		return refuse(a, r, TTRPC_NOT_FOUND, "there is no disk with the serial \"%s\"",
+			      serial);
+	return r;
+}
+
+/* By what the host called it: which letter it got depends on who came first. */
+static int set_disk(struct attempt *a)
+{
+	const char *serial = str_starts(a->what->source, SERIAL);
+	char node[64];
+	dev_t device;
+	int r;
+
+	if (!serial)
+		return refuse(a, -EINVAL, TTRPC_INVALID_ARGUMENT,
+			      "%s: the source is \"%s\", not \"" SERIAL "\" and a disk's serial",
+			      a->what->type, a->what->source);
+	r = find_disk(a, serial, &device);
+	if (r < 0)
+		return r;
+	(void)snprintf(node, sizeof(node), "/run/disk-%u-%u", major(device), minor(device));
+	if (mknod(node, S_IFBLK | 0600, device) < 0 && errno != EEXIST)
+		return -errno;
+	return configure(a, FSCONFIG_SET_STRING, "source", node);
+}
+
+static int set_source(struct attempt *a)
+{
+	if (a->type->source == SOURCE_DISK)
+		return set_disk(a);
+	return *a->what->source ? configure(a, FSCONFIG_SET_STRING, "source", a->what->source) : 0;
+}
+
 /* Return: a mount that is nowhere yet. */
 static int make(struct attempt *a)
 {
@@ -224,7 +278,7 @@ static int make(struct attempt *a)
 	a->fs = (int)syscall(SYS_fsopen, a->what->type, FSOPEN_CLOEXEC);
 	if (a->fs < 0)
 		return -errno;
-	r = *a->what->source ? configure(a, FSCONFIG_SET_STRING, "source", a->what->source) : 0;
+	r = set_source(a);
 	if (r == 0)
 		r = apply_options(a);
 	if (r == 0)
@@ -296,7 +350,7 @@ int mount_request(const Containerd__Types__Mount *what, int target, bool confine
 	if (!a.type)
 		return refuse(&a, -EOPNOTSUPP, TTRPC_UNIMPLEMENTED,
 			      "mount type \"%s\" is not supported", what->type);
-	fd = a.type->bind ? make_bind(&a) : make(&a);
+	fd = a.type->source == SOURCE_PATH ? make_bind(&a) : make(&a);
 	a.fs = fd_close(a.fs);
 	/*
 	 * Of a virtiofs the kernel knows nothing before somebody looks; an overlay does not, and would

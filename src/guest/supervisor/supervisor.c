@@ -201,7 +201,7 @@ static void try_again(struct loop_timer *timer)
 
 static void make_cgroup(struct supervisor *s)
 {
-	int r = s->cgroups ? cgroup_make(&s->cgroup, s->cgroups, SUPERVISOR_CGROUP) : 0;
+	int r = s->cgroups ? cgroup_make(&s->cgroup, s->cgroups, SUPERVISOR_CGROUP, true) : 0;
 
 	if (r < 0)
 		log_warn("the supervisor has no control group: %s", strerror(-r));

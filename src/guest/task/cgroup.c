@@ -131,14 +131,14 @@ static void make_name(char name[ABI_ID_MAX + 4], const char *id, unsigned int sp
  * A container that could not be made is gone for its host before its last process has exited, and
  * until then so is not its group: one of the same name gets a spare one meanwhile.
  */
-int cgroup_make(struct cgroup *cgroup, const struct cgroups *cgroups, const char *id)
+int cgroup_make(struct cgroup *cgroup, const struct cgroups *cgroups, const char *id, bool exact)
 {
 	char name[ABI_ID_MAX + 4];
 	int r = -EEXIST;
 
 	if (cgroups->root < 0)
 		return -ENODEV;
-	for (unsigned int spare = 0; r == -EEXIST && spare <= SPARES_MAX; spare++) {
+	for (unsigned int spare = 0; r == -EEXIST && spare <= (exact ? 0 : SPARES_MAX); spare++) {
 		make_name(name, id, spare);
 		(void)unlinkat(cgroups->root, name, AT_REMOVEDIR);
 		r = mkdirat(cgroups->root, name, 0755) < 0 ? -errno : 0;

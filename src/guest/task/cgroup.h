@@ -59,13 +59,14 @@ void cgroup_init(struct cgroup *cgroup);
 /**
  * cgroup_make() - a group without processes
  * @id: the container's, valid
+ * @exact: somebody else relies on its name
  *
- * What is left of an earlier container of that name is removed first, or left where it is while it has
- * processes.
+ * What is left of an earlier container of that name is removed first. While that has processes, this
+ * one gets another name; unless @exact.
  *
- * Return: 0 or negative errno: -ENODEV when there are no control groups at all.
+ * Return: 0 or negative errno: -ENODEV when there are no control groups at all, -EEXIST.
  */
-int cgroup_make(struct cgroup *cgroup, const struct cgroups *cgroups, const char *id);
+int cgroup_make(struct cgroup *cgroup, const struct cgroups *cgroups, const char *id, bool exact);
 
 /** cgroup_watch() - @oom will be called from @loop. Return: 0 or negative errno. */
 int cgroup_watch(struct cgroup *cgroup, struct loop *loop);

@@ -45,14 +45,19 @@ static bool apply(struct ttrpc_call *call, const struct process *p,
 bool task_control_make(struct ttrpc_call *call, struct process *p,
 		       const Caisson__Guest__V1__Resources *resources)
 {
-	int r = cgroup_make(&p->cgroup, task_of(call)->cgroups, p->id);
+	struct task *task = task_of(call);
+	/* crun finds the group of its container by the name. */
+	int r = cgroup_make(&p->cgroup, task->cgroups, p->id, p->executor == task->bundles);
 
 	p->cgroup.frozen = frozen;
 	p->cgroup.oom = oom;
 	/* A kernel that has none still runs containers, if nobody wants to limit them. */
 	if (r == -ENODEV && (!resources || resources->n_settings == 0))
 		return true;
-	if (r < 0)
+	if (r == -EEXIST)
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
+				"an earlier container called %s still has processes", p->id);
+	else if (r < 0)
 		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
 				"cannot make the container's control group: %s", strerror(-r));
 	return r == 0 && (!resources || apply(call, p, resources));
