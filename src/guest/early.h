@@ -4,8 +4,9 @@
 /*
  * What has to be there before a VM can do anything. All of it is content with finding things done.
  *
- * vminitd mounts no file system for itself: a container mounts its own, and each one that is there
- * costs time in every boot, and again in every mount namespace that is made.
+ * vminitd mounts no file system for itself before it is needed (bundles, extra files): a container
+ * mounts its own, and each one that is there costs time in every boot, and again in every mount
+ * namespace that is made.
  */
 
 /** early_console() - make sure that descriptors 0, 1 and 2 exist: the console, or nothing */

@@ -39,6 +39,12 @@ struct power_processes {
 	void (*signal_all)(const struct power *power, int signo);
 };
 
+/**
+ * struct power - the end of the VM: SIGTERM to all, a grace, SIGKILL, and then the loop is quit
+ * @task: whose processes they are; NULL: all that there are (power_init_all())
+ * @supervisor: is told as well; NULL: there is none
+ * @now: somebody is in a hurry: no grace
+ */
 struct power {
 	struct loop *loop;
 	const struct power_processes *processes;

@@ -5,8 +5,8 @@
 
 /*
  * The calls that are answered later. A process has at most one of Create, Exec, Start, Delete,
- * Pause or Resume under way (process.userdata); calls of Wait are in a list, and so are those that are passed on to
- * the guest. A call whose client has gone is forgotten here.
+ * Pause or Resume under way (process.userdata); calls of Wait are in a list, and so are those that
+ * are passed on to the guest. A call whose client has gone is forgotten here.
  */
 
 /** shim_of(), shim_of_process() - the shim that serves a call, or has a process */

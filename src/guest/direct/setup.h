@@ -34,7 +34,8 @@ struct setup_report {
 /**
  * struct setup - everything that the child needs; it has its own copy of the memory
  * @request: what to run
- * @container: its first process; another's pidfd is entered
+ * @is_exec: not the container's first process
+ * @join_pidfd: of that first process, whose namespaces an exec enters
  * @stdio: -EBADF: @null_fd
  * @ctl: the child's end of the socket
  * @root_dir: where the root file system is assembled, in the container's own mount namespace

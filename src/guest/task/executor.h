@@ -59,9 +59,10 @@ struct executor;
  * @takes_bundles: containers come as OCI bundles (guest/oci/bundle.h), any number at a time, and what is
  *	executed in them as OCI processes. Until a process stands, what comes out of its stdio may be
  *	the words of the program that sets it up
- * @create: begin to make a container; sets @process->pid
+ * @create: begin to make a container; @process->pid is set by the time that it is prepared
  * @start: let a prepared one go
- * @exec: begin to run another process in @process->container; sets @process->pid
+ * @exec: begin to run another process in @process->container; @process->pid is set by the time that it
+ *	has started
  * @signal: @all: every process of the container. Return: -ESRCH when it has ended
  * @pids: of all processes of a container, @max at most. Return: how many
  * @settle: the process was reaped: tell what has not been told yet
