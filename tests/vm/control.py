@@ -164,6 +164,20 @@ def paused_and_resumed(guest):
         events.expect("/tasks/" + topic, _1=b"c")
 
 
+def killed_while_it_is_being_paused(guest):
+    """Whichever comes first, it has ended then, and can be deleted."""
+    for _ in range(20):
+        run = guest.begin(["sh", "-c", "while :; do :; done"])
+        calls = [guest.client.begin("Pause", message(_1="c")),
+                 guest.client.begin("Kill", message(_1="c", _3=9))]
+        for call in calls:
+            try:
+                guest.client.end(call)
+            except Refused as error:
+                same(error.code, NOT_FOUND, "the code")
+        same(run.end()[0], 137, "status")
+
+
 def limited(guest):
     holder = guest.begin(["cat"], stdin=b"", keep=True)
     guest.client.call("Update", resources(memory_max="25165824", pids_max="20",
@@ -211,7 +225,8 @@ def true_figures(guest):
     refused(guest, NOT_FOUND, "does not exist", "Stats", message(_1="c"))
 
 
-TESTS = [a_life_in_events, execs_exit_before_their_container, paused_and_resumed, limited,
+TESTS = [a_life_in_events, execs_exit_before_their_container, paused_and_resumed,
+         killed_while_it_is_being_paused, limited,
          memory_runs_out, true_figures, a_subscriber_that_does_not_read]
 
 

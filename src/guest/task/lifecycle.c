@@ -178,6 +178,11 @@ static void ended(struct process *p, uint32_t status)
 		stopped(p, status);
 		return;
 	}
+	/* An empty group counts as frozen: that must not be told of one that has ended. */
+	if (p->state == PROCESS_PAUSING || p->state == PROCESS_PAUSED) {
+		(void)cgroup_thaw(&p->cgroup);
+		p->state = PROCESS_RUNNING;
+	}
 	kill_rest(p);
 	p->ending = true;
 	p->exit_status = status;
