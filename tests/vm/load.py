@@ -81,11 +81,9 @@ def milliseconds(do):
 
 
 def exec_together(client):
-    """Its requests sent without waiting for answers, but for that of its end."""
+    """Its requests sent in one piece, and no answer waited for but that of its end."""
     begin = time.monotonic()
-    added = client.begin("Exec", EXEC)
-    ended = client.begin("Wait", ONE)
-    started = client.begin("Start", ONE)
+    added, ended, started = client.begin_all(("Exec", EXEC), ("Wait", ONE), ("Start", ONE))
     client.end(ended)
     took = time.monotonic() - begin
     client.end(added)

@@ -70,11 +70,22 @@ class Client:
     def __init__(self, sock):
         self.sock, self.next, self.answers = sock, 1, {}
 
-    def begin(self, method, request, service="containerd.task.v2.Task"):
+    def frame(self, method, request, service="containerd.task.v2.Task"):
+        """Return: the stream of a request, and its bytes."""
         data = message(_1=service, _2=method, _3=request)
         stream, self.next = self.next, self.next + 2
-        self.sock.sendall(struct.pack(">IIBB", len(data), stream, 1, 0) + data)
+        return stream, struct.pack(">IIBB", len(data), stream, 1, 0) + data
+
+    def begin(self, method, request, **more):
+        stream, frame = self.frame(method, request, **more)
+        self.sock.sendall(frame)
         return stream
+
+    def begin_all(self, *requests):
+        """As many streams as there are requests, each a method and a message, sent in one piece."""
+        streams, frames = zip(*(self.frame(*request) for request in requests))
+        self.sock.sendall(b"".join(frames))
+        return streams
 
     def stream(self, service, method):
         """Subscribe: the server's frames are for the caller to read."""
