@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "guest/cmdline.h"
 #include "guest/direct/direct.h"
-#include "guest/direct/user-cache.h"
 #include "guest/early.h"
 #include "guest/init/standalone.h"
 #include "guest/mount/mount-service.h"
@@ -262,7 +261,6 @@ static int start_executor(void)
 	r = relay_setup(null_fd);
 	if (r < 0)
 		return r;
-	user_cache_init();
 	oci_init(&oci, &vm.workers, &task.processes, &lifecycle_events, null_fd);
 	oci.ended = ended_early;
 	task.bundles = oci_available() ? &oci.base : NULL;
@@ -270,7 +268,8 @@ static int start_executor(void)
 			vm.cmdline.metadata_port);
 	vm.supervisor.cgroups = &vm.cgroups;
 	vm.supervisor.changed = supervisor_changed;
-	return direct_init(&vm.direct, &vm.loop, &lifecycle_events, null_fd, ROOT_DIR);
+	return direct_init(&vm.direct, &vm.loop, &task.processes, &lifecycle_events, null_fd,
+			   ROOT_DIR);
 }
 
 static int dial_host(void)

@@ -64,14 +64,13 @@ static pid_t clone_first(struct process *p)
 
 static void message_ready(struct loop_io *io, uint32_t revents);
 
-static _noreturn_ void child(struct direct *d, struct process *p,
-			     const struct executor_request *request, int ctl)
+static _noreturn_ void first_process(struct direct *d, struct process *p,
+				     const struct executor_request *request, int ctl)
 {
 	static struct setup setup;
 
 	setup.request = request;
-	setup.is_exec = process_is_exec(p);
-	setup.join_pidfd = p->container->pidfd;
+	setup.join_pidfd = -EBADF;
 	memcpy(setup.stdio, p->child_io, sizeof(setup.stdio));
 	setup.null_fd = d->null_fd;
 	setup.ctl = ctl;
@@ -94,43 +93,87 @@ static int make_ctl(const struct process *p, int pair[2])
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
 }
 
-static int spawn(struct direct *d, struct process *p, const struct executor_request *request)
+static int begin_first(struct direct *d, struct process *p, const struct executor_request *request,
+		       int ctl)
+{
+	pid_t pid = clone_first(p);
+
+	if (pid == 0)
+		first_process(d, p, request, ctl);
+	p->pid = MAX(pid, 0);
+	return MIN(pid, 0);
+}
+
+static uint32_t slot_of(const struct process *p)
+{
+	return (uint32_t)(p - p->table->slots);
+}
+
+static int begin_exec(struct direct *d, struct process *p, const struct executor_request *request,
+		      int ctl)
+{
+	const struct spawner_place place = {
+		.pidfd = p->container->pidfd,
+		.cgroup = p->container->cgroup.dir,
+		.null_fd = d->null_fd,
+		.slots = d->spawner.slots,
+		.capabilities = request->process->capabilities,
+	};
+	const struct spawner_order order = {
+		.slot = slot_of(p),
+		.spec_len = (uint32_t)request->spec_len,
+		.rows = p->rows,
+		.columns = p->columns,
+		.terminal = p->terminal,
+	};
+
+	return spawner_send(&d->spawner, &place, &order, ctl, p->child_io, request->spec);
+}
+
+static int spawn(struct direct *d, struct process *p, const struct executor_request *request,
+		 int (*begin)(struct direct *d, struct process *p,
+			      const struct executor_request *request, int ctl))
 {
 	int pair[2], r;
-	pid_t pid;
 
 	if (make_ctl(p, pair) < 0)
 		return -errno;
 	r = loop_io_start(d->loop, &p->ctl_io, pair[0], EPOLLIN, message_ready);
-	if (r < 0)
-		pid = r;
-	else if (process_is_exec(p))
-		pid = clone_into(p->container);
-	else
-		pid = clone_first(p);
-	if (pid == 0)
-		child(d, p, request, pair[1]);
+	if (r == 0)
+		r = begin(d, p, request, pair[1]);
 	fd_close(pair[1]);
-	if (pid < 0) {
+	if (r < 0) {
 		loop_io_stop(&p->ctl_io);
 		fd_close(pair[0]);
-		return pid;
+		return r;
 	}
 	p->ctl = pair[0];
-	p->pid = pid;
 	return 0;
 }
 
 static void close_ctl(struct process *p)
 {
+	if (p->ctl < 0)
+		return;
 	loop_io_stop(&p->ctl_io);
 	p->ctl = fd_close(p->ctl);
+	if (process_is_exec(p))
+		spawner_done(&direct_of(p->executor)->spawner);
 }
 
-static void direct_release(struct executor *executor _unused_, struct process *p)
+/* A number that is no child's any more is never learnt: each is reaped only after that. */
+static void direct_learn(struct executor *executor, struct process *p)
+{
+	if (process_is_exec(p) && p->ctl >= 0 && !p->reaped)
+		p->pid = direct_of(executor)->spawner.slots[slot_of(p)].pid;
+}
+
+static void direct_release(struct executor *executor, struct process *p)
 {
 	pidns_forget(p);
 	close_ctl(p);
+	if (!process_is_exec(p))
+		spawner_stop(&direct_of(executor)->spawner);
 	p->pidfd = fd_close(p->pidfd);
 	p->mntns = fd_close(p->mntns);
 }
@@ -167,13 +210,14 @@ static ssize_t read_report(int ctl, struct setup_report *report)
 	return n < 0 ? -errno : n;
 }
 
-/* The socket has ended: the program runs, or the child was killed on its way there. */
+/* The program runs, or the child was killed on its way there; or the spawner was before it made it. */
 static void ended(struct direct *d, struct process *p)
 {
+	direct_learn(&d->base, p);
 	close_ctl(p);
-	if (p->state == PROCESS_STARTING)
+	if (p->state == PROCESS_STARTING && p->pid > 0)
 		d->base.events->started(p);
-	else if (p->state == PROCESS_CREATING)
+	else if (p->state == PROCESS_STARTING || p->state == PROCESS_CREATING)
 		d->base.events->failed(p, TTRPC_INTERNAL,
 				       "the process was killed while it was being set up");
 }
@@ -200,6 +244,7 @@ static bool read_message(struct direct *d, struct process *p)
 		d->base.events->prepared(p);
 		return true;
 	default:
+		direct_learn(&d->base, p);
 		close_ctl(p);
 		report.text[sizeof(report.text) - 1] = '\0';
 		d->base.events->failed(p, report.code, report.text);
@@ -214,22 +259,25 @@ static void message_ready(struct loop_io *io, uint32_t revents _unused_)
 	(void)read_message(direct_of(p->executor), p);
 }
 
+/* The spawner has the other end open for a moment longer than an exec that has ended. */
 static void direct_settle(struct executor *executor, struct process *p)
 {
 	while (p->ctl >= 0 && read_message(direct_of(executor), p))
 		continue;
+	if (p->ctl >= 0 && process_is_exec(p))
+		ended(direct_of(executor), p);
 }
 
 static int direct_create(struct executor *executor, struct process *p,
 			 const struct executor_request *request)
 {
-	return spawn(direct_of(executor), p, request);
+	return spawn(direct_of(executor), p, request, begin_first);
 }
 
 static int direct_exec(struct executor *executor, struct process *p,
 		       const struct executor_request *request)
 {
-	return spawn(direct_of(executor), p, request);
+	return spawn(direct_of(executor), p, request, begin_exec);
 }
 
 static int direct_start(struct executor *executor _unused_, struct process *p)
@@ -252,10 +300,15 @@ static int signal_others(const struct process *container, int signo)
 	return pid < 0 ? pid : 0;
 }
 
-static int direct_signal(struct executor *executor _unused_, struct process *p, int signo, bool all)
+static int direct_signal(struct executor *executor, struct process *p, int signo, bool all)
 {
 	int r = 0;
 
+	if (process_is_exec(p) && p->state == PROCESS_STARTING && p->ctl >= 0) {
+		p->pid = spawner_signal(&direct_of(executor)->spawner, slot_of(p), signo);
+		if (p->pid == 0)
+			return 0;
+	}
 	if (p->pid <= 0 || p->reaped)
 		return -ESRCH;
 	/* The kernel ends the others when the first process is killed. */
@@ -316,22 +369,44 @@ static const struct executor_ops direct_ops = {
 	.exec = direct_exec,
 	.signal = direct_signal,
 	.pids = direct_pids,
+	.learn = direct_learn,
 	.settle = direct_settle,
 	.release = direct_release,
 };
 
-int direct_init(struct direct *d, struct loop *loop, const struct executor_events *events,
-		int null_fd, const char *root_dir)
+/* Whatever holds it up is killed: the child that it waits for, or it itself. */
+static void late(struct spawner *spawner)
+{
+	struct direct *d = container_of(spawner, struct direct, spawner);
+	bool found = false;
+
+	for (struct process *p = NULL; (p = process_next(d->processes, p));) {
+		if (p->state != PROCESS_STARTING || p->executor != &d->base || p->ctl < 0)
+			continue;
+		/* It goes on when the container does. */
+		if (p->container->state == PROCESS_PAUSED)
+			return;
+		direct_learn(&d->base, p);
+		found |= p->pid > 0 && kill(p->pid, SIGKILL) == 0;
+	}
+	if (!found)
+		spawner_kill(spawner);
+}
+
+int direct_init(struct direct *d, struct loop *loop, struct process_table *processes,
+		const struct executor_events *events, int null_fd, const char *root_dir)
 {
 	d->base.ops = &direct_ops;
 	d->base.events = events;
 	d->loop = loop;
+	d->processes = processes;
 	d->null_fd = null_fd;
 	d->root_dir = root_dir;
-	return 0;
+	return spawner_init(&d->spawner, loop, PROCESS_MAX, late);
 }
 
-void direct_deinit(struct direct *d _unused_)
+void direct_deinit(struct direct *d)
 {
 	(void)pidns_come_home();
+	spawner_deinit(&d->spawner, PROCESS_MAX);
 }

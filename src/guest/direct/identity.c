@@ -92,10 +92,8 @@ int identity_find(struct setup *s)
 	return 0;
 }
 
-int identity_bound(struct setup *s)
+int identity_bound(uint64_t keep)
 {
-	uint64_t keep = s->request->process->capabilities;
-
 	for (int cap = 0; keep && cap < 64; cap++) {
 		if (keep & CAP_BIT(cap))
 			continue;

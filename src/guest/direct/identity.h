@@ -8,8 +8,8 @@
 /** identity_find() - look the user up in the container's own files */
 int identity_find(struct setup *setup);
 
-/** identity_bound() - take capabilities out of the bounding set; needs CAP_SETPCAP */
-int identity_bound(struct setup *setup);
+/** identity_bound() - leave only @keep in the bounding set, 0: all; needs CAP_SETPCAP */
+int identity_bound(uint64_t keep);
 
 /** identity_change() - groups, group, user */
 int identity_change(struct setup *setup);

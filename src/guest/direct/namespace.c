@@ -9,14 +9,11 @@
 
 int namespace_join(struct setup *s)
 {
-	if (setns(s->join_pidfd, CLONE_NEWNS | CLONE_NEWCGROUP) == 0)
-		return 0;
-	/* A kernel without control groups. */
-	if (errno == EINVAL && setns(s->join_pidfd, CLONE_NEWNS) == 0)
+	/* EINVAL: a kernel without control groups. */
+	if (setns(s->join_pidfd, CLONE_NEWCGROUP) == 0 || errno == EINVAL)
 		return 0;
 	if (errno == ESRCH)
-		return setup_fail(s, -ESRCH, TTRPC_FAILED_PRECONDITION,
-				  "cannot exec in a stopped container");
+		return setup_fail(s, -ESRCH, TTRPC_FAILED_PRECONDITION, SETUP_CONTAINER_STOPPED);
 	return -errno;
 }
 

@@ -6,7 +6,9 @@
 /* Steps of setup.c: what of a container is neither a file nor a user. */
 
 /**
- * namespace_join() - enter the mount namespace of the container; its PID namespace is ours already
+ * namespace_join() - see control groups as the container does; its other namespaces are ours already
+ *
+ * Not before: from inside no process can be made in the container's group, but by one that is in it.
  */
 int namespace_join(struct setup *setup);
 

@@ -107,23 +107,34 @@ static const char *get_env(const Caisson__Guest__V1__Process *process, const cha
 	return NULL;
 }
 
-static int make_environment(struct setup *s)
+int setup_allocate(struct setup *s)
 {
 	const Caisson__Guest__V1__Process *process = s->request->process;
 
-	size_t size = (process->n_env + 2) * sizeof(*s->env);
-	char *home;
-
-	s->env = calloc(1, size + sizeof("HOME=") + strlen(s->user.home));
-	if (!s->env)
+	s->argv = calloc(process->n_args + process->n_env + 3, sizeof(*s->argv));
+	if (!s->argv)
 		return -ENOMEM;
+	s->env = s->argv + process->n_args + 1;
+	memcpy(s->argv, process->args, process->n_args * sizeof(*s->argv));
 	if (process->n_env > 0)
 		memcpy(s->env, process->env, process->n_env * sizeof(*s->env));
-	if (!get_env(process, "HOME=")) {
-		home = (char *)s->env + size;
-		(void)stpcpy(stpcpy(home, "HOME="), s->user.home);
-		s->env[process->n_env] = home;
-	}
+	return 0;
+}
+
+void setup_release(struct setup *s)
+{
+	free(s->argv);
+	s->argv = s->env = NULL;
+}
+
+static int complete_environment(struct setup *s)
+{
+	const Caisson__Guest__V1__Process *process = s->request->process;
+
+	if (get_env(process, "HOME="))
+		return 0;
+	(void)stpcpy(stpcpy(s->home, "HOME="), s->user.home);
+	s->env[process->n_env] = s->home;
 	return 0;
 }
 
@@ -183,6 +194,12 @@ static int limit_resources(struct setup *s)
 	return 0;
 }
 
+/* The spawner has done so for all execs. */
+static int drop_capabilities(struct setup *s)
+{
+	return identity_bound(s->request->process->capabilities);
+}
+
 static int set_umask(struct setup *s)
 {
 	uint32_t mask = s->request->process->umask;
@@ -240,20 +257,14 @@ static enum ttrpc_code exec_code(int error)
 
 static int execute_found(struct setup *s)
 {
-	const Caisson__Guest__V1__Process *process = s->request->process;
-	char **argv = calloc(process->n_args + 1, sizeof(*argv));
 	sigset_t none;
 	char buf[64];
 	int r;
 
-	if (!argv)
-		return -ENOMEM;
-	memcpy(argv, process->args, process->n_args * sizeof(*argv));
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)execve(s->path, argv, s->env);
+	(void)execve(s->path, s->argv, s->env);
 	r = -errno;
-	free(argv);
 	/* The file itself was there a moment ago. */
 	return setup_fail(s, r, exec_code(r), ABI_COMMAND_MARK "\"%s\": %s%s", s->path,
 			  setup_error(r, buf), r == -ENOENT ? ", its interpreter or loader" : "");
@@ -299,6 +310,7 @@ static const struct {
 	const char *what;
 } steps[] = {
 	{namespace_join, EXEC, "join the container"},
+	{setup_allocate, FIRST, "keep the arguments"},
 	{place_descriptors, BOTH, "place descriptors"},
 	{namespace_hostname, FIRST, "set the host name"},
 	{namespace_cgroup, FIRST, "hide the other control groups"},
@@ -310,12 +322,12 @@ static const struct {
 	{terminal_open, BOTH, "open a terminal"},
 	{identity_find, BOTH, "find the user"},
 	{own_stdio, BOTH, "give stdio to the user"},
-	{make_environment, BOTH, "make the environment"},
+	{complete_environment, BOTH, "make the environment"},
 	{make_folder, FIRST, "make the working directory"},
 	{change_folder_as_root, BOTH, "enter the working directory"},
 	{rootfs_protect, FIRST, "make the root file system read-only"},
 	{limit_resources, BOTH, "set resource limits"},
-	{identity_bound, BOTH, "drop capabilities"},
+	{drop_capabilities, FIRST, "drop capabilities"},
 	{identity_change, BOTH, "become the user"},
 	{identity_confine, BOTH, "set capabilities"},
 	{change_folder_as_user, BOTH, "enter the working directory"},
@@ -324,6 +336,12 @@ static const struct {
 	{await_start, FIRST, "wait"},
 	{execute, BOTH, "execute"},
 };
+
+/* Signals are blocked, or of no matter any more. */
+void setup_report(const struct setup *s)
+{
+	(void)!write(s->ctl, &s->report, sizeof(s->report));
+}
 
 void setup_run(struct setup *s)
 {
@@ -340,7 +358,6 @@ void setup_run(struct setup *s)
 			(void)setup_fail(s, r, TTRPC_INTERNAL, "cannot %s: %s", steps[i].what,
 					 setup_error(r, buf));
 	}
-	/* Signals are blocked, or of no matter any more. */
-	(void)!write(s->ctl, &s->report, sizeof(s->report));
+	setup_report(s);
 	_exit(EXIT_FAILURE);
 }

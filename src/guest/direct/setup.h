@@ -9,6 +9,7 @@
 /*
  * What happens between the fork of a process and its program. All of it is a table of steps, one
  * for a container's first process and for those executed in it; some steps are for one of the two.
+ * Steps allocate no memory: for those executed it is the spawner's (spawner.h).
  *
  * The child talks to vminitd through a socket of messages, ctl: its terminal's master, "ready", or
  * why it failed. It waits there for the word to go. The socket is closed by a successful exec,
@@ -31,8 +32,11 @@ struct setup_report {
 	char text[504];
 };
 
+/* Callers make an exit status of it. */
+#define SETUP_CONTAINER_STOPPED "cannot exec in a stopped container"
+
 /**
- * struct setup - everything that the child needs; it has its own copy of the memory
+ * struct setup - everything that the child needs
  * @request: what to run
  * @is_exec: not the container's first process
  * @join_pidfd: of that first process, whose namespaces an exec enters
@@ -43,7 +47,8 @@ struct setup_report {
  *
  * @mntns: the container's own
  * @folder_refused: root may not enter the working directory; perhaps the user may
- * @user, @env, @path: found out on the way; @found: @path, if that was looked for
+ * @argv, @env: with room for one variable more: @home
+ * @user, @path: found out on the way; @found: @path, if that was looked for
  * @report: the text of a failure, when a step knows better than strerror()
  */
 struct setup {
@@ -58,15 +63,25 @@ struct setup {
 
 	int mntns;
 	bool folder_refused;
-	char **env;
+	char **argv, **env;
 	const char *path;
 	struct setup_report report;
 	struct user user;
+	char home[sizeof("HOME=") + USER_HOME_MAX];
 	char found[PATH_MAX];
 };
 
+/** setup_allocate() - @argv and @env of @request. Return: 0 or -ENOMEM. */
+int setup_allocate(struct setup *setup);
+
+/** setup_release() - free them; may be called again */
+void setup_release(struct setup *setup);
+
 /** setup_run() - in the child: become the process, or say why not and exit */
 _noreturn_ void setup_run(struct setup *setup);
+
+/** setup_report() - tell vminitd of the failure in @report */
+void setup_report(const struct setup *setup);
 
 /**
  * setup_fail() - for steps: say why in words, instead of strerror()

@@ -269,7 +269,7 @@ int count_entries(const char *folder)
 	return n;
 }
 
-static struct direct direct = DIRECT_NULL;
+struct direct container_executor = DIRECT_NULL;
 static struct reaper reaper = REAPER_NULL;
 static int null_fd, files;
 
@@ -290,8 +290,10 @@ void container_begin(void)
 	enter_namespaces();
 	build_tree();
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	harness_begin(&direct.base);
-	test_int(direct_init(&direct, &harness_loop, &lifecycle_events, null_fd, BASE "/root"), 0);
+	harness_begin(&container_executor.base);
+	test_int(direct_init(&container_executor, &harness_loop, &harness_task.processes,
+			     &lifecycle_events, null_fd, BASE "/root"),
+		 0);
 	test_int(reaper_start(&reaper, &harness_loop, child_reaped), 0);
 	files = count_entries("/proc/self/fd");
 }
@@ -302,7 +304,7 @@ void container_end(void)
 	procfs_close();
 	test_int(count_entries("/proc/self/fd"), files);
 	reaper_stop(&reaper);
-	direct_deinit(&direct);
+	direct_deinit(&container_executor);
 	harness_end();
 	fd_close(null_fd);
 }

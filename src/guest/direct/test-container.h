@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "guest/direct/direct.h"
 #include "guest/task/test-harness.h"
 
 /*
@@ -71,6 +72,9 @@ void container_expect(const char *script, const char *out);
 void container_hold(void);
 void container_let_go(void);
 extern struct run container_holder;
+
+/** container_executor - what runs them */
+extern struct direct container_executor;
 
 /** container_reaped - how many processes have been waited for, of all containers */
 extern int container_reaped;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/macro.h"
@@ -14,25 +13,15 @@
 /* File systems tell times with the resolution of a tick; clocks of host and guest differ a little. */
 #define SETTLED 2
 
-struct shared {
-	bool locked, valid;
+static struct {
+	bool valid;
 	struct user_key key;
 	uid_t uid;
 	gid_t gid;
 	size_t n_groups;
 	gid_t groups[GROUPS_MAX];
 	char home[HOME_MAX];
-};
-
-static struct shared *shared;
-
-void user_cache_init(void)
-{
-	void *memory = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	shared = memory == MAP_FAILED ? NULL : memory;
-}
+} kept;
 
 static bool stamp(const char *path, struct user_stamp *ret)
 {
@@ -61,46 +50,37 @@ bool user_cache_key(struct user_key *ret, const char *spec, const char *passwd, 
 	return stamp(passwd, &ret->passwd) && stamp(group, &ret->group);
 }
 
-/* Nobody waits: who comes second goes without. One that is killed here leaves it locked. */
-static bool lock(void)
-{
-	return shared && !__atomic_test_and_set(&shared->locked, __ATOMIC_ACQUIRE);
-}
-
-static void unlock(void)
-{
-	__atomic_clear(&shared->locked, __ATOMIC_RELEASE);
-}
-
 bool user_cache_get(const struct user_key *key, struct user *ret)
 {
-	bool found;
-
-	if (!lock())
+	if (!kept.valid || memcmp(&kept.key, key, sizeof(*key)) != 0)
 		return false;
-	found = shared->valid && memcmp(&shared->key, key, sizeof(*key)) == 0;
-	if (found) {
-		ret->uid = shared->uid;
-		ret->gid = shared->gid;
-		ret->n_groups = shared->n_groups;
-		memcpy(ret->groups, shared->groups, sizeof(shared->groups));
-		memcpy(ret->home, shared->home, sizeof(shared->home));
-	}
-	unlock();
-	return found;
+	ret->uid = kept.uid;
+	ret->gid = kept.gid;
+	ret->n_groups = kept.n_groups;
+	memcpy(ret->groups, kept.groups, sizeof(kept.groups));
+	memcpy(ret->home, kept.home, sizeof(kept.home));
+	return true;
+}
+
+/* One that is killed in the middle leaves nothing that could be taken for whole. */
+static void set_valid(bool valid)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	kept.valid = valid;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 void user_cache_put(const struct user_key *key, const struct user *user, int64_t now)
 {
 	if (MAX(key->passwd.ctime, key->group.ctime) + SETTLED > now ||
-	    user->n_groups > GROUPS_MAX || strlen(user->home) >= HOME_MAX || !lock())
+	    user->n_groups > GROUPS_MAX || strlen(user->home) >= HOME_MAX)
 		return;
-	shared->key = *key;
-	shared->uid = user->uid;
-	shared->gid = user->gid;
-	shared->n_groups = user->n_groups;
-	memcpy(shared->groups, user->groups, sizeof(shared->groups));
-	strcpy(shared->home, user->home);
-	shared->valid = true;
-	unlock();
+	set_valid(false);
+	kept.key = *key;
+	kept.uid = user->uid;
+	kept.gid = user->gid;
+	kept.n_groups = user->n_groups;
+	memcpy(kept.groups, user->groups, sizeof(kept.groups));
+	strcpy(kept.home, user->home);
+	set_valid(true);
 }

@@ -8,8 +8,8 @@
 
 /*
  * Who the user of the last exec was found to be. Execs mostly have the same one, and to open
- * /etc/passwd and /etc/group again each time would ask the host four questions. The children that
- * set execs up share one page of memory for it, which vminitd itself never reads.
+ * /etc/passwd and /etc/group again each time would ask the host four questions. The spawner keeps it,
+ * in whose memory execs are set up (spawner.h).
  */
 
 #define USER_CACHE_SPEC_MAX 64
@@ -27,9 +27,6 @@ struct user_key {
 	char spec[USER_CACHE_SPEC_MAX];
 	struct user_stamp passwd, group;
 };
-
-/** user_cache_init() - before the first child. Without memory nothing is kept. */
-void user_cache_init(void);
 
 /**
  * user_cache_key() - look at the files without opening them

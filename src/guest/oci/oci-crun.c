@@ -70,7 +70,7 @@ static int write_process(const struct crun *crun)
 {
 	_cleanup_close_ int fd = open(file_path(crun->number, FILE_PROCESS).path,
 				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	const char *json = crun->request->json;
+	const char *json = crun->request->spec;
 	char size[64] = "";
 	int r;
 
@@ -83,7 +83,7 @@ static int write_process(const struct crun *crun)
 	if (r == 0)
 		r = fd_write_full(fd, size, strlen(size));
 	if (r == 0)
-		r = fd_write_full(fd, json + 1, crun->request->json_len - 1);
+		r = fd_write_full(fd, json + 1, crun->request->spec_len - 1);
 	return r;
 }
 

@@ -24,7 +24,7 @@
  * @process: what is executed; NULL: the executor takes bundles
  * @rootfs, @n_rootfs: the container's root file system: mounts, one over the other
  * @resources: the container's limits; NULL: none, or the bundle has them
- * @json, @json_len: an exec for an executor that takes bundles: an OCI process
+ * @spec, @spec_len: an exec, as it came: what @process was unpacked from, or an OCI process
  */
 struct executor_request {
 	const Caisson__Guest__V1__Container *container;
@@ -32,8 +32,8 @@ struct executor_request {
 	size_t n_rootfs;
 	Containerd__Types__Mount **rootfs;
 	const Caisson__Guest__V1__Resources *resources;
-	const void *json;
-	size_t json_len;
+	const void *spec;
+	size_t spec_len;
 };
 
 /**
@@ -65,6 +65,8 @@ struct executor;
  *	has started
  * @signal: @all: every process of the container. Return: -ESRCH when it has ended
  * @pids: of all processes of a container, @max at most. Return: how many
+ * @learn: set @process->pid of an exec that is being started, if its process is there by now; NULL: that
+ *	is always known
  * @settle: the process was reaped: tell what has not been told yet
  * @remove: begin to remove what is left of a container that has ended; NULL: nothing is
  * @release: forget a process that was reaped, and what belongs to it; may be called again
@@ -80,6 +82,7 @@ struct executor_ops {
 		    const struct executor_request *request);
 	int (*signal)(struct executor *executor, struct process *process, int signo, bool all);
 	int (*pids)(struct executor *executor, const struct process *process, pid_t *ret, int max);
+	void (*learn)(struct executor *executor, struct process *process);
 	void (*settle)(struct executor *executor, struct process *process);
 	int (*remove)(struct executor *executor, struct process *process);
 	void (*release)(struct executor *executor, struct process *process);

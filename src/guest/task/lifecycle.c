@@ -189,10 +189,25 @@ static void ended(struct process *p, uint32_t status)
 	end_container(p);
 }
 
+/* One that has ended before its number was known here. */
+static struct process *find_new(struct task *task, pid_t pid)
+{
+	for (struct process *p = NULL; (p = process_next(&task->processes, p));) {
+		if (p->state != PROCESS_STARTING || !p->executor->ops->learn)
+			continue;
+		p->executor->ops->learn(p->executor, p);
+		if (p->pid == pid)
+			return p;
+	}
+	return NULL;
+}
+
 void lifecycle_reaped(struct task *task, pid_t pid, uint32_t status)
 {
 	struct process *p = process_find_pid(&task->processes, pid);
 
+	if (!p)
+		p = find_new(task, pid);
 	if (!p)
 		return;
 	p->reaped = true;
@@ -571,24 +586,16 @@ void lifecycle_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 
 static bool start_exec(struct ttrpc_call *call, struct process *p)
 {
-	struct executor_request what = {.container = NULL};
+	struct executor_request what = {.spec = p->spec, .spec_len = p->spec_len};
 	ProtobufCMessage *message = NULL;
-	Caisson__Guest__V1__Process *process;
 	bool ok;
 
 	if (!process_check(call, p->container->state, PROCESS_OP_EXEC))
 		return false;
-	if (p->executor->ops->takes_bundles) {
-		what.json = p->spec;
-		what.json_len = p->spec_len;
-	} else if (rpc_unpack(&caisson__guest__v1__process__descriptor, p->spec, p->spec_len,
-			      &message) < 0) {
+	if (!p->executor->ops->takes_bundles && rpc_unpack(&caisson__guest__v1__process__descriptor,
+							   p->spec, p->spec_len, &message) < 0)
 		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
-	}
-	process = (Caisson__Guest__V1__Process *)message;
-	if (process)
-		process->terminal = p->terminal;
-	what.process = process;
+	what.process = (Caisson__Guest__V1__Process *)message;
 	ok = spawn(call, p, &what, p->executor->ops->exec);
 	rpc_free(message);
 	process_drop_spec(p);

@@ -190,19 +190,18 @@ void process_io_close_input(struct process *p)
 	relay_finish(&p->relay[IN]);
 }
 
-/* It never began: there is none of its own. */
-static void drop_muted(struct process *p)
+/* It never began: what no relay has will not be read or written any more. */
+static void drop_unused(struct process *p)
 {
-	for (int i = OUT; i <= ERR; i++) {
-		if (p->muted[i] >= 0)
-			p->stream[i] = fd_close(p->stream[i]);
+	for (int i = IN; i <= ERR; i++) {
+		p->stream[i] = fd_close(p->stream[i]);
 		p->muted[i] = fd_close(p->muted[i]);
 	}
 }
 
 void process_io_finish(struct process *p)
 {
-	drop_muted(p);
+	drop_unused(p);
 	relay_stop(&p->relay[IN]);
 	p->tty = fd_close(p->tty);
 	relay_finish(&p->relay[OUT]);
