@@ -15,13 +15,12 @@
 #include "guest/direct/direct.h"
 #include "guest/early.h"
 #include "guest/init/standalone.h"
-#include "guest/mount/mount-service.h"
 #include "guest/mount/mounts.h"
 #include "guest/mount/root.h"
-#include "guest/oci/bundle.h"
 #include "guest/oci/oci.h"
 #include "guest/power.h"
 #include "guest/reap.h"
+#include "guest/services.h"
 #include "guest/supervisor/extras.h"
 #include "guest/supervisor/supervisor.h"
 #include "guest/system/system.h"
@@ -41,9 +40,8 @@
  * The host waits for the connection that begin() makes, so only what that needs comes before it.
  */
 
-#define ROOT_DIR     "/rootfs"
-#define CONNS_MAX    16
-#define SERVICES_MAX 8
+#define ROOT_DIR  "/rootfs"
+#define CONNS_MAX 16
 /* As container engines set it; vminitd itself needs six for each of its processes. */
 #define FILES_MAX 1048576
 
@@ -62,7 +60,7 @@ static struct {
 	struct cgroups cgroups;
 	struct events events;
 	struct system system;
-	struct ttrpc_service services[SERVICES_MAX]; /* ends with an empty one */
+	struct ttrpc_service services[SERVICES_MAX];
 	struct ttrpc_server *server;
 } vm = {
 	.rpc_listener = VSOCK_LISTENER_NULL,
@@ -162,18 +160,6 @@ static void shutdown_asked(struct task *t _unused_, bool now)
 	power_begin(&vm.power, now);
 }
 
-/* All that there are, without one after them that has a name. */
-static void add_services(void)
-{
-	const struct ttrpc_service all[] = {
-		task.services[0],	 task.services[1], events_init(&vm.events),
-		system_init(&vm.system), bundle_service(), mount_service(&vm.workers),
-	};
-
-	static_assert(ARRAY_SIZE(all) < SERVICES_MAX, "one more has to have an end");
-	memcpy(vm.services, all, sizeof(all));
-}
-
 static void describe_supervisor(Caisson__Guest__V1__Supervisor *ret)
 {
 	supervisor_fill(&vm.supervisor, ret);
@@ -196,7 +182,7 @@ static int start_services(void)
 	vm.system.describe_supervisor = describe_supervisor;
 	power_init(&vm.power, &vm.loop, &task);
 	vm.power.supervisor = &vm.supervisor;
-	add_services();
+	services_init(vm.services, &task, &vm.events, &vm.system, &vm.workers);
 	return ttrpc_server_new(&vm.loop, vm.services, CONNS_MAX, &vm.server);
 }
 

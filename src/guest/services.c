@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/services.h"
+
+#include <string.h>
+
+#include "base/macro.h"
+#include "guest/mount/mount-service.h"
+#include "guest/oci/bundle.h"
+
+void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, struct events *events,
+		   struct system *system, struct workers *workers)
+{
+	const struct ttrpc_service all[] = {
+		task->services[0],   task->services[1], events_init(events),
+		system_init(system), bundle_service(),	mount_service(workers),
+	};
+
+	static_assert(ARRAY_SIZE(all) < SERVICES_MAX, "one more has to have an end");
+	memcpy(ret, all, sizeof(all));
+	ret[ARRAY_SIZE(all)].name = NULL;
+}
