@@ -56,6 +56,23 @@ static void a_worker_tells(void)
 	loop_deinit(&loop);
 }
 
+/* What went wrong comes first in it. */
+static void a_long_line_begins_as_it_was_said(void)
+{
+	struct worker worker = {.pid = 0};
+	char line[4096];
+
+	memset(line, 'x', sizeof(line));
+	memcpy(line, "cannot: ", 8);
+	line[sizeof(line) - 1] = '\0';
+	begin();
+	test_int(worker_start(&workers, &worker, speak, line, done), 0);
+	reap(worker.pid);
+	line[sizeof(words) - 1] = '\0';
+	test_str(words, line);
+	loop_deinit(&loop);
+}
+
 static int hang(void *arg _unused_, int out _unused_)
 {
 	/* What it has started goes with it. */
@@ -96,6 +113,7 @@ static void one_that_hangs_is_killed(void)
 int main(void)
 {
 	test_run(a_worker_tells);
+	test_run(a_long_line_begins_as_it_was_said);
 	test_run(one_that_hangs_is_killed);
 	return 0;
 }

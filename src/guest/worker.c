@@ -16,6 +16,9 @@
 /* What works takes moments; but on a machine that emulates many VMs, a moment is long. */
 #define WORKER_SECONDS 120
 
+/* Of a worker's words: more than the longest line, which has a path in it. */
+#define TAIL_MAX 8192
+
 void workers_init(struct workers *workers, struct loop *loop)
 {
 	workers->loop = loop;
@@ -64,27 +67,32 @@ int worker_start(struct workers *workers, struct worker *worker, int (*run)(void
 	return 0;
 }
 
-void worker_words(const struct worker *worker, char *buf, size_t size)
+/* The end of the file is enough, if the last line begins in it. Return: where that is in @tail. */
+static const char *last_line(int words, char tail[TAIL_MAX])
 {
 	struct stat st = {.st_size = 0};
 	ssize_t n;
 	char *line;
 
-	*buf = '\0';
-	if (worker->late) {
-		(void)snprintf(buf, size, "it has taken longer than %d s", WORKER_SECONDS);
-		return;
-	}
-	if (fstat(worker->words, &st) < 0)
-		return;
-	n = pread(worker->words, buf, size - 1, MAX(0, st.st_size - (off_t)size + 1));
+	if (fstat(words, &st) < 0)
+		return "";
+	n = pread(words, tail, TAIL_MAX - 1, MAX(0, st.st_size - TAIL_MAX + 1));
 	n = MAX(n, 0);
-	while (n > 0 && buf[n - 1] == '\n')
+	while (n > 0 && tail[n - 1] == '\n')
 		n--;
-	buf[n] = '\0';
-	line = strrchr(buf, '\n');
-	if (line)
-		memmove(buf, line + 1, strlen(line));
+	tail[n] = '\0';
+	line = strrchr(tail, '\n');
+	return line ? line + 1 : tail;
+}
+
+void worker_words(const struct worker *worker, char *buf, size_t size)
+{
+	char tail[TAIL_MAX];
+
+	if (worker->late)
+		(void)snprintf(buf, size, "it has taken longer than %d s", WORKER_SECONDS);
+	else
+		(void)snprintf(buf, size, "%s", last_line(worker->words, tail));
 	for (char *c = buf; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';

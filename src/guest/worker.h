@@ -58,7 +58,11 @@ void workers_init(struct workers *workers, struct loop *loop);
 int worker_start(struct workers *workers, struct worker *worker, int (*run)(void *arg, int words),
 		 void *arg, void (*done)(struct worker *worker, uint32_t status));
 
-/** worker_words() - the last line that the child wrote, without control characters; or that it was late */
+/**
+ * worker_words() - the last line that the child wrote, without control characters; or that it was late
+ *
+ * What of it does not fit is cut off at its end.
+ */
 void worker_words(const struct worker *worker, char *buf, size_t size);
 
 /** workers_reaped() - a child of vminitd has ended. Return: whether it was a worker's. */
