@@ -153,32 +153,38 @@ static int open_rootfs(const char *id)
 	return mount_open(path);
 }
 
-static int mount_rootfs(const struct crun *crun, int words)
+/* Again for each: the one before it may be on it. */
+static int mount_one(const struct crun *crun, const Containerd__Types__Mount *m,
+		     struct mount_error *error)
+{
+	_cleanup_close_ int target = open_rootfs(crun->container);
+
+	if (*m->target) {
+		error->code = TTRPC_UNIMPLEMENTED;
+		(void)snprintf(error->text, sizeof(error->text),
+			       "mount target \"%s\" is not supported", m->target);
+		return -EOPNOTSUPP;
+	}
+	if (target < 0) {
+		error->code = ttrpc_code_from_errno(target);
+		(void)snprintf(error->text, sizeof(error->text),
+			       "there is no such folder in the bundle");
+		return target;
+	}
+	return mount_request(m, target, true, error);
+}
+
+static enum ttrpc_code mount_rootfs(const struct crun *crun, int words)
 {
 	struct mount_error error;
 
 	for (size_t i = 0; i < crun->request->n_rootfs; i++) {
-		const Containerd__Types__Mount *m = crun->request->rootfs[i];
-		/* Again for each: the one before it may be on it. */
-		_cleanup_close_ int target = open_rootfs(crun->container);
-		int r = target;
-
-		if (*m->target) {
-			r = -EOPNOTSUPP;
-			(void)snprintf(error.text, sizeof(error.text),
-				       "mount target \"%s\" is not supported", m->target);
-		} else if (target < 0) {
-			(void)snprintf(error.text, sizeof(error.text),
-				       "there is no such folder in the bundle");
-		} else {
-			r = mount_request(m, target, true, &error);
-		}
-		if (r >= 0)
+		if (mount_one(crun, crun->request->rootfs[i], &error) == 0)
 			continue;
 		(void)dprintf(words, "root file system: %s\n", error.text);
-		return r;
+		return error.code;
 	}
-	return 0;
+	return TTRPC_OK;
 }
 
 static void unmount_rootfs(const char *id)
@@ -261,10 +267,11 @@ int crun_run(void *arg, int words)
 {
 	static const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	const struct crun *crun = arg;
+	enum ttrpc_code code = crun->verb == CRUN_CREATE ? mount_rootfs(crun, words) : TTRPC_OK;
 	struct args args = {.n = 0};
 
-	if (crun->verb == CRUN_CREATE && mount_rootfs(crun, words) < 0)
-		return EXIT_FAILURE;
+	if (code != TTRPC_OK)
+		return CRUN_MOUNT_FAILED + (int)code;
 	if (crun->verb == CRUN_DELETE)
 		unmount_rootfs(crun->container);
 	build_args(crun, &args);

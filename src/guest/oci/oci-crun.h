@@ -42,7 +42,12 @@ struct crun {
  */
 int crun_prepare(struct crun *crun, bool terminal, int *ret_console);
 
-/** crun_run() - for worker_start(): mount or unmount, and become crun */
+/**
+ * crun_run() - for worker_start(): mount or unmount, and become crun
+ *
+ * Return: an exit status: CRUN_MOUNT_FAILED and an enum ttrpc_code when it did not come to crun.
+ */
+#define CRUN_MOUNT_FAILED 64
 int crun_run(void *crun, int words);
 
 /** crun_read_pid() - the number of the process that it made. Return: 0 or negative errno. */

@@ -154,8 +154,8 @@ static int take_process(struct oci_task *task)
 	return r < 0 ? r : take_terminal(task);
 }
 
-/* Why crun failed; @r: or what went wrong after it had not. */
-static void explain(struct oci_task *task, int r)
+/* Why crun failed, or was not reached; @r: or what went wrong after it had not. */
+static void explain(struct oci_task *task, uint32_t status, int r)
 {
 	char words[400];
 
@@ -164,6 +164,8 @@ static void explain(struct oci_task *task, int r)
 		(void)snprintf(words, sizeof(words), "cannot take the process over: %s",
 			       strerror(-r));
 	task->code = oci_explain(words, task->text, sizeof(task->text));
+	if (status > CRUN_MOUNT_FAILED && status <= CRUN_MOUNT_FAILED + TTRPC_UNAUTHENTICATED)
+		task->code = (enum ttrpc_code)(status - CRUN_MOUNT_FAILED);
 }
 
 static void removed(struct oci_task *task, uint32_t status);
@@ -176,13 +178,13 @@ static int begin_removal(struct oci_task *task)
 }
 
 /* The process is told of its failure once nothing is left of it. */
-static void create_failed(struct oci_task *task, int r)
+static void create_failed(struct oci_task *task, uint32_t status, int r)
 {
 	struct oci_task *next = task->process ? new_task(task->oci, task->process) : NULL;
 
 	if (!task->process)
 		return;
-	explain(task, r);
+	explain(task, status, r);
 	if (next) {
 		next->code = task->code;
 		strcpy(next->text, task->text);
@@ -204,7 +206,7 @@ static void created(struct oci_task *task, uint32_t status)
 		oci->base.events->prepared(p);
 		tell_early_end(oci, p->pid);
 	} else {
-		create_failed(task, r);
+		create_failed(task, status, r);
 	}
 	free_task(task);
 }
@@ -219,7 +221,7 @@ static void started(struct oci_task *task, uint32_t status)
 		if (status == 0) {
 			oci->base.events->started(p);
 		} else {
-			explain(task, 0);
+			explain(task, status, 0);
 			oci->base.events->failed(p, task->code, task->text);
 		}
 	}
@@ -240,7 +242,7 @@ static void executed(struct oci_task *task, uint32_t status)
 		oci->base.events->started(p);
 		tell_early_end(oci, p->pid);
 	} else if (p) {
-		explain(task, r);
+		explain(task, status, r);
 		oci->base.events->failed(p, task->code, task->text);
 	}
 	free_task(task);
