@@ -401,7 +401,11 @@ def bundles(guest):
     refused(13, "crun: ", lambda: guest.client.call(
         "Create", message(_1="b", _2="/run/bundles/b")))
     for code, text, more in ((NOT_FOUND, "no such stream", {"_6": "stream://999"}),
-                             (12, "checkpoint: ", {"_8": "x"})):
+                             (INVALID, "a terminal needs a stream", {"_4": True}),
+                             (12, "checkpoint: ", {"_8": "x"}),
+                             (12, "root file system: mount type \"nfs\"",
+                              {"_3": [message(_1="nfs")]}),
+                             (INVALID, "type not supported: x", {"_10": message(_1="x")})):
         guest.bundle("b", [])
         refused(code, text, lambda more=more: guest.client.call(
             "Create", message(_1="b", _2="/run/bundles/b", **more)))

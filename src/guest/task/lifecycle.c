@@ -495,28 +495,30 @@ static bool create_from_bundle(struct ttrpc_call *call,
 }
 
 /* Nothing else would ever remove it; one of a container that there is has its use. */
-static void drop_bundle(struct ttrpc_call *call,
-			const Containerd__Task__V2__CreateTaskRequest *request)
+static void drop_bundle(struct task *task, const Containerd__Task__V2__CreateTaskRequest *request)
 {
 	if (process_id_valid(request->id) && bundle_exists(request->bundle, request->id) &&
-	    !process_find(&task_of(call)->processes, request->id, ""))
+	    !process_find(&task->processes, request->id, ""))
 		bundle_remove(request->id);
 }
 
 void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
+	struct task *task = task_of(call);
 	ProtobufCMessage *container = NULL;
+	bool ok;
 
-	if (!request->options) {
-		if (!create_from_bundle(call, request))
-			drop_bundle(call, request);
-		return;
-	}
-	if (task_unpack(call, request->options, &caisson__guest__v1__container__descriptor,
-			&container))
-		(void)create(call, request, (Caisson__Guest__V1__Container *)container);
+	if (!request->options)
+		ok = create_from_bundle(call, request);
+	else
+		ok = task_unpack(call, request->options, &caisson__guest__v1__container__descriptor,
+				 &container) &&
+		     create(call, request, (Caisson__Guest__V1__Container *)container);
 	rpc_free(container);
+	/* The call was answered then, and is no more. */
+	if (!ok)
+		drop_bundle(task, request);
 }
 
 /* Only looked at, and kept for the start. */
