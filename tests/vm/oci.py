@@ -341,6 +341,25 @@ def signals(guest):
     nothing_left(guest)
 
 
+def fork_bomb(guest):
+    """PID 1, and crun, outlive a container that takes all there is, and end it at a word."""
+    def unlimited(spec):
+        del spec["linux"]["resources"]
+
+    holder = guest.begin(["cat"], name="other", stdin=b"", keep=True)
+    run = guest.begin(["sh", "-c", "echo up; b() { b | b & }; b; while :; do :; done"],
+                      change=unlimited)
+    same(receive(run.out, 3), b"up\n", "output")
+    guest.client.call("Connect", message(_1="c"))
+    guest.kill("c", 9, True)
+    same(run.end()[0], 137, "status")
+    holder.inp.sendall(b"alive")
+    same(receive(holder.out, 5), b"alive", "the other container's echo")
+    same(holder.close(), (0, b"", b""), "the end of the other one")
+    first_process(guest)
+    nothing_left(guest)
+
+
 def execs_end_first(guest):
     """Without a PID namespace the kernel does not see to it."""
     events = Events(guest)
@@ -481,7 +500,7 @@ def bundles_have_an_end(guest):
 
 
 TESTS = [first_process, failures, features, confinement, two_containers, execs, terminals,
-         signals, execs_end_first, control, bundles, bundles_have_an_end, mounts, all_undone,
+         signals, fork_bomb, execs_end_first, control, bundles, bundles_have_an_end, mounts, all_undone,
          disks_are_clean]
 
 
