@@ -2,9 +2,12 @@
 #include "guest/task/test-session.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "base/test.h"
+#include "guest/reap.h"
 #include "guest/task/cgroup.h"
 #include "guest/task/lifecycle.h"
 #include "guest/task/relay.h"
@@ -13,11 +16,19 @@
 struct loop session_loop;
 struct stream_table session_streams;
 struct task session_task;
+struct oci session_bundles;
+struct ttrpc_service session_services[SERVICES_MAX];
+struct cgroups session_cgroups = CGROUPS_NULL;
 
-static struct cgroups cgroups = CGROUPS_NULL;
+/* More than any child needs, and less than a test may take. */
+#define PATIENCE_MS 20000
+
 static struct events events;
-static struct ttrpc_service services[4];
+static struct system system_service;
+static struct workers workers;
+static struct reaper reaper = REAPER_NULL;
 static struct ttrpc_server *server;
+static int null_fd;
 
 static void shutdown_asked(struct task *task _unused_, bool now _unused_)
 {
@@ -25,6 +36,20 @@ static void shutdown_asked(struct task *task _unused_, bool now _unused_)
 
 static void process_ended(struct task *task _unused_)
 {
+}
+
+static void ended_early(pid_t pid, uint32_t status)
+{
+	lifecycle_reaped(&session_task, pid, status);
+}
+
+/* As vminitd's. */
+static void child_reaped(struct reaper *r _unused_, pid_t pid, uint32_t status)
+{
+	if (workers_reaped(&workers, pid, status))
+		return;
+	oci_reaped(&session_bundles, pid, status);
+	lifecycle_reaped(&session_task, pid, status);
 }
 
 static void begin_once(void)
@@ -39,7 +64,8 @@ static void begin_once(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGPIPE);
 	test_int(sigprocmask(SIG_BLOCK, &set, NULL), 0);
-	test_int(relay_setup(open("/dev/null", O_RDWR | O_CLOEXEC)), 0);
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	test_int(relay_setup(null_fd), 0);
 }
 
 void session_begin(void)
@@ -47,23 +73,30 @@ void session_begin(void)
 	begin_once();
 	fake_refuse = 0;
 	test_int(loop_init(&session_loop), 0);
+	test_int(reaper_start(&reaper, &session_loop, child_reaped), 0);
+	workers_init(&workers, &session_loop);
 	stream_init(&session_streams, &session_loop);
+	oci_init(&session_bundles, &workers, &session_task.processes, &lifecycle_events, null_fd);
+	session_bundles.ended = ended_early;
 	session_task.loop = &session_loop;
+	session_task.bundles = NULL;
+	session_task.closing = false;
 	session_task.streams = &session_streams;
-	session_task.cgroups = &cgroups;
+	session_task.cgroups = &session_cgroups;
 	session_task.events = &events;
 	session_task.executor = &fake_executor;
 	session_task.shutdown = shutdown_asked;
 	session_task.ended = process_ended;
 	task_init(&session_task);
-	memcpy(services, session_task.services, sizeof(session_task.services));
-	services[2] = events_init(&events);
-	test_int(ttrpc_server_new(&session_loop, services, 8, &server), 0);
+	system_service = (struct system){.loop = &session_loop, .task = &session_task};
+	services_init(session_services, &session_task, &events, &system_service, &workers);
+	test_int(ttrpc_server_new(&session_loop, session_services, 8, &server), 0);
 }
 
 void session_end(void)
 {
 	ttrpc_server_free(server);
+	reaper_stop(&reaper);
 	stream_deinit(&session_streams);
 	loop_deinit(&session_loop);
 }
@@ -73,31 +106,86 @@ void session_connect(struct peer *peer)
 	test_int(ttrpc_server_add(server, peer_init(peer, &session_loop)), 0);
 }
 
+static bool is_fake(const struct process *p)
+{
+	return p->executor == &fake_executor;
+}
+
+static bool anything_under_way(void)
+{
+	if (!list_empty(&workers.running) || job_busy(&system_service.job))
+		return true;
+	for (struct process *p = NULL; (p = process_next(&session_task.processes, p));)
+		if (!is_fake(p) && p->ending)
+			return true;
+	return false;
+}
+
+static void wait_for_children(void)
+{
+	struct pollfd pollfd = {.fd = session_loop.epoll_fd, .events = POLLIN};
+
+	if (poll(&pollfd, 1, PATIENCE_MS) != 1)
+		test_fail("nothing happens any more");
+	loop_settle(&session_loop);
+}
+
+void session_pump(struct peer *peer)
+{
+	peer_pump(peer);
+	while (anything_under_way()) {
+		wait_for_children();
+		peer_pump(peer);
+	}
+}
+
 void session_tell_all(void)
 {
 	for (struct process *p = NULL; (p = process_next(&session_task.processes, p));)
-		(void)fake_tell(p, FAKE_GOOD);
+		if (is_fake(p))
+			(void)fake_tell(p, FAKE_GOOD);
+}
+
+static void end_process(struct process *p)
+{
+	if (is_fake(p)) {
+		lifecycle_reaped(&session_task, p->pid, 0);
+		return;
+	}
+	test_int(kill(p->pid, SIGKILL), 0);
+	while (p->pid > 0 && !p->reaped)
+		wait_for_children();
 }
 
 void session_reap_all(void)
 {
 	for (struct process *p = NULL; (p = process_next(&session_task.processes, p));)
 		if (p->pid > 0 && !p->reaped)
-			lifecycle_reaped(&session_task, p->pid, 0);
+			end_process(p);
 }
 
 bool session_answer(struct peer *peer, uint32_t *ret_id, struct ttrpc_response_envelope *ret)
 {
 	struct peer_frame frame;
 
-	if (!peer_next(peer, &frame))
-		return false;
+	do {
+		if (!peer_next(peer, &frame))
+			return false;
+	} while (frame.head.type == TTRPC_FRAME_DATA);
 	test_int(frame.head.type, TTRPC_FRAME_RESPONSE);
 	*ret_id = frame.head.stream_id;
 	test_int(ttrpc_envelope_parse_response((struct ttrpc_bytes){frame.data, frame.head.len},
 					       ret),
 		 0);
 	return true;
+}
+
+void session_reap_children(void)
+{
+	siginfo_t info;
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+		wait_for_children();
 }
 
 static struct process *some_container(void)
@@ -121,7 +209,7 @@ static void delete_container(const struct process *container)
 	len = protobuf_c_message_pack(&request.base, packed);
 	session_connect(&peer);
 	peer_put_request(&peer, 1, 0, RPC_SERVICE_TASK_V2, "Delete", packed, len);
-	peer_pump(&peer);
+	session_pump(&peer);
 	test_true(session_answer(&peer, &id, &response));
 	test_int(response.code, TTRPC_OK);
 	peer_done(&peer);
@@ -135,8 +223,7 @@ void session_forget_all(void)
 	fake_refuse = 0;
 	session_reap_all();
 	loop_settle(&session_loop);
-	container = some_container();
-	if (container)
+	while ((container = some_container()))
 		delete_container(container);
 	test_true(!process_next(&session_task.processes, NULL));
 }

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/test-machine.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/random.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "abi/abi.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/macro.h"
+#include "base/path.h"
+#include "base/test.h"
+#include "guest/mount/mount.h"
+#include "guest/mount/root.h"
+#include "guest/oci/bundle.h"
+#include "guest/task/test-session.h"
+
+#define SKIP 77
+
+int __real_execve(const char *path, char *const argv[], char *const envp[]);
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_execve(const char *path, char *const argv[], char *const envp[]);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_clock_settime(clockid_t clock, const struct timespec *now);
+void __wrap_sync(void);
+
+/* crun's process: it waits for its end. */
+static pid_t stand(void)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	for (;;)
+		(void)pause();
+}
+
+static _noreturn_ void crun(char *const argv[])
+{
+	const char *pid_file = NULL;
+	char text[16];
+	pid_t pid;
+	int fd;
+
+	for (int i = 0; argv[i]; i++)
+		if (strcmp(argv[i], "--pid-file") == 0)
+			pid_file = argv[i + 1];
+	if (!pid_file)
+		_exit(0);
+	pid = stand();
+	fd = open(pid_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	(void)snprintf(text, sizeof(text), "%d", (int)pid);
+	_exit(pid > 0 && fd_write_full(fd, text, strlen(text)) == 0 ? 0 : 1);
+}
+
+int __wrap_execve(const char *path, char *const argv[], char *const envp[])
+{
+	if (strcmp(path, ABI_CRUN) == 0)
+		crun(argv);
+	return __real_execve(path, argv, envp);
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (request == FIFREEZE || request == FITHAW || request == RNDADDENTROPY ||
+	    request == RNDRESEEDCRNG)
+		return 0;
+	return __real_ioctl(fd, request, arg);
+}
+
+/* What the kernel takes (include/linux/time64.h). */
+int __wrap_clock_settime(clockid_t clock _unused_, const struct timespec *now)
+{
+	const int64_t max = INT64_MAX / 1000000000 - 30LL * 365 * 24 * 3600;
+
+	if (now->tv_sec >= 0 && now->tv_sec < max && now->tv_nsec >= 0 && now->tv_nsec < 1000000000)
+		return 0;
+	errno = EINVAL;
+	return -1;
+}
+
+void __wrap_sync(void)
+{
+}
+
+static _noreturn_ void skip(const char *why)
+{
+	printf("skipped: %s\n", why);
+	exit(SKIP);
+}
+
+/* A folder that control groups can be made in; nothing is limited by them. */
+static void make_cgroups(void)
+{
+	test_int(mkdir("/run/groups", 0755), 0);
+	session_cgroups.root = open("/run/groups", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+void machine_begin(void)
+{
+	if (geteuid() != 0)
+		skip("not root");
+	if (unshare(CLONE_NEWNS | CLONE_NEWCGROUP) < 0)
+		skip("cannot make namespaces");
+	for (int signo = 1; signo < SIGRTMIN; signo++)
+		(void)signal(signo, SIG_DFL);
+	/* What is refused is said in the answers. */
+	log_init("test", STDERR_FILENO, LOG_LEVEL_ERROR);
+	test_int(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	test_int(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	test_int(mount("tmpfs", "/run", "tmpfs", 0, "mode=755"), 0);
+	test_int(root_prepare(), 0);
+	test_int(mkdir(MOUNT_DIR, 0755), 0);
+	test_int(mkdir(BUNDLE_DIR, 0700), 0);
+	test_int(mkdir("/run/oci", 0700), 0);
+	make_cgroups();
+}
+
+static void list(FILE *to, const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (*entry->d_name != '.')
+			(void)fprintf(to, "%s/%s\n", path, entry->d_name);
+	if (dir)
+		(void)closedir(dir);
+}
+
+char *machine_leftovers(void)
+{
+	static const char *const folders[] = {"/run", BUNDLE_DIR, "/run/groups", "/run/oci"};
+	char *text = NULL, line[4096];
+	size_t size;
+	FILE *to = open_memstream(&text, &size), *mounts = fopen("/proc/self/mountinfo", "re");
+
+	test_true(to && mounts);
+	while (fgets(line, sizeof(line), mounts))
+		(void)fputs(line, to);
+	(void)fclose(mounts);
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		list(to, folders[i]);
+	test_int(fclose(to), 0);
+	return text;
+}
+
+static void empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			test_int(path_remove_tree(dirfd(dir), entry->d_name), 0);
+	if (dir)
+		(void)closedir(dir);
+}
+
+void machine_clean(void)
+{
+	empty(BUNDLE_DIR);
+	empty(MOUNT_DIR);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A machine for tests of all that vminitd does: places of its own, where bundles and mounts may be
+ * made, and what would change the machine that runs the test does not reach its kernel: its clock,
+ * its disks, its random numbers. crun is a function of the test's, whose processes only wait. The
+ * linker is told to wrap execve(), ioctl(), clock_settime() and sync().
+ */
+
+/** machine_begin() - as root, in namespaces of the test's own; or the test is skipped */
+void machine_begin(void);
+
+/** machine_leftovers() - what is mounted and what is in vminitd's folders, as text; the caller's */
+char *machine_leftovers(void);
+
+/** machine_clean() - without bundles, and mounts of the Mount service */
+void machine_clean(void);
