@@ -26,9 +26,17 @@ enum ttrpc_code {
  * ttrpc_code_from_errno() - the code for a (negative) errno; TTRPC_UNKNOWN for those without one
  *
  * What Go servers do for the errors they know (ttrpc's convertCode), and containerd's reading of
- * the codes (errdefs) for the rest: ESRCH is "not found", ENOSYS "not implemented".
+ * the codes (errdefs) for the rest: ESRCH is "not found", ENOSYS "not implemented". When memory,
+ * processes, descriptors or space run out, that is "resource exhausted".
  */
 enum ttrpc_code ttrpc_code_from_errno(int error);
+
+/** ttrpc_code_or() - "resource exhausted" if that is what @error says, else @code */
+static inline enum ttrpc_code ttrpc_code_or(int error, enum ttrpc_code code)
+{
+	return ttrpc_code_from_errno(error) == TTRPC_RESOURCE_EXHAUSTED ? TTRPC_RESOURCE_EXHAUSTED
+									: code;
+}
 
 /**
  * ttrpc_code_to_errno() - a negative errno for a code; -EIO for those without one

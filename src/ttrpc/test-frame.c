@@ -194,6 +194,9 @@ static void errnos_have_codes(void)
 	test_int(ttrpc_code_from_errno(-EACCES), TTRPC_PERMISSION_DENIED);
 	test_int(ttrpc_code_from_errno(-EINVAL), TTRPC_INVALID_ARGUMENT);
 	test_int(ttrpc_code_from_errno(-EXDEV), TTRPC_UNKNOWN);
+	test_int(ttrpc_code_from_errno(-ENOMEM), TTRPC_RESOURCE_EXHAUSTED);
+	test_int(ttrpc_code_from_errno(-EMFILE), TTRPC_RESOURCE_EXHAUSTED);
+	test_int(ttrpc_code_from_errno(-EAGAIN), TTRPC_RESOURCE_EXHAUSTED);
 	test_int(ttrpc_code_to_errno(TTRPC_OK), 0);
 	test_int(ttrpc_code_to_errno(TTRPC_NOT_FOUND), -ENOENT);
 	test_int(ttrpc_code_to_errno(TTRPC_UNAVAILABLE), -ENOTCONN);

@@ -116,8 +116,10 @@ static int fail(struct attempt *a, int error)
 {
 	char buf[64];
 
-	return refuse(a, error, TTRPC_INTERNAL, "cannot mount \"%s\" of type %s: %s",
-		      a->what->source, a->what->type, setup_error(error, buf));
+	/* What else is wrong only the kernel knows, and it says "invalid" to most. */
+	return refuse(a, error, ttrpc_code_or(error, TTRPC_INTERNAL),
+		      "cannot mount \"%s\" of type %s: %s", a->what->source, a->what->type,
+		      setup_error(error, buf));
 }
 
 bool mount_path_valid(const char *path)

@@ -612,7 +612,7 @@ static bool start_first(struct ttrpc_call *call, struct process *p)
 	int r = p->executor->ops->start(p->executor, p);
 
 	if (r < 0)
-		return fail(call, TTRPC_FAILED_PRECONDITION,
+		return fail(call, ttrpc_code_or(r, TTRPC_FAILED_PRECONDITION),
 			    "cannot start the process: ", strerror(-r));
 	return true;
 }

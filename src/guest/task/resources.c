@@ -80,5 +80,6 @@ enum ttrpc_code resources_apply(const struct cgroup *cgroup,
 		       r == -ENOENT ? "this kernel does not have it" : strerror(-r));
 	while (done-- > 0)
 		(void)write_value(cgroup, resources->settings[done]->file, old[done]);
-	return r == -EINVAL || r == -ERANGE ? TTRPC_INVALID_ARGUMENT : TTRPC_FAILED_PRECONDITION;
+	return r == -EINVAL || r == -ERANGE ? TTRPC_INVALID_ARGUMENT
+					    : ttrpc_code_or(r, TTRPC_FAILED_PRECONDITION);
 }

@@ -58,7 +58,7 @@ bool task_control_make(struct ttrpc_call *call, struct process *p,
 		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
 				"an earlier container called %s still has processes", p->id);
 	else if (r < 0)
-		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
+		ttrpc_call_fail(call, ttrpc_code_or(r, TTRPC_FAILED_PRECONDITION),
 				"cannot make the container's control group: %s", strerror(-r));
 	return r == 0 && (!resources || apply(call, p, resources));
 }
