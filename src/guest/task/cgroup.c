@@ -147,8 +147,11 @@ int cgroup_make(struct cgroup *cgroup, const struct cgroups *cgroups, const char
 	if (r < 0)
 		return r;
 	cgroup->dir = openat(cgroups->root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (cgroup->dir < 0)
-		return -errno;
+	if (cgroup->dir < 0) {
+		r = -errno;
+		(void)unlinkat(cgroups->root, name, AT_REMOVEDIR);
+		return r;
+	}
 	/* We walk over what is below: it must not be without end. */
 	(void)write_file(cgroup->dir, "cgroup.max.descendants", DESCENDANTS_MAX);
 	(void)write_file(cgroup->dir, "cgroup.max.depth", DEPTH_MAX);
