@@ -156,13 +156,17 @@ bool bundle_exists(const char *path, const char *id)
 	return strcmp(path, wanted) == 0 && lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-void bundle_remove(const char *id)
+int bundle_remove(const char *id)
 {
 	_cleanup_close_ int root = open(BUNDLE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = root < 0 ? 0 : path_remove_tree(root, id);
+	int r = root < 0 ? -errno : path_remove_tree(root, id);
+
+	if (r == -ENOENT)
+		return 0;
 
 	if (r < 0)
 		log_warn("%s: cannot remove its bundle: %s", id, strerror(-r));
+	return r;
 }
 
 static const struct ttrpc_method methods[] = {

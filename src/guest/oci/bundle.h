@@ -63,5 +63,9 @@ void bundle_path(char ret[BUNDLE_PATH_MAX], const char *id);
 /** bundle_exists() - was @path made for container @id, and is it still there? */
 bool bundle_exists(const char *path, const char *id);
 
-/** bundle_remove() - a container's; nothing may be mounted in it. Harmless when there is none. */
-void bundle_remove(const char *id);
+/**
+ * bundle_remove() - a container's; nothing may be mounted in it. Harmless when there is none.
+ *
+ * Return: 0 or negative errno, which was logged.
+ */
+int bundle_remove(const char *id);

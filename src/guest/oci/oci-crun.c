@@ -101,17 +101,21 @@ int crun_prepare(struct crun *crun, bool terminal, int *ret_console)
 	return crun->verb == CRUN_EXEC ? write_process(crun) : 0;
 }
 
+/* Without memory: a process whose number is not known could not be ended. */
 int crun_read_pid(size_t number, pid_t *ret)
 {
-	char *text;
+	_cleanup_close_ int fd =
+		open(file_path(number, FILE_PID).path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char text[32];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	uint32_t pid;
-	int r = file_slurp_at(AT_FDCWD, file_path(number, FILE_PID).path, 32, &text, NULL);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	r = parse_u32(text, 2, INT32_MAX, &pid);
-	free(text);
 	if (r == 0)
 		*ret = (pid_t)pid;
 	return r;

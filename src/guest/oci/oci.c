@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -22,6 +23,9 @@
 #include "guest/oci/oci-error.h"
 
 #define PIDS_MAX 4096
+
+/* Between tries of what is tried again. */
+#define AGAIN_NS (NSEC_PER_SEC / 10)
 
 static struct oci *oci_of(struct executor *executor)
 {
@@ -56,6 +60,7 @@ static struct oci_task *new_task(struct oci *oci, struct process *p)
 			continue;
 		*task = (struct oci_task){
 			.oci = oci, .busy = true, .process = p, .console = -EBADF};
+		loop_timer_init(&task->again);
 		strcpy(task->id, p->container->id);
 		oci->n_busy++;
 		return task;
@@ -87,11 +92,7 @@ static int start_task(struct oci_task *task, struct crun *crun,
 		crun->stdio[i] =
 			p && crun->speaks && p->child_io[i] >= 0 ? p->child_io[i] : oci->null_fd;
 	r = crun_prepare(crun, p && p->terminal, &task->console);
-	if (r == 0)
-		r = worker_start(oci->workers, &task->worker, crun_run, crun, crun_ended);
-	if (r < 0)
-		free_task(task);
-	return r;
+	return r < 0 ? r : worker_start(oci->workers, &task->worker, crun_run, crun, crun_ended);
 }
 
 /* Early ends. */
@@ -159,10 +160,13 @@ static void explain(struct oci_task *task, uint32_t status, int r)
 {
 	char words[400];
 
-	worker_words(&task->worker, words, sizeof(words));
-	if (r < 0)
-		(void)snprintf(words, sizeof(words), "cannot take the process over: %s",
+	if (r < 0) {
+		task->code = ttrpc_code_from_errno(r);
+		(void)snprintf(task->text, sizeof(task->text), "cannot take the process over: %s",
 			       strerror(-r));
+		return;
+	}
+	worker_words(&task->worker, words, sizeof(words));
 	task->code = oci_explain(words, task->text, sizeof(task->text));
 	if (status > CRUN_MOUNT_FAILED && status <= CRUN_MOUNT_FAILED + TTRPC_UNAUTHENTICATED)
 		task->code = (enum ttrpc_code)(status - CRUN_MOUNT_FAILED);
@@ -177,21 +181,42 @@ static int begin_removal(struct oci_task *task)
 	return start_task(task, &crun, removed);
 }
 
-/* The process is told of its failure once nothing is left of it. */
+static void remove_later(struct oci_task *task);
+
+static void try_again(struct loop_timer *timer)
+{
+	struct oci_task *task = container_of(timer, struct oci_task, again);
+
+	if (begin_removal(task) < 0)
+		remove_later(task);
+}
+
+/* Nobody else would ever remove it; what is lacking now need not be in a moment. */
+static void remove_later(struct oci_task *task)
+{
+	loop_timer_start(task->oci->workers->loop, &task->again, clock_now() + AGAIN_NS, try_again);
+}
+
+static void tell_removed(struct oci_task *task)
+{
+	const struct executor_events *events = task->oci->base.events;
+	struct process *p = take_ptr(task->process);
+
+	if (p && task->code != TTRPC_OK)
+		events->failed(p, task->code, task->text);
+	else if (p)
+		events->removed(p);
+}
+
+/* The process is told of its failure once nothing is left of it; or it would have to wait. */
 static void create_failed(struct oci_task *task, uint32_t status, int r)
 {
-	struct oci_task *next = task->process ? new_task(task->oci, task->process) : NULL;
-
-	if (!task->process)
-		return;
 	explain(task, status, r);
-	if (next) {
-		next->code = task->code;
-		strcpy(next->text, task->text);
-		if (begin_removal(next) == 0)
-			return;
-	}
-	task->oci->base.events->failed(task->process, task->code, task->text);
+	task->console = fd_close(task->console);
+	if (begin_removal(task) == 0)
+		return;
+	tell_removed(task);
+	remove_later(task);
 }
 
 static void created(struct oci_task *task, uint32_t status)
@@ -202,11 +227,13 @@ static void created(struct oci_task *task, uint32_t status)
 
 	if (p && status == 0)
 		r = take_process(task);
-	if (p && status == 0 && r == 0) {
+	if (p && (status != 0 || r < 0)) {
+		create_failed(task, status, r);
+		return;
+	}
+	if (p) {
 		oci->base.events->prepared(p);
 		tell_early_end(oci, p->pid);
-	} else {
-		create_failed(task, status, r);
 	}
 	free_task(task);
 }
@@ -250,21 +277,20 @@ static void executed(struct oci_task *task, uint32_t status)
 
 static void removed(struct oci_task *task, uint32_t status)
 {
-	struct process *p = task->process;
-	struct oci *oci = task->oci;
 	char words[400];
+	int r;
 
 	worker_words(&task->worker, words, sizeof(words));
 	/* What could not be created is not there to be deleted. */
 	if (status != 0 && task->code == TTRPC_OK)
 		log_warn("%s: cannot be deleted: %s", task->id, words);
 	oci_cgroup_remove(task->id);
-	bundle_remove(task->id);
-	if (p && task->code != TTRPC_OK)
-		oci->base.events->failed(p, task->code, task->text);
-	else if (p)
-		oci->base.events->removed(p);
-	free_task(task);
+	r = bundle_remove(task->id);
+	tell_removed(task);
+	if (ttrpc_code_from_errno(r) == TTRPC_RESOURCE_EXHAUSTED)
+		remove_later(task);
+	else
+		free_task(task);
 }
 
 /* What the Task service asks for. */
@@ -278,7 +304,20 @@ static int begin(struct executor *executor, struct process *p, struct crun *crun
 	if (r < 0)
 		return r;
 	task = new_task(oci_of(executor), p);
-	return task ? start_task(task, crun, done) : -EBUSY;
+	r = task ? start_task(task, crun, done) : -EAGAIN;
+	if (task && r < 0)
+		free_task(task);
+	return r;
+}
+
+/* What is left of an earlier container of that name is still to be removed. */
+static bool name_is_busy(const struct oci *oci, const char *id)
+{
+	for (size_t i = 0; i < OCI_TASKS_MAX && oci->n_busy > 0; i++)
+		if (oci->tasks[i].busy && !oci->tasks[i].process &&
+		    strcmp(oci->tasks[i].id, id) == 0)
+			return true;
+	return false;
 }
 
 static int oci_create(struct executor *executor, struct process *p,
@@ -286,6 +325,8 @@ static int oci_create(struct executor *executor, struct process *p,
 {
 	struct crun crun = {.verb = CRUN_CREATE, .speaks = true, .request = request};
 
+	if (name_is_busy(oci_of(executor), p->id))
+		return -EAGAIN;
 	return begin(executor, p, &crun, created);
 }
 
@@ -313,8 +354,10 @@ static int oci_exec(struct executor *executor, struct process *p,
 static int oci_remove(struct executor *executor, struct process *p)
 {
 	struct oci_task *task = new_task(oci_of(executor), p);
-	int r = task ? begin_removal(task) : -EBUSY;
+	int r = task ? begin_removal(task) : -EAGAIN;
 
+	if (task && r < 0)
+		free_task(task);
 	if (r < 0)
 		log_warn("%s: cannot be deleted: %s", p->id, strerror(-r));
 	return r;

@@ -17,6 +17,7 @@ struct oci;
  * @console: where crun passes the terminal on; -EBADF: there is none
  * @signo: what to send as soon as the process has a number; 0: nothing
  * @code, @text: why the container could not be made, while what it left is removed
+ * @again: when that is tried again
  */
 struct oci_task {
 	struct worker worker;
@@ -28,6 +29,7 @@ struct oci_task {
 	int signo;
 	enum ttrpc_code code;
 	char id[ABI_ID_MAX + 1], text[400];
+	struct loop_timer again;
 };
 
 /**

@@ -91,14 +91,22 @@ static void finish_delete(struct process *p)
 static void delete_stopped(struct process *p)
 {
 	const struct executor_ops *ops = p->executor->ops;
+	struct ttrpc_call *call;
+	int r = 0;
 
 	if (!process_is_exec(p) && ops->remove) {
 		/* Nobody may look at what is about to go. */
 		cgroup_remove(&p->cgroup, task_with(p)->cgroups, p->id);
-		p->removing = ops->remove(p->executor, p) == 0;
+		r = ops->remove(p->executor, p);
+		p->removing = r == 0;
 	}
-	if (!p->removing)
+	if (p->removing)
+		return;
+	if (ttrpc_code_from_errno(r) != TTRPC_RESOURCE_EXHAUSTED)
 		finish_delete(p);
+	else if ((call = process_take_call(p)))
+		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED, "cannot delete it now: %s",
+				strerror(-r));
 }
 
 static bool alive(const struct process *p)
@@ -499,7 +507,7 @@ static void drop_bundle(struct task *task, const Containerd__Task__V2__CreateTas
 {
 	if (process_id_valid(request->id) && bundle_exists(request->bundle, request->id) &&
 	    !process_find(&task->processes, request->id, ""))
-		bundle_remove(request->id);
+		(void)bundle_remove(request->id);
 }
 
 void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *message)
