@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
 
 #include "base/test.h"
 #include "guest/oci/bundle.h"
-#include "guest/procfs.h"
 #include "guest/task/test-session.h"
 #include "guest/test-machine.h"
 #include "guest/test-request.h"
@@ -46,25 +44,11 @@ struct answer {
 static struct peer peer;
 static uint32_t next_id;
 static bool staged;
-static char *clean;
-static int n_files;
 
 static bool creates(void)
 {
 	return strcmp(method->name, "Create") == 0 &&
 	       service->methods == session_services[0].methods;
-}
-
-static int count_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	test_true(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
 }
 
 static const struct ttrpc_method *find_method(const struct ttrpc_service *of, const char *name)
@@ -157,22 +141,6 @@ static void make_container(void)
 	bytes_free(&request);
 }
 
-static void expect_clean(void)
-{
-	char *now = machine_leftovers();
-	size_t same = 0;
-
-	while (now[same] && now[same] == clean[same])
-		same++;
-	while (same > 0 && now[same - 1] != '\n')
-		same--;
-	if (strcmp(now, clean) != 0)
-		test_fail("left, or gone: %.*s", (int)strcspn(now + same, "\n"), now + same);
-	free(now);
-	/* That of the folder which is read is one. */
-	test_int(count_files(), n_files);
-}
-
 static void stage(void)
 {
 	if (staged)
@@ -206,7 +174,7 @@ static void unstage(struct answer *answer)
 	peer_done(&peer);
 	session_end();
 	machine_clean();
-	expect_clean();
+	machine_expect_clean();
 	staged = false;
 }
 
@@ -611,12 +579,8 @@ int main(void)
 	machine_begin();
 	session_begin();
 	session_end();
-	/* What listing processes needs stays. */
-	test_true(procfs_get() >= 0);
-	clean = machine_leftovers();
-	n_files = count_files();
+	machine_remember();
 	test_run(every_field_of_every_request);
 	test_run(containers_from_bundles);
-	free(clean);
 	return 0;
 }

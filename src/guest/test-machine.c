@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #include "guest/mount/mount.h"
 #include "guest/mount/root.h"
 #include "guest/oci/bundle.h"
+#include "guest/procfs.h"
 #include "guest/task/test-session.h"
 
 #define SKIP 77
@@ -47,6 +49,8 @@ static pid_t stand(void)
 		(void)pause();
 }
 
+void (*machine_crun_begins)(void);
+
 static _noreturn_ void crun(char *const argv[])
 {
 	const char *pid_file = NULL;
@@ -54,6 +58,8 @@ static _noreturn_ void crun(char *const argv[])
 	pid_t pid;
 	int fd;
 
+	if (machine_crun_begins)
+		machine_crun_begins();
 	for (int i = 0; argv[i]; i++)
 		if (strcmp(argv[i], "--pid-file") == 0)
 			pid_file = argv[i + 1];
@@ -114,17 +120,32 @@ static void make_cgroups(void)
 	session_cgroups.root = open("/run/groups", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* As the first process, like vminitd: whatever becomes of the test, nothing outlives it. */
+static void become_init(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	test_true(pid >= 0);
+	if (pid == 0) {
+		test_int(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
+		return;
+	}
+	test_int(waitpid(pid, &status, 0), pid);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 void machine_begin(void)
 {
 	if (geteuid() != 0)
 		skip("not root");
-	if (unshare(CLONE_NEWNS | CLONE_NEWCGROUP) < 0)
+	if (unshare(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWPID) < 0)
 		skip("cannot make namespaces");
+	become_init();
 	for (int signo = 1; signo < SIGRTMIN; signo++)
 		(void)signal(signo, SIG_DFL);
 	/* What is refused is said in the answers. */
 	log_init("test", STDERR_FILENO, LOG_LEVEL_ERROR);
-	test_int(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	test_int(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 	test_int(mount("tmpfs", "/run", "tmpfs", 0, "mode=755"), 0);
 	test_int(root_prepare(), 0);
@@ -146,7 +167,7 @@ static void list(FILE *to, const char *path)
 		(void)closedir(dir);
 }
 
-char *machine_leftovers(void)
+static char *leftovers(void)
 {
 	static const char *const folders[] = {"/run", BUNDLE_DIR, "/run/groups", "/run/oci"};
 	char *text = NULL, line[4096];
@@ -161,6 +182,44 @@ char *machine_leftovers(void)
 		list(to, folders[i]);
 	test_int(fclose(to), 0);
 	return text;
+}
+
+static int count_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	test_true(dir);
+	while (readdir(dir))
+		n++;
+	(void)closedir(dir);
+	return n;
+}
+
+static char *clean;
+static int n_files;
+
+void machine_remember(void)
+{
+	/* What listing processes needs stays. */
+	test_true(procfs_get() >= 0);
+	clean = leftovers();
+	n_files = count_files();
+}
+
+void machine_expect_clean(void)
+{
+	char *now = leftovers();
+	size_t same = 0;
+
+	while (now[same] && now[same] == clean[same])
+		same++;
+	while (same > 0 && now[same - 1] != '\n')
+		same--;
+	if (strcmp(now, clean) != 0)
+		test_fail("left, or gone: %.*s", (int)strcspn(now + same, "\n"), now + same);
+	free(now);
+	test_int(count_files(), n_files);
 }
 
 static void empty(const char *path)

@@ -11,8 +11,17 @@
 /** machine_begin() - as root, in namespaces of the test's own; or the test is skipped */
 void machine_begin(void);
 
-/** machine_leftovers() - what is mounted and what is in vminitd's folders, as text; the caller's */
-char *machine_leftovers(void);
+/** machine_crun_begins() - called in crun's process, if set: what fails there is not vminitd's */
+extern void (*machine_crun_begins)(void);
+
+/**
+ * machine_remember() - it is as it should be between two tests: what is mounted, what is in vminitd's
+ * folders, and how many descriptors there are
+ */
+void machine_remember(void);
+
+/** machine_expect_clean() - and so it is again */
+void machine_expect_clean(void);
 
 /** machine_clean() - without bundles, and mounts of the Mount service */
 void machine_clean(void);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,14 +32,22 @@ static const struct supervisor_places places = {
 	.log_file = log_file,
 };
 static int null_fd, changes, others;
+static bool hasty; /* it does not wait before it is started again */
 static Caisson__Guest__V1__Supervisor__State wanted;
 
 #define STATE(name) CAISSON__GUEST__V1__SUPERVISOR__STATE__##name
+
+static void hurry(void)
+{
+	loop_timer_start(&loop, &sup.again, clock_now(), sup.again.callback);
+}
 
 static void changed(struct supervisor *s)
 {
 	changes++;
 	supervisor_fill(s, &now);
+	if (hasty && s->state == STATE(BACKING_OFF))
+		hurry();
 	if (now.state == wanted)
 		loop_quit(&loop, 0);
 }
@@ -91,11 +100,6 @@ static void end(void)
 	(void)unlink(program);
 	(void)unlink(second);
 	(void)unlink(log_file);
-}
-
-static void hurry(void)
-{
-	loop_timer_start(&loop, &sup.again, clock_now(), sup.again.callback);
 }
 
 static uint64_t waits_for(void)
@@ -335,6 +339,42 @@ static void leaves_nothing_behind(void)
 	end();
 }
 
+static int next_fd(void)
+{
+	int fd = dup(null_fd);
+
+	return fd_close(fd), fd;
+}
+
+/* It is started when there are enough again; until then nothing is lost. */
+static void few_descriptors(void)
+{
+	struct rlimit all, few;
+	int before;
+
+	test_int(getrlimit(RLIMIT_NOFILE, &all), 0);
+	for (rlim_t more = 0; more < 12; more++) {
+		begin();
+		hasty = true;
+		before = next_fd();
+		write_program(program, "#!/bin/sh\nexec sleep 1000\n", 0755);
+		few = all;
+		few.rlim_cur = (rlim_t)before + more;
+		test_int(setrlimit(RLIMIT_NOFILE, &few), 0);
+		supervisor_start(&sup);
+		test_int(setrlimit(RLIMIT_NOFILE, &all), 0);
+		await(STATE(RUNNING));
+		test_true(supervisor_alive(&sup));
+		hasty = false;
+		supervisor_kill(&sup);
+		wanted = STATE(STOPPED);
+		test_int(loop_run(&loop), 0);
+		supervisor_deinit(&sup);
+		test_int(next_fd(), before);
+		end();
+	}
+}
+
 static void others_are_not_its(void)
 {
 	begin();
@@ -367,6 +407,7 @@ int main(void)
 	test_run(stops_in_order);
 	test_run(stops_while_it_waits);
 	test_run(leaves_nothing_behind);
+	test_run(few_descriptors);
 	test_run(others_are_not_its);
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
 	fd_close(null_fd);

@@ -37,7 +37,7 @@ void session_tell_all(void);
 /** session_reap_all() - all processes end */
 void session_reap_all(void);
 
-/** session_reap_children() - wait for all of the test's own; they are about to end */
+/** session_reap_children() - wait for all of the test's own, and for what is tried again */
 void session_reap_children(void);
 
 /** session_forget_all() - end and delete all, as a client of its own; and nothing may be left */
