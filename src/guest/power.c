@@ -7,7 +7,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "guest/task/lifecycle.h"
 
@@ -78,7 +77,8 @@ static void kill_supervisor(struct power *power)
 {
 	if (power->supervisor)
 		supervisor_kill(power->supervisor);
-	loop_timer_start(power->loop, &power->deadline, clock_now() + POWER_KILL_NS, given_up);
+	loop_timer_start(power->loop, &power->deadline, loop_now(power->loop) + POWER_KILL_NS,
+			 given_up);
 }
 
 static void agent_over(struct loop_timer *timer)
@@ -95,8 +95,8 @@ static void kill_all(struct power *power)
 	}
 	power->processes->signal_all(power, SIGKILL);
 	if (power->supervisor && supervisor_stop(power->supervisor))
-		loop_timer_start(power->loop, &power->deadline, clock_now() + POWER_AGENT_NS,
-				 agent_over);
+		loop_timer_start(power->loop, &power->deadline,
+				 loop_now(power->loop) + POWER_AGENT_NS, agent_over);
 	else
 		kill_supervisor(power);
 }
@@ -119,8 +119,8 @@ static void begin(struct loop_defer *defer)
 		power->processes->signal_all(power, SIGTERM);
 		if (power->supervisor)
 			(void)supervisor_stop(power->supervisor);
-		loop_timer_start(power->loop, &power->deadline, clock_now() + POWER_GRACE_NS,
-				 grace_over);
+		loop_timer_start(power->loop, &power->deadline,
+				 loop_now(power->loop) + POWER_GRACE_NS, grace_over);
 	}
 }
 

@@ -61,7 +61,7 @@ int worker_start(struct workers *workers, struct worker *worker, int (*run)(void
 	worker->late = false;
 	loop_timer_init(&worker->deadline);
 	loop_timer_start(workers->loop, &worker->deadline,
-			 clock_now() + WORKER_SECONDS * NSEC_PER_SEC, too_late);
+			 loop_now(workers->loop) + WORKER_SECONDS * NSEC_PER_SEC, too_late);
 	list_init(&worker->link);
 	list_append(&workers->running, &worker->link);
 	return 0;

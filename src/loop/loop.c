@@ -13,6 +13,7 @@
 
 int loop_init(struct loop *loop)
 {
+	loop->now = clock_now;
 	loop->quit = false;
 	loop->status = 0;
 	loop->batch_len = 0;
@@ -173,7 +174,7 @@ static int next_timeout(const struct loop *loop)
 	if (list_empty(&loop->timers))
 		return -1;
 	timer = list_first(&loop->timers, struct loop_timer, link);
-	now = clock_now();
+	now = loop_now(loop);
 	if (timer->deadline <= now)
 		return 0;
 	ms = (timer->deadline - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
@@ -186,7 +187,7 @@ static void dispatch_timers(struct loop *loop)
 
 	if (list_empty(&loop->timers))
 		return;
-	now = clock_now();
+	now = loop_now(loop);
 	while (!loop->quit && !list_empty(&loop->timers)) {
 		struct loop_timer *timer = list_first(&loop->timers, struct loop_timer, link);
 

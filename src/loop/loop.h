@@ -26,9 +26,12 @@ struct loop_defer;
 struct loop_signal;
 
 /**
- * struct loop - state of one loop; no field is for callers
+ * struct loop - state of one loop
+ * @now: its clock, which never goes back, in nanoseconds; loop_init() sets clock_now(), a test may
+ *	set another. All other fields are the loop's own.
  */
 struct loop {
+	uint64_t (*now)(void);
 	int epoll_fd;
 	bool quit;
 	int status;
@@ -52,7 +55,7 @@ struct loop_io {
 
 /**
  * struct loop_timer - a deadline
- * @deadline: CLOCK_MONOTONIC, nanoseconds
+ * @deadline: nanoseconds of loop_now()
  */
 struct loop_timer {
 	struct list link;
@@ -133,7 +136,13 @@ static inline bool loop_io_active(const struct loop_io *io)
 /** loop_timer_init() - before first use, unless LOOP_TIMER_NULL() was used */
 void loop_timer_init(struct loop_timer *timer);
 
-/** loop_timer_start() - (re)arm for @deadline (CLOCK_MONOTONIC, ns; passed ones fire at once) */
+/** loop_now() - what the loop's clock says; deadlines are told in its time */
+static inline uint64_t loop_now(const struct loop *loop)
+{
+	return loop->now();
+}
+
+/** loop_timer_start() - (re)arm for @deadline (of loop_now(); passed ones fire at once) */
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t deadline,
 		      void (*callback)(struct loop_timer *timer));
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/test.h"
+#include "loop/test-clock.h"
 
 static struct loop loop;
 static char trace[64];
@@ -118,6 +119,24 @@ static void timers_fire_in_order(void)
 	loop_deinit(&loop);
 }
 
+/* To the nanosecond, and however long the real clock was looked at. */
+static void timers_obey_the_clock_given(void)
+{
+	begin();
+	loop.now = test_clock;
+	loop_timer_start(&loop, &timers[0], loop_now(&loop) + 3600 * NSEC_PER_SEC, timer_fired);
+	loop_timer_start(&loop, &timers[1], loop_now(&loop) + 1, timer_fired);
+	test_true(!test_turn(&loop));
+	test_str(trace, "");
+	test_true(!test_pass(&loop, 1));
+	test_str(trace, "1");
+	test_true(!test_pass(&loop, 3600 * NSEC_PER_SEC - 2));
+	test_str(trace, "1");
+	test_true(test_pass(&loop, 1));
+	test_str(trace, "10");
+	loop_deinit(&loop);
+}
+
 static struct loop_defer deferred = LOOP_DEFER_NULL(deferred);
 
 static void defer_fired(struct loop_defer *d)
@@ -191,6 +210,7 @@ int main(void)
 	test_run(stopped_source_is_not_called);
 	test_run(closing_before_stopping_is_noticed);
 	test_run(timers_fire_in_order);
+	test_run(timers_obey_the_clock_given);
 	test_run(deferred_runs_once_each_time);
 	test_run(signals_arrive);
 	test_run(interest_can_change);

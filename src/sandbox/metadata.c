@@ -11,7 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 
 #define PIECE 16384
@@ -92,8 +91,8 @@ static void out_of_patience(struct loop_timer *timer)
 
 static void be_patient(struct metadata_conn *c)
 {
-	loop_timer_start(c->owner->loop, &c->patience, clock_now() + METADATA_PATIENCE_NS,
-			 out_of_patience);
+	loop_timer_start(c->owner->loop, &c->patience,
+			 loop_now(c->owner->loop) + METADATA_PATIENCE_NS, out_of_patience);
 }
 
 /* Return: false: it is over. */

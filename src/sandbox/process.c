@@ -57,7 +57,8 @@ static void no_answer(struct loop_timer *timer)
 static void start_deadline(struct process *p)
 {
 	loop_timer_start(p->sandbox->loop, &p->deadline,
-			 clock_now() + p->sandbox->spec->boot_timeout * NSEC_PER_SEC, no_answer);
+			 loop_now(p->sandbox->loop) + p->sandbox->spec->boot_timeout * NSEC_PER_SEC,
+			 no_answer);
 }
 
 static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)

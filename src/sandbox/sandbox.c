@@ -164,7 +164,7 @@ void sandbox_stop(struct sandbox *sb, bool clean)
 		kill_vmm(sb);
 		return;
 	}
-	loop_timer_start(sb->loop, &sb->deadline, clock_now() + CLEAN_DEADLINE, clean_late);
+	loop_timer_start(sb->loop, &sb->deadline, loop_now(sb->loop) + CLEAN_DEADLINE, clean_late);
 }
 
 static void boot_late(struct loop_timer *timer)
@@ -227,7 +227,8 @@ static void helper_died(struct helper *helper, int status)
 	if (sb->state == SANDBOX_ENDING)
 		return;
 	if (status == 0)
-		loop_timer_start(sb->loop, &sb->deadline, clock_now() + LEFT_DEADLINE, left_alone);
+		loop_timer_start(sb->loop, &sb->deadline, loop_now(sb->loop) + LEFT_DEADLINE,
+				 left_alone);
 	else
 		helper_failed(sb, helper->name, status);
 }
@@ -299,6 +300,6 @@ int sandbox_start(struct sandbox *sb)
 		return r;
 	}
 	loop_timer_start(sb->loop, &sb->deadline,
-			 clock_now() + sb->spec->boot_timeout * NSEC_PER_SEC, boot_late);
+			 loop_now(sb->loop) + sb->spec->boot_timeout * NSEC_PER_SEC, boot_late);
 	return 0;
 }

@@ -65,7 +65,8 @@ static void sandbox_ended(struct sandbox *sb)
 	struct shim *shim = sb->userdata;
 
 	shim_task_lost(shim);
-	loop_timer_start(shim->loop, &shim->telling, clock_now() + TELLING_TIME, tell_no_more);
+	loop_timer_start(shim->loop, &shim->telling, loop_now(shim->loop) + TELLING_TIME,
+			 tell_no_more);
 	shim_quit_when_told(shim);
 }
 

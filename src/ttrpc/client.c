@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "ttrpc/conn.h"
 #include "ttrpc/envelope.h"
 #include "ttrpc/text.h"
@@ -198,9 +197,9 @@ static void on_deadline(struct loop_timer *timer)
 	complete_status(req, TTRPC_DEADLINE_EXCEEDED, "no answer in time");
 }
 
-static uint64_t deadline_of(int64_t timeout_nano)
+static uint64_t deadline_of(const struct loop *loop, int64_t timeout_nano)
 {
-	uint64_t now = clock_now(), deadline;
+	uint64_t now = loop_now(loop), deadline;
 
 	if (timeout_nano < 0)
 		return now;
@@ -245,7 +244,8 @@ static int start(struct ttrpc_client *client, struct ttrpc_request *req, uint8_t
 	list_append(&client->requests, &req->link);
 	if (request->timeout_nano != 0)
 		loop_timer_start(client->conn.loop, &req->deadline,
-				 deadline_of(request->timeout_nano), on_deadline);
+				 deadline_of(client->conn.loop, request->timeout_nano),
+				 on_deadline);
 	return 0;
 }
 

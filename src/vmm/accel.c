@@ -106,7 +106,7 @@ static int try_kvm(const struct accel_probe_args *args, struct verdict *verdict,
 	spec.cmdline = cmdline;
 	r = vmm_start(&t.loop, args->driver, &spec, &callbacks, &t.vmm, err);
 	if (r == 0) {
-		loop_timer_start(&t.loop, &t.deadline, clock_now() + patience, trial_late);
+		loop_timer_start(&t.loop, &t.deadline, loop_now(&t.loop) + patience, trial_late);
 		r = loop_run(&t.loop);
 		if (r < 0)
 			(void)err_errno(err, r, "the trial guest");

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "vsockd/conn_impl.h"
 #include "vsockd/guest.h"
@@ -295,7 +294,7 @@ static void expired(struct loop_timer *timer)
 
 void conn_deadline(struct conn *conn, uint64_t ns)
 {
-	loop_timer_start(conn->d->loop, &conn->timer, clock_now() + ns, expired);
+	loop_timer_start(conn->d->loop, &conn->timer, loop_now(conn->d->loop) + ns, expired);
 }
 
 /* A slot with a socket; takes @fd over always. */

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "vsockd/host.h"
 #include "vsockd/iov.h"
@@ -258,7 +257,7 @@ static void finish_packets(struct vsockd *d, bool interrupted)
 		loop_timer_stop(&d->tx_call);
 		virtq_signal(tx);
 	} else if (list_empty(&d->tx_call.link)) {
-		loop_timer_start(d->loop, &d->tx_call, clock_now() + d->config.tx_call_ns,
+		loop_timer_start(d->loop, &d->tx_call, loop_now(d->loop) + d->config.tx_call_ns,
 				 tx_call_due);
 	}
 }

@@ -128,7 +128,7 @@ static void too_late(struct loop_timer *timer)
 {
 	struct spawner *s = container_of(timer, struct spawner, deadline);
 
-	loop_timer_start(s->loop, &s->deadline, clock_now() + SPAWNER_SECONDS * NSEC_PER_SEC,
+	loop_timer_start(s->loop, &s->deadline, loop_now(s->loop) + SPAWNER_SECONDS * NSEC_PER_SEC,
 			 too_late);
 	s->late(s);
 }
@@ -137,7 +137,7 @@ static void watch(struct spawner *s)
 {
 	if (s->busy > 0)
 		loop_timer_start(s->loop, &s->deadline,
-				 clock_now() + SPAWNER_SECONDS * NSEC_PER_SEC, too_late);
+				 loop_now(s->loop) + SPAWNER_SECONDS * NSEC_PER_SEC, too_late);
 	else
 		loop_timer_stop(&s->deadline);
 }

@@ -88,7 +88,7 @@ static void pause_over(struct loop_timer *timer _unused_)
 
 static void ended(enum init_policy_end end)
 {
-	uint64_t now = clock_now(), delay;
+	uint64_t now = loop_now(&self.loop), delay;
 
 	switch (init_policy_ended(&self.policy, end, now, &delay)) {
 	case INIT_POLICY_START_SHELL:
@@ -108,7 +108,7 @@ static void start_command(void)
 {
 	int r;
 
-	init_policy_begin(&self.policy, clock_now());
+	init_policy_begin(&self.policy, loop_now(&self.loop));
 	r = launch_command(&self.command, &self.conf);
 	if (r == 0)
 		return;

@@ -194,7 +194,8 @@ static void try_again(struct loop_timer *timer)
 /* Nobody else would ever remove it; what is lacking now need not be in a moment. */
 static void remove_later(struct oci_task *task)
 {
-	loop_timer_start(task->oci->workers->loop, &task->again, clock_now() + AGAIN_NS, try_again);
+	loop_timer_start(task->oci->workers->loop, &task->again,
+			 loop_now(task->oci->workers->loop) + AGAIN_NS, try_again);
 }
 
 static void tell_removed(struct oci_task *task)

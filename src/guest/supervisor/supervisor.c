@@ -114,13 +114,13 @@ static void could_not_start(struct supervisor *s)
 	char what[sizeof(s->last_error) + 32];
 
 	(void)snprintf(what, sizeof(what), "cannot be started: %s", s->last_error);
-	obey(s, supervisor_policy_failed(&s->policy, clock_now()), what);
+	obey(s, supervisor_policy_failed(&s->policy, loop_now(s->loop)), what);
 }
 
 static void started(struct supervisor *s)
 {
 	close_ctl(s);
-	supervisor_policy_started(&s->policy, clock_now());
+	supervisor_policy_started(&s->policy, loop_now(s->loop));
 	write_pid_file(s);
 	if (s->state != STOPPED)
 		set_state(s, RUNNING);
@@ -221,7 +221,7 @@ void supervisor_start(struct supervisor *s)
 	if (r < 0)
 		log_warn("cannot keep what the supervisor prints: %s", strerror(-r));
 	make_cgroup(s);
-	(void)supervisor_policy_begin(&s->policy, clock_now());
+	(void)supervisor_policy_begin(&s->policy, loop_now(s->loop));
 	s->state = BACKING_OFF;
 	run(s);
 }
@@ -270,7 +270,7 @@ bool supervisor_reaped(struct supervisor *s, pid_t pid, uint32_t status)
 	remove_pid_file(s);
 	note_exit(s, status);
 	(void)snprintf(what, sizeof(what), "has ended with status %u", status);
-	obey(s, supervisor_policy_exited(&s->policy, clock_now()), what);
+	obey(s, supervisor_policy_exited(&s->policy, loop_now(s->loop)), what);
 	if (s->state == STOPPED)
 		set_state(s, STOPPED);
 	return true;

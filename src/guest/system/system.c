@@ -170,7 +170,8 @@ static bool begin(struct ttrpc_call *call, void (*run)(void *arg, int out),
 	system->call = call;
 	system->undo = NULL;
 	call->cancelled = cancelled;
-	loop_timer_start(system->loop, &system->deadline, clock_now() + JOB_TIME, too_slow);
+	loop_timer_start(system->loop, &system->deadline, loop_now(system->loop) + JOB_TIME,
+			 too_slow);
 	return true;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 
 #define HEADER_LEN 4
@@ -154,7 +153,7 @@ void stream_add(struct stream_table *table, int fd)
 		return;
 	stream->fd = take_fd(owned);
 	stream->state = STREAM_GREETING;
-	loop_timer_start(table->loop, &stream->deadline, clock_now() + STREAM_GREETING_NS,
+	loop_timer_start(table->loop, &stream->deadline, loop_now(table->loop) + STREAM_GREETING_NS,
 			 too_late);
 }
 
