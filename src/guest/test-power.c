@@ -9,11 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/test.h"
 #include "guest/task/lifecycle.h"
 #include "guest/task/process-io.h"
 #include "guest/task/relay.h"
+#include "loop/test-clock.h"
 
 /* The VM's end, with an executor that only notes what it is asked, and without waiting. */
 
@@ -68,6 +68,7 @@ static void begin(bool with_process)
 
 	n_signals = 0;
 	test_int(loop_init(&loop), 0);
+	loop.now = test_clock;
 	stream_init(&streams, &loop);
 	task.loop = &loop;
 	task.streams = &streams;
@@ -99,22 +100,10 @@ static void end(void)
 	loop_deinit(&loop);
 }
 
-static void turn_over(struct loop_defer *defer)
-{
-	(void)defer;
-	loop_quit(&loop, -1);
-}
-
 /* Return: whether the VM's end has come. */
 static bool turn(void)
 {
-	struct loop_defer defer = LOOP_DEFER_NULL(defer);
-	int r;
-
-	loop_defer_start(&loop, &defer, turn_over);
-	r = loop_run(&loop);
-	loop_defer_stop(&defer);
-	return r == 0;
+	return test_turn(&loop);
 }
 
 static uint32_t reaped_status;
@@ -135,9 +124,16 @@ static bool reap(uint32_t status)
 	return turn();
 }
 
-static void deadline_passes(void)
+/* @ns go by, and until the last of them nothing happens. Return: as turn(). */
+static bool pass(uint64_t ns)
 {
-	loop_timer_start(&loop, &power.deadline, clock_now(), power.deadline.callback);
+	uint64_t due = power.deadline.deadline;
+	size_t before = n_signals;
+
+	test_true(!test_pass(&loop, ns - 1));
+	test_int(n_signals, before);
+	test_true(power.deadline.deadline == due);
+	return test_pass(&loop, 1);
 }
 
 static void nothing_runs(void)
@@ -203,8 +199,7 @@ static void last_words_have_their_time(void)
 	power_begin(&power, false);
 	test_true(!turn());
 	test_true(!reap(0));
-	deadline_passes();
-	test_int(loop_run(&loop), 0);
+	test_true(pass(POWER_GRACE_NS));
 	test_int(n_signals, 1);
 	close_output(host);
 	end();
@@ -230,7 +225,6 @@ static void all_end_when_asked(void)
 	test_true(!turn());
 	test_int(n_signals, 1);
 	test_int(signals[0], SIGTERM);
-	test_true(power.deadline.deadline > clock_now() + POWER_GRACE_NS / 2);
 	/* Asked again: no hurry. */
 	power_begin(&power, false);
 	test_true(!turn());
@@ -244,8 +238,7 @@ static void the_grace_ends(void)
 	begin(true);
 	power_begin(&power, false);
 	test_true(!turn());
-	deadline_passes();
-	test_true(!turn());
+	test_true(!pass(POWER_GRACE_NS));
 	test_int(n_signals, 2);
 	test_int(signals[1], SIGKILL);
 	test_true(reap(137));
@@ -260,8 +253,7 @@ static void nothing_is_waited_for_for_ever(void)
 	test_true(!turn());
 	test_int(n_signals, 1);
 	test_int(signals[0], SIGKILL);
-	deadline_passes();
-	test_true(turn());
+	test_true(pass(POWER_KILL_NS));
 	end();
 }
 
@@ -339,8 +331,7 @@ static void agent_that_stays_is_killed(void)
 	add_agent(true);
 	power_begin(&power, false);
 	test_true(!turn());
-	deadline_passes();
-	test_true(!turn());
+	test_true(!pass(POWER_GRACE_NS));
 	test_true(reap_agent());
 	test_int(agent.last_exit_status, 128 + SIGKILL);
 	end();
@@ -352,7 +343,6 @@ static void agent_is_asked_in_a_hurry_too(void)
 	add_agent(false);
 	power_begin(&power, true);
 	test_true(!turn());
-	test_true(power.deadline.deadline <= clock_now() + POWER_AGENT_NS);
 	test_true(reap_agent());
 	test_int(agent.last_exit_status, 128 + SIGTERM);
 	end();
@@ -365,8 +355,7 @@ static void agent_has_little_time_in_a_hurry(void)
 	power_begin(&power, true);
 	test_true(!turn());
 	test_int(signals[0], SIGKILL);
-	deadline_passes();
-	test_true(!turn());
+	test_true(!pass(POWER_AGENT_NS));
 	test_true(!reap_agent());
 	test_int(agent.last_exit_status, 128 + SIGKILL);
 	test_true(reap(137));

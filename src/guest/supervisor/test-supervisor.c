@@ -6,17 +6,24 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/test.h"
 #include "guest/reap.h"
+#include "loop/test-clock.h"
 
-/* Programs are shell scripts in a folder of the test's; waits for the back-off are cut short. */
+/* Programs are shell scripts in a folder of the test's. They are real, and the time is not. */
+
+#define SEC	       NSEC_PER_SEC
+#define ENDS	       "#!/bin/sh\nexit 3\n"
+#define NO_INTERPRETER "#!/no/such/thing\n"
+#define SLEEPS	       "#!/bin/sh\nexec sleep 1000\n"
 
 static struct loop loop;
 static struct reaper reaper = REAPER_NULL;
@@ -39,7 +46,7 @@ static Caisson__Guest__V1__Supervisor__State wanted;
 
 static void hurry(void)
 {
-	loop_timer_start(&loop, &sup.again, clock_now(), sup.again.callback);
+	loop_timer_start(&loop, &sup.again, loop_now(&loop), sup.again.callback);
 }
 
 static void changed(struct supervisor *s)
@@ -81,6 +88,7 @@ static void begin(void)
 {
 	changes = others = 0;
 	test_int(loop_init(&loop), 0);
+	loop.now = test_clock;
 	test_int(reaper_start(&reaper, &loop, reaped), 0);
 	supervisor_init(&sup, &loop, &places, null_fd, 1027);
 	sup.changed = changed;
@@ -102,9 +110,17 @@ static void end(void)
 	(void)unlink(log_file);
 }
 
-static uint64_t waits_for(void)
+/* It waits for exactly @ns nanoseconds, and is being started then. */
+static void starts_after(uint64_t ns)
 {
-	return sup.again.deadline - clock_now();
+	uint32_t before = sup.restarts;
+
+	test_int(sup.state, STATE(BACKING_OFF));
+	test_true(!test_pass(&loop, ns - 1));
+	test_true(!supervisor_alive(&sup));
+	test_int(sup.restarts, before);
+	(void)test_pass(&loop, 1);
+	test_int(sup.restarts, before + 1);
 }
 
 static char *read_file(const char *path)
@@ -139,7 +155,7 @@ static void runs(void)
 
 	begin();
 	/* Not executable: that is seen to. */
-	write_program(program, "#!/bin/sh\nexec sleep 1000\n", 0600);
+	write_program(program, SLEEPS, 0600);
 	supervisor_start(&sup);
 	await(STATE(RUNNING));
 	test_int(now.pid, sup.pid);
@@ -157,7 +173,7 @@ static void runs(void)
 static void second_place_counts(void)
 {
 	begin();
-	write_program(second, "#!/bin/sh\nexec sleep 1000\n", 0755);
+	write_program(second, SLEEPS, 0755);
 	supervisor_start(&sup);
 	await(STATE(RUNNING));
 	end();
@@ -204,7 +220,7 @@ static void is_started_again(void)
 	pid_t before;
 
 	begin();
-	write_program(program, "#!/bin/sh\nexec sleep 1000\n", 0755);
+	write_program(program, SLEEPS, 0755);
 	supervisor_start(&sup);
 	await(STATE(RUNNING));
 	before = sup.pid;
@@ -213,9 +229,8 @@ static void is_started_again(void)
 	test_int(now.pid, 0);
 	test_int(now.last_exit_status, 137);
 	test_true(now.last_exited_at && now.last_exited_at->seconds > 0);
-	test_true(waits_for() <= NSEC_PER_SEC && waits_for() > NSEC_PER_SEC / 2);
 	test_true(access(pid_file, F_OK) < 0);
-	hurry();
+	starts_after(1 * SEC);
 	await(STATE(RUNNING));
 	test_true(sup.pid != before);
 	test_int(now.restarts, 1);
@@ -223,40 +238,120 @@ static void is_started_again(void)
 	end();
 }
 
-static void gives_up(const char *text, const char *why)
+static const uint64_t delays[] = {1, 2, 4, 8, 16, 30, 30, 30, 30};
+
+static const char *read_log(int log)
 {
+	static char text[16384];
+	ssize_t n = pread(log, text, sizeof(text) - 1, 0);
+
+	text[n < 0 ? 0 : n] = '\0';
+	return text;
+}
+
+/* Said once, when it is so, and that is the end of it. */
+static void is_given_up(int log)
+{
+	static const char last[] = ": the last of 10 failures in 5 minutes, it is given up\n";
+	const char *text;
+
+	await(STATE(GIVEN_UP));
+	test_int(now.restarts, SUPERVISOR_FAILURES_MAX - 1);
+	test_true(!supervisor_alive(&sup));
+	text = strstr(read_log(log), last);
+	test_true(text && strlen(text) == strlen(last));
+	test_true(!test_pass(&loop, 24 * 3600 * SEC));
+	test_true(!supervisor_alive(&sup));
+	test_int(sup.restarts, SUPERVISOR_FAILURES_MAX - 1);
+	test_int(sup.state, STATE(GIVEN_UP));
+}
+
+/* The whole schedule, with a program that ends, or cannot be started, or each in turn. */
+static void gives_up(const char *text, const char *other, const char *why)
+{
+	int log = memfd_create("log", MFD_CLOEXEC);
+
+	log_init("test", log, LOG_LEVEL_WARN);
 	begin();
 	write_program(program, text, 0755);
 	supervisor_start(&sup);
-	for (int i = 1; i < SUPERVISOR_FAILURES_MAX; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(delays); i++) {
 		await(STATE(BACKING_OFF));
-		hurry();
+		test_true(strstr(read_log(log), "given up") == NULL);
+		write_program(program, i % 2 ? text : other, 0755);
+		starts_after(delays[i] * SEC);
 	}
-	await(STATE(GIVEN_UP));
-	test_int(now.restarts, SUPERVISOR_FAILURES_MAX - 1);
-	if (why) {
+	is_given_up(log);
+	if (why)
 		test_true(strstr(now.last_error, why) != NULL);
-		test_true(now.last_exited_at == NULL);
-	} else {
-		test_int(now.last_exit_status, 3);
-	}
-	test_true(!supervisor_alive(&sup));
+	test_int(now.last_exit_status, strcmp(text, other) != 0 || !why ? 3 : 0);
 	end();
+	log_init("test", STDERR_FILENO, LOG_LEVEL_WARN);
+	fd_close(log);
 }
 
 static void ends_too_often(void)
 {
-	gives_up("#!/bin/sh\nexit 3\n", NULL);
+	gives_up(ENDS, ENDS, NULL);
 }
 
 static void no_program_at_all(void)
 {
-	gives_up("just text\n", "xec format error");
+	gives_up("just text\n", "just text\n", "xec format error");
 }
 
 static void no_interpreter(void)
 {
-	gives_up("#!/no/such/thing\n", "interpreter or loader: no such file");
+	gives_up(NO_INTERPRETER, NO_INTERPRETER, "interpreter or loader: no such file");
+}
+
+static void failures_of_both_kinds(void)
+{
+	gives_up(ENDS, NO_INTERPRETER, "interpreter or loader: no such file");
+}
+
+/* It runs for @ns nanoseconds and is killed. */
+static void run_for(uint64_t ns)
+{
+	await(STATE(RUNNING));
+	test_true(!test_pass(&loop, ns));
+	test_int(sup.state, STATE(RUNNING));
+	test_int(kill(sup.pid, SIGKILL), 0);
+	await(STATE(BACKING_OFF));
+}
+
+static void health_makes_up_for_failures(void)
+{
+	begin();
+	write_program(program, SLEEPS, 0755);
+	supervisor_start(&sup);
+	for (size_t i = 0; i < ARRAY_SIZE(delays); i++) {
+		run_for(0);
+		starts_after(delays[i] * SEC);
+	}
+	run_for(SUPERVISOR_HEALTHY_NS);
+	starts_after(1 * SEC);
+	for (size_t i = 1; i < ARRAY_SIZE(delays); i++) {
+		run_for(0);
+		starts_after(delays[i] * SEC);
+	}
+	await(STATE(RUNNING));
+	test_int(kill(sup.pid, SIGKILL), 0);
+	await(STATE(GIVEN_UP));
+	end();
+}
+
+/* The waits go on growing, and the old ones are out of the window: nobody gives up. */
+static void nearly_healthy_is_not(void)
+{
+	begin();
+	write_program(program, SLEEPS, 0755);
+	supervisor_start(&sup);
+	for (size_t i = 0; i < 20; i++) {
+		run_for(SUPERVISOR_HEALTHY_NS - 1);
+		starts_after(delays[MIN(i, ARRAY_SIZE(delays) - 1)] * SEC);
+	}
+	end();
 }
 
 static void not_a_file(void)
@@ -268,7 +363,7 @@ static void not_a_file(void)
 	test_true(strstr(now.last_error, "permission denied") != NULL);
 	/* It vanishes. */
 	test_int(rmdir(program), 0);
-	hurry();
+	starts_after(1 * SEC);
 	await(STATE(BACKING_OFF));
 	test_true(strstr(now.last_error, "spin-supervisor: no such file") != NULL);
 	end();
@@ -294,6 +389,8 @@ static void stops_in_order(void)
 	test_true(!supervisor_alive(&sup));
 	test_int(now.state, STATE(STOPPED));
 	test_int(now.last_exit_status, 5);
+	test_true(!test_pass(&loop, SUPERVISOR_WINDOW_NS));
+	test_true(!supervisor_alive(&sup));
 	supervisor_deinit(&sup);
 	test_true(strstr(read_file(log_file), "got TERM") != NULL);
 	end();
@@ -308,8 +405,10 @@ static void stops_while_it_waits(void)
 	test_true(!supervisor_stop(&sup));
 	test_int(now.state, STATE(STOPPED));
 	test_true(list_empty(&sup.again.link));
+	test_true(!test_pass(&loop, SUPERVISOR_WINDOW_NS));
 	supervisor_start(&sup);
 	test_true(!supervisor_alive(&sup));
+	test_int(sup.restarts, 0);
 	end();
 }
 
@@ -357,7 +456,7 @@ static void few_descriptors(void)
 		begin();
 		hasty = true;
 		before = next_fd();
-		write_program(program, "#!/bin/sh\nexec sleep 1000\n", 0755);
+		write_program(program, SLEEPS, 0755);
 		few = all;
 		few.rlim_cur = (rlim_t)before + more;
 		test_int(setrlimit(RLIMIT_NOFILE, &few), 0);
@@ -403,6 +502,9 @@ int main(void)
 	test_run(ends_too_often);
 	test_run(no_program_at_all);
 	test_run(no_interpreter);
+	test_run(failures_of_both_kinds);
+	test_run(health_makes_up_for_failures);
+	test_run(nearly_healthy_is_not);
 	test_run(not_a_file);
 	test_run(stops_in_order);
 	test_run(stops_while_it_waits);
