@@ -15,7 +15,6 @@
 #include <linux/mount.h>
 #include <linux/netlink.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
 
@@ -149,6 +148,17 @@ static int open_sysfs(void)
 int blockdev_await(struct blockdev *b, struct loop *loop, const char *serial, uint64_t timeout,
 		   void (*done)(struct blockdev *blockdev, int error, dev_t device))
 {
+	int sysfs = open_sysfs();
+	/* Before the first look, so that none is missed in between. */
+	int uevents = sysfs < 0 ? sysfs : open_events();
+
+	return blockdev_await_in(b, loop, sysfs, uevents, serial, timeout, done);
+}
+
+int blockdev_await_in(struct blockdev *b, struct loop *loop, int sysfs, int uevents,
+		      const char *serial, uint64_t timeout,
+		      void (*done)(struct blockdev *blockdev, int error, dev_t device))
+{
 	int r;
 
 	b->loop = loop;
@@ -156,15 +166,14 @@ int blockdev_await(struct blockdev *b, struct loop *loop, const char *serial, ui
 	b->done = done;
 	loop_timer_init(&b->deadline);
 	loop_defer_init(&b->look);
-	b->sysfs = open_sysfs();
-	/* Before the first look, so that none is missed in between. */
-	b->uevents = b->sysfs < 0 ? b->sysfs : open_events();
-	r = b->uevents < 0 ? b->uevents : loop_io_start(loop, &b->io, b->uevents, EPOLLIN, event);
+	b->sysfs = sysfs;
+	b->uevents = uevents;
+	r = uevents < 0 ? uevents : loop_io_start(loop, &b->io, uevents, EPOLLIN, event);
 	if (r < 0) {
 		blockdev_stop(b);
 		return r;
 	}
-	loop_timer_start(loop, &b->deadline, clock_now() + timeout, late);
+	loop_timer_start(loop, &b->deadline, loop_now(loop) + timeout, late);
 	loop_defer_start(loop, &b->look, look);
 	return 0;
 }

@@ -44,6 +44,15 @@ int blockdev_await(struct blockdev *blockdev, struct loop *loop, const char *ser
 		   uint64_t timeout,
 		   void (*done)(struct blockdev *blockdev, int error, dev_t device));
 
+/**
+ * blockdev_await_in() - as blockdev_await(), of another machine than this
+ * @sysfs: a folder with "block" in it, or negative errno; taken over
+ * @uevents: a socket that can be read when something came, or negative errno; taken over
+ */
+int blockdev_await_in(struct blockdev *blockdev, struct loop *loop, int sysfs, int uevents,
+		      const char *serial, uint64_t timeout,
+		      void (*done)(struct blockdev *blockdev, int error, dev_t device));
+
 /** blockdev_stop() - without calling @done; may be called again */
 void blockdev_stop(struct blockdev *blockdev);
 

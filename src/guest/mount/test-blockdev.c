@@ -5,14 +5,19 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/test.h"
+#include "loop/test-clock.h"
 
-/* A folder like /sys/block. */
+/* A folder like /sys, with the disks below "block". */
+
+#define TIMEOUT (20 * NSEC_PER_SEC)
 
 static char dir[] = "/tmp/caisson-test.XXXXXX";
 static int block;
@@ -22,9 +27,9 @@ static void attribute(const char *device, const char *name, const char *value)
 	char path[128];
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, device);
+	(void)snprintf(path, sizeof(path), "%s/block/%s", dir, device);
 	test_int(path_mkdirs(path, 0755), 0);
-	(void)snprintf(path, sizeof(path), "%s/%s/%s", dir, device, name);
+	(void)snprintf(path, sizeof(path), "%s/block/%s/%s", dir, device, name);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	test_int(fd_write_full(fd, value, strlen(value)), 0);
 	fd_close(fd);
@@ -83,41 +88,177 @@ static void nonsense(void)
 
 static struct loop loop;
 static struct blockdev awaited = BLOCKDEV_NULL;
+static int kernel, calls, outcome;
+static dev_t found_device;
 
-static void given_up(struct blockdev *b, int error, dev_t device)
+static void called(struct blockdev *b, int error, dev_t device)
 {
 	test_true(b == &awaited);
-	test_int(error, -ETIMEDOUT);
-	test_int(device, 0);
-	loop_quit(&loop, 0);
+	calls++;
+	outcome = error;
+	found_device = device;
 }
 
-static void deadline(void)
+static void begin(const char *serial)
 {
-	int r;
+	int ends[2];
 
+	calls = 0;
 	test_int(loop_init(&loop), 0);
-	r = blockdev_await(&awaited, &loop, "no disk has this", 0, given_up);
-	/* Not everybody may mount a sysfs. */
-	if (r == 0)
-		test_int(loop_run(&loop), 0);
-	else
-		test_true(r == -EPERM || r == -ENOSYS);
+	loop.now = test_clock;
+	test_int(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	kernel = ends[1];
+	test_int(blockdev_await_in(&awaited, &loop, open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+				   ends[0], serial, TIMEOUT, called),
+		 0);
+	test_int(calls, 0);
+	(void)test_turn(&loop);
+}
+
+static void end(void)
+{
 	blockdev_stop(&awaited);
 	blockdev_stop(&awaited);
 	test_int(awaited.sysfs, -EBADF);
 	test_int(awaited.uevents, -EBADF);
+	fd_close(kernel);
 	loop_deinit(&loop);
+}
+
+/* The kernel says that something came or went. */
+static void uevent(void)
+{
+	test_int(send(kernel, "add@/devices/x", 14, 0), 14);
+	(void)test_turn(&loop);
+}
+
+/* It was found, and that is the end of it: nothing more is looked at or due. */
+static void is_found(dev_t device)
+{
+	test_int(calls, 1);
+	test_int(outcome, 0);
+	test_int(found_device, device);
+	test_true(!loop_io_active(&awaited.io));
+	(void)test_pass(&loop, 2 * TIMEOUT);
+	test_int(calls, 1);
+}
+
+static void is_there_already(void)
+{
+	attribute("vda", "serial", "early");
+	attribute("vda", "dev", "254:0\n");
+	begin("early");
+	is_found(makedev(254, 0));
+	end();
+}
+
+static void comes_late(void)
+{
+	begin("late");
+	test_int(calls, 0);
+	(void)test_pass(&loop, TIMEOUT - 1);
+	test_int(calls, 0);
+	attribute("vde", "serial", "late");
+	attribute("vde", "dev", "254:64\n");
+	/* Nobody polls: without a word from the kernel it is not seen. */
+	(void)test_turn(&loop);
+	test_int(calls, 0);
+	uevent();
+	is_found(makedev(254, 64));
+	end();
+}
+
+static void another_one_comes(void)
+{
+	begin("wanted");
+	attribute("vdf", "serial", "wanted2");
+	attribute("vdf", "dev", "254:80\n");
+	uevent();
+	attribute("vdg", "serial", "wante");
+	attribute("vdg", "dev", "254:96\n");
+	uevent();
+	/* A disk without a serial, and an event of no disk. */
+	attribute("loop1", "dev", "7:1\n");
+	for (int i = 0; i < 100; i++)
+		uevent();
+	test_int(calls, 0);
+	attribute("vdh", "serial", "wanted");
+	attribute("vdh", "dev", "254:112\n");
+	uevent();
+	is_found(makedev(254, 112));
+	end();
+}
+
+/* Events move no deadline. */
+static void comes_too_late(void)
+{
+	begin("never");
+	(void)test_pass(&loop, TIMEOUT / 2);
+	uevent();
+	(void)test_pass(&loop, TIMEOUT - TIMEOUT / 2 - 1);
+	test_int(calls, 0);
+	(void)test_pass(&loop, 1);
+	test_int(calls, 1);
+	test_int(outcome, -ETIMEDOUT);
+	test_int(found_device, 0);
+	end();
+}
+
+static void nothing_to_look_at(void)
+{
+	test_int(loop_init(&loop), 0);
+	test_int(blockdev_await_in(&awaited, &loop, -EPERM, -EPERM, "x", TIMEOUT, called), -EPERM);
+	kernel = -EBADF;
+	end();
+}
+
+static void heard(struct loop_io *io, uint32_t revents)
+{
+	test_true(io == &awaited.io && revents & EPOLLIN);
+	loop_quit(&loop, 0);
+}
+
+/* The kernel of this machine says what it is asked to say, of /dev/null. */
+static void the_kernel_is_heard(void)
+{
+	_cleanup_close_ int null = open("/sys/class/mem/null/uevent", O_WRONLY | O_CLOEXEC);
+	int r;
+
+	calls = 0;
+	kernel = -EBADF;
+	test_int(loop_init(&loop), 0);
+	loop.now = test_clock;
+	r = blockdev_await(&awaited, &loop, "no disk has this", TIMEOUT, called);
+	if (r == 0) {
+		(void)test_turn(&loop);
+		test_int(calls, 0);
+		awaited.io.callback = heard;
+		if (null >= 0 && write(null, "change", 6) == 6)
+			test_int(loop_run(&loop), 0);
+	} else {
+		/* Not everybody may mount a sysfs. */
+		test_true(r == -EPERM || r == -ENOSYS);
+	}
+	end();
 }
 
 int main(void)
 {
+	char path[64];
+
 	test_true(mkdtemp(dir) != NULL);
-	block = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "%s/block", dir);
+	test_int(mkdir(path, 0755), 0);
+	block = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	test_run(by_serial);
 	test_run(not_there);
 	test_run(nonsense);
-	test_run(deadline);
+	test_run(is_there_already);
+	test_run(comes_late);
+	test_run(another_one_comes);
+	test_run(comes_too_late);
+	test_run(nothing_to_look_at);
+	test_run(the_kernel_is_heard);
 	fd_close(block);
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
 	return 0;
