@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/describe.h"
 #include "cmd/task-call.h"
 
 struct removal {
@@ -14,32 +16,39 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
-/* The VM ends at once, whatever its guest is doing, and its shim by itself when it has. */
-static void end_container(const struct record *record)
+/*
+ * The VM ends at once, whatever its guest is doing, or is on its way already; and its shim by itself
+ * when it has: that is waited for, unless the shim does not answer.
+ */
+static int end_container(struct record *record, bool ending, struct err *err)
 {
 	struct client client = CLIENT_NULL;
+	int r = client_connect(&client, record, err);
 
-	if (client_connect(&client, record, NULL) == 0)
-		(void)task_shutdown(&client, record->id, NULL);
+	if (r == 0 && ending)
+		(void)describe_shim(&client, record->id, err);
+	else if (r == 0)
+		(void)task_shutdown(&client, record->id, err);
+	r = client.mute ? -ETIMEDOUT : 0;
 	client_disconnect(&client);
+	return r < 0 ? r : record_wait(record);
 }
 
 static int remove_it(const struct paths *paths, struct record *record, bool force, struct err *err)
 {
 	int status, r = record_claim(record);
-
 	/* The command has ended, the VM is on its way: that is not running any more. */
-	if (r == -EWOULDBLOCK && record_state(record, &status) == RECORD_STOPPED)
-		r = record_wait(record);
-	if (r == -EWOULDBLOCK && !force)
+	bool ending = r == -EWOULDBLOCK && record_state(record, &status) == RECORD_STOPPED;
+
+	if (r == -EWOULDBLOCK && !ending && !force)
 		return err_set(err, -EBUSY,
 			       "container %s is running: end it with `caisson kill %s`, or use "
 			       "`caisson delete -f %s`",
 			       record->id, record->id, record->id);
-	if (r == -EWOULDBLOCK) {
-		end_container(record);
-		r = record_wait(record);
-	}
+	if (r == -EWOULDBLOCK)
+		r = end_container(record, ending, err);
+	if (r == -ETIMEDOUT)
+		return r;
 	/* It went by itself, as one of `caisson run --rm` does. */
 	if (r == -ENOENT)
 		return 0;

@@ -6,7 +6,7 @@
 #include "system.pb-c.h"
 #include "task.pb-c.h"
 
-const char *describe_state(struct client *client, const char *id)
+const char *describe_state(struct client *client, const char *id, struct err *err)
 {
 	static const char *const names[] = {"creating", "created", "running",
 					    "stopped",	"paused",  "pausing"};
@@ -16,7 +16,7 @@ const char *describe_state(struct client *client, const char *id)
 
 	request.id = rpc_str(id);
 	if (client_call(client, "State", &request.base,
-			&containerd__task__v2__state_response__descriptor, &m, NULL) < 0)
+			&containerd__task__v2__state_response__descriptor, &m, err) < 0)
 		return NULL;
 	status = (size_t)((Containerd__Task__V2__StateResponse *)m)->status;
 	rpc_free(m);
@@ -37,7 +37,7 @@ struct json_object *describe_guest(struct client *client, struct err *err)
 	return o;
 }
 
-pid_t describe_shim(struct client *client, const char *id)
+pid_t describe_shim(struct client *client, const char *id, struct err *err)
 {
 	Containerd__Task__V2__ConnectRequest request = CONTAINERD__TASK__V2__CONNECT_REQUEST__INIT;
 	ProtobufCMessage *m;
@@ -45,7 +45,7 @@ pid_t describe_shim(struct client *client, const char *id)
 
 	request.id = rpc_str(id);
 	if (client_call(client, "Connect", &request.base,
-			&containerd__task__v2__connect_response__descriptor, &m, NULL) < 0)
+			&containerd__task__v2__connect_response__descriptor, &m, err) < 0)
 		return 0;
 	pid = (pid_t)((Containerd__Task__V2__ConnectResponse *)m)->shim_pid;
 	rpc_free(m);

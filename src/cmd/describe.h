@@ -6,14 +6,17 @@
 
 #include "cmd/client.h"
 
-/* What a running container's shim and guest say of it. It may end at any time: no answer is no error. */
+/*
+ * What a running container's shim and guest say of it. It may end at any time: then there is nothing,
+ * which is no error. That one of them does not answer is: -ETIMEDOUT in @err.
+ */
 
 /* How JSON is written for people to read. */
 #define DESCRIBE_JSON \
 	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /** describe_state() - "creating", "created", "running", "paused", …. Return: NULL: nobody knows. */
-const char *describe_state(struct client *client, const char *id);
+const char *describe_state(struct client *client, const char *id, struct err *err);
 
 /**
  * describe_guest() - its System.Info, while its VM runs
@@ -24,4 +27,4 @@ const char *describe_state(struct client *client, const char *id);
 struct json_object *describe_guest(struct client *client, struct err *err);
 
 /** describe_shim() - the process that lives as long as the container. Return: 0: it does not. */
-pid_t describe_shim(struct client *client, const char *id);
+pid_t describe_shim(struct client *client, const char *id, struct err *err);

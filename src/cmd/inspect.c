@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 
@@ -8,21 +9,32 @@
 #include "cmd/describe.h"
 #include "sandbox/record.h"
 
-/* It may end at any time: what nobody can tell any more is what the record says. */
-static void describe(const struct record *record, struct json_object *o)
+/* Return: the state, or NULL when nobody tells. @err: why there is no guest. */
+static const char *ask(const struct record *record, struct json_object **ret_guest, struct err *err)
 {
 	struct client client = CLIENT_NULL;
-	struct json_object *guest = NULL;
-	struct err err = ERR_NULL;
 	const char *state = NULL;
+
+	if (client_connect(&client, record, err) == 0) {
+		state = describe_state(&client, record->id, err);
+		*ret_guest = describe_guest(&client, err);
+	}
+	client_disconnect(&client);
+	return state;
+}
+
+/*
+ * It may end at any time: what nobody can tell any more is what the record says.
+ *
+ * Return: 0; -ETIMEDOUT with a message: somebody should be able to tell, and does not.
+ */
+static int describe(const struct record *record, struct json_object *o, struct err *err)
+{
+	struct json_object *guest = NULL;
+	const char *state = ask(record, &guest, err);
 	enum record_state recorded;
 	int status;
 
-	if (client_connect(&client, record, NULL) == 0) {
-		state = describe_state(&client, record->id);
-		guest = describe_guest(&client, &err);
-	}
-	client_disconnect(&client);
 	recorded = record_state(record, &status);
 	if (!state)
 		state = record_state_name(recorded);
@@ -36,7 +48,8 @@ static void describe(const struct record *record, struct json_object *o)
 	json_object_object_add(o, "guest", guest);
 	json_object_object_add(
 		o, "guest_error",
-		recorded == RECORD_RUNNING && err.code ? json_object_new_string(err.text) : NULL);
+		recorded == RECORD_RUNNING && !guest ? json_object_new_string(err->text) : NULL);
+	return recorded == RECORD_RUNNING && !guest && err->code == -ETIMEDOUT ? err->code : 0;
 }
 
 static int inspect_one(const struct paths *paths, const char *name, void *userdata _unused_,
@@ -54,7 +67,7 @@ static int inspect_one(const struct paths *paths, const char *name, void *userda
 	if (r == 0) {
 		text = sandbox_spec_describe(&spec);
 		o = json_tokener_parse(text);
-		describe(&record, o);
+		r = describe(&record, o, err);
 		puts(json_object_to_json_string_ext(o, DESCRIBE_JSON));
 		json_object_put(o);
 	}
@@ -76,8 +89,8 @@ const struct command command_inspect = {
 	.usage = "NAME...",
 	.summary = "Show all there is to know about containers, as JSON.",
 	.details = "One object a container: what it was made with, its state, and what the guest\n"
-		   "says of itself, which is null when it does not run; or does not answer within\n"
-		   "ten seconds, and then \"guest_error\" says so.\n",
+		   "says of itself, which is null when it does not run. When it does not answer\n"
+		   "within five seconds \"guest_error\" says so, and the exit status is 1.\n",
 	.failure = 1,
 	.needs_root = true,
 	.run = inspect_main,

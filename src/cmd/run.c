@@ -176,7 +176,10 @@ static int start_shim(struct run *run, struct err *err)
 		return r;
 	}
 	timing_note(&run->times, "shim spawned");
-	return client_connect(&run->client, &run->record, err);
+	r = client_connect(&run->client, &run->record, err);
+	/* There is nothing to tell while it starts, and Ctrl-C ends it all. */
+	run->client.patience = 0;
+	return r;
 }
 
 static int create(struct run *run, struct err *err)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,30 +25,50 @@ static struct json_object *time_to_json(time_t at)
 	return json_object_new_string(text);
 }
 
-/* The fields of OCI's runtime specification (runtime.md, "State"), and the supervisor. */
-static struct json_object *to_json(const struct record *record, const struct sandbox_spec *spec)
-{
-	struct json_object *o = json_object_new_object(), *guest = NULL, *supervisor = NULL;
-	struct client client = CLIENT_NULL;
-	const char *status = NULL;
-	pid_t pid = 0;
-	bool lives;
+struct told {
+	const char *status;
+	pid_t pid;
+	struct json_object *guest;
+};
 
-	if (client_connect(&client, record, NULL) == 0) {
-		status = describe_state(&client, record->id);
-		pid = describe_shim(&client, record->id);
-		guest = describe_guest(&client, NULL);
+/* Return: 0; -ETIMEDOUT with a message: there is somebody to tell, who does not. */
+static int ask(const struct record *record, struct told *told, struct err *err)
+{
+	struct client client = CLIENT_NULL;
+	int recorded, r;
+
+	r = client_connect(&client, record, err);
+	if (r == 0) {
+		told->status = describe_state(&client, record->id, err);
+		told->pid = describe_shim(&client, record->id, err);
+		told->guest = describe_guest(&client, err);
+		r = told->guest ? 0 : err->code;
+	}
+	/* It is there, and so is the container. */
+	if (client.mute) {
+		told->status = record_state_name(record_state(record, &recorded));
+		told->pid = client.shim;
 	}
 	client_disconnect(&client);
+	return r == -ETIMEDOUT ? r : 0;
+}
+
+/* The fields of OCI's runtime specification (runtime.md, "State"), and the supervisor. */
+static struct json_object *to_json(const struct record *record, const struct sandbox_spec *spec,
+				   const struct told *told)
+{
+	struct json_object *o = json_object_new_object(), *supervisor = NULL;
+	const char *status = told->status;
+	bool lives;
+
 	/* On its way out the shim still answers. */
 	lives = status && strcmp(status, STOPPED) != 0;
-	if (guest && json_object_object_get_ex(guest, "supervisor", &supervisor))
+	if (told->guest && json_object_object_get_ex(told->guest, "supervisor", &supervisor))
 		json_object_get(supervisor);
-	json_object_put(guest);
 	json_object_object_add(o, "ociVersion", json_object_new_string(OCI_VERSION));
 	json_object_object_add(o, "id", json_object_new_string(record->id));
 	json_object_object_add(o, "status", json_object_new_string(status ? status : STOPPED));
-	json_object_object_add(o, "pid", json_object_new_int(lives ? pid : 0));
+	json_object_object_add(o, "pid", json_object_new_int(lives ? told->pid : 0));
 	json_object_object_add(o, "bundle", json_object_new_string(record->dir_path));
 	json_object_object_add(o, "created", time_to_json((time_t)spec->created));
 	json_object_object_add(o, "supervisor", supervisor);
@@ -59,6 +80,7 @@ static int state_one(const struct paths *paths, const char *name, void *userdata
 {
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 	struct record record = RECORD_NULL;
+	struct told told = {.status = NULL};
 	struct json_object *o;
 	int r;
 
@@ -66,9 +88,11 @@ static int state_one(const struct paths *paths, const char *name, void *userdata
 	if (r == 0)
 		r = record_load(&record, &spec, err);
 	if (r == 0) {
-		o = to_json(&record, &spec);
+		r = ask(&record, &told, err);
+		o = to_json(&record, &spec, &told);
 		puts(json_object_to_json_string_ext(o, DESCRIBE_JSON));
 		json_object_put(o);
+		json_object_put(told.guest);
 	}
 	sandbox_spec_done(&spec);
 	record_done(&record);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -14,6 +15,7 @@
 #include "base/test.h"
 #include "cmd/timing.h"
 #include "empty.pb-c.h"
+#include "loop/test-clock.h"
 #include "sandbox.pb-c.h"
 #include "sandbox/dial.h"
 #include "shim/lifeline.h"
@@ -37,12 +39,17 @@ static void called(struct ttrpc_call *call)
 static const struct ttrpc_method methods[] = {
 	{.name = "Wait", .handler = called},
 	{.name = "Timing", .handler = called},
+	{.name = "State", .handler = called},
+	{.name = "Kill", .handler = called},
+	{.name = "Connect", .handler = called},
+	{.name = "Info", .handler = called},
 	{.name = NULL},
 };
 
 static const struct ttrpc_service services[] = {
 	{.name = RPC_SERVICE_TASK_V3, .methods = methods},
 	{.name = SHIM_SERVICE, .methods = methods},
+	{.name = RPC_SERVICE_SYSTEM, .methods = methods},
 	{.name = NULL},
 };
 
@@ -142,6 +149,151 @@ static void who_gives_up_is_not_kept(void)
 	end();
 }
 
+/* Time goes by until the call is given up. */
+static uint64_t took;
+
+static void a_second_later(struct loop_defer *defer)
+{
+	test_clock_ns += NSEC_PER_SEC;
+	took++;
+	loop_defer_start(&client.loop, defer, a_second_later);
+}
+
+static int call_as_time_goes_by(const char *service, const char *method)
+{
+	struct loop_defer defer = LOOP_DEFER_NULL(defer);
+	Google__Protobuf__Empty empty = GOOGLE__PROTOBUF__EMPTY__INIT;
+	int r;
+
+	took = 0;
+	err = (struct err)ERR_NULL;
+	loop_defer_start(&client.loop, &defer, a_second_later);
+	r = client_call_service(&client, service, method, &empty.base, NULL, NULL, &err);
+	loop_defer_stop(&defer);
+	return r;
+}
+
+static void say_nothing(struct ttrpc_call *call)
+{
+	(void)call;
+}
+
+/* The shim is there, and its guest is not. */
+static void only_connect(struct ttrpc_call *call)
+{
+	if (strcmp(call->method->name, "Connect") == 0)
+		rpc_reply_empty(call);
+}
+
+/* As only_connect(), for some times. */
+static int answers_left;
+
+static void connect_for_a_while(struct ttrpc_call *call)
+{
+	if (answers_left > 0 && strcmp(call->method->name, "Connect") == 0) {
+		answers_left--;
+		rpc_reply_empty(call);
+	}
+}
+
+static void begin_with_clock(void (*answers)(struct ttrpc_call *call))
+{
+	begin(answers);
+	client.loop.now = test_clock;
+	client.shim = 4711;
+}
+
+static void who_does_not_answer_is_named(void)
+{
+	static const char *const asked[][2] = {
+		{RPC_SERVICE_TASK_V3, "State"},
+		{RPC_SERVICE_TASK_V3, "Kill"},
+		{RPC_SERVICE_SYSTEM, "Info"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		begin_with_clock(say_nothing);
+		test_int(call_as_time_goes_by(asked[i][0], asked[i][1]), -ETIMEDOUT);
+		test_int(took, CLIENT_PATIENCE_NS / NSEC_PER_SEC);
+		test_true(strstr(err.text, "c1: its caisson-shim, process 4711, does not answer"));
+		/* Once is enough. */
+		test_int(call_as_time_goes_by(RPC_SERVICE_TASK_V3, "State"), -ETIMEDOUT);
+		test_int(took, 0);
+		test_true(strstr(err.text, "process 4711"));
+		end();
+	}
+	begin_with_clock(only_connect);
+	test_int(call_as_time_goes_by(RPC_SERVICE_SYSTEM, "Info"), -ETIMEDOUT);
+	test_int(took, CLIENT_PATIENCE_NS / NSEC_PER_SEC);
+	test_true(strstr(err.text, "container c1: the guest does not answer"));
+	/* The shim still does. */
+	test_int(call_as_time_goes_by(RPC_SERVICE_TASK_V3, "Connect"), 0);
+	end();
+}
+
+/* What the guest does has the shim's deadlines, as long as there is a shim to have them. */
+static void the_shim_is_looked_after(void)
+{
+	begin_with_clock(connect_for_a_while);
+	answers_left = 7;
+	test_int(call_as_time_goes_by(RPC_SERVICE_TASK_V3, "Kill"), -ETIMEDOUT);
+	test_int(took, 8 * CLIENT_PATIENCE_NS / NSEC_PER_SEC);
+	test_true(strstr(err.text, "process 4711"));
+	end();
+}
+
+static void give_up_after_a_day(struct loop_timer *timer)
+{
+	(void)timer;
+	client.cancelled = true;
+	loop_quit(&client.loop, 0);
+}
+
+static void waiting_has_no_end(const char *method, uint64_t patience)
+{
+	struct loop_timer day = LOOP_TIMER_NULL(day);
+
+	begin_with_clock(say_nothing);
+	client.patience = patience;
+	loop_timer_start(&client.loop, &day, test_clock() + 86400 * NSEC_PER_SEC,
+			 give_up_after_a_day);
+	test_int(call_as_time_goes_by(RPC_SERVICE_TASK_V3, method), -EINTR);
+	test_int(took, 86400);
+	end();
+}
+
+static void who_wants_to_wait_may(void)
+{
+	waiting_has_no_end("Wait", CLIENT_PATIENCE_NS);
+	waiting_has_no_end("State", 0);
+}
+
+/* A process that listens and is not us is who it is. */
+static void the_shim_is_known(void)
+{
+	int fd = listen_as_shim(), pipe_fds[2];
+	char byte;
+	pid_t pid;
+
+	test_int(pipe2(pipe_fds, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(listen(fd, 4) < 0 || write(pipe_fds[1], "x", 1) != 1 || pause());
+	test_int(client_connect(&client, &record, &err), 0);
+	test_true(client.shim == 0 || client.shim == pid);
+	client_disconnect(&client);
+	test_int(read(pipe_fds[0], &byte, 1), 1);
+	test_int(client_connect(&client, &record, &err), 0);
+	test_int(client.shim, pid);
+	client_disconnect(&client);
+	test_int(kill(pid, SIGKILL), 0);
+	test_int(waitpid(pid, NULL, 0), pid);
+	client = (struct client)CLIENT_NULL;
+	fd_close(pipe_fds[0]);
+	fd_close(pipe_fds[1]);
+	fd_close(fd);
+}
+
 static void without_a_shim_there_is_a_message(void)
 {
 	_cleanup_free_ char *path = client_socket_path(&record);
@@ -225,6 +377,10 @@ int main(void)
 	test_run(who_gives_up_is_not_kept);
 	test_run(a_shim_may_die_or_talk_nonsense);
 	test_run(timings_have_bounds);
+	test_run(who_does_not_answer_is_named);
+	test_run(the_shim_is_looked_after);
+	test_run(who_wants_to_wait_may);
+	test_run(the_shim_is_known);
 	record_done(&record);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	return 0;

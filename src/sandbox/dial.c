@@ -28,6 +28,7 @@ static int unix_address(const char *path, struct sockaddr_un *sun)
 
 int unix_connect(const char *path)
 {
+	static const struct timeval patience = {.tv_sec = UNIX_PATIENCE_SECONDS};
 	_cleanup_close_ int fd = -EBADF;
 	struct sockaddr_un sun;
 	int r = unix_address(path, &sun);
@@ -36,7 +37,8 @@ int unix_connect(const char *path)
 		return r;
 	/* Connecting to a unix socket is done at once, or waits for a place in the backlog. */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
 		return -errno;
 	r = fd_nonblock(fd, true);
 	return r < 0 ? r : take_fd(fd);

@@ -43,10 +43,14 @@ int dial_start(struct dial *dial, struct loop *loop, const struct guest_address 
 /** dial_stop() - give up without calling @done; may be called again */
 void dial_stop(struct dial *dial);
 
+/* How long to wait for a place among those who wait to be let in. */
+#define UNIX_PATIENCE_SECONDS 5
+
 /**
  * unix_connect() - a stream socket, connected to @path
  *
- * Return: descriptor (close-on-exec, non-blocking afterwards) or negative errno.
+ * Return: descriptor (close-on-exec, non-blocking afterwards) or negative errno (-EAGAIN: whoever
+ * listens there has let nobody in for UNIX_PATIENCE_SECONDS).
  */
 int unix_connect(const char *path);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,6 +106,8 @@ static int serve(struct shim *shim)
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
+	/* Who made the socket listened on it; clients are to see this process there (SO_PEERCRED). */
+	(void)listen(SHIM_FD_LISTEN, SOMAXCONN);
 	r = loop_signal_start(shim->loop, &shim->signals, &signals, signalled);
 	if (r == 0)
 		r = ttrpc_server_new(shim->loop, shim_services(shim), SHIM_CONNS_MAX,

@@ -46,7 +46,7 @@ test_inspect() {
 	is "$(out | grep -c '"state": "absent"')" 1 "supervisors"
 	status 0 caisson state seen
 	has "$(out)" '"status": "running"'
-	pid=$(out | sed -n 's/.*"pid": \([0-9]*\),/\1/p' | head -1)
+	pid=$(out | sed -n 's/^  "pid": \([0-9]*\),/\1/p' | head -1)
 	has "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "--id seen"
 	status 0 caisson kill -s KILL seen
 	status 0 caisson wait seen
@@ -173,6 +173,77 @@ test_delete_force_of_a_hung_vm() {
 	status 0 caisson run -d --name "hung$$" "$IMAGE" sleep 1000
 	kill -STOP "$(pgrep -f "^qemu-system-[^ ]* -name hung$$ ")"
 	status 0 timeout 60 caisson delete -f "hung$$"
+	is_clean
+}
+
+# ask_all NAME COMMAND...: each of them at the same time, about NAME; status, stdout and stderr are kept
+ask_all() {
+	local name=$1 command jobs=()
+	shift
+	for command; do
+		(
+			code=0
+			# shellcheck disable=SC2086 # words
+			timeout 60 caisson ${command/NAME/$name} \
+				>"$WORK/answer.${command%% *}.out" 2>"$WORK/answer.${command%% *}.err" || code=$?
+			echo $code >"$WORK/answer.${command%% *}.code"
+		) &
+		jobs+=($!)
+	done
+	wait "${jobs[@]}"
+}
+
+# answer COMMAND STATUS PART: what it had to say
+answer() {
+	cp "$WORK/answer.$1.err" "$WORK/err"
+	is "$(cat "$WORK/answer.$1.code")" "$2" "status of $1"
+	one_sentence
+	has "$(err)" "$3"
+}
+
+test_a_guest_that_does_not_answer_is_told() {
+	status 0 caisson run -d --name "mute$$" "$IMAGE" sleep 1000
+	qemu=$(pgrep -f "^qemu-system-[^ ]* -name mute$$ ")
+	kill -STOP "$qemu"
+	ask_all "mute$$" "inspect NAME" "state NAME" "kill NAME"
+	for command in inspect state kill; do
+		answer $command 1 "the guest does not answer"
+	done
+	has "$(cat "$WORK/answer.inspect.out")" '"state": "running"'
+	has "$(cat "$WORK/answer.inspect.out")" '"guest": null'
+	has "$(cat "$WORK/answer.inspect.out")" '"guest_error": "container '"mute$$"': the guest does not answer'
+	has "$(cat "$WORK/answer.state.out")" '"status": "running"'
+	kill -CONT "$qemu"
+	status 0 caisson inspect "mute$$"
+	has "$(out)" '"guest_error": null'
+	status 0 caisson delete -f "mute$$"
+	is_clean
+}
+
+# But who waits goes on waiting.
+test_a_shim_that_does_not_answer_is_told() {
+	status 0 caisson run -d --name still "$IMAGE" sleep 1000
+	shim=$(caisson state still | sed -n 's/^  "pid": \([0-9]*\).*/\1/p')
+	mkfifo "$WORK/still.out"
+	"$TOP/tests/vm/wait.py" still >"$WORK/still.out" &
+	exec 3<"$WORK/still.out"
+	read -r line <&3
+	is "$line" waiting
+	kill -STOP "$shim"
+	ask_all still "inspect NAME" "state NAME" "kill NAME" "delete -f NAME" "exec NAME true" 3<&-
+	for command in inspect state kill delete; do
+		answer $command 1 "its caisson-shim, process $shim, does not answer"
+	done
+	answer exec 125 "its caisson-shim, process $shim, does not answer"
+	has "$(cat "$WORK/answer.inspect.out")" '"state": "running"'
+	has "$(cat "$WORK/answer.state.out")" '"status": "running"'
+	has "$(cat "$WORK/answer.state.out")" "\"pid\": $shim"
+	kill -CONT "$shim"
+	status 0 caisson inspect still
+	status 0 caisson delete -f still
+	read -r line <&3
+	is "$line" 137
+	exec 3<&-
 	is_clean
 }
 
