@@ -28,7 +28,7 @@ struct image_file {
 
 /**
  * image_file_put() - put all of them into an image, or none if one is in the way
- * @target: the image
+ * @target: the image; whoever else does this to it is waited for
  *
  * Return: 0 or negative errno with a message.
  */

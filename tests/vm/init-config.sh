@@ -135,6 +135,61 @@ test_without_debugfs() {
 	has "$(err)" "debugfs is needed for ext4 images: install e2fsprogs"
 }
 
+# one_at_a_time TARGET: several at once change it one after the other. The debugfs that they find says
+# for whom it works.
+one_at_a_time() {
+	local jobs=() n
+	mkdir -p "$WORK/telling"
+	cat >"$WORK/telling/debugfs" <<-END
+		#!/bin/sh
+		echo \$PPID >>"$WORK/workers"
+		exec $(command -v debugfs) "\$@"
+	END
+	chmod +x "$WORK/telling/debugfs"
+	: >"$WORK/workers"
+	for n in 1 2 3 4 5 6; do
+		PATH="$WORK/telling:$PATH" timeout 120 caisson image init-config --install --force \
+			--hostname "box$n" "$1" command "$n" 2>"$WORK/worker.$n" &
+		jobs+=($!)
+	done
+	for n in 1 2 3 4 5 6; do
+		wait "${jobs[n - 1]}" || fail "number $n: $(cat "$WORK/worker.$n")"
+	done
+	is "$(uniq "$WORK/workers" | sort | uniq -d)" "" "those who were interrupted"
+}
+
+test_two_at_once() {
+	ext4 "$WORK/shared"
+	one_at_a_time "$WORK/shared"
+	is "$(uniq "$WORK/workers" | wc -l)" 6 "workers"
+	e2fsck -fn "$WORK/shared" >"$WORK/fsck" 2>&1 || fail "$(cat "$WORK/fsck")"
+	# One's hostname and the same one's command.
+	conf=$(inside "$WORK/shared" "cat /etc/caisson/init.conf")
+	n=$(sed -n 's/^hostname = box//p' <<<"$conf")
+	has "$conf" "command = command $n"
+	tree "$WORK/shared-folder"
+	one_at_a_time "$WORK/shared-folder"
+	cmp "$VMINITD" "$WORK/shared-folder/usr/sbin/init"
+}
+
+# Whoever has the image has it until it is done.
+test_a_locked_image_is_waited_for() {
+	ext4 "$WORK/locked"
+	before=$(sha256sum <"$WORK/locked")
+	exec 3<>"$WORK/locked"
+	flock -n 3
+	timeout 60 caisson image init-config "$WORK/locked" waited 3>&- &
+	job=$!
+	# It has the image open: then it changes it, or waits, and that the kernel tells.
+	until grep -qs "^[0-9]*: -> FLOCK .*:$(stat -c %i "$WORK/locked") " /proc/locks; do
+		kill -0 $job || fail "it did not wait"
+	done
+	is "$(sha256sum <"$WORK/locked")" "$before"
+	exec 3>&-
+	wait $job
+	has "$(inside "$WORK/locked" "cat /etc/caisson/init.conf")" "command = waited"
+}
+
 test_wrong_targets() {
 	echo text >"$WORK/text"
 	status 1 config "$WORK/text" true
