@@ -52,6 +52,9 @@ test_runs_with_its_metadata() {
 	is "$(value /proc/self/cgroup)" "0::/.spin-supervisor"
 	is "$(value writable)" "Read-only file system"
 	has "$(value /proc/cmdline)" "caisson_extras=1"
+	# The VM has the lock that keeps the disk in the cache.
+	disk=$(readlink "/proc/$(pgrep -f '^qemu-system-[^ ]* -name agent ')"/fd/* | grep '/extras/.*\.img$' | head -1)
+	status 1 flock -n -x "$disk" true
 	! grep -q token <<<"$(value /proc/cmdline)" || fail "the kernel's command line has the metadata"
 	# It is started again, and is another one then.
 	await_state agent '"state": "running"' "\"pid\": $(value pid)," '"restarts": 0'

@@ -11,7 +11,7 @@ static void make_name(char name[64])
 {
 	static unsigned int count;
 
-	(void)snprintf(name, 64, ".tmp-%d-%u", (int)getpid(), count++);
+	(void)snprintf(name, 64, CACHE_FILE_TMP "%d-%u", (int)getpid(), count++);
 }
 
 int cache_file_begin(struct cache_file *file, int dirfd)

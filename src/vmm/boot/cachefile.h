@@ -3,6 +3,9 @@
 
 #include "base/fd.h"
 
+/* Names in a cache folder that begin with this are not whole yet. */
+#define CACHE_FILE_TMP ".tmp-"
+
 /**
  * struct cache_file - a large file on its way into a cache folder, seen by others when it is whole
  * @fd: write to this

@@ -5,6 +5,7 @@
 #include <ext2fs/ext2fs.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,9 +13,11 @@
 
 #include "base/mem.h"
 #include "vmm/boot/cachefile.h"
+#include "vmm/boot/cachetrim.h"
 
 /* Another one when what is made of the same files changes. */
 #define FORMAT	   "caisson file disk 1"
+#define SUFFIX	   ".img"
 #define DIGEST_LEN 32
 #define BLOCK	   4096u
 #define BLOCK_LOG  2
@@ -307,6 +310,27 @@ static int build(EVP_MD_CTX *hash, int dir, const char *name, const struct filed
 	return r < 0 ? err_errno(err, r, "cannot write into the cache of extras disks") : 0;
 }
 
+/* Others may remove it between its getting its name and our use: then once more. */
+static int get_image(EVP_MD_CTX *hash, int dir, const char *name, const struct filedisk_file *files,
+		     size_t n, const unsigned char digest[DIGEST_LEN], struct err *err)
+{
+	static const struct cache_limits limits = {FILEDISK_CACHE_FILES, FILEDISK_CACHE_BYTES};
+	bool made = false;
+	int fd, r;
+
+	while ((fd = cache_use(dir, name)) == -ENOENT) {
+		r = build(hash, dir, name, files, n, digest, err);
+		if (r < 0)
+			return r;
+		made = true;
+	}
+	if (fd < 0)
+		return err_errno(err, fd, "cannot open the extras disk");
+	if (made)
+		cache_trim(dir, SUFFIX, &limits);
+	return fd;
+}
+
 static void hash_free(EVP_MD_CTX **hash)
 {
 	EVP_MD_CTX_free(*hash);
@@ -317,9 +341,9 @@ int filedisk_get(const char *cache_dir, const struct filedisk_file *files, size_
 {
 	__attribute__((cleanup(hash_free))) EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	_cleanup_close_ int dir = cache_dir_open(cache_dir, "extras");
-	char name[2 * DIGEST_LEN + sizeof(".img")], *p = name;
+	char name[2 * DIGEST_LEN + sizeof(SUFFIX)], *p = name;
 	unsigned char digest[DIGEST_LEN];
-	int r, fd;
+	int r;
 
 	if (dir < 0)
 		return err_errno(err, dir, "cannot make the folder %s/extras", cache_dir);
@@ -332,11 +356,6 @@ int filedisk_get(const char *cache_dir, const struct filedisk_file *files, size_
 		return r;
 	for (size_t i = 0; i < DIGEST_LEN; i++)
 		p += sprintf(p, "%02x", digest[i]);
-	strcpy(p, ".img");
-	if (faccessat(dir, name, R_OK, 0) < 0)
-		r = build(hash, dir, name, files, n, digest, err);
-	if (r < 0)
-		return r;
-	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? err_errno(err, -errno, "cannot open the extras disk") : fd;
+	strcpy(p, SUFFIX);
+	return get_image(hash, dir, name, files, n, digest, err);
 }

@@ -16,6 +16,10 @@
  * while the files are written, so that one which changes meanwhile cannot get another's name.
  */
 
+/* Of disks that no VM has, the ones used last are kept. */
+#define FILEDISK_CACHE_FILES 32
+#define FILEDISK_CACHE_BYTES (UINT64_C(1) << 30)
+
 /**
  * struct filedisk_file - a file to put on it
  * @path: absolute, clean; no file is a folder of another
@@ -32,6 +36,9 @@ struct filedisk_file {
 /**
  * filedisk_get() - the disk with these files; made if it is not there
  * @files: the order counts
+ *
+ * The image stays in the cache as long as the descriptor, or a copy, is open. Once another is made,
+ * what is beyond FILEDISK_CACHE_FILES and FILEDISK_CACHE_BYTES goes, the one used least lately first.
  *
  * Return: a descriptor of the image, open for reading, or negative errno with a message.
  */

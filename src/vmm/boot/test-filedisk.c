@@ -107,6 +107,14 @@ static size_t count_images(bool remove)
 	return n;
 }
 
+static nlink_t links_of(int fd)
+{
+	struct stat st;
+
+	test_int(fstat(fd, &st), 0);
+	return st.st_nlink;
+}
+
 static void same_input_same_bytes(void)
 {
 	struct filedisk_file file = a_file("/run/spin-stack/x", "same", 0755);
@@ -183,6 +191,28 @@ static void wrong_size_is_noticed(void)
 	fd_close(file.fd);
 }
 
+/* The cache is bounded; who has a disk keeps it, and the first of those that nobody has goes first. */
+static void no_more_than_so_many_are_kept(void)
+{
+	struct filedisk_file first = a_file("/run/spin-stack/first", "x", 0755), file;
+	int held;
+
+	(void)count_images(true);
+	held = get(&first, 1);
+	for (int i = 0; i < FILEDISK_CACHE_FILES + 3; i++) {
+		char text[16];
+
+		(void)snprintf(text, sizeof(text), "%d", i);
+		file = a_file("/run/spin-stack/x", text, 0755);
+		fd_close(get(&file, 1));
+		fd_close(file.fd);
+		test_int(count_images(false), MIN(i + 2, FILEDISK_CACHE_FILES));
+	}
+	test_true(links_of(held) == 1);
+	fd_close(held);
+	fd_close(first.fd);
+}
+
 int main(void)
 {
 	test_true(mkdtemp(cache) != NULL);
@@ -191,6 +221,7 @@ int main(void)
 	test_run(all_of_it_counts);
 	test_run(large_and_many);
 	test_run(wrong_size_is_noticed);
+	test_run(no_more_than_so_many_are_kept);
 	test_int(path_remove_tree(AT_FDCWD, cache), 0);
 	return 0;
 }
