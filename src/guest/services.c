@@ -11,8 +11,9 @@ void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, st
 		   struct system *system, struct workers *workers)
 {
 	const struct ttrpc_service all[] = {
-		task->services[0],   task->services[1], events_init(events),
-		system_init(system), bundle_service(),	mount_service(workers),
+		task->services[0],   task->services[1],
+		events_init(events), system_init(system, workers),
+		bundle_service(),    mount_service(workers),
 	};
 
 	static_assert(ARRAY_SIZE(all) < SERVICES_MAX, "one more has to have an end");

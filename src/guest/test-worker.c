@@ -4,9 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/fd.h"
 #include "base/test.h"
 #include "guest/worker.h"
+#include "loop/test-clock.h"
 
 static struct loop loop;
 static struct workers workers;
@@ -40,6 +41,7 @@ static int speak(void *arg, int out)
 static void begin(void)
 {
 	test_int(loop_init(&loop), 0);
+	loop.now = test_clock;
 	workers_init(&workers, &loop);
 }
 
@@ -82,14 +84,8 @@ static int hang(void *arg _unused_, int out _unused_)
 	return 0;
 }
 
-static void over(struct loop_defer *defer _unused_)
-{
-	loop_quit(&loop, 0);
-}
-
 static void one_that_hangs_is_killed(void)
 {
-	struct loop_defer defer = LOOP_DEFER_NULL(defer);
 	struct worker worker = {.pid = 0};
 	pid_t pid;
 
@@ -99,19 +95,117 @@ static void one_that_hangs_is_killed(void)
 	/* It leads a group once it runs: until then nobody can be told. */
 	while (getpgid(pid) != pid)
 		continue;
-	loop_timer_start(&loop, &worker.deadline, clock_now(), worker.deadline.callback);
-	while (!worker.late) {
-		loop_defer_start(&loop, &defer, over);
-		test_int(loop_run(&loop), 0);
-	}
+	(void)test_pass(&loop, 120 * NSEC_PER_SEC - 1);
+	test_true(!worker.late);
+	(void)test_pass(&loop, 1);
+	test_true(worker.late);
 	reap(pid);
 	test_int(ended, 128 + SIGKILL);
 	test_str(words, "it has taken longer than 120 s");
 	loop_deinit(&loop);
 }
 
+static int write_much(void *arg _unused_, int out)
+{
+	return fd_write_full(out, "one\0two\0three", 13) < 0;
+}
+
+static char output[13];
+static size_t output_len;
+
+static void read_some(struct worker *worker, uint32_t status)
+{
+	ended = status;
+	output_len = worker_output(worker, output, 8);
+}
+
+static void output_is_read_from_its_beginning(void)
+{
+	struct worker worker = {.pid = 0};
+
+	begin();
+	test_int(worker_start(&workers, &worker, write_much, NULL, read_some), 0);
+	reap(worker.pid);
+	test_int(ended, 0);
+	test_int(output_len, 8);
+	test_mem(output, "one\0two", 8);
+	loop_deinit(&loop);
+}
+
+static void never(struct worker *worker _unused_, uint32_t status _unused_)
+{
+	test_fail("it was told of");
+}
+
+static int next_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	return fd_close(fd), fd;
+}
+
+/* It is nobody's from then on, and another may begin before it is dead. */
+static void one_can_be_stopped(void)
+{
+	struct worker worker = {.pid = 0};
+	int before, status;
+	pid_t pid, again;
+
+	begin();
+	before = next_fd();
+	test_int(worker_start(&workers, &worker, hang, NULL, never), 0);
+	pid = worker.pid;
+	test_true(worker_busy(&worker));
+	worker_stop(&worker);
+	test_true(!worker_busy(&worker));
+	worker_stop(&worker);
+	test_int(next_fd(), before);
+	test_true(list_empty(&workers.running));
+	test_int(worker_start(&workers, &worker, speak, (void *)"next", done), 0);
+	again = worker.pid;
+	test_int(waitpid(pid, &status, 0), pid);
+	test_int(WTERMSIG(status), SIGKILL);
+	test_true(!workers_reaped(&workers, pid, 128 + SIGKILL));
+	reap(again);
+	test_str(words, "next");
+	worker_stop(&worker);
+	/* It was not told of its deadline either. */
+	test_true(list_empty(&loop.timers));
+	loop_deinit(&loop);
+}
+
+static int leave_a_child(void *arg, int out)
+{
+	(void)out;
+	if (fork() == 0) {
+		char byte;
+
+		/* Until the test has seen its parent's end. */
+		_exit(read(*(int *)arg, &byte, 1) < 0);
+	}
+	return 3;
+}
+
+static void its_children_do_not_hold_it_up(void)
+{
+	struct worker worker = {.pid = 0};
+	int hold[2];
+
+	begin();
+	test_int(pipe(hold), 0);
+	test_int(worker_start(&workers, &worker, leave_a_child, &hold[0], done), 0);
+	reap(worker.pid);
+	test_int(ended, 3);
+	fd_close(hold[0]);
+	fd_close(hold[1]);
+	loop_deinit(&loop);
+}
+
 int main(void)
 {
+	test_run(output_is_read_from_its_beginning);
+	test_run(one_can_be_stopped);
+	test_run(its_children_do_not_hold_it_up);
 	test_run(a_worker_tells);
 	test_run(a_long_line_begins_as_it_was_said);
 	test_run(one_that_hangs_is_killed);

@@ -35,13 +35,35 @@ static _noreturn_ void child(int (*run)(void *arg, int words), void *arg, int wo
 	_exit(run(arg, words));
 }
 
-/* With all that it has started: it leads a session, and so a process group. */
+/* With all that it has started: once it runs it leads a session, and so a process group. */
+static void kill_all(const struct worker *worker)
+{
+	(void)kill(worker->pid, SIGKILL);
+	(void)kill(-worker->pid, SIGKILL);
+}
+
 static void too_late(struct loop_timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, deadline);
 
 	worker->late = true;
-	(void)kill(-worker->pid, SIGKILL);
+	kill_all(worker);
+}
+
+static void forget(struct worker *worker)
+{
+	list_del(&worker->link);
+	loop_timer_stop(&worker->deadline);
+	worker->pid = 0;
+}
+
+void worker_stop(struct worker *worker)
+{
+	if (!worker_busy(worker))
+		return;
+	kill_all(worker);
+	forget(worker);
+	worker->words = fd_close(worker->words);
 }
 
 int worker_start(struct workers *workers, struct worker *worker, int (*run)(void *arg, int words),
@@ -85,6 +107,13 @@ static const char *last_line(int words, char tail[TAIL_MAX])
 	return line ? line + 1 : tail;
 }
 
+size_t worker_output(const struct worker *worker, char *buf, size_t size)
+{
+	ssize_t n = pread(worker->words, buf, size, 0);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
 void worker_words(const struct worker *worker, char *buf, size_t size)
 {
 	char tail[TAIL_MAX];
@@ -106,9 +135,7 @@ bool workers_reaped(struct workers *workers, pid_t pid, uint32_t status)
 
 		if (worker->pid != pid)
 			continue;
-		list_del(&worker->link);
-		loop_timer_stop(&worker->deadline);
-		worker->pid = 0;
+		forget(worker);
 		words = worker->words;
 		worker->done(worker, status);
 		fd_close(words);

@@ -11,9 +11,9 @@
 #include "loop/loop.h"
 
 /*
- * Work that may block (mounting, running a program) is done by a child. How it went is its exit
- * status, which comes by the one place where all children are reaped (guest/reap.h): unlike that of
- * a job (guest/job.h), whose end is that of its words, a worker's end is known although its own
+ * Work that may block (mounting, writing back, running a program) is done by a child, a copy of
+ * vminitd that sees all it has and changes nothing of it. How it went is its exit status, which comes
+ * by the one place where all children are reaped (guest/reap.h): its end is known although its own
  * children go on.
  */
 
@@ -28,7 +28,7 @@ struct workers {
 };
 
 /**
- * struct worker - one of them; embedded in whatever wants it done
+ * struct worker - one of them; embedded in whatever wants it done, and all zero at first
  * @pid: 0: not under way
  * @words: a file in memory: what the child has to say
  * @deadline: when it, and what it has started, is killed
@@ -64,6 +64,26 @@ int worker_start(struct workers *workers, struct worker *worker, int (*run)(void
  * What of it does not fit is cut off at its end.
  */
 void worker_words(const struct worker *worker, char *buf, size_t size);
+
+/**
+ * worker_output() - what the child wrote, from the beginning
+ *
+ * Return: how many bytes: @size at most, whatever there is beyond.
+ */
+size_t worker_output(const struct worker *worker, char *buf, size_t size);
+
+/**
+ * worker_stop() - kill it with all that it has started, and hear no more of it; may be called again
+ *
+ * @worker can be started again at once, should it be long in dying: it may wait for a disk.
+ */
+void worker_stop(struct worker *worker);
+
+/** worker_busy() - is it under way? */
+static inline bool worker_busy(const struct worker *worker)
+{
+	return worker->pid > 0;
+}
 
 /** workers_reaped() - a child of vminitd has ended. Return: whether it was a worker's. */
 bool workers_reaped(struct workers *workers, pid_t pid, uint32_t status);

@@ -22,7 +22,8 @@
 #include "rpc/task.h"
 
 /* Disks may be slow, and file systems broken. */
-#define JOB_TIME	(60 * NSEC_PER_SEC)
+#define WORK_TIME	(60 * NSEC_PER_SEC)
+#define PATHS_BYTES_MAX 4096
 #define MOUNTS_MAX	128
 #define CONTROLLERS_MAX 16
 #define SEED_MIN	32
@@ -103,10 +104,10 @@ static void info(struct ttrpc_call *call, const ProtobufCMessage *message _unuse
 
 /* What takes its time. */
 
-static void job_over(struct system *system)
+static void work_over(struct system *system)
 {
 	loop_timer_stop(&system->deadline);
-	job_stop(&system->job);
+	worker_stop(&system->worker);
 }
 
 static struct ttrpc_call *take_call(struct system *system)
@@ -123,16 +124,15 @@ static void cancelled(struct ttrpc_call *call)
 	system_of(call)->call = NULL;
 }
 
-static void undone(struct job *job)
+static void undone(struct worker *worker _unused_, uint32_t status _unused_)
 {
-	job_stop(job);
 }
 
 /* What fails must not leave writers waiting for a thaw that nobody will ask for. */
 static void undo(struct system *system)
 {
-	void (*run)(void *arg, int out) = take_ptr(system->undo);
-	int r = run ? job_start(&system->job, system->loop, run, system, undone) : 0;
+	int (*run)(void *arg, int out) = take_ptr(system->undo);
+	int r = run ? worker_start(system->workers, &system->worker, run, system, undone) : 0;
 
 	if (r < 0)
 		log_warn("file systems stay frozen: %s", strerror(-r));
@@ -143,7 +143,7 @@ static void too_slow(struct loop_timer *timer)
 	struct system *system = container_of(timer, struct system, deadline);
 	struct ttrpc_call *call = take_call(system);
 
-	job_over(system);
+	work_over(system);
 	undo(system);
 	if (call)
 		ttrpc_call_fail(call, TTRPC_DEADLINE_EXCEEDED,
@@ -151,17 +151,18 @@ static void too_slow(struct loop_timer *timer)
 }
 
 /* Return: false: @call was answered. */
-static bool begin(struct ttrpc_call *call, void (*run)(void *arg, int out),
-		  void (*done)(struct job *job))
+static bool begin(struct ttrpc_call *call, int (*run)(void *arg, int out),
+		  void (*done)(struct worker *worker, uint32_t status))
 {
 	struct system *system = system_of(call);
-	int r = job_start(&system->job, system->loop, run, system, done);
+	int r;
 
-	if (r == -EBUSY) {
+	if (worker_busy(&system->worker)) {
 		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
 				"freezing, thawing or writing back is under way already");
 		return false;
 	}
+	r = worker_start(system->workers, &system->worker, run, system, done);
 	if (r < 0) {
 		ttrpc_call_fail(call, ttrpc_code_from_errno(r), "cannot start a process: %s",
 				strerror(-r));
@@ -170,19 +171,26 @@ static bool begin(struct ttrpc_call *call, void (*run)(void *arg, int out),
 	system->call = call;
 	system->undo = NULL;
 	call->cancelled = cancelled;
-	loop_timer_start(system->loop, &system->deadline, loop_now(system->loop) + JOB_TIME,
+	loop_timer_start(system->loop, &system->deadline, loop_now(system->loop) + WORK_TIME,
 			 too_slow);
 	return true;
 }
 
-static void nothing_to_tell(struct job *job)
+static void was_killed(struct ttrpc_call *call)
 {
-	struct system *system = container_of(job, struct system, job);
+	ttrpc_call_fail(call, TTRPC_INTERNAL, "the process that does this was killed");
+}
+
+static void nothing_to_tell(struct worker *worker, uint32_t status)
+{
+	struct system *system = container_of(worker, struct system, worker);
 	struct ttrpc_call *call = take_call(system);
 
-	job_over(system);
-	if (call)
+	work_over(system);
+	if (call && status == 0)
 		rpc_reply_empty(call);
+	else if (call)
+		was_killed(call);
 }
 
 /* What vminitd itself has mounted, and what is mounted in containers. */
@@ -194,9 +202,10 @@ static void each_view(const struct system *system, void (*one)(pid_t pid, int ou
 			one(p->pid, out);
 }
 
-static void freeze_all(void *arg, int out)
+static int freeze_all(void *arg, int out)
 {
 	each_view(arg, freeze_mounts, out);
+	return 0;
 }
 
 static void thaw_view(pid_t pid, int out _unused_)
@@ -204,39 +213,54 @@ static void thaw_view(pid_t pid, int out _unused_)
 	thaw_mounts(pid);
 }
 
-static void thaw_all(void *arg, int out)
+static int thaw_all(void *arg, int out)
 {
 	each_view(arg, thaw_view, out);
+	return 0;
 }
 
-static void sync_all(void *arg _unused_, int out _unused_)
+static int sync_all(void *arg _unused_, int out _unused_)
 {
 	sync();
+	return 0;
 }
 
-static void frozen(struct job *job)
+/* Cuts the words apart. Return: is that all of them? */
+static bool take_paths(char *at, const char *end,
+		       Caisson__Guest__V1__FreezeFilesystemsResponse *response)
+{
+	while (at < end && response->n_frozen < MOUNTS_MAX) {
+		response->frozen[response->n_frozen++] = at;
+		at += strlen(at) + 1;
+	}
+	return at >= end;
+}
+
+static void frozen(struct worker *worker, uint32_t status)
 {
 	Caisson__Guest__V1__FreezeFilesystemsResponse response =
 		CAISSON__GUEST__V1__FREEZE_FILESYSTEMS_RESPONSE__INIT;
-	struct system *system = container_of(job, struct system, job);
+	struct system *system = container_of(worker, struct system, worker);
 	struct ttrpc_call *call = take_call(system);
-	char *paths[MOUNTS_MAX], *at = job->output;
+	char output[PATHS_BYTES_MAX + 1], *paths[MOUNTS_MAX];
+	size_t len = worker_output(worker, output, PATHS_BYTES_MAX);
+	bool all;
 
-	job_over(system);
-	while (at < job->output + job->len && response.n_frozen < MOUNTS_MAX) {
-		paths[response.n_frozen++] = at;
-		at += strlen(at) + 1;
-	}
+	work_over(system);
+	output[len] = '\0';
 	response.frozen = paths;
-	if (job->len == JOB_OUTPUT_MAX || at < job->output + job->len) {
+	all = take_paths(output, output + len, &response) && len < PATHS_BYTES_MAX;
+	if (status != 0 || !all)
 		undo(system);
-		if (call)
-			ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
-					"more than %d file systems would have to be frozen",
-					MOUNTS_MAX);
-	} else if (call) {
+	if (!call)
+		return;
+	if (status != 0)
+		was_killed(call);
+	else if (!all)
+		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
+				"more than %d file systems would have to be frozen", MOUNTS_MAX);
+	else
 		rpc_reply(call, &response.base);
-	}
 }
 
 static void freeze_filesystems(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
@@ -341,16 +365,17 @@ void system_thaw(struct system *system)
 	if (!system->frozen)
 		return;
 	call = take_call(system);
-	job_over(system);
+	work_over(system);
 	if (call)
 		ttrpc_call_fail(call, TTRPC_ABORTED, "the virtual machine is being shut down");
-	(void)job_start(&system->job, system->loop, thaw_all, system, undone);
+	(void)worker_start(system->workers, &system->worker, thaw_all, system, undone);
 }
 
-struct ttrpc_service system_init(struct system *system)
+struct ttrpc_service system_init(struct system *system, struct workers *workers)
 {
 	system->call = NULL;
-	job_init(&system->job);
+	system->workers = workers;
+	system->worker.pid = 0;
 	loop_timer_init(&system->deadline);
 	return (struct ttrpc_service){
 		.name = RPC_SERVICE_SYSTEM, .methods = methods, .userdata = system};

@@ -114,7 +114,7 @@ static bool is_fake(const struct process *p)
 
 static bool anything_under_way(void)
 {
-	if (!list_empty(&workers.running) || job_busy(&system_service.job))
+	if (!list_empty(&workers.running))
 		return true;
 	for (struct process *p = NULL; (p = process_next(&session_task.processes, p));)
 		if (!is_fake(p) && p->ending)
