@@ -45,7 +45,7 @@ struct plan {
 	char *initramfs;
 	enum vmm_accel accel;
 	struct vmm_vsock vsock;
-	int vsock_peer, share_listen, console, diagnostics;
+	int vsock_peer, share_listen, console;
 	char *share_path;
 	struct conf conf;
 	int extras;
@@ -65,7 +65,6 @@ static void plan_done(struct plan *p)
 	fd_close(p->vsock_peer);
 	fd_close(p->share_listen);
 	fd_close(p->console);
-	fd_close(p->diagnostics);
 }
 
 /*
@@ -222,7 +221,6 @@ static int start_virtiofsd(struct sandbox *sb, struct plan *p, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "cannot use %s", p->share_path);
 	spec.argv = argv;
-	spec.stdout_fd = spec.stderr_fd = p->diagnostics;
 	spec.fds = &p->share_listen;
 	spec.n_fds = 1;
 	spec.death_signal = SIGKILL;
@@ -282,7 +280,6 @@ static int start_vsockd(struct sandbox *sb, struct plan *p, struct err *err)
 	if (listener < 0)
 		return err_errno(err, listener, "cannot listen on %s", sb->hybrid_path);
 	spec.argv = argv;
-	spec.stdout_fd = spec.stderr_fd = p->diagnostics;
 	spec.fds = (const int[]){p->vsock_peer, listener};
 	spec.n_fds = 2;
 	spec.death_signal = SIGKILL;
@@ -404,12 +401,10 @@ static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
 	return vmm_start(sb->loop, p->driver, &spec, &callbacks, &sb->vmm, err);
 }
 
-static int start_consoles(struct sandbox *sb, struct plan *p, struct err *err)
+static int start_console(struct sandbox *sb, struct plan *p, struct err *err)
 {
 	int r = tail_start(&sb->console, sb->loop, &p->console);
 
-	if (r == 0)
-		r = tail_start(&sb->diagnostics, sb->loop, &p->diagnostics);
 	return r < 0 ? err_errno(err, r, "cannot make a pipe") : 0;
 }
 
@@ -422,13 +417,12 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		.vsock_peer = -EBADF,
 		.share_listen = -EBADF,
 		.console = -EBADF,
-		.diagnostics = -EBADF,
 		.conf = CONF_NULL,
 		.extras = -EBADF,
 	};
 	int r;
 
-	r = start_consoles(sb, &plan, err);
+	r = start_console(sb, &plan, err);
 	if (r == 0)
 		r = plan_supervisor(sb, &plan, err);
 	if (r == 0)

@@ -45,7 +45,6 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 		.record = record,
 		.spec = spec,
 		.console = TAIL_NULL,
-		.diagnostics = TAIL_NULL,
 		.vsockd = HELPER_NULL,
 		.virtiofsd = HELPER_NULL,
 		.accept_fd = -EBADF,
@@ -73,7 +72,6 @@ static void stop_everything(struct sandbox *sb)
 	helper_stop(&sb->virtiofsd);
 	metadata_stop(&sb->metadata);
 	tail_stop(&sb->console);
-	tail_stop(&sb->diagnostics);
 	sb->accept_fd = fd_close(sb->accept_fd);
 	sb->cid_fd = fd_close(sb->cid_fd);
 	launch_undo(sb);
@@ -104,9 +102,11 @@ static void fail(struct sandbox *sb, int code, const char *what)
 		tail_drain(&sb->console);
 		tail_lines(&sb->console, 6, tail, sizeof(tail));
 		if (tail[0])
-			err_set(&sb->failure, code, "%s; its console ended with:\n%s", what, tail);
+			err_set(&sb->failure, code, "%s; the guest's console ended with:\n%s", what,
+				tail);
 		else
-			err_set(&sb->failure, code, "%s; it printed nothing on its console", what);
+			err_set(&sb->failure, code, "%s; the guest printed nothing on its console",
+				what);
 	} else if (sb->failure.code == 0) {
 		err_set(&sb->failure, code, "%s", what);
 	}
@@ -177,6 +177,17 @@ static void boot_late(struct loop_timer *timer)
 	fail(sb, -ETIMEDOUT, what);
 }
 
+/* What one that was killed said before tells how far it had come, and nothing of why it ended. */
+static void describe_end(const char *name, int status, const char *words, char *buf, size_t size)
+{
+	if (status > 128)
+		(void)snprintf(buf, size, "%s was killed by signal %d", name, status - 128);
+	else if (words && *words)
+		(void)snprintf(buf, size, "%s ended (status %d): %s", name, status, words);
+	else
+		(void)snprintf(buf, size, "%s ended (status %d) without a word", name, status);
+}
+
 static void vmm_exited(void *data, const struct vmm_exit *result)
 {
 	struct sandbox *sb = data;
@@ -189,23 +200,17 @@ static void vmm_exited(void *data, const struct vmm_exit *result)
 	}
 	if (result->guest_ended)
 		(void)snprintf(what, sizeof(what), "the guest's kernel or init gave up");
-	else if (result->message && *result->message)
-		(void)snprintf(what, sizeof(what), "%s ended (status %d): %s", title,
-			       result->status, result->message);
 	else
-		(void)snprintf(what, sizeof(what), "%s ended (status %d) without a word", title,
-			       result->status);
+		describe_end(title, result->status, result->message, what, sizeof(what));
 	fail(sb, -EIO, what);
 }
 
-static void helper_failed(struct sandbox *sb, const char *name, int status)
+static void helper_failed(struct sandbox *sb, struct helper *helper, int status)
 {
-	char tail[300], what[500];
+	char words[300], what[500];
 
-	tail_drain(&sb->diagnostics);
-	tail_lines(&sb->diagnostics, 1, tail, sizeof(tail));
-	(void)snprintf(what, sizeof(what), "%s ended (status %d)%s%s", name, status,
-		       tail[0] ? ": " : "", tail);
+	helper_words(helper, words, sizeof(words));
+	describe_end(helper->name, status, words, what, sizeof(what));
 	fail(sb, -EIO, what);
 }
 
@@ -213,7 +218,7 @@ static void left_alone(struct loop_timer *timer)
 {
 	struct sandbox *sb = container_of(timer, struct sandbox, deadline);
 
-	helper_failed(sb, sb->vsockd.proc.pid > 0 ? "virtiofsd" : "caisson-vsockd", 0);
+	helper_failed(sb, sb->vsockd.proc.pid > 0 ? &sb->virtiofsd : &sb->vsockd, 0);
 }
 
 /*
@@ -230,7 +235,7 @@ static void helper_died(struct helper *helper, int status)
 		loop_timer_start(sb->loop, &sb->deadline, loop_now(sb->loop) + LEFT_DEADLINE,
 				 left_alone);
 	else
-		helper_failed(sb, helper->name, status);
+		helper_failed(sb, helper, status);
 }
 
 static void guest_closed(struct ttrpc_client *client _unused_, void *userdata)

@@ -62,7 +62,7 @@ struct sandbox {
 	enum sandbox_state state;
 	struct err failure;
 	uint64_t phases[SANDBOX_PHASE_MAX];
-	struct tail console, diagnostics;
+	struct tail console;
 	struct helper vsockd, virtiofsd;
 	struct vmm *vmm;
 	char *hybrid_path;

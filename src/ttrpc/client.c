@@ -134,7 +134,7 @@ static void on_ended(struct ttrpc_conn *conn, int error _unused_)
 
 	while (!list_empty(&client->requests))
 		complete_status(list_first(&client->requests, struct ttrpc_request, link),
-				TTRPC_UNAVAILABLE, "the connection was closed");
+				TTRPC_UNAVAILABLE, TTRPC_CLIENT_CLOSED);
 	if (!client->freed && client->closed)
 		client->closed(client, client->userdata);
 }

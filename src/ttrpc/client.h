@@ -19,6 +19,9 @@
 
 struct ttrpc_client;
 
+/* Text of the answer, with TTRPC_UNAVAILABLE, that calls get whose connection has ended. */
+#define TTRPC_CLIENT_CLOSED "the connection was closed"
+
 /**
  * struct ttrpc_answer - how a call ended
  * @code: TTRPC_OK or the server's status

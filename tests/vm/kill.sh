@@ -92,9 +92,21 @@ test_kill_while_booting() {
 		[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || true
 		wait $CLIENT || true
 		wait_for_end
+		is_told $victim "$(cat "$WORK/client.err")"
 		caisson list >/dev/null
 		is_clean
 	done
+}
+
+# is_told VICTIM TEXT: who ended, and nothing that another one has said
+is_told() {
+	case "$1 $2" in
+	"client "* | *" ") ;;
+	"shim "* | "keeper "*) has "$2" "caisson-shim" ;;
+	"qemu "*) has "$2" "QEMU was killed by signal 9; the guest" ;;
+	"vsockd "*) has "$2" "caisson-vsockd was killed by signal 9; the guest" ;;
+	"virtiofsd "*) has "$2" "virtiofsd was killed by signal 9; the guest" ;;
+	esac
 }
 
 test_kill_client_at_every_moment() {
