@@ -129,8 +129,13 @@ static void child_reaped(struct reaper *reaper _unused_, pid_t pid, uint32_t sta
 		power_check(&vm.power);
 		return;
 	}
-	oci_reaped(&oci, pid, status);
+	oci_reaped(&oci, pid);
 	lifecycle_reaped(&task, pid, status);
+}
+
+static void child_ending(struct reaper *reaper _unused_, pid_t pid, uint32_t status)
+{
+	oci_ending(&oci, pid, status);
 }
 
 static void ended_early(pid_t pid, uint32_t status)
@@ -249,7 +254,10 @@ static int start_executor(void)
 		return r;
 	oci_init(&oci, &vm.workers, &task.processes, &lifecycle_events, null_fd);
 	oci.ended = ended_early;
-	task.bundles = oci_available() ? &oci.base : NULL;
+	if (oci_available()) {
+		task.bundles = &oci.base;
+		vm.reaper.ending = child_ending;
+	}
 	supervisor_init(&vm.supervisor, &vm.loop, &supervisor_places, null_fd,
 			vm.cmdline.metadata_port);
 	vm.supervisor.cgroups = &vm.cgroups;

@@ -2,12 +2,17 @@
 #include "guest/procfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/mount.h>
 
 #include "base/fd.h"
+
+#define PF_FORKNOEXEC 0x40 /* proc(5), "flags", and the kernel's include/linux/sched.h */
 
 /* There is one PID namespace that vminitd is in. */
 static int proc = -EBADF;
@@ -29,6 +34,26 @@ int procfs_get(void)
 	if (proc < 0)
 		proc = make_proc();
 	return proc;
+}
+
+bool procfs_has_executed(pid_t pid)
+{
+	char path[32], stat[512];
+	_cleanup_close_ int fd = -EBADF;
+	unsigned int flags;
+	const char *rest;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "%d/stat", (int)pid);
+	fd = procfs_get() < 0 ? -EBADF : openat(procfs_get(), path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, stat, sizeof(stat) - 1);
+	if (n < 0)
+		return true;
+	stat[n] = '\0';
+	/* The name, in brackets, may have anything in it. */
+	rest = strrchr(stat, ')');
+	return !rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1 ||
+	       !(flags & PF_FORKNOEXEC);
 }
 
 void procfs_close(void)

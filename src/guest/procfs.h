@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 /**
  * procfs_get() - vminitd's own procfs
  *
@@ -10,6 +13,14 @@
  * Return: a descriptor of its root, which is not the caller's, or negative errno.
  */
 int procfs_get(void);
+
+/**
+ * procfs_has_executed() - has a process executed a program since it was forked?
+ * @pid: a child of vminitd that was not reaped, though it may have ended
+ *
+ * Return: also true if that is not known.
+ */
+bool procfs_has_executed(pid_t pid);
 
 /** procfs_close() - forget it; may be called again */
 void procfs_close(void);

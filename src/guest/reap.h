@@ -8,10 +8,12 @@
 
 /**
  * struct reaper - the one place where children are waited for, orphans of containers among them
+ * @ending: the same just before, while the number is still the child's; NULL: nobody wants to know
  * @reaped: each that ended: @status is its exit status, or 128 + signal
  */
 struct reaper {
 	struct loop_signal signal;
+	void (*ending)(struct reaper *reaper, pid_t pid, uint32_t status);
 	void (*reaped)(struct reaper *reaper, pid_t pid, uint32_t status);
 };
 

@@ -89,22 +89,43 @@ int worker_start(struct workers *workers, struct worker *worker, int (*run)(void
 	return 0;
 }
 
+static void replace_controls(char *text)
+{
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+}
+
+/* Return: where it begins. */
+static const char *last_line(char *text, size_t len)
+{
+	char *line;
+
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		len--;
+	text[len] = '\0';
+	line = strrchr(text, '\n');
+	return line ? line + 1 : text;
+}
+
+void worker_last_line(char *text, size_t len)
+{
+	const char *line = last_line(text, len);
+
+	memmove(text, line, strlen(line) + 1);
+	replace_controls(text);
+}
+
 /* The end of the file is enough, if the last line begins in it. Return: where that is in @tail. */
-static const char *last_line(int words, char tail[TAIL_MAX])
+static const char *last_words(int words, char tail[TAIL_MAX])
 {
 	struct stat st = {.st_size = 0};
 	ssize_t n;
-	char *line;
 
 	if (fstat(words, &st) < 0)
 		return "";
 	n = pread(words, tail, TAIL_MAX - 1, MAX(0, st.st_size - TAIL_MAX + 1));
-	n = MAX(n, 0);
-	while (n > 0 && tail[n - 1] == '\n')
-		n--;
-	tail[n] = '\0';
-	line = strrchr(tail, '\n');
-	return line ? line + 1 : tail;
+	return last_line(tail, (size_t)MAX(n, 0));
 }
 
 size_t worker_output(const struct worker *worker, char *buf, size_t size)
@@ -121,10 +142,8 @@ void worker_words(const struct worker *worker, char *buf, size_t size)
 	if (worker->late)
 		(void)snprintf(buf, size, "it has taken longer than %d s", WORKER_SECONDS);
 	else
-		(void)snprintf(buf, size, "%s", last_line(worker->words, tail));
-	for (char *c = buf; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+		(void)snprintf(buf, size, "%s", last_words(worker->words, tail));
+	replace_controls(buf);
 }
 
 bool workers_reaped(struct workers *workers, pid_t pid, uint32_t status)

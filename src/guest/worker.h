@@ -85,5 +85,11 @@ static inline bool worker_busy(const struct worker *worker)
 	return worker->pid > 0;
 }
 
+/**
+ * worker_last_line() - of a text, without control characters
+ * @text: @len bytes, and room for one more; the line, as a string, is at its beginning afterwards
+ */
+void worker_last_line(char *text, size_t len);
+
 /** workers_reaped() - a child of vminitd has ended. Return: whether it was a worker's. */
 bool workers_reaped(struct workers *workers, pid_t pid, uint32_t status);

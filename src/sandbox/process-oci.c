@@ -5,6 +5,7 @@
 
 #include "abi/abi.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "bundle.pb-c.h"
 #include "rpc/task.h"
@@ -93,6 +94,18 @@ int process_oci_create(struct process *p, Caisson__Guest__V1__Process *process,
 		r = oci_config(p->sandbox->spec->id, process, &user, &json, err);
 	p->answered = answered;
 	return r < 0 ? r : send_bundle(p, json);
+}
+
+char *process_oci_name(const struct process *p, const char *message)
+{
+	const struct sandbox_spec *spec = p->sandbox->spec;
+	const char *why = str_starts(message, ABI_COMMAND_MARK), *command = p->command;
+
+	if (!*p->exec_id && spec->args.n > 0)
+		command = spec->args.v[0];
+	if (!why || *why == '"' || !command || !sandbox_spec_has_bundle(spec))
+		return NULL;
+	return xasprintf(ABI_COMMAND_MARK "\"%s\": %s", command, why);
 }
 
 static int send_exec(struct process *p, char *const names[3], const char *json,

@@ -17,6 +17,13 @@ int process_oci_create(struct process *p, Caisson__Guest__V1__Process *process,
 					const struct ttrpc_answer *answer),
 		       struct err *err);
 
+/**
+ * process_oci_name() - say which command a message of the guest is about: crun does not
+ *
+ * Return: a new string, or NULL: it says it, or is about something else.
+ */
+char *process_oci_name(const struct process *p, const char *message);
+
 /** process_oci_exec() - the same for Exec; @names: of stdin, stdout, stderr in the guest, or "" */
 int process_oci_exec(struct process *p, char *const names[3],
 		     void (*answered)(struct ttrpc_request *req, const struct ttrpc_answer *answer),

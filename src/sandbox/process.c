@@ -32,6 +32,8 @@ static void report(struct process *p,
 		   void (*callback)(struct process *process, const struct process_result *result),
 		   enum ttrpc_code code, const char *message)
 {
+	_cleanup_free_ char *named = process_oci_name(p, message);
+
 	loop_timer_stop(&p->deadline);
 	if (code != TTRPC_OK) {
 		p->state = PROCESS_STOPPED;
@@ -39,7 +41,7 @@ static void report(struct process *p,
 		stream_deinit(&p->out);
 		stream_deinit(&p->err);
 	}
-	callback(p, &(struct process_result){.code = code, .message = message});
+	callback(p, &(struct process_result){.code = code, .message = named ? named : message});
 }
 
 static void no_answer(struct loop_timer *timer)
@@ -282,6 +284,7 @@ void process_free(struct process *p)
 	for (int i = 0; i < 3; i++)
 		free(p->fifos[i]);
 	free(p->exec_id);
+	free(p->command);
 	free(p);
 }
 
@@ -306,6 +309,8 @@ void process_create(struct process *p, Caisson__Guest__V1__Process *exec)
 
 	p->state = PROCESS_CREATING;
 	p->exec_spec = exec;
+	if (exec && exec->n_args > 0)
+		p->command = xstrdup(exec->args[0]);
 	start_deadline(p);
 	/* The first process' output is logged, whether anybody looks at it or not. */
 	r = open_stream(p, &p->in, in, *in);

@@ -46,6 +46,7 @@ struct process_stdio {
  * @link: for its owner's list
  * @conn: for its owner: the connection that it is spoken of over
  * @exec_id: "" for the container's first
+ * @command: an exec's, for messages about it
  * @fifos: stdin, stdout, stderr, as its user named them
  * @pid: in the guest; 0 until CREATED (an exec: until RUNNING)
  * @status: exit status, once STOPPED
@@ -62,7 +63,7 @@ struct process {
 	struct list link;
 	uint64_t conn;
 	struct sandbox *sandbox;
-	char *exec_id, *fifos[3];
+	char *exec_id, *command, *fifos[3];
 	enum process_state state;
 	bool terminal, lost;
 	uint32_t pid, status;

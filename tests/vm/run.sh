@@ -25,46 +25,83 @@ test_signals_are_128_plus_n() {
 	status 143 run "$IMAGE" sh -c 'trap "exit 143" TERM; kill -TERM $$; sleep 5'
 }
 
-test_command_not_found() {
-	status 127 run "$IMAGE" no-such-command
-	one_sentence
-	has "$(err)" 'exec: "no-such-command": executable file not found in $PATH'
-	status 127 run "$IMAGE" /no/such/file
-	one_sentence
-	has "$(err)" 'no such file or directory'
+# Files that are no commands, how that ends, and runc's phrase for it, which both executors have.
+odd_commands() {
+	cat <<-'EOF'
+		no-such-command 127 exec: "no-such-command": executable file not found in $PATH
+		/no/such/file 127 exec: "/no/such/file": stat /no/such/file: no such file or directory
+		/text/x 127 exec: "/text/x": …not a directory
+		/loop 127 exec: "/loop": …symbolic link
+		/plain 126 exec: "/plain": permission denied
+		/folder 126 exec: "/folder": permission denied
+		/fifo 126 exec: "/fifo": permission denied
+		/text 126 exec: "/text": exec format error
+		./text 126 exec: "./text": exec format error
+		/empty 126 exec: "/empty": exec format error
+		/cut 126 exec: "/cut": exec format error
+		/orphan 127 exec: "/orphan": no such file or directory, its interpreter or loader
+		/closed 126 exec: "/closed": permission denied
+	EOF
 }
 
-test_command_not_executable() {
-	status 126 run "$IMAGE" /etc/passwd
-	one_sentence
-	has "$(err)" 'permission denied'
-	status 126 run "$IMAGE" /etc
-	one_sentence
+odd_tree() {
+	mkdir -p "$1/bin" "$1/folder"
+	cp /bin/busybox "$1/bin/sleep"
+	cp /bin/busybox "$1/bin/sh"
+	echo "just a text" >"$1/text"
+	: >"$1/empty"
+	: >"$1/plain"
+	head -c 4 /bin/busybox >"$1/cut"
+	echo "#!/no/such/interpreter" >"$1/orphan"
+	echo "#!/plain" >"$1/closed"
+	mkfifo "$1/fifo"
+	ln -s loop "$1/loop"
+	chmod 755 "$1/text" "$1/empty" "$1/cut" "$1/orphan" "$1/closed" "$1/fifo"
 }
 
-# What is there, is executable and cannot be run: its end is only known when it is tried.
-test_command_that_does_not_run() {
-	mkdir -p "$WORK/odd/bin"
-	cp /bin/busybox "$WORK/odd/bin/sleep"
-	echo "just a text" >"$WORK/odd/text"
-	echo "#!/no/such/interpreter" >"$WORK/odd/orphan"
-	chmod 755 "$WORK/odd/text" "$WORK/odd/orphan"
-	if [ "$EXECUTOR" = oci ]; then
-		# crun has said that it started by then; what it says is the command's last word.
-		status 1 run "dir:$WORK/odd" /text
-		has "$(err)" 'Exec format error'
-		return
-	fi
-	status 126 run "dir:$WORK/odd" /text
-	one_sentence
-	has "$(err)" 'exec: "/text": exec format error'
-	status 127 run "dir:$WORK/odd" /orphan
-	one_sentence
-	has "$(err)" 'its interpreter'
-	caisson run -d --name odd "dir:$WORK/odd" sleep 1000 >/dev/null
-	status 126 caisson exec odd /text
-	status 127 caisson exec odd /orphan
+# odd HOW...: each of these commands, with nothing said but the one sentence
+odd() {
+	odd_commands | while read -r command code phrase; do
+		status "$code" "$@" "$command"
+		one_sentence
+		is "$(out)" "" "what $command printed"
+		has "$(err)" "${phrase%%…*}"
+		has "$(err)" "${phrase#*…}"
+	done
+}
+
+test_commands_that_do_not_run() {
+	odd_tree "$WORK/odd"
+	odd run "dir:$WORK/odd"
+}
+
+test_execs_that_do_not_run() {
+	odd_tree "$WORK/odd2"
+	caisson run -d --name odd --executor "$EXECUTOR" "dir:$WORK/odd2" sleep 1000 >/dev/null
+	odd caisson exec odd
+	status 7 caisson exec odd sh -c 'exit 7'
 	caisson delete -f odd
+}
+
+# by_terminal COMMAND: it says that /text cannot be executed, and nothing of crun's
+by_terminal() {
+	script -qec "$1 /text; echo status \$?" /dev/null </dev/null | tr -d '\r' >"$WORK/tty"
+	has "$(cat "$WORK/tty")" "$(printf 'caisson: exec: "/text": exec format error\nstatus 126')"
+	is "$(grep -c error "$WORK/tty")" 1 "lines with an error"
+}
+
+test_terminal_that_nothing_runs_in() {
+	odd_tree "$WORK/odd3"
+	by_terminal "caisson run --rm --executor $EXECUTOR -it dir:$WORK/odd3"
+	caisson run -d --name odd3 --executor "$EXECUTOR" "dir:$WORK/odd3" sleep 1000 >/dev/null
+	by_terminal "caisson exec -it odd3"
+	caisson delete -f odd3
+}
+
+# A status of its own, and words, that look like those of a failure.
+test_command_that_only_looks_as_if() {
+	status 1 run "$IMAGE" sh -c 'echo "exec container process \`x\`: Exec format error" >&2; exit 1'
+	has "$(err)" 'exec container process'
 }
 
 test_stdout_and_stderr_stay_apart() {

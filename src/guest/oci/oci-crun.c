@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <linux/close_range.h>
+
 #include "base/fd.h"
 #include "base/parse.h"
 #include "guest/mount/mount.h"
@@ -20,7 +22,6 @@
 
 #define FILES_DIR "/run/oci"
 #define STATE_DIR "/run/crun"
-#define WORDS	  "3"
 #define ARGS_MAX  24
 
 enum file {
@@ -219,7 +220,7 @@ struct args {
 	const char *v[ARGS_MAX];
 	size_t n;
 	struct file_path files[FILE_MAX_];
-	char bundle[BUNDLE_PATH_MAX];
+	char bundle[BUNDLE_PATH_MAX], log[32];
 };
 
 static void add(struct args *args, const char *word, const char *value)
@@ -230,17 +231,19 @@ static void add(struct args *args, const char *word, const char *value)
 	args->v[args->n] = NULL;
 }
 
-static void build_args(const struct crun *crun, struct args *args)
+static void build_args(const struct crun *crun, int words, struct args *args)
 {
 	static const char *const always[] = {
-		ABI_CRUN,	"--root", STATE_DIR, "--cgroup-manager",     "cgroupfs",
-		"--log-format", "text",	  "--log",   "/proc/self/fd/" WORDS,
+		ABI_CRUN,   "--root",	    STATE_DIR, "--cgroup-manager",
+		"cgroupfs", "--log-format", "text",
 	};
 
 	for (int i = 0; i < FILE_MAX_; i++)
 		args->files[i] = file_path(crun->number, (enum file)i);
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		add(args, always[i], NULL);
+	(void)snprintf(args->log, sizeof(args->log), "/proc/self/fd/%d", words);
+	add(args, "--log", args->log);
 	add(args, verbs[crun->verb].name, NULL);
 	for (int i = 0; i < 2 && verbs[crun->verb].flags[i]; i++)
 		add(args, verbs[crun->verb].flags[i], NULL);
@@ -256,15 +259,19 @@ static void build_args(const struct crun *crun, struct args *args)
 	add(args, crun->container, NULL);
 }
 
-/* 0, 1, 2, and the words at 3: nothing else of vminitd's stays open. */
+/*
+ * 0, 1, 2, the words and the sign: nothing else of vminitd's stays open. In the container's process
+ * crun makes all that are above 2 close-on-exec.
+ */
 static int place_descriptors(const struct crun *crun, int words)
 {
 	for (int i = 0; i < 3; i++)
 		if (dup2(crun->stdio[i], i) < 0)
 			return -errno;
-	if (words != 3 ? dup2(words, 3) < 0 : fd_cloexec(3, false) < 0)
+	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ||
+	    fd_cloexec(words, false) < 0 || (crun->sign >= 0 && fd_cloexec(crun->sign, false) < 0))
 		return -errno;
-	return syscall(SYS_close_range, 4U, ~0U, 0) < 0 ? -errno : 0;
+	return 0;
 }
 
 int crun_run(void *arg, int words)
@@ -278,9 +285,9 @@ int crun_run(void *arg, int words)
 		return CRUN_MOUNT_FAILED + (int)code;
 	if (crun->verb == CRUN_DELETE)
 		unmount_rootfs(crun->container);
-	build_args(crun, &args);
+	build_args(crun, words, &args);
 	if (place_descriptors(crun, words) == 0)
 		(void)execve(ABI_CRUN, (char *const *)args.v, (char *const *)env);
-	(void)dprintf(3, "cannot execute " ABI_CRUN ": %s\n", strerror(errno));
+	(void)dprintf(words, "cannot execute " ABI_CRUN ": %s\n", strerror(errno));
 	return EXIT_FAILURE;
 }

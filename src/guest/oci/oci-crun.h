@@ -21,6 +21,8 @@ enum crun_verb {
  * @number: of the files
  * @container: its id
  * @stdio: borrowed
+ * @sign: a pipe's end, which is open until the process has executed its program, or has ended;
+ *	-EBADF: none; borrowed
  */
 struct crun {
 	enum crun_verb verb;
@@ -30,7 +32,7 @@ struct crun {
 
 	size_t number;
 	const char *container;
-	int stdio[3];
+	int stdio[3], sign;
 	bool terminal;
 };
 

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -21,6 +23,8 @@
 #include "guest/oci/oci-cgroup.h"
 #include "guest/oci/oci-crun.h"
 #include "guest/oci/oci-error.h"
+#include "guest/procfs.h"
+#include "guest/task/process-io.h"
 
 #define PIDS_MAX 4096
 
@@ -59,7 +63,7 @@ static struct oci_task *new_task(struct oci *oci, struct process *p)
 		if (task->busy)
 			continue;
 		*task = (struct oci_task){
-			.oci = oci, .busy = true, .process = p, .console = -EBADF};
+			.oci = oci, .busy = true, .process = p, .console = -EBADF, .sign = -EBADF};
 		loop_timer_init(&task->again);
 		strcpy(task->id, p->container->id);
 		oci->n_busy++;
@@ -71,6 +75,7 @@ static struct oci_task *new_task(struct oci *oci, struct process *p)
 static void free_task(struct oci_task *task)
 {
 	task->console = fd_close(task->console);
+	task->sign = fd_close(task->sign);
 	crun_remove_files(number_of(task));
 	task->busy = false;
 	/* Nobody is left whose number is not known. */
@@ -78,12 +83,27 @@ static void free_task(struct oci_task *task)
 		task->oci->n_early = 0;
 }
 
+/* Whoever speaks as the process becomes it. */
+static int make_sign(struct oci_task *task, struct crun *crun)
+{
+	int ends[2];
+
+	crun->sign = -EBADF;
+	if (!crun->speaks)
+		return 0;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	task->sign = ends[0];
+	crun->sign = ends[1];
+	return 0;
+}
+
 static int start_task(struct oci_task *task, struct crun *crun,
 		      void (*done)(struct oci_task *task, uint32_t status))
 {
 	struct oci *oci = task->oci;
 	struct process *p = task->process;
-	int r;
+	int r = make_sign(task, crun);
 
 	task->done = done;
 	crun->number = number_of(task);
@@ -91,34 +111,44 @@ static int start_task(struct oci_task *task, struct crun *crun,
 	for (int i = 0; i < 3; i++)
 		crun->stdio[i] =
 			p && crun->speaks && p->child_io[i] >= 0 ? p->child_io[i] : oci->null_fd;
-	r = crun_prepare(crun, p && p->terminal, &task->console);
-	return r < 0 ? r : worker_start(oci->workers, &task->worker, crun_run, crun, crun_ended);
+	if (r == 0)
+		r = crun_prepare(crun, p && p->terminal, &task->console);
+	if (r == 0)
+		r = worker_start(oci->workers, &task->worker, crun_run, crun, crun_ended);
+	fd_close(crun->sign);
+	return r;
 }
 
 /* Early ends. */
 
-void oci_reaped(struct oci *oci, pid_t pid, uint32_t status)
+void oci_ending(struct oci *oci, pid_t pid, uint32_t status)
+{
+	/* crun has no other status for that; one that was killed had no time to fail. */
+	bool crun = status == EXIT_FAILURE && !procfs_has_executed(pid);
+
+	oci->last = (struct oci_end){.pid = pid, .status = status, .crun = crun};
+}
+
+void oci_reaped(struct oci *oci, pid_t pid)
 {
 	if (oci->n_busy == 0 || process_find_pid(oci->processes, pid))
 		return;
 	/* The oldest is the likeliest to be nobody's. */
 	if (oci->n_early == OCI_EARLY_MAX)
 		memmove(oci->early, oci->early + 1, --oci->n_early * sizeof(oci->early[0]));
-	oci->early[oci->n_early].pid = pid;
-	oci->early[oci->n_early++].status = status;
+	oci->early[oci->n_early++] = oci->last;
 }
 
 static void tell_early_end(struct oci *oci, pid_t pid)
 {
 	for (size_t i = oci->n_early; i-- > 0;) {
-		uint32_t status = oci->early[i].status;
-
 		if (oci->early[i].pid != pid)
 			continue;
+		oci->last = oci->early[i];
 		oci->early[i].pid = 0;
 		/* A number may have been given again: what lives is not what ended. */
 		if (kill(pid, 0) < 0 && errno == ESRCH)
-			oci->ended(pid, status);
+			oci->ended(pid, oci->last.status);
 		return;
 	}
 }
@@ -152,7 +182,50 @@ static int take_process(struct oci_task *task)
 {
 	int r = crun_read_pid(number_of(task), &task->process->pid);
 
+	task->process->ctl = take_fd(task->sign);
 	return r < 0 ? r : take_terminal(task);
+}
+
+/* Its program is executed. */
+
+static void close_sign(struct process *p)
+{
+	loop_io_stop(&p->ctl_io);
+	p->ctl = fd_close(p->ctl);
+}
+
+static void tell_started(struct process *p)
+{
+	close_sign(p);
+	p->executor->events->started(p);
+}
+
+static void tell_not_executed(struct process *p)
+{
+	/* A path may be in it. */
+	static char words[PATH_MAX + 256];
+	char text[400];
+
+	worker_last_line(words, process_io_take_words(p, words, sizeof(words) - 1));
+	oci_undress(words);
+	close_sign(p);
+	p->executor->events->failed(p, oci_explain(words, text, sizeof(text)), text);
+}
+
+/* If it was not executed, the process is about to end: settle() tells. */
+static void sign_ended(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct process *p = container_of(io, struct process, ctl_io);
+
+	loop_io_stop(io);
+	if (procfs_has_executed(p->pid))
+		tell_started(p);
+}
+
+static void await_sign(struct oci *oci, struct process *p)
+{
+	if (loop_io_start(oci->workers->loop, &p->ctl_io, p->ctl, EPOLLIN, sign_ended) < 0)
+		tell_started(p);
 }
 
 /* Why crun failed, or was not reached; @r: or what went wrong after it had not. */
@@ -214,6 +287,7 @@ static void create_failed(struct oci_task *task, uint32_t status, int r)
 {
 	explain(task, status, r);
 	task->console = fd_close(task->console);
+	task->sign = fd_close(task->sign);
 	if (begin_removal(task) == 0)
 		return;
 	tell_removed(task);
@@ -247,7 +321,7 @@ static void started(struct oci_task *task, uint32_t status)
 	/* Its end was told before: settle(). */
 	if (p && p->state == PROCESS_STARTING) {
 		if (status == 0) {
-			oci->base.events->started(p);
+			await_sign(oci, p);
 		} else {
 			explain(task, status, 0);
 			oci->base.events->failed(p, task->code, task->text);
@@ -267,7 +341,7 @@ static void executed(struct oci_task *task, uint32_t status)
 	if (p && status == 0 && r == 0) {
 		if (task->signo > 0)
 			(void)kill(p->pid, task->signo);
-		oci->base.events->started(p);
+		await_sign(oci, p);
 		tell_early_end(oci, p->pid);
 	} else if (p) {
 		explain(task, status, r);
@@ -412,14 +486,21 @@ static int oci_pids(struct executor *executor _unused_, const struct process *p,
 
 static void oci_settle(struct executor *executor, struct process *p)
 {
-	if (!process_is_exec(p) && p->state == PROCESS_STARTING)
-		executor->events->started(p);
+	const struct oci_end *last = &oci_of(executor)->last;
+
+	if (p->state != PROCESS_STARTING)
+		return;
+	if (last->pid == p->pid && last->crun)
+		tell_not_executed(p);
+	else
+		tell_started(p);
 }
 
 static void oci_release(struct executor *executor, struct process *p)
 {
 	struct oci *oci = oci_of(executor);
 
+	close_sign(p);
 	for (size_t i = 0; i < OCI_TASKS_MAX && oci->n_busy > 0; i++) {
 		struct oci_task *task = &oci->tasks[i];
 

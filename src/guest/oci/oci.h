@@ -15,6 +15,7 @@ struct oci;
  * @process: NULL: nobody wants to know any more
  * @done: what to do when it has ended
  * @console: where crun passes the terminal on; -EBADF: there is none
+ * @sign: ends when the process has executed its program, or has ended itself; -EBADF: there is none
  * @signo: what to send as soon as the process has a number; 0: nothing
  * @code, @text: why the container could not be made, while what it left is removed
  * @again: when that is tried again
@@ -25,7 +26,7 @@ struct oci_task {
 	bool busy;
 	struct process *process;
 	void (*done)(struct oci_task *task, uint32_t status);
-	int console;
+	int console, sign;
 	int signo;
 	enum ttrpc_code code;
 	char id[ABI_ID_MAX + 1], text[400];
@@ -33,12 +34,24 @@ struct oci_task {
 };
 
 /**
+ * struct oci_end - of a process
+ * @crun: it was still crun's: its program could not be executed
+ */
+struct oci_end {
+	pid_t pid;
+	uint32_t status;
+	bool crun;
+};
+
+/**
  * struct oci - the executor for containers that come as bundles: crun runs them
  * @base: what the Task service uses
+ * @last: of the child that is being reaped
  * @ended: a process of ours had ended before it was known to be one
  *
  * Each process that the host knows is a child of vminitd: its parent, crun, ends when it stands.
- * One that ends even before that is kept in @early until crun's file tells its number.
+ * One that ends even before that is kept in @early until crun's file tells its number. It has not
+ * started before its program is executed, and if that cannot be, it says why on its stderr.
  * Must be all zero before oci_init().
  */
 struct oci {
@@ -48,10 +61,7 @@ struct oci {
 	int null_fd;
 	void (*ended)(pid_t pid, uint32_t status);
 	size_t n_early, n_busy;
-	struct {
-		pid_t pid;
-		uint32_t status;
-	} early[OCI_EARLY_MAX];
+	struct oci_end last, early[OCI_EARLY_MAX];
 	struct oci_task tasks[OCI_TASKS_MAX];
 };
 
@@ -62,5 +72,8 @@ bool oci_available(void);
 void oci_init(struct oci *oci, struct workers *workers, struct process_table *processes,
 	      const struct executor_events *events, int null_fd);
 
-/** oci_reaped() - a child of vminitd has ended that is no worker: it may be one of ours */
-void oci_reaped(struct oci *oci, pid_t pid, uint32_t status);
+/** oci_ending() - a child of vminitd has ended, and is about to be reaped */
+void oci_ending(struct oci *oci, pid_t pid, uint32_t status);
+
+/** oci_reaped() - a child of vminitd has ended that is no worker: it may be one of ours; after oci_ending() */
+void oci_reaped(struct oci *oci, pid_t pid);

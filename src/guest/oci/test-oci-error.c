@@ -19,6 +19,17 @@ static const struct {
 	{"open executable: Operation not permitted", TTRPC_PERMISSION_DENIED,
 	 "exec: permission denied"},
 	{"open executable: Not a directory", TTRPC_NOT_FOUND, "exec: not a directory"},
+	{"open executable: Too many levels of symbolic links", TTRPC_NOT_FOUND,
+	 "exec: too many levels of symbolic links"},
+	{"exec: Exec format error", TTRPC_PERMISSION_DENIED, "exec: exec format error"},
+	{"exec: No such file or directory", TTRPC_NOT_FOUND,
+	 "exec: no such file or directory, its interpreter or loader"},
+	{"exec: ", TTRPC_PERMISSION_DENIED, "exec: "},
+	{"exec container process `/a`: b`: Text file busy", TTRPC_PERMISSION_DENIED,
+	 "exec: text file busy"},
+	{"exec container process (missing dynamic library?) `/a`: No such file or directory",
+	 TTRPC_NOT_FOUND, "exec: no such file or directory, its interpreter or loader"},
+	{"exec container process `/cut", TTRPC_INTERNAL, "crun: exec container process `/cut"},
 	{"the container `x` is not running", TTRPC_FAILED_PRECONDITION,
 	 "cannot exec in a stopped container"},
 	{"chdir `/a b`: Not a directory", TTRPC_INVALID_ARGUMENT,
@@ -31,6 +42,15 @@ static const struct {
 	{"", TTRPC_INTERNAL, "crun: it ended without a word"},
 };
 
+static void undressed(const char *words, const char *wanted)
+{
+	char text[80];
+
+	strcpy(text, words);
+	oci_undress(text);
+	test_str(text, wanted);
+}
+
 int main(void)
 {
 	char text[400], tiny[8];
@@ -41,5 +61,10 @@ int main(void)
 		(void)oci_explain(cases[i].words, tiny, sizeof(tiny));
 		test_true(strlen(tiny) < sizeof(tiny));
 	}
+	undressed("?[1;31m2026-11-29T01:00:35.808116Z: exec: no?[0m", "exec: no");
+	undressed("?[1;31m2026-11-29T01:00:35.808116Z: exec: no", "exec: no");
+	undressed("?[1;31mexec: no?[0m", "?[1;31mexec: no?[0m");
+	undressed("exec: Z: no?[0m", "exec: Z: no?[0m");
+	undressed("", "");
 	return 0;
 }

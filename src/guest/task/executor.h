@@ -57,8 +57,8 @@ struct executor;
 /**
  * struct executor_ops - one kind of executor
  * @takes_bundles: containers come as OCI bundles (guest/oci/bundle.h), any number at a time, and what is
- *	executed in them as OCI processes. Until a process stands, what comes out of its stdio may be
- *	the words of the program that sets it up
+ *	executed in them as OCI processes. Until a process has started, what comes out of its stdio
+ *	may be the words of the program that sets it up
  * @create: begin to make a container; @process->pid is set by the time that it is prepared
  * @start: let a prepared one go
  * @exec: begin to run another process in @process->container; @process->pid is set by the time that it

@@ -263,7 +263,6 @@ static void prepared(struct process *p)
 		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
 	struct ttrpc_call *call = process_take_call(p);
 
-	process_io_unmute(p, task_with(p)->loop);
 	p->state = PROCESS_CREATED;
 	response.pid = (uint32_t)p->pid;
 	task_event_created(task_with(p)->events, p);
@@ -274,7 +273,7 @@ static void prepared(struct process *p)
 
 static void terminal(struct process *p, int master)
 {
-	int r = process_io_terminal(p, task_with(p)->loop, master);
+	int r = process_io_terminal(p, task_with(p)->loop, master, p->executor->ops->takes_bundles);
 
 	if (r < 0) {
 		log_warn("%s: cannot use the terminal: %s", p->id, strerror(-r));

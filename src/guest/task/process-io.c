@@ -112,8 +112,29 @@ static int connect_output(struct process *p, struct loop *loop, int which, bool 
 	return muted ? 0 : listen_to(p, loop, which);
 }
 
+static int use_terminal(struct process *p, struct loop *loop)
+{
+	int copy = fcntl(p->tty, F_DUPFD_CLOEXEC, 3), r;
+
+	if (copy < 0)
+		return -errno;
+	r = relay_start(&p->relay[OUT], loop, &relay_tty_to_socket, copy, take_fd(p->stream[OUT]),
+			p->held, stdout_done);
+	if (r < 0 || p->stream[IN] < 0)
+		return r;
+	copy = fcntl(p->tty, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return -errno;
+	return relay_start(&p->relay[IN], loop, &relay_socket_to_tty, take_fd(p->stream[IN]), copy,
+			   NULL, input_done);
+}
+
 void process_io_unmute(struct process *p, struct loop *loop)
 {
+	if (p->tty >= 0 && p->stream[OUT] >= 0 && use_terminal(p, loop) < 0) {
+		log_warn("%s: cannot use the terminal", p->id);
+		process_io_close(p);
+	}
 	for (int i = OUT; i <= ERR; i++)
 		if (p->muted[i] >= 0 && listen_to(p, loop, i) < 0)
 			log_warn("%s: its output is lost", p->id);
@@ -150,26 +171,26 @@ void process_io_spawned(struct process *p)
 		p->child_io[i] = fd_close(p->child_io[i]);
 }
 
-int process_io_terminal(struct process *p, struct loop *loop, int master)
+int process_io_terminal(struct process *p, struct loop *loop, int master, bool muted)
 {
-	int r, copy;
-
 	fd_close(p->tty);
 	p->tty = master;
 	(void)fd_nonblock(master, true);
 	p->held = malloc(RELAY_HELD);
-	copy = p->held ? fcntl(master, F_DUPFD_CLOEXEC, 3) : -EBADF;
-	if (copy < 0)
-		return p->held ? -errno : -ENOMEM;
-	r = relay_start(&p->relay[OUT], loop, &relay_tty_to_socket, copy, take_fd(p->stream[OUT]),
-			p->held, stdout_done);
-	if (r < 0 || p->stream[IN] < 0)
-		return r;
-	copy = fcntl(master, F_DUPFD_CLOEXEC, 3);
-	if (copy < 0)
-		return -errno;
-	return relay_start(&p->relay[IN], loop, &relay_socket_to_tty, take_fd(p->stream[IN]), copy,
-			   NULL, input_done);
+	if (!p->held)
+		return -ENOMEM;
+	return muted ? 0 : use_terminal(p, loop);
+}
+
+size_t process_io_take_words(struct process *p, char *buf, size_t size)
+{
+	int fd = p->muted[ERR] >= 0 ? p->muted[ERR] : p->muted[OUT];
+	ssize_t n;
+
+	if (p->tty >= 0 && !relay_copying(&p->relay[OUT]))
+		fd = p->tty;
+	n = fd < 0 ? 0 : read(fd, buf, size);
+	return n < 0 ? 0 : (size_t)n;
 }
 
 void process_io_resize(struct process *p, uint32_t columns, uint32_t rows)

@@ -44,8 +44,21 @@ void process_io_unmute(struct process *process, struct loop *loop);
 /** process_io_spawned() - close the ends that the process has now */
 void process_io_spawned(struct process *process);
 
-/** process_io_terminal() - @master: owned; begin to copy. Return: 0 or negative errno. */
-int process_io_terminal(struct process *process, struct loop *loop, int master);
+/**
+ * process_io_terminal() - the process has made its terminal
+ * @master: owned
+ * @muted: as process_io_connect()
+ *
+ * Return: 0 or negative errno.
+ */
+int process_io_terminal(struct process *process, struct loop *loop, int master, bool muted);
+
+/**
+ * process_io_take_words() - what was written to stderr, or the terminal, while it was not to be heard
+ *
+ * It is not heard later either. Return: bytes; 0: nothing, or it was heard.
+ */
+size_t process_io_take_words(struct process *process, char *buf, size_t size);
 
 /**
  * process_io_resize() - remember the terminal's size and tell it, if there is one; harmless else

@@ -44,12 +44,17 @@ static void ended_early(pid_t pid, uint32_t status)
 	lifecycle_reaped(&session_task, pid, status);
 }
 
+static void child_ending(struct reaper *r _unused_, pid_t pid, uint32_t status)
+{
+	oci_ending(&session_bundles, pid, status);
+}
+
 /* As vminitd's. */
 static void child_reaped(struct reaper *r _unused_, pid_t pid, uint32_t status)
 {
 	if (workers_reaped(&workers, pid, status))
 		return;
-	oci_reaped(&session_bundles, pid, status);
+	oci_reaped(&session_bundles, pid);
 	lifecycle_reaped(&session_task, pid, status);
 }
 
@@ -79,6 +84,7 @@ void session_begin(void)
 	stream_init(&session_streams, &session_loop);
 	oci_init(&session_bundles, &workers, &session_task.processes, &lifecycle_events, null_fd);
 	session_bundles.ended = ended_early;
+	reaper.ending = child_ending;
 	session_task.loop = &session_loop;
 	session_task.bundles = NULL;
 	session_task.closing = false;
@@ -117,7 +123,7 @@ static bool anything_under_way(void)
 	if (!list_empty(&workers.running))
 		return true;
 	for (struct process *p = NULL; (p = process_next(&session_task.processes, p));)
-		if (!is_fake(p) && p->ending)
+		if (!is_fake(p) && (p->ending || p->state == PROCESS_STARTING))
 			return true;
 	return false;
 }
