@@ -243,6 +243,12 @@ static void supervisor_changed(struct supervisor *supervisor)
 	events_publish(&vm.events, "/caisson/supervisor", &event.base);
 }
 
+/* One container that owns the VM may have all there is; several may not have each other's crun. */
+static int leave_initramfs(void)
+{
+	return oci_available() ? root_leave_initramfs() : 0;
+}
+
 static int start_executor(void)
 {
 	int null_fd = early_null(), r;
@@ -316,6 +322,7 @@ static const struct {
 	{prepare_self, "prepare myself"},
 	{read_cmdline, "read the kernel command line"},
 	{load_modules, "load modules"},
+	{leave_initramfs, "leave the initramfs"},
 	{start_loop, "make the event loop"},
 	{listen_all, "listen on vsock"},
 	{dial_host, "dial the host on vsock"},

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several containers in one VM: vminitd with crun, bundles and mounts, and a client of this test's.
 
-    oci.py VSOCKD VMINITD [CASE...]
+    oci.py VSOCKD VMINITD ESCAPE [CASE...]
 
-The tree that virtiofsd serves is mounted once; each container has it below an overlay of its own.
+ESCAPE is made of guests/guest-escape.c. The tree that virtiofsd serves is mounted once; each container has it below an overlay of its own.
 """
 
 import json
@@ -25,6 +25,7 @@ BUNDLE, MOUNT = "caisson.guest.v1.Bundle", "caisson.guest.v1.Mount"
 PROCESS = "types.containerd.io/opencontainers/runtime-spec/1/Process"
 INVALID, NOT_FOUND, EXISTS, DENIED, EXHAUSTED, PRECONDITION = 3, 5, 6, 7, 8, 9
 CAPS = ["CAP_CHOWN", "CAP_KILL", "CAP_SETUID", "CAP_SETGID"]
+POWERS = ["CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_DAC_OVERRIDE", "CAP_MKNOD", "CAP_SYS_PTRACE"]
 
 
 def crun_files():
@@ -288,6 +289,34 @@ def two_containers(guest):
     nothing_left(guest)
 
 
+def powerful(spec):
+    """What it takes to mount, and nothing that confines it."""
+    spec["process"]["capabilities"] = {
+        kind: CAPS + POWERS for kind in ("bounding", "effective", "permitted")}
+    for name in ("seccomp", "readonlyPaths", "maskedPaths"):
+        del spec["linux"][name]
+
+
+def no_way_out(guest):
+    """One that may mount leaves its root, and finds nothing: neither crun nor another container."""
+    other = guest.begin(["cat"], name="other", stdin=b"", keep=True)
+    run = guest.begin(["/bin/escape"], change=powerful)
+    status, out, err = run.end()
+    same((status, err), (0, b""), "the way out")
+    found = [line.partition(":") for line in out.decode().splitlines()]
+    own = {"bin", "dev", "etc", "mnt", "proc", "sys", "tmp"}
+    for how, _, names in found:
+        if how.startswith("climbed"):
+            same(set(names.split()) & own, own, how)
+        else:
+            same(names, "", how)
+    same(len(found), 6, "ways out")
+    # And crun is what it was.
+    same(guest.run(["echo", "fine"])[:2], (0, b"fine\n"), "the next container")
+    same(other.close()[0], 0, "status of the other one")
+    nothing_left(guest)
+
+
 def execs(guest):
     holder = guest.begin(["cat"], stdin=b"", keep=True)
     same(guest.run(["sh", "-c", "echo out; echo err >&2; exit 3"], "e"), (3, b"out\n", b"err\n"),
@@ -499,13 +528,15 @@ def bundles_have_an_end(guest):
         "Create", message(_1="b0", _2="/run/bundles/b0", _8="x")))
 
 
-TESTS = [first_process, failures, features, confinement, two_containers, execs, terminals,
-         signals, fork_bomb, execs_end_first, control, bundles, bundles_have_an_end, mounts, all_undone,
+TESTS = [first_process, failures, features, confinement, two_containers, no_way_out, execs,
+         terminals, signals, fork_bomb, execs_end_first, control, bundles, bundles_have_an_end,
+         mounts, all_undone,
          disks_are_clean]
 
 
-def run(vsockd, vminitd, *cases):
+def run(vsockd, vminitd, escape, *cases):
     with Guest(vsockd, vminitd) as guest:
+        shutil.copy(escape, guest.dir + "/tree/bin/escape")
         try:
             guest.serve()
             guest.mount(("virtiofs", "caisson-root", "/run/mounts/tree"))
@@ -520,7 +551,7 @@ def run(vsockd, vminitd, *cases):
 
 
 def main(args):
-    if len(args) < 2:
+    if len(args) < 3:
         sys.exit(__doc__)
     if os.geteuid() != 0 or not os.path.exists(plain.VIRTIOFSD) or not shutil.which("crun"):
         print("ok oci # SKIP virtiofsd and crun need root, and to be there")

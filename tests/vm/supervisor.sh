@@ -88,8 +88,9 @@ test_runs_with_its_metadata() {
 test_second_place() {
 	allow
 	place=/var/lib/spin-stack/bin/spin-supervisor
+	# In a VM with crun vminitd's root is another one.
 	status 0 caisson run -d --name second --annotation "$(extras $place "$WORK/allowed/agent")" \
-		"$IMAGE" sleep 1000
+		--executor oci "$IMAGE" sleep 1000
 	ask second report >"$WORK/report"
 	is "$(value pid)" "$(value /run/spin-supervisor.pid)"
 	# Nobody listens where nothing is configured.
