@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "sandbox/oci-seccomp.h"
 #include "ttrpc/text.h"
 
 /* Of the container's /etc/passwd and /etc/group: larger ones are as if they were not there. */
@@ -301,9 +302,13 @@ static void put_linux(struct json_object *o, const char *id,
 		      const Caisson__Guest__V1__Process *process)
 {
 	struct json_object *own = put_object(o, "linux"), *list = put_list(own, "namespaces");
+	struct json_object *profile;
 	_cleanup_free_ char *cgroup = xasprintf("/%s", id);
 
 	put(own, "cgroupsPath", cgroup);
+	profile = oci_seccomp(capabilities_of(process));
+	if (profile)
+		json_object_object_add(own, "seccomp", profile);
 	for (const char *const *name = namespaces; *name; name++) {
 		struct json_object *item = json_object_new_object();
 

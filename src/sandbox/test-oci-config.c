@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 #include "base/fd.h"
 #include "base/macro.h"
 #include "base/mem.h"
@@ -97,6 +99,65 @@ static void another_user(void)
 	json_object_put(o);
 }
 
+/* Is there a rule for a system call, and with which error? 0: none. */
+static int refused(struct json_object *o, const char *call)
+{
+	struct json_object *rules = at(o, "linux.seccomp.syscalls");
+
+	for (size_t i = 0; i < json_object_array_length(rules); i++) {
+		struct json_object *rule = json_object_array_get_idx(rules, i);
+
+		for (size_t j = 0; j < json_object_array_length(at(rule, "names")); j++)
+			if (strcmp(json_object_get_string(
+					   json_object_array_get_idx(at(rule, "names"), j)),
+				   call) == 0)
+				return json_object_get_int(at(rule, "errnoRet"));
+	}
+	return 0;
+}
+
+static void system_calls(void)
+{
+	static const struct {
+		unsigned int capability;
+		const char *call;
+	} given[] = {
+		{CAP_SYS_ADMIN, "mount"},
+		{CAP_SYS_ADMIN, "setns"},
+		{CAP_SYS_ADMIN, "clone"},
+		{CAP_SYS_ADMIN, "bpf"},
+		{CAP_BPF, "bpf"},
+		{CAP_SYS_TIME, "settimeofday"},
+		{CAP_SYS_BOOT, "reboot"},
+		{CAP_SYS_CHROOT, "chroot"},
+		{CAP_SYS_MODULE, "init_module"},
+		{CAP_SYS_PTRACE, "kcmp"},
+		{CAP_SYSLOG, "syslog"},
+		{CAP_SYS_RAWIO, "iopl"},
+		{CAP_SYS_ADMIN, "socket"},
+		{CAP_PERFMON, "perf_event_open"},
+	};
+	Caisson__Guest__V1__Process process = example();
+	static struct user user = {.home = "/"};
+	struct json_object *o = config_of(&process, &user);
+
+	test_str(text_at(o, "linux.seccomp.defaultAction"), "\"SCMP_ACT_ALLOW\"");
+	test_int(refused(o, "clone3"), ENOSYS);
+	test_int(refused(o, "keyctl"), EPERM);
+	test_int(refused(o, "ptrace"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+		struct json_object *with;
+
+		test_int(refused(o, given[i].call), EPERM);
+		process.capabilities = UINT64_C(1) << given[i].capability;
+		with = config_of(&process, &user);
+		test_int(refused(with, given[i].call), 0);
+		test_int(refused(with, "keyctl"), EPERM);
+		json_object_put(with);
+	}
+	json_object_put(o);
+}
+
 /* Whoever may mount could take the masks away. */
 static void all_capabilities(void)
 {
@@ -108,6 +169,7 @@ static void all_capabilities(void)
 	o = config_of(&process, &user);
 	test_int(json_object_array_length(at(o, "process.capabilities.bounding")), 41);
 	test_true(!at(o, "linux.maskedPaths"));
+	test_true(!at(o, "linux.seccomp"));
 	json_object_put(o);
 }
 
@@ -197,6 +259,7 @@ int main(void)
 {
 	test_run(root);
 	test_run(another_user);
+	test_run(system_calls);
 	test_run(all_capabilities);
 	test_run(not_utf8);
 	test_run(adapted);

@@ -1,15 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # `caisson run --executor oci`: what run.sh does not see when it runs with CAISSON_TEST_EXECUTOR=oci.
+#
+#   oci.sh PROGRAM [TEST...]     PROGRAM: tests/vm/guests/guest-calls.c
+PROGRAM=$(realpath "$1")
+shift
 . "$(dirname "$0")/../lib/lib.sh"
 
 IMAGE=$(busybox_image)
 run() { caisson run --rm --executor oci "$@"; }
 
-# Both executors give a container the same.
+# Both executors give a container the same, but for the system calls.
 test_same_as_direct() {
-	look='grep -E "^(Cap|NoNew|Umask|Groups|Seccomp:)" /proc/self/status; hostname; ls /dev /sys/firmware;
+	look='grep -E "^(Cap|NoNew|Umask|Groups)" /proc/self/status; hostname; ls /dev /sys/firmware;
 		echo x >/proc/sys/kernel/domainname; wc -c </proc/keys; env | sort; ulimit -n; pwd'
+	# Once, as unpacking is told on stderr.
+	run "$IMAGE" true
 	status 0 caisson run --rm --name same "$IMAGE" sh -c "$look"
 	out >"$WORK/direct"
 	err >>"$WORK/direct"
@@ -17,6 +23,34 @@ test_same_as_direct() {
 	out >"$WORK/oci"
 	err >>"$WORK/oci"
 	diff "$WORK/direct" "$WORK/oci" || fail "the two differ"
+}
+
+test_system_calls() {
+	mkdir -p "$WORK/calls/bin"
+	cp /bin/busybox "$WORK/calls/bin/sleep"
+	cp "$PROGRAM" "$WORK/calls/bin/calls"
+	cat >"$WORK/expected" <<-'EOF'
+		clone: Success
+		clone a user namespace: Operation not permitted
+		clone3: Function not implemented
+		unshare: Operation not permitted
+		keyctl: Operation not permitted
+		io_uring: Operation not permitted
+		vsock: Operation not permitted
+		socket: Success
+	EOF
+	status 0 run "dir:$WORK/calls" calls
+	diff "$WORK/expected" "$WORK/out" || fail "system calls"
+	status 0 run -u 1000 "dir:$WORK/calls" calls
+	diff "$WORK/expected" "$WORK/out" || fail "a user's system calls"
+	caisson run -d --executor oci --name calls "dir:$WORK/calls" sleep 1000 >/dev/null
+	status 0 caisson exec calls calls
+	diff "$WORK/expected" "$WORK/out" || fail "an exec's system calls"
+	caisson delete -f calls
+	# The container that owns its VM has no filter.
+	status 0 caisson run --rm "dir:$WORK/calls" calls
+	has "$(out)" "unshare: Success"
+	has "$(out)" "clone3: Success"
 }
 
 test_names_that_are_links() {
