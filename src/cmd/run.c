@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +12,16 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/attach.h"
+#include "cmd/bundle.h"
 #include "cmd/cmd.h"
 #include "cmd/compose.h"
+#include "cmd/describe.h"
 #include "cmd/spawn.h"
 #include "cmd/task-call.h"
 #include "cmd/timing.h"
 #include "image/image.h"
 #include "sandbox/annotation.h"
+#include "sandbox/oci-adapt.h"
 #include "task.pb-c.h"
 #include "vmm/vmm.h"
 
@@ -27,7 +31,7 @@
 struct run {
 	bool remove, interactive, terminal, detach, timing;
 	struct strv env, annotations;
-	const char *supervisor_config;
+	const char *supervisor_config, *bundle, *pid_file;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
 	uint64_t memory;
 	uint32_t cpus, boot_timeout;
@@ -35,6 +39,7 @@ struct run {
 	struct paths paths;
 	struct image image;
 	struct compose compose;
+	char *config;
 	struct sandbox_spec spec;
 	struct record record;
 	struct spawned shim;
@@ -42,6 +47,10 @@ struct run {
 	struct attach attach;
 	struct timing times;
 };
+
+#define NAME_RULE                                                                             \
+	"letters, digits, \"_\", \".\" and \"-\", beginning with a letter or digit, at most " \
+	"64"
 
 static const struct opt options[] = {
 	OPT(run, 0, "rm", OPT_FLAG, remove, NULL,
@@ -56,6 +65,10 @@ static const struct opt options[] = {
 	OPT(run, 0, "entrypoint", OPT_STRING, entrypoint, "E",
 	    "instead of the image's; \"\": none"),
 	OPT(run, 0, "name", OPT_STRING, name, "N", "name of the container"),
+	OPT(run, 'b', "bundle", OPT_STRING, bundle, "DIR",
+	    "an OCI bundle instead of an image; NAME follows"),
+	OPT(run, 0, "pid-file", OPT_STRING, pid_file, "FILE",
+	    "write the number of the shim, which ends with the container"),
 	OPT(run, 'm', "memory", OPT_SIZE, memory, "SIZE", "memory of the VM (256M)", NULL,
 	    SANDBOX_MEMORY_MIN, VMM_MEMORY_MAX),
 	OPT(run, 0, "cpus", OPT_U32, cpus, "N", "CPUs of the VM (1)", NULL, 1, VMM_CPUS_MAX),
@@ -140,8 +153,33 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 		return r;
 	spec->image = xstrdup(reference);
 	spec->rootfs = xstrdup(run->image.rootfs);
+	return 0;
+}
+
+/* The container's name is there already; its standard input is ours, as runc has it. */
+static int load_bundle(struct run *run, struct err *err)
+{
+	int r = annotations_set(&run->spec.annotations, &run->annotations, err);
+
+	if (r == 0)
+		r = bundle_load(run->bundle, &run->spec, &run->config, err);
+	run->terminal = run->spec.terminal;
+	run->interactive = !run->detach;
+	if (r == 0 && run->terminal && run->interactive && !isatty(STDIN_FILENO))
+		r = err_set(err, -EINVAL,
+			    "%s/config.json wants a terminal (process.terminal), and stdin is none",
+			    run->spec.bundle);
+	return r;
+}
+
+static void choose_machine(struct run *run)
+{
+	struct sandbox_spec *spec = &run->spec;
+
 	spec->remove = run->remove;
-	spec->executor = xstrdup(run->executor);
+	spec->executor = xstrdup(run->executor ? run->executor
+				 : run->bundle ? SANDBOX_EXECUTOR_BUNDLES
+					       : SANDBOX_EXECUTOR_DEFAULT);
 	spec->hypervisor = xstrdup(run->hypervisor);
 	spec->accel = xstrdup(run->accel);
 	spec->kernel = kernel_wanted(run->kernel);
@@ -150,7 +188,6 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 	spec->cpus = run->cpus;
 	spec->boot_timeout = run->boot_timeout;
 	spec->created = time(NULL);
-	return 0;
 }
 
 /* A name that we made up may be taken: then another one. */
@@ -158,6 +195,8 @@ static int make_record(struct run *run, struct err *err)
 {
 	int r;
 
+	if (run->bundle)
+		return record_create(&run->paths, &run->spec, &run->record, err);
 	do {
 		free(run->spec.id);
 		run->spec.id = run->name ? xstrdup(run->name) : task_random_id();
@@ -167,10 +206,22 @@ static int make_record(struct run *run, struct err *err)
 	return r;
 }
 
+static int keep_config(struct run *run, struct err *err)
+{
+	int r = run->config ? file_write_atomic_at(run->record.dir, OCI_CONFIG_FILE, run->config,
+						   strlen(run->config), 0600)
+			    : 0;
+
+	return r < 0 ? err_errno(err, r, "cannot write %s/" OCI_CONFIG_FILE, run->record.dir_path)
+		     : 0;
+}
+
 static int start_shim(struct run *run, struct err *err)
 {
-	int r = spawn_shim(&run->paths, &run->record, run->image.lock_fd, &run->shim, err);
+	int r = keep_config(run, err);
 
+	if (r == 0)
+		r = spawn_shim(&run->paths, &run->record, run->image.lock_fd, &run->shim, err);
 	if (r < 0) {
 		(void)record_remove(&run->paths, &run->record, NULL);
 		return r;
@@ -208,6 +259,13 @@ static int report(struct run *run, const struct err *err)
 	return cmd_status_of(err);
 }
 
+static int write_pid_file(struct run *run, struct err *err)
+{
+	pid_t shim = describe_shim(&run->client, run->record.id, err);
+
+	return shim > 0 ? spawn_write_pid(shim, run->pid_file, err) : err->code;
+}
+
 static int run_container(struct run *run, struct err *err)
 {
 	int r, status;
@@ -217,6 +275,10 @@ static int run_container(struct run *run, struct err *err)
 		r = attach_begin(&run->attach, err);
 	if (r == 0)
 		r = task_start(&run->client, run->record.id, "", err);
+	if (r < 0)
+		return report(run, err);
+	if (run->pid_file)
+		r = write_pid_file(run, err);
 	if (r < 0)
 		return report(run, err);
 	if (run->timing)
@@ -243,11 +305,18 @@ static int run_all(struct run *run, const char *reference, char **words, struct 
 		return cmd_fail(&command_run, err);
 	record_sweep(&run->paths);
 	image_sweep(run->paths.root);
-	r = get_image(run, reference, err);
-	if (r == 0)
-		r = build_spec(run, reference, words, err);
-	if (r == 0)
+	if (run->bundle) {
+		run->spec.id = xstrdup(reference);
+		r = load_bundle(run, err);
+	} else {
+		r = get_image(run, reference, err);
+		if (r == 0)
+			r = build_spec(run, reference, words, err);
+	}
+	if (r == 0) {
+		choose_machine(run);
 		r = make_record(run, err);
+	}
 	if (r == 0)
 		r = start_shim(run, err);
 	if (r == 0)
@@ -263,15 +332,47 @@ static int run_all(struct run *run, const char *reference, char **words, struct 
 	return status;
 }
 
-static int check(const struct run *run, int argc, int at, struct err *err)
+/* All that these say is in config.json. */
+static int check_bundle(const struct run *run, int argc, char **argv, int at, struct err *err)
 {
+	const struct {
+		bool given;
+		const char *name;
+	} said[] = {
+		{run->env.n > 0, "--env"}, {run->workdir, "--workdir"},
+		{run->user, "--user"},	   {run->entrypoint, "--entrypoint"},
+		{run->name, "--name"},	   {run->interactive, "--interactive"},
+		{run->terminal, "--tty"},
+	};
+
+	if (at == argc)
+		return err_set(err, -EINVAL,
+			       "which name shall the container have? See `caisson run --help`");
+	if (argc - at > 1)
+		return err_set(err, -EINVAL,
+			       "--bundle goes with one word, the container's name, not with \"%s\" "
+			       "as well: its command is in config.json",
+			       argv[at + 1]);
+	if (!sandbox_id_valid(argv[at]))
+		return err_set(err, -EINVAL, "\"%s\" is no container's name: " NAME_RULE, argv[at]);
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
+		if (said[i].given)
+			return err_set(err, -EINVAL,
+				       "--bundle does not go with %s: config.json says that",
+				       said[i].name);
+	if (run->executor && strcmp(run->executor, SANDBOX_EXECUTOR_BUNDLES) != 0)
+		return err_set(err, -EINVAL, "--bundle goes with --executor oci only");
+	return 0;
+}
+
+static int check(const struct run *run, int argc, char **argv, int at, struct err *err)
+{
+	if (run->bundle && check_bundle(run, argc, argv, at, err) < 0)
+		return -EINVAL;
 	if (at == argc)
 		return err_set(err, -EINVAL, "which image? See `caisson run --help`");
 	if (run->name && !sandbox_id_valid(run->name))
-		return err_set(err, -EINVAL,
-			       "--name %s: letters, digits, \"_\", \".\" and \"-\", beginning "
-			       "with a letter or digit, at most 64",
-			       run->name);
+		return err_set(err, -EINVAL, "--name %s: " NAME_RULE, run->name);
 	if (run->detach && (run->interactive || run->timing))
 		return err_set(err, -EINVAL,
 			       "--detach goes with neither --interactive nor --timing");
@@ -300,12 +401,12 @@ static void done(struct run *run)
 	paths_done(&run->paths);
 	strv_done(&run->env);
 	strv_done(&run->annotations);
+	free(run->config);
 }
 
 static int run_main(const struct command *self, int argc, char **argv)
 {
 	struct run run = {
-		.executor = SANDBOX_EXECUTOR_DEFAULT,
 		.hypervisor = VMM_HYPERVISOR_DEFAULT,
 		.accel = VMM_ACCEL_DEFAULT,
 		.memory = SANDBOX_MEMORY_DEFAULT,
@@ -324,7 +425,7 @@ static int run_main(const struct command *self, int argc, char **argv)
 
 	timing_note(&run.times, "caisson started");
 	at = opts_parse(self, argc, argv, &run, &err);
-	if (at < 0 || check(&run, argc, at, &err) < 0) {
+	if (at < 0 || check(&run, argc, argv, at, &err) < 0) {
 		strv_done(&run.env);
 		strv_done(&run.annotations);
 		return cmd_fail(self, &err);
@@ -337,7 +438,7 @@ static int run_main(const struct command *self, int argc, char **argv)
 
 const struct command command_run = {
 	.name = "run",
-	.usage = "[OPTIONS] IMAGE [COMMAND ARG...]",
+	.usage = "[OPTIONS] IMAGE [COMMAND ARG...] | [OPTIONS] -b BUNDLE NAME",
 	.summary = "Run a command in a new container, in a microVM of its own.",
 	.details = "IMAGE is one of\n"
 		   "  docker-archive:FILE[:REPO:TAG]  what `docker save` or `podman save` wrote\n"
@@ -345,6 +446,7 @@ const struct command command_run = {
 		   "  oci:DIR[:TAG]                   an OCI image layout\n"
 		   "  dir:ROOTFS                      a root file system; it is not changed\n"
 		   "  [docker://]NAME[:TAG][@DIGEST]  from a registry, fetched once\n"
+		   "BUNDLE is a folder with config.json and a root file system, as runc takes it.\n"
 		   "\n"
 		   "The exit status is the command's, 128 + n when signal n ended it; 125 when "
 		   "caisson\n"

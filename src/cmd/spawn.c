@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/spawn.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -41,6 +44,23 @@ int spawn_shim(const struct paths *paths, struct record *record, int image_lock,
 	/* Ours would keep the record claimed after the shim's end. */
 	record->lock = fd_close(record->lock);
 	return 0;
+}
+
+/* Whole or not at all, as who waits for it may look at any time. */
+int spawn_write_pid(pid_t pid, const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *folder =
+		slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+	_cleanup_close_ int dir = -EBADF;
+	char text[16];
+	int n, r;
+
+	n = snprintf(text, sizeof(text), "%d", (int)pid);
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = dir < 0 ? -errno
+		    : file_write_atomic_at(dir, slash ? slash + 1 : path, text, (size_t)n, 0644);
+	return r < 0 ? err_errno(err, r, "cannot write %s", path) : 0;
 }
 
 void spawn_let_go(struct spawned *shim)

@@ -27,6 +27,9 @@ struct spawned {
 int spawn_shim(const struct paths *paths, struct record *record, int image_lock,
 	       struct spawned *ret, struct err *err);
 
+/** spawn_write_pid() - a shim's number, into a file. Return: 0 or negative errno with a message. */
+int spawn_write_pid(pid_t pid, const char *path, struct err *err);
+
 /** spawn_let_go() - the container goes on without us */
 void spawn_let_go(struct spawned *shim);
 

@@ -69,7 +69,9 @@ static struct json_object *to_json(const struct record *record, const struct san
 	json_object_object_add(o, "id", json_object_new_string(record->id));
 	json_object_object_add(o, "status", json_object_new_string(status ? status : STOPPED));
 	json_object_object_add(o, "pid", json_object_new_int(lives ? told->pid : 0));
-	json_object_object_add(o, "bundle", json_object_new_string(record->dir_path));
+	json_object_object_add(
+		o, "bundle",
+		json_object_new_string(*spec->bundle ? spec->bundle : record->dir_path));
 	json_object_object_add(o, "created", time_to_json((time_t)spec->created));
 	json_object_object_add(o, "supervisor", supervisor);
 	return o;

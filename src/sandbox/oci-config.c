@@ -365,47 +365,13 @@ int oci_process(const Caisson__Guest__V1__Process *process, const struct user *u
 	return 0;
 }
 
-static void drop_network(struct json_object *own)
+uint64_t oci_capability(const char *word)
 {
-	struct json_object *list, *kept = json_object_new_array(), *type;
+	const char *name = word ? str_starts(word, "CAP_") : NULL;
 
-	if (!json_object_object_get_ex(own, "namespaces", &list) ||
-	    !json_object_is_type(list, json_type_array)) {
-		json_object_put(kept);
-		return;
-	}
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		struct json_object *item = json_object_array_get_idx(list, i);
-
-		if (json_object_object_get_ex(item, "type", &type) &&
-		    strcmp(json_object_get_string(type), "network") == 0)
-			continue;
-		json_object_array_add(kept, json_object_get(item));
-	}
-	json_object_object_add(own, "namespaces", kept);
-}
-
-int oci_config_adapt(const char *json, const char *id, char **ret, struct err *err)
-{
-	struct json_object *o = json_tokener_parse(json), *own, *process;
-	_cleanup_free_ char *cgroup = xasprintf("/%s", id);
-
-	if (!json_object_is_type(o, json_type_object) ||
-	    !json_object_object_get_ex(o, "linux", &own) ||
-	    !json_object_is_type(own, json_type_object)) {
-		json_object_put(o);
-		return err_set(err, -EBADMSG, "config.json is no JSON object with \"linux\" in it");
-	}
-	put(own, "cgroupsPath", cgroup);
-	drop_network(own);
-	json_object_object_del(own, "mountLabel");
-	json_object_object_del(o, "hooks");
-	if (json_object_object_get_ex(o, "process", &process) &&
-	    json_object_is_type(process, json_type_object)) {
-		json_object_object_del(process, "apparmorProfile");
-		json_object_object_del(process, "selinuxLabel");
-	}
-	*ret = take_text(o);
+	for (size_t i = 0; name && i < ARRAY_SIZE(capability_names); i++)
+		if (strcmp(name, capability_names[i]) == 0)
+			return UINT64_C(1) << i;
 	return 0;
 }
 

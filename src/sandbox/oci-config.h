@@ -32,13 +32,8 @@ int oci_config(const char *id, const Caisson__Guest__V1__Process *process, const
 int oci_process(const Caisson__Guest__V1__Process *process, const struct user *user, char **ret,
 		struct err *err);
 
-/**
- * oci_config_adapt() - make somebody else's config.json one for a guest
- * @json: the text
- *
- * Return: 0 or -EBADMSG with a message: it is not the JSON of a container.
- */
-int oci_config_adapt(const char *json, const char *id, char **ret, struct err *err);
+/** oci_capability() - the bit of "CAP_CHOWN" and the others; 0: there is none of that name */
+uint64_t oci_capability(const char *word);
 
 /**
  * oci_find_user() - who a process is, by the container's own files

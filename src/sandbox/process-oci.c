@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "abi/abi.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
 #include "bundle.pb-c.h"
 #include "rpc/task.h"
+#include "sandbox/oci-adapt.h"
 #include "sandbox/oci-config.h"
 
 /* The live root file system: names are those that the container has now. */
@@ -18,6 +20,20 @@ static int find_user(const struct process *p, const Caisson__Guest__V1__Process 
 	_cleanup_free_ char *rootfs = path_join(p->sandbox->record->run_path, "rootfs");
 
 	return oci_find_user(rootfs, process->user ? process->user : "", ret, err);
+}
+
+static int read_config(const struct process *p, char **ret, struct err *err)
+{
+	int r = file_slurp_at(p->sandbox->record->dir, OCI_CONFIG_FILE, OCI_CONFIG_MAX, ret, NULL);
+
+	return r < 0 ? err_errno(err, r, "cannot read the bundle's " OCI_CONFIG_FILE) : 0;
+}
+
+static bool has_own_config(const struct process *p)
+{
+	const char *bundle = p->sandbox->spec->bundle;
+
+	return bundle && *bundle;
 }
 
 static int send_create(struct process *p, const char *bundle)
@@ -88,10 +104,15 @@ int process_oci_create(struct process *p, Caisson__Guest__V1__Process *process,
 {
 	_cleanup_free_ char *json = NULL;
 	static struct user user;
-	int r = find_user(p, process, &user, err);
+	int r;
 
-	if (r == 0)
-		r = oci_config(p->sandbox->spec->id, process, &user, &json, err);
+	if (has_own_config(p)) {
+		r = read_config(p, &json, err);
+	} else {
+		r = find_user(p, process, &user, err);
+		if (r == 0)
+			r = oci_config(p->sandbox->spec->id, process, &user, &json, err);
+	}
 	p->answered = answered;
 	return r < 0 ? r : send_bundle(p, json);
 }
@@ -129,6 +150,21 @@ static int send_exec(struct process *p, char *const names[3], const char *json,
 			0, answered);
 }
 
+static int inherit(const struct process *p, char **json, struct err *err)
+{
+	const char *user = p->exec_spec->user;
+	_cleanup_free_ char *config = NULL;
+	int r;
+
+	if (!has_own_config(p))
+		return 0;
+	r = read_config(p, &config, err);
+	if (r == 0)
+		oci_process_inherit(config, user && strcmp(user, p->sandbox->spec->user) == 0,
+				    json);
+	return r;
+}
+
 int process_oci_exec(struct process *p, char *const names[3],
 		     void (*answered)(struct ttrpc_request *req, const struct ttrpc_answer *answer),
 		     struct err *err)
@@ -141,5 +177,7 @@ int process_oci_exec(struct process *p, char *const names[3],
 	process->terminal = p->terminal;
 	if (r == 0)
 		r = oci_process(process, &user, &json, err);
+	if (r == 0)
+		r = inherit(p, &json, err);
 	return r < 0 ? r : send_exec(p, names, json, answered);
 }

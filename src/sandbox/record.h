@@ -10,6 +10,7 @@
  * A container on disk. Its folder, <root>/containers/<id>, holds:
  *
  *   spec.json  struct sandbox_spec
+ *   config.json   of an OCI bundle (oci-adapt.h), if the container was made of one
  *   lock       flock'ed by the shim for as long as it lives: who can take it knows it has died
  *   exit       the exit status in decimal, once the command has ended
  *   log        what the command printed (iolog.h)

@@ -14,6 +14,8 @@
  *
  * @id: name of the container
  * @image: the reference a person gave, for listings
+ * @bundle: absolute path of the OCI bundle that the container was made of, whose config.json, made
+ *	fit for a guest, is in the container's folder; empty: of an image
  * @rootfs: absolute path of the unpacked image; never written to
  * @args: the command, at least one
  * @env: KEY=VALUE
@@ -35,7 +37,7 @@
  * @created: seconds since the epoch
  */
 struct sandbox_spec {
-	char *id, *image, *rootfs;
+	char *id, *image, *bundle, *rootfs;
 	struct strv args, env;
 	char *cwd, *user;
 	uint64_t capabilities;
@@ -55,6 +57,7 @@ struct sandbox_spec {
  */
 #define SANDBOX_EXECUTORS	 "direct|oci"
 #define SANDBOX_EXECUTOR_DEFAULT "direct"
+#define SANDBOX_EXECUTOR_BUNDLES "oci" /* that takes OCI bundles */
 
 #define SANDBOX_MEMORY_MIN	 (UINT64_C(64) << 20)
 #define SANDBOX_MEMORY_DEFAULT	 (UINT64_C(256) << 20)

@@ -201,26 +201,6 @@ static void not_utf8(void)
 	}
 }
 
-static void adapted(void)
-{
-	static const char theirs[] =
-		"{\"hooks\":{\"prestart\":[{\"path\":\"/bin/x\"}]},\"process\":{\"args\":[\"a\"],"
-		"\"apparmorProfile\":\"docker-default\",\"selinuxLabel\":\"s0\"},\"linux\":{"
-		"\"cgroupsPath\":\"/kubepods/x\",\"mountLabel\":\"s0\",\"namespaces\":[{\"type\":"
-		"\"pid\"},{\"type\":\"network\",\"path\":\"/var/run/netns/x\"}],\"seccomp\":{\"a\":"
-		"1},\"maskedPaths\":[\"/proc/x\"]}}";
-	static const char *const bad[] = {"", "[]", "{", "{}", "{\"linux\":[]}"};
-	char *json = NULL;
-
-	test_int(oci_config_adapt(theirs, "c1", &json, &err), 0);
-	test_str(json, "{\"process\":{\"args\":[\"a\"]},\"linux\":{\"cgroupsPath\":\"\\/c1\","
-		       "\"namespaces\":[{\"type\":\"pid\"}],\"seccomp\":{\"a\":1},\"maskedPaths\":"
-		       "[\"\\/proc\\/x\"]}}");
-	free(json);
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		test_int(oci_config_adapt(bad[i], "c1", &json, &err), -EBADMSG);
-}
-
 static void write_file(int dir, const char *path, const char *text)
 {
 	_cleanup_close_ int fd = openat(dir, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -262,7 +242,6 @@ int main(void)
 	test_run(system_calls);
 	test_run(all_capabilities);
 	test_run(not_utf8);
-	test_run(adapted);
 	test_run(users);
 	return 0;
 }

@@ -9,13 +9,17 @@
 #include "vmm/vmm.h"
 
 static const char *const fields[] = {
-	"id",		"image",	"rootfs",
-	"args",		"env",		"cwd",
-	"user",		"terminal",	"remove",
-	"kernel",	"capabilities", "stop_signal",
-	"accel",	"executor",	"hypervisor",
-	"memory",	"cpus",		"created",
-	"boot_timeout", "annotations",	"supervisor_config",
+	"id",	       "image",
+	"bundle",      "rootfs",
+	"args",	       "env",
+	"cwd",	       "user",
+	"terminal",    "remove",
+	"kernel",      "capabilities",
+	"stop_signal", "accel",
+	"executor",    "hypervisor",
+	"memory",      "cpus",
+	"created",     "boot_timeout",
+	"annotations", "supervisor_config",
 };
 
 static struct sandbox_spec example(void)
@@ -23,6 +27,7 @@ static struct sandbox_spec example(void)
 	struct sandbox_spec spec = {
 		.id = xstrdup("c1"),
 		.image = xstrdup("docker.io/library/debian:12"),
+		.bundle = xstrdup("/b\xff"),
 		.rootfs = xstrdup("/var/lib/caisson/images/\"odd\"/rootfs"),
 		.args = STRV_NULL,
 		.env = STRV_NULL,
@@ -63,6 +68,7 @@ static void everything_comes_back(void)
 		test_fail("%s", err.text);
 	test_str(back.id, spec.id);
 	test_str(back.image, spec.image);
+	test_str(back.bundle, spec.bundle);
 	test_str(back.rootfs, spec.rootfs);
 	test_int(back.args.n, 3);
 	for (size_t i = 0; i < 3; i++)

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "sandbox/oci-adapt.h"
+
+static int read_config(const char *bundle, char **ret, struct err *err)
+{
+	_cleanup_close_ int dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = dir < 0 ? -errno : file_slurp_at(dir, OCI_CONFIG_FILE, OCI_CONFIG_MAX, ret, NULL);
+
+	if (dir < 0)
+		return err_errno(err, r, "cannot use the bundle %s", bundle);
+	return r < 0 ? err_errno(err, r, "cannot read %s/" OCI_CONFIG_FILE, bundle) : 0;
+}
+
+/* Relative to the bundle, as the specification has it. */
+static int find_root(const char *bundle, struct sandbox_spec *spec, struct err *err)
+{
+	_cleanup_free_ char *path = take_ptr(spec->rootfs), *full = NULL;
+	struct stat st;
+
+	full = *path == '/' ? xstrdup(path) : path_join(bundle, path);
+	spec->rootfs = realpath(full, NULL);
+	if (!spec->rootfs || stat(spec->rootfs, &st) < 0)
+		return err_errno(err, -errno, "cannot use the bundle's root file system %s", full);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, -ENOTDIR, "the bundle's root file system %s is no folder",
+			       full);
+	return 0;
+}
+
+int bundle_load(const char *path, struct sandbox_spec *spec, char **ret_config, struct err *err)
+{
+	_cleanup_free_ char *json = NULL;
+	int r;
+
+	spec->bundle = realpath(path, NULL);
+	if (!spec->bundle)
+		return err_errno(err, -errno, "cannot use the bundle %s", path);
+	r = read_config(spec->bundle, &json, err);
+	if (r < 0)
+		return r;
+	r = oci_config_adapt(json, spec, ret_config, err);
+	if (r < 0) {
+		(void)err_wrap(err, "%s/" OCI_CONFIG_FILE, spec->bundle);
+		return r;
+	}
+	spec->stop_signal = SIGTERM;
+	spec->image = xstrdup(spec->bundle);
+	return find_root(spec->bundle, spec, err);
+}

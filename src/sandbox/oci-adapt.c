@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/oci-adapt.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "base/mem.h"
+#include "sandbox/oci-config.h"
+
+#define PATH_DEPTH 4
+
+/* Members that name something of the host's. */
+static const struct {
+	const char *path[PATH_DEPTH];
+	const char *why;
+} refused[] = {
+	{{"hooks"}, "hooks are programs of the host, and the container is not there"},
+	{{"linux", "devices"}, "linux.devices: devices of the host cannot be passed on"},
+	{{"linux", "netDevices"}, "linux.netDevices: interfaces of the host cannot be passed on"},
+	{{"linux", "intelRdt"}, "linux.intelRdt: the host's caches are not the guest's to divide"},
+	{{"linux", "seccomp", "listenerPath"},
+	 "linux.seccomp.listenerPath: a socket of the host cannot be reached"},
+	{{"vm"}, "vm: the virtual machine is not the bundle's to describe"},
+	{{"windows"}, "windows: guests run Linux"},
+	{{"solaris"}, "solaris: guests run Linux"},
+	{{"zos"}, "zos: guests run Linux"},
+};
+
+/* No guest's kernel has what they are for. */
+static const char *const labels[][PATH_DEPTH] = {
+	{"process", "apparmorProfile"},
+	{"process", "selinuxLabel"},
+	{"linux", "mountLabel"},
+};
+
+/* File systems that are made, and do not show something of the host's. */
+static const char *const types[] = {
+	"proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2",
+};
+
+/* What execs have of it, too. */
+static const char *const inherited[] = {
+	"capabilities", "noNewPrivileges", "rlimits", "oomScoreAdj", "user",
+};
+
+static bool is_object(struct json_object *o)
+{
+	return json_object_is_type(o, json_type_object);
+}
+
+static struct json_object *get(struct json_object *o, const char *name, enum json_type type)
+{
+	struct json_object *value;
+
+	if (!is_object(o) || !json_object_object_get_ex(o, name, &value) ||
+	    !json_object_is_type(value, type))
+		return NULL;
+	return value;
+}
+
+static const char *get_text(struct json_object *o, const char *name)
+{
+	struct json_object *value = get(o, name, json_type_string);
+
+	return value ? json_object_get_string(value) : "";
+}
+
+static struct json_object *parent_of(struct json_object *o, const char *const path[PATH_DEPTH],
+				     const char **ret_name)
+{
+	while (path[1])
+		o = get(o, *path++, json_type_object);
+	*ret_name = path[0];
+	return o;
+}
+
+/* Some tools write all that there could be. */
+static bool is_empty(struct json_object *o)
+{
+	if (!o)
+		return true;
+	if (json_object_is_type(o, json_type_array))
+		return json_object_array_length(o) == 0;
+	if (!is_object(o))
+		return false;
+	json_object_object_foreach(o, name, value)
+	{
+		(void)name;
+		if (!is_empty(value))
+			return false;
+	}
+	return true;
+}
+
+static int check_refused(struct json_object *o, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		const char *name;
+		struct json_object *parent = parent_of(o, refused[i].path, &name), *value;
+
+		if (!parent || !json_object_object_get_ex(parent, name, &value))
+			continue;
+		if (!is_empty(value))
+			return err_set(err, -ENOTSUP, "%s", refused[i].why);
+		json_object_object_del(parent, name);
+	}
+	return 0;
+}
+
+static void drop_labels(struct json_object *o)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+		const char *name;
+		struct json_object *parent = parent_of(o, labels[i], &name);
+
+		if (parent)
+			json_object_object_del(parent, name);
+	}
+}
+
+static bool is_bind(struct json_object *mount)
+{
+	struct json_object *options = get(mount, "options", json_type_array);
+
+	for (size_t i = 0; options && i < json_object_array_length(options); i++) {
+		const char *word = json_object_get_string(json_object_array_get_idx(options, i));
+
+		if (word && (strcmp(word, "bind") == 0 || strcmp(word, "rbind") == 0))
+			return true;
+	}
+	return strcmp(get_text(mount, "type"), "bind") == 0;
+}
+
+static int check_mount(struct json_object *mount, struct err *err)
+{
+	const char *type = get_text(mount, "type"), *where = get_text(mount, "destination");
+
+	if (!is_object(mount) || !*where)
+		return err_set(err, -EBADMSG, "one of \"mounts\" has no destination");
+	if (is_bind(mount))
+		return err_set(err, -ENOTSUP,
+			       "mounts: %s of the host cannot be bound to %s, as volumes are not "
+			       "there yet",
+			       get_text(mount, "source"), where);
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (strcmp(type, types[i]) == 0)
+			return 0;
+	return err_set(err, -ENOTSUP, "mounts: a file system of type \"%s\" cannot be had, on %s",
+		       type, where);
+}
+
+static int check_mounts(struct json_object *o, struct err *err)
+{
+	struct json_object *mounts = get(o, "mounts", json_type_array);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && mounts && i < json_object_array_length(mounts); i++)
+		r = check_mount(json_object_array_get_idx(mounts, i), err);
+	return r;
+}
+
+/* The VM's own network is the container's. */
+static int adapt_namespaces(struct json_object *own, struct err *err)
+{
+	struct json_object *list = get(own, "namespaces", json_type_array), *kept;
+
+	if (!list)
+		return 0;
+	kept = json_object_new_array();
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+		const char *type = get_text(item, "type"), *path = get_text(item, "path");
+
+		if (*path) {
+			json_object_put(kept);
+			return err_set(err, -ENOTSUP,
+				       "linux.namespaces: the %s namespace %s of the host cannot "
+				       "be joined",
+				       type, path);
+		}
+		if (strcmp(type, "network") != 0)
+			json_object_array_add(kept, json_object_get(item));
+	}
+	json_object_object_add(own, "namespaces", kept);
+	return 0;
+}
+
+static int take_texts(struct json_object *process, const char *name, struct strv *ret,
+		      struct err *err)
+{
+	struct json_object *list = get(process, name, json_type_array);
+
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+
+		if (!json_object_is_type(item, json_type_string))
+			return err_set(err, -EBADMSG, "process.%s[%zu] is no string", name, i);
+		strv_add(ret, json_object_get_string(item));
+	}
+	return 0;
+}
+
+static uint64_t capabilities_of(struct json_object *process)
+{
+	struct json_object *sets = get(process, "capabilities", json_type_object);
+	struct json_object *list = get(sets, "bounding", json_type_array);
+	uint64_t mask = 0;
+
+	for (size_t i = 0; list && i < json_object_array_length(list); i++)
+		mask |= oci_capability(json_object_get_string(json_object_array_get_idx(list, i)));
+	return mask;
+}
+
+static char *user_of(struct json_object *process)
+{
+	struct json_object *user = get(process, "user", json_type_object);
+	struct json_object *uid = get(user, "uid", json_type_int);
+	struct json_object *gid = get(user, "gid", json_type_int);
+
+	return xasprintf("%lld:%lld", uid ? (long long)json_object_get_int64(uid) : 0,
+			 gid ? (long long)json_object_get_int64(gid) : 0);
+}
+
+static int take_process(struct json_object *o, struct sandbox_spec *spec, struct err *err)
+{
+	struct json_object *process = get(o, "process", json_type_object);
+	struct json_object *terminal = get(process, "terminal", json_type_boolean);
+	int r;
+
+	if (!process)
+		return err_set(err, -EBADMSG, "there is no \"process\"");
+	r = take_texts(process, "args", &spec->args, err);
+	if (r == 0)
+		r = take_texts(process, "env", &spec->env, err);
+	if (r < 0)
+		return r;
+	if (spec->args.n == 0)
+		return err_set(err, -EBADMSG, "process.args names no command");
+	spec->cwd = xstrdup(get_text(process, "cwd"));
+	if (*spec->cwd != '/')
+		return err_set(err, -EBADMSG, "process.cwd is no absolute path");
+	spec->user = user_of(process);
+	spec->capabilities = capabilities_of(process);
+	spec->terminal = terminal && json_object_get_boolean(terminal);
+	return 0;
+}
+
+static int take_root(struct json_object *o, struct sandbox_spec *spec, struct err *err)
+{
+	struct json_object *root = get(o, "root", json_type_object);
+
+	if (!*get_text(root, "path"))
+		return err_set(err, -EBADMSG, "there is no root.path");
+	spec->rootfs = xstrdup(get_text(root, "path"));
+	json_object_object_add(root, "path", json_object_new_string("rootfs"));
+	return 0;
+}
+
+static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *err)
+{
+	struct json_object *own = get(o, "linux", json_type_object);
+	_cleanup_free_ char *cgroup = xasprintf("/%s", spec->id);
+	int r;
+
+	if (!own)
+		return err_set(err, -EBADMSG, "it is no JSON object with \"linux\" in it");
+	r = check_refused(o, err);
+	if (r == 0)
+		r = check_mounts(o, err);
+	if (r == 0)
+		r = adapt_namespaces(own, err);
+	if (r == 0)
+		r = take_root(o, spec, err);
+	if (r == 0)
+		r = take_process(o, spec, err);
+	drop_labels(o);
+	json_object_object_add(own, "cgroupsPath", json_object_new_string(cgroup));
+	return r;
+}
+
+int oci_config_adapt(const char *json, struct sandbox_spec *spec, char **ret, struct err *err)
+{
+	struct json_object *o = json_tokener_parse(json);
+	int r = adapt(o, spec, err);
+
+	if (r == 0)
+		*ret = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+	return r;
+}
+
+void oci_process_inherit(const char *config, bool same_user, char **process)
+{
+	struct json_object *all = json_tokener_parse(config), *o = json_tokener_parse(*process);
+	struct json_object *first = get(all, "process", json_type_object), *value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++) {
+		if (!same_user && strcmp(inherited[i], "user") == 0)
+			continue;
+		json_object_object_del(o, inherited[i]);
+		if (first && json_object_object_get_ex(first, inherited[i], &value))
+			json_object_object_add(o, inherited[i], json_object_get(value));
+	}
+	free(*process);
+	*process = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+	json_object_put(all);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/err.h"
+#include "sandbox/spec.h"
+
+/*
+ * Bundles that somebody else has made, by `runc spec` for instance, made fit for a guest: the
+ * contract is that of sandbox/oci-config.h. What only means something on the host is refused, but
+ * for labels of AppArmor and SELinux, which no guest's kernel has.
+ */
+
+/* What a guest takes is not more. */
+#define OCI_CONFIG_FILE "config.json"
+#define OCI_CONFIG_MAX	(4u << 20)
+
+/**
+ * oci_config_adapt() - make somebody else's config.json one for a guest
+ * @json: the text
+ * @spec: has its id; gets rootfs as it is written there, args, env, cwd, user, capabilities and
+ *	terminal, which are for those who ask, and for execs
+ * @ret: the text for the guest
+ *
+ * Return: 0; -EBADMSG or -ENOTSUP with a message: it is not the JSON of a container, or of one that
+ * cannot be had in a VM. What was filled in is still @spec's.
+ */
+int oci_config_adapt(const char *json, struct sandbox_spec *spec, char **ret, struct err *err);
+
+/**
+ * oci_process_inherit() - let an exec have what the bundle says of the container's processes
+ * @config: what oci_config_adapt() returned
+ * @same_user: the container's first process' user, and so its groups, are the exec's too
+ * @process: of oci_process(); replaced
+ */
+void oci_process_inherit(const char *config, bool same_user, char **process);

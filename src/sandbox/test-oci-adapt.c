@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/oci-adapt.h"
+
+#include <errno.h>
+
+#include "base/macro.h"
+#include "base/mem.h"
+#include "base/test.h"
+
+#define PROCESS "\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"}"
+#define ROOT	"\"root\":{\"path\":\"x\"}"
+
+static struct err err = ERR_NULL;
+
+static int adapt(const char *json, struct sandbox_spec *spec, char **ret)
+{
+	*spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
+	spec->id = xstrdup("c1");
+	*ret = NULL;
+	return oci_config_adapt(json, spec, ret, &err);
+}
+
+static void adapted(void)
+{
+	static const char theirs[] =
+		"{\"hooks\":{\"prestart\":[]},\"root\":{\"path\":\"../fs\",\"readonly\":true},"
+		"\"process\":{\"args\":[\"a\",\"b\"],\"env\":[\"K=v\"],\"cwd\":\"/"
+		"d\",\"terminal\":true,"
+		"\"user\":{\"uid\":5,\"gid\":6},\"capabilities\":{\"bounding\":[\"CAP_CHOWN\","
+		"\"CAP_BPF\"]},\"apparmorProfile\":\"docker-default\",\"selinuxLabel\":\"s0\"},"
+		"\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\"}],\"linux\":{"
+		"\"devices\":[],\"cgroupsPath\":\"/kubepods/"
+		"x\",\"mountLabel\":\"s0\",\"namespaces\":"
+		"[{\"type\":\"pid\"},{\"type\":\"network\"}],\"seccomp\":{\"a\":1},\"maskedPaths\":"
+		"[\"/proc/x\"]}}";
+	struct sandbox_spec spec;
+	char *json;
+
+	test_int(adapt(theirs, &spec, &json), 0);
+	test_str(json,
+		 "{\"root\":{\"path\":\"rootfs\",\"readonly\":true},\"process\":{\"args\":[\"a\","
+		 "\"b\"],\"env\":[\"K=v\"],\"cwd\":\"\\/d\",\"terminal\":true,\"user\":{\"uid\":5,"
+		 "\"gid\":6},\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_BPF\"]}},"
+		 "\"mounts\":"
+		 "[{\"destination\":\"\\/proc\",\"type\":\"proc\"}],\"linux\":{\"cgroupsPath\":"
+		 "\"\\/"
+		 "c1\",\"namespaces\":[{\"type\":\"pid\"}],\"seccomp\":{\"a\":1},\"maskedPaths\":"
+		 "[\"\\/proc\\/x\"]}}");
+	test_str(spec.rootfs, "../fs");
+	test_str(spec.args.v[1], "b");
+	test_str(spec.env.v[0], "K=v");
+	test_str(spec.cwd, "/d");
+	test_str(spec.user, "5:6");
+	test_true(spec.capabilities == (1 | UINT64_C(1) << 39));
+	test_true(spec.terminal);
+	free(json);
+	sandbox_spec_done(&spec);
+}
+
+static const struct {
+	const char *json;
+	int error;
+	const char *text;
+} refused[] = {
+	{"", -EBADMSG, "it is no JSON object with \"linux\" in it"},
+	{"{", -EBADMSG, "it is no JSON object with \"linux\" in it"},
+	{"[]", -EBADMSG, "it is no JSON object with \"linux\" in it"},
+	{"{\"linux\":[]}", -EBADMSG, "it is no JSON object with \"linux\" in it"},
+	{"{\"linux\":{}," PROCESS "}", -EBADMSG, "there is no root.path"},
+	{"{\"linux\":{}," ROOT "}", -EBADMSG, "there is no \"process\""},
+	{"{\"linux\":{}," ROOT ",\"process\":{\"args\":[]}}", -EBADMSG,
+	 "process.args names no command"},
+	{"{\"linux\":{}," ROOT ",\"process\":{\"args\":[1]}}", -EBADMSG,
+	 "process.args[0] is no string"},
+	{"{\"linux\":{}," ROOT ",\"process\":{\"args\":[\"a\"],\"cwd\":\"d\"}}", -EBADMSG,
+	 "process.cwd is no absolute path"},
+	{"{\"linux\":{}," ROOT "," PROCESS ",\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]}}",
+	 -ENOTSUP, "hooks are programs of the host, and the container is not there"},
+	{"{\"linux\":{\"devices\":[{\"path\":\"/dev/x\"}]}," ROOT "," PROCESS "}", -ENOTSUP,
+	 "linux.devices: devices of the host cannot be passed on"},
+	{"{\"linux\":{\"intelRdt\":{\"closID\":\"x\"}}," ROOT "," PROCESS "}", -ENOTSUP,
+	 "linux.intelRdt: the host's caches are not the guest's to divide"},
+	{"{\"linux\":{\"seccomp\":{\"listenerPath\":\"/x\"}}," ROOT "," PROCESS "}", -ENOTSUP,
+	 "linux.seccomp.listenerPath: a socket of the host cannot be reached"},
+	{"{\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"/n\"}]}," ROOT "," PROCESS
+	 "}",
+	 -ENOTSUP, "linux.namespaces: the network namespace /n of the host cannot be joined"},
+	{"{\"linux\":{},\"mounts\":[{\"destination\":\"/d\",\"source\":\"/s\",\"type\":\"none\","
+	 "\"options\":[\"rbind\"]}]," ROOT "," PROCESS "}",
+	 -ENOTSUP, "mounts: /s of the host cannot be bound to /d, as volumes are not there yet"},
+	{"{\"linux\":{},\"mounts\":[{\"destination\":\"/d\",\"type\":\"ext4\"}]," ROOT "," PROCESS
+	 "}",
+	 -ENOTSUP, "mounts: a file system of type \"ext4\" cannot be had, on /d"},
+	{"{\"linux\":{},\"mounts\":[1]," ROOT "," PROCESS "}", -EBADMSG,
+	 "one of \"mounts\" has no destination"},
+};
+
+static void what_cannot_be_had(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		struct sandbox_spec spec;
+		char *json;
+
+		test_int(adapt(refused[i].json, &spec, &json), refused[i].error);
+		test_str(err.text, refused[i].text);
+		test_true(!json);
+		sandbox_spec_done(&spec);
+	}
+}
+
+static void execs_inherit(void)
+{
+	static const char config[] = "{\"process\":{\"user\":{\"uid\":5,\"additionalGids\":[7]},"
+				     "\"noNewPrivileges\":true,\"args\":[\"first\"]}}";
+	char *json = xstrdup("{\"args\":[\"x\"],\"user\":{\"uid\":1},\"capabilities\":{\"a\":1},"
+			     "\"noNewPrivileges\":false}");
+
+	oci_process_inherit(config, false, &json);
+	test_str(json, "{\"args\":[\"x\"],\"user\":{\"uid\":1},\"noNewPrivileges\":true}");
+	oci_process_inherit(config, true, &json);
+	test_str(json, "{\"args\":[\"x\"],\"noNewPrivileges\":true,\"user\":{\"uid\":5,"
+		       "\"additionalGids\":[7]}}");
+	free(json);
+}
+
+int main(void)
+{
+	test_run(adapted);
+	test_run(what_cannot_be_had);
+	test_run(execs_inherit);
+	return 0;
+}

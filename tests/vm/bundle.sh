@@ -1,0 +1,151 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `caisson run --bundle`: OCI bundles that somebody else has made, here `crun spec`.
+. "$(dirname "$0")/../lib/lib.sh"
+
+command -v crun >/dev/null || {
+	echo "ok bundle # SKIP there is no crun"
+	exit $SKIPPED
+}
+
+# edit BUNDLE PYTHON: change its config.json, which is c
+edit() {
+	python3 - "$1/config.json" "$2" <<-'EOF'
+		import json, sys
+		path, change = sys.argv[1:]
+		c = json.load(open(path))
+		exec(change)
+		json.dump(c, open(path, "w"))
+	EOF
+}
+
+# bundle NAME SCRIPT [PYTHON]: make one in $WORK/NAME
+bundle() {
+	mkdir -p "$WORK/$1/rootfs/bin" "$WORK/$1/rootfs/tmp"
+	cp /bin/busybox "$WORK/$1/rootfs/bin/busybox"
+	for name in sh cat id ls sleep grep; do
+		ln -sf busybox "$WORK/$1/rootfs/bin/$name"
+	done
+	(cd "$WORK/$1" && rm -f config.json && crun spec)
+	SCRIPT=$2 edit "$WORK/$1" \
+		'import os; p = c["process"]; p["terminal"] = False; p["args"] = ["sh", "-c", os.environ["SCRIPT"]]'
+	edit "$WORK/$1" "p = c['process']; l = c['linux']; ${3:-}"
+}
+
+test_runs() {
+	bundle plain 'echo "$A $PWD $(id -u):$(id -g):$(id -G)"; cat; grep -E "CapBnd|NoNewPrivs|Seccomp:" /proc/self/status
+		ulimit -n; (echo x >/here) 2>&1; ls -a /sys/firmware; cat /proc/sys/kernel/hostname; exit 7' \
+		'p["env"].append("A=1"); p["cwd"] = "/tmp"; p["user"] = {"uid": 5, "gid": 6, "additionalGids": [7]}
+p["apparmorProfile"] = "docker-default"; p["selinuxLabel"] = "a:b:c"; l["mountLabel"] = "a:b:c"
+l["cgroupsPath"] = "/system.slice/x"; c["hooks"] = {"prestart": []}; c["hostname"] = "theirs"
+l["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"]}'
+	(cd "$WORK" && echo typed | status 7 caisson run --rm -b plain one)
+	cat >"$WORK/expected" <<-'EOF'
+		1 /tmp 5:6:6 7
+		typed
+		CapBnd:	0000000020000420
+		NoNewPrivs:	1
+		Seccomp:	2
+		1024
+		sh: can't create /here: Read-only file system
+		.
+		..
+		theirs
+	EOF
+	diff "$WORK/expected" "$WORK/out" || fail "what it saw"
+	is "$(err)" ""
+	is_clean
+}
+
+test_detached_and_execs() {
+	bundle box 'echo up; exec sleep 1000' \
+		'p["user"] = {"uid": 5, "gid": 6, "additionalGids": [7]}; c["root"]["readonly"] = False
+p["apparmorProfile"] = "docker-default"; p["selinuxLabel"] = "a:b:c"; l["mountLabel"] = "a:b:c"'
+	status 0 caisson run --detach --pid-file "$WORK/pid" --bundle "$WORK/box" box
+	is "$(out)" box
+	status 0 caisson state box
+	has "$(out)" "\"pid\": $(cat "$WORK/pid"),"
+	has "$(out)" "\"bundle\": \"$WORK/box\""
+	# What the guest got has no labels.
+	! grep -qi label "$CAISSON_ROOT/containers/box/config.json" || fail "there are labels"
+	! grep -q apparmor "$CAISSON_ROOT/containers/box/config.json" || fail "there is a profile"
+	status 0 caisson exec box sh -c 'id -u; id -G; grep -E "CapBnd|NoNewPrivs" /proc/self/status'
+	is "$(out)" "$(printf '5\n6 7\nCapBnd:\t0000000020000420\nNoNewPrivs:\t1')"
+	status 0 caisson exec -u 8:9 box sh -c 'id -u; id -G; grep NoNewPrivs /proc/self/status'
+	is "$(out)" "$(printf '8\n9\nNoNewPrivs:\t1')"
+	# The name is taken, and what has it is not touched.
+	status 125 caisson run -b "$WORK/box" box
+	one_sentence
+	has "$(err)" 'the name "box" is taken'
+	status 0 caisson exec box sh -c 'exit 0'
+	status 0 caisson delete -f box
+	[ ! -e "$WORK/box/rootfs/tmp/x" ] || fail "the bundle was changed"
+	is_clean
+}
+
+# The terminal is asked for in config.json; the root may be elsewhere, and stays as it is.
+test_terminal_and_root() {
+	bundle tty 'echo x >/new; test -t 0 -a -t 1 -a -t 2 && echo all' \
+		"p['terminal'] = True; c['root'] = {'path': '$WORK/tty/moved'}"
+	mv "$WORK/tty/rootfs" "$WORK/tty/moved"
+	status 125 caisson run -b "$WORK/tty" tty </dev/null
+	one_sentence
+	has "$(err)" "wants a terminal"
+	script -qec "caisson run --rm -b $WORK/tty tty" /dev/null </dev/null >"$WORK/seen"
+	has "$(tr -d '\r' <"$WORK/seen")" all
+	[ ! -e "$WORK/tty/moved/new" ] || fail "the bundle was changed"
+	is_clean
+}
+
+# refused WHY PYTHON: a bundle with this change
+refused() {
+	bundle bad 'exit 0' "$2"
+	status 125 caisson run -b "$WORK/bad" bad
+	one_sentence
+	has "$(err)" "$WORK/bad/config.json: $1"
+}
+
+test_bad_bundles() {
+	refused 'hooks are programs of the host' 'c["hooks"] = {"prestart": [{"path": "/bin/true"}]}'
+	refused 'mounts: /etc of the host cannot be bound to /mnt' \
+		'c["mounts"].append({"destination": "/mnt", "source": "/etc", "type": "none", "options": ["bind"]})'
+	refused 'linux.namespaces: the network namespace /proc/1/ns/net of the host' \
+		'l["namespaces"] = [{"type": "network", "path": "/proc/1/ns/net"}]'
+	refused 'linux.devices: ' 'l["devices"] = [{"path": "/dev/sda", "type": "b", "major": 8, "minor": 0}]'
+	refused 'linux.intelRdt: ' 'l["intelRdt"] = {"closID": "x"}'
+	refused 'process.args names no command' 'p["args"] = []'
+	bundle bad 'exit 0'
+	rm -r "$WORK/bad/rootfs"
+	status 125 caisson run -b "$WORK/bad" bad
+	one_sentence
+	has "$(err)" "cannot use the bundle's root file system $WORK/bad/rootfs: No such file or directory"
+	echo '{"linux": ' >"$WORK/bad/config.json"
+	status 125 caisson run -b "$WORK/bad" bad
+	one_sentence
+	has "$(err)" "config.json: it is no JSON object"
+	rm "$WORK/bad/config.json"
+	status 125 caisson run -b "$WORK/bad" bad
+	one_sentence
+	has "$(err)" "cannot read $WORK/bad/config.json: No such file or directory"
+	status 125 caisson run -b "$WORK/nowhere" bad
+	one_sentence
+	has "$(err)" "cannot use the bundle $WORK/nowhere: No such file or directory"
+	is "$(ls "$CAISSON_ROOT/containers" 2>/dev/null)" "" "containers"
+	is_clean
+}
+
+test_wrong_calls() {
+	bundle plain 'exit 0'
+	status 125 caisson run -b "$WORK/plain"
+	one_sentence
+	has "$(err)" "which name shall the container have?"
+	for words in "a b" "../x" "-e A=1 x" "-w / x" "-u 1 x" "-t x" "-i x" "--name y x" "--entrypoint y x" \
+		"--executor direct x"; do
+		# shellcheck disable=SC2086 # several words
+		status 125 caisson run -b "$WORK/plain" $words
+		one_sentence
+	done
+	is_clean
+}
+
+run_tests "$@"
