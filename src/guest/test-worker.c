@@ -174,14 +174,15 @@ static void one_can_be_stopped(void)
 	loop_deinit(&loop);
 }
 
-static int leave_a_child(void *arg, int out)
+/* @arg: a pipe; it goes on until the test, which has the other end, has seen its parent's. */
+static int leave_a_child(void *arg, int out _unused_)
 {
-	(void)out;
-	if (fork() == 0) {
-		char byte;
+	const int *hold = arg;
+	char byte;
 
-		/* Until the test has seen its parent's end. */
-		_exit(read(*(int *)arg, &byte, 1) < 0);
+	if (fork() == 0) {
+		fd_close(hold[1]);
+		_exit(read(hold[0], &byte, 1) < 0);
 	}
 	return 3;
 }
@@ -193,7 +194,7 @@ static void its_children_do_not_hold_it_up(void)
 
 	begin();
 	test_int(pipe(hold), 0);
-	test_int(worker_start(&workers, &worker, leave_a_child, &hold[0], done), 0);
+	test_int(worker_start(&workers, &worker, leave_a_child, hold, done), 0);
 	reap(worker.pid);
 	test_int(ended, 3);
 	fd_close(hold[0]);
