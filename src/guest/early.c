@@ -26,11 +26,12 @@ static int open_device(const char *path, unsigned int major, unsigned int minor)
 	return open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
+/* Containers have it as stdin, and any user may open that again. */
 int early_null(void)
 {
 	int fd = open_device("/dev/null", 1, 3);
 
-	return fd < 0 ? -errno : fd;
+	return fd < 0 || fchmod(fd, 0666) < 0 ? -errno : fd;
 }
 
 int early_urandom(void)

@@ -134,6 +134,7 @@ test_environment_folder_user() {
 	is "$(out)" "1|two words|/tmp|0|/root"
 	status 0 run -u 1000:100 "$IMAGE" sh -c 'id -u; id -g'
 	is "$(out)" "$(printf '1000\n100')"
+	status 0 run -u 1000:100 "$IMAGE" cat /dev/stdin
 	status 0 env TAKEN=yes caisson run --rm -e TAKEN "$IMAGE" sh -c 'echo $TAKEN'
 	is "$(out)" yes
 	status 0 run -w /made/for/me "$IMAGE" pwd
