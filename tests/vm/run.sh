@@ -41,6 +41,9 @@ odd_commands() {
 		/cut 126 exec: "/cut": exec format error
 		/orphan 127 exec: "/orphan": no such file or directory, its interpreter or loader
 		/closed 126 exec: "/closed": permission denied
+		/other 126 exec: "/other": exec format error
+		/unloaded 127 exec: "/unloaded": no such file or directory, its interpreter or loader
+		/indirect 126 exec: "/indirect": exec format error
 	EOF
 }
 
@@ -54,9 +57,14 @@ odd_tree() {
 	head -c 4 /bin/busybox >"$1/cut"
 	echo "#!/no/such/interpreter" >"$1/orphan"
 	echo "#!/plain" >"$1/closed"
+	echo "#!/text" >"$1/indirect"
+	# ELF files: of RISC-V, and one whose loader is not there.
+	cp /bin/busybox "$1/other"
+	printf '\363\0' | dd of="$1/other" bs=1 seek=18 conv=notrunc status=none
+	cp /bin/true "$1/unloaded"
 	mkfifo "$1/fifo"
 	ln -s loop "$1/loop"
-	chmod 755 "$1/text" "$1/empty" "$1/cut" "$1/orphan" "$1/closed" "$1/fifo"
+	chmod 755 "$1/text" "$1/empty" "$1/cut" "$1/orphan" "$1/closed" "$1/fifo" "$1/indirect"
 }
 
 # odd HOW...: each of these commands, with nothing said but the one sentence
