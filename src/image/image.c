@@ -10,10 +10,8 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "base/path.h"
 #include "image/config.h"
-#include "image/fetch.h"
-#include "image/source.h"
+#include "image/source-open.h"
 #include "image/store.h"
 #include "image/text.h"
 #include "image/unpack.h"
@@ -120,49 +118,30 @@ static int get_from_source(struct get *g, struct source *source, struct image *r
 static int get_oci(struct get *g, struct image *ret, struct err *err)
 {
 	_cleanup_source_ struct source source = SOURCE_NULL;
-	int r = blobs_open_dir(&source.blobs, g->ref.path, err);
+	int r = source_open_oci(&source, &g->ref, err);
 
-	if (r == 0)
-		r = source_read_oci(&source, g->ref.tag, err);
 	return r < 0 ? r : get_from_source(g, &source, ret, err);
-}
-
-static uint64_t max_bytes(const struct image_get_options *opts)
-{
-	return opts->max_bytes ? opts->max_bytes : IMAGE_BYTES_MAX;
-}
-
-static int read_archive(struct get *g, int fd, struct source *source, struct err *err)
-{
-	int r = blobs_open_tar(&source->blobs, fd, g->store.fd, max_bytes(g->opts), g->opts->cancel,
-			       err);
-
-	if (r < 0)
-		return r;
-	return g->ref.transport == TRANSPORT_DOCKER_ARCHIVE
-		       ? source_read_docker(source, g->ref.tag, err)
-		       : source_read_oci(source, g->ref.tag, err);
 }
 
 static int get_archive(struct get *g, struct image *ret, struct err *err)
 {
 	_cleanup_source_ struct source source = SOURCE_NULL;
-	_cleanup_close_ int fd = open(g->ref.path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	_cleanup_close_ int fd = source_open_file(&g->ref, err);
 	struct store_file file;
 	struct digest id;
-	struct stat st;
 	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || store_look(fd, &g->ref, &file) < 0)
-		return err_errno(err, -errno, "cannot open it");
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EINVAL, "it is not a regular file");
+	if (fd < 0)
+		return fd;
+	r = store_look(fd, &g->ref, &file);
+	if (r < 0)
+		return err_errno(err, r, "cannot open it");
 	if (store_get_file(&g->store, &file, &g->ref, &id) == 0) {
 		r = find_image(g, &id, ret, err);
 		if (r != 0)
 			return r;
 	}
-	r = read_archive(g, fd, &source, err);
+	r = source_open_archive(&source, &g->ref, fd, g->store.fd, g->opts, err);
 	if (r == 0)
 		r = get_from_source(g, &source, ret, err);
 	if (r >= 0)
@@ -174,29 +153,13 @@ static int fetch(struct get *g, struct image *ret, struct err *err)
 {
 	_cleanup_source_ struct source source = SOURCE_NULL;
 	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_NULL;
-	_cleanup_free_ char *dir = NULL, *image = NULL;
-	struct fetch f = {
-		.name = g->ref.path,
-		.insecure = g->ref.loopback,
-		.max_bytes = max_bytes(g->opts),
-		.cancel = g->opts->cancel,
-	};
+	_cleanup_free_ char *dir = NULL;
 	int r = store_tmp_new(&g->store, &tmp, err);
 
 	if (r < 0)
 		return r;
-	if (g->opts->progress) {
-		_cleanup_free_ char *line = xasprintf("fetching %s", g->ref.path);
-
-		g->opts->progress(line, g->opts->userdata);
-	}
-	f.dir = dir = xasprintf("%s/tmp/%s", g->store.path, tmp.name);
-	image = path_join(dir, "image");
-	r = fetch_image(&f, err);
-	if (r == 0)
-		r = blobs_open_dir(&source.blobs, image, err);
-	if (r == 0)
-		r = source_read_skopeo(&source, err);
+	dir = xasprintf("%s/tmp/%s", g->store.path, tmp.name);
+	r = source_open_registry(&source, &g->ref, dir, g->opts, err);
 	if (r == 0)
 		r = get_from_source(g, &source, ret, err);
 	if (r < 0)

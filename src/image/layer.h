@@ -10,14 +10,16 @@
 
 /**
  * struct layer_sink - who gets what a layer's tar says
+ * @begin: a layer begins; its entries come
  * @entry: an entry begins
  * @data: bytes of the ENTRY_FILE that began last, at an offset that never goes back; holes are
  *	left out
  * @end: that file is complete
  *
- * Each returns 0 or a negative errno, with a message, which ends the reading.
+ * Each but @begin returns 0 or a negative errno, with a message, which ends the reading.
  */
 struct layer_sink {
+	void (*begin)(void *userdata);
 	int (*entry)(void *userdata, const struct entry *e, struct err *err);
 	int (*data)(void *userdata, const void *data, size_t len, int64_t offset, struct err *err);
 	int (*end)(void *userdata, struct err *err);

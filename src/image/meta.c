@@ -13,9 +13,8 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "base/parse.h"
-#include "image/acl.h"
 #include "image/text.h"
+#include "image/xattr.h"
 
 #define ACL_ACCESS  "system.posix_acl_access"
 #define ACL_DEFAULT "system.posix_acl_default"
@@ -29,23 +28,6 @@ static const char *proc_path(struct proc_path *p, int fd)
 {
 	(void)snprintf(p->s, sizeof(p->s), "/proc/self/fd/%d", fd);
 	return p->s;
-}
-
-/*
- * Linux has four namespaces; what other systems' archivers record ("com.apple…") has no meaning
- * here. overlayfs keeps its own notes in attributes, which must not come from an image: a container
- * has an overlay on top of the image.
- */
-static bool is_for_us(const char *name)
-{
-	static const char *const namespaces[] = {"user.", "trusted.", "security.", "system."};
-
-	if (str_starts(name, "trusted.overlay.") || str_starts(name, "user.overlay."))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
-		if (str_starts(name, namespaces[i]))
-			return true;
-	return false;
 }
 
 static bool disk_is_full(int fd)
@@ -72,34 +54,6 @@ static int set_one(int fd, const char *name, const void *value, size_t len, stru
 			 text_of(name), len);
 }
 
-static int set_xattrs(int fd, struct archive_entry *ae, struct err *err)
-{
-	const char *name;
-	const void *value;
-	size_t len;
-	int r;
-
-	if (archive_entry_xattr_reset(ae) == 0)
-		return 0;
-	while (archive_entry_xattr_next(ae, &name, &value, &len) == 0) {
-		if (!name || !is_for_us(name))
-			continue;
-		r = set_one(fd, name, value, len, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int set_acl(int fd, struct archive_entry *ae, int type, const char *name, struct err *err)
-{
-	_cleanup_free_ void *value = NULL;
-	size_t len;
-	int r = acl_build(ae, type, &value, &len, err);
-
-	return r == 0 && value ? set_one(fd, name, value, len, err) : r;
-}
-
 /* ACLs that were inherited would turn the mode's group bits into their mask: away before chmod. */
 static void clear_inherited(int fd)
 {
@@ -111,12 +65,11 @@ static void clear_inherited(int fd)
 
 static int set_all(int fd, struct archive_entry *ae, struct err *err)
 {
-	int r = set_xattrs(fd, ae, err);
+	_cleanup_xattrs_ struct xattrs x = XATTRS_NULL;
+	int r = xattrs_collect(ae, &x, err);
 
-	if (r == 0)
-		r = set_acl(fd, ae, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, ACL_ACCESS, err);
-	if (r == 0)
-		r = set_acl(fd, ae, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, ACL_DEFAULT, err);
+	for (size_t i = 0; i < x.n && r == 0; i++)
+		r = set_one(fd, x.v[i].name, x.v[i].value, x.v[i].len, err);
 	return r;
 }
 

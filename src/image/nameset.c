@@ -3,67 +3,18 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/mem.h"
+#include "image/siphash.h"
 
 /* Open addressing, never more than half full; 0 is an empty slot. */
 #define FIRST_SIZE 1024
 
-static uint64_t rotate(uint64_t x, int n)
-{
-	return x << n | x >> (64 - n);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[2] += v[3];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[1];
-	v[0] += v[3];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] = rotate(v[2], 32);
-}
-
-static void sip_word(uint64_t v[4], uint64_t word)
-{
-	v[3] ^= word;
-	sip_round(v);
-	sip_round(v);
-	v[0] ^= word;
-}
-
-/*
- * SipHash-2-4 (Aumasson and Bernstein, 2012) over the folder and the name: whoever made the image
- * chose the names, and without the key cannot choose ones that share a slot.
- */
 static uint64_t hash(const struct nameset *s, uint64_t dir, const char *name)
 {
-	uint64_t v[4] = {
-		s->key[0] ^ UINT64_C(0x736f6d6570736575), s->key[1] ^ UINT64_C(0x646f72616e646f6d),
-		s->key[0] ^ UINT64_C(0x6c7967656e657261), s->key[1] ^ UINT64_C(0x7465646279746573)};
-	size_t len = strlen(name);
-	uint64_t word;
+	uint64_t h = siphash_name(s->key, dir, name, strlen(name));
 
-	sip_word(v, dir);
-	for (size_t left = len; left >= sizeof(word); left -= sizeof(word)) {
-		memcpy(&word, name, sizeof(word));
-		sip_word(v, word);
-		name += sizeof(word);
-	}
-	word = (uint64_t)(len + sizeof(dir)) << 56;
-	for (int i = 0; name[i]; i++)
-		word |= (uint64_t)(unsigned char)name[i] << 8 * i;
-	sip_word(v, word);
-	v[2] ^= 0xff;
-	for (int i = 0; i < 4; i++)
-		sip_round(v);
-	word = v[0] ^ v[1] ^ v[2] ^ v[3];
-	return word ? word : 1;
+	return h ? h : 1;
 }
 
 static size_t find(const struct nameset *s, uint64_t h)
@@ -79,8 +30,8 @@ static void grow(struct nameset *s)
 {
 	struct nameset bigger = {.size = s->size ? 2 * s->size : FIRST_SIZE};
 
-	if (s->size == 0 && getrandom(s->key, sizeof(s->key), 0) != sizeof(s->key))
-		abort();
+	if (s->size == 0)
+		siphash_key(s->key);
 	memcpy(bigger.key, s->key, sizeof(bigger.key));
 
 	bigger.slots = xcalloc(bigger.size, sizeof(*bigger.slots));

@@ -37,8 +37,10 @@ void tree_init(struct tree *t, int root, struct allowance *allowance)
 	};
 }
 
-void tree_begin_layer(struct tree *t)
+static void sink_begin(void *userdata)
 {
+	struct tree *t = userdata;
+
 	nameset_done(&t->added);
 	t->layer++;
 }
@@ -268,6 +270,7 @@ static int sink_end(void *userdata, struct err *err)
 struct layer_sink tree_sink(struct tree *t)
 {
 	return (struct layer_sink){
+		.begin = sink_begin,
 		.entry = sink_entry,
 		.data = sink_data,
 		.end = sink_end,

@@ -37,9 +37,6 @@ struct tree {
 /** tree_init() - begin; @root is an empty folder that nobody else touches */
 void tree_init(struct tree *t, int root, struct allowance *allowance);
 
-/** tree_begin_layer() - the next layer comes; give layer_apply() tree_sink() */
-void tree_begin_layer(struct tree *t);
-
 /** tree_sink() - what puts entries into the tree */
 struct layer_sink tree_sink(struct tree *t);
 

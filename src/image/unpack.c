@@ -23,24 +23,36 @@ static void progress(const struct image_get_options *opts, size_t i, size_t n)
 	opts->progress(line, opts->userdata);
 }
 
-static int apply_layers(const struct source *source, const struct diff_ids *diff_ids,
-			struct tree *tree, const struct image_get_options *opts, struct err *err)
+int unpack_layers(const struct source *source, const struct diff_ids *diff_ids,
+		  const struct layer_sink *sink, struct allowance *allowance,
+		  const struct image_get_options *opts, struct err *err)
 {
 	const struct manifest *m = &source->manifest;
-	struct layer_sink sink = tree_sink(tree);
 	int r;
 
+	if (diff_ids->n != m->n)
+		return err_set(err, -EBADMSG, "the manifest has %zu layers, the configuration %zu",
+			       m->n, diff_ids->n);
 	for (size_t i = 0; i < m->n; i++) {
 		progress(opts, i, m->n);
-		tree_begin_layer(tree);
-		r = layer_apply(&source->blobs, &m->layers[i], &diff_ids->v[i], &sink,
-				tree->allowance, err);
+		sink->begin(sink->userdata);
+		r = layer_apply(&source->blobs, &m->layers[i], &diff_ids->v[i], sink, allowance,
+				err);
 		if (r < 0) {
 			(void)err_wrap(err, "layer %zu of %zu", i + 1, m->n);
 			return r;
 		}
 	}
-	return tree_finish(tree, err);
+	return 0;
+}
+
+struct allowance unpack_allowance(const struct image_get_options *opts)
+{
+	return (struct allowance){
+		.bytes = opts->max_bytes ? opts->max_bytes : IMAGE_BYTES_MAX,
+		.entries = opts->max_entries ? opts->max_entries : IMAGE_ENTRIES_MAX,
+		.cancel = opts->cancel,
+	};
 }
 
 static int make_rootfs(int dirfd, struct err *err)
@@ -71,19 +83,19 @@ static int write_config(int dirfd, const char *data, size_t len, struct err *err
 static int fill(int dirfd, const struct source *source, const struct diff_ids *diff_ids,
 		const struct image_get_options *opts, struct err *err)
 {
-	struct allowance allowance = {
-		.bytes = opts->max_bytes ? opts->max_bytes : IMAGE_BYTES_MAX,
-		.entries = opts->max_entries ? opts->max_entries : IMAGE_ENTRIES_MAX,
-		.cancel = opts->cancel,
-	};
+	struct allowance allowance = unpack_allowance(opts);
 	_cleanup_close_ int root = make_rootfs(dirfd, err);
+	struct layer_sink sink;
 	struct tree tree;
 	int r;
 
 	if (root < 0)
 		return root;
 	tree_init(&tree, root, &allowance);
-	r = apply_layers(source, diff_ids, &tree, opts, err);
+	sink = tree_sink(&tree);
+	r = unpack_layers(source, diff_ids, &sink, &allowance, opts, err);
+	if (r == 0)
+		r = tree_finish(&tree, err);
 	tree_done(&tree);
 	return r;
 }
@@ -93,12 +105,8 @@ static int unpack(const struct store *store, const struct source *source,
 		  const struct diff_ids *diff_ids, struct err *err)
 {
 	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_NULL;
-	int r;
+	int r = store_tmp_new(store, &tmp, err);
 
-	if (diff_ids->n != source->manifest.n)
-		return err_set(err, -EBADMSG, "the manifest has %zu layers, the configuration %zu",
-			       source->manifest.n, diff_ids->n);
-	r = store_tmp_new(store, &tmp, err);
 	if (r == 0)
 		r = write_config(tmp.fd, config, len, err);
 	if (r == 0)

@@ -142,7 +142,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const size_t steps[] = {1 << 20, 512, 511, 100, 4096, 10240};
 	struct allowance allowance = {.entries = 10000};
 	struct sink sink = {.in_file = false};
-	struct layer_sink ops = {sink_entry, sink_data, sink_end, &sink};
+	struct layer_sink ops = {
+		.entry = sink_entry, .data = sink_data, .end = sink_end, .userdata = &sink};
 	struct err err = ERR_NULL;
 	_cleanup_free_ uint8_t *copy = NULL;
 	struct archive *tar;
