@@ -161,17 +161,22 @@ int blob_open(const struct blobs *b, const char *name, struct blob *ret, struct 
 	return 0;
 }
 
-static ssize_t next_of_fd(struct blob *b, const void **ret, struct err *err)
+ssize_t blob_read(struct blob *b, void *buf, size_t size, struct err *err)
 {
 	ssize_t n;
 
+	if (b->tar)
+		return -ENOTSUP;
 	do
-		n = read(b->fd, b->buf, BUF_SIZE);
+		n = read(b->fd, buf, size);
 	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_errno(err, -errno, "cannot read it");
+	return n < 0 ? err_errno(err, -errno, "cannot read it") : n;
+}
+
+static ssize_t next_of_fd(struct blob *b, const void **ret, struct err *err)
+{
 	*ret = b->buf;
-	return n;
+	return blob_read(b, b->buf, BUF_SIZE, err);
 }
 
 static ssize_t next_of_tar(struct blob *b, const void **ret, struct err *err)

@@ -97,6 +97,14 @@ int blob_open(const struct blobs *b, const char *name, struct blob *ret, struct 
  */
 ssize_t blob_next(struct blob *b, const void **ret, struct err *err);
 
+/**
+ * blob_read() - the next bytes, to where the caller wants them
+ *
+ * Return: how many, 0 at the end; -ENOTSUP, without a message: they have a place already, ask
+ * blob_next(); negative errno, with a message.
+ */
+ssize_t blob_read(struct blob *b, void *buf, size_t size, struct err *err);
+
 /** blob_done() - stop reading; may be called again */
 void blob_done(struct blob *b);
 #define _cleanup_blob_ __attribute__((cleanup(blob_done)))

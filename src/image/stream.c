@@ -22,18 +22,35 @@ static bool cancelled(const struct stream *s)
 	return s->allowance->cancel && *s->allowance->cancel;
 }
 
+/* Read to where they are hashed, or hashed from where they are. */
+static ssize_t read_stored(struct stream *s, const void **ret, struct err *err)
+{
+	size_t size;
+	void *room = hashing_room(&s->stored, &size);
+	ssize_t n = blob_read(&s->blob, room, size, err);
+
+	*ret = room;
+	if (n >= 0) {
+		hashing_added(&s->stored, (size_t)n);
+	} else if (n == -ENOTSUP) {
+		n = blob_next(&s->blob, ret, err);
+		if (n > 0)
+			hashing_add(&s->stored, *ret, (size_t)n);
+	}
+	return n;
+}
+
 /* Compressed data may decompress to nothing for as long as it likes, so this looks for itself. */
 static la_ssize_t filter_read(struct archive *a, void *userdata, const void **ret)
 {
 	struct stream *s = userdata;
 	ssize_t n = cancelled(s) ? err_set(&s->error, -EINTR, "interrupted")
-				 : blob_next(&s->blob, ret, &s->error);
+				 : read_stored(s, ret, &s->error);
 
 	if (n < 0) {
 		archive_set_error(a, (int)-n, "%s", s->error.text);
 		return -1;
 	}
-	hash_add(&s->stored, *ret, (size_t)n);
 	return n;
 }
 
@@ -53,7 +70,7 @@ static int open_filter(struct stream *s, struct err *err)
 	int r;
 
 	s->filter = tarfile_new_filter();
-	hash_begin(&s->plain);
+	hashing_begin(&s->plain);
 	if (archive_read_open(s->filter, s, NULL, filter_read, NULL) != ARCHIVE_OK)
 		return filter_error(s, err);
 	r = archive_read_next_header(s->filter, &entry);
@@ -83,7 +100,7 @@ int stream_open(struct stream *s, const struct blobs *blobs, const struct blob_r
 	if (r < 0)
 		return r;
 	s->allowance = allowance;
-	hash_begin(&s->stored);
+	hashing_begin(&s->stored);
 	return ref->compression == COMPRESSION_NONE ? 0 : open_filter(s, err);
 }
 
@@ -100,18 +117,13 @@ static ssize_t filtered_next(struct stream *s, const void **ret, struct err *err
 		return 0;
 	if (r != ARCHIVE_OK)
 		return filter_error(s, err);
-	hash_add(&s->plain, *ret, n);
+	hashing_add(&s->plain, *ret, n);
 	return (ssize_t)n;
 }
 
 static ssize_t stored_next(struct stream *s, const void **ret, struct err *err)
 {
-	ssize_t n =
-		cancelled(s) ? err_set(err, -EINTR, "interrupted") : blob_next(&s->blob, ret, err);
-
-	if (n > 0)
-		hash_add(&s->stored, *ret, (size_t)n);
-	return n;
+	return cancelled(s) ? err_set(err, -EINTR, "interrupted") : read_stored(s, ret, err);
 }
 
 ssize_t stream_next(struct stream *s, const void **ret, struct err *err)
@@ -160,10 +172,10 @@ int stream_verify(struct stream *s, const struct digest *stored, const struct di
 	while (n > 0);
 	if (n < 0)
 		return (int)n;
-	hash_end(&s->stored, &have_stored);
+	hashing_end(&s->stored, &have_stored);
 	have_plain = have_stored;
 	if (s->filter)
-		hash_end(&s->plain, &have_plain);
+		hashing_end(&s->plain, &have_plain);
 	r = compare("the blob", &have_stored, stored, err);
 	return r < 0 ? r : compare("the tar", &have_plain, plain, err);
 }
@@ -174,14 +186,14 @@ void stream_blame(struct stream *s, const struct digest *stored, struct err *err
 	const void *p;
 	ssize_t n;
 
-	if (!s->stored.ctx || s->error.code)
+	if (!hashing_runs(&s->stored) || s->error.code)
 		return;
 	do
 		n = stored_next(s, &p, NULL);
 	while (n > 0);
 	if (n < 0)
 		return;
-	hash_end(&s->stored, &have);
+	hashing_end(&s->stored, &have);
 	(void)compare("the blob", &have, stored, err);
 }
 
@@ -189,6 +201,6 @@ void stream_done(struct stream *s)
 {
 	tarfile_free(take_ptr(s->filter));
 	blob_done(&s->blob);
-	hash_done(&s->stored);
-	hash_done(&s->plain);
+	hashing_done(&s->stored);
+	hashing_done(&s->plain);
 }

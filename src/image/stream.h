@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "image/blob.h"
 #include "image/digest.h"
+#include "image/hashing.h"
 #include "image/manifest.h"
 #include "image/tarfile.h"
 
@@ -31,16 +32,16 @@ struct allowance {
 struct stream {
 	struct blob blob;
 	struct archive *filter;
-	struct hash stored, plain;
+	struct hashing stored, plain;
 	struct err error;
 	struct allowance *allowance;
 	bool ended;
 };
 
-#define STREAM_NULL                                                                         \
-	{                                                                                   \
-		.blob = BLOB_NULL, .filter = NULL, .stored = HASH_NULL, .plain = HASH_NULL, \
-		.error = ERR_NULL                                                           \
+#define STREAM_NULL                                                                               \
+	{                                                                                         \
+		.blob = BLOB_NULL, .filter = NULL, .stored = HASHING_NULL, .plain = HASHING_NULL, \
+		.error = ERR_NULL                                                                 \
 	}
 
 /**
