@@ -14,7 +14,7 @@ loop: base
 ttrpc: base loop
 rpc: base loop proto ttrpc
 oci: base json-c
-image: base json-c archive openssl
+image: base json-c archive openssl ext2fs
 vmm: base loop json-c archive openssl ext2fs
 vsockd: base loop
 sandbox: base loop proto ttrpc rpc vmm json-c
