@@ -21,6 +21,9 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.dont_write_bytecode = True
 
 PROGRAM = os.environ.get("IMAGE_GET", "image-get")
+# "ext4": images become file systems instead of folders, which are checked and mounted.
+AS_EXT4 = os.environ.get("IMAGE_AS") == "ext4"
+EXT4 = "image.ext4"
 
 
 class Skip(Exception):
@@ -45,11 +48,15 @@ class Work:
     def __init__(self, path):
         self.path = path
         self.store = self / "store"
+        self.mounts = 0
 
     def __truediv__(self, name):
         return os.path.join(self.path, name)
 
     def command(self, reference, *options):
+        if AS_EXT4:
+            os.makedirs(self.store, exist_ok=True)
+            return [PROGRAM, "--build", os.path.join(self.store, EXT4), *options, reference]
         return [PROGRAM, "--store", self.store, *options, reference]
 
     def run(self, reference, *options, **more):
@@ -60,7 +67,24 @@ class Work:
     def get(self, reference, *options, **more):
         got = self.run(reference, *options, **more)
         assert got.status == 0, got.error
+        if AS_EXT4:
+            got.lines.append("rootfs " + self.mount(os.path.join(self.store, EXT4)))
         return got
+
+    def mount(self, ext4):
+        """Check a file system, and mount it until the test ends. Return: where."""
+        check_ext4(ext4)
+        self.mounts += 1
+        place = self / f"mount-{self.mounts}"
+        os.mkdir(place)
+        # Its own file, since the next one may be made in its place.
+        os.link(ext4, place + ".ext4")
+        subprocess.run(["mount", "-o", "loop,ro", place + ".ext4", place], check=True)
+        return place
+
+    def unmount(self):
+        for i in range(self.mounts):
+            subprocess.run(["umount", self / f"mount-{i + 1}"], check=False)
 
     def refused(self, reference, *words, options=(), **more):
         """It fails with one sentence that has these words, and leaves nothing behind."""
@@ -81,9 +105,13 @@ class Work:
         return int(self.run(reference, *options, env=env).memory) >> 10
 
     def leftovers(self):
+        if AS_EXT4:
+            return [x for x in os.listdir(self.store) if x != EXT4]
         return os.listdir(os.path.join(self.store, "tmp"))
 
     def images(self):
+        if AS_EXT4:
+            return [x for x in os.listdir(self.store) if x == EXT4]
         return os.listdir(os.path.join(self.store, "images"))
 
     def unpack(self, image, *options):
@@ -91,6 +119,12 @@ class Work:
         folder = tempfile.mkdtemp(dir=self.path)
         image.write_oci(folder)
         return self.get("oci:" + folder, *options).rootfs
+
+
+def check_ext4(path):
+    check = subprocess.run(["e2fsck", "-fn", path], check=False, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert check.returncode == 0, os.fsdecode(check.stdout)
 
 
 def content(path, size):
@@ -202,8 +236,9 @@ def run():
         if wanted and name not in wanted:
             continue
         path = tempfile.mkdtemp(prefix="caisson-image-")
+        work = Work(path)
         try:
-            function(Work(path))
+            function(work)
             print("ok", name)
         except Skip as why:
             print("ok", name, "# SKIP", why)
@@ -212,6 +247,7 @@ def run():
             print("not ok", name)
             failed += 1
         finally:
+            work.unmount()
             remove(path)
         sys.stdout.flush()
     sys.exit(1 if failed else 0)

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
+#include "base/parse.h"
+#include "image/build.h"
 #include "image/image.h"
 
 /*
@@ -64,7 +67,8 @@ static void show_memory(void)
 static int usage(void)
 {
 	fputs("usage: image-get [--store DIR] [--pull missing|always|never] [--max-bytes N]\n"
-	      "                 [--max-entries N] [--times N] [--hold] REFERENCE\n",
+	      "                 [--max-entries N] [--times N] [--hold] REFERENCE\n"
+	      "       image-get --build FILE [--size N] [--extra N] [OPTIONS] REFERENCE\n",
 	      stderr);
 	return 2;
 }
@@ -72,6 +76,7 @@ static int usage(void)
 struct arguments {
 	const char *store;
 	struct image_get_options options;
+	struct image_build build;
 	int times;
 	bool hold;
 };
@@ -98,6 +103,9 @@ static int parse(int argc, char **argv, struct arguments *a)
 		{"max-entries", required_argument, NULL, 'e'},
 		{"times", required_argument, NULL, 't'},
 		{"hold", no_argument, NULL, 'h'},
+		{"build", required_argument, NULL, 'o'},
+		{"size", required_argument, NULL, 'S'},
+		{"extra", required_argument, NULL, 'E'},
 		{NULL},
 	};
 	int c, r = 0;
@@ -113,6 +121,12 @@ static int parse(int argc, char **argv, struct arguments *a)
 			a->options.max_entries = strtoull(optarg, NULL, 10);
 		else if (c == 't')
 			a->times = atoi(optarg);
+		else if (c == 'o')
+			a->build.output = optarg;
+		else if (c == 'S')
+			r = parse_size(optarg, &a->build.size);
+		else if (c == 'E')
+			r = parse_size(optarg, &a->build.extra);
 		else if (c == 'h')
 			a->hold = true;
 		else
@@ -138,6 +152,13 @@ static int repeat(const struct arguments *a, const char *reference, struct err *
 	return 0;
 }
 
+static int build(struct arguments *a, const char *reference, struct err *err)
+{
+	a->build.reference = reference;
+	a->build.opts = a->options;
+	return image_build(&a->build, err);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments a = {
@@ -155,8 +176,9 @@ int main(int argc, char **argv)
 	(void)setlocale(LC_ALL, "");
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)sigaction(SIGTERM, &sa, NULL);
-	r = image_get(a.store, argv[optind], &a.options, &image, &err);
-	if (r == 0) {
+	r = a.build.output ? build(&a, argv[optind], &err)
+			   : image_get(a.store, argv[optind], &a.options, &image, &err);
+	if (r == 0 && !a.build.output) {
 		show(&image);
 		r = a.times > 0 ? repeat(&a, argv[optind], &err) : 0;
 	}

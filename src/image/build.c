@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strv.h"
+#include "image/config.h"
+#include "image/output.h"
+#include "image/source-open.h"
+#include "image/text.h"
+#include "image/unpack.h"
+#include "image/xattr.h"
+
+/* struct build - @tmp: folder, in that of the output, with what was fetched; NULL: none */
+struct build {
+	const struct image_build *b;
+	struct reference ref;
+	struct output output;
+	struct source source;
+	char *tmp;
+	struct ext4 *fs;
+};
+
+static int open_tmp(struct build *b, struct err *err)
+{
+	char self[64], dir[PATH_MAX];
+	ssize_t n;
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", b->output.dir);
+	n = readlink(self, dir, sizeof(dir) - 1);
+	if (n < 0)
+		return err_errno(err, -errno, "cannot find the folder of the output");
+	dir[n] = '\0';
+	b->tmp = xasprintf("%s/.caisson-XXXXXX", dir);
+	if (mkdtemp(b->tmp))
+		return 0;
+	free(take_ptr(b->tmp));
+	return err_errno(err, -errno, "cannot make a temporary folder in '%s'", text_of(dir));
+}
+
+static int open_source(struct build *b, struct err *err)
+{
+	_cleanup_close_ int fd = -EBADF;
+	int r;
+
+	if (b->ref.transport == TRANSPORT_OCI)
+		return source_open_oci(&b->source, &b->ref, err);
+	if (b->ref.transport == TRANSPORT_REGISTRY) {
+		r = open_tmp(b, err);
+		return r < 0 ? r
+			     : source_open_registry(&b->source, &b->ref, b->tmp, &b->b->opts, err);
+	}
+	fd = source_open_file(&b->ref, err);
+	return fd < 0 ? fd
+		      : source_open_archive(&b->source, &b->ref, fd, b->output.dir, &b->b->opts,
+					    err);
+}
+
+static int add_layers(struct build *b, struct err *err)
+{
+	struct allowance allowance = unpack_allowance(&b->b->opts);
+	_cleanup_free_ struct build_tree *t = xcalloc(1, sizeof(*t));
+	struct image_config parsed = IMAGE_CONFIG_NULL;
+	struct diff_ids diff_ids = DIFF_IDS_NULL;
+	struct layer_sink sink = build_sink(t);
+	_cleanup_free_ char *config = NULL;
+	size_t len;
+	int r;
+
+	t->fs = b->fs;
+	t->allowance = &allowance;
+	r = source_config(&b->source, &config, &len, err);
+	if (r == 0)
+		r = config_parse(config, len, &parsed, &diff_ids, err);
+	if (r == 0)
+		r = unpack_layers(&b->source, &diff_ids, &sink, &allowance, &b->b->opts, err);
+	image_config_done(&parsed);
+	diff_ids_done(&diff_ids);
+	return r;
+}
+
+static int add_folder(struct build *b, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(b->output.fd, &st) < 0)
+		return err_errno(err, -errno, "cannot read the output");
+	return build_folder(b->fs, b->ref.path, &b->b->opts, st.st_dev, st.st_ino, err);
+}
+
+/* @ret: as "user.KEY"; its value is behind the NUL. */
+static int parse_label(const char *label, char **ret, struct err *err)
+{
+	const char *equals = strchr(label, '=');
+
+	if (!equals || equals == label)
+		return err_set(err, -EINVAL, "the label '%s' is not KEY=VALUE", text_of(label));
+	*ret = xasprintf("user.%s", label);
+	(*ret)[strlen("user.") + (size_t)(equals - label)] = '\0';
+	return 0;
+}
+
+static int add_labels(struct build *b, struct err *err)
+{
+	const struct strv *labels = b->b->labels;
+	_cleanup_free_ struct xattr *v = NULL;
+	_cleanup_strv_ struct strv names = STRV_NULL;
+	size_t n = labels ? labels->n : 0, bad;
+	int r = 0;
+
+	v = xcalloc(n + 1, sizeof(*v));
+	for (size_t i = 0; i < n && r == 0; i++) {
+		char *name = NULL;
+
+		r = parse_label(labels->v[i], &name, err);
+		if (r < 0)
+			return r;
+		strv_take(&names, name);
+		v[i] = (struct xattr){name, name + strlen(name) + 1,
+				      strlen(name + strlen(name) + 1)};
+	}
+	r = ext4_set_xattrs(b->fs, EXT4_ROOT, v, n, &bad);
+	return r < 0 ? err_errno(err, r, "the root does not take the label '%s'",
+				 text_of(labels->v[bad]))
+		     : 0;
+}
+
+static int finish(struct build *b, struct err *err)
+{
+	const struct ext4_finish how = {
+		.size = b->b->size,
+		.extra = b->b->extra,
+		.identity = b->source.manifest.config.digest.text,
+	};
+	uint64_t needed = 0;
+	int r = ext4_finish(b->fs, &how, &needed);
+
+	if (r == -EMSGSIZE)
+		return err_set(err, -EFBIG,
+			       "it does not fit into %llu bytes: it takes %llu at least",
+			       (unsigned long long)how.size, (unsigned long long)needed);
+	return r < 0 ? err_errno(err, r, "cannot write the file system") : 0;
+}
+
+static int fill(struct build *b, struct err *err)
+{
+	int r = 0;
+
+	if (b->ref.transport != TRANSPORT_DIR)
+		r = open_source(b, err);
+	if (r < 0)
+		return r;
+	b->fs = ext4_new(b->output.fd);
+	r = b->ref.transport == TRANSPORT_DIR ? add_folder(b, err) : add_layers(b, err);
+	if (r == 0)
+		r = add_labels(b, err);
+	if (r == 0)
+		r = finish(b, err);
+	ext4_free(take_ptr(b->fs));
+	return r;
+}
+
+static int build(struct build *b, struct err *err)
+{
+	int r = fill(b, err);
+
+	if (r == -ENOSPC || r == -EDQUOT)
+		(void)err_set(err, r, "there is not enough space left for '%s'",
+			      text_of(b->b->output));
+	else if (r < 0)
+		(void)err_wrap(err, "%s", text_of(b->b->reference));
+	return r < 0 ? r : output_commit(&b->output, err);
+}
+
+static void done(struct build *b)
+{
+	source_done(&b->source);
+	output_done(&b->output);
+	reference_done(&b->ref);
+	if (b->tmp)
+		(void)path_remove_tree(AT_FDCWD, b->tmp);
+	free(b->tmp);
+}
+
+int image_build(const struct image_build *how, struct err *err)
+{
+	struct build b = {
+		.b = how, .ref = REFERENCE_NULL, .output = OUTPUT_NULL, .source = SOURCE_NULL};
+	struct err own = ERR_NULL;
+	int r;
+
+	/* Below, @err is never NULL. */
+	if (!err)
+		err = &own;
+	r = reference_parse(how->reference, &b.ref, err);
+	if (r == 0)
+		r = output_open(&b.output, how->output, err);
+	if (r == 0)
+		r = build(&b, err);
+	done(&b);
+	return r;
+}

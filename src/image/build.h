@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "image/ext4/ext4.h"
+#include "image/image.h"
+#include "image/layer.h"
+
+/*
+ * From an image, or a folder, to a file with an ext4 file system: without unpacking anything, a
+ * mount, or being root.
+ */
+
+/**
+ * struct image_build - what to build
+ * @reference: as for image_get()
+ * @output: the file; one that is there is replaced in the end
+ * @size: bytes that the file system shall have; 0: what the image takes, and @extra
+ * @extra: bytes that shall be free
+ * @labels: "KEY=VALUE" each: extended attributes user.KEY of the root
+ * @opts: progress, cancel and limits, as for image_get()
+ */
+struct image_build {
+	const char *reference, *output;
+	uint64_t size, extra;
+	const struct strv *labels;
+	struct image_get_options opts;
+};
+
+/**
+ * image_build() - build it
+ *
+ * The same image gives the same bytes. The file appears in one step, whole, or not at all.
+ *
+ * Return: 0 or negative errno, with one sentence: see image_get().
+ */
+int image_build(const struct image_build *b, struct err *err);
+
+/* Between build.c, build-tree.c, build-hide.c and build-folder.c. */
+
+/**
+ * struct build_tree - a file system into which an image's layers are merged, as in image/tree.h
+ * @layer: number of the layer being applied, from 1; its entries have that tag
+ */
+struct build_tree {
+	struct ext4 *fs;
+	unsigned int layer;
+	struct allowance *allowance;
+
+	/* The folder that the last entry was in: the next one is mostly there, too. */
+	char parent[PATH_MAX];
+	uint32_t parent_node;
+	bool parent_known;
+
+	const struct entry *entry; /* the file being written */
+};
+
+/** build_sink() - what puts a layer's entries into the tree */
+struct layer_sink build_sink(struct build_tree *t);
+
+/** build_hide() - as tree_hide(), in the folder @t->parent_node; NULL: as tree_hide_all() */
+int build_hide(struct build_tree *t, const char *name);
+
+/** build_folder() - all that is in a folder. @skip_dev, @skip_ino: a file that is left out */
+int build_folder(struct ext4 *fs, const char *path, const struct image_get_options *opts,
+		 dev_t skip_dev, ino_t skip_ino, struct err *err);
+
+/** build_xattr_failed() - the sentence for an attribute that ext4_set_xattrs() does not take */
+int build_xattr_failed(int r, const char *name, size_t len, struct err *err);

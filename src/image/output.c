@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "image/text.h"
+
+#define NAME_TRIES 100
+
+static char *tmp_name(const struct output *o, int i)
+{
+	/* A name of 255 bytes leaves no room for more. */
+	return xasprintf(".%.200s.%d.%d", o->name, (int)getpid(), i);
+}
+
+/* Without O_TMPFILE, as on some network file systems. */
+static int open_named(struct output *o)
+{
+	for (int i = 0; i < NAME_TRIES; i++) {
+		_cleanup_free_ char *name = tmp_name(o, i);
+
+		o->fd = openat(o->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (o->fd >= 0) {
+			o->tmp = take_ptr(name);
+			return 0;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	o->fd = -EBADF;
+	return -errno;
+}
+
+static int open_new(struct output *o)
+{
+	o->fd = openat(o->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	if (o->fd >= 0)
+		return 0;
+	o->fd = -EBADF;
+	return errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT ? open_named(o) : -errno;
+}
+
+int output_open(struct output *o, const char *path, struct err *err)
+{
+	_cleanup_free_ char *dir = xstrdup(path);
+	char *slash = strrchr(dir, '/');
+	struct stat st;
+	int r;
+
+	o->name = xstrdup(slash ? slash + 1 : dir);
+	if (slash)
+		slash[slash == dir] = '\0';
+	if (!*o->name || strcmp(o->name, ".") == 0 || strcmp(o->name, "..") == 0)
+		return err_set(err, -EINVAL, "'%s' is not the name of a file", text_of(path));
+	o->dir = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (o->dir < 0) {
+		o->dir = -EBADF;
+		return err_errno(err, -errno, "cannot write to '%s'", text_of(path));
+	}
+	if (fstatat(o->dir, o->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
+		return err_set(err, -EEXIST, "'%s' is there, and is no regular file",
+			       text_of(path));
+	r = open_new(o);
+	return r < 0 ? err_errno(err, r, "cannot write to '%s'", text_of(path)) : 0;
+}
+
+/* A nameless file gets a temporary name, since only rename(2) replaces. */
+static int give_name(struct output *o)
+{
+	char self[32];
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", o->fd);
+	for (int i = 0; i < NAME_TRIES && !o->tmp; i++) {
+		_cleanup_free_ char *name = tmp_name(o, i);
+
+		if (linkat(AT_FDCWD, self, o->dir, name, AT_SYMLINK_FOLLOW) == 0)
+			o->tmp = take_ptr(name);
+		else if (errno != EEXIST)
+			return -errno;
+	}
+	return o->tmp ? 0 : -EEXIST;
+}
+
+int output_commit(struct output *o, struct err *err)
+{
+	int r = give_name(o);
+
+	if (r == 0 && renameat(o->dir, o->tmp, o->dir, o->name) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_errno(err, r, "cannot write to '%s'", text_of(o->name));
+	free(take_ptr(o->tmp));
+	return 0;
+}
+
+void output_done(struct output *o)
+{
+	if (o->tmp)
+		(void)unlinkat(o->dir, o->tmp, 0);
+	free(take_ptr(o->tmp));
+	free(take_ptr(o->name));
+	o->fd = fd_close(o->fd);
+	o->dir = fd_close(o->dir);
+}
