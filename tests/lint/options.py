@@ -66,7 +66,7 @@ def manual(page):
     """Flags by command, from its synopsis and its entry."""
     found, command, before = {}, None, ""
     for line in page.splitlines():
-        start = re.match(r"\.(It )?Cm (\w+)$", line)
+        start = re.match(r"\.(It )?Cm (\w[\w -]*)$", line)
         if start and (start[1] or before == ".Nm"):
             command = start[2]
         elif line.startswith(".Sh"):
@@ -78,16 +78,22 @@ def manual(page):
     return found
 
 
+def commands_of(*program):
+    """Words that the help lists as commands; instead of one that has some, those."""
+    listed = output(*program, "--help").split("Commands:\n")
+    for name in re.findall(r"^  ([\w-]+) ", listed[1].split("\n\n")[0], re.M) if listed[1:] else []:
+        below = [f"{name} {word}" for word in commands_of(*program, name)]
+        yield from below or [name]
+
+
 def check_help(page, manual_page, caisson, vsockd):
     documented = {}
     for command, option, *_ in rows(page, "command"):
         documented.setdefault(words(command)[0], set()).update(words(option))
     flags = manual(manual_page)
-    listed = output(caisson, "--help").split("Commands:\n")[1].split("\n\n")[0]
-    commands = re.findall(r"^  (\w+) ", listed, re.M)
     wrong, wrong_manual = [], []
-    for command in commands:
-        options = options_in_help(output(caisson, command, "--help")) - {HELP}
+    for command in commands_of(caisson):
+        options = options_in_help(output(caisson, *command.split(), "--help")) - {HELP}
         wrong += differences(documented.get(command, set()), options, command)
         names = [set(re.findall(r"(?:^|, )(--?[\w-]+)", option)) for option in options]
         known = flags.get(command, set())

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `caisson image build`: the command. What is in the file systems is tests/image's.
+. "$(dirname "$0")/../lib/lib.sh"
+
+build() { caisson image build "$@"; }
+
+folder() {
+	mkdir -p "$1/bin"
+	echo content >"$1/bin/file"
+	chmod 4755 "$1/bin/file"
+}
+
+show() { debugfs -R "$1" "$WORK/made" 2>/dev/null; }
+
+test_folder() {
+	folder "$WORK/folder"
+	status 0 build -o "$WORK/made" "dir:$WORK/folder"
+	is "$(out)$(err)" ""
+	e2fsck -fn "$WORK/made" >"$WORK/check" 2>&1 || fail "$(cat "$WORK/check")"
+	is "$(show "cat /bin/file")" content
+	has "$(show "stat /bin/file")" "Mode:  04755"
+}
+
+test_image() {
+	"$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/busybox.tar"
+	status 0 build --output "$WORK/made" "docker-archive:$WORK/busybox.tar"
+	e2fsck -fn "$WORK/made" >"$WORK/check" 2>&1 || fail "$(cat "$WORK/check")"
+	cp "$WORK/made" "$WORK/first"
+	status 0 build --output "$WORK/made" "docker-archive:$WORK/busybox.tar"
+	cmp "$WORK/first" "$WORK/made" || fail "other bytes"
+}
+
+test_size_and_labels() {
+	folder "$WORK/sized"
+	status 0 build -o "$WORK/made" --size 3G --label a=b --label key=some=value "dir:$WORK/sized"
+	is "$(stat -c %s "$WORK/made")" 3221225472
+	has "$(show "ea_list /")" 'user.a (1) = "b"'
+	has "$(show "ea_list /")" 'user.key (10) = "some=value"'
+	status 0 build -o "$WORK/made" --extra 100M "dir:$WORK/sized"
+	[ "$(stat -c %s "$WORK/made")" -gt 104857600 ] || fail "too small"
+}
+
+test_wrong_words() {
+	folder "$WORK/wrong"
+	for words in "dir:$WORK/wrong" "-o $WORK/none" "-o $WORK/none dir:$WORK/wrong x" "-o $WORK/none dir:/none" \
+		"-o $WORK/none --size 1G --extra 1G dir:$WORK/wrong" "-o $WORK/none --size 1 dir:$WORK/wrong" \
+		"-o $WORK/none --label x dir:$WORK/wrong" "-o $WORK/none --label =x dir:$WORK/wrong" \
+		"-o $WORK/none --init dir:$WORK/wrong" "-o $WORK/none/none dir:$WORK/wrong"; do
+		# shellcheck disable=SC2086 # several words
+		status 1 build $words
+		one_sentence
+	done
+	[ ! -e "$WORK/none" ] || fail "something was written"
+}
+
+test_disk_full() {
+	folder "$WORK/full"
+	head -c 20000000 /dev/urandom >"$WORK/full/file"
+	mkdir "$WORK/small"
+	mount -t tmpfs -o size=4M none "$WORK/small"
+	status 1 build -o "$WORK/small/out" "dir:$WORK/full"
+	left=$(ls -A "$WORK/small")
+	umount "$WORK/small"
+	one_sentence
+	has "$(err)" "not enough space"
+	is "$left" ""
+}
+
+run_tests "$@"
