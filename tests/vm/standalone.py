@@ -186,6 +186,19 @@ def shell(vminitd):
         vm.end()
 
 
+def shell_without_command(vminitd):
+    """Again after its end, too: there is nothing else to be had."""
+    with Case(vminitd, "comand = true\nshell = /bin/sh\n") as case, case.boot() as vm:
+        for _ in range(2):
+            vm.expect("there is no command in /etc/caisson/init.conf")
+            vm.expect("/bin/sh on the console")
+            vm.expect("# ")
+            vm.type("exit")
+        vm.expect("# ")
+        vm.type("kill -USR1 1; exit")
+        check("signal 11" not in vm.end(), vm.console)
+
+
 def missing(vminitd):
     """What is missing is named; without a shell there is none."""
     for conf, said in (
@@ -269,7 +282,7 @@ def already(vminitd):
     check("cannot" not in text, text)
 
 
-TESTS = [system, shutdown, poweroff, restart, shell, missing, wrong, already]
+TESTS = [system, shutdown, poweroff, restart, shell, shell_without_command, missing, wrong, already]
 
 
 def main(args):

@@ -171,8 +171,10 @@ static void run_command(const struct init_conf *conf)
 		(void)dup2(null_fd, STDIN_FILENO);
 	if (make_workspace(conf) == 0 && find_user(&user, conf->user) == 0) {
 		make_environment(conf, *conf->user ? conf->user : "root", user.user.home);
-		if (become_user(conf) == 0 && check_required(conf) == 0 &&
-		    find_program(conf->command[0]) == 0)
+		if (conf->n_command == 0)
+			missing_command();
+		else if (become_user(conf) == 0 && check_required(conf) == 0 &&
+			 find_program(conf->command[0]) == 0)
 			run_program(conf->command);
 	}
 }

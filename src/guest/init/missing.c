@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/log.h"
 #include "base/macro.h"
 
@@ -60,6 +61,11 @@ static void list_folder(const char *missing)
 			append(list, entry->d_name);
 	(void)closedir(dir);
 	log_error("%s holds:%s", folder, *list ? list : " nothing");
+}
+
+void missing_command(void)
+{
+	log_error("there is no command in " ABI_INIT_CONF);
 }
 
 void missing_file(const char *path, int error)

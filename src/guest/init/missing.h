@@ -6,6 +6,9 @@
  * what is there instead.
  */
 
+/** missing_command() - the configuration names none */
+void missing_command(void);
+
 /** missing_file() - @path cannot be used; @error: negative errno */
 void missing_file(const char *path, int error);
 

@@ -17,6 +17,7 @@
 #include "guest/init/init-conf.h"
 #include "guest/init/init-policy.h"
 #include "guest/init/launch.h"
+#include "guest/init/missing.h"
 #include "guest/init/network.h"
 #include "guest/mount/mounts.h"
 #include "guest/power.h"
@@ -225,15 +226,13 @@ static void start_work(void)
 {
 	self.policy.on_exit = self.conf.on_exit;
 	self.policy.shell = *self.conf.shell != '\0';
-	if (self.conf.n_command > 0) {
+	/* A shell that takes the place of a missing command comes by the command's failure. */
+	if (self.conf.n_command > 0 || self.policy.shell) {
 		start_command();
 		return;
 	}
-	log_error("there is no command in " ABI_INIT_CONF);
-	if (self.policy.shell)
-		start_shell();
-	else
-		power_begin(&self.power, false);
+	missing_command();
+	power_begin(&self.power, false);
 }
 
 static _noreturn_ void finish(void)
