@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -75,13 +77,39 @@ static void a_long_line_begins_as_it_was_said(void)
 	loop_deinit(&loop);
 }
 
+/* The second one is open as long as a worker that hangs, or what it has started, is alive. */
+static int life[2];
+
 static int hang(void *arg _unused_, int out _unused_)
 {
-	/* What it has started goes with it. */
-	if (fork() == 0)
-		(void)pause();
-	(void)pause();
-	return 0;
+	if (fork() > 0)
+		(void)write(life[1], "x", 1);
+	return pause();
+}
+
+static void begin_to_hang(struct worker *worker,
+			  void (*over)(struct worker *worker, uint32_t status))
+{
+	test_int(pipe2(life, O_CLOEXEC), 0);
+	test_int(worker_start(&workers, worker, hang, NULL, over), 0);
+	fd_close(life[1]);
+}
+
+/* It leads a group, and has a child. */
+static void await_child(void)
+{
+	char byte;
+
+	test_int(read(life[0], &byte, 1), 1);
+}
+
+static void nobody_is_left(void)
+{
+	struct pollfd fd = {.fd = life[0], .events = POLLIN};
+
+	test_int(poll(&fd, 1, 60000), 1);
+	test_int(fd.revents & (POLLIN | POLLHUP), POLLHUP);
+	fd_close(life[0]);
 }
 
 static void one_that_hangs_is_killed(void)
@@ -90,11 +118,9 @@ static void one_that_hangs_is_killed(void)
 	pid_t pid;
 
 	begin();
-	test_int(worker_start(&workers, &worker, hang, NULL, done), 0);
+	begin_to_hang(&worker, done);
 	pid = worker.pid;
-	/* It leads a group once it runs: until then nobody can be told. */
-	while (getpgid(pid) != pid)
-		continue;
+	await_child();
 	(void)test_pass(&loop, 120 * NSEC_PER_SEC - 1);
 	test_true(!worker.late);
 	(void)test_pass(&loop, 1);
@@ -102,6 +128,7 @@ static void one_that_hangs_is_killed(void)
 	reap(pid);
 	test_int(ended, 128 + SIGKILL);
 	test_str(words, "it has taken longer than 120 s");
+	nobody_is_left();
 	loop_deinit(&loop);
 }
 
@@ -145,7 +172,7 @@ static int next_fd(void)
 }
 
 /* It is nobody's from then on, and another may begin before it is dead. */
-static void one_can_be_stopped(void)
+static void stop_one(bool that_has_begun)
 {
 	struct worker worker = {.pid = 0};
 	int before, status;
@@ -153,24 +180,63 @@ static void one_can_be_stopped(void)
 
 	begin();
 	before = next_fd();
-	test_int(worker_start(&workers, &worker, hang, NULL, never), 0);
+	begin_to_hang(&worker, never);
 	pid = worker.pid;
 	test_true(worker_busy(&worker));
+	if (that_has_begun)
+		await_child();
 	worker_stop(&worker);
 	test_true(!worker_busy(&worker));
 	worker_stop(&worker);
-	test_int(next_fd(), before);
 	test_true(list_empty(&workers.running));
 	test_int(worker_start(&workers, &worker, speak, (void *)"next", done), 0);
 	again = worker.pid;
 	test_int(waitpid(pid, &status, 0), pid);
 	test_int(WTERMSIG(status), SIGKILL);
+	if (that_has_begun)
+		nobody_is_left();
+	else
+		fd_close(life[0]);
 	test_true(!workers_reaped(&workers, pid, 128 + SIGKILL));
 	reap(again);
 	test_str(words, "next");
 	worker_stop(&worker);
 	/* It was not told of its deadline either. */
 	test_true(list_empty(&loop.timers));
+	test_int(next_fd(), before);
+	loop_deinit(&loop);
+}
+
+static void one_can_be_stopped(void)
+{
+	stop_one(true);
+}
+
+static void one_can_be_stopped_at_once(void)
+{
+	stop_one(false);
+}
+
+static int list_signals(void *arg _unused_, int out _unused_)
+{
+	sigset_t set;
+
+	return sigprocmask(SIG_SETMASK, NULL, &set) < 0 || sigismember(&set, SIGCHLD);
+}
+
+/* vminitd has all of them blocked. */
+static void signals_are_as_for_a_program(void)
+{
+	struct worker worker = {.pid = 0};
+	sigset_t all, before;
+
+	sigfillset(&all);
+	begin();
+	test_int(sigprocmask(SIG_BLOCK, &all, &before), 0);
+	test_int(worker_start(&workers, &worker, list_signals, NULL, done), 0);
+	test_int(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+	reap(worker.pid);
+	test_int(ended, 0);
 	loop_deinit(&loop);
 }
 
@@ -206,6 +272,8 @@ int main(void)
 {
 	test_run(output_is_read_from_its_beginning);
 	test_run(one_can_be_stopped);
+	test_run(one_can_be_stopped_at_once);
+	test_run(signals_are_as_for_a_program);
 	test_run(its_children_do_not_hold_it_up);
 	test_run(a_worker_tells);
 	test_run(a_long_line_begins_as_it_was_said);
