@@ -205,10 +205,11 @@ test_a_guest_that_does_not_answer_is_told() {
 	status 0 caisson run -d --name "mute$$" "$IMAGE" sleep 1000
 	qemu=$(pgrep -f "^qemu-system-[^ ]* -name mute$$ ")
 	kill -STOP "$qemu"
-	ask_all "mute$$" "inspect NAME" "state NAME" "kill NAME"
+	ask_all "mute$$" "inspect NAME" "state NAME" "kill NAME" "exec NAME true"
 	for command in inspect state kill; do
 		answer $command 1 "the guest does not answer"
 	done
+	answer exec 125 "the guest does not answer"
 	has "$(cat "$WORK/answer.inspect.out")" '"state": "running"'
 	has "$(cat "$WORK/answer.inspect.out")" '"guest": null'
 	has "$(cat "$WORK/answer.inspect.out")" '"guest_error": "container '"mute$$"': the guest does not answer'

@@ -54,6 +54,8 @@ def frozen_and_thawed(guest):
     same(receive(holder.out, 3), b"up\n", "output")
     same(call(guest, "FreezeFilesystems")[1], [b"/tmp/a b"], "what is frozen")
     same(call(guest, "FreezeFilesystems"), {}, "frozen twice")
+    # vminitd itself waits for no disk.
+    check(call(guest, "Info")[1][0], "the version, meanwhile")
     writer = guest.begin(["sh", "-c", "echo $$; echo x > '/tmp/a b/file'; echo written"], "w")
     pid = b""
     while not pid.endswith(b"\n"):
