@@ -188,7 +188,7 @@ def shell(vminitd):
 
 def shell_without_command(vminitd):
     """Again after its end, too: there is nothing else to be had."""
-    with Case(vminitd, "comand = true\nshell = /bin/sh\n") as case, case.boot() as vm:
+    with Case(vminitd, "kommand = true\nshell = /bin/sh\n") as case, case.boot() as vm:
         for _ in range(2):
             vm.expect("there is no command in /etc/caisson/init.conf")
             vm.expect("/bin/sh on the console")
