@@ -149,37 +149,52 @@ static int check_folders(const struct extras *extras, struct err *err)
 	return 0;
 }
 
-static struct json_object *parse_json(const char *text)
+static int refuse_json(struct json_tokener *tokener, struct err *err)
+{
+	enum json_tokener_error error = json_tokener_get_error(tokener);
+	size_t at = json_tokener_get_parse_end(tokener);
+
+	if (error == json_tokener_error_depth)
+		return refuse(err, "nested too deep: a file has only \"source\" and \"mode\"");
+	return refuse(err, "not valid JSON at byte %zu; modes are decimal numbers, as 493 for 0755",
+		      at + 1);
+}
+
+/* Return: 0 with an object in @ret, or -EINVAL with a message. */
+static int parse_json(const char *text, struct json_object **ret, struct err *err)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 	struct json_object *o;
+	int r = 0;
 
 	if (!tokener)
 		abort();
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	/* With its NUL, or a number at the end would not be over. */
 	o = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
-	if (json_tokener_get_error(tokener) != json_tokener_success) {
-		json_object_put(o);
-		o = NULL;
-	}
+	if (json_tokener_get_error(tokener) != json_tokener_success)
+		r = refuse_json(tokener, err);
+	else if (!json_object_is_type(o, json_type_object))
+		r = refuse(err, "must be a JSON object with a member for each file");
 	json_tokener_free(tokener);
-	return o;
+	if (r < 0)
+		json_object_put(o);
+	else
+		*ret = o;
+	return r;
 }
 
 int extras_parse(const char *text, struct extras *ret, struct err *err)
 {
 	_cleanup_extras_ struct extras extras = {.n = 0};
 	struct json_object *o;
-	int r = 0;
+	int r;
 
 	if (strlen(text) > ANNOTATION_BYTES_MAX)
 		return refuse(err, "longer than %d bytes", ANNOTATION_BYTES_MAX);
-	o = parse_json(text);
-	if (!json_object_is_type(o, json_type_object)) {
-		json_object_put(o);
-		return refuse(err, "must be a JSON object with a member for each file");
-	}
+	r = parse_json(text, &o, err);
+	if (r < 0)
+		return r;
 	json_object_object_foreach(o, place, file)
 	{
 		if (extras.n == EXTRAS_FILES_MAX)

@@ -73,6 +73,25 @@ static void no_json(void)
 		(void)refused(texts[i]);
 }
 
+static void where_json_is_wrong(void)
+{
+	static const struct {
+		const char *text, *part;
+	} cases[] = {
+		{"{\"/run/spin-stack/x\":{\"source\":\"/a\",\"mode\":0755}}",
+		 "JSON at byte 48; modes"},
+		{"{\"a\":{},}", "JSON at byte 9;"},
+		{"{} {}", "JSON at byte 4;"},
+		{"", "JSON at byte 1;"},
+		{"{\"/a\":{\"b\":{\"c\":{\"d\":1}}}}", "nested too deep"},
+		{"[]", "must be a JSON object"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (!strstr(refused(cases[i].text), cases[i].part))
+			test_fail("%s: %s", cases[i].text, err.text);
+}
+
 static void no_place(void)
 {
 	static const char *const places[] = {
@@ -298,6 +317,7 @@ int main(void)
 	test_run(what_is_asked_for);
 	test_run(supervisors_are_programs);
 	test_run(no_json);
+	test_run(where_json_is_wrong);
 	test_run(no_place);
 	test_run(long_places);
 	test_run(wrong_members);
