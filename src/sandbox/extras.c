@@ -225,17 +225,18 @@ void extras_done(struct extras *extras)
 	extras->n = 0;
 }
 
-/* What follows the folder in the path; NULL: it is not below it. */
+/* What follows the folder in the path, "." for itself; NULL: it is elsewhere. */
 static const char *below(const char *path, const char *folder)
 {
 	size_t len = strlen(folder);
 
 	while (len > 0 && folder[len - 1] == '/')
 		len--;
-	if (strncmp(path, folder, len) != 0 || path[len] != '/')
+	if (strncmp(path, folder, len) != 0 || (path[len] != '/' && path[len] != '\0'))
 		return NULL;
 	path += len;
-	return path + strspn(path, "/");
+	path += strspn(path, "/");
+	return *path ? path : ".";
 }
 
 /* No device is opened before it is known to be none. Return: descriptor or negative errno. */

@@ -261,7 +261,6 @@ static void escapes(void)
 		"in/absolute",
 		"in/folder-leads-out/secret",
 		"inside",
-		"in",
 		"in/../in/../out/secret",
 	};
 
@@ -275,7 +274,8 @@ static void escapes(void)
 
 static void no_regular_file(void)
 {
-	static const char *const names[] = {"in/fifo", "in/to-fifo", "in/device", "in/sub"};
+	static const char *const names[] = {"in/fifo", "in/to-fifo", "in/device",
+					    "in/sub",  "in",	     "in/"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (open_source(names[i]) == -ENOENT)
