@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -21,6 +22,7 @@
 #include "cmd/timing.h"
 #include "image/image.h"
 #include "sandbox/annotation.h"
+#include "sandbox/extras.h"
 #include "sandbox/oci-adapt.h"
 #include "task.pb-c.h"
 #include "vmm/vmm.h"
@@ -266,11 +268,23 @@ static int write_pid_file(struct run *run, struct err *err)
 	return shim > 0 ? spawn_write_pid(shim, run->pid_file, err) : err->code;
 }
 
+/* No mistake: whoever else is in the VM may ask for it, too. */
+static void warn_of_no_supervisor(const struct run *run)
+{
+	if (run->supervisor_config && !extras_have_supervisor(&run->spec.annotations))
+		fprintf(stderr,
+			"caisson: warning: --supervisor-config, but no file of " ANNOTATION_EXTRAS
+			" is a supervisor: %s or %s\n",
+			ABI_SUPERVISOR_RUN, ABI_SUPERVISOR_LIB);
+}
+
 static int run_container(struct run *run, struct err *err)
 {
 	int r, status;
 
 	r = create(run, err);
+	if (r == 0)
+		warn_of_no_supervisor(run);
 	if (r == 0 && !run->detach)
 		r = attach_begin(&run->attach, err);
 	if (r == 0)

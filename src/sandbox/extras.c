@@ -78,6 +78,14 @@ static const char *get_string(struct json_object *o)
 	return s && strlen(s) == (size_t)json_object_get_string_len(o) ? s : NULL;
 }
 
+static bool is_program(const char *place)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		if (strcmp(place, programs[i]) == 0)
+			return true;
+	return false;
+}
+
 static int parse_mode(const char *place, struct json_object *value, mode_t *ret, struct err *err)
 {
 	int64_t mode;
@@ -92,9 +100,8 @@ static int parse_mode(const char *place, struct json_object *value, mode_t *ret,
 				      place);
 		*ret = (mode_t)mode & 0777;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
-		if (strcmp(place, programs[i]) == 0)
-			*ret = 0755;
+	if (is_program(place))
+		*ret = 0755;
 	return 0;
 }
 
@@ -149,6 +156,38 @@ static int check_folders(const struct extras *extras, struct err *err)
 	return 0;
 }
 
+/* Members of @o and of all that is in it. */
+static size_t count_members(struct json_object *o)
+{
+	size_t n = 0;
+
+	if (!json_object_is_type(o, json_type_object))
+		return 0;
+	json_object_object_foreach(o, name, member)
+	{
+		(void)name;
+		n += 1 + count_members(member);
+	}
+	return n;
+}
+
+/* As many members as @text has, which is known to be JSON. */
+static size_t count_colons(const char *text)
+{
+	bool quoted = false;
+	size_t n = 0;
+
+	for (; *text; text++) {
+		if (quoted && *text == '\\')
+			text++;
+		else if (*text == '"')
+			quoted = !quoted;
+		else
+			n += !quoted && *text == ':';
+	}
+	return n;
+}
+
 static int refuse_json(struct json_tokener *tokener, struct err *err)
 {
 	enum json_tokener_error error = json_tokener_get_error(tokener);
@@ -176,6 +215,8 @@ static int parse_json(const char *text, struct json_object **ret, struct err *er
 		r = refuse_json(tokener, err);
 	else if (!json_object_is_type(o, json_type_object))
 		r = refuse(err, "must be a JSON object with a member for each file");
+	else if (count_members(o) != count_colons(text))
+		r = refuse(err, "a place or a member is there twice");
 	json_tokener_free(tokener);
 	if (r < 0)
 		json_object_put(o);
@@ -214,6 +255,19 @@ int extras_parse(const char *text, struct extras *ret, struct err *err)
 	*ret = extras;
 	extras.n = 0;
 	return 0;
+}
+
+bool extras_have_supervisor(const struct strv *annotations)
+{
+	const char *text = strv_env_get(annotations, ANNOTATION_EXTRAS);
+	_cleanup_extras_ struct extras extras = {.n = 0};
+
+	if (!text || extras_parse(text, &extras, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < extras.n; i++)
+		if (is_program(extras.files[i].place))
+			return true;
+	return false;
 }
 
 void extras_done(struct extras *extras)

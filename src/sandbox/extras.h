@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
+
 #include "sandbox/conf.h"
 #include "vmm/boot/filedisk.h"
 
@@ -42,6 +44,9 @@ struct extras {
  * Return: 0 or -EINVAL with a message.
  */
 int extras_parse(const char *text, struct extras *ret, struct err *err);
+
+/** extras_have_supervisor() - is one of the files that @annotations ask for the program itself? */
+bool extras_have_supervisor(const struct strv *annotations);
 
 /** extras_done() - may be called again */
 void extras_done(struct extras *extras);

@@ -57,6 +57,42 @@ static void supervisors_are_programs(void)
 	test_int(extras.files[1].mode, 0755);
 }
 
+static bool have_supervisor(const char *place)
+{
+	_cleanup_strv_ struct strv annotations = STRV_NULL;
+
+	strv_addf(&annotations, "org.example.x=1");
+	if (place)
+		strv_addf(&annotations, ANNOTATION_EXTRAS "={\"%s\":{\"source\":\"/a\"}}", place);
+	return extras_have_supervisor(&annotations);
+}
+
+static void whether_there_is_a_supervisor(void)
+{
+	test_true(have_supervisor("/run/spin-stack/spin-supervisor"));
+	test_true(have_supervisor("/var/lib/spin-stack/bin/spin-supervisor"));
+	test_true(!have_supervisor("/run/spin-stack/bin/spin-supervisor"));
+	test_true(!have_supervisor("/etc/passwd"));
+	test_true(!have_supervisor(NULL));
+}
+
+static void nothing_is_there_twice(void)
+{
+	static const char *const texts[] = {
+		"{\"/run/spin-stack/x\":{\"source\":\"/a\"},\"/run/spin-stack/x\":{\"source\":\"/"
+		"b\"}}",
+		"{\"/run/spin-stack/x\":{\"source\":\"/a\"},\"/run\\/spin-stack/x\":{\"source\":\"/"
+		"b\"}}",
+		"{\"/run/spin-stack/x\":{\"source\":\"/a\",\"source\":\"/b\"}}",
+		"{\"/run/spin-stack/x\":{\"mode\":1,\"source\":\"/a\",\"mode\":1}}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		test_true(strstr(refused(texts[i]), "there twice") != NULL);
+	/* Strings may have all that JSON has outside of them. */
+	test_int(parse("{\"/run/spin-stack/a:\\\":\":{\"source\":\"/x:\\\\\"}}"), 0);
+}
+
 static void no_json(void)
 {
 	static const char *const texts[] = {
@@ -316,6 +352,8 @@ int main(void)
 {
 	test_run(what_is_asked_for);
 	test_run(supervisors_are_programs);
+	test_run(whether_there_is_a_supervisor);
+	test_run(nothing_is_there_twice);
 	test_run(no_json);
 	test_run(where_json_is_wrong);
 	test_run(no_place);

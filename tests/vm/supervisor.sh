@@ -238,8 +238,24 @@ test_refusals() {
 	refused "is not a regular file" --supervisor-config "$WORK/allowed/fifo"
 	truncate -s 1048577 "$WORK/large"
 	refused "is larger than 1048576 bytes" --supervisor-config "$WORK/large"
+	refused "is there twice" --annotation \
+		'io.spin.extras.files={"/run/spin-stack/a":{"source":"/a"},"/run/spin-stack/a":{"source":"/b"}}'
 	# Those of others are none of our business.
 	status 0 caisson run --rm --annotation org.example.x=1 "$IMAGE" true
+	is_clean
+}
+
+test_config_for_nobody() {
+	allow
+	echo token >"$WORK/token"
+	caisson run --rm "$IMAGE" true 2>/dev/null
+	status 0 caisson run --rm --supervisor-config "$WORK/token" \
+		--annotation "$(extras /run/spin-stack/bin/spin-supervisor "$WORK/allowed/agent")" "$IMAGE" true
+	one_sentence
+	has "$(err)" "warning: --supervisor-config, but no file of io.spin.extras.files is a supervisor"
+	status 0 caisson run --rm --supervisor-config "$WORK/token" \
+		--annotation "$(extras $PLACE "$WORK/allowed/agent")" "$IMAGE" true
+	is "$(err)" ""
 	is_clean
 }
 
