@@ -24,6 +24,7 @@
 #include "sandbox/annotation.h"
 #include "sandbox/extras.h"
 #include "sandbox/oci-adapt.h"
+#include "sandbox/oci-config.h"
 #include "task.pb-c.h"
 #include "vmm/vmm.h"
 
@@ -192,6 +193,16 @@ static void choose_machine(struct run *run)
 	spec->created = time(NULL);
 }
 
+/* Before a VM boots for nothing. A bundle's config.json is JSON already. */
+static int check_texts(const struct run *run, struct err *err)
+{
+	const struct sandbox_spec *spec = &run->spec;
+
+	if (run->bundle || !sandbox_spec_has_bundle(spec))
+		return 0;
+	return oci_check(spec->args.v, spec->args.n, spec->env.v, spec->env.n, spec->cwd, err);
+}
+
 /* A name that we made up may be taken: then another one. */
 static int make_record(struct run *run, struct err *err)
 {
@@ -329,8 +340,10 @@ static int run_all(struct run *run, const char *reference, char **words, struct 
 	}
 	if (r == 0) {
 		choose_machine(run);
-		r = make_record(run, err);
+		r = check_texts(run, err);
 	}
+	if (r == 0)
+		r = make_record(run, err);
 	if (r == 0)
 		r = start_shim(run, err);
 	if (r == 0)

@@ -136,21 +136,44 @@ static bool is_utf8(const char *s)
 	return ttrpc_text_valid((const uint8_t *)s, strlen(s));
 }
 
-static int put_texts(struct json_object *o, const char *name, char *const *texts, size_t n,
-		     struct err *err)
+#define MESSAGE_UTF8 " is not valid UTF-8, which config.json has to be"
+
+/* A variable is told by its name, where that can be printed. */
+static int check_texts(const char *name, char *const *texts, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *value = strcmp(name, "env") == 0 ? strchr(texts[i], '=') : NULL;
+		_cleanup_free_ char *variable = NULL;
+
+		if (is_utf8(texts[i]))
+			continue;
+		if (value)
+			variable = xasprintf("%.*s", (int)(value - texts[i]), texts[i]);
+		if (variable && is_utf8(variable))
+			return err_set(err, -EILSEQ, "--executor oci: the variable %s" MESSAGE_UTF8,
+				       variable);
+		return err_set(err, -EILSEQ, "--executor oci: %s[%zu]" MESSAGE_UTF8, name, i);
+	}
+	return 0;
+}
+
+int oci_check(char *const *args, size_t n_args, char *const *env, size_t n_env, const char *cwd,
+	      struct err *err)
+{
+	int r;
+
+	if (cwd && !is_utf8(cwd))
+		return err_set(err, -EILSEQ, "--executor oci: the working directory" MESSAGE_UTF8);
+	r = check_texts("args", args, n_args, err);
+	return r < 0 ? r : check_texts("env", env, n_env, err);
+}
+
+static void put_texts(struct json_object *o, const char *name, char *const *texts, size_t n)
 {
 	struct json_object *list = put_list(o, name);
 
-	for (size_t i = 0; i < n; i++) {
-		if (!is_utf8(texts[i]))
-			return err_set(
-				err, -EILSEQ,
-				"--executor oci: %s[%zu] is not valid UTF-8, which config.json "
-				"has to be",
-				name, i);
+	for (size_t i = 0; i < n; i++)
 		json_object_array_add(list, json_object_new_string(texts[i]));
-	}
-	return 0;
 }
 
 static uint64_t capabilities_of(const Caisson__Guest__V1__Process *process)
@@ -233,40 +256,37 @@ static bool has_home(const Caisson__Guest__V1__Process *process)
 	return false;
 }
 
-static int put_env(struct json_object *o, const Caisson__Guest__V1__Process *process,
-		   const struct user *user, struct err *err)
+static void put_env(struct json_object *o, const Caisson__Guest__V1__Process *process,
+		    const struct user *user)
 {
 	struct json_object *list;
 	_cleanup_free_ char *home = NULL;
-	int r = put_texts(o, "env", process->env, process->n_env, err);
 
-	if (r < 0 || has_home(process))
-		return r;
+	put_texts(o, "env", process->env, process->n_env);
+	if (has_home(process))
+		return;
 	home = xasprintf("HOME=%s", is_utf8(user->home) ? user->home : "/");
 	if (json_object_object_get_ex(o, "env", &list))
 		json_object_array_add(list, json_object_new_string(home));
-	return 0;
 }
 
 static int fill_process(struct json_object *o, const Caisson__Guest__V1__Process *process,
 			const struct user *user, struct err *err)
 {
 	const char *cwd = process->cwd && *process->cwd ? process->cwd : "/";
-	int r;
+	int r = oci_check(process->args, process->n_args, process->env, process->n_env, cwd, err);
 
-	if (!is_utf8(cwd))
-		return err_set(err, -EILSEQ,
-			       "--executor oci: the working directory is not valid UTF-8");
+	if (r < 0)
+		return r;
 	json_object_object_add(o, "terminal", json_object_new_boolean(process->terminal));
 	put(o, "cwd", cwd);
 	json_object_object_add(o, "noNewPrivileges",
 			       json_object_new_boolean(process->no_new_privileges));
 	put_user(o, process, user);
 	put_capabilities(o, process, user);
-	r = put_rlimits(o, process, err);
-	if (r == 0)
-		r = put_texts(o, "args", process->args, process->n_args, err);
-	return r < 0 ? r : put_env(o, process, user, err);
+	put_texts(o, "args", process->args, process->n_args);
+	put_env(o, process, user);
+	return put_rlimits(o, process, err);
 }
 
 static void put_mounts(struct json_object *o)

@@ -28,6 +28,15 @@
 int oci_config(const char *id, const Caisson__Guest__V1__Process *process, const struct user *user,
 	       char **ret, struct err *err);
 
+/**
+ * oci_check() - can JSON hold these of a process? What oci_config() checks too, for before a boot
+ * @cwd: or NULL
+ *
+ * Return: 0; -EILSEQ: one is not UTF-8, with a message that says which.
+ */
+int oci_check(char *const *args, size_t n_args, char *const *env, size_t n_env, const char *cwd,
+	      struct err *err);
+
 /** oci_process() - the same of a process that is executed in it */
 int oci_process(const Caisson__Guest__V1__Process *process, const struct user *user, char **ret,
 		struct err *err);

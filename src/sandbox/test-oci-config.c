@@ -173,6 +173,23 @@ static void all_capabilities(void)
 	json_object_put(o);
 }
 
+static void which_is_not_utf8(void)
+{
+	static char sh[] = "sh", bad[] = "a\xff", good[] = "A=b", value[] = "NAME=\xff",
+		    name[] = "\xff=x";
+	char *words[] = {sh, bad}, *vars[] = {good, value, name};
+
+	test_int(oci_check(words, 1, vars, 1, NULL, &err), 0);
+	test_int(oci_check(words, 2, vars, 1, "/", &err), -EILSEQ);
+	test_true(strstr(err.text, "args[1] is not valid") != NULL);
+	test_int(oci_check(words, 1, vars, 3, "/", &err), -EILSEQ);
+	test_true(strstr(err.text, "the variable NAME is not valid") != NULL);
+	test_int(oci_check(words, 1, vars + 2, 1, "/", &err), -EILSEQ);
+	test_true(strstr(err.text, "env[0] is not valid") != NULL);
+	test_int(oci_check(words, 1, vars, 1, "/\xff", &err), -EILSEQ);
+	test_true(strstr(err.text, "working directory") != NULL);
+}
+
 static void not_utf8(void)
 {
 	static const char *const bad[] = {"\xff",
@@ -241,6 +258,7 @@ int main(void)
 	test_run(another_user);
 	test_run(system_calls);
 	test_run(all_capabilities);
+	test_run(which_is_not_utf8);
 	test_run(not_utf8);
 	test_run(users);
 	return 0;

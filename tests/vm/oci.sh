@@ -100,9 +100,19 @@ test_exec() {
 }
 
 test_what_json_cannot_hold() {
+	# Unpacking is told once.
+	run --kernel /nowhere "$IMAGE" true 2>/dev/null || true
 	status 125 run "$IMAGE" echo "$(printf 'a\377b')"
 	one_sentence
 	has "$(err)" "args[1] is not valid UTF-8"
+	# None of it is worth a boot.
+	for option in --env --workdir; do
+		status 125 run --kernel /nowhere "$option=$(printf '/V=a\377b')" "$IMAGE" true
+		one_sentence
+		has "$(err)" "is not valid UTF-8"
+	done
+	status 125 run --kernel /nowhere -e "V=$(printf 'a\377b')" "$IMAGE" true
+	has "$(err)" "the variable V is not valid UTF-8"
 }
 
 test_without_crun() {
