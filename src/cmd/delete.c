@@ -42,8 +42,8 @@ static int remove_it(const struct paths *paths, struct record *record, bool forc
 
 	if (r == -EWOULDBLOCK && !ending && !force)
 		return err_set(err, -EBUSY,
-			       "container %s is running: end it with `caisson kill %s`, or use "
-			       "`caisson delete -f %s`",
+			       "container %s is running: end it with `caisson kill %s`, with "
+			       "-s KILL where it does not heed TERM, or use `caisson delete -f %s`",
 			       record->id, record->id, record->id);
 	if (r == -EWOULDBLOCK)
 		r = end_container(record, ending, err);

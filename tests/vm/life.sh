@@ -19,6 +19,7 @@ test_detached_life() {
 	status 1 caisson delete life
 	one_sentence
 	has "$(err)" "is running"
+	has "$(err)" "-s KILL"
 	status 0 caisson kill life
 	status 0 caisson wait life
 	is "$(out)" 9
