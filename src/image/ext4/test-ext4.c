@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/test-proc.h"
 #include "base/test.h"
 #include "image/digest.h"
@@ -381,6 +382,78 @@ static void test_large_folders(void)
 	end(&m);
 }
 
+#define CANDIDATES 300000u
+
+struct candidate {
+	uint32_t hash, number;
+};
+
+static int compare(const void *pa, const void *pb)
+{
+	const struct candidate *a = pa, *b = pb;
+
+	return a->hash < b->hash ? -1 : a->hash > b->hash;
+}
+
+static void name_of(uint32_t number, char name[256])
+{
+	(void)snprintf(name, 256, "%0255u", number);
+}
+
+/* Their hashes, in the folders of a file system with this identity, in order. */
+static struct candidate *hash_names(const char *identity)
+{
+	struct candidate *v = xcalloc(CANDIDATES, sizeof(*v));
+	struct digest digest;
+	uint32_t seed[4], minor;
+	char name[256];
+
+	digest_of(identity, strlen(identity), &digest);
+	test_int(
+		sscanf(digest_hex(&digest), "%8x%8x%8x%8x", &seed[0], &seed[1], &seed[2], &seed[3]),
+		4);
+	for (uint32_t i = 0; i < CANDIDATES; i++) {
+		name_of(i, name);
+		v[i].number = i;
+		test_int(ext2fs_dirhash(EXT2_HASH_HALF_MD4_UNSIGNED, name, 255, seed, &v[i].hash,
+					&minor),
+			 0);
+	}
+	qsort(v, CANDIDATES, sizeof(*v), compare);
+	return v;
+}
+
+/* Of two names with one hash, the second is in the next block: its hash in the index says so. */
+static void test_same_hash_in_two_blocks(void)
+{
+	const uint32_t in_block = 15, n = 40 * in_block;
+	_cleanup_free_ struct candidate *v = hash_names(fitting.identity);
+	struct ext2_dx_entry index[42];
+	struct ext2_inode_large inode;
+	struct made m = {.fd = -1};
+	uint32_t dir, at = n, marked = 0;
+	char name[256];
+
+	/* The first of the two becomes the last of its block. */
+	while (v[at].hash != v[at + 1].hash)
+		test_true(++at + n < CANDIDATES);
+	begin(&m);
+	dir = make(&m, EXT4_ROOT, "d", S_IFDIR | 0755);
+	for (uint32_t i = at - (in_block * 20 - 1); i < at + in_block * 20 + 1; i++) {
+		name_of(v[i].number, name);
+		(void)make(&m, dir, name, S_IFREG | 0644);
+	}
+	finish(&m, &fitting);
+	(void)find(&m, "d", &inode);
+	test_int(inode.i_size, 41 * BLOCK);
+	test_int(pread(m.fd, index, sizeof(index), (off_t)inode.i_block[5] * BLOCK + 32),
+		 sizeof(index));
+	for (uint32_t i = 1; i < 40; i++)
+		marked += index[i].hash == (v[at].hash | 1);
+	test_int(marked, 1);
+	end(&m);
+}
+
 static void test_too_many_links(void)
 {
 	struct made m = {.fd = -1};
@@ -610,6 +683,7 @@ int main(void)
 	test_run(test_removed_content);
 	test_run(test_names_that_come_again);
 	test_run(test_large_folders);
+	test_run(test_same_hash_in_two_blocks);
 	test_run(test_too_many_links);
 	test_run(test_symlinks);
 	test_run(test_xattrs);
