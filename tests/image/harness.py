@@ -48,7 +48,7 @@ class Work:
     def __init__(self, path):
         self.path = path
         self.store = self / "store"
-        self.mounts = 0
+        self.mounts = []
 
     def __truediv__(self, name):
         return os.path.join(self.path, name)
@@ -74,17 +74,16 @@ class Work:
     def mount(self, ext4):
         """Check a file system, and mount it until the test ends. Return: where."""
         check_ext4(ext4)
-        self.mounts += 1
-        place = self / f"mount-{self.mounts}"
-        os.mkdir(place)
+        place = tempfile.mkdtemp(prefix="mount-", dir=self.path)
         # Its own file, since the next one may be made in its place.
         os.link(ext4, place + ".ext4")
         subprocess.run(["mount", "-o", "loop,ro", place + ".ext4", place], check=True)
+        self.mounts.append(place)
         return place
 
     def unmount(self):
-        for i in range(self.mounts):
-            subprocess.run(["umount", self / f"mount-{i + 1}"], check=False)
+        while self.mounts:
+            subprocess.run(["umount", self.mounts.pop()], check=True)
 
     def refused(self, reference, *words, options=(), **more):
         """It fails with one sentence that has these words, and leaves nothing behind."""
