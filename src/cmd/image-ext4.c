@@ -24,8 +24,10 @@
 #define SUPERBLOCK	 1024
 #define SUPERBLOCK_LEN	 1024
 #define AT_MAGIC	 0x38
+#define AT_STATE	 0x3a
 #define AT_INCOMPATIBLE	 0x60
 #define MAGIC		 0xef53
+#define STATE_VALID	 1
 #define INCOMPAT_RECOVER 4
 #define FILE_MAX	 (256U << 20)
 #define SAID_MAX	 (1U << 20)
@@ -44,18 +46,20 @@ struct ext4 {
 static int check_image(const struct ext4 *ext4)
 {
 	unsigned char block[SUPERBLOCK_LEN];
-	uint16_t magic;
+	uint16_t magic, state;
 	uint32_t incompatible;
 	ssize_t n = pread(ext4->image, block, sizeof(block), SUPERBLOCK);
 
 	if (n < 0)
 		return err_errno(ext4->err, -errno, "cannot read %s", ext4->target);
 	memcpy(&magic, block + AT_MAGIC, sizeof(magic));
+	memcpy(&state, block + AT_STATE, sizeof(state));
 	memcpy(&incompatible, block + AT_INCOMPATIBLE, sizeof(incompatible));
 	if (n < SUPERBLOCK_LEN || le16toh(magic) != MAGIC)
 		return err_set(ext4->err, -EINVAL, "%s is neither a folder nor an ext4 image",
 			       ext4->target);
-	if (le32toh(incompatible) & INCOMPAT_RECOVER)
+	/* With a journal the one tells a mount, without one the other. */
+	if (le32toh(incompatible) & INCOMPAT_RECOVER || !(le16toh(state) & STATE_VALID))
 		return err_set(ext4->err, -EBUSY,
 			       "%s is in use, or was not unmounted: shut its machine down, or run "
 			       "e2fsck on it",

@@ -121,6 +121,14 @@ test_ext4_that_cannot_take_it() {
 	status 1 config "$WORK/dirty" true
 	one_sentence
 	has "$(err)" "is in use, or was not unmounted"
+	# As one without a journal is while it is mounted.
+	mke2fs -q -F -t ext2 "$WORK/mounted" 8M
+	debugfs -w -R "set_super_value state 0" "$WORK/mounted" >/dev/null 2>&1
+	before=$(sha256sum <"$WORK/mounted")
+	status 1 config "$WORK/mounted" true
+	one_sentence
+	has "$(err)" "is in use, or was not unmounted"
+	is "$(sha256sum <"$WORK/mounted")" "$before"
 	ext4 "$WORK/odd name?offset=1"
 	status 0 config "$WORK/odd name?offset=1" true
 }
