@@ -51,14 +51,18 @@ case ${1:-} in
 -* | "") usage 2 >&2 ;;
 esac
 [ $# -eq 1 ] || usage 2 >&2
+[ ! -e "$1" ] && [ ! -L "$1" ] || { [ -f "$1" ] && [ ! -L "$1" ]; } ||
+	die "$1 is there, and is no regular file"
+[ -d "$(dirname -- "$1")" ] || die "$(dirname -- "$1") is no folder"
 [ "$(id -u)" -eq 0 ] || die "debootstrap needs root: try sudo"
 for program in debootstrap mke2fs; do
 	command -v "$program" >/dev/null || die "$program is not installed: apt-get install debootstrap e2fsprogs"
 done
 
 mkdir -p "$CACHE"
+work_image=
 work=$(mktemp -d "$CACHE/.work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" "$work_image"' EXIT
 trap 'exit 1' INT TERM
 base=$CACHE/$(key_of_tree)
 if [ ! -d "$base" ]; then
@@ -82,5 +86,8 @@ chown -R 1000:1000 "$work/tree/home/learner/server"
 
 # Half as much again, for what is written in there.
 size=$(($(du -sm "$work/tree" | cut -f 1) * 3 / 2))
-rm -f "$1"
-mke2fs -q -t ext4 -L workspace -d "$work/tree" "$1" "${size}M"
+# Whoever has the earlier one open keeps it; whoever looks finds a whole one.
+work_image=$(mktemp "$1.XXXXXX")
+chmod 644 "$work_image"
+mke2fs -q -F -t ext4 -L workspace -d "$work/tree" "$work_image" "${size}M"
+mv -fT "$work_image" "$1"

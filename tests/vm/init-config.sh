@@ -217,6 +217,20 @@ test_wrong_targets() {
 	one_sentence
 }
 
+# Before any work: neither root nor debootstrap is needed for it.
+test_example_refuses_a_target() {
+	mkdir "$WORK/target"
+	ln -s nowhere "$WORK/link"
+	mkfifo "$WORK/fifo"
+	for target in "$WORK/target" "$WORK/link" "$WORK/fifo"; do
+		status 1 "$TOP/examples/workspace/build.sh" "$target"
+		has "$(err)" "$target is there, and is no regular file"
+		[ -e "$target" ] || [ -L "$target" ] || fail "$target is gone"
+	done
+	status 1 "$TOP/examples/workspace/build.sh" "$WORK/nowhere/image"
+	has "$(err)" "$WORK/nowhere is no folder"
+}
+
 test_wrong_values() {
 	mkdir "$WORK/values"
 	for words in "--hostname a_b/" "--dns 1.2.3" "--workspace relative" "--workspace /" "--on-exit never" \
