@@ -19,7 +19,12 @@ static int image_main(const struct command *self, int argc, char **argv)
 	for (size_t i = 0; at >= 0 && argv[at] && i < ARRAY_SIZE(commands); i++)
 		if (strcmp(strchr(commands[i]->name, ' ') + 1, argv[at]) == 0)
 			return commands[i]->run(commands[i], argc - at, argv + at);
-	if (at >= 0)
+	if (at >= 0 && argv[at])
+		(void)err_set(&err, -EINVAL,
+			      "unknown command \"image %s\", there are build and init-config: see "
+			      "`caisson image --help`",
+			      argv[at]);
+	else if (at >= 0)
 		(void)err_set(&err, -EINVAL,
 			      "image build or init-config: see `caisson image --help`");
 	return cmd_fail(self, &err);

@@ -213,8 +213,10 @@ test_wrong_targets() {
 	one_sentence
 	status 1 caisson image
 	one_sentence
+	has "$(err)" "image build or init-config"
 	status 1 caisson image list
 	one_sentence
+	has "$(err)" 'unknown command "image list", there are build and init-config'
 }
 
 # Before any work: neither root nor debootstrap is needed for it.
