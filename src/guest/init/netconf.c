@@ -153,6 +153,8 @@ int netconf_parse(const char *value, struct netconf *ret, const char **ret_field
 		return -EINVAL;
 	strcpy(text, value);
 	/* A single word is <autoconf> alone; an address alone needs nothing else. */
+	if (strcmp(text, "off") == 0 || strcmp(text, "none") == 0)
+		return NETCONF_E_OFF;
 	if (!strpbrk(text, ":.["))
 		return NETCONF_E_NO_ADDRESS;
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {

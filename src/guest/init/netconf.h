@@ -45,7 +45,8 @@ struct netconf {
 
 /* What netconf_parse() returns besides 0 and negative errno. */
 enum {
-	NETCONF_E_NO_ADDRESS = 1, /* it leaves the address to DHCP, or wants no network at all */
+	NETCONF_E_NO_ADDRESS = 1, /* it leaves the address to DHCP */
+	NETCONF_E_OFF,		  /* "off" or "none": nothing shall be set up */
 };
 
 /**
@@ -56,7 +57,7 @@ enum {
  *
  * The server, autoconf where there is an address, and what follows dns1 mean nothing to us.
  *
- * Return: 0, NETCONF_E_NO_ADDRESS or -EINVAL.
+ * Return: 0, NETCONF_E_NO_ADDRESS, NETCONF_E_OFF or -EINVAL.
  */
 int netconf_parse(const char *value, struct netconf *ret, const char **ret_field);
 

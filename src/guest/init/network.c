@@ -31,6 +31,8 @@ static void read_word(struct network *network, const char *word)
 		log_warn("kernel command line: ip=%s: the %s makes no sense", word, field);
 	else if (r == NETCONF_E_NO_ADDRESS)
 		log_warn("kernel command line: ip=%s: no address; there is no DHCP here", word);
+	else if (r == NETCONF_E_OFF)
+		return;
 	else if (network->n == NETWORK_WORDS_MAX)
 		log_warn("kernel command line: ip=%s is one too many", word);
 	else

@@ -101,11 +101,14 @@ static void test_ipv6(void)
 
 static void test_no_address(void)
 {
-	static const char *const words[] = {
-		"", "off", "none", "on", "dhcp", ":::::eth0:dhcp", "0.0.0.0", "::", "[::]"};
+	static const char *const words[] = {"",	       "on", "dhcp", ":::::eth0:dhcp",
+					    "0.0.0.0", "::", "[::]"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		test_int(parse(words[i]), NETCONF_E_NO_ADDRESS);
+	test_int(parse("off"), NETCONF_E_OFF);
+	test_int(parse("none"), NETCONF_E_OFF);
+	test_int(parse("offer"), NETCONF_E_NO_ADDRESS);
 }
 
 static void test_wrong(void)
