@@ -25,10 +25,13 @@ static void complain(struct init_conf_sink *sink, unsigned int line, const char 
 	const char *text =
 		line > 0 && line <= complaint->lines->n ? complaint->lines->v[line - 1] : "";
 
+	const char *value = strstr(text, " = ");
+
 	if (complaint->err && complaint->err->code != 0)
 		return;
-	if (*text)
-		(void)err_set(complaint->err, -EINVAL, "%.200s: %s %s", text, key, why);
+	if (value && strcmp(key, "command") != 0)
+		(void)err_set(complaint->err, -EINVAL, "--%s %.200s: %s",
+			      strcmp(key, "on_exit") == 0 ? "on-exit" : key, value + 3, why);
 	else
 		(void)err_set(complaint->err, -EINVAL, "%s %s", key, why);
 }

@@ -73,7 +73,7 @@ static void test_refuses(void)
 	test_int(make(command), -EINVAL);
 	config.workdir = "x";
 	test_int(make(command), -EINVAL);
-	test_str(err.text, "workdir = x: workdir must be an absolute path");
+	test_str(err.text, "--workdir x: must be an absolute path");
 	for (size_t i = 0; i < ARRAY_SIZE(many) - 1; i++)
 		many[i] = command[0];
 	test_int(make(many), -EINVAL);

@@ -246,7 +246,7 @@ def wrong(vminitd):
             text = vm.console
     conf = "/etc/caisson/init.conf: "
     has(text, conf + "line 1: hostname must be", conf + 'line 2: nonsense has no "="',
-        conf + "line 3: colour is no key", conf + "line 4: dns must be", conf + "line 7: on_exit must",
+        conf + "line 3: colour is not a known key", conf + "line 4: dns must be", conf + "line 7: on_exit must",
         conf + "line 8: workspace must be", conf + "on_exit is shell, but no shell is given")
     has(text, "ip=192.168.100.11:::255.0.255.0::eth0:off: the netmask makes no sense",
         "ip=dhcp: no address", "there is no network device eth7; there are: lo ")

@@ -25,9 +25,12 @@ static const char *check_hostname(const char *value)
 
 static const char *check_user(const char *value)
 {
-	size_t len = strlen(value);
+	const char *colon = strchr(value, ':');
 
-	return len == 0 || len > INIT_CONF_NAME_MAX ? "must be USER or USER:GROUP" : NULL;
+	if (strlen(value) > INIT_CONF_NAME_MAX || strpbrk(value, BLANKS) || !*value ||
+	    colon == value || (colon && (!colon[1] || strchr(colon + 1, ':'))))
+		return "must be USER or USER:GROUP";
+	return NULL;
 }
 
 static const char *check_path(const char *value)
@@ -50,7 +53,7 @@ static const char *add_dns(struct init_conf *conf, char *value)
 	if (inet_pton(AF_INET, value, address) != 1 && inet_pton(AF_INET6, value, address) != 1)
 		return "must be an IPv4 or IPv6 address";
 	if (conf->n_dns == INIT_CONF_DNS_MAX)
-		return "there may be 3 of these at most";
+		return "may be given 3 times at most";
 	conf->dns[conf->n_dns++] = value;
 	return NULL;
 }
@@ -65,7 +68,7 @@ static const char *add_env(struct init_conf *conf, char *value)
 	if (*value == '=' || !strchr(value, '='))
 		return "must be NAME=VALUE";
 	if (conf->n_env == INIT_CONF_ENV_MAX)
-		return "there may be 128 of these at most";
+		return "may be given 128 times at most";
 	conf->env[conf->n_env++] = value;
 	return NULL;
 }
@@ -75,7 +78,7 @@ static const char *add_require(struct init_conf *conf, char *value)
 	const char *why = check_path(value);
 
 	if (!why && conf->n_require == INIT_CONF_REQUIRE_MAX)
-		return "there may be 8 of these at most";
+		return "may be given 8 times at most";
 	if (!why)
 		conf->require[conf->n_require++] = value;
 	return why;
@@ -154,7 +157,7 @@ static const char *set_key(struct init_conf *conf, const char *key, char *value)
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (strcmp(key, others[i].name) == 0)
 			return others[i].set(conf, value);
-	return "is no key that there is";
+	return *key ? "is not a known key" : "there is no key before the \"=\"";
 }
 
 /* The line's key and value, both without blanks around. Return: false: there is no "=". */

@@ -91,6 +91,19 @@ static void test_wrong_lines(void)
 	test_str(conf.workdir, "/x");
 }
 
+static void test_users(void)
+{
+	static const char *const bad[] = {"a b", "a\tb", "a:b:c", ":b", "a:", ":", "a:b c"};
+	char line[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		(void)snprintf(line, sizeof(line), "user = %s\nowner = %s", bad[i], bad[i]);
+		test_int(parse(line), 2);
+		test_str(conf.user, "");
+	}
+	test_int(parse("user = 5:6\nowner = a.b-c_d$"), 0);
+}
+
 /* It is given to a user with all that is in it. */
 static void test_workspace_is_a_folder_of_its_own(void)
 {
@@ -170,6 +183,7 @@ int main(void)
 	test_run(test_nothing);
 	test_run(test_all_keys);
 	test_run(test_wrong_lines);
+	test_run(test_users);
 	test_run(test_workspace_is_a_folder_of_its_own);
 	test_run(test_shell_policy_needs_a_shell);
 	test_run(test_limits);
