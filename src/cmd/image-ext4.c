@@ -151,6 +151,9 @@ static int make_folder(const struct ext4 *ext4, const struct image_file *file)
 		r = debugfs(ext4, commands, -EBADF, &said);
 	if (r == 0)
 		r = is_there(ext4, path, "directory");
+	if (r == 0 && strstr(said, "Could not allocate"))
+		return err_set(ext4->err, -ENOSPC, "cannot make /%s in %s: no space is left there",
+			       file->folder, ext4->target);
 	if (r == 0)
 		return err_set(ext4->err, -ENOTDIR, "%s: /%s is no folder, and cannot be made one",
 			       ext4->target, file->folder);

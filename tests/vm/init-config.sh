@@ -116,6 +116,12 @@ test_ext4_that_cannot_take_it() {
 	status 1 config --install --force "$WORK/small" true
 	one_sentence
 	has "$(err)" "cannot write /sbin/init into $WORK/small: "
+	ext4 "$WORK/full"
+	head -c 8M /dev/urandom >"$WORK/filler"
+	debugfs -w -R "write $WORK/filler filler" "$WORK/full" >/dev/null 2>&1
+	status 1 config "$WORK/full" true
+	one_sentence
+	is "$(err)" "caisson: cannot make /etc/caisson in $WORK/full: no space is left there"
 	ext4 "$WORK/dirty"
 	debugfs -w -R "feature needs_recovery" "$WORK/dirty" >/dev/null 2>&1
 	status 1 config "$WORK/dirty" true
