@@ -23,7 +23,7 @@ struct lines {
 	char buf[LINE_BUF];
 };
 
-/* In the child that becomes the process: its memory is gone soon. */
+/* Made anew for each file: nothing of the one before is relied on. */
 static struct lines lines;
 
 static void lines_init(int fd)

@@ -29,9 +29,9 @@ static int open_device(const char *path, unsigned int major, unsigned int minor)
 /* Containers have it as stdin, and any user may open that again. */
 int early_null(void)
 {
-	int fd = open_device("/dev/null", 1, 3);
+	_cleanup_close_ int fd = open_device("/dev/null", 1, 3);
 
-	return fd < 0 || fchmod(fd, 0666) < 0 ? -errno : fd;
+	return fd < 0 || fchmod(fd, 0666) < 0 ? -errno : take_fd(fd);
 }
 
 int early_urandom(void)

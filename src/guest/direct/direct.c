@@ -384,7 +384,7 @@ static void late(struct spawner *spawner)
 		if (p->state != PROCESS_STARTING || p->executor != &d->base || p->ctl < 0)
 			continue;
 		/* It goes on when the container does. */
-		if (p->container->state == PROCESS_PAUSED)
+		if (p->container->state != PROCESS_RUNNING)
 			return;
 		direct_learn(&d->base, p);
 		found |= p->pid > 0 && kill(p->pid, SIGKILL) == 0;

@@ -23,6 +23,6 @@ int namespace_hostname(struct setup *setup);
  *
  * The last process of a mount namespace unmounts all that is in it before it is gone, which takes
  * longer than many a command runs. With this open it is vminitd that does, when the container is
- * deleted: after the host has been told of the end.
+ * deleted, after the host has been told of the end; or the spawner, which ends then, if there is one.
  */
 int namespace_keep(struct setup *setup);

@@ -23,7 +23,7 @@
 /*
  * What it has of an order, until that is carried out. Its children use this memory, and a container
  * can kill them in the middle of that: so they allocate nothing, and write only to what is made anew
- * for the next one.
+ * for the next one; but for what user-cache.h keeps, which minds that.
  *
  * An order's descriptors are taken by the child, so that their last copy is closed as its program
  * begins to run: vminitd need not wait for the spawner to tell it that.
@@ -90,6 +90,14 @@ static void take_order(int sock)
 static int fail(int error, enum ttrpc_code code, const char *text)
 {
 	return setup_fail(&now.setup, error, code, "%s", text);
+}
+
+static int fail_to(int error, const char *what)
+{
+	char buf[64];
+
+	return setup_fail(&now.setup, error, ttrpc_code_or(error, TTRPC_INTERNAL), "cannot %s: %s",
+			  what, setup_error(error, buf));
 }
 
 static int unpack(int sock)
@@ -165,7 +173,7 @@ static pid_t make(const struct spawner_place *place, int sock, union spawner_slo
 	/* The first process has ended: no more can be added. */
 	if (pid == -ENOMEM)
 		return fail(-ESRCH, TTRPC_FAILED_PRECONDITION, SETUP_CONTAINER_STOPPED);
-	return pid < 0 ? fail(pid, TTRPC_RESOURCE_EXHAUSTED, "cannot start a process") : pid;
+	return pid < 0 ? fail_to(pid, "start a process") : pid;
 }
 
 /* The slot may be another order's by now, if the child has failed. */
@@ -220,7 +228,7 @@ static void carry_out(const struct spawner_place *place, int sock, int entered, 
 	if (r == 0 && entered < 0)
 		r = entered == -ESRCH
 			    ? fail(entered, TTRPC_FAILED_PRECONDITION, SETUP_CONTAINER_STOPPED)
-			    : fail(entered, TTRPC_INTERNAL, "cannot join the container");
+			    : fail_to(entered, "join the container");
 	ours = now.taken;
 	if (r == 0)
 		r = make(place, sock, slot, stack);
@@ -270,13 +278,15 @@ void spawner_run(const struct spawner_place *place, int sock)
 {
 	char stack[STACK_SIZE] __attribute__((aligned(16)));
 	const struct sched_param none = {.sched_priority = 0};
-	int entered;
+	int entered = -EAGAIN;
 
 	/* What it has still to do once a program runs is not worth interrupting that. */
 	(void)syscall(SYS_sched_setscheduler, 0, SCHED_BATCH | SCHED_RESET_ON_FORK, &none);
 	close_others(place, sock);
-	entered = enter(place);
-	while (receive(sock, MSG_PEEK) > 0)
+	while (receive(sock, MSG_PEEK) > 0) {
+		if (entered < 0)
+			entered = enter(place);
 		carry_out(place, sock, entered, stack);
+	}
 	_exit(EXIT_SUCCESS);
 }

@@ -40,7 +40,7 @@ void spawner_deinit(struct spawner *s, size_t n)
 
 static int fork_it(struct spawner *s, const struct spawner_place *place)
 {
-	int pair[2], size = SOCKET_BUFFER, r = pidns_come_home();
+	int pair[2], pidfd, size = SOCKET_BUFFER, r = pidns_come_home();
 	pid_t pid;
 
 	if (r < 0)
@@ -51,14 +51,16 @@ static int fork_it(struct spawner *s, const struct spawner_place *place)
 	pid = fork();
 	if (pid == 0)
 		spawner_run(place, pair[1]);
-	r = pid < 0 ? -errno : 0;
+	pidfd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+	r = pidfd < 0 ? -errno : 0;
 	fd_close(pair[1]);
+	/* One that is there already sees that nobody has orders for it. */
 	if (r < 0) {
 		fd_close(pair[0]);
 		return r;
 	}
 	s->sock = pair[0];
-	s->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	s->pidfd = pidfd;
 	s->capabilities = place->capabilities;
 	return 0;
 }
@@ -183,10 +185,14 @@ pid_t spawner_signal(struct spawner *s, uint32_t number, int signo)
 	union spawner_slot seen = {.both = __atomic_load_n(&slot->both, __ATOMIC_SEQ_CST)};
 	union spawner_slot wanted = {.signo = signo};
 
-	while (seen.pid == 0)
+	while (seen.pid == 0) {
+		/* 0 asks whether it is there; and nothing comes after SIGKILL. */
+		if (signo == 0 || seen.signo == SIGKILL)
+			return 0;
 		if (__atomic_compare_exchange_n(&slot->both, &seen.both, wanted.both, false,
 						__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 			return 0;
+	}
 	return seen.pid;
 }
 

@@ -199,10 +199,19 @@ static void signals_wait_for_the_program(void)
 	stop_spawner();
 	begin_pending(&pending, "x", "read x; echo never");
 	test_int(harness_kill("x", SIGTERM, false), TTRPC_OK);
+	test_int(harness_kill("x", 0, false), TTRPC_OK);
 	signal_spawner(SIGCONT);
 	test_int(harness_finish(&pending.start), TTRPC_OK);
 	harness_done(&pending.start);
 	test_int(run_end(&pending.run), 128 + SIGTERM);
+	stop_spawner();
+	begin_pending(&pending, "x", "read x; echo never");
+	test_int(harness_kill("x", SIGKILL, false), TTRPC_OK);
+	test_int(harness_kill("x", SIGTERM, false), TTRPC_OK);
+	signal_spawner(SIGCONT);
+	test_int(harness_finish(&pending.start), TTRPC_OK);
+	harness_done(&pending.start);
+	test_int(run_end(&pending.run), 128 + SIGKILL);
 	container_let_go();
 }
 

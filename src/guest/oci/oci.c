@@ -28,8 +28,9 @@
 
 #define PIDS_MAX 4096
 
-/* Between tries of what is tried again. */
-#define AGAIN_NS (NSEC_PER_SEC / 10)
+/* Between tries of what is tried again: at first, and at last. */
+#define AGAIN_NS     (NSEC_PER_SEC / 10)
+#define AGAIN_MAX_NS (30 * NSEC_PER_SEC)
 
 static struct oci *oci_of(struct executor *executor)
 {
@@ -267,8 +268,10 @@ static void try_again(struct loop_timer *timer)
 /* Nobody else would ever remove it; what is lacking now need not be in a moment. */
 static void remove_later(struct oci_task *task)
 {
-	loop_timer_start(task->oci->workers->loop, &task->again,
-			 loop_now(task->oci->workers->loop) + AGAIN_NS, try_again);
+	struct loop *loop = task->oci->workers->loop;
+
+	task->delay = task->delay ? MIN(2 * task->delay, AGAIN_MAX_NS) : AGAIN_NS;
+	loop_timer_start(loop, &task->again, loop_now(loop) + task->delay, try_again);
 }
 
 static void tell_removed(struct oci_task *task)
@@ -446,7 +449,7 @@ static int signal_later(struct oci *oci, const struct process *p, int signo)
 
 		if (!task->busy || task->process != p)
 			continue;
-		if (task->signo != SIGKILL)
+		if (signo != 0 && task->signo != SIGKILL)
 			task->signo = signo;
 		return 0;
 	}

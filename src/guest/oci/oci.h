@@ -18,7 +18,7 @@ struct oci;
  * @sign: ends when the process has executed its program, or has ended itself; -EBADF: there is none
  * @signo: what to send as soon as the process has a number; 0: nothing
  * @code, @text: why the container could not be made, while what it left is removed
- * @again: when that is tried again
+ * @again, @delay: when that is tried again, and how long after the last time, nanoseconds
  */
 struct oci_task {
 	struct worker worker;
@@ -31,6 +31,7 @@ struct oci_task {
 	enum ttrpc_code code;
 	char id[ABI_ID_MAX + 1], text[400];
 	struct loop_timer again;
+	uint64_t delay;
 };
 
 /**
