@@ -31,6 +31,7 @@ APPLETS = ["sh", "cat", "echo", "id", "sleep", "true", "tty", "seq", "dd", "head
            "mount", "mknod", "ls", "grep", "touch", "wc", "md5sum", "date", "ps", "tr", "test", "mkdir", "stty"]
 NOT_FOUND, PRECONDITION, UNIMPLEMENTED = 5, 9, 12
 STREAMS, OBSERVER, INTERRUPT = 1025, 5000, 5001
+STREAMS_MAX = 512
 EPOLL_PWAIT = 281
 
 
@@ -248,6 +249,14 @@ def another_connection(guest):
     first_process(guest)
 
 
+def abandoned_streams(guest):
+    """As many as there can be, twice: opened, and closed before anything has used them."""
+    for _ in range(2):
+        for sock, _ in [guest.stream() for _ in range(STREAMS_MAX)]:
+            sock.close()
+    same(guest.run(["echo", "alive"]), (0, b"alive\n", b""), "a container after that")
+
+
 def switches(status):
     return int(status["voluntary_ctxt_switches"]) + int(status["nonvoluntary_ctxt_switches"])
 
@@ -396,7 +405,7 @@ def figures(vsockd, vminitd, observer, seconds="10"):
 
 
 TESTS = [first_process, failures, bytes_both_ways, fifty_execs, users_change, terminal, fork_bomb,
-         memory_hog, another_connection, no_wake_ups, little_memory, shutdown]
+         memory_hog, another_connection, abandoned_streams, no_wake_ups, little_memory, shutdown]
 
 
 def run(cases, *programs):

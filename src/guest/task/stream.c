@@ -128,6 +128,23 @@ static void too_late(struct loop_timer *timer)
 	refuse(container_of(timer, struct stream, deadline), "stream id did not come in time");
 }
 
+/*
+ * Of a vsock whose peer has closed it nothing comes but the end of the input, as of one that has merely
+ * said all: that one can be written to still (vsock_connectible_sendmsg() in the kernel).
+ */
+static bool is_gone(const struct stream *stream)
+{
+	return stream->state == STREAM_WAITING &&
+	       send(stream->fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EPIPE;
+}
+
+static void release_gone(struct stream_table *table)
+{
+	for (size_t i = 0; i < table->n_seen; i++)
+		if (is_gone(&table->slots[i]))
+			release(&table->slots[i]);
+}
+
 static struct stream *find_free(struct stream_table *table)
 {
 	for (size_t i = 0; i < table->n_seen; i++)
@@ -141,6 +158,10 @@ void stream_add(struct stream_table *table, int fd)
 	_cleanup_close_ int owned = fd;
 	struct stream *stream = find_free(table);
 
+	if (!stream) {
+		release_gone(table);
+		stream = find_free(table);
+	}
 	if (!stream) {
 		answer_error(fd, "too many streams");
 		return;
