@@ -218,8 +218,7 @@ static void ended(struct direct *d, struct process *p)
 	if (p->state == PROCESS_STARTING && p->pid > 0)
 		d->base.events->started(p);
 	else if (p->state == PROCESS_STARTING || p->state == PROCESS_CREATING)
-		d->base.events->failed(p, TTRPC_INTERNAL,
-				       "the process was killed while it was being set up");
+		d->base.events->failed(p, TTRPC_INTERNAL, SETUP_KILLED);
 }
 
 /* Return: whether there may be more. */
@@ -386,8 +385,16 @@ static void late(struct spawner *spawner)
 		/* It goes on when the container does. */
 		if (p->container->state != PROCESS_RUNNING)
 			return;
+		/* Its program may run since a moment ago. */
 		direct_learn(&d->base, p);
-		found |= p->pid > 0 && kill(p->pid, SIGKILL) == 0;
+		while (p->ctl >= 0 && p->pid > 0 && read_message(d, p))
+			continue;
+		if (p->ctl < 0 || p->pid <= 0)
+			continue;
+		found = true;
+		(void)kill(p->pid, SIGKILL);
+		close_ctl(p);
+		d->base.events->failed(p, TTRPC_INTERNAL, SETUP_KILLED);
 	}
 	if (!found)
 		spawner_kill(spawner);

@@ -34,6 +34,7 @@ struct setup_report {
 
 /* Callers make an exit status of it. */
 #define SETUP_CONTAINER_STOPPED "cannot exec in a stopped container"
+#define SETUP_KILLED		"the process was killed while it was being set up"
 
 /**
  * struct setup - everything that the child needs

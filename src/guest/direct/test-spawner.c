@@ -190,6 +190,33 @@ static void orders_end_with_it(void)
 	container_let_go();
 }
 
+/* As when the container has stopped it. */
+static void one_that_is_held_up_has_failed(void)
+{
+	static struct pending pending;
+	pid_t pid;
+
+	container_hold();
+	expect_exec("echo a", "a\n");
+	stop_spawner();
+	begin_pending(&pending, "x", "echo never");
+	pid = fork();
+	if (pid == 0)
+		for (;;)
+			pause();
+	spawner->slots[process_find(&harness_task.processes, "c", "x") -
+		       harness_task.processes.slots]
+		.pid = pid;
+	spawner->late(spawner);
+	expect_killed(&pending);
+	test_int(spawner->busy, 0);
+	test_int(spawner_state(), 'T');
+	while (kill(pid, 0) == 0)
+		harness_wait();
+	signal_spawner(SIGKILL);
+	container_let_go();
+}
+
 static void signals_wait_for_the_program(void)
 {
 	static struct pending pending;
@@ -244,6 +271,7 @@ int main(void)
 	test_run(large_messages);
 	test_run(one_that_was_killed_is_replaced);
 	test_run(orders_end_with_it);
+	test_run(one_that_is_held_up_has_failed);
 	test_run(signals_wait_for_the_program);
 	test_run(the_container_ends_first);
 	container_end();
