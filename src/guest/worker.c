@@ -36,8 +36,10 @@ static _noreturn_ void child(int (*run)(void *arg, int words), void *arg, int wo
 }
 
 /* With all that it has started: once it runs it leads a session, and so a process group. */
-static void kill_all(const struct worker *worker)
+void worker_kill(struct worker *worker)
 {
+	if (!worker_busy(worker))
+		return;
 	(void)kill(worker->pid, SIGKILL);
 	(void)kill(-worker->pid, SIGKILL);
 }
@@ -47,7 +49,7 @@ static void too_late(struct loop_timer *timer)
 	struct worker *worker = container_of(timer, struct worker, deadline);
 
 	worker->late = true;
-	kill_all(worker);
+	worker_kill(worker);
 }
 
 static void forget(struct worker *worker)
@@ -61,7 +63,7 @@ void worker_stop(struct worker *worker)
 {
 	if (!worker_busy(worker))
 		return;
-	kill_all(worker);
+	worker_kill(worker);
 	forget(worker);
 	worker->words = fd_close(worker->words);
 }

@@ -72,6 +72,9 @@ void worker_words(const struct worker *worker, char *buf, size_t size);
  */
 size_t worker_output(const struct worker *worker, char *buf, size_t size);
 
+/** worker_kill() - with all that it has started; its end is told as any other's */
+void worker_kill(struct worker *worker);
+
 /**
  * worker_stop() - kill it with all that it has started, and hear no more of it; may be called again
  *

@@ -511,8 +511,7 @@ static void oci_release(struct executor *executor, struct process *p)
 			continue;
 		task->process = NULL;
 		/* What it is about is gone; it might wait for that without end. */
-		if (task->worker.pid > 0)
-			(void)kill(task->worker.pid, SIGKILL);
+		worker_kill(&task->worker);
 	}
 }
 
