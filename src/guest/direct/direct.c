@@ -17,6 +17,7 @@
 
 #include <linux/sched.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "guest/direct/setup.h"
 #include "guest/pidns.h"
@@ -117,7 +118,7 @@ static int begin_exec(struct direct *d, struct process *p, const struct executor
 		.cgroup = p->container->cgroup.dir,
 		.null_fd = d->null_fd,
 		.slots = d->spawner.slots,
-		.capabilities = request->process->capabilities,
+		.capabilities = p->capabilities,
 	};
 	const struct spawner_order order = {
 		.slot = slot_of(p),
@@ -373,17 +374,24 @@ static const struct executor_ops direct_ops = {
 	.release = direct_release,
 };
 
-/* Whatever holds it up is killed: the child that it waits for, or it itself. */
+/* What goes on when the container does has all of its time from then on. */
+static bool was_paused(const struct direct *d, const struct process *container)
+{
+	uint64_t until = container->resumed_at + SPAWNER_SECONDS * NSEC_PER_SEC;
+
+	return container->state != PROCESS_RUNNING ||
+	       (container->resumed_at && loop_now(d->loop) < until);
+}
+
+/* Of what was ordered, nothing has got on: all of it has failed, and is not waited for one by one. */
 static void late(struct spawner *spawner)
 {
 	struct direct *d = container_of(spawner, struct direct, spawner);
-	bool found = false;
 
 	for (struct process *p = NULL; (p = process_next(d->processes, p));) {
 		if (p->state != PROCESS_STARTING || p->executor != &d->base || p->ctl < 0)
 			continue;
-		/* It goes on when the container does. */
-		if (p->container->state != PROCESS_RUNNING)
+		if (was_paused(d, p->container))
 			return;
 		/* Its program may run since a moment ago. */
 		direct_learn(&d->base, p);
@@ -391,13 +399,11 @@ static void late(struct spawner *spawner)
 			continue;
 		if (p->ctl < 0 || p->pid <= 0)
 			continue;
-		found = true;
 		(void)kill(p->pid, SIGKILL);
 		close_ctl(p);
 		d->base.events->failed(p, TTRPC_INTERNAL, SETUP_KILLED);
 	}
-	if (!found)
-		spawner_kill(spawner);
+	spawner_kill(spawner);
 }
 
 int direct_init(struct direct *d, struct loop *loop, struct process_table *processes,

@@ -2,6 +2,7 @@
 #include "guest/direct/spawner.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,8 +27,16 @@ int spawner_init(struct spawner *s, struct loop *loop, size_t n,
 		return -ENOMEM;
 	*s = (struct spawner){
 		.loop = loop, .slots = slots, .pidfd = -EBADF, .sock = -EBADF, .late = late};
+	for (size_t i = 0; i < ARRAY_SIZE(s->retired); i++)
+		s->retired[i] = -EBADF;
 	loop_timer_init(&s->deadline);
 	return 0;
+}
+
+static void forget_retired(struct spawner *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->retired); i++)
+		s->retired[i] = fd_close(s->retired[i]);
 }
 
 void spawner_deinit(struct spawner *s, size_t n)
@@ -35,6 +44,7 @@ void spawner_deinit(struct spawner *s, size_t n)
 	if (!s->slots)
 		return;
 	spawner_stop(s);
+	forget_retired(s);
 	(void)munmap(take_ptr(s->slots), n * sizeof(*s->slots));
 }
 
@@ -65,11 +75,40 @@ static int fork_it(struct spawner *s, const struct spawner_place *place)
 	return 0;
 }
 
+static bool has_ended(int pidfd)
+{
+	struct pollfd end = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&end, 1, 0) != 0;
+}
+
+/* It still has to carry out what it was sent, and may have to be killed for that. */
+static int retire(struct spawner *s)
+{
+	size_t i = 0;
+
+	while (s->busy > 0 && i < ARRAY_SIZE(s->retired) && s->retired[i] >= 0 &&
+	       !has_ended(s->retired[i]))
+		i++;
+	if (i == ARRAY_SIZE(s->retired))
+		return -EAGAIN;
+	if (s->busy > 0) {
+		fd_close(s->retired[i]);
+		s->retired[i] = take_fd(s->pidfd);
+	}
+	spawner_stop(s);
+	return 0;
+}
+
 static int ensure(struct spawner *s, const struct spawner_place *place)
 {
+	int r = 0;
+
 	if (s->sock >= 0 && s->capabilities != place->capabilities)
-		spawner_stop(s);
-	return s->sock >= 0 ? 0 : fork_it(s, place);
+		r = retire(s);
+	if (r == 0 && s->sock < 0)
+		r = fork_it(s, place);
+	return r;
 }
 
 static size_t gather_fds(struct spawner_order *order, int ctl, const int stdio[3], int fds[])
@@ -176,6 +215,8 @@ int spawner_send(struct spawner *s, const struct spawner_place *place,
 void spawner_done(struct spawner *s)
 {
 	s->busy--;
+	if (s->busy == 0)
+		forget_retired(s);
 	watch(s);
 }
 
@@ -196,10 +237,19 @@ pid_t spawner_signal(struct spawner *s, uint32_t number, int signo)
 	return seen.pid;
 }
 
+static void kill_one(int pidfd)
+{
+	if (pidfd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
 void spawner_kill(struct spawner *s)
 {
-	if (s->pidfd >= 0)
-		(void)syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(s->retired); i++)
+		kill_one(s->retired[i]);
+	forget_retired(s);
+	kill_one(s->pidfd);
+	spawner_stop(s);
 }
 
 void spawner_stop(struct spawner *s)

@@ -19,11 +19,15 @@
  * is in neither of the two: nothing in the container sees, signals or limits it.
  *
  * It is busy until the program of a child runs, or that has failed; the next one has to wait for it. A
- * child can be held up on its way, by a container that stops it for instance: then it is killed after
- * SPAWNER_SECONDS. Only that container's execs have to wait for it, never vminitd.
+ * child can be held up on its way, by a container that stops it for instance: if nothing gets on for
+ * SPAWNER_SECONDS, it is killed, and all that waits for it has failed. Only that container's execs have
+ * to wait, never vminitd.
  */
 
 #define SPAWNER_SECONDS 60
+
+/* As many can be replaced, one by the next, while they still have orders. */
+#define SPAWNER_RETIRED_MAX 4
 
 /* Descriptors that go with an order: its ctl, stdin, stdout and stderr, and a file for a large one. */
 #define SPAWNER_FDS_MAX 5
@@ -76,6 +80,7 @@ struct spawner_place {
 /**
  * struct spawner - vminitd's side; all of it is the spawner's own
  * @pidfd, @sock: -EBADF: there is none
+ * @retired: pidfds of those that were replaced while they had orders; -EBADF: none
  * @late: called when what is under way has taken SPAWNER_SECONDS; it goes on
  * @busy: orders that have not been carried out yet
  * @serial: of the last one
@@ -83,7 +88,7 @@ struct spawner_place {
 struct spawner {
 	struct loop *loop;
 	union spawner_slot *slots;
-	int pidfd, sock;
+	int pidfd, sock, retired[SPAWNER_RETIRED_MAX];
 	uint64_t capabilities;
 	size_t busy;
 	uint32_t serial;
@@ -121,7 +126,7 @@ void spawner_done(struct spawner *spawner);
 /** spawner_signal() - to a process that is not there yet. Return: its number, if it is. */
 pid_t spawner_signal(struct spawner *spawner, uint32_t slot, int signo);
 
-/** spawner_kill() - it, but none of its children */
+/** spawner_kill() - it, and those that it has replaced, but none of their children */
 void spawner_kill(struct spawner *spawner);
 
 /** spawner_stop() - it ends when it has carried out what it was sent; may be called again */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "guest/direct/setup.h"
 #include "guest/direct/test-container.h"
 
@@ -67,11 +69,13 @@ struct pending {
 	struct harness_call start;
 };
 
-static void begin_pending(struct pending *pending, const char *id, const char *script)
+static void begin_bounded(struct pending *pending, const char *id, const char *script,
+			  uint64_t capabilities)
 {
 	Containerd__Task__V2__StartRequest request = CONTAINERD__TASK__V2__START_REQUEST__INIT;
 
 	run_init(&pending->run, id, script);
+	pending->run.process.capabilities = capabilities;
 	run_streams(&pending->run);
 	test_int(harness_exec(id, &pending->run.process, pending->run.names[0],
 			      pending->run.names[1], pending->run.names[2]),
@@ -84,6 +88,11 @@ static void begin_pending(struct pending *pending, const char *id, const char *s
 	harness_turn();
 	harness_turn();
 	test_true(!pending->start.done);
+}
+
+static void begin_pending(struct pending *pending, const char *id, const char *script)
+{
+	begin_bounded(pending, id, script, 0);
 }
 
 static void one_makes_them_all(void)
@@ -190,16 +199,19 @@ static void orders_end_with_it(void)
 	container_let_go();
 }
 
-/* As when the container has stopped it. */
+/* As when the container has stopped it. What waits for it fails with it. */
 static void one_that_is_held_up_has_failed(void)
 {
-	static struct pending pending;
+	static struct pending pending, next;
+	struct process *container;
 	pid_t pid;
 
 	container_hold();
+	container = process_find(&harness_task.processes, "c", "");
 	expect_exec("echo a", "a\n");
 	stop_spawner();
 	begin_pending(&pending, "x", "echo never");
+	begin_pending(&next, "y", "echo never");
 	pid = fork();
 	if (pid == 0)
 		for (;;)
@@ -207,13 +219,72 @@ static void one_that_is_held_up_has_failed(void)
 	spawner->slots[process_find(&harness_task.processes, "c", "x") -
 		       harness_task.processes.slots]
 		.pid = pid;
+	container->resumed_at = loop_now(spawner->loop);
+	spawner->late(spawner);
+	test_int(spawner->busy, 2);
+	container->resumed_at -= SPAWNER_SECONDS * NSEC_PER_SEC;
 	spawner->late(spawner);
 	expect_killed(&pending);
+	expect_killed(&next);
 	test_int(spawner->busy, 0);
-	test_int(spawner_state(), 'T');
 	while (kill(pid, 0) == 0)
 		harness_wait();
-	signal_spawner(SIGKILL);
+	expect_exec("echo b", "b\n");
+	container_let_go();
+}
+
+static int exec_bounded(uint64_t capabilities)
+{
+	struct run run;
+	int code;
+
+	run_init(&run, "e", "echo a");
+	run.process.capabilities = capabilities;
+	code = run_begin(&run);
+	test_int(run_end(&run), code == TTRPC_OK ? 0 : 126);
+	return code;
+}
+
+/* One for each set of capabilities; the earlier ones go on with what they have. */
+static void those_that_were_replaced_are_killed_too(void)
+{
+	static struct pending pending[SPAWNER_RETIRED_MAX + 1];
+	static const char *const ids[] = {"v", "w", "x", "y", "z"};
+	size_t n = 0;
+
+	container_hold();
+	while (n <= SPAWNER_RETIRED_MAX) {
+		test_int(exec_bounded(1 + n), TTRPC_OK);
+		stop_spawner();
+		begin_bounded(&pending[n], ids[n], "echo never", 1 + n);
+		n++;
+	}
+	test_int(exec_bounded(1 + n), TTRPC_RESOURCE_EXHAUSTED);
+	spawner->late(spawner);
+	while (n > 0)
+		expect_killed(&pending[--n]);
+	test_int(spawner->busy, 0);
+	container_let_go();
+}
+
+static void those_that_have_ended_need_no_place(void)
+{
+	static struct pending pending;
+
+	container_hold();
+	expect_exec("echo a", "a\n");
+	stop_spawner();
+	begin_pending(&pending, "x", "echo never");
+	for (uint64_t n = 1; n < 4 * SPAWNER_RETIRED_MAX; n++) {
+		test_int(exec_bounded(n), TTRPC_OK);
+		for (size_t i = 1; i < SPAWNER_RETIRED_MAX; i++) {
+			struct pollfd end = {.fd = spawner->retired[i], .events = POLLIN};
+
+			test_true(end.fd < 0 || poll(&end, 1, -1) == 1);
+		}
+	}
+	spawner->late(spawner);
+	expect_killed(&pending);
 	container_let_go();
 }
 
@@ -272,6 +343,8 @@ int main(void)
 	test_run(one_that_was_killed_is_replaced);
 	test_run(orders_end_with_it);
 	test_run(one_that_is_held_up_has_failed);
+	test_run(those_that_were_replaced_are_killed_too);
+	test_run(those_that_have_ended_need_no_place);
 	test_run(signals_wait_for_the_program);
 	test_run(the_container_ends_first);
 	container_end();

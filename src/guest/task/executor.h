@@ -21,10 +21,10 @@
 /**
  * struct executor_request - what to run
  * @container: NULL: an exec, or the executor takes bundles
- * @process: what is executed; NULL: the executor takes bundles
+ * @process: a container's first; NULL: an exec, or the executor takes bundles
  * @rootfs, @n_rootfs: the container's root file system: mounts, one over the other
  * @resources: the container's limits; NULL: none, or the bundle has them
- * @spec, @spec_len: an exec, as it came: what @process was unpacked from, or an OCI process
+ * @spec, @spec_len: an exec, as it came: a caisson.guest.v1.Process, or an OCI process
  */
 struct executor_request {
 	const Caisson__Guest__V1__Container *container;

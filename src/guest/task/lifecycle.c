@@ -539,8 +539,9 @@ static bool keep_spec(struct ttrpc_call *call, struct process *p, const Google__
 	return r == 0 || fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
 }
 
+/* @process: NULL: an OCI process, which nobody here unpacks. */
 static bool add(struct ttrpc_call *call, const Containerd__Task__V2__ExecProcessRequest *request,
-		struct process *container, bool terminal)
+		struct process *container, const Caisson__Guest__V1__Process *process)
 {
 	const char *const names[] = {"", request->stdin_, request->stdout_, request->stderr_};
 	struct process *p;
@@ -548,7 +549,8 @@ static bool add(struct ttrpc_call *call, const Containerd__Task__V2__ExecProcess
 	p = new_process(call, container, container->executor, request->exec_id);
 	if (!p)
 		return false;
-	p->terminal = terminal;
+	p->terminal = request->terminal || (process && process->terminal);
+	p->capabilities = process ? process->capabilities : 0;
 	p->state = PROCESS_ADDED;
 	if (!take_stdio(call, p, names) || !keep_spec(call, p, request->spec)) {
 		release(p);
@@ -582,31 +584,25 @@ void lifecycle_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 		return;
 	if (container->executor->ops->takes_bundles) {
 		if (check_json(call, request->spec))
-			(void)add(call, request, container, request->terminal);
+			(void)add(call, request, container, NULL);
 		return;
 	}
 	if (!task_unpack(call, request->spec, &caisson__guest__v1__process__descriptor, &unpacked))
 		return;
 	process = (Caisson__Guest__V1__Process *)unpacked;
 	if (check_process(call, process))
-		(void)add(call, request, container, process->terminal || request->terminal);
+		(void)add(call, request, container, process);
 	rpc_free(unpacked);
 }
 
 static bool start_exec(struct ttrpc_call *call, struct process *p)
 {
-	struct executor_request what = {.spec = p->spec, .spec_len = p->spec_len};
-	ProtobufCMessage *message = NULL;
+	const struct executor_request what = {.spec = p->spec, .spec_len = p->spec_len};
 	bool ok;
 
 	if (!process_check(call, p->container->state, PROCESS_OP_EXEC))
 		return false;
-	if (!p->executor->ops->takes_bundles && rpc_unpack(&caisson__guest__v1__process__descriptor,
-							   p->spec, p->spec_len, &message) < 0)
-		return fail(call, TTRPC_RESOURCE_EXHAUSTED, "out of memory", "");
-	what.process = (Caisson__Guest__V1__Process *)message;
 	ok = spawn(call, p, &what, p->executor->ops->exec);
-	rpc_free(message);
 	process_drop_spec(p);
 	/* It had its chance: its streams are used up. */
 	if (!ok)

@@ -50,9 +50,11 @@ struct process_table;
  * @pid: 0: none yet
  * @reaped: the pid may be another process' by now
  * @pidfd, @mntns, @ctl, @ctl_io: the executor's; owned
+ * @resumed_at: nanoseconds, of the loop's clock; 0: it was never paused
  * @cgroup: a container's; those executed in it are in there, too
  * @pending: Create, Start, Delete or Pause, to be answered
  * @spec: what an exec runs, as it came, until it is started; malloc()ed
+ * @capabilities: an exec's, if the executor takes no bundles
  * @names: in the order of enum process_name, one string behind the other; malloc()ed
  * @stream: stdin, stdout, stderr of the host that no relay has yet; owned
  * @child_io: the other ends, for the process; owned until it is there; -EBADF: none
@@ -73,11 +75,13 @@ struct process {
 	struct loop_io ctl_io;
 	uint32_t exit_status;
 	struct timespec exited_at;
+	uint64_t resumed_at;
 	struct cgroup cgroup;
 	struct ttrpc_call *pending;
 	struct list waiters;
 	void *spec;
 	size_t spec_len;
+	uint64_t capabilities;
 	char *names;
 	int stream[3], child_io[3], muted[3];
 	struct relay relay[3];

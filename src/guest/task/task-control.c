@@ -127,6 +127,7 @@ void task_control_resume(struct ttrpc_call *call, const ProtobufCMessage *messag
 	if (p->state == PROCESS_PAUSED)
 		task_event_resumed(task_of(call)->events, p);
 	p->state = PROCESS_RUNNING;
+	p->resumed_at = loop_now(task_of(call)->loop);
 	rpc_reply_empty(call);
 }
 
