@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/mem.h"
@@ -31,7 +32,9 @@ int task_wait(struct client *client, const char *id, const char *exec_id, struct
 	r = client_call_service(client, SHIM_SERVICE, "Wait", &request.base,
 				&caisson__sandbox__v1__wait_response__descriptor, &m, err);
 	if (r < 0) {
-		(void)err_wrap(err, "container %s", id);
+		/* Several may be waited for, and not every answer names its own. */
+		if (strncmp(err->text, "container ", strlen("container ")) != 0)
+			(void)err_wrap(err, "container %s", id);
 		return r;
 	}
 	response = (Caisson__Sandbox__V1__WaitResponse *)m;
