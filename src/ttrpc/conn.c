@@ -125,6 +125,8 @@ static void flush_queue(struct ttrpc_conn *conn)
 		list_del(&chunk->link);
 		free(chunk);
 	}
+	if (ttrpc_conn_open(conn) && list_empty(&conn->queue) && conn->ops->flushed)
+		conn->ops->flushed(conn);
 }
 
 /* Queue what is left of @iov after the first @skip bytes. */
@@ -148,7 +150,8 @@ static int queue_rest(struct ttrpc_conn *conn, const struct iovec *iov, size_t n
 	}
 	list_append(&conn->queue, &chunk->link);
 	conn->queued += chunk->len;
-	update_events(conn);
+	if (!conn->corked)
+		update_events(conn);
 	return 0;
 }
 
@@ -174,7 +177,7 @@ int ttrpc_conn_send(struct ttrpc_conn *conn, struct ttrpc_outgoing *out, bool mu
 		return -ENOBUFS;
 	ttrpc_frame_encode(&out->frame, header);
 
-	if (list_empty(&conn->queue))
+	if (list_empty(&conn->queue) && !conn->corked)
 		sent = write_some(conn, iov, ARRAY_SIZE(iov));
 	if (sent == len || conn->broken)
 		return 0;
@@ -258,10 +261,52 @@ static bool step(struct ttrpc_conn *conn)
 	return true;
 }
 
+/* Return: bytes of the whole frame that begins @at in what was read; 0: there is none. */
+static size_t whole_frame(const struct ttrpc_conn *conn, size_t at)
+{
+	struct ttrpc_frame frame;
+
+	if (conn->input_len < at + TTRPC_FRAME_HEADER_LEN)
+		return 0;
+	ttrpc_frame_decode(conn->input + conn->input_at + at, &frame);
+	if (frame.len > conn->input_len - at - TTRPC_FRAME_HEADER_LEN)
+		return 0;
+	return TTRPC_FRAME_HEADER_LEN + frame.len;
+}
+
+static bool another_follows(const struct ttrpc_conn *conn)
+{
+	size_t len = conn->drop > 0 || conn->body ? 0 : whole_frame(conn, 0);
+
+	return len > 0 && whole_frame(conn, len) > 0;
+}
+
+static bool can_step(const struct ttrpc_conn *conn)
+{
+	return ttrpc_conn_open(conn) && !paused(conn);
+}
+
+static void take_frames(struct ttrpc_conn *conn)
+{
+	bool more = true;
+
+	while (more && can_step(conn)) {
+		conn->corked = another_follows(conn);
+		more = step(conn);
+	}
+	conn->corked = false;
+}
+
 static void take_input(struct ttrpc_conn *conn)
 {
-	while (ttrpc_conn_open(conn) && !paused(conn) && step(conn))
-		;
+	bool was_paused;
+
+	do {
+		take_frames(conn);
+		was_paused = paused(conn);
+		if (ttrpc_conn_open(conn) && !list_empty(&conn->queue))
+			flush_queue(conn);
+	} while (was_paused && can_step(conn));
 }
 
 /* Return: bytes read, 0 at the end of the input, or negative errno. */
@@ -340,8 +385,6 @@ static void conn_ready(struct loop_io *io, uint32_t revents)
 	conn->refs++;
 	if (!list_empty(&conn->queue) && (revents & (EPOLLOUT | EPOLLHUP | EPOLLERR))) {
 		flush_queue(conn);
-		if (ttrpc_conn_open(conn) && list_empty(&conn->queue) && conn->ops->flushed)
-			conn->ops->flushed(conn);
 		/* Requests that were left in the buffer while the peer did not read. */
 		take_input(conn);
 	}

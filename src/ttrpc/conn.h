@@ -17,7 +17,8 @@
  * announces and never more than 4 MiB, given back as soon as it was handled. Frames beyond that, or
  * for which there is no memory, are read and dropped, and reported as such.
  *
- * Writing: straight to the socket as long as it takes all. The rest is queued, up to a quota.
+ * Writing: straight to the socket as long as it takes all. The rest is queued, up to a quota. So are
+ * answers to a frame while the next one is there already, to be written together with its answers.
  *
  * Ending: an error is never reported from within a call of the owner; it is noted, and ->ended is
  * called from the loop. A connection is counted: one reference is the owner's, one is held while
@@ -54,6 +55,7 @@ struct ttrpc_conn_ops {
 /**
  * struct ttrpc_conn - a connection, embedded in its owner
  * @throttle: a server's: stop reading while the peer does not read what is sent to it
+ * @corked: another frame is there to be handled: what is sent waits for that
  * @broken: negative errno that it will end with
  * @body: memory of the large frame that is being read, @body_len of it are there
  * @drop, @drop_error: so many bytes of a frame are still to be dropped, and why
@@ -67,7 +69,7 @@ struct ttrpc_conn {
 	int fd;
 	int broken;
 	unsigned int refs;
-	bool throttle;
+	bool throttle, corked;
 
 	struct ttrpc_frame frame;
 	uint8_t *body;

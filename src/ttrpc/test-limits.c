@@ -149,6 +149,27 @@ static void small_requests_in_the_buffer_are_not_forgotten(void)
 	end();
 }
 
+/* What is written together can be more than may wait; none but its writing lets the rest go on. */
+static void large_answers_to_small_requests(void)
+{
+	static const uint32_t total = 40;
+	struct peer_frame frame;
+
+	begin(8);
+	for (uint32_t i = 0; i < total; i++)
+		request(2 * i + 1, "Size", "10000");
+	test_true(peer.out_len < TTRPC_CONN_INPUT);
+	test_true(total * 10000 > 2 * TTRPC_CONN_QUEUE_PAUSE);
+	peer_pump(&peer);
+	for (uint32_t i = 0; i < total; i++) {
+		test_true(peer_next(&peer, &frame));
+		test_int(frame.head.stream_id, 2 * i + 1);
+	}
+	peer_expect_nothing(&peer);
+	test_true(ttrpc_server_idle(service_server));
+	end();
+}
+
 static int n_writable;
 
 static void writable(struct ttrpc_call *call)
@@ -440,6 +461,7 @@ int main(void)
 	test_run(connections_have_a_quota);
 	test_run(deaf_client_is_not_read_from);
 	test_run(small_requests_in_the_buffer_are_not_forgotten);
+	test_run(large_answers_to_small_requests);
 	test_run(streams_push_back);
 	test_run(late_answers_have_a_quota);
 	test_run(no_memory_for_a_call_is_answered);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ttrpc/server.h"
 
+#include <sys/socket.h>
+
 #include "base/fd.h"
 #include "base/test.h"
 #include "ttrpc/test-peer.h"
@@ -74,6 +76,36 @@ static void frames_of_any_split_are_served(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(chunks); i++)
 		echo_in_chunks(chunks[i]);
+}
+
+/* A socket of messages shows what was written at once. */
+static void answers_are_written_together(void)
+{
+	uint8_t answers[1024];
+	size_t len = 0;
+	int fds[2];
+
+	begin();
+	test_int(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	test_int(ttrpc_server_add(service_server, fds[1]), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		request(2 * i + 1, "Echo", "hello");
+	test_int(send(fds[0], peer.out, peer.out_len, 0), (int)peer.out_len);
+	peer.out_len = 0;
+	loop_settle(&loop);
+	len = (size_t)recv(fds[0], answers, sizeof(answers), MSG_DONTWAIT);
+	for (uint32_t i = 0, at = 0; i < 3; i++) {
+		struct ttrpc_frame frame;
+
+		test_true(at + TTRPC_FRAME_HEADER_LEN <= len);
+		ttrpc_frame_decode(answers + at, &frame);
+		test_int(frame.stream_id, 2 * i + 1);
+		at += TTRPC_FRAME_HEADER_LEN + frame.len;
+		test_true(i < 2 || at == len);
+	}
+	test_int(recv(fds[0], answers, sizeof(answers), MSG_DONTWAIT), -1);
+	fd_close(fds[0]);
+	end();
 }
 
 /* Around the size of the input buffer, where frames change from in place to memory of their own. */
@@ -389,6 +421,7 @@ static void free_cancels_calls(void)
 int main(void)
 {
 	test_run(frames_of_any_split_are_served);
+	test_run(answers_are_written_together);
 	test_run(frames_of_any_size_are_served);
 	test_run(largest_frame_is_served);
 	test_run(oversized_frame_is_dropped_and_answered);
