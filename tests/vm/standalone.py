@@ -164,7 +164,7 @@ def shell(vminitd):
     conf = "command = /opt/app/server\nshell = /bin/sh\n"
     with Case(vminitd, conf, {"/opt/app/readme": "", "/opt/app/a\33b": ""}) as case:
         with case.boot() as vm:
-            vm.expect("vminitd: cannot use /opt/app/server: No such file or directory\n")
+            vm.expect("vminitd: command: cannot use /opt/app/server: No such file or directory\n")
             vm.expect("vminitd: /opt/app holds:")
             vm.expect("vminitd: /bin/sh on the console")
             vm.expect("# ")
@@ -174,6 +174,8 @@ def shell(vminitd):
             vm.type("exit")
             vm.expect("started again in 1 s")
             vm.expect("# ")
+            same(vm.console.count("cannot use /opt/app/server"), 2, "how often it is said")
+            same(vm.console.count("/opt/app holds:"), 1, "how often what is there is listed")
             vm.type("kill -TERM 1")
             vm.expect("shutting down")
             vm.type("exit")
@@ -203,15 +205,15 @@ def missing(vminitd):
     """What is missing is named; without a shell there is none."""
     for conf, said in (
             ("command = nodejs x.js\n", 'there is no program "nodejs" in $PATH, which is /root/.local'),
-            ("command = /etc/passwd\n", "cannot use /etc/passwd: Permission denied"),
+            ("command = /etc/passwd\n", "command: cannot use /etc/passwd: Permission denied"),
             ("command = /bin/orphan\n", "cannot run /bin/orphan: No such file or directory: its "
                                         "interpreter or loader"),
             ("command = true\nrequire = /srv/app/index.js\n",
-             "cannot use /srv/app/index.js: No such file or directory\nvminitd: / holds:"),
+             "require: cannot use /srv/app/index.js: No such file or directory\nvminitd: / holds:"),
             ("command = true\nuser = nobody-here\n",
              "unable to find user nobody-here: no matching entries in passwd file"),
             ("command = true\nworkdir = /nowhere\n",
-             "cannot use /nowhere: No such file or directory")):
+             "workdir: cannot use /nowhere: No such file or directory")):
         conf += "on_exit = poweroff\n"
         files = {"/bin/orphan": "#!/no/such/interpreter\n"}
         with Case(vminitd, conf, files) as case, case.boot() as vm:

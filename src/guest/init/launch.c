@@ -119,7 +119,7 @@ static int become_user(const struct init_conf *conf)
 		return 0;
 	if (*conf->workdir) {
 		r = -errno;
-		missing_file(folder, r);
+		missing_file("workdir", folder, r);
 		return r;
 	}
 	return chdir("/") < 0 ? -errno : 0;
@@ -134,18 +134,18 @@ static int check_required(const struct init_conf *conf)
 		if (stat(conf->require[i], &st) == 0)
 			continue;
 		r = -errno;
-		missing_file(conf->require[i], r);
+		missing_file("require", conf->require[i], r);
 	}
 	return r;
 }
 
-static int find_program(const char *name)
+static int find_program(const char *key, const char *name)
 {
 	const char *folders = env_get("PATH");
 	int r = lookup_command(name, folders ? folders : "", path, sizeof(path));
 
 	if (r < 0 && strchr(name, '/'))
-		missing_file(name, r);
+		missing_file(key, name, r);
 	else if (r < 0)
 		missing_program(name, folders ? folders : "");
 	return r;
@@ -174,7 +174,7 @@ static void run_command(const struct init_conf *conf)
 		if (conf->n_command == 0)
 			missing_command();
 		else if (become_user(conf) == 0 && check_required(conf) == 0 &&
-			 find_program(conf->command[0]) == 0)
+			 find_program("command", conf->command[0]) == 0)
 			run_program(conf->command);
 	}
 }
@@ -189,7 +189,7 @@ static void run_shell(const struct init_conf *conf)
 	(void)ioctl(STDIN_FILENO, TIOCSCTTY, 1);
 	r = find_user(&user, "");
 	make_environment(conf, "root", r == 0 ? user.user.home : "/");
-	if (chdir("/") == 0 && find_program(conf->shell) == 0)
+	if (chdir("/") == 0 && find_program("shell", conf->shell) == 0)
 		run_program(argv);
 }
 
@@ -217,9 +217,15 @@ static int start(struct launch *launch, const struct init_conf *conf,
 	return 0;
 }
 
-int launch_command(struct launch *launch, const struct init_conf *conf)
+static void run_command_again(const struct init_conf *conf)
 {
-	return start(launch, conf, run_command);
+	missing_be_brief();
+	run_command(conf);
+}
+
+int launch_command(struct launch *launch, const struct init_conf *conf, bool again)
+{
+	return start(launch, conf, again ? run_command_again : run_command);
 }
 
 int launch_shell(struct launch *launch, const struct init_conf *conf)

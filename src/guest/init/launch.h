@@ -28,10 +28,11 @@ struct launch {
 
 /**
  * launch_command() - start the image's command as its user, with its workspace made
+ * @again: it was tried before: what there is instead of it has been listed
  *
  * Return: 0 or the negative errno of fork() or pipe2().
  */
-int launch_command(struct launch *launch, const struct init_conf *conf);
+int launch_command(struct launch *launch, const struct init_conf *conf, bool again);
 
 /** launch_shell() - start the shell as root, with the console as its terminal. Return: as above. */
 int launch_shell(struct launch *launch, const struct init_conf *conf);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,13 @@
 #include "base/macro.h"
 
 #define LIST_LEN 1024
+
+static bool brief;
+
+void missing_be_brief(void)
+{
+	brief = true;
+}
 
 /* Names are the image's: a terminal must not take them for orders. */
 static void append(char *list, const char *name)
@@ -68,10 +76,11 @@ void missing_command(void)
 	log_error("there is no command in " ABI_INIT_CONF);
 }
 
-void missing_file(const char *path, int error)
+void missing_file(const char *key, const char *path, int error)
 {
-	log_error("cannot use %s: %s", path, strerror(-error));
-	list_folder(path);
+	log_error("%s: cannot use %s: %s", key, path, strerror(-error));
+	if (!brief)
+		list_folder(path);
 }
 
 void missing_program(const char *name, const char *folders)
@@ -80,6 +89,8 @@ void missing_program(const char *name, const char *folders)
 	size_t len;
 
 	log_error("there is no program \"%s\" in $PATH, which is %s", name, folders);
+	if (brief)
+		return;
 	for (;; folders += len + 1) {
 		len = strcspn(folders, ":");
 		(void)snprintf(folder, sizeof(folder), "%.*s", (int)MIN(len, sizeof(folder) - 1),

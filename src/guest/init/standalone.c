@@ -110,7 +110,7 @@ static void start_command(void)
 	int r;
 
 	init_policy_begin(&self.policy, loop_now(&self.loop));
-	r = launch_command(&self.command, &self.conf);
+	r = launch_command(&self.command, &self.conf, self.policy.restarts > 0);
 	if (r == 0)
 		return;
 	log_error("cannot start the command: %s", strerror(-r));

@@ -258,7 +258,9 @@ static void frozen(struct worker *worker, uint32_t status)
 		was_killed(call);
 	else if (!all)
 		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
-				"more than %d file systems would have to be frozen", MOUNTS_MAX);
+				"more than %d file systems would have to be frozen, or their paths "
+				"are longer than %d bytes",
+				MOUNTS_MAX, PATHS_BYTES_MAX);
 	else
 		rpc_reply(call, &response.base);
 }
