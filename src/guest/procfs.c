@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -54,6 +55,20 @@ bool procfs_has_executed(pid_t pid)
 	rest = strrchr(stat, ')');
 	return !rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1 ||
 	       !(flags & PF_FORKNOEXEC);
+}
+
+int procfs_user(pid_t pid, uid_t *ret)
+{
+	char path[16];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%d", (int)pid);
+	if (procfs_get() < 0)
+		return procfs_get();
+	if (fstatat(procfs_get(), path, &st, 0) < 0)
+		return -errno;
+	*ret = st.st_uid;
+	return 0;
 }
 
 void procfs_close(void)

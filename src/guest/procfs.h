@@ -22,5 +22,8 @@ int procfs_get(void);
  */
 bool procfs_has_executed(pid_t pid);
 
+/** procfs_user() - whose process it is. Return: 0 or negative errno. */
+int procfs_user(pid_t pid, uid_t *ret);
+
 /** procfs_close() - forget it; may be called again */
 void procfs_close(void);

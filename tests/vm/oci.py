@@ -353,6 +353,11 @@ def terminals(guest):
     guest.client.call("ResizePty", message(_1="c", _2="e", _3=66, _4=22))
     run.start()
     same(run.end()[:2], (0, b"22 66\r\n"), "an exec's terminal")
+    # Nobody sees it before its program runs: so that waits.
+    run = guest.begin(["sh", "-c", "read x; stat -c %u $(tty); exec 3<>$(tty) && echo opened"], "u",
+                      terminal=True, uid=1000, stdin=b"", keep=True)
+    run.inp.sendall(b"\n")
+    same(run.end()[:2], (0, b"\r\n1000\r\nopened\r\n"), "an exec's terminal that is its user's")
     holder.close()
 
 

@@ -195,8 +195,20 @@ static void close_sign(struct process *p)
 	p->ctl = fd_close(p->ctl);
 }
 
+/* crun leaves it root's; runc gives it away, for who opens it again by its name. */
+static void give_terminal(const struct process *p)
+{
+	_cleanup_close_ int tty = ioctl(p->tty, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	uid_t uid;
+
+	if (tty >= 0 && procfs_user(p->pid, &uid) == 0)
+		(void)fchown(tty, uid, (gid_t)-1);
+}
+
 static void tell_started(struct process *p)
 {
+	if (p->tty >= 0)
+		give_terminal(p);
 	close_sign(p);
 	p->executor->events->started(p);
 }
