@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -48,6 +49,23 @@ ssize_t fd_read_full(int fd, void *buf, size_t len)
 		done += (size_t)n;
 	}
 	return (ssize_t)done;
+}
+
+int fd_wait_input(int fd, const volatile sig_atomic_t *cancel)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	sigset_t all, old;
+	int r = -1;
+
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old);
+	while (!(cancel && *cancel) && r < 0) {
+		r = ppoll(&pfd, 1, NULL, &old);
+		if (r < 0 && errno != EINTR)
+			break;
+	}
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	return cancel && *cancel ? -EINTR : 0;
 }
 
 int fd_write_full(int fd, const void *buf, size_t len)

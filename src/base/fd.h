@@ -2,6 +2,7 @@
 #pragma once
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,16 @@ int fd_cloexec(int fd, bool on);
  * Return: bytes read, less than @len only at the end of file, or negative errno.
  */
 ssize_t fd_read_full(int fd, void *buf, size_t len);
+
+/**
+ * fd_wait_input() - wait until there is something to read, or the end of it, or a signal
+ * @cancel: set by the handler of a signal that was installed without SA_RESTART; may be NULL
+ *
+ * Signals are only let in while it waits, so that none comes between the look at @cancel and the wait.
+ *
+ * Return: 0, or -EINTR: @cancel is set.
+ */
+int fd_wait_input(int fd, const volatile sig_atomic_t *cancel);
 
 /** fd_write_full() - write all of @buf (blocking descriptors). Return: 0 or negative errno. */
 int fd_write_full(int fd, const void *buf, size_t len);

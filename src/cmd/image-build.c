@@ -96,9 +96,11 @@ const struct command command_image_build = {
 	.name = "image build",
 	.usage = "-o FILE [OPTIONS] SOURCE",
 	.summary = "Make an ext4 file system out of an image, without being root.",
-	.details = "SOURCE is an image as for `caisson run`: NAME[:TAG], docker-archive:FILE,\n"
-		   "oci-archive:FILE, oci:DIR, or dir:FOLDER.\n"
-		   "The same image gives the same bytes. Nothing is unpacked or mounted.\n",
+	.details =
+		"SOURCE is an image as for `caisson run`: NAME[:TAG], docker-archive:FILE,\n"
+		"oci-archive:FILE, oci:DIR, or dir:FOLDER; or tar:FILE, a tar of what is to be in\n"
+		"it, and - for one that comes by standard input; both may be compressed.\n"
+		"The same image gives the same bytes. Nothing is unpacked or mounted.\n",
 	.opts = options,
 	.failure = 1,
 	.run = build_main,

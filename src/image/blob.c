@@ -161,6 +161,16 @@ int blob_open(const struct blobs *b, const char *name, struct blob *ret, struct 
 	return 0;
 }
 
+int blob_open_fd(int fd, struct blob *ret, struct err *err)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (own < 0)
+		return err_errno(err, -errno, "cannot read it");
+	*ret = (struct blob){.fd = own, .size = UINT64_MAX, .buf = xmalloc(BUF_SIZE)};
+	return 0;
+}
+
 ssize_t blob_read(struct blob *b, void *buf, size_t size, struct err *err)
 {
 	ssize_t n;

@@ -89,6 +89,9 @@ struct blob {
  */
 int blob_open(const struct blobs *b, const char *name, struct blob *ret, struct err *err);
 
+/** blob_open_fd() - a file or pipe; @fd is not kept. Return: 0 or negative errno, with a message. */
+int blob_open_fd(int fd, struct blob *ret, struct err *err);
+
 /**
  * blob_next() - the next bytes
  * @ret: set to memory that is valid until the next call

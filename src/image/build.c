@@ -20,13 +20,17 @@
 #include "image/unpack.h"
 #include "image/xattr.h"
 
-/* struct build - @tmp: folder, in that of the output, with what was fetched; NULL: none */
+/*
+ * struct build - @tmp: folder, in that of the output, with what was fetched; NULL: none
+ * @identity: digest of what it is made of; "": not known
+ */
 struct build {
 	const struct image_build *b;
 	struct reference ref;
 	struct output output;
 	struct source source;
 	char *tmp;
+	struct digest identity;
 	struct ext4 *fs;
 };
 
@@ -65,27 +69,61 @@ static int open_source(struct build *b, struct err *err)
 					    err);
 }
 
-static int add_layers(struct build *b, struct err *err)
+static int apply_layers(struct build *b, const struct layer_sink *sink, struct allowance *allowance,
+			struct err *err)
 {
-	struct allowance allowance = unpack_allowance(&b->b->opts);
-	_cleanup_free_ struct build_tree *t = xcalloc(1, sizeof(*t));
 	struct image_config parsed = IMAGE_CONFIG_NULL;
 	struct diff_ids diff_ids = DIFF_IDS_NULL;
-	struct layer_sink sink = build_sink(t);
 	_cleanup_free_ char *config = NULL;
 	size_t len;
 	int r;
 
-	t->fs = b->fs;
-	t->allowance = &allowance;
 	r = source_config(&b->source, &config, &len, err);
 	if (r == 0)
 		r = config_parse(config, len, &parsed, &diff_ids, err);
 	if (r == 0)
-		r = unpack_layers(&b->source, &diff_ids, &sink, &allowance, &b->b->opts, err);
+		r = unpack_layers(&b->source, &diff_ids, sink, allowance, &b->b->opts, err);
 	image_config_done(&parsed);
 	diff_ids_done(&diff_ids);
 	return r;
+}
+
+/* What "-" and /dev/fd/N are may be a pipe; a folder says so when it is read. */
+static int open_tar(const char *path, struct err *err)
+{
+	bool input = strcmp(path, "-") == 0;
+	int fd = input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+		       : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot open it");
+	if (!isatty(fd))
+		return fd;
+	fd_close(fd);
+	return err_set(err, -EINVAL, "a terminal has no tar to read");
+}
+
+static int apply_tar(struct build *b, const struct layer_sink *sink, struct allowance *allowance,
+		     struct err *err)
+{
+	_cleanup_close_ int fd = open_tar(b->ref.path, err);
+
+	if (fd < 0)
+		return fd;
+	sink->begin(sink->userdata);
+	return layer_apply_fd(fd, sink, allowance, &b->identity, err);
+}
+
+static int add_layers(struct build *b, struct err *err)
+{
+	struct allowance allowance = unpack_allowance(&b->b->opts);
+	_cleanup_free_ struct build_tree *t = xcalloc(1, sizeof(*t));
+	struct layer_sink sink = build_sink(t);
+
+	t->fs = b->fs;
+	t->allowance = &allowance;
+	return b->ref.transport == TRANSPORT_TAR ? apply_tar(b, &sink, &allowance, err)
+						 : apply_layers(b, &sink, &allowance, err);
 }
 
 static int add_folder(struct build *b, struct err *err)
@@ -139,7 +177,7 @@ static int finish(struct build *b, struct err *err)
 	const struct ext4_finish how = {
 		.size = b->b->size,
 		.extra = b->b->extra,
-		.identity = b->source.manifest.config.digest.text,
+		.identity = b->identity.text,
 	};
 	uint64_t needed = 0;
 	int r = ext4_finish(b->fs, &how, &needed);
@@ -155,10 +193,11 @@ static int fill(struct build *b, struct err *err)
 {
 	int r = 0;
 
-	if (b->ref.transport != TRANSPORT_DIR)
+	if (b->ref.transport != TRANSPORT_DIR && b->ref.transport != TRANSPORT_TAR)
 		r = open_source(b, err);
 	if (r < 0)
 		return r;
+	b->identity = b->source.manifest.config.digest;
 	b->fs = ext4_new(b->output.fd);
 	r = b->ref.transport == TRANSPORT_DIR ? add_folder(b, err) : add_layers(b, err);
 	if (r == 0)

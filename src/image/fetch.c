@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -101,27 +100,6 @@ const char *fetch_reason(char *output)
 	return msg;
 }
 
-/*
- * Waits for output or a signal. Signals are only let in while it waits, so that none comes between
- * the look at @cancel and the wait.
- */
-static bool wait_for_output(int fd, const volatile sig_atomic_t *cancel)
-{
-	struct pollfd pfd = {.fd = fd, .events = POLLIN};
-	sigset_t all, old;
-	int r = -1;
-
-	sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, &old);
-	while (!(cancel && *cancel) && r < 0) {
-		r = ppoll(&pfd, 1, NULL, &old);
-		if (r < 0 && errno != EINTR)
-			break;
-	}
-	(void)sigprocmask(SIG_SETMASK, &old, NULL);
-	return !(cancel && *cancel);
-}
-
 /* Keeps the last bytes. Return: 0, or -EINTR. */
 static int read_output(int fd, char *buf, const volatile sig_atomic_t *cancel)
 {
@@ -129,7 +107,7 @@ static int read_output(int fd, char *buf, const volatile sig_atomic_t *cancel)
 	ssize_t n;
 
 	do {
-		if (!wait_for_output(fd, cancel))
+		if (fd_wait_input(fd, cancel) < 0)
 			return -EINTR;
 		n = read(fd, buf + len, 2 * OUTPUT_KEPT - len);
 		len += n > 0 ? (size_t)n : 0;

@@ -208,6 +208,10 @@ static int get_stored(struct get *g, const char *store_dir, struct image *ret, s
 {
 	int r;
 
+	if (!getters[g->ref.transport])
+		return err_set(err, -ENOTSUP,
+			       "a tar alone is not run: `caisson image build` makes a file system "
+			       "of it, and dir:ROOTFS runs what was unpacked");
 	if (geteuid() != 0)
 		return err_set(err, -EPERM,
 			       "images are unpacked with their owners and devices, which only root "

@@ -146,3 +146,14 @@ int layer_apply(const struct blobs *blobs, const struct blob_ref *ref, const str
 		stream_blame(&stream, &ref->digest, err);
 	return r < 0 ? r : stream_verify(&stream, &ref->digest, plain, err);
 }
+
+int layer_apply_fd(int fd, const struct layer_sink *sink, struct allowance *allowance,
+		   struct digest *ret_plain, struct err *err)
+{
+	_cleanup_stream_ struct stream stream = STREAM_NULL;
+	int r = stream_open_fd(&stream, fd, allowance, err);
+
+	if (r == 0)
+		r = read_stream(&stream, sink, allowance, err);
+	return r < 0 ? r : stream_digest(&stream, ret_plain, err);
+}

@@ -37,6 +37,16 @@ int layer_read(struct archive *tar, const struct layer_sink *sink, struct allowa
 	       struct err *err);
 
 /**
+ * layer_apply_fd() - a tar that may be compressed to the sink, as it comes
+ * @fd: a file or a pipe
+ * @ret_plain: digest of the decompressed tar
+ *
+ * Return: 0 or negative errno, with a message.
+ */
+int layer_apply_fd(int fd, const struct layer_sink *sink, struct allowance *allowance,
+		   struct digest *ret_plain, struct err *err);
+
+/**
  * layer_apply() - one layer from its blob to the sink, with both digests checked at the end
  * @plain: digest of the decompressed tar
  *

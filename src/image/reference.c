@@ -25,6 +25,7 @@ static const struct {
 	enum transport transport;
 } transports[] = {
 	{"dir:", TRANSPORT_DIR},
+	{"tar:", TRANSPORT_TAR},
 	{"oci:", TRANSPORT_OCI},
 	{"oci-archive:", TRANSPORT_OCI_ARCHIVE},
 	{"docker-archive:", TRANSPORT_DOCKER_ARCHIVE},
@@ -239,11 +240,17 @@ int reference_parse(const char *s, struct reference *ret, struct err *err)
 		if (!rest)
 			continue;
 		ret->transport = transports[i].transport;
-		if (ret->transport != TRANSPORT_DIR)
+		if (ret->transport != TRANSPORT_DIR && ret->transport != TRANSPORT_TAR)
 			return split_file(rest, ret, err);
 		if (!*rest)
-			return err_set(err, -EINVAL, "there is no folder after dir: " HINT);
+			return err_set(err, -EINVAL, "there is nothing after %s " HINT,
+				       transports[i].prefix);
 		ret->path = xstrdup(rest);
+		return 0;
+	}
+	if (strcmp(s, "-") == 0) {
+		ret->transport = TRANSPORT_TAR;
+		ret->path = xstrdup(s);
 		return 0;
 	}
 	return parse_registry(s, ret, err);

@@ -8,6 +8,7 @@
 /** enum transport - where an image comes from */
 enum transport {
 	TRANSPORT_DIR,
+	TRANSPORT_TAR,
 	TRANSPORT_OCI,
 	TRANSPORT_OCI_ARCHIVE,
 	TRANSPORT_DOCKER_ARCHIVE,
@@ -16,7 +17,7 @@ enum transport {
 
 /**
  * struct reference - what a user typed, taken apart
- * @path: file or folder; for a registry the full name ("docker.io/library/debian:12")
+ * @path: file or folder, "-": standard input; for a registry the full name ("docker.io/library/debian:12")
  * @tag: what follows a file or folder; NULL where nothing does
  * @loopback: the registry is on this machine, so it may be without TLS
  */

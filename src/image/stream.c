@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/macro.h"
 #include "base/mem.h"
 #include "image/tarfile.h"
@@ -23,7 +24,7 @@ static bool cancelled(const struct stream *s)
 }
 
 /* Read to where they are hashed, or hashed from where they are. */
-static ssize_t read_stored(struct stream *s, const void **ret, struct err *err)
+static ssize_t read_hashed(struct stream *s, const void **ret, struct err *err)
 {
 	size_t size;
 	void *room = hashing_room(&s->stored, &size);
@@ -38,6 +39,13 @@ static ssize_t read_stored(struct stream *s, const void **ret, struct err *err)
 			hashing_add(&s->stored, *ret, (size_t)n);
 	}
 	return n;
+}
+
+static ssize_t read_stored(struct stream *s, const void **ret, struct err *err)
+{
+	if (s->waits && fd_wait_input(s->blob.fd, s->allowance->cancel) < 0)
+		return err_set(err, -EINTR, "interrupted");
+	return hashing_runs(&s->stored) ? read_hashed(s, ret, err) : blob_next(&s->blob, ret, err);
 }
 
 /* Compressed data may decompress to nothing for as long as it likes, so this looks for itself. */
@@ -104,6 +112,17 @@ int stream_open(struct stream *s, const struct blobs *blobs, const struct blob_r
 	return ref->compression == COMPRESSION_NONE ? 0 : open_filter(s, err);
 }
 
+int stream_open_fd(struct stream *s, int fd, struct allowance *allowance, struct err *err)
+{
+	int r = blob_open_fd(fd, &s->blob, err);
+
+	if (r < 0)
+		return r;
+	s->allowance = allowance;
+	s->waits = true;
+	return open_filter(s, err);
+}
+
 static ssize_t filtered_next(struct stream *s, const void **ret, struct err *err)
 {
 	int64_t offset;
@@ -153,19 +172,38 @@ static int compare(const char *what, const struct digest *have, const struct dig
 	return err_set(err, -EBADMSG, "bad digest: %s is %s, not %s", what, have->text, want->text);
 }
 
+static int read_rest(struct stream *s, struct err *err)
+{
+	const void *p;
+	ssize_t n;
+
+	do
+		n = stream_next(s, &p, err);
+	while (n > 0);
+	return (int)n;
+}
+
+int stream_digest(struct stream *s, struct digest *ret, struct err *err)
+{
+	int r = read_rest(s, err);
+
+	if (r == 0 && archive_filter_bytes(s->filter, 0) == 0)
+		r = err_set(err, -EBADMSG, "it is empty");
+	if (r == 0)
+		hashing_end(&s->plain, ret);
+	return r;
+}
+
 int stream_verify(struct stream *s, const struct digest *stored, const struct digest *plain,
 		  struct err *err)
 {
 	struct digest have_stored, have_plain;
 	const void *p;
 	ssize_t n;
-	int r;
+	int r = read_rest(s, err);
 
-	do
-		n = stream_next(s, &p, err);
-	while (n > 0);
-	if (n < 0)
-		return (int)n;
+	if (r < 0)
+		return r;
 	/* What follows the compressed data belongs to the blob, too. */
 	do
 		n = stored_next(s, &p, err);

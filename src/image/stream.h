@@ -28,6 +28,7 @@ struct allowance {
 
 /**
  * struct stream - a layer on its way: from a blob through decompression, hashed on both sides
+ * @waits: the blob may be a pipe, whose bytes come when they like
  */
 struct stream {
 	struct blob blob;
@@ -35,7 +36,7 @@ struct stream {
 	struct hashing stored, plain;
 	struct err error;
 	struct allowance *allowance;
-	bool ended;
+	bool ended, waits;
 };
 
 #define STREAM_NULL                                                                               \
@@ -55,6 +56,16 @@ int stream_open(struct stream *s, const struct blobs *blobs, const struct blob_r
 		struct allowance *allowance, struct err *err);
 
 /**
+ * stream_open_fd() - begin to read a tar that nobody has promised anything about, plain or compressed
+ * @fd: a file or a pipe; not kept
+ *
+ * Only what is decompressed is hashed: stream_digest().
+ *
+ * Return: 0 or negative errno, with a message.
+ */
+int stream_open_fd(struct stream *s, int fd, struct allowance *allowance, struct err *err);
+
+/**
  * stream_next() - the next decompressed bytes
  * @ret: set to memory that is valid until the next call
  *
@@ -71,6 +82,14 @@ ssize_t stream_next(struct stream *s, const void **ret, struct err *err);
  */
 int stream_verify(struct stream *s, const struct digest *stored, const struct digest *plain,
 		  struct err *err);
+
+/**
+ * stream_digest() - read what is left; no other call may follow
+ * @ret: digest of the decompressed bytes
+ *
+ * Return: 0; -EBADMSG, with a message: there were none at all; others as stream_next().
+ */
+int stream_digest(struct stream *s, struct digest *ret, struct err *err);
 
 /**
  * stream_blame() - after a failure: is it that the blob is not the one that was promised?

@@ -60,9 +60,10 @@ class Work:
         return [PROGRAM, "--store", self.store, *options, reference]
 
     def run(self, reference, *options, **more):
-        return Got(subprocess.run(self.command(reference, *options), stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
-                                  **more))
+        if "input" not in more:
+            more.setdefault("stdin", subprocess.DEVNULL)
+        return Got(subprocess.run(self.command(reference, *options), stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, check=False, **more))
 
     def get(self, reference, *options, **more):
         got = self.run(reference, *options, **more)
@@ -221,6 +222,12 @@ def private_mounts():
 def remove(path):
     """shutil.rmtree() stops at paths that are longer than the system takes."""
     subprocess.run(["rm", "-rf", path], check=True)
+
+
+def state(pid):
+    """A process' state, a letter of proc(5)."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rpartition(")")[2].split()[0]
 
 
 def run():

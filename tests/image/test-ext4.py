@@ -5,6 +5,7 @@
 What layers mean is tested by the other files of this folder, which are run for file systems, too.
 """
 
+import gzip
 import hashlib
 import os
 import random
@@ -18,7 +19,7 @@ import tarfile
 
 import harness
 from harness import EXT4, check_ext4, gnu_tar, names, same, snapshot
-from ociimage import Image, Layer, Tar
+from ociimage import Image, Layer, Tar, compress
 
 MIB = 1 << 20
 
@@ -458,6 +459,52 @@ def test_killed_and_interrupted(work):
         assert process.returncode == (-9 if number == signal.SIGKILL else 1), process.returncode
         assert number == signal.SIGKILL or b"interrupted" in error, error
         assert os.listdir(work.store) == [], os.listdir(work.store)
+
+
+def test_plain_tar(work):
+    """A tar alone, from a file and by standard input, compressed and not: always the same bytes."""
+    tar = RandomTree(5).tar.bytes()
+    with open(work / "x:y.tar", "wb") as file:
+        file.write(tar)
+    rootfs = work.get("tar:" + work / "x:y.tar").rootfs
+    same(snapshot(rootfs), snapshot(gnu_tar(work, tar)))
+    first = digest(out(work))
+    for data in tar, gzip.compress(tar), compress(tar, "zstd"), tar + bytes(1 << 20):
+        work.get("-", input=data)
+        assert (digest(out(work)) == first) == (len(data) <= len(tar)), len(data)
+    with subprocess.Popen(["cat", work / "x:y.tar"], stdout=subprocess.PIPE) as cat:
+        work.get(f"tar:/dev/fd/{cat.stdout.fileno()}", pass_fds=[cat.stdout.fileno()])
+    assert digest(out(work)) == first
+
+
+def test_bad_tar(work):
+    tar = RandomTree(5).tar.bytes()
+    work.refused("-", "empty", input=b"")
+    work.refused("-", "tar", input=b"no tar " * 1000)
+    work.refused("-", "truncated", input=tar[:len(tar) // 2])
+    work.refused("-", "", input=gzip.compress(tar)[:-100])
+    work.refused("tar:" + work.path, "Is a directory")
+    work.refused("tar:" + work / "nowhere", "No such file")
+    work.refused("tar:", "nothing after tar:")
+    ours, its = os.openpty()
+    work.refused("-", "terminal", stdin=its)
+    os.close(ours)
+    os.close(its)
+
+
+def test_tar_that_never_ends(work):
+    """Whoever waits for a pipe can be interrupted, also in the middle of a header."""
+    for begin in b"", RandomTree(5).tar.bytes()[:700]:
+        with subprocess.Popen(work.command("-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            process.stdin.write(begin)
+            process.stdin.flush()
+            # It sleeps when it has read what there is.
+            while harness.state(process.pid) != "S":
+                pass
+            process.send_signal(signal.SIGINT)
+            assert b"interrupted" in process.communicate()[1]
+        assert process.returncode == 1 and os.listdir(work.store) == []
 
 
 def test_output(work):

@@ -41,11 +41,25 @@ test_size_and_labels() {
 	[ "$(stat -c %s "$WORK/made")" -gt 104857600 ] || fail "too small"
 }
 
+test_tar() {
+	folder "$WORK/tarred"
+	tar -C "$WORK/tarred" -c . >"$WORK/x.tar"
+	status 0 build -o "$WORK/made" "tar:$WORK/x.tar"
+	is "$(out)$(err)" ""
+	cp "$WORK/made" "$WORK/first"
+	gzip <"$WORK/x.tar" | caisson image build -o "$WORK/made" - || fail "status $?"
+	cmp "$WORK/first" "$WORK/made" || fail "other bytes"
+	is "$(show "cat /bin/file")" content
+	status 125 caisson run "tar:$WORK/x.tar" true
+	has "$(err)" "a tar alone is not run"
+}
+
 test_wrong_words() {
 	folder "$WORK/wrong"
 	for words in "dir:$WORK/wrong" "-o $WORK/none" "-o $WORK/none dir:$WORK/wrong x" "-o $WORK/none dir:/none" \
 		"-o $WORK/none --size 1G --extra 1G dir:$WORK/wrong" "-o $WORK/none --size 1 dir:$WORK/wrong" \
 		"-o $WORK/none --label x dir:$WORK/wrong" "-o $WORK/none --label =x dir:$WORK/wrong" \
+		"-o $WORK/none tar:" "-o $WORK/none tar:$WORK/wrong" "-o $WORK/none -" \
 		"-o $WORK/none --init dir:$WORK/wrong" "-o $WORK/none/none dir:$WORK/wrong"; do
 		# shellcheck disable=SC2086 # several words
 		status 1 build $words
