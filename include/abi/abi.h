@@ -47,6 +47,15 @@
 #define ABI_INIT_CONF	  "/etc/caisson/init.conf"
 #define ABI_INIT_CONF_MAX 65536
 
+/*
+ * An image that has no such file may have these two instead, made by "caisson image build": the
+ * command's arguments, and lines as in ABI_INIT_CONF (guest/init/entrypoint.h). What a Linux process
+ * can be given as arguments and environment fits in.
+ */
+#define ABI_ENTRYPOINT	    "/.runcvm/entrypoint"
+#define ABI_ENTRYPOINT_CONF "/.runcvm/config"
+#define ABI_ENTRYPOINT_MAX  (2u << 20)
+
 /* virtiofs tag of a container's root file system. */
 #define ABI_ROOT_TAG "caisson-root"
 

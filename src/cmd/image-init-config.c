@@ -47,19 +47,6 @@ static int write_text(const char *text, struct err *err)
 	return take_fd(fd);
 }
 
-/* No folder of ours is needed for this, so none is made. */
-static int open_vminitd(struct err *err)
-{
-	struct paths paths = {.programs = path_self_dir()};
-	_cleanup_free_ char *path = paths.programs ? paths_program(&paths, "vminitd") : NULL;
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -ENOENT;
-
-	paths_done(&paths);
-	if (!path)
-		return err_set(err, -ENOENT, "cannot find my own program: is /proc mounted?");
-	return fd < 0 ? err_errno(err, -errno, "cannot open %s", path) : fd;
-}
-
 static int put_all(const struct init_config *config, const char *target, const char *text,
 		   struct err *err)
 {
@@ -72,7 +59,7 @@ static int put_all(const struct init_config *config, const char *target, const c
 	if (conf < 0)
 		return conf;
 	if (config->install) {
-		init = open_vminitd(err);
+		init = paths_open_program("vminitd", err);
 		if (init < 0)
 			return init;
 		files[1].fd = init;

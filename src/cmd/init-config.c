@@ -9,7 +9,7 @@
 #include "cmd/compose.h"
 #include "guest/init/init-conf.h"
 
-#define BLANKS " \t"
+#define BLANKS " \t\r"
 
 /* The complaint that vminitd would have, as ours; the first one counts. */
 struct complaint {
@@ -88,18 +88,23 @@ static char *quoted(const char *word)
 	return out;
 }
 
+char *init_config_env(const char *assignment)
+{
+	bool plain = *assignment != '"' && !has_blank_ends(assignment);
+	_cleanup_free_ char *text = plain ? xstrdup(assignment) : quoted(assignment);
+
+	return xasprintf("env = %s", text);
+}
+
 static int add_env(struct strv *lines, const struct strv *words, struct err *err)
 {
 	_cleanup_strv_ struct strv env = STRV_NULL;
 	int r = compose_env(&env, words, err);
 
 	for (size_t i = 0; i < env.n && r == 0; i++) {
-		bool plain = env.v[i][0] != '"' && !has_blank_ends(env.v[i]);
-		_cleanup_free_ char *text = plain ? xstrdup(env.v[i]) : quoted(env.v[i]);
-
-		r = check_value("env", text, err);
+		r = check_value("env", env.v[i], err);
 		if (r == 0)
-			strv_addf(lines, "env = %s", text);
+			strv_take(lines, init_config_env(env.v[i]));
 	}
 	return r;
 }
@@ -174,7 +179,7 @@ int init_config_text(const struct init_config *config, char **ret, struct err *e
 		return err_set(err, -EINVAL, "all this does not fit the %d bytes of %s",
 			       ABI_INIT_CONF_MAX, ABI_INIT_CONF);
 	copy = xstrdup(text);
-	if (init_conf_parse(copy, strlen(copy), &conf, &complaint.sink) > 0)
+	if (init_conf_parse(copy, strlen(copy), '\n', &conf, &complaint.sink) > 0)
 		return -EINVAL;
 	*ret = take_ptr(text);
 	return 0;

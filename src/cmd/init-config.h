@@ -30,5 +30,8 @@ struct init_config {
  */
 int init_config_text(const struct init_config *config, char **ret, struct err *err);
 
+/** init_config_env() - the line for a variable, "NAME=VALUE"; free() it */
+char *init_config_env(const char *assignment);
+
 /** init_config_done() - free the lists; may be called again */
 void init_config_done(struct init_config *config);

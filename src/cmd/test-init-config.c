@@ -24,7 +24,7 @@ static int make(char **command)
 	config.command = command;
 	r = init_config_text(&config, &text, &err);
 	if (r == 0)
-		test_int(init_conf_parse(text, strlen(text), &conf, NULL), 0);
+		test_int(init_conf_parse(text, strlen(text), '\n', &conf, NULL), 0);
 	init_config_done(&config);
 	config = (struct init_config){.force = false};
 	return r;
@@ -59,7 +59,7 @@ static void test_comes_out_as_it_went_in(void)
 static void test_refuses(void)
 {
 	char *command[] = {(char *)"x", NULL}, *broken[] = {(char *)"x", (char *)"a\nb", NULL};
-	char *many[200] = {NULL}, *long_word = xcalloc(1, ABI_INIT_CONF_MAX);
+	char *many[INIT_CONF_ARGS_MAX + 2] = {NULL}, *long_word = xcalloc(1, ABI_INIT_CONF_MAX);
 
 	test_int(make(broken), -EINVAL);
 	config.user = "a\nshell = /bin/sh";

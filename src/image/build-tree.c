@@ -87,6 +87,13 @@ static int find_dir(const struct ext4 *fs, const char *path, uint32_t *ret)
 	return r;
 }
 
+bool build_is_folder(const struct build_tree *t, const char *path)
+{
+	uint32_t node;
+
+	return find_dir(t->fs, path, &node) == 0;
+}
+
 static void tag(struct build_tree *t, uint32_t dir, const char *name)
 {
 	ext4_entry_set_tag(t->fs, ext4_entry_find(t->fs, dir, name), (uint16_t)t->layer);

@@ -22,6 +22,7 @@
 
 /*
  * struct build - @tmp: folder, in that of the output, with what was fetched; NULL: none
+ * @config: what the image says of itself
  * @identity: digest of what it is made of; "": not known
  */
 struct build {
@@ -30,6 +31,7 @@ struct build {
 	struct output output;
 	struct source source;
 	char *tmp;
+	struct image_config config;
 	struct digest identity;
 	struct ext4 *fs;
 };
@@ -72,7 +74,6 @@ static int open_source(struct build *b, struct err *err)
 static int apply_layers(struct build *b, const struct layer_sink *sink, struct allowance *allowance,
 			struct err *err)
 {
-	struct image_config parsed = IMAGE_CONFIG_NULL;
 	struct diff_ids diff_ids = DIFF_IDS_NULL;
 	_cleanup_free_ char *config = NULL;
 	size_t len;
@@ -80,10 +81,9 @@ static int apply_layers(struct build *b, const struct layer_sink *sink, struct a
 
 	r = source_config(&b->source, &config, &len, err);
 	if (r == 0)
-		r = config_parse(config, len, &parsed, &diff_ids, err);
+		r = config_parse(config, len, &b->config, &diff_ids, err);
 	if (r == 0)
 		r = unpack_layers(&b->source, &diff_ids, sink, allowance, &b->b->opts, err);
-	image_config_done(&parsed);
 	diff_ids_done(&diff_ids);
 	return r;
 }
@@ -110,29 +110,42 @@ static int apply_tar(struct build *b, const struct layer_sink *sink, struct allo
 
 	if (fd < 0)
 		return fd;
+	image_config_empty(&b->config);
 	sink->begin(sink->userdata);
 	return layer_apply_fd(fd, sink, allowance, &b->identity, err);
 }
 
-static int add_layers(struct build *b, struct err *err)
-{
-	struct allowance allowance = unpack_allowance(&b->b->opts);
-	_cleanup_free_ struct build_tree *t = xcalloc(1, sizeof(*t));
-	struct layer_sink sink = build_sink(t);
-
-	t->fs = b->fs;
-	t->allowance = &allowance;
-	return b->ref.transport == TRANSPORT_TAR ? apply_tar(b, &sink, &allowance, err)
-						 : apply_layers(b, &sink, &allowance, err);
-}
-
-static int add_folder(struct build *b, struct err *err)
+static int apply_folder(struct build *b, struct err *err)
 {
 	struct stat st;
 
 	if (fstat(b->output.fd, &st) < 0)
 		return err_errno(err, -errno, "cannot read the output");
+	image_config_empty(&b->config);
 	return build_folder(b->fs, b->ref.path, &b->b->opts, st.st_dev, st.st_ino, err);
+}
+
+static int apply(struct build *b, const struct layer_sink *sink, struct allowance *allowance,
+		 struct err *err)
+{
+	if (b->ref.transport == TRANSPORT_DIR)
+		return apply_folder(b, err);
+	if (b->ref.transport == TRANSPORT_TAR)
+		return apply_tar(b, sink, allowance, err);
+	return apply_layers(b, sink, allowance, err);
+}
+
+static int add_files(struct build *b, struct err *err)
+{
+	struct allowance allowance = unpack_allowance(&b->b->opts);
+	_cleanup_free_ struct build_tree *t = xcalloc(1, sizeof(*t));
+	struct layer_sink sink = build_sink(t);
+	int r;
+
+	t->fs = b->fs;
+	t->allowance = &allowance;
+	r = apply(b, &sink, &allowance, err);
+	return r < 0 || !b->b->add ? r : build_add(t, b->b, &b->config, err);
 }
 
 /* @ret: as "user.KEY"; its value is behind the NUL. */
@@ -199,7 +212,7 @@ static int fill(struct build *b, struct err *err)
 		return r;
 	b->identity = b->source.manifest.config.digest;
 	b->fs = ext4_new(b->output.fd);
-	r = b->ref.transport == TRANSPORT_DIR ? add_folder(b, err) : add_layers(b, err);
+	r = add_files(b, err);
 	if (r == 0)
 		r = add_labels(b, err);
 	if (r == 0)
@@ -223,6 +236,7 @@ static int build(struct build *b, struct err *err)
 static void done(struct build *b)
 {
 	source_done(&b->source);
+	image_config_done(&b->config);
 	output_done(&b->output);
 	reference_done(&b->ref);
 	if (b->tmp)
@@ -233,7 +247,12 @@ static void done(struct build *b)
 int image_build(const struct image_build *how, struct err *err)
 {
 	struct build b = {
-		.b = how, .ref = REFERENCE_NULL, .output = OUTPUT_NULL, .source = SOURCE_NULL};
+		.b = how,
+		.ref = REFERENCE_NULL,
+		.output = OUTPUT_NULL,
+		.source = SOURCE_NULL,
+		.config = IMAGE_CONFIG_NULL,
+	};
 	struct err own = ERR_NULL;
 	int r;
 

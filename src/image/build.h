@@ -14,18 +14,38 @@
  * mount, or being root.
  */
 
+/** struct image_adder - who asks for more files */
+struct image_adder;
+
+/**
+ * image_add_file() - one more file, of root's, in place of what has its name
+ * @path: without a "/" at the beginning; folders on it are made
+ *
+ * Return: 0 or negative errno, with a message.
+ */
+int image_add_file(struct image_adder *a, const char *path, mode_t mode, const void *data,
+		   size_t len, struct err *err);
+
+/** image_add_folder() - the same, unless there is a folder of that name */
+int image_add_folder(struct image_adder *a, const char *path, struct err *err);
+
 /**
  * struct image_build - what to build
  * @reference: as for image_get()
  * @output: the file; one that is there is replaced in the end
  * @size: bytes that the file system shall have; 0: what the image takes, and @extra
  * @extra: bytes that shall be free
+ * @add: adds what the image has not, when all that it has is there. @config: what it says of itself,
+ *	nothing where it is a folder or a tar. Return: as image_add_file(). NULL: nothing is added
  * @labels: "KEY=VALUE" each: extended attributes user.KEY of the root
  * @opts: progress, cancel and limits, as for image_get()
  */
 struct image_build {
 	const char *reference, *output;
 	uint64_t size, extra;
+	int (*add)(struct image_adder *a, const struct image_config *config, void *userdata,
+		   struct err *err);
+	void *add_userdata;
 	const struct strv *labels;
 	struct image_get_options opts;
 };
@@ -39,7 +59,7 @@ struct image_build {
  */
 int image_build(const struct image_build *b, struct err *err);
 
-/* Between build.c, build-tree.c, build-hide.c and build-folder.c. */
+/* Between build.c, build-add.c, build-tree.c, build-hide.c and build-folder.c. */
 
 /**
  * struct build_tree - a file system into which an image's layers are merged, as in image/tree.h
@@ -60,6 +80,13 @@ struct build_tree {
 
 /** build_sink() - what puts a layer's entries into the tree */
 struct layer_sink build_sink(struct build_tree *t);
+
+/** build_is_folder() - is there one at @path, which may lead over symbolic links? */
+bool build_is_folder(const struct build_tree *t, const char *path);
+
+/** build_add() - call @b->add. Return: what it returns. */
+int build_add(struct build_tree *t, const struct image_build *b, const struct image_config *config,
+	      struct err *err);
 
 /** build_hide() - as tree_hide(), in the folder @t->parent_node; NULL: as tree_hide_all() */
 int build_hide(struct build_tree *t, const char *name);

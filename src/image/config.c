@@ -12,6 +12,15 @@
 
 static const char *const what = "the image's configuration";
 
+void image_config_empty(struct image_config *c)
+{
+	c->user = xstrdup("");
+	c->working_dir = xstrdup("");
+	c->os = xstrdup("");
+	c->architecture = xstrdup("");
+	c->stop_signal = SIGTERM;
+}
+
 void image_config_done(struct image_config *c)
 {
 	strv_done(&c->entrypoint);

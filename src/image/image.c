@@ -37,16 +37,6 @@ void image_done(struct image *image)
 	image->lock_fd = fd_close(image->lock_fd);
 }
 
-static int empty_config(struct image_config *c)
-{
-	c->user = xstrdup("");
-	c->working_dir = xstrdup("");
-	c->os = xstrdup("");
-	c->architecture = xstrdup("");
-	c->stop_signal = SIGTERM;
-	return 0;
-}
-
 static int get_dir(const char *path, struct image *ret, struct err *err)
 {
 	_cleanup_free_ char *rootfs = realpath(path, NULL);
@@ -58,7 +48,8 @@ static int get_dir(const char *path, struct image *ret, struct err *err)
 		return err_set(err, -ENOTDIR, "'%s' is not a folder", text_of(path));
 	ret->rootfs = take_ptr(rootfs);
 	ret->id = xstrdup("");
-	return empty_config(&ret->config);
+	image_config_empty(&ret->config);
+	return 0;
 }
 
 /* Fills @ret from a folder of the store. @fd: holds the lock; owned from here on. */

@@ -62,6 +62,9 @@ struct image_config {
 		.stop_signal = SIGTERM                                       \
 	}
 
+/** image_config_empty() - of what says nothing of itself */
+void image_config_empty(struct image_config *c);
+
 /** image_config_done() - free all; may be called again */
 void image_config_done(struct image_config *c);
 

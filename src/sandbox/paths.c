@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/paths.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -94,4 +95,18 @@ char *paths_program(const struct paths *paths, const char *name)
 	if (access(beside, X_OK) == 0)
 		return take_ptr(beside);
 	return xasprintf("%s/../libexec/caisson/%s", paths->programs, name);
+}
+
+int paths_open_program(const char *name, struct err *err)
+{
+	struct paths paths = {.programs = path_self_dir()};
+	_cleanup_free_ char *path = paths.programs ? paths_program(&paths, name) : NULL;
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -ENOENT;
+
+	if (!path)
+		err_set(err, fd, "cannot find my own program: is /proc mounted?");
+	else if (fd < 0)
+		fd = err_errno(err, -errno, "cannot open %s", path);
+	paths_done(&paths);
+	return fd;
 }

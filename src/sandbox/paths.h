@@ -42,3 +42,10 @@ void paths_done(struct paths *paths);
  * Return: a new string; the latter of the two if it is in neither.
  */
 char *paths_program(const struct paths *paths, const char *name);
+
+/**
+ * paths_open_program() - open it for reading, without making any folder of ours
+ *
+ * Return: a descriptor, or negative errno with a message.
+ */
+int paths_open_program(const char *name, struct err *err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/init/entrypoint.h"
 #include "guest/init/init-conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -54,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(text, data, size);
 	text[size] = '\0';
-	(void)init_conf_parse(text, size, &conf, &sink);
+	(void)init_conf_parse(text, size, entrypoint_end(text, size), &conf, &sink);
 	use_all(&conf);
 	free(text);
 	return 0;

@@ -19,7 +19,7 @@ vmm: base loop json-c archive openssl ext2fs
 vsockd: base loop
 sandbox: base loop proto ttrpc rpc vmm json-c
 shim: base loop proto ttrpc rpc oci vmm sandbox
-cmd: base loop proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/init-conf.h json-c
+cmd: base loop proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/entrypoint.h guest/init/init-conf.h json-c
 guest: base loop proto ttrpc rpc
 '
 

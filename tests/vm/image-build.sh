@@ -60,7 +60,8 @@ test_wrong_words() {
 		"-o $WORK/none --size 1G --extra 1G dir:$WORK/wrong" "-o $WORK/none --size 1 dir:$WORK/wrong" \
 		"-o $WORK/none --label x dir:$WORK/wrong" "-o $WORK/none --label =x dir:$WORK/wrong" \
 		"-o $WORK/none tar:" "-o $WORK/none tar:$WORK/wrong" "-o $WORK/none -" \
-		"-o $WORK/none --init dir:$WORK/wrong" "-o $WORK/none/none dir:$WORK/wrong"; do
+		"-o $WORK/none --entrypoint-file dir:$WORK/wrong" "-o $WORK/none dir:$WORK/wrong -- x" \
+		"-o $WORK/none --unknown dir:$WORK/wrong" "-o $WORK/none/none dir:$WORK/wrong"; do
 		# shellcheck disable=SC2086 # several words
 		status 1 build $words
 		one_sentence

@@ -68,7 +68,7 @@ static const char *add_env(struct init_conf *conf, char *value)
 	if (*value == '=' || !strchr(value, '='))
 		return "must be NAME=VALUE";
 	if (conf->n_env == INIT_CONF_ENV_MAX)
-		return "may be given 128 times at most";
+		return "may be given 4096 times at most";
 	conf->env[conf->n_env++] = value;
 	return NULL;
 }
@@ -104,7 +104,7 @@ static const char *set_on_exit(struct init_conf *conf, char *value)
 static const char *check_command(const struct init_conf *conf, int n)
 {
 	if (n == -E2BIG)
-		return "has more than 128 words";
+		return "has more than 4096 words";
 	if (n < 0)
 		return "has a quote without its end";
 	return n == 0 || !*conf->command[0] ? "must name a program" : NULL;
@@ -202,10 +202,10 @@ static void complain(struct init_conf_sink *sink, unsigned int line, const char 
 		sink->wrong(sink, line, key, why);
 }
 
-unsigned int init_conf_parse(char *text, size_t len, struct init_conf *ret,
+unsigned int init_conf_parse(char *text, size_t len, char end, struct init_conf *ret,
 			     struct init_conf_sink *sink)
 {
-	char *end, *line = text, *const last = text + len;
+	char *next, *line = text, *const last = text + len;
 	unsigned int number = 0, wrong = 0;
 	const char *why;
 	char *key;
@@ -216,13 +216,13 @@ unsigned int init_conf_parse(char *text, size_t len, struct init_conf *ret,
 				  .workspace = "",
 				  .workdir = "",
 				  .shell = ""};
-	for (; line < last; line = end + 1) {
-		end = memchr(line, '\n', (size_t)(last - line));
-		if (!end)
-			end = last;
-		*end = '\0';
+	for (; line < last; line = next + 1) {
+		next = memchr(line, end, (size_t)(last - line));
+		if (!next)
+			next = last;
+		*next = '\0';
 		number++;
-		why = parse_line(ret, line, (size_t)(end - line), &key);
+		why = parse_line(ret, line, (size_t)(next - line), &key);
 		if (!why)
 			continue;
 		complain(sink, number, key, why);

@@ -11,8 +11,8 @@
  * "#" begins a comment line. Host and guest read it with the same code.
  */
 
-#define INIT_CONF_ENV_MAX     128
-#define INIT_CONF_ARGS_MAX    128
+#define INIT_CONF_ENV_MAX     4096
+#define INIT_CONF_ARGS_MAX    4096
 #define INIT_CONF_DNS_MAX     3
 #define INIT_CONF_REQUIRE_MAX 8
 #define INIT_CONF_NAME_MAX    255
@@ -63,10 +63,11 @@ struct init_conf_sink {
 /**
  * init_conf_parse() - read a file's text, going on after lines that make no sense
  * @text: changed; @len bytes, and a NUL behind them; @ret points into it
+ * @end: of a line: a newline, or a NUL where values may have newlines in them
  * @ret: always set
  * @sink: may be NULL
  *
  * Return: how many complaints there were.
  */
-unsigned int init_conf_parse(char *text, size_t len, struct init_conf *ret,
+unsigned int init_conf_parse(char *text, size_t len, char end, struct init_conf *ret,
 			     struct init_conf_sink *sink);

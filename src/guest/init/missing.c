@@ -76,6 +76,13 @@ void missing_command(void)
 	log_error("there is no command in " ABI_INIT_CONF);
 }
 
+void missing_entrypoint(void)
+{
+	log_error("[VM-START] No entrypoint found in " ABI_ENTRYPOINT
+		  ", and there is no " ABI_INIT_CONF
+		  ": nothing is run; this machine waits to be looked at");
+}
+
 void missing_file(const char *key, const char *path, int error)
 {
 	log_error("%s: cannot use %s: %s", key, path, strerror(-error));

@@ -12,6 +12,9 @@ void missing_be_brief(void);
 /** missing_command() - the configuration names none */
 void missing_command(void);
 
+/** missing_entrypoint() - nor is there a configuration, or the file instead of it has nothing in it */
+void missing_entrypoint(void);
+
 /** missing_file() - @path cannot be used; @key: what the configuration has it for; @error: negative errno */
 void missing_file(const char *key, const char *path, int error);
 

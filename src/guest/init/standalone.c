@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "guest/early.h"
+#include "guest/init/entrypoint.h"
 #include "guest/init/init-conf.h"
 #include "guest/init/init-policy.h"
 #include "guest/init/launch.h"
@@ -37,6 +38,7 @@ static struct {
 	struct reaper reaper;
 	struct power power;
 	struct launch command, shell;
+	bool waits;
 } self = {
 	.signals = {.io = LOOP_IO_NULL},
 	.reaper = REAPER_NULL,
@@ -44,37 +46,74 @@ static struct {
 	.shell = LAUNCH_NULL,
 };
 
-/* Large, and all zero: no part of the file. What the configuration says is in it. */
-static char conf_text[ABI_INIT_CONF_MAX + 1];
+/* Large, and all zero: no part of the file. What the configuration says is in them. */
+static char conf_text[ABI_ENTRYPOINT_MAX + 1], arguments[ABI_ENTRYPOINT_MAX + 1];
 
 /* The configuration. */
 
-static void wrong_line(struct init_conf_sink *sink _unused_, unsigned int line, const char *key,
+struct complaints {
+	struct init_conf_sink sink;
+	const char *path;
+};
+
+static void wrong_line(struct init_conf_sink *sink, unsigned int line, const char *key,
 		       const char *why)
 {
+	const char *path = container_of(sink, struct complaints, sink)->path;
 	char place[32] = "";
 
 	if (line > 0)
 		(void)snprintf(place, sizeof(place), "line %u: ", line);
-	log_warn(ABI_INIT_CONF ": %s%.64s%s%s", place, key, *key ? " " : "", why);
+	log_warn("%s: %s%.64s%s%s", path, place, key, *key ? " " : "", why);
+}
+
+/* Return: bytes; or negative errno, which is told, but for -ENOENT. */
+static ssize_t read_text(const char *path, char *text, size_t max)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ssize_t n = fd < 0 ? -errno : fd_read_full(fd, text, max + 1);
+
+	if (n < 0 && n != -ENOENT)
+		log_warn("cannot read %s: %s", path, strerror((int)-n));
+	if (n > (ssize_t)max) {
+		log_warn("%s is longer than %zu bytes: the rest is not read", path, max);
+		n = (ssize_t)max;
+	}
+	text[MAX(n, 0)] = '\0';
+	return n;
+}
+
+static void parse(const char *path, ssize_t len, char end)
+{
+	struct complaints complaints = {.sink.wrong = wrong_line, .path = path};
+
+	(void)init_conf_parse(conf_text, (size_t)MAX(len, 0), end, &self.conf, &complaints.sink);
+}
+
+/* What `caisson image build` has made of an image for containers. */
+static void read_entrypoint(void)
+{
+	ssize_t n = read_text(ABI_ENTRYPOINT_CONF, conf_text, ABI_ENTRYPOINT_MAX);
+	int args;
+
+	parse(ABI_ENTRYPOINT_CONF, n, entrypoint_end(conf_text, (size_t)MAX(n, 0)));
+	n = read_text(ABI_ENTRYPOINT, arguments, ABI_ENTRYPOINT_MAX);
+	args = entrypoint_split(arguments, (size_t)MAX(n, 0), self.conf.command,
+				INIT_CONF_ARGS_MAX);
+	if (args < 0)
+		log_error(ABI_ENTRYPOINT " has more than %d arguments", INIT_CONF_ARGS_MAX);
+	self.conf.n_command = (size_t)MAX(args, 0);
+	self.waits = self.conf.n_command == 0;
 }
 
 static void read_conf(void)
 {
-	_cleanup_close_ int fd = open(ABI_INIT_CONF, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct init_conf_sink sink = {.wrong = wrong_line};
-	ssize_t n = fd < 0 ? -errno : fd_read_full(fd, conf_text, sizeof(conf_text));
+	ssize_t n = read_text(ABI_INIT_CONF, conf_text, ABI_INIT_CONF_MAX);
 
-	if (n < 0)
-		log_warn("cannot read " ABI_INIT_CONF ": %s", strerror((int)-n));
-	if (n > ABI_INIT_CONF_MAX) {
-		log_warn(ABI_INIT_CONF " is longer than %d bytes: the rest is not read",
-			 ABI_INIT_CONF_MAX);
-		n = ABI_INIT_CONF_MAX;
-	}
-	n = MAX(n, 0);
-	conf_text[n] = '\0';
-	(void)init_conf_parse(conf_text, (size_t)n, &self.conf, &sink);
+	if (n == -ENOENT)
+		read_entrypoint();
+	else
+		parse(ABI_INIT_CONF, n, '\n');
 }
 
 /* The command and what follows it. */
@@ -229,6 +268,10 @@ static void start_work(void)
 	/* A shell that takes the place of a missing command comes by the command's failure. */
 	if (self.conf.n_command > 0 || self.policy.shell) {
 		start_command();
+		return;
+	}
+	if (self.waits) {
+		missing_entrypoint();
 		return;
 	}
 	missing_command();

@@ -9,7 +9,7 @@
 #include "base/test.h"
 #include "guest/init/words.h"
 
-static char text[4096];
+static char text[65536];
 static struct init_conf conf;
 static char complaints[1024];
 
@@ -29,7 +29,7 @@ static unsigned int parse_bytes(const char *data, size_t len)
 	complaints[0] = '\0';
 	memcpy(text, data, len);
 	text[len] = '\0';
-	return init_conf_parse(text, len, &conf, &sink);
+	return init_conf_parse(text, len, '\n', &conf, &sink);
 }
 
 static unsigned int parse(const char *data)
@@ -127,22 +127,34 @@ static void test_shell_policy_needs_a_shell(void)
 	test_int(conf.on_exit, INIT_CONF_SHELL);
 }
 
+static void test_values_with_newlines(void)
+{
+	static const char data[] = "env = A=b\nc\0env = \"B=\n d\n \"\0\0user = x";
+
+	memcpy(text, data, sizeof(data));
+	test_int(init_conf_parse(text, sizeof(data) - 1, '\0', &conf, NULL), 0);
+	test_int(conf.n_env, 2);
+	test_str(conf.env[0], "A=b\nc");
+	test_str(conf.env[1], "B=\n d\n ");
+	test_str(conf.user, "x");
+}
+
 static void test_limits(void)
 {
 	text[0] = '\0';
 	for (int i = 0; i < INIT_CONF_ARGS_MAX + 1; i++)
-		strcat(text, i ? " x" : "command = x");
-	test_int(init_conf_parse(text, strlen(text), &conf, NULL), 1);
+		strcpy(text + (i ? 9 + 2 * i : 0), i ? " x" : "command = x");
+	test_int(init_conf_parse(text, strlen(text), '\n', &conf, NULL), 1);
 	test_int(conf.n_command, 0);
 	text[0] = '\0';
 	for (int i = 0; i < INIT_CONF_ENV_MAX + 2; i++)
-		strcat(text, "env=A=b\n");
-	test_int(init_conf_parse(text, strlen(text), &conf, NULL), 2);
+		strcpy(text + 8 * i, "env=A=b\n");
+	test_int(init_conf_parse(text, strlen(text), '\n', &conf, NULL), 2);
 	test_int(conf.n_env, INIT_CONF_ENV_MAX);
 	text[0] = '\0';
 	for (int i = 0; i < INIT_CONF_DNS_MAX + 1; i++)
 		strcat(text, "dns=1.1.1.1\n");
-	test_int(init_conf_parse(text, strlen(text), &conf, NULL), 1);
+	test_int(init_conf_parse(text, strlen(text), '\n', &conf, NULL), 1);
 	test_int(parse("hostname = "
 		       "0123456789012345678901234567890123456789012345678901234567890123"),
 		 0);
@@ -186,6 +198,7 @@ int main(void)
 	test_run(test_users);
 	test_run(test_workspace_is_a_folder_of_its_own);
 	test_run(test_shell_policy_needs_a_shell);
+	test_run(test_values_with_newlines);
 	test_run(test_limits);
 	test_run(test_words);
 	return 0;
