@@ -33,8 +33,11 @@ static void queue_drop(struct ttrpc_conn *conn)
 	conn->queued = 0;
 }
 
+static void send_output(struct ttrpc_conn *conn);
+
 void ttrpc_conn_close(struct ttrpc_conn *conn)
 {
+	send_output(conn);
 	loop_io_stop(&conn->io);
 	loop_defer_stop(&conn->end);
 	conn->fd = fd_close(conn->fd);
@@ -125,8 +128,6 @@ static void flush_queue(struct ttrpc_conn *conn)
 		list_del(&chunk->link);
 		free(chunk);
 	}
-	if (ttrpc_conn_open(conn) && list_empty(&conn->queue) && conn->ops->flushed)
-		conn->ops->flushed(conn);
 }
 
 /* Queue what is left of @iov after the first @skip bytes. */
@@ -150,21 +151,68 @@ static int queue_rest(struct ttrpc_conn *conn, const struct iovec *iov, size_t n
 	}
 	list_append(&conn->queue, &chunk->link);
 	conn->queued += chunk->len;
-	if (!conn->corked)
-		update_events(conn);
+	update_events(conn);
 	return 0;
+}
+
+/* Write what was gathered and then @iov, whose first place is for that; what remains is queued. */
+static int write_or_queue(struct ttrpc_conn *conn, struct iovec *iov, size_t n, size_t len)
+{
+	size_t gathered = conn->output_len, sent = 0;
+	int r;
+
+	iov[0] = (struct iovec){.iov_base = conn->output, .iov_len = gathered};
+	conn->output_len = 0;
+	len += gathered;
+	if (list_empty(&conn->queue))
+		sent = write_some(conn, iov, n);
+	if (sent == len || conn->broken)
+		return 0;
+	r = queue_rest(conn, iov, n, sent, len);
+	/* Half a frame garbles all that follows; of those before it nobody would know that they are lost. */
+	if (r < 0 && (sent > 0 || gathered > 0))
+		ttrpc_conn_fail(conn, r);
+	return r;
+}
+
+static void send_output(struct ttrpc_conn *conn)
+{
+	struct iovec iov[1];
+
+	if (ttrpc_conn_open(conn) && conn->output_len > 0)
+		(void)write_or_queue(conn, iov, ARRAY_SIZE(iov), 0);
+}
+
+bool ttrpc_conn_told(struct ttrpc_conn *conn)
+{
+	send_output(conn);
+	return list_empty(&conn->queue);
+}
+
+/* Return: false if it has to be written. */
+static bool gather(struct ttrpc_conn *conn, const struct iovec *iov, size_t n, size_t len)
+{
+	if (!conn->gathering || len > sizeof(conn->output) - conn->output_len)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (iov[i].iov_len == 0)
+			continue;
+		memcpy(conn->output + conn->output_len, iov[i].iov_base, iov[i].iov_len);
+		conn->output_len += iov[i].iov_len;
+	}
+	return true;
 }
 
 int ttrpc_conn_send(struct ttrpc_conn *conn, struct ttrpc_outgoing *out, bool must)
 {
 	uint8_t header[TTRPC_FRAME_HEADER_LEN];
 	struct iovec iov[] = {
+		{.iov_base = NULL}, /* what was gathered */
 		{.iov_base = header, .iov_len = sizeof(header)},
 		{.iov_base = (void *)out->head, .iov_len = out->head_len},
 		{.iov_base = (void *)out->body, .iov_len = out->body_len},
 	};
-	size_t len, sent = 0;
-	int r;
+	size_t len;
 
 	if (!ttrpc_conn_open(conn))
 		return -ENOTCONN;
@@ -176,16 +224,9 @@ int ttrpc_conn_send(struct ttrpc_conn *conn, struct ttrpc_outgoing *out, bool mu
 	if (!must && conn->queued + len > TTRPC_CONN_QUEUE_MAX)
 		return -ENOBUFS;
 	ttrpc_frame_encode(&out->frame, header);
-
-	if (list_empty(&conn->queue) && !conn->corked)
-		sent = write_some(conn, iov, ARRAY_SIZE(iov));
-	if (sent == len || conn->broken)
+	if (gather(conn, iov + 1, ARRAY_SIZE(iov) - 1, len))
 		return 0;
-	r = queue_rest(conn, iov, ARRAY_SIZE(iov), sent, len);
-	/* Part of a frame without its end would garble all that follows. */
-	if (r < 0 && sent > 0)
-		ttrpc_conn_fail(conn, r);
-	return r;
+	return write_or_queue(conn, iov, ARRAY_SIZE(iov), len);
 }
 
 /* Reading */
@@ -261,52 +302,14 @@ static bool step(struct ttrpc_conn *conn)
 	return true;
 }
 
-/* Return: bytes of the whole frame that begins @at in what was read; 0: there is none. */
-static size_t whole_frame(const struct ttrpc_conn *conn, size_t at)
-{
-	struct ttrpc_frame frame;
-
-	if (conn->input_len < at + TTRPC_FRAME_HEADER_LEN)
-		return 0;
-	ttrpc_frame_decode(conn->input + conn->input_at + at, &frame);
-	if (frame.len > conn->input_len - at - TTRPC_FRAME_HEADER_LEN)
-		return 0;
-	return TTRPC_FRAME_HEADER_LEN + frame.len;
-}
-
-static bool another_follows(const struct ttrpc_conn *conn)
-{
-	size_t len = conn->drop > 0 || conn->body ? 0 : whole_frame(conn, 0);
-
-	return len > 0 && whole_frame(conn, len) > 0;
-}
-
-static bool can_step(const struct ttrpc_conn *conn)
-{
-	return ttrpc_conn_open(conn) && !paused(conn);
-}
-
-static void take_frames(struct ttrpc_conn *conn)
-{
-	bool more = true;
-
-	while (more && can_step(conn)) {
-		conn->corked = another_follows(conn);
-		more = step(conn);
-	}
-	conn->corked = false;
-}
-
+/* What is sent meanwhile goes out together: a system call, and a peer woken, less for each frame. */
 static void take_input(struct ttrpc_conn *conn)
 {
-	bool was_paused;
-
-	do {
-		take_frames(conn);
-		was_paused = paused(conn);
-		if (ttrpc_conn_open(conn) && !list_empty(&conn->queue))
-			flush_queue(conn);
-	} while (was_paused && can_step(conn));
+	conn->gathering = true;
+	while (ttrpc_conn_open(conn) && !paused(conn) && step(conn))
+		;
+	conn->gathering = false;
+	send_output(conn);
 }
 
 /* Return: bytes read, 0 at the end of the input, or negative errno. */
@@ -385,6 +388,8 @@ static void conn_ready(struct loop_io *io, uint32_t revents)
 	conn->refs++;
 	if (!list_empty(&conn->queue) && (revents & (EPOLLOUT | EPOLLHUP | EPOLLERR))) {
 		flush_queue(conn);
+		if (ttrpc_conn_open(conn) && list_empty(&conn->queue) && conn->ops->flushed)
+			conn->ops->flushed(conn);
 		/* Requests that were left in the buffer while the peer did not read. */
 		take_input(conn);
 	}

@@ -17,15 +17,16 @@
  * announces and never more than 4 MiB, given back as soon as it was handled. Frames beyond that, or
  * for which there is no memory, are read and dropped, and reported as such.
  *
- * Writing: straight to the socket as long as it takes all. The rest is queued, up to a quota. So are
- * answers to a frame while the next one is there already, to be written together with its answers.
+ * Writing: straight to the socket as long as it takes all. The rest is queued, up to a quota. Small
+ * frames that are sent while those of one recv() are being handled go out together after that.
  *
  * Ending: an error is never reported from within a call of the owner; it is noted, and ->ended is
  * called from the loop. A connection is counted: one reference is the owner's, one is held while
  * callbacks run, so that they may close and unref it.
  */
 
-#define TTRPC_CONN_INPUT 4096
+#define TTRPC_CONN_INPUT  4096
+#define TTRPC_CONN_OUTPUT 4096
 
 /* With this much output waiting, a connection with ->throttle reads no further requests. */
 #define TTRPC_CONN_QUEUE_PAUSE (64u << 10)
@@ -55,11 +56,11 @@ struct ttrpc_conn_ops {
 /**
  * struct ttrpc_conn - a connection, embedded in its owner
  * @throttle: a server's: stop reading while the peer does not read what is sent to it
- * @corked: another frame is there to be handled: what is sent waits for that
  * @broken: negative errno that it will end with
  * @body: memory of the large frame that is being read, @body_len of it are there
  * @drop, @drop_error: so many bytes of a frame are still to be dropped, and why
  * @input_at, @input_len: what of the buffer was read but not yet handled
+ * @gathering: frames are being handled; what is sent goes to @output, @output_len of it so far
  */
 struct ttrpc_conn {
 	const struct ttrpc_conn_ops *ops;
@@ -69,7 +70,7 @@ struct ttrpc_conn {
 	int fd;
 	int broken;
 	unsigned int refs;
-	bool throttle, corked;
+	bool throttle;
 
 	struct ttrpc_frame frame;
 	uint8_t *body;
@@ -78,6 +79,10 @@ struct ttrpc_conn {
 	int drop_error;
 	size_t input_at, input_len;
 	uint8_t input[TTRPC_CONN_INPUT];
+
+	bool gathering;
+	size_t output_len;
+	uint8_t output[TTRPC_CONN_OUTPUT];
 
 	struct list queue;
 	size_t queued;
@@ -105,6 +110,9 @@ static inline bool ttrpc_conn_open(const struct ttrpc_conn *conn)
 {
 	return conn->fd >= 0 && conn->broken == 0;
 }
+
+/** ttrpc_conn_told() - write what was gathered. Return: whether nothing remains to be written. */
+bool ttrpc_conn_told(struct ttrpc_conn *conn);
 
 /**
  * struct ttrpc_outgoing - a frame to send

@@ -533,7 +533,7 @@ void ttrpc_server_free(struct ttrpc_server *server)
 bool ttrpc_server_idle(const struct ttrpc_server *server)
 {
 	list_for_each (it, &server->conns)
-		if (!list_empty(&container_of(it, struct server_conn, link)->conn.queue))
+		if (!ttrpc_conn_told(&container_of(it, struct server_conn, link)->conn))
 			return false;
 	return true;
 }

@@ -149,7 +149,7 @@ static void small_requests_in_the_buffer_are_not_forgotten(void)
 	end();
 }
 
-/* What is written together can be more than may wait; none but its writing lets the rest go on. */
+/* What is answered can be more than may wait; none but its writing lets the rest go on. */
 static void large_answers_to_small_requests(void)
 {
 	static const uint32_t total = 40;

@@ -78,33 +78,62 @@ static void frames_of_any_split_are_served(void)
 		echo_in_chunks(chunks[i]);
 }
 
-/* A socket of messages shows what was written at once. */
-static void answers_are_written_together(void)
+/* On a socket that keeps them apart, each write can be seen. */
+static void answers_to_one_read_are_one_write(void)
 {
-	uint8_t answers[1024];
-	size_t len = 0;
-	int fds[2];
+	char packet[4096];
+	size_t len = 3 * (TTRPC_FRAME_HEADER_LEN + 2 + 5);
+	int pair[2];
 
 	begin();
-	test_int(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
-	test_int(ttrpc_server_add(service_server, fds[1]), 0);
-	for (uint32_t i = 0; i < 3; i++)
-		request(2 * i + 1, "Echo", "hello");
-	test_int(send(fds[0], peer.out, peer.out_len, 0), (int)peer.out_len);
-	peer.out_len = 0;
+	test_int(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	test_int(ttrpc_server_add(service_server, pair[0]), 0);
+	request(1, "Echo", "first");
+	request(3, "Keep", "later");
+	request(5, "Echo", "other");
+	request(7, "Echo", "third");
+	test_int(send(pair[1], peer.out, peer.out_len, 0), peer.out_len);
 	loop_settle(&loop);
-	len = (size_t)recv(fds[0], answers, sizeof(answers), MSG_DONTWAIT);
-	for (uint32_t i = 0, at = 0; i < 3; i++) {
-		struct ttrpc_frame frame;
+	test_int(recv(pair[1], packet, sizeof(packet), MSG_DONTWAIT), len);
+	test_int(recv(pair[1], packet, sizeof(packet), MSG_DONTWAIT), -1);
+	/* What is answered later is written at once. */
+	ttrpc_call_reply(service_kept[0], "later", 5);
+	test_int(recv(pair[1], packet, sizeof(packet), MSG_DONTWAIT), len / 3);
+	fd_close(pair[1]);
+	end();
+}
 
-		test_true(at + TTRPC_FRAME_HEADER_LEN <= len);
-		ttrpc_frame_decode(answers + at, &frame);
-		test_int(frame.stream_id, 2 * i + 1);
-		at += TTRPC_FRAME_HEADER_LEN + frame.len;
-		test_true(i < 2 || at == len);
-	}
-	test_int(recv(fds[0], answers, sizeof(answers), MSG_DONTWAIT), -1);
-	fd_close(fds[0]);
+static void answers_of_any_size_keep_their_order(void)
+{
+	static const char *const sizes[] = {"3", "5000", "7", "4084", "1", "300000", "2"};
+	char *zeros = calloc(1, 300000);
+
+	test_true(zeros);
+	begin();
+	for (uint32_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		request(2 * i + 1, "Size", sizes[i]);
+	peer_pump(&peer);
+	for (uint32_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		peer_expect_response(&peer, 2 * i + 1, 0, zeros, strtoul(sizes[i], NULL, 10));
+	peer_expect_nothing(&peer);
+	free(zeros);
+	end();
+}
+
+/* Handlers may ask whether all has been written, and end the server: answers are not left behind. */
+static void answers_do_not_wait_for_ever(void)
+{
+	begin();
+	request(1, "Echo", "first");
+	request(3, "Told", "told");
+	request(5, "Echo", "third");
+	request(7, "Free", "");
+	peer_pump(&peer);
+	peer_expect_response(&peer, 1, 0, "first", 5);
+	peer_expect_response(&peer, 3, 0, "told", 4);
+	peer_expect_response(&peer, 5, 0, "third", 5);
+	peer_expect_nothing(&peer);
+	test_true(peer.eof);
 	end();
 }
 
@@ -421,7 +450,9 @@ static void free_cancels_calls(void)
 int main(void)
 {
 	test_run(frames_of_any_split_are_served);
-	test_run(answers_are_written_together);
+	test_run(answers_to_one_read_are_one_write);
+	test_run(answers_of_any_size_keep_their_order);
+	test_run(answers_do_not_wait_for_ever);
 	test_run(frames_of_any_size_are_served);
 	test_run(largest_frame_is_served);
 	test_run(oversized_frame_is_dropped_and_answered);

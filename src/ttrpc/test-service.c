@@ -64,6 +64,12 @@ static void free_server(struct ttrpc_call *call)
 	service_server = NULL;
 }
 
+static void told(struct ttrpc_call *call)
+{
+	ttrpc_call_reply(call, call->payload, call->payload_len);
+	test_true(ttrpc_server_idle(service_server));
+}
+
 static void count(struct ttrpc_call *call)
 {
 	size_t len = call->payload_len;
@@ -116,6 +122,7 @@ static const struct ttrpc_method methods[] = {
 	{.name = "Fail", .handler = fail},
 	{.name = "Size", .handler = size},
 	{.name = "Free", .handler = free_server},
+	{.name = "Told", .handler = told},
 	{.name = "Count", .handler = count, .stream = TTRPC_SERVER_STREAM},
 	{.name = "Chat", .handler = chat, .stream = TTRPC_BIDI_STREAM},
 	{.name = "Open", .handler = open_stream, .stream = TTRPC_BIDI_STREAM},

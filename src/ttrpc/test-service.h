@@ -11,6 +11,7 @@
  *   Fail  NOT_FOUND, with the payload as text
  *   Size  answers with as many bytes as the payload, a decimal number, says
  *   Free  frees the server, without an answer
+ *   Told  answers what it got, and sees that the answer has been written by then
  *   Count (server stream) a message for each byte of the payload, then the end; a final 'F' fails,
  *         a final 'R' replies instead
  *   Chat  (bidi) sends each message back; the end of the client's is the end
