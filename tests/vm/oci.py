@@ -338,6 +338,17 @@ def execs(guest):
     refused(NOT_FOUND, "does not exist", lambda: guest.begin(["true"], "late"))
 
 
+def without_one(guest):
+    """A terminal is asked for that config.json does not mention: there is no such container then."""
+    def no_terminal(spec):
+        spec["process"]["terminal"] = False
+
+    refused(INVALID, "\"process.terminal\" is not true", lambda: guest.begin(
+        ["cat"], terminal=True, change=no_terminal))
+    refused(NOT_FOUND, "does not exist", lambda: guest.delete("c"))
+    guest.unmount("/run/mounts/c")
+
+
 def terminals(guest):
     run = guest.begin(["sh", "-c", "tty; read x; stty size; echo $x"], terminal=True, start=False,
                       stdin=b"", keep=True)
@@ -348,6 +359,7 @@ def terminals(guest):
     # What is typed before anybody reads is echoed at once.
     same((status, sorted(out.split())), (0, sorted(b"typed /dev/pts/0 33 77 typed".split())),
          "a terminal")
+    without_one(guest)
     holder = guest.begin(["cat"], stdin=b"", keep=True)
     run = guest.begin(["stty", "size"], "e", terminal=True, start=False)
     guest.client.call("ResizePty", message(_1="c", _2="e", _3=66, _4=22))

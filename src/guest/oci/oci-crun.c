@@ -139,7 +139,7 @@ int crun_take_terminal(int console)
 	int fd;
 
 	if (conn < 0 || recvmsg(conn, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
-		return -errno;
+		return errno == EAGAIN ? -ENOTTY : -errno;
 	header = CMSG_FIRSTHDR(&msg);
 	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
 		return -EPROTO;

@@ -55,7 +55,7 @@ int crun_run(void *crun, int words);
 /** crun_read_pid() - the number of the process that it made. Return: 0 or negative errno. */
 int crun_read_pid(size_t number, pid_t *ret);
 
-/** crun_take_terminal() - its master, which has come by now. Return: it, or negative errno. */
+/** crun_take_terminal() - its master. Return: it, -ENOTTY if none has come, or negative errno. */
 int crun_take_terminal(int console);
 
 /** crun_remove_files() - harmless when there are none */

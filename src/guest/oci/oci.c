@@ -246,6 +246,12 @@ static void explain(struct oci_task *task, uint32_t status, int r)
 {
 	char words[400];
 
+	if (r == -ENOTTY) {
+		task->code = TTRPC_INVALID_ARGUMENT;
+		(void)snprintf(task->text, sizeof(task->text),
+			       "a terminal is asked for, and \"process.terminal\" is not true");
+		return;
+	}
 	if (r < 0) {
 		task->code = ttrpc_code_from_errno(r);
 		(void)snprintf(task->text, sizeof(task->text), "cannot take the process over: %s",
@@ -318,6 +324,8 @@ static void created(struct oci_task *task, uint32_t status)
 	if (p && status == 0)
 		r = take_process(task);
 	if (p && (status != 0 || r < 0)) {
+		/* Its end is part of the removal, and not to be told: it was never there. */
+		p->pid = 0;
 		create_failed(task, status, r);
 		return;
 	}
