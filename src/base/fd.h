@@ -71,7 +71,8 @@ int fd_slurp(int fd, size_t max, char **ret_data, size_t *ret_len);
 /**
  * file_slurp_at() - fd_slurp() of a file by name
  *
- * The last component may not be a symbolic link (O_NOFOLLOW).
+ * The last component may not be a symbolic link (-ELOOP), nor a FIFO or a device (-EINVAL): of those
+ * nobody knows when they will answer.
  */
 int file_slurp_at(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len);
 

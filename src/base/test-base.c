@@ -83,6 +83,10 @@ static void files_are_read_whole_or_refused(void)
 	test_mem(data, big, sizeof(big));
 	test_int(file_slurp_at(dirfd, "f", sizeof(big) - 1, &data, &len), -EFBIG);
 	test_int(file_slurp_at(dirfd, "g", 10, &data, &len), -ENOENT);
+	test_int(mkfifoat(dirfd, "fifo", 0600), 0);
+	test_int(file_slurp_at(dirfd, "fifo", 10, &data, &len), -EINVAL);
+	test_int(unlinkat(dirfd, "fifo", 0), 0);
+	test_int(file_slurp_at(AT_FDCWD, "/dev/null", 10, &data, &len), -EINVAL);
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
 }
 

@@ -20,6 +20,8 @@ static int read_config(const char *bundle, char **ret, struct err *err)
 
 	if (dir < 0)
 		return err_errno(err, r, "cannot use the bundle %s", bundle);
+	if (r == -ELOOP || r == -EINVAL)
+		return err_set(err, r, "%s/" OCI_CONFIG_FILE " is no regular file", bundle);
 	return r < 0 ? err_errno(err, r, "cannot read %s/" OCI_CONFIG_FILE, bundle) : 0;
 }
 

@@ -127,6 +127,10 @@ test_bad_bundles() {
 	status 125 caisson run -b "$WORK/bad" bad
 	one_sentence
 	has "$(err)" "cannot read $WORK/bad/config.json: No such file or directory"
+	mkfifo "$WORK/bad/config.json"
+	status 125 timeout 60 caisson run -b "$WORK/bad" bad
+	one_sentence
+	has "$(err)" "$WORK/bad/config.json is no regular file"
 	status 125 caisson run -b "$WORK/nowhere" bad
 	one_sentence
 	has "$(err)" "cannot use the bundle $WORK/nowhere: No such file or directory"
