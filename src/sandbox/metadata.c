@@ -173,9 +173,13 @@ static int send_header(struct metadata *m, int fd)
 {
 	_cleanup_free_ char *line = xasprintf(METADATA_HEADER, m->id);
 	ssize_t len = (ssize_t)strlen(line);
+	ssize_t n = send(fd, line, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	/* A socket that is new has room for a line. */
-	return send(fd, line, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) == len ? 0 : -EIO;
+	/*
+	 * A socket that is new has room for a line. One that gives everybody the same answer may have
+	 * given it by now, and be gone.
+	 */
+	return n == len || (n < 0 && errno == EPIPE) ? 0 : -EIO;
 }
 
 static int start_pumps(struct metadata_conn *c, struct metadata_peer *peer)
