@@ -282,7 +282,19 @@ def already(vminitd):
     check("cannot" not in text, text)
 
 
-TESTS = [system, shutdown, poweroff, restart, shell, shell_without_command, missing, wrong, already]
+def fifos(vminitd):
+    """Where files belong: nobody is ever at their other end, so init must not wait there."""
+    with Case(vminitd, "command = sh -c 'echo came here; kill -TERM 1'\n") as case:
+        for name in ("hostname", "resolv.conf"):
+            os.mkfifo(f"{case.dir}/tree/etc/{name}")
+        make_ext4(case.dir + "/tree", case.image)
+        with case.boot("rw ip=10.0.0.1:::8", NIC) as vm:
+            text = vm.end()
+    has(text, "cannot write /etc/resolv.conf: ", "came here", "power off")
+
+
+TESTS = [system, shutdown, poweroff, restart, shell, shell_without_command, missing, wrong, already,
+         fifos]
 
 
 def main(args):

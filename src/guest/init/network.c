@@ -141,7 +141,7 @@ static size_t add_word_servers(char *text, const struct network *network)
 /* A link that leads nowhere, to a file of another init's, is replaced. */
 static int write_resolver(const char *text, size_t len)
 {
-	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY;
+	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 	_cleanup_close_ int fd = open(RESOLV_CONF, flags, 0644);
 
 	if (fd < 0 && errno == ENOENT) {
