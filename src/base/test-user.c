@@ -125,6 +125,23 @@ static void long_lines_are_skipped(void)
 	free(text);
 }
 
+/* A sparse file takes no room, and a long time to read. */
+static void large_files_are_refused(void)
+{
+	static const char line[] = "\nzoe:x:9:9::/zoe:\n";
+	int fd = text_fd(passwd, sizeof(passwd) - 1);
+
+	test_int(pwrite(fd, line, sizeof(line) - 1, USER_FILE_MAX - (off_t)sizeof(line)),
+		 sizeof(line) - 1);
+	test_int(user_lookup("zoe", fd, -EBADF, &user), 0);
+	test_int(pwrite(fd, line, sizeof(line) - 1, INT64_C(1) << 40), sizeof(line) - 1);
+	test_int(lseek(fd, 0, SEEK_SET), 0);
+	test_int(user_lookup("anna", fd, -EBADF, &user), 0);
+	test_int(lseek(fd, 0, SEEK_SET), 0);
+	test_int(user_lookup("carl", fd, -EBADF, &user), -EFBIG);
+	fd_close(fd);
+}
+
 static void quotas_hold(void)
 {
 	char line[64], spec[400];
@@ -152,6 +169,7 @@ int main(void)
 	test_run(unknown);
 	test_run(without_files);
 	test_run(long_lines_are_skipped);
+	test_run(large_files_are_refused);
 	test_run(quotas_hold);
 	return 0;
 }

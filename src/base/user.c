@@ -19,7 +19,7 @@
 struct lines {
 	int fd;
 	bool eof, skipping;
-	size_t start, end;
+	size_t start, end, left;
 	char buf[LINE_BUF];
 };
 
@@ -32,6 +32,7 @@ static void lines_init(int fd)
 	lines.eof = fd < 0;
 	lines.skipping = false;
 	lines.start = lines.end = 0;
+	lines.left = USER_FILE_MAX;
 }
 
 /* More bytes behind those that are there. Return: 0 or negative errno. */
@@ -51,6 +52,9 @@ static int lines_fill(void)
 	n = fd_read_full(lines.fd, lines.buf + lines.end, sizeof(lines.buf) - 1 - lines.end);
 	if (n < 0)
 		return (int)n;
+	if ((size_t)n > lines.left)
+		return -EFBIG;
+	lines.left -= (size_t)n;
 	lines.eof = n == 0;
 	lines.end += (size_t)n;
 	return 0;

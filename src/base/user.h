@@ -7,6 +7,9 @@
 #define USER_GROUPS_MAX 1024
 #define USER_HOME_MAX	4096
 
+/* More of a file than this is not read: what a sparse one holds nobody would live to see. */
+#define USER_FILE_MAX (16 << 20)
+
 /**
  * struct user - who a process is
  * @groups: supplementary ones. The first is @gid: a process that a setgid program gives another one
@@ -38,6 +41,7 @@ enum {
  * that list the user as a member are its supplementary ones. The files are an image's: lines that
  * are too long or broken are skipped.
  *
- * Return: 0, one of the USER_E_ above, or the negative errno of read().
+ * Return: 0, one of the USER_E_ above, the negative errno of read(), or -EFBIG: what was looked for is
+ * not in the first USER_FILE_MAX bytes.
  */
 int user_lookup(const char *spec, int passwd_fd, int group_fd, struct user *ret);
