@@ -6,6 +6,9 @@
 #include "cmd/describe.h"
 #include "cmd/task-call.h"
 
+/* A guest has ten to shut down, and the machine may be busy. */
+#define END_SECONDS 60
+
 struct removal {
 	bool force;
 };
@@ -31,7 +34,15 @@ static int end_container(struct record *record, bool ending, struct err *err)
 		(void)task_shutdown(&client, record->id, err);
 	r = client.mute ? -ETIMEDOUT : 0;
 	client_disconnect(&client);
-	return r < 0 ? r : record_wait(record);
+	if (r < 0)
+		return r;
+	r = record_wait(record, END_SECONDS);
+	if (r == -ETIMEDOUT)
+		(void)err_set(err, r,
+			      "container %s: its caisson-shim does not end: if a process of it was "
+			      "stopped, `pkill -CONT -f 'caisson-shim --id %s$'` lets it go on",
+			      record->id, record->id);
+	return r;
 }
 
 static int remove_it(const struct paths *paths, struct record *record, bool force, struct err *err)

@@ -75,7 +75,7 @@ static void end(void)
 
 	/* The claim is free once the shim has gone, and not before. */
 	test_int(record_open(&paths, "c1", &claimed, &err), 0);
-	test_int(record_wait(&claimed), 0);
+	test_int(record_wait(&claimed, 0), 0);
 	test_int(record_remove(&paths, &claimed, &err), 0);
 	record_done(&claimed);
 	record_done(&record);

@@ -22,7 +22,7 @@ static int recorded(struct record *record)
 {
 	int status;
 
-	(void)record_wait(record);
+	(void)record_wait(record, 0);
 	return record_state(record, &status) == RECORD_STOPPED ? status : -ENOENT;
 }
 

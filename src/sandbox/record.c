@@ -2,11 +2,13 @@
 #include "sandbox/record.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include "base/fd.h"
@@ -67,6 +69,26 @@ static int open_dir(struct record *rec)
 	return rec->dir < 0 ? -errno : 0;
 }
 
+static volatile sig_atomic_t late;
+
+static void note_late(int signo)
+{
+	late = signo;
+}
+
+/* Again and again: the first one may come just before the wait. */
+static void set_timer(unsigned int seconds)
+{
+	const struct itimerval timer = {.it_value.tv_sec = seconds,
+					.it_interval.tv_sec = seconds > 0};
+	struct sigaction sa = {.sa_handler = note_late};
+
+	late = 0;
+	if (seconds > 0)
+		(void)sigaction(SIGALRM, &sa, NULL);
+	(void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
 static int claim(struct record *rec, int how)
 {
 	_cleanup_close_ int fd =
@@ -76,8 +98,8 @@ static int claim(struct record *rec, int how)
 	if (fd < 0)
 		return -errno;
 	while (flock(fd, LOCK_EX | how) < 0)
-		if (errno != EINTR)
-			return -errno;
+		if (errno != EINTR || late)
+			return late ? -ETIMEDOUT : -errno;
 	/* Removed while we waited: the folder's name may be another container's by now. */
 	if (fstat(fd, &st) < 0 || st.st_nlink == 0)
 		return -ENOENT;
@@ -90,9 +112,16 @@ int record_claim(struct record *rec)
 	return claim(rec, LOCK_NB);
 }
 
-int record_wait(struct record *rec)
+int record_wait(struct record *rec, unsigned int seconds)
 {
-	return claim(rec, 0);
+	int r;
+
+	if (seconds == 0)
+		return claim(rec, 0);
+	set_timer(seconds);
+	r = claim(rec, 0);
+	set_timer(0);
+	return r;
 }
 
 static int make_folders(const struct paths *paths, struct record *rec, struct err *err)

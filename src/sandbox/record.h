@@ -80,10 +80,11 @@ int record_claim(struct record *rec);
 
 /**
  * record_wait() - block until no shim has the claim, and take it
+ * @seconds: how long at most, which takes the process' timer and SIGALRM; 0: without end
  *
- * Return: 0 or negative errno (-ENOENT: the container has been removed meanwhile).
+ * Return: 0 or negative errno (-ENOENT: the container has been removed meanwhile; -ETIMEDOUT).
  */
-int record_wait(struct record *rec);
+int record_wait(struct record *rec, unsigned int seconds);
 
 /** record_state() - @ret_status: exit status when RECORD_STOPPED */
 enum record_state record_state(const struct record *rec, int *ret_status);

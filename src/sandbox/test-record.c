@@ -103,6 +103,7 @@ static void a_record_lives_and_ends(void)
 	test_int(state_of("c1", &status), RECORD_RUNNING);
 	test_int(record_open(&paths, "c1", &other, &err), 0);
 	test_int(record_claim(&other), -EWOULDBLOCK);
+	test_int(record_wait(&other, 1), -ETIMEDOUT);
 	test_int(record_load(&other, &spec, &err), 0);
 	test_str(spec.id, "c1");
 	/* The status is told before the shim has gone. */
@@ -110,7 +111,7 @@ static void a_record_lives_and_ends(void)
 	test_int(state_of("c1", &status), RECORD_STOPPED);
 	test_int(status, 137);
 	rec.lock = fd_close(rec.lock);
-	test_int(record_wait(&other), 0);
+	test_int(record_wait(&other, 0), 0);
 	test_int(record_remove(&paths, &other, &err), 0);
 	test_true(!is_recorded("c1") && !exists(paths.run, "c1"));
 	sandbox_spec_done(&spec);
@@ -344,7 +345,7 @@ static void waiting_ends_with_the_container(void)
 	pid = fork();
 	if (pid == 0) {
 		rec.lock = fd_close(rec.lock);
-		_exit(record_wait(&other) == -ENOENT && other.lock < 0 ? 0 : 1);
+		_exit(record_wait(&other, 0) == -ENOENT && other.lock < 0 ? 0 : 1);
 	}
 	while (!waits_for_a_lock(pid))
 		(void)sched_yield();
@@ -353,7 +354,7 @@ static void waiting_ends_with_the_container(void)
 	test_int(waitpid(pid, &status, 0), pid);
 	test_int(status, 0);
 	/* And when it had gone before. */
-	test_int(record_wait(&other), -ENOENT);
+	test_int(record_wait(&other, 0), -ENOENT);
 	test_int(record_claim(&other), -ENOENT);
 	record_done(&other);
 }

@@ -422,6 +422,9 @@ static bool spawn(struct ttrpc_call *call, struct process *p,
 	if (r == -ESRCH)
 		return fail(call, TTRPC_FAILED_PRECONDITION, "cannot exec in a stopped container",
 			    "");
+	if (r == -EAGAIN)
+		return fail(call, TTRPC_RESOURCE_EXHAUSTED,
+			    "too much is being started or removed at the moment: try again", "");
 	if (r < 0)
 		return fail(call, TTRPC_RESOURCE_EXHAUSTED,
 			    "cannot start a process: ", strerror(-r));
