@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/entrypoint.h"
+#include "cmd/progress-bar.h"
 #include "image/build.h"
 
 /* Most that ext4 has without 64-bit block numbers; least that holds its own tables. */
@@ -55,11 +56,6 @@ static void catch_signals(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		(void)sigaction(signals[i], &sa, NULL);
-}
-
-static void show_progress(const char *line, void *userdata)
-{
-	fprintf(stderr, "%s\n", line);
 }
 
 static int add_init(struct image_adder *a, struct err *err)
@@ -123,6 +119,7 @@ static int take_words(struct build_options *o, char **words, struct err *err)
 
 static int build(struct build_options *o, char **words, struct err *err)
 {
+	struct progress_bar bar;
 	struct image_build b = {
 		.reference = words[0],
 		.add = o->init || o->entrypoint ? add : NULL,
@@ -131,9 +128,12 @@ static int build(struct build_options *o, char **words, struct err *err)
 		.size = o->size,
 		.extra = o->extra,
 		.labels = &o->labels,
-		.opts = {.cancel = &cancelled,
-			 .progress = isatty(STDERR_FILENO) ? show_progress : NULL},
+		.opts = {.progress = progress_bar_step,
+			 .passed = progress_bar_passed,
+			 .userdata = &bar,
+			 .cancel = &cancelled},
 	};
+	int r;
 
 	if (take_words(o, words, err) < 0)
 		return -EINVAL;
@@ -142,7 +142,10 @@ static int build(struct build_options *o, char **words, struct err *err)
 	if (o->size && o->extra)
 		return err_set(err, -EINVAL, "--size and --extra do not go together");
 	catch_signals();
-	return image_build(&b, err);
+	(void)progress_bar_begin(&bar);
+	r = image_build(&b, err);
+	progress_bar_end(&bar);
+	return r;
 }
 
 static int build_main(const struct command *self, int argc, char **argv)

@@ -17,6 +17,7 @@
 #include "cmd/cmd.h"
 #include "cmd/compose.h"
 #include "cmd/describe.h"
+#include "cmd/progress-bar.h"
 #include "cmd/spawn.h"
 #include "cmd/task-call.h"
 #include "cmd/timing.h"
@@ -116,9 +117,17 @@ static void show_progress(const char *line, void *userdata _unused_)
 
 static int get_image(struct run *run, const char *reference, struct err *err)
 {
+	struct progress_bar bar;
 	struct image_get_options how = {.progress = show_progress, .cancel = &interrupted};
-	int r = image_get(run->paths.root, reference, &how, &run->image, err);
+	int r;
 
+	if (progress_bar_begin(&bar)) {
+		how.progress = progress_bar_step;
+		how.passed = progress_bar_passed;
+		how.userdata = &bar;
+	}
+	r = image_get(run->paths.root, reference, &how, &run->image, err);
+	progress_bar_end(&bar);
 	timing_note(&run->times, "image found");
 	return r;
 }

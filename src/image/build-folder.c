@@ -42,7 +42,7 @@ struct folder {
 struct walk {
 	struct ext4 *fs;
 	const struct image_get_options *opts;
-	uint64_t entries;
+	uint64_t entries, bytes;
 	struct inodes inodes;
 	dev_t skip_dev;
 	ino_t skip_ino;
@@ -55,6 +55,14 @@ struct walk {
 static bool cancelled(const struct walk *w)
 {
 	return w->opts->cancel && *w->opts->cancel;
+}
+
+/* How much there is nobody knows before all of it was read. */
+static void tell_passed(struct walk *w, uint64_t more)
+{
+	w->bytes += more;
+	if (w->opts->passed)
+		w->opts->passed(w->bytes, UINT64_MAX, w->opts->userdata);
 }
 
 static struct ext4_attr attr_of(const struct stat *st)
@@ -152,6 +160,7 @@ static int copy_part(struct walk *w, int fd, off_t from, off_t to, struct err *e
 		r = ext4_file_write(w->fs, w->piece, (size_t)n, (uint64_t)from);
 		if (r < 0)
 			return err_errno(err, r, "cannot write the file");
+		tell_passed(w, (uint64_t)n);
 		from += n;
 	}
 	return 0;
@@ -229,6 +238,7 @@ static int add(struct walk *w, const char *name, struct err *err)
 		return err_set(err, -EINTR, "interrupted");
 	if (w->entries-- == 0)
 		return err_set(err, -EFBIG, "there are more files than are allowed");
+	tell_passed(w, 0);
 	if (fstatat(w->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(err, -errno, "cannot read it");
 	if (st.st_dev == w->skip_dev && st.st_ino == w->skip_ino)

@@ -16,6 +16,7 @@
 #include "image/config.h"
 #include "image/output.h"
 #include "image/source-open.h"
+#include "image/tarfile.h"
 #include "image/text.h"
 #include "image/unpack.h"
 #include "image/xattr.h"
@@ -35,6 +36,12 @@ struct build {
 	struct digest identity;
 	struct ext4 *fs;
 };
+
+static void tell(const struct build *b, const char *line)
+{
+	if (b->b->opts.progress)
+		b->b->opts.progress(line, b->b->opts.userdata);
+}
 
 static int open_tmp(struct build *b, struct err *err)
 {
@@ -66,6 +73,8 @@ static int open_source(struct build *b, struct err *err)
 			     : source_open_registry(&b->source, &b->ref, b->tmp, &b->b->opts, err);
 	}
 	fd = source_open_file(&b->ref, err);
+	if (fd >= 0 && tarfile_is_compressed(fd))
+		tell(b, "decompressing the archive");
 	return fd < 0 ? fd
 		      : source_open_archive(&b->source, &b->ref, fd, b->output.dir, &b->b->opts,
 					    err);
@@ -111,6 +120,7 @@ static int apply_tar(struct build *b, const struct layer_sink *sink, struct allo
 	if (fd < 0)
 		return fd;
 	image_config_empty(&b->config);
+	tell(b, "reading the tar");
 	sink->begin(sink->userdata);
 	return layer_apply_fd(fd, sink, allowance, &b->identity, err);
 }
@@ -122,6 +132,7 @@ static int apply_folder(struct build *b, struct err *err)
 	if (fstat(b->output.fd, &st) < 0)
 		return err_errno(err, -errno, "cannot read the output");
 	image_config_empty(&b->config);
+	tell(b, "reading the folder");
 	return build_folder(b->fs, b->ref.path, &b->b->opts, st.st_dev, st.st_ino, err);
 }
 

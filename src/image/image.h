@@ -104,7 +104,10 @@ enum image_pull {
  * struct image_get_options - how to get an image; all zero is what most callers want
  * @progress: called with short lines for a person ("unpacking layer 2 of 5"), without a newline;
  *	may be NULL. Never called when the image is already there
- * @userdata: handed to @progress
+ * @passed: called while what the last line of @progress tells of goes on, with bytes that have passed
+ *	and bytes that there are in all, UINT64_MAX where nobody knows; as often as something
+ *	passes, so it has to be quick; may be NULL
+ * @userdata: handed to @progress and @passed
  * @cancel: when this becomes true (set by a signal handler installed without SA_RESTART),
  *	image_get() takes back what it has begun and returns -EINTR; may be NULL
  * @pull: when to ask a registry
@@ -116,6 +119,7 @@ enum image_pull {
  */
 struct image_get_options {
 	void (*progress)(const char *line, void *userdata);
+	void (*passed)(uint64_t bytes, uint64_t total, void *userdata);
 	void *userdata;
 	const volatile sig_atomic_t *cancel;
 	enum image_pull pull;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/macro.h"
@@ -41,11 +43,25 @@ static ssize_t read_hashed(struct stream *s, const void **ret, struct err *err)
 	return n;
 }
 
+/* Return: @n. */
+static ssize_t tell_passed(struct stream *s, ssize_t n)
+{
+	const struct allowance *a = s->allowance;
+
+	if (n <= 0)
+		return n;
+	s->read += (uint64_t)n;
+	if (a->passed)
+		a->passed(s->read, s->total, a->userdata);
+	return n;
+}
+
 static ssize_t read_stored(struct stream *s, const void **ret, struct err *err)
 {
 	if (s->waits && fd_wait_input(s->blob.fd, s->allowance->cancel) < 0)
 		return err_set(err, -EINTR, "interrupted");
-	return hashing_runs(&s->stored) ? read_hashed(s, ret, err) : blob_next(&s->blob, ret, err);
+	return tell_passed(s, hashing_runs(&s->stored) ? read_hashed(s, ret, err)
+						       : blob_next(&s->blob, ret, err));
 }
 
 /* Compressed data may decompress to nothing for as long as it likes, so this looks for itself. */
@@ -108,8 +124,20 @@ int stream_open(struct stream *s, const struct blobs *blobs, const struct blob_r
 	if (r < 0)
 		return r;
 	s->allowance = allowance;
+	s->total = s->blob.size;
 	hashing_begin(&s->stored);
 	return ref->compression == COMPRESSION_NONE ? 0 : open_filter(s, err);
+}
+
+/* Of a file, as far as it is still to be read. */
+static uint64_t bytes_left(int fd)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (at < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= at)
+		return UINT64_MAX;
+	return (uint64_t)(st.st_size - at);
 }
 
 int stream_open_fd(struct stream *s, int fd, struct allowance *allowance, struct err *err)
@@ -119,6 +147,7 @@ int stream_open_fd(struct stream *s, int fd, struct allowance *allowance, struct
 	if (r < 0)
 		return r;
 	s->allowance = allowance;
+	s->total = bytes_left(fd);
 	s->waits = true;
 	return open_filter(s, err);
 }

@@ -19,15 +19,19 @@
  * @entries: tar entries
  * @header: what the header being read may still take
  * @cancel: true: stop with -EINTR; may be NULL
+ * @passed, @userdata: who is told of stored bytes, as in struct image_get_options; may be NULL
  */
 struct allowance {
 	uint64_t bytes, entries;
 	struct tar_header header;
 	const volatile sig_atomic_t *cancel;
+	void (*passed)(uint64_t bytes, uint64_t total, void *userdata);
+	void *userdata;
 };
 
 /**
  * struct stream - a layer on its way: from a blob through decompression, hashed on both sides
+ * @read: bytes of the blob, of which there are @total; UINT64_MAX: nobody knows
  * @waits: the blob may be a pipe, whose bytes come when they like
  */
 struct stream {
@@ -36,6 +40,7 @@ struct stream {
 	struct hashing stored, plain;
 	struct err error;
 	struct allowance *allowance;
+	uint64_t read, total;
 	bool ended, waits;
 };
 

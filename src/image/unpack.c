@@ -52,6 +52,8 @@ struct allowance unpack_allowance(const struct image_get_options *opts)
 		.bytes = opts->max_bytes ? opts->max_bytes : IMAGE_BYTES_MAX,
 		.entries = opts->max_entries ? opts->max_entries : IMAGE_ENTRIES_MAX,
 		.cancel = opts->cancel,
+		.passed = opts->passed,
+		.userdata = opts->userdata,
 	};
 }
 
