@@ -13,11 +13,7 @@
 #include "cmd/progress-bar.h"
 #include "image/build.h"
 
-/* Most that ext4 has without 64-bit block numbers; least that holds its own tables. */
-#define SIZE_MIN      (UINT64_C(1) << 20)
-#define SIZE_MAX_EXT4 ((UINT64_C(16) << 40) - (UINT64_C(1) << 20))
-
-#define VMINITD_MAX   (16u << 20)
+#define VMINITD_MAX (16u << 20)
 
 struct build_options {
 	const char *output;
@@ -30,10 +26,10 @@ struct build_options {
 #define O(...) OPT(build_options, __VA_ARGS__)
 static const struct opt options[] = {
 	O('o', "output", OPT_STRING, output, "FILE", "where to; a file that is there is replaced"),
-	O(0, "size", OPT_SIZE, size, "S", "size of the file system: 512M, 10G", .min = SIZE_MIN,
-	  .max = SIZE_MAX_EXT4),
+	O(0, "size", OPT_SIZE, size, "S", "size of the file system: 512M, 10G",
+	  .min = IMAGE_SIZE_MIN, .max = IMAGE_SIZE_MAX),
 	O(0, "extra", OPT_SIZE, extra, "S", "free room beyond what the image takes",
-	  .min = SIZE_MIN, .max = SIZE_MAX_EXT4),
+	  .min = IMAGE_SIZE_MIN, .max = IMAGE_SIZE_MAX),
 	O(0, "label", OPT_STRV, labels, "K=V", "extended attribute user.K of the root"),
 	O(0, "init", OPT_FLAG, init, NULL, "put vminitd in, as /sbin/init"),
 	O(0, "entrypoint-file", OPT_FLAG, entrypoint, NULL,

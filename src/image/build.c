@@ -24,6 +24,7 @@
 /*
  * struct build - @tmp: folder, in that of the output, with what was fetched; NULL: none
  * @config: what the image says of itself
+ * @size: see build_size()
  * @identity: digest of what it is made of; "": not known
  */
 struct build {
@@ -33,6 +34,7 @@ struct build {
 	struct source source;
 	char *tmp;
 	struct image_config config;
+	uint64_t size;
 	struct digest identity;
 	struct ext4 *fs;
 };
@@ -91,6 +93,9 @@ static int apply_layers(struct build *b, const struct layer_sink *sink, struct a
 	r = source_config(&b->source, &config, &len, err);
 	if (r == 0)
 		r = config_parse(config, len, &b->config, &diff_ids, err);
+	/* Before the work. */
+	if (r == 0)
+		r = build_size(b->b, &b->config, &b->size, err);
 	if (r == 0)
 		r = unpack_layers(&b->source, &diff_ids, sink, allowance, &b->b->opts, err);
 	diff_ids_done(&diff_ids);
@@ -199,7 +204,7 @@ static int add_labels(struct build *b, struct err *err)
 static int finish(struct build *b, struct err *err)
 {
 	const struct ext4_finish how = {
-		.size = b->b->size,
+		.size = b->size,
 		.extra = b->b->extra,
 		.identity = b->identity.text,
 	};
@@ -207,9 +212,7 @@ static int finish(struct build *b, struct err *err)
 	int r = ext4_finish(b->fs, &how, &needed);
 
 	if (r == -EMSGSIZE)
-		return err_set(err, -EFBIG,
-			       "it does not fit into %llu bytes: it takes %llu at least",
-			       (unsigned long long)how.size, (unsigned long long)needed);
+		return build_too_small(b->b, b->size, needed, err);
 	return r < 0 ? err_errno(err, r, "cannot write the file system") : 0;
 }
 
@@ -259,6 +262,7 @@ int image_build(const struct image_build *how, struct err *err)
 {
 	struct build b = {
 		.b = how,
+		.size = how->size,
 		.ref = REFERENCE_NULL,
 		.output = OUTPUT_NULL,
 		.source = SOURCE_NULL,

@@ -14,6 +14,13 @@
  * mount, or being root.
  */
 
+/* Sizes of a file system: what holds its own tables, and what needs no block number of 64 bits. */
+#define IMAGE_SIZE_MIN (1ULL << 20)
+#define IMAGE_SIZE_MAX ((16ULL << 40) - (1ULL << 20))
+
+/* The variable of an image that says the size of its root file system. */
+#define IMAGE_ENV_ROOTFS_SIZE "RUNCVM_ROOTFS_SIZE"
+
 /** struct image_adder - who asks for more files */
 struct image_adder;
 
@@ -33,7 +40,8 @@ int image_add_folder(struct image_adder *a, const char *path, struct err *err);
  * struct image_build - what to build
  * @reference: as for image_get()
  * @output: the file; one that is there is replaced in the end
- * @size: bytes that the file system shall have; 0: what the image takes, and @extra
+ * @size: bytes that the file system shall have, from IMAGE_SIZE_MIN to IMAGE_SIZE_MAX; 0: what the
+ *	image takes, and @extra; or, if that is 0, too, what its IMAGE_ENV_ROOTFS_SIZE says
  * @extra: bytes that shall be free
  * @add: adds what the image has not, when all that it has is there. @config: what it says of itself,
  *	nothing where it is a folder or a tar. Return: as image_add_file(). NULL: nothing is added
@@ -59,7 +67,7 @@ struct image_build {
  */
 int image_build(const struct image_build *b, struct err *err);
 
-/* Between build.c, build-add.c, build-tree.c, build-hide.c and build-folder.c. */
+/* Between build.c and the other files that begin so. */
 
 /**
  * struct build_tree - a file system into which an image's layers are merged, as in image/tree.h
@@ -94,6 +102,13 @@ int build_hide(struct build_tree *t, const char *name);
 /** build_folder() - all that is in a folder. @skip_dev, @skip_ino: a file that is left out */
 int build_folder(struct ext4 *fs, const char *path, const struct image_get_options *opts,
 		 dev_t skip_dev, ino_t skip_ino, struct err *err);
+
+/** build_size() - the size wanted; 0: what it takes. Return: 0, or -EINVAL, with a message. */
+int build_size(const struct image_build *b, const struct image_config *config, uint64_t *ret,
+	       struct err *err);
+
+/** build_too_small() - the sentence for a size of build_size()'s. Return: -EFBIG. */
+int build_too_small(const struct image_build *b, uint64_t size, uint64_t needed, struct err *err);
 
 /** build_xattr_failed() - the sentence for an attribute that ext4_set_xattrs() does not take */
 int build_xattr_failed(int r, const char *name, size_t len, struct err *err);

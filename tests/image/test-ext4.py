@@ -336,17 +336,59 @@ def test_size(work):
     assert work.run(reference, "--size", str(least - 4096)).status == 1
 
 
+def test_size_of_the_image(work):
+    """Its RUNCVM_ROOTFS_SIZE counts, ours does not; options beat it."""
+    tree = RandomTree(3)
+    tree.tar.add("large", data=tree.rng.randbytes(2 * MIB))
+    tar = tree.tar.bytes()
+
+    def image(*variables):
+        harness.remove(work / "image")
+        Image([Layer(tar)], Env=["A=b", *variables]).write_oci(work / "image")
+        return "oci:" + work / "image"
+
+    def size(*variables, options=()):
+        work.get(image(*variables), *options)
+        return os.path.getsize(out(work))
+
+    fitting = size()
+    for text, want in [("10240M", 10240 * MIB), ("3g", 3 << 30), (str(96 * MIB), 96 * MIB)]:
+        assert size("RUNCVM_ROOTFS_SIZE=" + text) == want
+        assert os.stat(out(work)).st_blocks * 512 < fitting + 8 * MIB
+    assert size("RUNCVM_ROOTFS_SIZE=") == fitting
+    assert size("RUNCVM_ROOTFS_SIZES=10G") == fitting
+    for variable in ["RUNCVM_ROOTFS_SIZE=10G", "RUNCVM_ROOTFS_SIZE=much"]:
+        assert size(variable, options=["--size", str(64 * MIB)]) == 64 * MIB
+        assert size(variable, options=["--extra", str(8 * MIB)]) < fitting + 64 * MIB
+    work.get(image(), env=dict(os.environ, RUNCVM_ROOTFS_SIZE="1G"))
+    assert os.path.getsize(out(work)) == fitting
+    os.unlink(out(work))
+    for text in ["much", "-1", "1023K", "16777216M", "99999999999G", "10 G", "\x1b[31m"]:
+        work.refused(image("RUNCVM_ROOTFS_SIZE=" + text), "its RUNCVM_ROOTFS_SIZE", "--size")
+    work.refused(image("RUNCVM_ROOTFS_SIZE=1M"), "1048576 bytes of its RUNCVM_ROOTFS_SIZE",
+                 "at least, and --size")
+
+
+def blocks(path, size):
+    with open(path, "rb") as file:
+        return [file.read(4096) for _ in range(size // 4096)]
+
+
 def test_grown_later(work):
-    """As resize2fs does it, and used then."""
-    reference = write_image(work, RandomTree(3).tar.bytes())
-    want = snapshot(work.get(reference).rootfs)
+    """As resize2fs does it, without a rewrite, and used then."""
+    tree = RandomTree(3)
+    tree.tar.add("large", data=tree.rng.randbytes(140 * MIB))
+    want = snapshot(work.get(write_image(work, tree.tar.bytes())).rootfs)
     work.unmount()
-    for size in ["64M", "300M", "20G", "5G"]:
+    before = blocks(out(work), os.path.getsize(out(work)))
+    for size in ["200M", "900M", "20G", "5G"]:
         if size != "5G":
             os.truncate(out(work), {"M": MIB, "G": MIB << 10}[size[-1]] * int(size[:-1]))
         subprocess.run(["resize2fs", "-f", out(work), size], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         check_ext4(out(work))
+        changed = sum(a != b for a, b in zip(before, blocks(out(work), len(before) * 4096)))
+        assert changed < 100, f"{changed} of {len(before)} blocks"
     same(snapshot(work.mount(out(work))), want)
 
 

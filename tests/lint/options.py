@@ -127,6 +127,9 @@ def check_names(page):
     have = {w for row in rows(page, "key") for w in words(row[0])}
     want = set(re.findall(r'\{"(\w+)", (?:check|set|add)_', read("src/guest/init/init-conf.c")))
     verdict("init.conf", differences(have, want, "docs/options.md"))
+    have = {w for row in rows(page, "variable of an image") for w in words(row[0])}
+    want = set(re.findall(r'define IMAGE_ENV_\w+\s+"(\w+)"', read("src/image/build.h")))
+    verdict("variables of images", differences(have, want, "docs/options.md"))
     have = {w for row in rows(page, "key of the configuration") for w in words(row[0])}
     want = set(re.findall(r'define CONF_\w+\s+"([a-z]+\.[a-z]+)"', read("src/sandbox/conf.h")))
     verdict("configuration", differences(have, want, "docs/options.md"))
