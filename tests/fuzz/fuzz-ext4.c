@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/fd.h"
-#include "base/test-proc.h"
 #include "image/build.h"
 #include "image/tarfile.h"
 
+#include "ext4-check.h"
 #include "tar-input.h"
 
 /*
@@ -23,21 +20,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* More than that a sparse file may ask for, but no test need write it. */
 #define CONTENT_MAX (16 << 20)
-
-static void check(int fd)
-{
-	struct proc_spec spec = PROC_SPEC_NULL;
-	_cleanup_free_ char *output = NULL;
-	char path[64];
-	const char *argv[] = {"e2fsck", "-fn", path, NULL};
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
-	spec.argv = argv;
-	if (test_proc_run(&spec, &output) == 0)
-		return;
-	fprintf(stderr, "%s\n", output ? output : "e2fsck does not start");
-	abort();
-}
 
 static int add_layers(struct build_tree *t, struct tar_input *in)
 {
@@ -61,20 +43,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_close_ int fd = memfd_create("fs", MFD_CLOEXEC);
 	struct allowance allowance = {.entries = ENTRIES_MAX};
-	const struct ext4_finish how = {.identity = "fuzz"};
 	struct build_tree t = {.allowance = &allowance};
 	struct tar_input in;
-	uint64_t needed;
 
 	if (size == 0 || size > CONTENT_MAX || fd < 0)
 		return 0;
 	tar_input_init(&in, data, size);
 	t.fs = ext4_new(fd);
-	if (add_layers(&t, &in) == 0) {
-		if (ext4_finish(t.fs, &how, &needed) < 0)
-			abort();
-		check(fd);
-	}
+	if (add_layers(&t, &in) == 0)
+		ext4_check(t.fs, fd);
 	ext4_free(t.fs);
 	tar_input_done(&in);
 	return 0;
