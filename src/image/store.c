@@ -29,6 +29,8 @@ static int make_folders(const char *dir, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "cannot make the image store '%s'", dir);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot open the image store '%s'", dir);
 	/* Not for others: images have setuid programs and device nodes in them. */
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		if (mkdirat(fd, folders[i], 0700) < 0 && errno != EEXIST)
