@@ -2,10 +2,10 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/table.h"
 #include "image/image.h"
 #include "sandbox/record.h"
 
@@ -34,96 +34,16 @@ struct row {
 
 enum { IMAGE_WIDTH = 30, COMMAND_WIDTH = 24 };
 
-/*
- * Bytes of a control character (ISO 6429): C0 and DEL, or C1, which UTF-8 has as 0xc2 0x80 to 0x9f.
- */
-static size_t control_len(const char *s)
-{
-	const unsigned char *c = (const unsigned char *)s;
-
-	if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-		return 2;
-	return c[0] < 0x20 || c[0] == 0x7f;
-}
-
-/* What an image or its user wrote must not move the cursor. */
-static char *printable(const char *s)
-{
-	char *copy = xstrdup(s), *p = copy;
-
-	while (*p) {
-		size_t len = control_len(p);
-
-		memset(p, '?', len);
-		p += len ? len : 1;
-	}
-	return copy;
-}
-
-static bool begins_character(char c)
-{
-	return ((unsigned char)c & 0xc0) != 0x80;
-}
-
-static size_t count_characters(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s; s++)
-		n += begins_character(*s);
-	return n;
-}
-
-/* What comes after @n characters of UTF-8. */
-static const char *skip_characters(const char *s, size_t n)
-{
-	while (*s && (n > 0 || !begins_character(*s)))
-		n -= begins_character(*s++);
-	return s;
-}
-
-/* A column of @width characters and a blank. The end of a long image tells it from others. */
-static void print_cell(const char *text, size_t width, bool keep_end)
-{
-	size_t n = count_characters(text);
-
-	if (n <= width)
-		printf("%s%*s ", text, (int)(width - n), "");
-	else if (keep_end)
-		printf("...%s ", skip_characters(text, n - (width - 3)));
-	else
-		printf("%.*s ", (int)(skip_characters(text, width) - text), text);
-}
-
 static char *join_args(const struct strv *args)
 {
 	char *line = xstrdup("");
 
 	for (size_t i = 0; i < args->n; i++) {
-		_cleanup_free_ char *word = printable(args->v[i]), *before = line;
+		_cleanup_free_ char *word = table_printable(args->v[i]), *before = line;
 
 		line = xasprintf("%s%s%s", before, i > 0 ? " " : "", word);
 	}
 	return line;
-}
-
-static void format_age(int64_t created, char *buf, size_t size)
-{
-	static const struct {
-		int64_t seconds;
-		const char *unit;
-	} units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
-	int64_t age = MAX((int64_t)time(NULL) - created, INT64_C(0));
-
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		int64_t n = age / units[i].seconds;
-
-		if (n == 0 && units[i].seconds > 1)
-			continue;
-		(void)snprintf(buf, size, "%lld %s%s ago", (long long)n, units[i].unit,
-			       n == 1 ? "" : "s");
-		return;
-	}
 }
 
 static int load_row(const struct paths *paths, const char *id, struct row *row)
@@ -160,13 +80,13 @@ static void row_done(struct row *row)
 
 static void print_row(const struct row *row)
 {
-	_cleanup_free_ char *image = printable(row->spec.image);
+	_cleanup_free_ char *image = table_printable(row->spec.image);
 	char age[40];
 
-	format_age(row->spec.created, age, sizeof(age));
+	table_age(row->spec.created, age, sizeof(age));
 	printf("%-20s ", row->spec.id);
-	print_cell(image, IMAGE_WIDTH, true);
-	print_cell(row->command, COMMAND_WIDTH, false);
+	table_cell(image, IMAGE_WIDTH, true);
+	table_cell(row->command, COMMAND_WIDTH, false);
 	printf("%-16s %s\n", age, row->status);
 }
 
