@@ -210,6 +210,8 @@ static int get_stored(struct get *g, const char *store_dir, struct image *ret, s
 	r = store_open(&g->store, store_dir, err);
 	if (r == 0)
 		r = getters[g->ref.transport](g, ret, err);
+	if (r >= 0 && g->ref.transport != TRANSPORT_REGISTRY)
+		store_set_local(&g->store, &g->ref, ret->id);
 	if (r == -ENOSPC || r == -EDQUOT)
 		return err_set(
 			err, -ENOSPC,

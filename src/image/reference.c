@@ -41,6 +41,14 @@ static const char *const foreign[] = {"containers-storage:",
 				      "https:",
 				      "file:"};
 
+const char *reference_prefix(enum transport transport)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
+		if (transports[i].transport == transport)
+			return transports[i].prefix;
+	return "";
+}
+
 void reference_done(struct reference *r)
 {
 	free(take_ptr(r->path));

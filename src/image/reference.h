@@ -45,6 +45,9 @@ void reference_done(struct reference *r);
  */
 int reference_parse(const char *s, struct reference *ret, struct err *err);
 
+/** reference_prefix() - what a reference of this kind begins with ("oci:"); "" for a registry's */
+const char *reference_prefix(enum transport transport);
+
 /**
  * reference_name() - the full name of an image in a registry: with host, path and tag or digest
  * @ret: set on success; free() it

@@ -23,7 +23,7 @@
 #define TIME_GRAIN_SEC 3
 
 /* Written in tmp/, so that a writer who is killed leaves nothing that stays. */
-static int write_line(const struct store *s, const char *path, const char *line)
+int store_write_line(const struct store *s, const char *path, const char *line)
 {
 	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_NULL;
 	_cleanup_close_ int fd = -EBADF;
@@ -40,8 +40,13 @@ static int write_line(const struct store *s, const char *path, const char *line)
 	return r;
 }
 
+int store_read_line(const struct store *s, const char *path, char **ret)
+{
+	return file_slurp_at(s->fd, path, LINE_MAX_LEN, ret, NULL);
+}
+
 /* A reference has no '+', and a name no '/'. */
-static void ref_path(const char *name, char path[NAME_MAX + 1])
+void store_ref_path(const char *name, char path[NAME_MAX + 1])
 {
 	(void)snprintf(path, NAME_MAX + 1, "refs/%s", name);
 	for (char *p = path + 5; *p; p++)
@@ -54,8 +59,8 @@ int store_get_ref(const struct store *s, const char *name, struct digest *ret)
 	_cleanup_free_ char *line = NULL;
 	char path[NAME_MAX + 1];
 
-	ref_path(name, path);
-	if (file_slurp_at(s->fd, path, LINE_MAX_LEN, &line, NULL) < 0)
+	store_ref_path(name, path);
+	if (store_read_line(s, path, &line) < 0)
 		return -ENOENT;
 	line[strcspn(line, "\n")] = '\0';
 	return digest_parse(line, ret) < 0 ? -ENOENT : 0;
@@ -66,8 +71,8 @@ int store_set_ref(const struct store *s, const char *name, const struct digest *
 	_cleanup_free_ char *line = xasprintf("%s\n", id->text);
 	char path[NAME_MAX + 1];
 
-	ref_path(name, path);
-	return write_line(s, path, line);
+	store_ref_path(name, path);
+	return store_write_line(s, path, line);
 }
 
 uint64_t store_hash(const char *s)
@@ -110,7 +115,7 @@ int store_get_file(const struct store *s, const struct store_file *f, const stru
 	_cleanup_free_ char *line = NULL, *want = file_line(f, ref);
 	size_t len = strlen(want);
 
-	if (!*f->state || file_slurp_at(s->fd, f->key, LINE_MAX_LEN, &line, NULL) < 0)
+	if (!*f->state || store_read_line(s, f->key, &line) < 0)
 		return -ENOENT;
 	if (strncmp(line, want, len) != 0 || strlen(line) != len + DIGEST_TEXT_LEN + 1)
 		return -ENOENT;
@@ -127,5 +132,5 @@ void store_set_file(const struct store *s, const struct store_file *f, const str
 		return;
 	line = xasprintf("%s%s\n", prefix, id->text);
 	/* It only saves time: where it cannot be written, the archive is read again. */
-	(void)write_line(s, f->key, line);
+	(void)store_write_line(s, f->key, line);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@
  *	images/<hex>/rootfs	  the unpacked tree of the image whose configuration has that digest
  *	images/<hex>/config.json  that configuration, byte for byte
  *	refs/<name>		  "sha256:…": which image a registry's name meant when fetched
+ *	refs/<hash>		  "sha256:… docker-archive:…": the same of a file's or folder's name
  *	index/<key>		  which image an archive file holds, while the file stays the same
  *	tmp/<name>/		  images and downloads in the making; flock()ed by their makers
  *	lock			  byte ranges of it are locked: one byte for each image or name
@@ -24,7 +26,7 @@
  * to nobody and is swept by the next one who makes something.
  *
  * images/<hex> is flock()ed (shared) by whoever uses it. To remove an image, lock it exclusively
- * without waiting, rename it to tmp/, and remove it there.
+ * without waiting, rename it to tmp/, and remove it there (store-remove.h).
  */
 
 /**
@@ -132,3 +134,25 @@ void store_set_file(const struct store *s, const struct store_file *f, const str
 
 /** store_hash() - FNV-1a, for names that are checked in full or need not be */
 uint64_t store_hash(const char *s);
+
+/* Between store-names.c, store-local.c, store-remove.c and catalog.c. */
+
+/** store_read_line() - a file of refs/ or index/; free() it. Return: 0 or negative errno. */
+int store_read_line(const struct store *s, const char *path, char **ret);
+
+/** store_write_line() - write it, whole or not at all. Return: 0 or negative errno. */
+int store_write_line(const struct store *s, const char *path, const char *line);
+
+/** store_ref_path() - where the store has what a registry's full name means */
+void store_ref_path(const char *name, char path[NAME_MAX + 1]);
+
+#define STORE_LOCAL_PATH 32
+
+/** store_local_path() - the same for a name as of store_local_name() */
+void store_local_path(const char *name, char path[STORE_LOCAL_PATH]);
+
+/** store_local_name() - the name for a file or folder and a tag in it, with an absolute path; free() it */
+char *store_local_name(const struct reference *ref);
+
+/** store_set_local() - remember that @ref, which is not a registry's, meant the image @id */
+void store_set_local(const struct store *s, const struct reference *ref, const char *id);
