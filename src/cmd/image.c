@@ -7,8 +7,9 @@
 
 /* The second word chooses a command of its own. */
 static const struct command *const commands[] = {
-	&command_image_build,
-	&command_image_init_config,
+	&command_image_list,   &command_image_pull,	   &command_image_import,
+	&command_image_remove, &command_image_prune,	   &command_image_inspect,
+	&command_image_build,  &command_image_init_config,
 };
 
 static int image_main(const struct command *self, int argc, char **argv)
@@ -21,20 +22,23 @@ static int image_main(const struct command *self, int argc, char **argv)
 			return commands[i]->run(commands[i], argc - at, argv + at);
 	if (at >= 0 && argv[at])
 		(void)err_set(&err, -EINVAL,
-			      "unknown command \"image %s\", there are build and init-config: see "
-			      "`caisson image --help`",
-			      argv[at]);
+			      "unknown command \"image %s\": see `caisson image --help`", argv[at]);
 	else if (at >= 0)
-		(void)err_set(&err, -EINVAL,
-			      "image build or init-config: see `caisson image --help`");
+		(void)err_set(&err, -EINVAL, "image what? See `caisson image --help`");
 	return cmd_fail(self, &err);
 }
 
 const struct command command_image = {
 	.name = "image",
 	.usage = "COMMAND [ARG...]",
-	.summary = "Build file systems out of images; make images boot by themselves.",
+	.summary = "List, get and remove images; build file systems out of them.",
 	.details = "Commands:\n"
+		   "  list         the images that the store holds; `caisson images` is the same\n"
+		   "  pull         fetch one from a registry\n"
+		   "  import       unpack one out of a file or folder\n"
+		   "  rm           remove one\n"
+		   "  prune        remove those without a name that nobody uses\n"
+		   "  inspect      all there is to know about one\n"
 		   "  build        an ext4 file system out of an image\n"
 		   "  init-config  vminitd becomes an image's own init\n\n"
 		   "`caisson image COMMAND --help` says more of each.\n",

@@ -219,10 +219,10 @@ test_wrong_targets() {
 	one_sentence
 	status 1 caisson image
 	one_sentence
-	has "$(err)" "image build or init-config"
-	status 1 caisson image list
+	has "$(err)" "image what?"
+	status 1 caisson image lost
 	one_sentence
-	has "$(err)" 'unknown command "image list", there are build and init-config'
+	has "$(err)" 'unknown command "image lost"'
 }
 
 # Before any work: neither root nor debootstrap is needed for it.

@@ -1,0 +1,327 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `caisson images` and what lists, gets and removes images. One of the tests boots a VM.
+. "$(dirname "$0")/../lib/lib.sh"
+
+image() { caisson image "$@"; }
+
+# json EXPRESSION: its words, of the documents on stdin, which it calls d
+json() {
+	python3 -c 'import json, re, sys
+text = re.sub(r"^}\s*^{", "},{", sys.stdin.read(), flags=re.M)
+d = json.loads(text if text.startswith("[") else "[" + text + "]")
+print(*eval(sys.argv[1]))' "$1"
+}
+
+STORE=$CAISSON_ROOT
+
+# archive NAME: an image of its own. It has an ID, and is not the last one's.
+archive() {
+	[ -e "$WORK/layout/$1" ] || {
+		mkdir -p "$WORK/layout"
+		"$TOP/tests/lib/make-image" glibc "oci:$WORK/layout/$1" "$1"
+	}
+	echo "oci:$WORK/layout/$1"
+}
+
+import() { image import "$@" 2>"$WORK/progress" || fail "$(cat "$WORK/progress")"; }
+
+# Each begins with an empty store.
+empty() {
+	rm -rf "$STORE/images" "$STORE/refs" "$STORE/index" "$STORE/tmp"
+	is "$(caisson images -q)" ""
+}
+
+# One more name for an image: as if it had been pulled so.
+tag() { echo "$2" >"$STORE/refs/${1//\//+}"; }
+
+in_store() { ls "$STORE/images"; }
+
+no_leftovers() { is "$(ls -A "$STORE/tmp")" "" "what is in tmp"; }
+
+test_listing() {
+	empty
+	is "$(caisson images | tr -s ' ')" "NAME IMAGE ID CREATED SIZE IN USE"
+	is "$(caisson images --format json | tr -d '[:space:]')" "[]"
+	id=$(import "$(archive true)")
+	hex=${id#sha256:}
+	is "$(caisson images -q)" "${hex:0:12}"
+	is "$(caisson images -q --no-trunc)" "$id"
+	is "$(image list -q)" "${hex:0:12}"
+	caisson images --no-trunc >"$WORK/table"
+	has "$(cat "$WORK/table")" "oci:$WORK/layout/true"
+	has "$(cat "$WORK/table")" "$id"
+	size=$(du -s --block-size=1 "$STORE/images/$hex" | cut -f 1)
+	is "$(caisson images --format json | json 'd[0].values()')" "$id ['oci:$WORK/layout/true'] None $size False"
+}
+
+test_names() {
+	empty
+	id=$(import "$(archive true)")
+	tag docker.io/library/deb:1 "$id"
+	tag docker.io/some/one:x "$id"
+	tag localhost:5000/deb:1 "$id"
+	tag docker.io/library/lost:1 "sha256:$(printf %064d 0)"
+	is "$(caisson images --format json | json 'd[0]["names"]')" \
+		"deb:1 localhost:5000/deb:1 oci:$WORK/layout/true some/one:x"
+	is "$(caisson images | wc -l)" 5
+	for name in deb:1 docker.io/library/deb:1 docker://deb:1 some/one:x localhost:5000/deb:1 "oci:$WORK/layout/true" \
+		"$id" "${id#sha256:}" "${id:0:12}" "${id:7:3}"; do
+		is "$(image inspect "$name" | json '[d[0]["id"]]')" "$id" "ID of $name"
+	done
+}
+
+# A name can come to mean another image: the first one has none, then.
+test_name_that_moves() {
+	empty
+	cp -r "$WORK/layout/$(basename "$(archive true)")" "$WORK/moves"
+	first=$(import "oci:$WORK/moves")
+	rm -r "$WORK/moves"
+	cp -r "$WORK/layout/$(basename "$(archive false)")" "$WORK/moves"
+	second=$(import "oci:$WORK/moves")
+	[ "$first" != "$second" ] || fail "the same image"
+	has "$(caisson images | grep "${first:7:12}")" "<none>"
+	has "$(caisson images --no-trunc | grep "$second")" "oci:$WORK/moves"
+	status 0 image prune
+	has "$(out)" "Deleted: $first"
+	is "$(in_store)" "${second#sha256:}"
+}
+
+test_inspect() {
+	empty
+	id=$(import "$(archive true)")
+	image inspect "${id:7:12}" "oci:$WORK/layout/true" >"$WORK/json"
+	is "$(json '[len(d), d[0]["path"], d[0]["config"]["config"]["Cmd"], d[0]["containers"], d[0]["in_use"]]' \
+		<"$WORK/json")" "2 $STORE/images/${id#sha256:} ['bash'] [] False"
+}
+
+test_import_is_found_by_run() {
+	empty
+	id=$(import "$(archive true)")
+	is "$(import "$(archive true)")" "$id"
+	is "$(cat "$WORK/progress")" "" "what it says when the image is there"
+}
+
+test_pull() {
+	for program in docker-registry skopeo; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
+	done
+	empty
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:%s"}\n' \
+		"$WORK/registry" "$port" >"$WORK/registry.yml"
+	docker-registry serve "$WORK/registry.yml" >"$WORK/registry.log" 2>&1 &
+	server=$!
+	trap 'kill $server' EXIT
+	tail -n +1 -f --pid=$server "$WORK/registry.log" | grep -qm 1 "listening on"
+	push() { skopeo --insecure-policy copy -q --dest-tls-verify=false "$1" "docker://127.0.0.1:$port/x:1"; }
+	push "$(archive true)"
+	first=$(image pull "127.0.0.1:$port/x:1")
+	again=$(image pull "127.0.0.1:$port/x:1")
+	push "$(archive false)"
+	second=$(image pull "docker://127.0.0.1:$port/x:1")
+	status 1 image pull "127.0.0.1:$port/none" "127.0.0.1:$port/x:1"
+	is "$again" "$first"
+	is "$(out)" "$second" "what a pull prints after one that failed"
+	[ "$first" != "$second" ] || fail "the same image"
+	has "$(caisson images | grep "${second:7:12}")" "127.0.0.1:$port/x:1"
+	has "$(caisson images | grep "${first:7:12}")" "<none>"
+	status 0 image rm "127.0.0.1:$port/x:1"
+	is "$(in_store)" "${first#sha256:}"
+	is "$(ls "$STORE/refs")" ""
+	no_leftovers
+}
+
+test_remove_names() {
+	empty
+	id=$(import "$(archive true)")
+	tag docker.io/library/deb:1 "$id"
+	status 0 image rm deb:1
+	is "$(out)" "Untagged: deb:1"
+	is "$(in_store)" "${id#sha256:}"
+	status 0 image rm "oci:$WORK/layout/true"
+	is "$(out)" "$(printf 'Untagged: %s\nDeleted: %s' "oci:$WORK/layout/true" "$id")"
+	is "$(in_store)$(ls "$STORE/refs")" ""
+	no_leftovers
+}
+
+test_remove_by_id() {
+	empty
+	id=$(import "$(archive true)")
+	tag docker.io/library/deb:1 "$id"
+	status 0 image rm "${id:7:5}"
+	has "$(out)" "Untagged: deb:1"
+	has "$(out)" "Deleted: $id"
+	is "$(in_store)$(ls "$STORE/refs")" ""
+	no_leftovers
+}
+
+test_remove_goes_on() {
+	empty
+	first=$(import "$(archive true)")
+	second=$(import "$(archive false)")
+	status 1 image rm "$first" none:such "$second"
+	one_sentence
+	has "$(err)" "no image \"none:such\""
+	is "$(in_store)" ""
+}
+
+test_ambiguous() {
+	empty
+	for i in 1 2; do mkdir "$STORE/images/abc$(printf %061d $i)"; done
+	status 1 image rm abc
+	one_sentence
+	has "$(err)" "the IDs of 2 images begin with \"abc\""
+	is "$(in_store | wc -l)" 2
+	tag docker.io/library/abc:latest "sha256:abc$(printf %061d 2)"
+	status 0 image rm abc
+	is "$(in_store)" "abc$(printf %061d 1)"
+}
+
+# Somebody has the lock: a run that has no record yet.
+test_in_use() {
+	empty
+	id=$(import "$(archive true)")
+	exec 9<"$STORE/images/${id#sha256:}"
+	flock -s 9
+	status 1 image rm "$id"
+	one_sentence
+	has "$(err)" "in use"
+	status 0 image prune -a
+	is "$(out)" "Total reclaimed space: 0B"
+	is "$(caisson images --format json | json '[d[0]["in_use"]]')" True
+	is "$(caisson images --format json | json 'd[0]["names"]')" "oci:$WORK/layout/true"
+	exec 9<&-
+	is "$(caisson images --format json | json '[d[0]["in_use"]]')" False
+	status 0 image prune -a
+	has "$(out)" "Deleted: $id"
+	no_leftovers
+}
+
+test_containers() {
+	empty
+	busybox=$(busybox_image)
+	caisson run --name ended "$busybox" true
+	caisson run -d --name lives "$busybox" sleep 1000
+	id=$(import "$busybox")
+	status 1 image rm "$busybox"
+	one_sentence
+	has "$(err)" "in use by ended, lives"
+	status 0 image prune -a
+	is "$(out)" "Total reclaimed space: 0B"
+	is "$(image inspect "$id" | json '[d[0]["in_use"], *d[0]["containers"]]')" \
+		"True ended lives"
+	caisson exec lives true
+	caisson delete -f lives
+	status 1 image rm "$busybox"
+	has "$(err)" "in use by ended:"
+	is "$(caisson images --format json | json '[d[0]["in_use"]]')" False
+	caisson delete ended
+	status 0 image rm "$busybox"
+	is "$(in_store)" ""
+}
+
+test_prune() {
+	empty
+	named=$(import "$(archive true)")
+	lost=$(import "$(archive false)")
+	grep -l "$lost" "$STORE"/refs/* | xargs rm
+	size=$(caisson images --format json | json "[i['size'] for i in d if i['id'] == '$lost']")
+	status 0 image prune
+	is "$(out | head -1)" "Deleted: $lost"
+	has "$(out)" "Total reclaimed space: $(awk "BEGIN {printf \"%.2fMB\", $size / 1e6}")"
+	is "$(in_store)" "${named#sha256:}"
+	status 0 image prune --all
+	is "$(in_store)" ""
+	no_leftovers
+}
+
+# Whatever is in an image's folder goes with it, and counts.
+test_other_contents() {
+	empty
+	id=$(import "$(archive true)")
+	hex=${id#sha256:}
+	head -c 3000000 /dev/zero >"$STORE/images/$hex/some.ext4"
+	ln "$STORE/images/$hex/some.ext4" "$STORE/images/$hex/rootfs/other"
+	is "$(image inspect "$id" | json '[d[0]["size"]]')" "$(du -s --block-size=1 "$STORE/images/$hex" | cut -f 1)"
+	deep=$STORE/images/$hex/rootfs
+	(cd "$deep" && for _ in $(seq 300); do mkdir a-long-name-of-a-folder && cd a-long-name-of-a-folder || exit; done)
+	is "$(image inspect "$id" | json '[d[0]["size"]]')" "$(du -s --block-size=1 "$STORE/images/$hex" | cut -f 1)"
+	status 0 image rm "$id"
+	is "$(in_store)" ""
+	no_leftovers
+}
+
+# Killed at any moment the image is there, whole, or not at all; the next one clears up.
+test_killed() {
+	command -v strace >/dev/null || skip "strace is not installed"
+	empty
+	id=$(import "$(archive true)")
+	want=$(find "$STORE/images/${id#sha256:}" | sort)
+	for at in fcntl:1 flock:1 mkdirat:1 flock:2 unlinkat:1 renameat:1 fsync:1 unlinkat:2 unlinkat:9 flock:3; do
+		code=0
+		strace -qq -o /dev/null -e "trace=${at%:*}" -e "inject=${at%:*}:signal=KILL:when=${at#*:}" \
+			caisson image rm "$id" >/dev/null 2>&1 || code=$?
+		is "$code" 137 "status at $at"
+		have=$(find "$STORE/images/${id#sha256:}" 2>/dev/null | sort) || true
+		[ -z "$have" ] || is "$have" "$want" "image at $at"
+		is "$(import "$(archive true)")" "$id"
+		is "$(find "$STORE/images/${id#sha256:}" | sort)" "$want" "image after $at"
+		caisson image prune >/dev/null
+		no_leftovers
+	done
+}
+
+test_two_at_once() {
+	empty
+	for _ in 1 2 3 4 5; do
+		id=$(import "$(archive true)")
+		pids=()
+		for _ in 1 2 3 4; do
+			caisson image rm "$id" >>"$WORK/removed" 2>>"$WORK/refused" &
+			pids+=($!)
+		done
+		caisson images >/dev/null || fail "listing failed"
+		wait "${pids[@]}" || true
+		is "$(in_store)" ""
+	done
+	is "$(grep -c Deleted: "$WORK/removed")" 5
+	is "$(wc -l <"$WORK/refused")" 15
+	has "$(cat "$WORK/refused")" "no image"
+	! grep -v "no image\|gone already" "$WORK/refused" || fail "other errors"
+	no_leftovers
+}
+
+test_not_root() {
+	command -v setpriv >/dev/null || skip "setpriv is not installed"
+	chmod 711 "$WORK"
+	mkdir -m 777 "$WORK/user"
+	user=(env "CAISSON_ROOT=$WORK/user/root" "CAISSON_RUN=$WORK/user/run" "CAISSON_CACHE=$WORK/user/cache"
+		setpriv --reuid 65534 --regid 65534 --clear-groups "$(command -v caisson)")
+	status 0 "${user[@]}" images
+	status 0 "${user[@]}" image prune -a
+	chmod -R go+rX "$WORK/layout"
+	status 1 "${user[@]}" image import "$(archive true)"
+	one_sentence
+	has "$(err)" "only root may do"
+	status 1 env CAISSON_RUN="$WORK/user/run" CAISSON_CACHE="$WORK/user/cache" \
+		setpriv --reuid 65534 --regid 65534 --clear-groups "$(command -v caisson)" images
+	one_sentence
+	has "$(err)" "Permission denied"
+}
+
+test_wrong_words() {
+	empty
+	for words in "images x" "images --format yaml" "images --unknown" "image list x" "image pull" "image pull oci:/" \
+		"image pull dir:/" "image pull -x a" "image import" "image import busybox" "image import dir:/" "image import -" \
+		"image import docker-archive:/none" "image import docker-archive:/dev/null" "image rm" "image rm none" \
+		"image rm ../x" "image rm sha256:" "image rm -f x" "image prune x" "image inspect" "image inspect none"; do
+		# shellcheck disable=SC2086 # several words
+		status 1 caisson $words
+		one_sentence
+		is "$(out)" ""
+	done
+	is "$(find "$STORE/images" "$STORE/refs" "$STORE/index" "$STORE/tmp" -mindepth 1)" ""
+}
+
+run_tests "$@"
