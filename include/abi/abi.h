@@ -60,6 +60,17 @@
 #define ABI_ROOT_TAG "caisson-root"
 
 /*
+ * A container's root file system of two disks: the image, which is shared by all of its containers
+ * and never written to, and one of the container's own for overlayfs to write to. Mounts of a root
+ * file system that have a target, a name, are made at that name in ABI_LAYERS_DIR, for an overlay to
+ * be put together of; nothing in the container sees them there. The overlay's upper and work folders
+ * are made if they are not there.
+ */
+#define ABI_IMAGE_SERIAL "caisson-image"
+#define ABI_UPPER_SERIAL "caisson-upper"
+#define ABI_LAYERS_DIR	 "/layers"
+
+/*
  * The extras disk: a read-only ext4 file system, with files for the guest itself, not for a
  * container. It is known by its serial; the two folders of it appear in vminitd's own root.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "cmd/spawn.h"
 #include "cmd/task-call.h"
 #include "cmd/timing.h"
+#include "image/build.h"
 #include "image/image.h"
 #include "sandbox/annotation.h"
 #include "sandbox/extras.h"
@@ -37,6 +39,7 @@ struct run {
 	struct strv env, annotations;
 	const char *supervisor_config, *bundle, *pid_file;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
+	const char *rootfs_mode;
 	uint64_t memory;
 	uint32_t cpus, boot_timeout;
 
@@ -78,6 +81,8 @@ static const struct opt options[] = {
 	OPT(run, 0, "cpus", OPT_U32, cpus, "N", "CPUs of the VM (1)", NULL, 1, VMM_CPUS_MAX),
 	OPT(run, 0, "executor", OPT_CHOICE, executor, SANDBOX_EXECUTORS,
 	    "direct: by the guest's init; oci: by crun there", SANDBOX_EXECUTORS),
+	OPT(run, 0, "rootfs-mode", OPT_CHOICE, rootfs_mode, "MODE",
+	    "virtiofs: a folder of the host's (default); image: disks", SANDBOX_ROOTFS_MODES),
 	OPT(run, 0, "hypervisor", OPT_CHOICE, hypervisor, VMM_HYPERVISORS, "what runs the VM",
 	    VMM_HYPERVISORS),
 	OPT(run, 0, "accel", OPT_CHOICE, accel, VMM_ACCELS, "auto: KVM if a guest runs on it",
@@ -92,6 +97,9 @@ static const struct opt options[] = {
 	OPT(run, 0, "timing", OPT_FLAG, timing, NULL, "say where the time went, on stderr"),
 	{.kind = OPT_END},
 };
+
+/* It is a file of holes: what is not used takes no room. As much as Docker's block devices have. */
+#define UPPER_SIZE (UINT64_C(10) << 30)
 
 static volatile sig_atomic_t interrupted;
 
@@ -121,6 +129,8 @@ static int get_image(struct run *run, const char *reference, struct err *err)
 	struct image_get_options how = {.progress = show_progress, .cancel = &interrupted};
 	int r;
 
+	if (strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) != 0)
+		how.form = IMAGE_DISK;
 	if (progress_bar_begin(&bar)) {
 		how.progress = progress_bar_step;
 		how.passed = progress_bar_passed;
@@ -192,6 +202,7 @@ static void choose_machine(struct run *run)
 	spec->executor = xstrdup(run->executor ? run->executor
 				 : run->bundle ? SANDBOX_EXECUTOR_BUNDLES
 					       : SANDBOX_EXECUTOR_DEFAULT);
+	spec->rootfs_mode = xstrdup(run->rootfs_mode);
 	spec->hypervisor = xstrdup(run->hypervisor);
 	spec->accel = xstrdup(run->accel);
 	spec->kernel = kernel_wanted(run->kernel);
@@ -238,10 +249,22 @@ static int keep_config(struct run *run, struct err *err)
 		     : 0;
 }
 
+static int make_upper_disk(struct run *run, struct err *err)
+{
+	_cleanup_close_ int fd = openat(run->record.dir, RECORD_UPPER_DISK,
+					O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : image_build_empty(fd, UPPER_SIZE);
+
+	return r < 0 ? err_errno(err, r, "cannot make %s/" RECORD_UPPER_DISK, run->record.dir_path)
+		     : 0;
+}
+
 static int start_shim(struct run *run, struct err *err)
 {
 	int r = keep_config(run, err);
 
+	if (r == 0 && sandbox_spec_has_disks(&run->spec))
+		r = make_upper_disk(run, err);
 	if (r == 0)
 		r = spawn_shim(&run->paths, &run->record, run->image.lock_fd, &run->shim, err);
 	if (r < 0) {
@@ -414,6 +437,13 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 			       "--detach goes with neither --interactive nor --timing");
 	if (compose_check_workdir(run->workdir, err) < 0)
 		return -EINVAL;
+	if (strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) != 0 &&
+	    (run->bundle ||
+	     (run->executor && strcmp(run->executor, SANDBOX_EXECUTOR_DEFAULT) != 0)))
+		return err_set(err, -EINVAL,
+			       "--rootfs-mode %s goes with --executor " SANDBOX_EXECUTOR_DEFAULT
+			       " only",
+			       run->rootfs_mode);
 	if (run->supervisor_config && !*run->supervisor_config)
 		return err_set(err, -EINVAL, "--supervisor-config: which file?");
 	for (size_t i = 0; i < run->annotations.n; i++)
@@ -443,6 +473,7 @@ static void done(struct run *run)
 static int run_main(const struct command *self, int argc, char **argv)
 {
 	struct run run = {
+		.rootfs_mode = SANDBOX_ROOTFS_MODE_DEFAULT,
 		.hypervisor = VMM_HYPERVISOR_DEFAULT,
 		.accel = VMM_ACCEL_DEFAULT,
 		.memory = SANDBOX_MEMORY_DEFAULT,

@@ -216,6 +216,27 @@ static int finish(struct build *b, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot write the file system") : 0;
 }
 
+int build_disk(int fd, const struct source *source, const struct diff_ids *diff_ids,
+	       struct allowance *allowance, const struct image_get_options *opts, struct err *err)
+{
+	const struct ext4_finish how = {.identity = source->manifest.config.digest.text};
+	_cleanup_free_ struct build_tree *t = xcalloc(1, sizeof(*t));
+	struct layer_sink sink = build_sink(t);
+	uint64_t needed;
+	int r;
+
+	t->fs = ext4_new(fd);
+	t->allowance = allowance;
+	r = unpack_layers(source, diff_ids, &sink, allowance, opts, err);
+	if (r == 0) {
+		r = ext4_finish(t->fs, &how, &needed);
+		if (r < 0)
+			(void)err_errno(err, r, "cannot write the file system");
+	}
+	ext4_free(t->fs);
+	return r;
+}
+
 static int fill(struct build *b, struct err *err)
 {
 	int r = 0;
@@ -280,5 +301,16 @@ int image_build(const struct image_build *how, struct err *err)
 	if (r == 0)
 		r = build(&b, err);
 	done(&b);
+	return r;
+}
+
+int image_build_empty(int fd, uint64_t size)
+{
+	const struct ext4_finish how = {.size = size, .identity = ""};
+	struct ext4 *fs = ext4_new(fd);
+	uint64_t needed;
+	int r = ext4_finish(fs, &how, &needed);
+
+	ext4_free(fs);
 	return r;
 }

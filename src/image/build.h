@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "image/config.h"
 #include "image/ext4/ext4.h"
 #include "image/image.h"
 #include "image/layer.h"
+#include "image/source.h"
 
 /*
  * From an image, or a folder, to a file with an ext4 file system: without unpacking anything, a
@@ -67,6 +69,9 @@ struct image_build {
  */
 int image_build(const struct image_build *b, struct err *err);
 
+/** image_build_empty() - a file system with nothing in it, in an empty file. Return: 0 or negative errno. */
+int image_build_empty(int fd, uint64_t size);
+
 /* Between build.c and the other files that begin so. */
 
 /**
@@ -85,6 +90,15 @@ struct build_tree {
 
 	const struct entry *entry; /* the file being written */
 };
+
+/**
+ * build_disk() - an image's layers to a file, without anything besides
+ * @fd: an empty file
+ *
+ * Return: 0 or negative errno, with a message.
+ */
+int build_disk(int fd, const struct source *source, const struct diff_ids *diff_ids,
+	       struct allowance *allowance, const struct image_get_options *opts, struct err *err);
 
 /** build_sink() - what puts a layer's entries into the tree */
 struct layer_sink build_sink(struct build_tree *t);

@@ -56,21 +56,21 @@ static int get_dir(const char *path, struct image *ret, struct err *err)
 static int take_image(struct get *g, const struct digest *id, int fd, struct image *ret,
 		      struct err *err)
 {
-	_cleanup_free_ char *data = NULL;
+	_cleanup_free_ char *data = NULL, *path = NULL;
 	size_t len;
 	int r;
 
+	path = xasprintf("%s/images/%s", g->store.path, digest_hex(id));
 	ret->lock_fd = fd;
 	ret->id = xstrdup(id->text);
-	ret->rootfs = xasprintf("%s/images/%s/rootfs", g->store.path, digest_hex(id));
+	ret->rootfs = xasprintf("%s/%s", path, store_form(g->store.form));
 	r = file_slurp_at(fd, "config.json", IMAGE_CONFIG_MAX, &data, &len);
 	if (r < 0)
 		(void)err_errno(err, r, "cannot read its configuration");
 	else
 		r = config_parse(data, len, &ret->config, NULL, err);
 	if (r < 0)
-		(void)err_wrap(err, "the image in '%s/images/%s' is unusable", g->store.path,
-			       digest_hex(id));
+		(void)err_wrap(err, "the image in '%s' is unusable", path);
 	return r;
 }
 
@@ -203,11 +203,12 @@ static int get_stored(struct get *g, const char *store_dir, struct image *ret, s
 		return err_set(err, -ENOTSUP,
 			       "a tar alone is not run: `caisson image build` makes a file system "
 			       "of it, and dir:ROOTFS runs what was unpacked");
-	if (geteuid() != 0)
+	if (g->opts->form == IMAGE_FOLDER && geteuid() != 0)
 		return err_set(err, -EPERM,
 			       "images are unpacked with their owners and devices, which only root "
 			       "may do: use sudo, or a folder of your own as dir:ROOTFS");
 	r = store_open(&g->store, store_dir, err);
+	g->store.form = g->opts->form;
 	if (r == 0)
 		r = getters[g->ref.transport](g, ret, err);
 	if (r >= 0 && g->ref.transport != TRANSPORT_REGISTRY)
@@ -237,8 +238,12 @@ int image_get(const char *store_dir, const char *reference, const struct image_g
 	r = reference_parse(reference, &g.ref, err);
 	if (r < 0)
 		return r;
-	r = g.ref.transport == TRANSPORT_DIR ? get_dir(g.ref.path, &image, err)
-					     : get_stored(&g, store_dir, &image, err);
+	if (g.ref.transport != TRANSPORT_DIR)
+		r = get_stored(&g, store_dir, &image, err);
+	else if (g.opts->form == IMAGE_FOLDER)
+		r = get_dir(g.ref.path, &image, err);
+	else
+		r = err_set(err, -ENOTSUP, "a folder is not kept as a disk: give an image");
 	store_done(&g.store);
 	reference_done(&g.ref);
 	if (r < 0) {

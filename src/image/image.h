@@ -68,11 +68,17 @@ void image_config_empty(struct image_config *c);
 /** image_config_done() - free all; may be called again */
 void image_config_done(struct image_config *c);
 
+/** enum image_form - what an image is kept as */
+enum image_form {
+	IMAGE_FOLDER,
+	IMAGE_DISK, /* a file with an ext4 file system */
+};
+
 /**
  * struct image - an image that is ready for use
  * @id: "sha256:<64 hex digits>", the digest of its configuration; "" for a dir: reference
- * @rootfs: absolute path of the folder with the image's files. Nobody may write to it (but for a
- *	dir: reference, whose owner decides): other containers use it at the same time
+ * @rootfs: absolute path of the folder or disk with the image's files. Nobody may write to it (but for
+ *	a dir: reference, whose owner decides): other containers use it at the same time
  * @config: see above; for a dir: reference everything empty
  * @lock_fd: while this descriptor, or one inherited or duplicated from it, is open, the image is
  *	not removed from the store. -EBADF for a dir: reference
@@ -111,6 +117,7 @@ enum image_pull {
  * @cancel: when this becomes true (set by a signal handler installed without SA_RESTART),
  *	image_get() takes back what it has begun and returns -EINTR; may be NULL
  * @pull: when to ask a registry
+ * @form: what is wanted; a dir: reference is a folder only
  * @max_bytes: size of all layers together as uncompressed tar (where holes of sparse files take no
  *	room), and as a registry or an archive stores them; 0: IMAGE_BYTES_MAX
  * @max_entries: tar entries of all layers, and folders they leave out; 0: IMAGE_ENTRIES_MAX
@@ -123,6 +130,7 @@ struct image_get_options {
 	void *userdata;
 	const volatile sig_atomic_t *cancel;
 	enum image_pull pull;
+	enum image_form form;
 	uint64_t max_bytes;
 	uint64_t max_entries;
 };
@@ -135,7 +143,7 @@ struct image_get_options {
  * @ret: set on success only; end it with image_done()
  * @err: one sentence on failure: what, where, and what to do; may be NULL
  *
- * Needs to be root, except for a dir: reference. Blocks; another process that unpacks the same
+ * Needs to be root, except for a disk or a dir: reference. Blocks; another process that unpacks the same
  * image is waited for. The process may be killed at any moment: the store then holds the image
  * whole or not at all, and what was begun is swept by the next call that unpacks something.
  *

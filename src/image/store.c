@@ -80,6 +80,14 @@ static int lock_shared(int fd)
 	return 0;
 }
 
+const char *store_form(enum image_form form)
+{
+	static const char *const names[] = {
+		[IMAGE_FOLDER] = "rootfs", [IMAGE_DISK] = "rootfs.ext4"};
+
+	return names[form];
+}
+
 int store_find(const struct store *s, const struct digest *id)
 {
 	_cleanup_close_ int fd = -EBADF;
@@ -93,7 +101,10 @@ int store_find(const struct store *s, const struct digest *id)
 	r = lock_shared(fd);
 	if (r < 0)
 		return r;
-	return is_still(fd, s->fd, path) ? take_fd(fd) : -ENOENT;
+	if (!is_still(fd, s->fd, path) ||
+	    faccessat(fd, store_form(s->form), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return -ENOENT;
+	return take_fd(fd);
 }
 
 int store_lock(const struct store *s, const char *key, const volatile sig_atomic_t *cancel,
@@ -180,6 +191,22 @@ int store_tmp_new(const struct store *s, struct store_tmp *ret, struct err *err)
 	return 0;
 }
 
+/* The image is there in the other form: it gets this one, too. */
+static int commit_form(struct store_tmp *t, const char *image, struct err *err)
+{
+	const char *name = store_form(t->store->form);
+	_cleanup_close_ int fd =
+		openat(t->store->fd, image, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r = fd < 0 ? -errno : lock_shared(fd);
+
+	if (r == 0 && !is_still(fd, t->store->fd, image))
+		r = -ENOENT;
+	if (r == 0 && (renameat(t->fd, name, fd, name) < 0 || fsync(fd) < 0))
+		r = -errno;
+	return r < 0 ? err_errno(err, r, "cannot put the image into '%s/%s'", t->store->path, image)
+		     : take_fd(fd);
+}
+
 int store_commit(struct store_tmp *t, const struct digest *id, struct err *err)
 {
 	char from[sizeof("tmp/") + sizeof(t->name)], to[sizeof("images/") + DIGEST_HEX_LEN];
@@ -190,9 +217,11 @@ int store_commit(struct store_tmp *t, const struct digest *id, struct err *err)
 	/* Once it has its name, nothing of it may be missing after a power failure. */
 	if (syncfs(t->fd) < 0)
 		return err_errno(err, -errno, "cannot write the image to disk");
-	if (renameat(t->store->fd, from, t->store->fd, to) < 0)
-		return err_errno(err, -errno, "cannot put the image into '%s/images'",
-				 t->store->path);
+	r = renameat(t->store->fd, from, t->store->fd, to) < 0 ? -errno : 0;
+	if (r == -EEXIST || r == -ENOTEMPTY)
+		return commit_form(t, to, err);
+	if (r < 0)
+		return err_errno(err, r, "cannot put the image into '%s/images'", t->store->path);
 	fd = take_fd(t->fd);
 	r = lock_shared(fd);
 	if (r < 0) {

@@ -8,12 +8,14 @@
 
 #include "base/err.h"
 #include "image/digest.h"
+#include "image/image.h"
 #include "image/reference.h"
 
 /*
  * The store on disk. Below its folder:
  *
  *	images/<hex>/rootfs	  the unpacked tree of the image whose configuration has that digest
+ *	images/<hex>/rootfs.ext4  the same tree as a file system; one of the two is there, or both
  *	images/<hex>/config.json  that configuration, byte for byte
  *	refs/<name>		  "sha256:…": which image a registry's name meant when fetched
  *	refs/<hash>		  "sha256:… docker-archive:…": the same of a file's or folder's name
@@ -22,7 +24,8 @@
  *	lock			  byte ranges of it are locked: one byte for each image or name
  *
  * An image comes into being by one rename from tmp/ to images/, after syncfs(): whatever happens,
- * power failure included, it is there whole or not at all. What is in tmp/ without a lock belongs
+ * power failure included, it is there whole or not at all. The second form of an image that is there
+ * comes by a rename of that form alone. What is in tmp/ without a lock belongs
  * to nobody and is swept by the next one who makes something.
  *
  * images/<hex> is flock()ed (shared) by whoever uses it. To remove an image, lock it exclusively
@@ -32,11 +35,16 @@
 /**
  * struct store - an open store
  * @path: absolute
+ * @form: in which images are looked for, and made
  */
 struct store {
 	char *path;
 	int fd;
+	enum image_form form;
 };
+
+/** store_form() - the name that has in an image's folder */
+const char *store_form(enum image_form form);
 
 #define STORE_NULL                         \
 	{                                  \

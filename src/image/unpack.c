@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "image/build.h"
 #include "image/config.h"
 #include "image/tree.h"
 
@@ -82,8 +83,8 @@ static int write_config(int dirfd, const char *data, size_t len, struct err *err
 	return r < 0 ? err_errno(err, r, "cannot write its configuration") : 0;
 }
 
-static int fill(int dirfd, const struct source *source, const struct diff_ids *diff_ids,
-		const struct image_get_options *opts, struct err *err)
+static int fill_folder(int dirfd, const struct source *source, const struct diff_ids *diff_ids,
+		       const struct image_get_options *opts, struct err *err)
 {
 	struct allowance allowance = unpack_allowance(opts);
 	_cleanup_close_ int root = make_rootfs(dirfd, err);
@@ -102,6 +103,25 @@ static int fill(int dirfd, const struct source *source, const struct diff_ids *d
 	return r;
 }
 
+static int fill_disk(int dirfd, const struct source *source, const struct diff_ids *diff_ids,
+		     const struct image_get_options *opts, struct err *err)
+{
+	_cleanup_close_ int fd =
+		openat(dirfd, store_form(IMAGE_DISK), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	struct allowance allowance = unpack_allowance(opts);
+
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot make a file for it");
+	return build_disk(fd, source, diff_ids, &allowance, opts, err);
+}
+
+static int (*const fillers[])(int dirfd, const struct source *source,
+			      const struct diff_ids *diff_ids, const struct image_get_options *opts,
+			      struct err *err) = {
+	[IMAGE_FOLDER] = fill_folder,
+	[IMAGE_DISK] = fill_disk,
+};
+
 static int unpack(const struct store *store, const struct source *source,
 		  const struct image_get_options *opts, const char *config, size_t len,
 		  const struct diff_ids *diff_ids, struct err *err)
@@ -112,7 +132,7 @@ static int unpack(const struct store *store, const struct source *source,
 	if (r == 0)
 		r = write_config(tmp.fd, config, len, err);
 	if (r == 0)
-		r = fill(tmp.fd, source, diff_ids, opts, err);
+		r = fillers[store->form](tmp.fd, source, diff_ids, opts, err);
 	return r < 0 ? r : store_commit(&tmp, &source->manifest.config.digest, err);
 }
 

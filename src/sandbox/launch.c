@@ -27,6 +27,7 @@
 #define CID_TRIES   64
 /* Of our own on the kernel's command line. */
 #define MAX_WORDS 3
+#define DISKS_MAX 3
 
 /* Where Debian's qemu-system-common has it, then where newer packages do. */
 static const char *const virtiofsd_paths[] = {
@@ -48,7 +49,7 @@ struct plan {
 	int vsock_peer, share_listen, console;
 	char *share_path;
 	struct conf conf;
-	int extras;
+	int extras, image, upper;
 	char port[sizeof(ABI_CMDLINE_PORT) + 16];
 	char metadata_port[sizeof(ABI_CMDLINE_METADATA) + 16];
 };
@@ -60,6 +61,8 @@ static void plan_done(struct plan *p)
 	free(p->share_path);
 	conf_done(&p->conf);
 	fd_close(p->extras);
+	fd_close(p->image);
+	fd_close(p->upper);
 	if (p->vsock.kind == VMM_VSOCK_VHOST_USER)
 		fd_close(p->vsock.fd);
 	fd_close(p->vsock_peer);
@@ -141,11 +144,26 @@ static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
 				 &p->accel, err);
 }
 
-static int plan_rootfs(struct sandbox *sb, struct err *err)
+static int plan_disks(struct sandbox *sb, struct plan *p, struct err *err)
+{
+	p->image = open(sb->spec->rootfs, O_RDONLY | O_CLOEXEC);
+	if (p->image < 0)
+		return err_errno(err, -errno, "cannot open the image's disk %s", sb->spec->rootfs);
+	p->upper = openat(sb->record->dir, RECORD_UPPER_DISK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (p->upper < 0)
+		return err_errno(err, -errno, "cannot open %s/" RECORD_UPPER_DISK,
+				 sb->record->dir_path);
+	return 0;
+}
+
+static int plan_rootfs(struct sandbox *sb, struct plan *p, struct err *err)
 {
 	_cleanup_free_ char *target = path_join(sb->record->run_path, "rootfs");
-	int r = rootfs_private_mounts(err);
+	int r;
 
+	if (sandbox_spec_has_disks(sb->spec))
+		return plan_disks(sb, p, err);
+	r = rootfs_private_mounts(err);
 	if (r < 0)
 		return r;
 	if (mkdir(target, 0700) < 0)
@@ -367,10 +385,24 @@ static int start_vsock(struct sandbox *sb, struct plan *p, struct err *err)
 	return start_vsockd(sb, p, err);
 }
 
+static size_t list_disks(const struct plan *p, struct vmm_disk ret[DISKS_MAX])
+{
+	const struct vmm_disk disks[DISKS_MAX] = {
+		{.fd = p->image, .serial = ABI_IMAGE_SERIAL, .readonly = true},
+		{.fd = p->upper, .serial = ABI_UPPER_SERIAL},
+		{.fd = p->extras, .serial = ABI_EXTRAS_SERIAL, .readonly = true},
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < DISKS_MAX; i++)
+		if (disks[i].fd >= 0)
+			ret[n++] = disks[i];
+	return n;
+}
+
 static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
 {
-	const struct vmm_disk extras = {
-		.fd = p->extras, .serial = ABI_EXTRAS_SERIAL, .readonly = true};
+	struct vmm_disk disks[DISKS_MAX];
 	const char *cmdline[MAX_WORDS + 1] = {NULL};
 	size_t n = 0;
 	struct vmm_share share = {.tag = ABI_ROOT_TAG, .fd = -EBADF, .socket_path = p->share_path};
@@ -394,9 +426,9 @@ static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
 	spec.console_fd = p->console;
 	spec.vsock = p->vsock;
 	spec.shares = &share;
-	spec.n_shares = 1;
-	spec.disks = &extras;
-	spec.n_disks = p->extras >= 0;
+	spec.n_shares = p->share_path != NULL;
+	spec.disks = disks;
+	spec.n_disks = list_disks(p, disks);
 	spec.cmdline = cmdline;
 	return vmm_start(sb->loop, p->driver, &spec, &callbacks, &sb->vmm, err);
 }
@@ -419,6 +451,8 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		.console = -EBADF,
 		.conf = CONF_NULL,
 		.extras = -EBADF,
+		.image = -EBADF,
+		.upper = -EBADF,
 	};
 	int r;
 
@@ -428,11 +462,11 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 	if (r == 0)
 		r = plan_boot(sb, &plan, err);
 	if (r == 0)
-		r = plan_rootfs(sb, err);
+		r = plan_rootfs(sb, &plan, err);
 	sandbox_phase(sb, SANDBOX_PHASE_PREPARED);
 	if (r == 0)
 		r = start_vsock(sb, &plan, err);
-	if (r == 0)
+	if (r == 0 && !sandbox_spec_has_disks(sb->spec))
 		r = start_virtiofsd(sb, &plan, err);
 	if (r == 0)
 		r = start_vmm(sb, &plan, err);

@@ -84,6 +84,43 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 	report(p, p->created, answer->code, answer->message);
 }
 
+/* struct process_root - what a root file system is made of */
+struct process_root {
+	Containerd__Types__Mount parts[3], *mounts[3];
+	size_t n;
+};
+
+static void add_mount(struct process_root *root, const char *type, const char *source,
+		      const char *target, const char *const *options, size_t n_options)
+{
+	Containerd__Types__Mount *m = &root->parts[root->n];
+
+	*m = (Containerd__Types__Mount)CONTAINERD__TYPES__MOUNT__INIT;
+	m->type = rpc_str(type);
+	m->source = rpc_str(source);
+	m->target = rpc_str(target);
+	m->options = (char **)options;
+	m->n_options = n_options;
+	root->mounts[root->n++] = m;
+}
+
+static void process_root(const struct sandbox_spec *spec, struct process_root *root)
+{
+	static const char *const ro[] = {"ro"};
+	static const char *const overlay[] = {"lowerdir=" ABI_LAYERS_DIR "/image",
+					      "upperdir=" ABI_LAYERS_DIR "/upper/upper",
+					      "workdir=" ABI_LAYERS_DIR "/upper/work"};
+
+	root->n = 0;
+	if (!sandbox_spec_has_disks(spec)) {
+		add_mount(root, "virtiofs", ABI_ROOT_TAG, "", NULL, 0);
+		return;
+	}
+	add_mount(root, "ext4", "serial:" ABI_IMAGE_SERIAL, "image", ro, ARRAY_SIZE(ro));
+	add_mount(root, "ext4", "serial:" ABI_UPPER_SERIAL, "upper", NULL, 0);
+	add_mount(root, "overlay", "overlay", "", overlay, ARRAY_SIZE(overlay));
+}
+
 static void fill_from_spec(const struct sandbox_spec *spec, Caisson__Guest__V1__Process *process)
 {
 	process->args = spec->args.v;
@@ -102,7 +139,7 @@ static int send_create(struct process *p, char *const names[3], struct err *err 
 		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
 	Caisson__Guest__V1__Container container = CAISSON__GUEST__V1__CONTAINER__INIT;
 	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
-	Containerd__Types__Mount root = CONTAINERD__TYPES__MOUNT__INIT, *mounts[] = {&root};
+	struct process_root root;
 	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
 	const struct sandbox_spec *spec = p->sandbox->spec;
 	int r;
@@ -110,14 +147,13 @@ static int send_create(struct process *p, char *const names[3], struct err *err 
 	fill_from_spec(spec, &process);
 	container.process = &process;
 	container.hostname = spec->id;
-	root.type = rpc_str("virtiofs");
-	root.source = rpc_str(ABI_ROOT_TAG);
+	process_root(spec, &root);
 	r = rpc_any_pack(&container.base, &any);
 	if (r < 0)
 		return r;
 	request.id = spec->id;
-	request.rootfs = mounts;
-	request.n_rootfs = 1;
+	request.rootfs = root.mounts;
+	request.n_rootfs = root.n;
 	request.terminal = p->terminal;
 	request.stdin_ = names[0];
 	request.stdout_ = names[1];

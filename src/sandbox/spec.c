@@ -33,17 +33,18 @@ static const struct field {
 	{                                                            \
 #member, type, offsetof(struct sandbox_spec, member) \
 	}
-	FIELD(id, FIELD_STRING),	FIELD(image, FIELD_STRING),
-	FIELD(bundle, FIELD_STRING),	FIELD(rootfs, FIELD_STRING),
-	FIELD(args, FIELD_STRV),	FIELD(env, FIELD_STRV),
-	FIELD(cwd, FIELD_STRING),	FIELD(user, FIELD_STRING),
-	FIELD(capabilities, FIELD_U64), FIELD(stop_signal, FIELD_INT),
-	FIELD(terminal, FIELD_BOOL),	FIELD(remove, FIELD_BOOL),
-	FIELD(executor, FIELD_STRING),	FIELD(hypervisor, FIELD_STRING),
-	FIELD(accel, FIELD_STRING),	FIELD(kernel, FIELD_STRING),
-	FIELD(memory, FIELD_U64),	FIELD(cpus, FIELD_U32),
-	FIELD(boot_timeout, FIELD_U32), FIELD(created, FIELD_I64),
-	FIELD(annotations, FIELD_STRV), FIELD(supervisor_config, FIELD_STRING),
+	FIELD(id, FIELD_STRING),	  FIELD(image, FIELD_STRING),
+	FIELD(bundle, FIELD_STRING),	  FIELD(rootfs, FIELD_STRING),
+	FIELD(args, FIELD_STRV),	  FIELD(env, FIELD_STRV),
+	FIELD(cwd, FIELD_STRING),	  FIELD(user, FIELD_STRING),
+	FIELD(capabilities, FIELD_U64),	  FIELD(stop_signal, FIELD_INT),
+	FIELD(terminal, FIELD_BOOL),	  FIELD(remove, FIELD_BOOL),
+	FIELD(executor, FIELD_STRING),	  FIELD(hypervisor, FIELD_STRING),
+	FIELD(accel, FIELD_STRING),	  FIELD(kernel, FIELD_STRING),
+	FIELD(memory, FIELD_U64),	  FIELD(cpus, FIELD_U32),
+	FIELD(boot_timeout, FIELD_U32),	  FIELD(created, FIELD_I64),
+	FIELD(annotations, FIELD_STRV),	  FIELD(supervisor_config, FIELD_STRING),
+	FIELD(rootfs_mode, FIELD_STRING),
 #undef FIELD
 };
 
@@ -243,6 +244,11 @@ void sandbox_spec_done(struct sandbox_spec *spec)
 			strv_done(member);
 	}
 	*spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
+}
+
+bool sandbox_spec_has_disks(const struct sandbox_spec *spec)
+{
+	return spec->rootfs_mode && strcmp(spec->rootfs_mode, "image") == 0;
 }
 
 bool sandbox_spec_has_bundle(const struct sandbox_spec *spec)

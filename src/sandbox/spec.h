@@ -16,7 +16,8 @@
  * @image: the reference a person gave, for listings
  * @bundle: absolute path of the OCI bundle that the container was made of, whose config.json, made
  *	fit for a guest, is in the container's folder; empty: of an image
- * @rootfs: absolute path of the unpacked image; never written to
+ * @rootfs: absolute path of the unpacked image, or of its disk; never written to
+ * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES
  * @args: the command, at least one
  * @env: KEY=VALUE
  * @cwd: absolute, or empty for "/"
@@ -37,7 +38,7 @@
  * @created: seconds since the epoch
  */
 struct sandbox_spec {
-	char *id, *image, *bundle, *rootfs;
+	char *id, *image, *bundle, *rootfs, *rootfs_mode;
 	struct strv args, env;
 	char *cwd, *user;
 	uint64_t capabilities;
@@ -59,8 +60,15 @@ struct sandbox_spec {
 #define SANDBOX_EXECUTOR_DEFAULT "direct"
 #define SANDBOX_EXECUTOR_BUNDLES "oci" /* that takes OCI bundles */
 
-#define SANDBOX_MEMORY_MIN	 (UINT64_C(64) << 20)
-#define SANDBOX_MEMORY_DEFAULT	 (UINT64_C(256) << 20)
+/*
+ * How the root file system gets into the VM: a folder of the host's, by virtiofs; or the image as a
+ * disk, with one of the container's own, RECORD_UPPER_DISK, for what it writes. As above.
+ */
+#define SANDBOX_ROOTFS_MODES	    "virtiofs|image"
+#define SANDBOX_ROOTFS_MODE_DEFAULT "virtiofs"
+
+#define SANDBOX_MEMORY_MIN	    (UINT64_C(64) << 20)
+#define SANDBOX_MEMORY_DEFAULT	    (UINT64_C(256) << 20)
 /* Under emulation, on a machine busy with other VMs, a boot has been seen to take half a minute. */
 #define SANDBOX_BOOT_TIMEOUT_DEFAULT 120u
 #define SANDBOX_BOOT_TIMEOUT_MAX     3600u
@@ -82,6 +90,9 @@ bool sandbox_id_generated(const char *id);
 
 /** sandbox_spec_has_bundle() - does the container come as a bundle, for crun? */
 bool sandbox_spec_has_bundle(const struct sandbox_spec *spec);
+
+/** sandbox_spec_has_disks() - is the root file system on disks? */
+bool sandbox_spec_has_disks(const struct sandbox_spec *spec);
 
 /** sandbox_spec_to_json() - a new string, for sandbox_spec_from_json() */
 char *sandbox_spec_to_json(const struct sandbox_spec *spec);

@@ -20,6 +20,7 @@ static const char *const fields[] = {
 	"memory",      "cpus",
 	"created",     "boot_timeout",
 	"annotations", "supervisor_config",
+	"rootfs_mode",
 };
 
 static struct sandbox_spec example(void)
@@ -47,6 +48,7 @@ static struct sandbox_spec example(void)
 		.created = -1,
 		.annotations = STRV_NULL,
 		.supervisor_config = xstrdup("/etc/token"),
+		.rootfs_mode = xstrdup("image"),
 	};
 
 	strv_add(&spec.args, "");
@@ -88,6 +90,7 @@ static void everything_comes_back(void)
 	test_int(back.annotations.n, 1);
 	test_str(back.annotations.v[0], "io.spin.extras.files={\"/a\": 1}");
 	test_str(back.supervisor_config, "/etc/token");
+	test_true(sandbox_spec_has_disks(&back));
 	again = sandbox_spec_to_json(&back);
 	test_str(again, json);
 	sandbox_spec_done(&spec);

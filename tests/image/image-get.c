@@ -67,7 +67,7 @@ static void show_memory(void)
 static int usage(void)
 {
 	fputs("usage: image-get [--store DIR] [--pull missing|always|never] [--max-bytes N]\n"
-	      "                 [--max-entries N] [--times N] [--hold] REFERENCE\n"
+	      "                 [--max-entries N] [--times N] [--hold] [--disk] REFERENCE\n"
 	      "       image-get --build FILE [--size N] [--extra N] [OPTIONS] REFERENCE\n",
 	      stderr);
 	return 2;
@@ -103,6 +103,7 @@ static int parse(int argc, char **argv, struct arguments *a)
 		{"max-entries", required_argument, NULL, 'e'},
 		{"times", required_argument, NULL, 't'},
 		{"hold", no_argument, NULL, 'h'},
+		{"disk", no_argument, NULL, 'd'},
 		{"build", required_argument, NULL, 'o'},
 		{"size", required_argument, NULL, 'S'},
 		{"extra", required_argument, NULL, 'E'},
@@ -129,6 +130,8 @@ static int parse(int argc, char **argv, struct arguments *a)
 			r = parse_size(optarg, &a->build.extra);
 		else if (c == 'h')
 			a->hold = true;
+		else if (c == 'd')
+			a->options.form = IMAGE_DISK;
 		else
 			r = usage();
 	}

@@ -293,6 +293,37 @@ def test_many_at_once_unpack_once(work):
     assert work.leftovers() == [] and len(work.images()) == 1
 
 
+def test_disks(work):
+    """The other form of an image: the same bytes as a build, made once, whole or not at all."""
+    slow_image().write_oci(work / "i")
+    reference = "oci:" + work / "i"
+    running = [start(work, "--disk") for _ in range(4)]
+    output = [x.communicate() for x in running]
+    assert [x.returncode for x in running] == [0] * 4, output
+    assert sum("layer 2" in out for out, _ in output) == 1
+    got = work.get(reference, "--disk")
+    folder = os.path.join(work.store, "images", got.id[7:])
+    assert got.rootfs == folder + "/rootfs.ext4"
+    assert sorted(os.listdir(folder)) == ["config.json", "rootfs.ext4"]
+    subprocess.run([harness.PROGRAM, "--build", work / "built", reference], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run(["cmp", work / "built", got.rootfs], check=True)
+    work.refused("dir:" + work.path, "not kept as a disk", options=["--disk"])
+    # Each form when it is wanted first, and the one beside the other.
+    assert progress(work.get(reference)) and content(work.get(reference)) == "slow"
+    assert not progress(work.get(reference, "--disk")) and not progress(work.get(reference))
+    assert sorted(os.listdir(folder)) == ["config.json", "rootfs", "rootfs.ext4"]
+    os.unlink(folder + "/rootfs.ext4")
+    process = start(work, "--disk")
+    second_layer(process)
+    process.kill()
+    process.communicate()
+    assert sorted(os.listdir(folder)) == ["config.json", "rootfs"] and len(work.leftovers()) == 1
+    work.get(reference, "--disk")
+    subprocess.run(["cmp", work / "built", got.rootfs], check=True)
+    assert work.leftovers() == []
+
+
 def test_killed_in_the_middle(work):
     slow_image().write_oci(work / "i")
     process = start(work)

@@ -133,8 +133,7 @@ static int open_events(void)
 	return take_fd(fd);
 }
 
-/* A mount of its own, and seen by nobody else. */
-static int open_sysfs(void)
+int blockdev_open_sysfs(void)
 {
 	_cleanup_close_ int fs = (int)syscall(SYS_fsopen, "sysfs", FSOPEN_CLOEXEC);
 	int fd;
@@ -148,7 +147,7 @@ static int open_sysfs(void)
 int blockdev_await(struct blockdev *b, struct loop *loop, const char *serial, uint64_t timeout,
 		   void (*done)(struct blockdev *blockdev, int error, dev_t device))
 {
-	int sysfs = open_sysfs();
+	int sysfs = blockdev_open_sysfs();
 	/* Before the first look, so that none is missed in between. */
 	int uevents = sysfs < 0 ? sysfs : open_events();
 

@@ -56,6 +56,9 @@ int blockdev_await_in(struct blockdev *blockdev, struct loop *loop, int sysfs, i
 /** blockdev_stop() - without calling @done; may be called again */
 void blockdev_stop(struct blockdev *blockdev);
 
+/** blockdev_open_sysfs() - a sysfs that is mounted nowhere. Return: its root, or negative errno. */
+int blockdev_open_sysfs(void);
+
 /**
  * blockdev_find() - look for a disk in a /sys/block
  * @dir: descriptor of that folder

@@ -235,8 +235,13 @@ static int apply_options(struct attempt *a)
 
 static int find_disk(struct attempt *a, const char *serial, dev_t *ret)
 {
-	_cleanup_close_ int disks = open("/sys/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = disks < 0 ? -errno : blockdev_find(disks, serial, ret);
+	_cleanup_close_ int sysfs = blockdev_open_sysfs(), disks = -EBADF;
+	int r;
+
+	if (sysfs < 0)
+		return sysfs;
+	disks = openat(sysfs, "block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = disks < 0 ? -errno : blockdev_find(disks, serial, ret);
 
 	if (r == -ENOENT)
 		return refuse(a, r, TTRPC_NOT_FOUND, "there is no disk with the serial \"%s\"",
@@ -259,7 +264,8 @@ static int set_disk(struct attempt *a)
 	r = find_disk(a, serial, &device);
 	if (r < 0)
 		return r;
-	(void)snprintf(node, sizeof(node), "/run/disk-%u-%u", major(device), minor(device));
+	(void)mkdir(AREA_ROOT, 0755);
+	(void)snprintf(node, sizeof(node), AREA_ROOT "/disk-%u-%u", major(device), minor(device));
 	if (mknod(node, S_IFBLK | 0600, device) < 0 && errno != EEXIST)
 		return -errno;
 	return configure(a, FSCONFIG_SET_STRING, "source", node);

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `caisson run --rootfs-mode image`: the image as a disk that is shared, and one for what is written.
+. "$(dirname "$0")/../lib/lib.sh"
+
+"$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/busybox.tar"
+IMAGE=docker-archive:$WORK/busybox.tar
+run() { caisson run --rootfs-mode image "$@"; }
+image_disk() { echo "$CAISSON_ROOT"/images/*/rootfs.ext4; }
+
+test_writes_stay_the_container_s_own() {
+	status 0 run -d --name one "$IMAGE" sleep 1000
+	sum=$(sha256sum <"$(image_disk)")
+	status 0 run -d --name two "$IMAGE" sleep 1000
+	status 0 caisson exec one sh -c 'echo one >/bin/file; rm /bin/busybox.list 2>/dev/null; mkdir -p /new/folder; chmod 700 /'
+	status 0 caisson exec one sh -c 'cat /bin/file; stat -c %a /; ls -d /new/folder'
+	is "$(out | tr '\n' ' ')" "one 700 /new/folder "
+	status 1 caisson exec two cat /bin/file
+	status 0 caisson exec two stat -c '%a %u' /
+	is "$(out)" "755 0"
+	is "$(sha256sum <"$(image_disk)")" "$sum"
+	status 0 caisson delete -f one two
+}
+
+# As on a folder, but that nothing of the host is shared.
+test_as_with_a_folder() {
+	status 0 run --rm "$IMAGE" sh -c 'cut -d " " -f 1 /proc/1/comm; id -u; cat /proc/mounts | grep -c virtiofs; df -P / | tail -n 1'
+	has "$(out | sed -n 4p | tr -s " ")" "overlay 10321236"
+	is "$(out | sed -n 1,3p | tr '\n' ' ')" "sh 0 0 "
+	status 42 run --rm -u 1000 -w /tmp/made "$IMAGE" sh -c 'pwd; exit 42'
+	is "$(out)" /tmp/made
+	head -c 30000000 /dev/urandom >"$WORK/data"
+	status 0 run --rm -i "$IMAGE" sh -c 'cat >/data; sync; md5sum </data' <"$WORK/data"
+	is "$(out)" "$(md5sum <"$WORK/data")"
+	pgrep -f "virtiofsd.*$CAISSON_RUN" && fail "a virtiofsd"
+	is_clean
+}
+
+# One image, and less than a megabyte each.
+test_room() {
+	for i in 1 2 3; do
+		status 0 run -d --name "room$i" "$IMAGE" sleep 1000
+	done
+	for i in 1 2 3; do
+		used=$(du -sk "$CAISSON_ROOT/containers/room$i" | cut -f 1)
+		[ "$used" -lt 1000 ] || fail "room$i takes $used kB"
+	done
+	is "$(ls "$(dirname "$(image_disk)")" | tr '\n' ' ')" "config.json rootfs.ext4 "
+	status 0 caisson delete -f room1 room2 room3
+}
+
+test_image_in_use_stays() {
+	status 0 run -d --name user "$IMAGE" sleep 1000
+	status 1 caisson image rm "$(basename "$(dirname "$(image_disk)")")"
+	one_sentence
+	kill -KILL "$(pgrep -f '^qemu-system-[^ ]* -name user ')"
+	status 1 caisson wait user
+	status 0 caisson delete user
+	status 0 run --rm "$IMAGE" true
+}
+
+test_what_does_not_go() {
+	mkdir -p "$WORK/folder/bin"
+	status 125 run --rm "dir:$WORK/folder" true
+	has "$(err)" "not kept as a disk"
+	one_sentence
+	status 125 run --rm --executor oci "$IMAGE" true
+	has "$(err)" "--rootfs-mode image goes with --executor direct only"
+	status 125 caisson run --rm --rootfs-mode copy "$IMAGE" true
+	one_sentence
+	is_clean
+}
+
+run_tests "$@"
