@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "image/blob-index.h"
+#include "image/image.h"
 #include "image/tarfile.h"
 #include "image/text.h"
 
@@ -35,8 +36,8 @@ int blobs_open_dir(struct blobs *b, const char *path, struct err *err)
 	return 0;
 }
 
-static int copy_out(struct archive *a, int fd, uint64_t max_bytes,
-		    const volatile sig_atomic_t *cancel, struct err *err)
+static int copy_out(struct archive *a, const struct tar_file *file, int fd, uint64_t max_bytes,
+		    const struct image_get_options *opts, struct err *err)
 {
 	struct archive_entry *entry;
 	int64_t offset;
@@ -47,11 +48,13 @@ static int copy_out(struct archive *a, int fd, uint64_t max_bytes,
 	if (archive_read_next_header(a, &entry) != ARCHIVE_OK)
 		return tarfile_error(a, "the archive", err);
 	while ((r = archive_read_data_block(a, &p, &n, &offset)) == ARCHIVE_OK) {
-		if (cancel && *cancel)
+		if (opts->cancel && *opts->cancel)
 			return err_set(err, -EINTR, "interrupted");
 		if (n > max_bytes)
 			return err_set(err, -EFBIG, "the archive decompresses to too many bytes");
 		max_bytes -= n;
+		if (opts->passed)
+			opts->passed((uint64_t)file->pos, (uint64_t)file->size, opts->userdata);
 		r = fd_write_full(fd, p, n);
 		if (r < 0)
 			return err_errno(err, r, "cannot decompress the archive");
@@ -60,7 +63,7 @@ static int copy_out(struct archive *a, int fd, uint64_t max_bytes,
 }
 
 /* Return: descriptor or negative errno. */
-static int decompress(int fd, int tmp_fd, uint64_t max_bytes, const volatile sig_atomic_t *cancel,
+static int decompress(int fd, int tmp_fd, uint64_t max_bytes, const struct image_get_options *opts,
 		      struct err *err)
 {
 	_cleanup_close_ int out = openat(tmp_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -70,22 +73,24 @@ static int decompress(int fd, int tmp_fd, uint64_t max_bytes, const volatile sig
 
 	if (out < 0)
 		return err_errno(err, -errno, "cannot make a temporary file");
+	if (opts->progress)
+		opts->progress("decompressing the archive", opts->userdata);
 	a = tarfile_new_filter();
 	r = tarfile_open_fd(a, fd, 0, &file, err);
 	if (r == 0)
-		r = copy_out(a, out, max_bytes, cancel, err);
+		r = copy_out(a, file, out, max_bytes, opts, err);
 	tarfile_free(a);
 	tarfile_close_fd(file);
 	return r < 0 ? r : take_fd(out);
 }
 
 int blobs_open_tar(struct blobs *b, int fd, int tmp_fd, uint64_t max_bytes,
-		   const volatile sig_atomic_t *cancel, struct err *err)
+		   const struct image_get_options *opts, struct err *err)
 {
 	int r;
 
 	if (tarfile_is_compressed(fd)) {
-		r = decompress(fd, tmp_fd, max_bytes, cancel, err);
+		r = decompress(fd, tmp_fd, max_bytes, opts, err);
 	} else {
 		r = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (r < 0)
@@ -94,7 +99,7 @@ int blobs_open_tar(struct blobs *b, int fd, int tmp_fd, uint64_t max_bytes,
 	if (r < 0)
 		return r;
 	b->fd = r;
-	return blob_index_read(b->fd, cancel, &b->entries, &b->n, err);
+	return blob_index_read(b->fd, opts->cancel, &b->entries, &b->n, err);
 }
 
 char *blobs_name(const struct blobs *b, const struct digest *digest)

@@ -16,6 +16,8 @@
 /* Image layout: image-spec 1.1, image-layout.md. */
 #define BLOBS_PREFIX_OCI "blobs/sha256/"
 
+struct image_get_options;
+
 /** struct blob_entry - a name in a tar file */
 struct blob_entry {
 	char *name, *link; /* @link: the name that stands for this one; NULL: @offset holds */
@@ -48,12 +50,12 @@ int blobs_open_dir(struct blobs *b, const char *path, struct err *err);
  * @fd: the file; not kept
  * @tmp_fd: folder for the nameless file
  * @max_bytes: no more than this is decompressed
- * @cancel: true: stop with -EINTR; may be NULL
+ * @opts: cancel, and who is told of decompressing
  *
  * Return: 0 or negative errno, with a message; -EBADMSG: truncated, or no tar file.
  */
 int blobs_open_tar(struct blobs *b, int fd, int tmp_fd, uint64_t max_bytes,
-		   const volatile sig_atomic_t *cancel, struct err *err);
+		   const struct image_get_options *opts, struct err *err);
 
 /** blobs_name() - the name of the blob with that digest; free() it */
 char *blobs_name(const struct blobs *b, const struct digest *digest);

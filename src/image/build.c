@@ -16,7 +16,6 @@
 #include "image/config.h"
 #include "image/output.h"
 #include "image/source-open.h"
-#include "image/tarfile.h"
 #include "image/text.h"
 #include "image/unpack.h"
 #include "image/xattr.h"
@@ -75,8 +74,6 @@ static int open_source(struct build *b, struct err *err)
 			     : source_open_registry(&b->source, &b->ref, b->tmp, &b->b->opts, err);
 	}
 	fd = source_open_file(&b->ref, err);
-	if (fd >= 0 && tarfile_is_compressed(fd))
-		tell(b, "decompressing the archive");
 	return fd < 0 ? fd
 		      : source_open_archive(&b->source, &b->ref, fd, b->output.dir, &b->b->opts,
 					    err);

@@ -109,7 +109,8 @@ enum image_pull {
 /**
  * struct image_get_options - how to get an image; all zero is what most callers want
  * @progress: called with short lines for a person ("unpacking layer 2 of 5"), without a newline;
- *	may be NULL. Never called when the image is already there
+ *	may be NULL. Of an image that is already there it is only told that an archive had to be
+ *	decompressed to find that out
  * @passed: called while what the last line of @progress tells of goes on, with bytes that have passed
  *	and bytes that there are in all, UINT64_MAX where nobody knows; as often as something
  *	passes, so it has to be quick; may be NULL

@@ -37,7 +37,7 @@ int source_open_file(const struct reference *ref, struct err *err)
 int source_open_archive(struct source *s, const struct reference *ref, int fd, int tmp_fd,
 			const struct image_get_options *opts, struct err *err)
 {
-	int r = blobs_open_tar(&s->blobs, fd, tmp_fd, max_bytes(opts), opts->cancel, err);
+	int r = blobs_open_tar(&s->blobs, fd, tmp_fd, max_bytes(opts), opts, err);
 
 	if (r < 0)
 		return r;

@@ -46,6 +46,7 @@ def test_all_forms_are_one_image(work):
     got = [work.get(x) for x in references]
     assert {x.id for x in got} == {image.id}
     assert progress(got[0]) == ["unpacking layer 1 of 1"]
+    assert progress(got.pop(3)) == ["decompressing the archive"]
     assert not any(progress(x) for x in got[1:])
     assert work.images() == [image.id[7:]]
     with open(os.path.join(work.store, "images", image.id[7:], "config.json"), "rb") as file:

@@ -21,6 +21,7 @@ import termios
 import time
 
 from guestlib import LIMIT, Failed, check
+from imagelib import run
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, TOP + "/tests/lib")
@@ -162,9 +163,9 @@ class Pipe:
             data = data[os.write(self.fd, data):]
 
 
-def step_by_step(terminal, pattern):
+def step_by_step(terminal, step, pattern):
     """Stopped before it has got far, it draws again as soon as its clock says so."""
-    terminal.until("unpacking layer 1 of 2.*")
+    terminal.until(step + ".*")
     os.kill(terminal.pid, signal.SIGSTOP)
     os.waitpid(terminal.pid, os.WUNTRACED)
     while terminal.read(INTERVAL):
@@ -177,7 +178,8 @@ def layers_with_a_total():
     with Case() as case:
         image = case.layers(tar_of(60 * MEGABYTE), tar_of(60 * MEGABYTE))
         with case.build(image) as terminal:
-            step_by_step(terminal, r"unpacking layer [12] of 2  \[=* *\]  [ \d]{3} %  \d+ MB/s")
+            step_by_step(terminal, "unpacking layer 1 of 2",
+                         r"unpacking layer [12] of 2  \[=* *\]  [ \d]{3} %  \d+ MB/s")
             check(terminal.end() == 0, "status")
             check(terminal.screen.lines == [""], terminal.screen.lines)
             seconds, drawn = time.monotonic() - terminal.began, len(terminal.screen.states) - 1
@@ -207,6 +209,19 @@ def no_total():
             file.write(data)
         with case.build("dir:" + case.dir + "/image") as terminal:
             terminal.until("reading the folder")
+            check(terminal.end() == 0, "status")
+            check(terminal.screen.lines == [""], terminal.screen.lines)
+
+
+def archive():
+    """One that is compressed is decompressed before there are layers."""
+    with Case() as case:
+        path = case.dir + "/archive"
+        Image([Layer(tar_of(60 * MEGABYTE), None)]).write_docker_archive(path)
+        run("gzip", "-1", path)
+        with case.build(f"docker-archive:{path}.gz") as terminal:
+            step_by_step(terminal, "decompressing the archive",
+                         r"decompressing the archive  \[=* *\]  [ \d]{3} %  \d+ MB/s")
             check(terminal.end() == 0, "status")
             check(terminal.screen.lines == [""], terminal.screen.lines)
 
@@ -276,7 +291,8 @@ def a_run_unpacks():
     with Case() as case:
         image = case.layers(tar_of(60 * MEGABYTE), b"no tar" * 100)
         with Terminal(CAISSON, "run", image, "true", columns=300) as terminal:
-            step_by_step(terminal, r"unpacking layer 1 of 2  \[=* *\]  [ \d]{3} %  \d+ MB/s")
+            step_by_step(terminal, "unpacking layer 1 of 2",
+                         r"unpacking layer 1 of 2  \[=* *\]  [ \d]{3} %  \d+ MB/s")
             check(terminal.end() == 125, f"status {terminal.status}")
             check(len(terminal.screen.lines) == 2, terminal.screen.lines)
             check("layer 2 of 2" in terminal.screen.lines[0], terminal.screen.lines)
@@ -287,8 +303,8 @@ def a_run_unpacks():
                                                "caisson: unpacking layer 2 of 2"], done.stderr)
 
 
-TESTS = [layers_with_a_total, no_total, any_width, interrupted, error, in_the_background,
-         no_terminal, a_run_unpacks]
+TESTS = [layers_with_a_total, no_total, archive, any_width, interrupted, error,
+         in_the_background, no_terminal, a_run_unpacks]
 
 
 def main(names):
