@@ -211,6 +211,22 @@ static void containers_that_cannot_be(void)
 		       "directory");
 }
 
+static void layers_have_plain_names(void)
+{
+	static const char *const bad[] = {"../x", "/x", "a/b",
+					  ".",	  "A",	"abcdefghijklmnopqrstuvwxyz0123456"};
+	struct run run;
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		run_init(&run, "", "true");
+		run.create.mount.target = (char *)bad[i];
+		(void)snprintf(text, sizeof(text),
+			       "root file system: mount target \"%s\" is no layer's name", bad[i]);
+		expect_failure(&run, TTRPC_INVALID_ARGUMENT, text);
+	}
+}
+
 /* The oldest way out of a chroot, tried in the container's mount namespace. */
 static _noreturn_ void escape(int pidfd)
 {
@@ -257,6 +273,7 @@ int main(void)
 	test_run(commands_that_do_not_exist);
 	test_run(programs_that_do_not_run);
 	test_run(containers_that_cannot_be);
+	test_run(layers_have_plain_names);
 	test_run(no_way_out);
 	container_end();
 	return 0;
