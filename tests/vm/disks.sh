@@ -54,7 +54,8 @@ test_image_in_use_stays() {
 	status 1 caisson image rm "$(basename "$(dirname "$(image_disk)")")"
 	one_sentence
 	kill -KILL "$(pgrep -f '^qemu-system-[^ ]* -name user ')"
-	status 1 caisson wait user
+	# What it says depends on who was first; here it is only to have ended.
+	caisson wait user >"$WORK/out" 2>&1 || true
 	status 0 caisson delete user
 	status 0 run --rm "$IMAGE" true
 }
