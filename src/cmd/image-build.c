@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/entrypoint.h"
+#include "cmd/interrupts.h"
 #include "cmd/progress-bar.h"
 #include "image/build.h"
 
@@ -36,23 +37,6 @@ static const struct opt options[] = {
 	  "put in what to run: /.runcvm/entrypoint and /.runcvm/config"),
 	{.kind = OPT_END},
 };
-
-static volatile sig_atomic_t cancelled;
-
-static void on_signal(int sig)
-{
-	cancelled = sig;
-}
-
-/* Without SA_RESTART: waiting ends. */
-static void catch_signals(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction sa = {.sa_handler = on_signal};
-
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		(void)sigaction(signals[i], &sa, NULL);
-}
 
 static int add_init(struct image_adder *a, struct err *err)
 {
@@ -113,7 +97,8 @@ static int take_words(struct build_options *o, char **words, struct err *err)
 	return 0;
 }
 
-static int build(struct build_options *o, char **words, struct err *err)
+static int build(struct build_options *o, char **words, const volatile sig_atomic_t *cancel,
+		 struct err *err)
 {
 	struct progress_bar bar;
 	struct image_build b = {
@@ -127,7 +112,7 @@ static int build(struct build_options *o, char **words, struct err *err)
 		.opts = {.progress = progress_bar_step,
 			 .passed = progress_bar_passed,
 			 .userdata = &bar,
-			 .cancel = &cancelled},
+			 .cancel = cancel},
 	};
 	int r;
 
@@ -137,7 +122,6 @@ static int build(struct build_options *o, char **words, struct err *err)
 		return err_set(err, -EINVAL, "where to? -o FILE says it");
 	if (o->size && o->extra)
 		return err_set(err, -EINVAL, "--size and --extra do not go together");
-	catch_signals();
 	(void)progress_bar_begin(&bar);
 	r = image_build(&b, err);
 	progress_bar_end(&bar);
@@ -146,17 +130,18 @@ static int build(struct build_options *o, char **words, struct err *err)
 
 static int build_main(const struct command *self, int argc, char **argv)
 {
+	const volatile sig_atomic_t *cancelled = interrupts_catch();
 	struct build_options o = {.labels = STRV_NULL};
 	struct err err = ERR_NULL;
 	int r = opts_parse(self, argc, argv, &o, &err);
 
 	if (r >= 0)
-		r = build(&o, argv + r, &err);
+		r = build(&o, argv + r, cancelled, &err);
 	strv_done(&o.labels);
 	if (r >= 0)
 		return 0;
 	(void)cmd_fail(self, &err);
-	return cancelled ? 128 + cancelled : self->failure;
+	return *cancelled ? 128 + *cancelled : self->failure;
 }
 
 const struct command command_image_build = {

@@ -4,33 +4,13 @@
 #include <stdio.h>
 
 #include "cmd/cmd.h"
+#include "cmd/image-shown.h"
+#include "cmd/interrupts.h"
 #include "image/image.h"
 #include "image/reference.h"
 #include "image/text.h"
 
 /* How the store gets an image before one is run. */
-
-static volatile sig_atomic_t cancelled;
-
-static void on_signal(int sig)
-{
-	cancelled = sig;
-}
-
-/* Without SA_RESTART: waiting ends. */
-static void catch_signals(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction sa = {.sa_handler = on_signal};
-
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		(void)sigaction(signals[i], &sa, NULL);
-}
-
-static void show_progress(const char *line, void *userdata _unused_)
-{
-	fprintf(stderr, "caisson: %s\n", line);
-}
 
 static int check_registry(const char *source, enum transport transport, struct err *err)
 {
@@ -56,20 +36,18 @@ static int check_local(const char *source, enum transport transport, struct err 
 		       text_of(source));
 }
 
-static int get(const struct paths *paths, const char *source, enum image_pull pull,
+static int get(const struct paths *paths, const char *source, const struct image_get_options *how,
 	       int (*check)(const char *source, enum transport transport, struct err *err),
 	       struct err *err)
 {
 	_cleanup_reference_ struct reference ref = REFERENCE_NULL;
-	struct image_get_options how = {
-		.progress = show_progress, .cancel = &cancelled, .pull = pull};
 	_cleanup_image_ struct image image = IMAGE_NULL;
 	int r = reference_parse(source, &ref, err);
 
 	if (r == 0)
 		r = check(source, ref.transport, err);
 	if (r == 0)
-		r = image_get(paths->root, source, &how, &image, err);
+		r = image_get_shown(paths->root, source, how, &image, err);
 	if (r == 0)
 		puts(image.id);
 	return r;
@@ -78,6 +56,8 @@ static int get(const struct paths *paths, const char *source, enum image_pull pu
 static int get_all(const struct command *self, int argc, char **argv, enum image_pull pull,
 		   int (*check)(const char *source, enum transport transport, struct err *err))
 {
+	const volatile sig_atomic_t *cancelled = interrupts_catch();
+	const struct image_get_options how = {.cancel = cancelled, .pull = pull};
 	struct paths paths = PATHS_NULL;
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, NULL, &err), status = 0;
@@ -88,12 +68,11 @@ static int get_all(const struct command *self, int argc, char **argv, enum image
 		at = err.code;
 	if (at < 0)
 		return cmd_fail(self, &err);
-	catch_signals();
-	for (; argv[at] && !cancelled; at++)
-		if (get(&paths, argv[at], pull, check, &err) < 0)
+	for (; argv[at] && !*cancelled; at++)
+		if (get(&paths, argv[at], &how, check, &err) < 0)
 			status = cmd_fail(self, &err);
 	paths_done(&paths);
-	return cancelled ? 128 + cancelled : status;
+	return *cancelled ? 128 + *cancelled : status;
 }
 
 static int pull_main(const struct command *self, int argc, char **argv)

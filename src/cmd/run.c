@@ -18,7 +18,8 @@
 #include "cmd/cmd.h"
 #include "cmd/compose.h"
 #include "cmd/describe.h"
-#include "cmd/progress-bar.h"
+#include "cmd/image-shown.h"
+#include "cmd/interrupts.h"
 #include "cmd/spawn.h"
 #include "cmd/task-call.h"
 #include "cmd/timing.h"
@@ -101,43 +102,20 @@ static const struct opt options[] = {
 /* It is a file of holes: what is not used takes no room. As much as Docker's block devices have. */
 #define UPPER_SIZE (UINT64_C(10) << 30)
 
-static volatile sig_atomic_t interrupted;
-
-static void note_interrupt(int signo _unused_)
-{
-	interrupted = 1;
-}
-
 /* Until there is a shim to talk to, a signal means: undo what was begun. */
-static void catch_interrupts(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction sa = {.sa_handler = note_interrupt};
+static const volatile sig_atomic_t *interrupted;
 
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		(void)sigaction(signals[i], &sa, NULL);
-}
-
-static void show_progress(const char *line, void *userdata _unused_)
+static enum image_form wanted_form(const struct run *run)
 {
-	fprintf(stderr, "caisson: %s\n", line);
+	return strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) == 0 ? IMAGE_FOLDER
+									  : IMAGE_DISK;
 }
 
 static int get_image(struct run *run, const char *reference, struct err *err)
 {
-	struct progress_bar bar;
-	struct image_get_options how = {.progress = show_progress, .cancel = &interrupted};
-	int r;
+	const struct image_get_options how = {.cancel = interrupted, .form = wanted_form(run)};
+	int r = image_get_shown(run->paths.root, reference, &how, &run->image, err);
 
-	if (strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) != 0)
-		how.form = IMAGE_DISK;
-	if (progress_bar_begin(&bar)) {
-		how.progress = progress_bar_step;
-		how.passed = progress_bar_passed;
-		how.userdata = &bar;
-	}
-	r = image_get(run->paths.root, reference, &how, &run->image, err);
-	progress_bar_end(&bar);
 	timing_note(&run->times, "image found");
 	return r;
 }
@@ -382,7 +360,7 @@ static int run_all(struct run *run, const char *reference, char **words, struct 
 		r = run->detach ? client_obey_signals(&run->client, err)
 				: attach_prepare(&run->attach, &run->client, &run->record, "",
 						 run->interactive, run->terminal, err);
-	if (interrupted)
+	if (*interrupted)
 		return STATUS_INTERRUPTED;
 	if (r < 0)
 		return cmd_fail(&command_run, err);
@@ -437,7 +415,7 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 			       "--detach goes with neither --interactive nor --timing");
 	if (compose_check_workdir(run->workdir, err) < 0)
 		return -EINVAL;
-	if (strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) != 0 &&
+	if (wanted_form(run) == IMAGE_DISK &&
 	    (run->bundle ||
 	     (run->executor && strcmp(run->executor, SANDBOX_EXECUTOR_DEFAULT) != 0)))
 		return err_set(err, -EINVAL,
@@ -497,7 +475,7 @@ static int run_main(const struct command *self, int argc, char **argv)
 		strv_done(&run.annotations);
 		return cmd_fail(self, &err);
 	}
-	catch_interrupts();
+	interrupted = interrupts_catch();
 	status = run_all(&run, argv[at], argv + at + 1, &err);
 	done(&run);
 	return status;
