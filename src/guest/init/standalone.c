@@ -29,7 +29,6 @@
 #define FILES_HARD 524288
 
 static struct {
-	struct init_conf conf;
 	struct network network;
 	struct init_policy policy;
 	struct loop loop;
@@ -48,6 +47,7 @@ static struct {
 
 /* Large, and all zero: no part of the file. What the configuration says is in them. */
 static char conf_text[ABI_ENTRYPOINT_MAX + 1], arguments[ABI_ENTRYPOINT_MAX + 1];
+static struct init_conf conf;
 
 /* The configuration. */
 
@@ -87,7 +87,7 @@ static void parse(const char *path, ssize_t len, char end)
 {
 	struct complaints complaints = {.sink.wrong = wrong_line, .path = path};
 
-	(void)init_conf_parse(conf_text, (size_t)MAX(len, 0), end, &self.conf, &complaints.sink);
+	(void)init_conf_parse(conf_text, (size_t)MAX(len, 0), end, &conf, &complaints.sink);
 }
 
 /* What `caisson image build` has made of an image for containers. */
@@ -98,12 +98,11 @@ static void read_entrypoint(void)
 
 	parse(ABI_ENTRYPOINT_CONF, n, entrypoint_end(conf_text, (size_t)MAX(n, 0)));
 	n = read_text(ABI_ENTRYPOINT, arguments, ABI_ENTRYPOINT_MAX);
-	args = entrypoint_split(arguments, (size_t)MAX(n, 0), self.conf.command,
-				INIT_CONF_ARGS_MAX);
+	args = entrypoint_split(arguments, (size_t)MAX(n, 0), conf.command, INIT_CONF_ARGS_MAX);
 	if (args < 0)
 		log_error(ABI_ENTRYPOINT " has more than %d arguments", INIT_CONF_ARGS_MAX);
-	self.conf.n_command = (size_t)MAX(args, 0);
-	self.waits = self.conf.n_command == 0;
+	conf.n_command = (size_t)MAX(args, 0);
+	self.waits = conf.n_command == 0;
 }
 
 static void read_conf(void)
@@ -149,7 +148,7 @@ static void start_command(void)
 	int r;
 
 	init_policy_begin(&self.policy, loop_now(&self.loop));
-	r = launch_command(&self.command, &self.conf, self.policy.restarts > 0);
+	r = launch_command(&self.command, &conf, self.policy.restarts > 0);
 	if (r == 0)
 		return;
 	log_error("cannot start the command: %s", strerror(-r));
@@ -160,8 +159,8 @@ static void start_shell(void)
 {
 	int r;
 
-	log_warn("%s on the console; the command is started again after it", self.conf.shell);
-	r = launch_shell(&self.shell, &self.conf);
+	log_warn("%s on the console; the command is started again after it", conf.shell);
+	r = launch_shell(&self.shell, &conf);
 	if (r == 0)
 		return;
 	log_error("cannot start the shell: %s", strerror(-r));
@@ -235,9 +234,9 @@ static void make_system(void)
 	early_console();
 	read_conf();
 	network_read(&self.network);
-	network_hostname(&self.network, &self.conf);
+	network_hostname(&self.network, &conf);
 	network_apply(&self.network);
-	network_name_servers(&self.network, &self.conf);
+	network_name_servers(&self.network, &conf);
 }
 
 static int start_loop(void)
@@ -263,10 +262,10 @@ static int start_loop(void)
 
 static void start_work(void)
 {
-	self.policy.on_exit = self.conf.on_exit;
-	self.policy.shell = *self.conf.shell != '\0';
+	self.policy.on_exit = conf.on_exit;
+	self.policy.shell = *conf.shell != '\0';
 	/* A shell that takes the place of a missing command comes by the command's failure. */
-	if (self.conf.n_command > 0 || self.policy.shell) {
+	if (conf.n_command > 0 || self.policy.shell) {
 		start_command();
 		return;
 	}
