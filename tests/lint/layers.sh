@@ -11,6 +11,7 @@ musl=/usr/include/$(uname -m)-linux-musl
 rules='
 base:
 loop: base
+overlay: base
 ttrpc: base loop
 rpc: base loop proto ttrpc
 oci: base json-c
@@ -19,8 +20,8 @@ vmm: base loop json-c archive openssl ext2fs
 vsockd: base loop
 sandbox: base loop proto ttrpc rpc vmm json-c
 shim: base loop proto ttrpc rpc oci vmm sandbox
-cmd: base loop proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/entrypoint.h guest/init/init-conf.h json-c
-guest: base loop proto ttrpc rpc
+cmd: base loop overlay proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/entrypoint.h guest/init/init-conf.h json-c
+guest: base loop overlay proto ttrpc rpc
 '
 
 # Which layer or library a header belongs to; "system" for those of the C library and the kernel.
