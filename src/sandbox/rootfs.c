@@ -87,6 +87,25 @@ static int make_folder(int dirfd, const char *name)
 	return open_folder(dirfd, name);
 }
 
+/* The root folder of an overlay is the upper one: a new one must look like the image's. */
+static int make_upper(int base, int lower)
+{
+	struct stat st;
+	int fd, r;
+
+	if (mkdirat(base, "upper", 0755) < 0)
+		return errno == EEXIST ? open_folder(base, "upper") : -errno;
+	fd = open_folder(base, "upper");
+	if (fd < 0)
+		return fd;
+	if (fstat(lower, &st) == 0 && fchownat(fd, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) == 0 &&
+	    fchmodat(base, "upper", st.st_mode & 07777, 0) == 0)
+		return fd;
+	r = -errno;
+	fd_close(fd);
+	return r;
+}
+
 static int set_option(int fs, const char *key, int folder)
 {
 	char path[32];
@@ -136,12 +155,11 @@ int rootfs_mount(const char *image, const char *dir, const char *target, struct 
 {
 	_cleanup_close_ int lower = open_folder(AT_FDCWD, image), base = open_folder(AT_FDCWD, dir);
 	_cleanup_close_ int upper = -EBADF, work = -EBADF;
-	struct stat st;
 
 	if (lower < 0)
 		return err_errno(err, lower, "cannot open the image's folder %s", image);
 	if (base >= 0) {
-		upper = make_folder(base, "upper");
+		upper = make_upper(base, lower);
 		work = make_folder(base, "work");
 	}
 	if (upper < 0 || work < 0)
@@ -150,11 +168,6 @@ int rootfs_mount(const char *image, const char *dir, const char *target, struct 
 				 : upper < 0 ? upper
 					     : work,
 				 "cannot make the folders of the overlay in %s", dir);
-	/* The root folder itself comes from upper: it must look like the image's. */
-	if (fstat(lower, &st) < 0 || fchownat(upper, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0)
-		return err_errno(err, -errno, "cannot prepare the overlay in %s", dir);
-	if (fchmodat(base, "upper", st.st_mode & 07777, 0) < 0)
-		return err_errno(err, -errno, "cannot prepare the overlay in %s", dir);
 	return mount_overlay(lower, upper, work, target, err);
 }
 

@@ -74,6 +74,11 @@ static void the_image_is_never_written_to(void)
 	/* The changes are the container's, and are there again. */
 	test_int(rootfs_mount(image, dir, target, &err), 0);
 	expect_file(target, "new", "new");
+	test_int(chmod(target, 0700), 0);
+	rootfs_unmount(target);
+	test_int(rootfs_mount(image, dir, target, &err), 0);
+	test_int(stat(target, &st), 0);
+	test_int(st.st_mode & 07777, 0700);
 	rootfs_unmount(target);
 }
 
