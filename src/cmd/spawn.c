@@ -13,13 +13,13 @@
 #include "sandbox/dial.h"
 #include "shim/lifeline.h"
 
-int spawn_shim(const struct paths *paths, struct record *record, int image_lock,
-	       struct spawned *ret, struct err *err)
+static int spawn(const struct paths *paths, struct record *record, int image_lock, bool visit,
+		 struct spawned *ret, struct err *err)
 {
 	_cleanup_free_ char *program = paths_program(paths, "caisson-shim");
 	_cleanup_free_ char *socket_path = client_socket_path(record);
 	_cleanup_close_ int listener = unix_listen(socket_path), read_end = -EBADF;
-	const char *argv[] = {program, "--id", record->id, NULL};
+	const char *argv[] = {program, "--id", record->id, visit ? "--visit" : NULL, NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
 	int lifeline[2], r;
 
@@ -44,6 +44,18 @@ int spawn_shim(const struct paths *paths, struct record *record, int image_lock,
 	/* Ours would keep the record claimed after the shim's end. */
 	record->lock = fd_close(record->lock);
 	return 0;
+}
+
+int spawn_shim(const struct paths *paths, struct record *record, int image_lock,
+	       struct spawned *ret, struct err *err)
+{
+	return spawn(paths, record, image_lock, false, ret, err);
+}
+
+int spawn_visit(const struct paths *paths, struct record *record, struct spawned *ret,
+		struct err *err)
+{
+	return spawn(paths, record, -EBADF, true, ret, err);
 }
 
 /* Whole or not at all, as who waits for it may look at any time. */

@@ -27,6 +27,17 @@ struct spawned {
 int spawn_shim(const struct paths *paths, struct record *record, int image_lock,
 	       struct spawned *ret, struct err *err);
 
+/**
+ * spawn_visit() - start the shim of a container that has ended, for the sake of its files
+ * @record: claimed, with the folder of record_make_run(); the shim takes the claim over
+ *
+ * Its image is kept as long as the container is there.
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int spawn_visit(const struct paths *paths, struct record *record, struct spawned *ret,
+		struct err *err);
+
 /** spawn_write_pid() - a shim's number, into a file. Return: 0 or negative errno with a message. */
 int spawn_write_pid(pid_t pid, const char *path, struct err *err);
 

@@ -124,6 +124,15 @@ int record_wait(struct record *rec, unsigned int seconds)
 	return r;
 }
 
+int record_make_run(const struct record *rec, struct err *err)
+{
+	/* A folder of that name in <run> is what a killed shim left. */
+	(void)path_remove_tree(AT_FDCWD, rec->run_path);
+	if (mkdir(rec->run_path, 0700) < 0)
+		return err_errno(err, -errno, "cannot make the folder %s", rec->run_path);
+	return 0;
+}
+
 static int make_folders(const struct paths *paths, struct record *rec, struct err *err)
 {
 	_cleanup_free_ char *containers = containers_path(paths);
@@ -150,11 +159,7 @@ static int make_folders(const struct paths *paths, struct record *rec, struct er
 		r = record_claim(rec);
 	if (r < 0)
 		return err_errno(err, r, "cannot use the folder %s", rec->dir_path);
-	/* A folder of that name in <run> is what a killed shim left. */
-	(void)path_remove_tree(AT_FDCWD, rec->run_path);
-	if (mkdir(rec->run_path, 0700) < 0)
-		return err_errno(err, -errno, "cannot make the folder %s", rec->run_path);
-	return 0;
+	return record_make_run(rec, err);
 }
 
 int record_create(const struct paths *paths, const struct sandbox_spec *spec, struct record *ret,

@@ -97,6 +97,13 @@ const char *record_state_name(enum record_state state);
 /** record_set_exit() - write the exit status. Return: 0 or negative errno. */
 int record_set_exit(const struct record *rec, int status);
 
+/**
+ * record_make_run() - make <run>/<id>, empty; the caller has the claim
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int record_make_run(const struct record *rec, struct err *err);
+
 /** record_remove_run() - remove <run>/<id> */
 void record_remove_run(const struct paths *paths, const struct record *rec);
 

@@ -5,6 +5,10 @@
  * How a shim is started: `caisson-shim --id ID` with these descriptors. The lifeline is a pipe
  * whose other end its starter keeps. Its end means that the starter has died: the container ends
  * too. One byte, LIFELINE_LET_GO, means that the container goes on without the starter.
+ *
+ * With `--visit` as well the container is one that has ended, and its VM comes up for the sake of
+ * its files: the command is never run, and the record stays what it is. It lasts as long as the
+ * lifeline.
  */
 
 #define SHIM_FD_LISTEN	 3 /* the socket of the Task service, listening */

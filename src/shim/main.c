@@ -95,7 +95,8 @@ static void lifeline_moved(struct loop_io *io, uint32_t revents _unused_)
 	loop_io_stop(io);
 	if (n == 1 && byte == LIFELINE_LET_GO)
 		return;
-	sandbox_stop(&shim->sandbox, false);
+	/* Of a visit there is something to write back. */
+	sandbox_stop(&shim->sandbox, shim->visit);
 	shim_quit_when_told(shim);
 }
 
@@ -125,22 +126,28 @@ static int serve(struct shim *shim)
 	return loop_run(shim->loop);
 }
 
-/* What stays of the container: nothing, or its record with an exit status. */
-static void settle(const struct paths *paths, const struct record *record, bool keep, int status)
+/* What stays of the container: nothing, its record with an exit status, or with what it had. */
+enum leaving {
+	LEAVE_NOTHING,
+	LEAVE_STATUS,
+	LEAVE_AS_IT_WAS,
+};
+
+static void settle(const struct paths *paths, const struct record *record, enum leaving leaving)
 {
 	int known;
 
-	if (!keep) {
+	if (leaving == LEAVE_NOTHING) {
 		(void)record_remove(paths, record, NULL);
 		return;
 	}
-	if (record_state(record, &known) != RECORD_STOPPED)
-		(void)record_set_exit(record, status);
+	if (leaving == LEAVE_STATUS && record_state(record, &known) != RECORD_STOPPED)
+		(void)record_set_exit(record, STATUS_KILLED);
 	record_remove_run(paths, record);
 }
 
 static int run_shim(const struct paths *paths, struct record *record,
-		    const struct sandbox_spec *spec)
+		    const struct sandbox_spec *spec, bool visit)
 {
 	struct loop loop;
 	struct shim shim = {
@@ -148,6 +155,7 @@ static int run_shim(const struct paths *paths, struct record *record,
 		.paths = paths,
 		.record = record,
 		.spec = spec,
+		.visit = visit,
 		.log = IOLOG_NULL,
 		.lifeline = LOOP_IO_NULL,
 		.signals = {.io = LOOP_IO_NULL},
@@ -164,12 +172,16 @@ static int run_shim(const struct paths *paths, struct record *record,
 	shim.sandbox.userdata = &shim;
 	shim.sandbox.ready = sandbox_ready;
 	shim.sandbox.ended = sandbox_ended;
-	r = iolog_open(&shim.log, record->dir, "log");
+	if (!visit)
+		r = iolog_open(&shim.log, record->dir, "log");
 	if (r == 0)
 		r = serve(&shim);
 	sandbox_deinit(&shim.sandbox);
 	/* The mounts go with us, but the folders under them can only go once they are free. */
-	settle(paths, record, shim.started && !spec->remove, STATUS_KILLED);
+	settle(paths, record,
+	       visit			       ? LEAVE_AS_IT_WAS
+	       : shim.started && !spec->remove ? LEAVE_STATUS
+					       : LEAVE_NOTHING);
 	ttrpc_server_free(shim.server);
 	shim_task_deinit(&shim);
 	loop_timer_stop(&shim.telling);
@@ -180,8 +192,8 @@ static int run_shim(const struct paths *paths, struct record *record,
 	return r;
 }
 
-static int keep(const struct paths *paths, const struct record *record,
-		const struct sandbox_spec *spec, pid_t child)
+static int keep(const struct paths *paths, const struct record *record, enum leaving leaving,
+		pid_t child)
 {
 	int status;
 
@@ -192,12 +204,12 @@ static int keep(const struct paths *paths, const struct record *record,
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	settle(paths, record, !spec->remove, STATUS_KILLED);
+	settle(paths, record, leaving);
 	return 1;
 }
 
 static int fork_shim(const struct paths *paths, struct record *record,
-		     const struct sandbox_spec *spec)
+		     const struct sandbox_spec *spec, bool visit)
 {
 	pid_t keeper = getpid(), child;
 	sigset_t term;
@@ -210,17 +222,22 @@ static int fork_shim(const struct paths *paths, struct record *record,
 	if (child < 0)
 		return -errno;
 	if (child > 0)
-		return keep(paths, record, spec, child);
+		return keep(paths, record,
+			    visit	   ? LEAVE_AS_IT_WAS
+			    : spec->remove ? LEAVE_NOTHING
+					   : LEAVE_STATUS,
+			    child);
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != keeper)
 		(void)raise(SIGTERM);
-	return run_shim(paths, record, spec) < 0;
+	return run_shim(paths, record, spec, visit) < 0;
 }
 
-static const char *parse_id(int argc, char **argv)
+static const char *parse_words(int argc, char **argv, bool *ret_visit)
 {
 	static const struct option options[] = {
 		{"id", required_argument, NULL, 'i'},
+		{"visit", no_argument, NULL, 'f'},
 		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
 	};
@@ -232,9 +249,12 @@ static const char *parse_id(int argc, char **argv)
 			puts("caisson-shim version " CAISSON_VERSION);
 			exit(0);
 		}
-		if (c != 'i')
+		if (c == 'i')
+			id = optarg;
+		else if (c == 'f')
+			*ret_visit = true;
+		else
 			exit(2);
-		id = optarg;
 	}
 	if (!id || optind < argc) {
 		fputs("caisson-shim is started by caisson, not by people: see `caisson run`\n",
@@ -244,9 +264,28 @@ static const char *parse_id(int argc, char **argv)
 	return id;
 }
 
+/*
+ * Whatever the container did to its files, they have to be reached: nothing of them is looked up,
+ * and nobody but us is there.
+ */
+static void spec_for_visit(struct sandbox_spec *spec)
+{
+	free(spec->cwd);
+	free(spec->user);
+	free(spec->executor);
+	free(spec->supervisor_config);
+	strv_done(&spec->annotations);
+	spec->cwd = xstrdup("");
+	spec->user = xstrdup("");
+	spec->executor = xstrdup(SANDBOX_EXECUTOR_DEFAULT);
+	spec->supervisor_config = xstrdup("");
+	spec->terminal = false;
+}
+
 int main(int argc, char **argv)
 {
-	const char *id = parse_id(argc, argv);
+	bool visit = false;
+	const char *id = parse_words(argc, argv, &visit);
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 	struct record record = RECORD_NULL;
 	struct paths paths = PATHS_NULL;
@@ -260,13 +299,15 @@ int main(int argc, char **argv)
 		r = record_open(&paths, id, &record, &err);
 	if (r == 0)
 		r = record_load(&record, &spec, &err);
+	if (r == 0 && visit)
+		spec_for_visit(&spec);
 	if (r == 0) {
 		record.lock = SHIM_FD_LOCK;
 		(void)fd_cloexec(SHIM_FD_LISTEN, true);
 		(void)fd_cloexec(SHIM_FD_LIFELINE, true);
 		(void)fd_cloexec(SHIM_FD_LOCK, true);
 		(void)fd_cloexec(SHIM_FD_IMAGE, true);
-		r = fork_shim(&paths, &record, &spec);
+		r = fork_shim(&paths, &record, &spec, visit);
 	} else {
 		log_error("%s", err.text);
 		r = 1;

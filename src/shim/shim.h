@@ -17,6 +17,7 @@
 /**
  * struct shim - all there is
  * @init: the container's first process, once Create has come
+ * @visit: for its files only; see shim/lifeline.h
  * @started: the command was started: there is an exit status to keep
  * @waited: somebody has been told how it ended
  * @deleted: and it was deleted: there is nothing more to ask about
@@ -39,7 +40,7 @@ struct shim {
 	struct loop_io lifeline;
 	struct loop_signal signals;
 	struct loop_timer telling;
-	bool started, waited, deleted, told_enough;
+	bool visit, started, waited, deleted, told_enough;
 };
 
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */

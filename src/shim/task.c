@@ -88,7 +88,7 @@ static void init_stopped(struct process *p)
 	struct shim *shim = shim_of_process(p);
 
 	/* The record first: who hears of the end may ask for it at once. */
-	if (!shim->spec->remove)
+	if (!shim->spec->remove && !shim->visit)
 		(void)record_set_exit(shim->record, (int)p->status);
 	calls_answer_waiters(shim, p);
 	sandbox_stop(&shim->sandbox, ends_in_order(shim));
@@ -321,6 +321,12 @@ static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 
 	if (!p)
 		return;
+	if (shim_of(call)->visit) {
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
+				"container %s has ended: its VM is up for its files only",
+				request->id);
+		return;
+	}
 	if (!process_check(call, p->state, PROCESS_OP_START) ||
 	    (p != init && !process_check(call, init->state, PROCESS_OP_EXEC)))
 		return;
