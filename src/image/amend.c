@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/amend.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/macro.h"
+#include "base/mem.h"
+#include "image/change.h"
+#include "image/json.h"
+
+static const char *const what = "the image's configuration";
+
+/* As Go calls them, which is what the specification has (image-spec 1.1, config.md). */
+static const struct {
+	const char *machine, *architecture;
+} architectures[] = {
+	{"x86_64", "amd64"},
+	{"aarch64", "arm64"},
+};
+
+static void set(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static struct json_object *list_of(char *const *v, size_t n)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(list, json_object_new_string(v[i]));
+	return list;
+}
+
+static int parse_base(const struct amend *a, struct json_object **ret, struct err *err)
+{
+	struct utsname name;
+
+	if (a->base)
+		return json_read(a->base, strlen(a->base), json_type_object, what, ret, err);
+	*ret = json_object_new_object();
+	set(*ret, "os", "linux");
+	(void)uname(&name);
+	for (size_t i = 0; i < ARRAY_SIZE(architectures); i++)
+		if (strcmp(architectures[i].machine, name.machine) == 0)
+			set(*ret, "architecture", architectures[i].architecture);
+	return 0;
+}
+
+static int set_command(const struct amend *a, struct json_object *config, struct err *err)
+{
+	_cleanup_strv_ struct strv entrypoint = STRV_NULL;
+	size_t n = 0;
+	int r = json_strv(config, "Entrypoint", what, &entrypoint, err);
+
+	if (r < 0)
+		return r;
+	while (n < entrypoint.n && n < a->args->n && strcmp(entrypoint.v[n], a->args->v[n]) == 0)
+		n++;
+	if (n < entrypoint.n) {
+		json_object_object_del(config, "Entrypoint");
+		n = 0;
+	}
+	json_object_object_add(config, "Cmd", list_of(a->args->v + n, a->args->n - n));
+	return 0;
+}
+
+/* What every container gets without anybody's saying so is no part of it. */
+static void set_env(const struct amend *a, struct json_object *config)
+{
+	_cleanup_strv_ struct strv env = STRV_NULL;
+
+	for (size_t i = 0; i < a->env->n; i++)
+		strv_add(&env, a->env->v[i]);
+	strv_env_unset(&env, "HOSTNAME");
+	json_object_object_add(config, "Env", list_of(env.v, env.n));
+}
+
+static int set_process(const struct amend *a, struct json_object *config, struct err *err)
+{
+	int r = set_command(a, config, err);
+
+	if (r < 0)
+		return r;
+	set_env(a, config);
+	set(config, "User", a->user);
+	set(config, "WorkingDir", a->cwd);
+	for (size_t i = 0; r == 0 && i < a->changes->n; i++)
+		r = change_apply(config, a->changes->v[i], err);
+	return r;
+}
+
+static void set_layers(const struct amend *a, struct json_object *root)
+{
+	struct json_object *rootfs = json_object_new_object(), *ids = json_object_new_array();
+
+	for (size_t i = 0; i < a->n_layers; i++)
+		json_object_array_add(ids, json_object_new_string(a->layers[i].text));
+	set(rootfs, "type", "layers");
+	json_object_object_add(rootfs, "diff_ids", ids);
+	json_object_object_add(root, "rootfs", rootfs);
+}
+
+static struct json_object *entry(const char *created, const char *by, const char *comment)
+{
+	struct json_object *o = json_object_new_object();
+
+	set(o, "created", created);
+	if (by && *by)
+		set(o, "created_by", by);
+	if (comment && *comment)
+		set(o, "comment", comment);
+	return o;
+}
+
+static char *command_line(const struct strv *args)
+{
+	char *line = xstrdup("");
+
+	for (size_t i = 0; i < args->n; i++) {
+		char *longer = xasprintf("%s%s%s", line, i ? " " : "", args->v[i]);
+
+		free(line);
+		line = longer;
+	}
+	return line;
+}
+
+/* An entry for each layer: those of the image are one now. */
+static void set_history(const struct amend *a, struct json_object *root)
+{
+	_cleanup_free_ char *command = command_line(a->args);
+	struct json_object *history = json_object_new_array(), *last, *created = NULL;
+
+	(void)json_object_object_get_ex(root, "created", &created);
+	if (a->n_layers > 1)
+		json_object_array_add(history,
+				      entry(created ? json_object_get_string(created) : a->created,
+					    NULL, "the image that the container was made of"));
+	last = entry(a->created, command, a->message);
+	if (a->author)
+		set(last, "author", a->author);
+	json_object_array_add(history, last);
+	json_object_object_add(root, "history", history);
+	set(root, "created", a->created);
+	if (a->author)
+		set(root, "author", a->author);
+}
+
+int amend_config(const struct amend *a, char **ret, struct err *err)
+{
+	_cleanup_json_ struct json_object *root = NULL;
+	struct json_object *config;
+	int r = parse_base(a, &root, err);
+
+	if (r == 0)
+		r = json_member(root, "config", json_type_object, what, &config, err);
+	if (r < 0)
+		return r;
+	if (!config) {
+		config = json_object_new_object();
+		json_object_object_add(root, "config", config);
+	}
+	r = set_process(a, config, err);
+	if (r < 0)
+		return r;
+	set_layers(a, root);
+	set_history(a, root);
+	*ret = xstrdup(json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE));
+	return 0;
+}
