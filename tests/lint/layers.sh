@@ -12,16 +12,17 @@ rules='
 base:
 loop: base
 overlay: base
+tar: base archive
 ttrpc: base loop
 rpc: base loop proto ttrpc
 oci: base json-c
-image: base json-c archive openssl ext2fs
+image: base tar json-c archive openssl ext2fs
 vmm: base loop json-c archive openssl ext2fs
 vsockd: base loop
-sandbox: base loop proto ttrpc rpc vmm json-c
+sandbox: base loop tar proto ttrpc rpc vmm json-c
 shim: base loop proto ttrpc rpc oci vmm sandbox
-cmd: base loop overlay proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/entrypoint.h guest/init/init-conf.h json-c
-guest: base loop overlay proto ttrpc rpc
+cmd: base loop overlay tar proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/entrypoint.h guest/init/init-conf.h json-c
+guest: base loop overlay tar proto ttrpc rpc
 '
 
 # Which layer or library a header belongs to; "system" for those of the C library and the kernel.
