@@ -56,9 +56,8 @@ static void forget(struct lines *lines)
 
 static int check(int argc, int at, struct err *err)
 {
-	return argc - at == 1
-		       ? 0
-		       : err_set(err, -EINVAL, "which container? See `caisson diff --help`");
+	return argc - at == 1 ? 0
+			      : err_set(err, -EINVAL, "which container? See `caisson diff --help`");
 }
 
 static int diff_main(const struct command *self, int argc, char **argv)

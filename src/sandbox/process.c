@@ -240,9 +240,9 @@ static void stream_opened(struct stream *s, int error)
 		return;
 	if (error < 0) {
 		(void)snprintf(message, sizeof(message), "cannot open a stream to the guest: %s",
-			       s->refusal ? s->refusal : strerror(-error));
+			       s->greeting.refusal ? s->greeting.refusal : strerror(-error));
 		/* It always listens, so this is how whoever is in between tells that time is up. */
-		if (error == -ECONNREFUSED && !s->refusal)
+		if (error == -ECONNREFUSED && !s->greeting.refusal)
 			strcpy(message,
 			       "the guest does not answer: `caisson delete -f` ends its VM");
 		report(p, p->created, ttrpc_code_from_errno(error), message);

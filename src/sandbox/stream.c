@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/stream.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +11,6 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "ttrpc/text.h"
 
 static const char *const kind_names[] = {
 	[STREAM_STDIN] = "stdin",
@@ -27,20 +25,19 @@ void stream_init(struct stream *io, enum stream_kind kind, struct loop *loop)
 	*io = (struct stream){
 		.kind = kind,
 		.loop = loop,
-		.dial = DIAL_NULL,
-		.greeting = LOOP_IO_NULL,
+		.greeting = GREETING_NULL,
 		.fifo_fd = -EBADF,
 		.keeper_fd = -EBADF,
 		.stream_fd = -EBADF,
 	};
 	pump_init(&io->pump);
-	(void)snprintf(io->id, sizeof(io->id), "%s-%u", kind_names[kind], ++counter);
+	(void)snprintf(io->greeting.id, sizeof(io->greeting.id), "%s-%u", kind_names[kind],
+		       ++counter);
 }
 
 void stream_deinit(struct stream *io)
 {
-	dial_stop(&io->dial);
-	loop_io_stop(&io->greeting);
+	greeting_stop(&io->greeting);
 	pump_stop(&io->pump);
 	io->fifo_fd = fd_close(io->fifo_fd);
 	io->keeper_fd = fd_close(io->keeper_fd);
@@ -85,88 +82,22 @@ static void opened(struct stream *io, int error)
 	io->opened(io, error);
 }
 
-/* Return: bytes of the answer that are still missing; negative: it is none. Never one too many. */
-static int missing(const struct stream *io)
+static void greeted(struct greeting *greeting, int fd)
 {
-	uint32_t len;
+	struct stream *io = container_of(greeting, struct stream, greeting);
 
-	if (io->answer_len < sizeof(len))
-		return (int)(sizeof(len) - io->answer_len);
-	memcpy(&len, io->answer, sizeof(len));
-	len = ntohl(len);
-	return len > ABI_STREAM_ID_MAX ? -EPROTO : (int)(sizeof(len) + len - io->answer_len);
-}
-
-static void answered(struct stream *io)
-{
-	char *text = (char *)io->answer + sizeof(uint32_t);
-	size_t len = io->answer_len - sizeof(uint32_t);
-
-	loop_io_stop(&io->greeting);
-	if (io->answer_len == io->hello_len && memcmp(io->answer, io->hello, io->hello_len) == 0) {
-		opened(io, 0);
-		return;
-	}
-	ttrpc_text_line(text, len);
-	text[len] = '\0';
-	io->refusal = len > 0 ? text : NULL;
-	opened(io, -EPROTO);
-}
-
-static void greeted(struct loop_io *watch, uint32_t revents _unused_)
-{
-	struct stream *io = container_of(watch, struct stream, greeting);
-	int want = missing(io);
-	ssize_t n;
-
-	while (want > 0) {
-		n = read(io->stream_fd, io->answer + io->answer_len, (size_t)want);
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n <= 0) {
-			opened(io, n < 0 ? -errno : -EPROTO);
-			return;
-		}
-		io->answer_len += (size_t)n;
-		want = missing(io);
-	}
-	if (want < 0)
-		opened(io, want);
-	else
-		answered(io);
-}
-
-static void dialled(struct dial *dial, int fd)
-{
-	struct stream *io = container_of(dial, struct stream, dial);
-	uint32_t len = htonl((uint32_t)strlen(io->id));
-	ssize_t n;
-
-	if (fd < 0) {
-		opened(io, fd);
-		return;
-	}
-	io->stream_fd = fd;
-	io->state = STREAM_GREETING;
-	memcpy(io->hello, &len, sizeof(len));
-	memcpy(io->hello + sizeof(len), io->id, strlen(io->id));
-	io->hello_len = sizeof(len) + strlen(io->id);
-	n = send(fd, io->hello, io->hello_len, MSG_NOSIGNAL);
-	/* A guest that has no room says so before it is asked, and leaves. */
-	if (n < 0 && errno == EPIPE)
-		n = (ssize_t)io->hello_len;
-	if (n != (ssize_t)io->hello_len ||
-	    loop_io_start(io->loop, &io->greeting, fd, EPOLLIN, greeted) < 0)
-		opened(io, n < 0 ? -errno : -EPROTO);
+	if (fd >= 0)
+		io->stream_fd = fd;
+	opened(io, fd < 0 ? fd : 0);
 }
 
 int stream_open(struct stream *io, const struct guest_address *address, const char *fifo)
 {
 	int r = *fifo ? open_fifo(io, fifo) : 0;
 
-	io->state = STREAM_DIALLING;
+	io->state = STREAM_GREETING;
 	if (r == 0)
-		r = dial_start(&io->dial, io->loop, address, ABI_PORT_STREAMS, dialled);
+		r = greeting_start(&io->greeting, io->loop, address, greeted);
 	if (r < 0)
 		stream_deinit(io);
 	return r;
@@ -177,7 +108,7 @@ void stream_uri(const struct stream *io, char *buf, size_t size)
 	if (io->state == STREAM_IDLE)
 		buf[0] = '\0';
 	else
-		(void)snprintf(buf, size, ABI_STREAM_SCHEME "%s", io->id);
+		greeting_uri(&io->greeting, buf, size);
 }
 
 static void log_output(struct pump *pump, const void *data, size_t len)

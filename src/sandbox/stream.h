@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "abi/abi.h"
 #include "loop/pump.h"
-#include "sandbox/dial.h"
+#include "sandbox/greeting.h"
 #include "sandbox/iolog.h"
 
 /*
  * A process' stdin, stdout or stderr: a FIFO that its user made on one side, a stream of the guest
  * (abi.h) on the other.
  *
- *   IDLE --open--> DIALLING --> GREETING --> READY --start--> COPYING --> CLOSED
+ *   IDLE --open--> GREETING --> READY --start--> COPYING --> CLOSED
  *
  * The stream is opened before the process is created, so that the guest finds it, and copying
  * begins with the process. A stream whose user has gone (EPIPE) ends at once: the process in the
@@ -25,7 +24,6 @@ enum stream_kind {
 
 enum stream_state {
 	STREAM_IDLE,
-	STREAM_DIALLING,
 	STREAM_GREETING,
 	STREAM_READY,
 	STREAM_COPYING,
@@ -40,9 +38,7 @@ enum stream_state {
  * @keeper_fd: stdin: keeps the FIFO from ending until CloseIO; -EBADF: dropped
  * @stream_fd: the guest's end
  * @log: gets a copy of the output; may be NULL
- * @hello, @answer: what opens a stream (abi.h), and how much of it there is
- * @refusal: why the guest would not have it, in its own words, fit to be shown; NULL: it did not
- * say
+ * @greeting: what opens it, and why the guest would not have it
  * @opened: called once: 0 when the stream is ready, or negative errno
  * @closed: called once: everything was copied, or the stream has failed
  */
@@ -50,16 +46,10 @@ struct stream {
 	enum stream_kind kind;
 	enum stream_state state;
 	struct loop *loop;
-	struct dial dial;
-	struct loop_io greeting;
+	struct greeting greeting;
 	struct pump pump;
 	int fifo_fd, keeper_fd, stream_fd;
 	struct iolog *log;
-	char id[64];
-	uint8_t hello[4 + 64];
-	uint8_t answer[4 + ABI_STREAM_ID_MAX + 1];
-	size_t hello_len, answer_len;
-	const char *refusal;
 	char *buffer;
 	void (*opened)(struct stream *io, int error);
 	void (*closed)(struct stream *io);

@@ -29,7 +29,8 @@ static void opened(struct stream *io, int error)
 	test_true(io == &stream);
 	n_opened++;
 	open_error = error;
-	(void)snprintf(refusal, sizeof(refusal), "%s", io->refusal ? io->refusal : "");
+	(void)snprintf(refusal, sizeof(refusal), "%s",
+		       io->greeting.refusal ? io->greeting.refusal : "");
 	loop_quit(&loop, 0);
 }
 
@@ -209,9 +210,9 @@ static void a_guest_may_refuse(void)
 	refused_with("OK 1\n", ugly, sizeof(ugly) - 1, -EPROTO);
 	test_str(refusal, "a?[m? ");
 	/* As long as our id, and as long as can be. */
-	same[3] = (char)strlen(stream.id);
-	memset(same + 4, 'x', strlen(stream.id));
-	refused_with("OK 1\n", same, 4 + strlen(stream.id), -EPROTO);
+	same[3] = (char)strlen(stream.greeting.id);
+	memset(same + 4, 'x', strlen(stream.greeting.id));
+	refused_with("OK 1\n", same, 4 + strlen(stream.greeting.id), -EPROTO);
 	test_str(refusal, same + 4);
 	memset(longest + 4, 'y', 256);
 	refused_with("OK 1\n", longest, sizeof(longest), -EPROTO);
@@ -237,7 +238,7 @@ static void a_cut_greeting_is_waited_for(void)
 	guest.greeting_len = 1;
 	test_int(stream_open(&stream, &guest.address, ""), 0);
 	run_until(&loop, test_guest_stream(&guest, "stdout"));
-	while (stream.answer_len == 0) {
+	while (stream.greeting.answer_len == 0) {
 		loop_defer_start(&loop, &turn, end_turn);
 		test_int(loop_run(&loop), 0);
 	}
