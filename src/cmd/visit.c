@@ -31,8 +31,6 @@ static int wake(struct visit *visit, struct err *err)
 		return r;
 	}
 	r = client_connect(&visit->client, &visit->record, err);
-	if (r == 0)
-		r = client_obey_signals(&visit->client, err);
 	if (r < 0)
 		return r;
 	/* It boots, which may take as long as the container's own start might. */
@@ -43,12 +41,11 @@ static int wake(struct visit *visit, struct err *err)
 
 int visit_begin(struct visit *visit, struct err *err)
 {
-	int status, r;
+	int status;
 
 	if (record_state(&visit->record, &status) != RECORD_RUNNING && !visit->spec.remove)
 		return wake(visit, err);
-	r = client_connect(&visit->client, &visit->record, err);
-	return r == 0 ? client_obey_signals(&visit->client, err) : r;
+	return client_connect(&visit->client, &visit->record, err);
 }
 
 void visit_end(struct visit *visit)

@@ -29,8 +29,8 @@ int visit_find(struct visit *visit, const char *name, struct err *err);
  * visit_begin() - reach its guest; the VM of one that has ended boots once more, without its command
  * @visit: found
  *
- * Others who visit the same container are waited for. SIGINT, SIGTERM and SIGHUP cancel what is
- * asked of @visit->client from here on.
+ * Others who visit the same container are waited for. If we are killed, what was asked for ends, and
+ * so does a VM that was started for it.
  *
  * Return: 0 or negative errno with a message.
  */

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "guest/layer/layer.h"
 #include "guest/mount/mount-service.h"
 #include "guest/oci/bundle.h"
+#include "guest/transfer.h"
 
 void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, struct events *events,
 		   struct system *system, struct workers *workers)
@@ -14,8 +16,10 @@ void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, st
 		task->services[0],   task->services[1],
 		events_init(events), system_init(system, workers),
 		bundle_service(),    mount_service(workers),
+		layer_service(),
 	};
 
+	transfer_init(task->streams, workers);
 	static_assert(ARRAY_SIZE(all) < SERVICES_MAX, "one more has to have an end");
 	memcpy(ret, all, sizeof(all));
 	ret[ARRAY_SIZE(all)].name = NULL;

@@ -7,7 +7,7 @@
 #include "guest/worker.h"
 #include "ttrpc/server.h"
 
-#define SERVICES_MAX 8
+#define SERVICES_MAX 10
 
 /**
  * services_init() - all that vminitd answers, for ttrpc_server_new()

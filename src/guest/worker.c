@@ -91,6 +91,11 @@ int worker_start(struct workers *workers, struct worker *worker, int (*run)(void
 	return 0;
 }
 
+void worker_take_your_time(struct worker *worker)
+{
+	loop_timer_stop(&worker->deadline);
+}
+
 static void replace_controls(char *text)
 {
 	for (char *c = text; *c; c++)

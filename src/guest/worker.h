@@ -72,6 +72,9 @@ void worker_words(const struct worker *worker, char *buf, size_t size);
  */
 size_t worker_output(const struct worker *worker, char *buf, size_t size);
 
+/** worker_take_your_time() - it has no deadline: somebody else sees to its end */
+void worker_take_your_time(struct worker *worker);
+
 /** worker_kill() - with all that it has started; its end is told as any other's */
 void worker_kill(struct worker *worker);
 

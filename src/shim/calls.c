@@ -174,13 +174,8 @@ static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answe
 	free(f);
 }
 
-void calls_forward(struct ttrpc_call *call)
-{
-	calls_forward_as(call, call->payload, call->payload_len, NULL);
-}
-
-void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
-		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
+static void forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeout,
+		    void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
 {
 	const char *service = call->service->name;
 	struct shim *shim = shim_of(call);
@@ -197,7 +192,7 @@ void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
 	list_init(&f->link);
 	if (shim->sandbox.guest)
 		r = ttrpc_client_call(shim->sandbox.guest, &f->request, service, call->method->name,
-				      payload, len, PROCESS_GUEST_ANSWERS, forward_answered);
+				      payload, len, timeout, forward_answered);
 	if (r < 0) {
 		free(f);
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s",
@@ -209,6 +204,22 @@ void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
 	call->userdata = f;
 	call->cancelled = forward_cancelled;
 	list_append(&shim->forwards, &f->link);
+}
+
+void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
+		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
+{
+	forward(call, payload, len, PROCESS_GUEST_ANSWERS, reply);
+}
+
+void calls_forward(struct ttrpc_call *call)
+{
+	forward(call, call->payload, call->payload_len, PROCESS_GUEST_ANSWERS, NULL);
+}
+
+void calls_forward_patiently(struct ttrpc_call *call)
+{
+	forward(call, call->payload, call->payload_len, 0, NULL);
 }
 
 void calls_lost(struct shim *shim)

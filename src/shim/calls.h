@@ -37,6 +37,9 @@ void calls_fail_waiters(struct shim *shim, const struct process *process, const 
 /** calls_forward() - pass a call on to the guest, as the bytes it came in */
 void calls_forward(struct ttrpc_call *call);
 
+/** calls_forward_patiently() - the same, of what may take as long as its client likes */
+void calls_forward_patiently(struct ttrpc_call *call);
+
 /**
  * calls_forward_as() - pass it on with another request
  * @payload, @len: not needed once this returns

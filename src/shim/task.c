@@ -560,6 +560,22 @@ static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *mess
 	rpc_reply(call, &response.base);
 }
 
+static void sandbox_guest_address(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+{
+	Caisson__Sandbox__V1__GuestAddressResponse response =
+		CAISSON__SANDBOX__V1__GUEST_ADDRESS_RESPONSE__INIT;
+	const struct sandbox *sb = &shim_of(call)->sandbox;
+
+	if (sb->state != SANDBOX_READY) {
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "the virtual machine is not up");
+		return;
+	}
+	if (sb->address.hybrid_path)
+		response.hybrid_path = rpc_str(sb->address.hybrid_path);
+	response.cid = sb->address.cid;
+	rpc_reply(call, &response.base);
+}
+
 static const struct ttrpc_method task_methods[] = {
 	RPC_TASK("State", state, task_state),
 	RPC_TASK("Create", create_task, task_create),
@@ -585,6 +601,8 @@ static const struct ttrpc_method task_methods[] = {
 static const struct ttrpc_method sandbox_methods[] = {
 	RPC_METHOD("Wait", containerd__task__v2__wait_request, caisson__sandbox__v1__wait_response,
 		   task_wait),
+	RPC_METHOD("GuestAddress", google__protobuf__empty,
+		   caisson__sandbox__v1__guest_address_response, sandbox_guest_address),
 	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,
 		   sandbox_timing),
 	{.name = NULL},
@@ -596,6 +614,11 @@ static const struct ttrpc_method system_methods[] = {
 	{.name = NULL},
 };
 
+static const struct ttrpc_method layer_methods[] = {
+	{.name = "Changes", .handler = calls_forward_patiently},
+	{.name = NULL},
+};
+
 const struct ttrpc_service *shim_services(struct shim *shim)
 {
 	static struct ttrpc_service services[] = {
@@ -603,6 +626,7 @@ const struct ttrpc_service *shim_services(struct shim *shim)
 		{.name = RPC_SERVICE_TASK_V3, .methods = task_methods},
 		{.name = SHIM_SERVICE, .methods = sandbox_methods},
 		{.name = RPC_SERVICE_SYSTEM, .methods = system_methods},
+		{.name = RPC_SERVICE_LAYER, .methods = layer_methods},
 		{.name = NULL},
 	};
 

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/transfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/parse.h"
+#include "guest/procfs.h"
+
+#define FD_STREAM 3
+#define FD_WORDS  4
+
+/**
+ * struct transfer - one under way
+ * @call: NULL: nobody waits for its end any more
+ * @run, @request, @stream: for the child
+ */
+struct transfer {
+	struct worker worker;
+	struct ttrpc_call *call;
+	int (*run)(const ProtobufCMessage *request, int stream, int words);
+	const ProtobufCMessage *request;
+	int stream;
+};
+
+static struct stream_table *stream_table;
+static struct workers *all_workers;
+static struct transfer transfers[TRANSFERS_MAX];
+
+void transfer_init(struct stream_table *streams, struct workers *workers)
+{
+	stream_table = streams;
+	all_workers = workers;
+}
+
+/*
+ * In the child. It may live long, and vminitd's descriptors must not live that long with it: whoever is
+ * at their other end waits for the end of a file. Nothing else is where the two go: 3 and 4 are among
+ * the first that vminitd opens.
+ */
+static int run_alone(void *arg, int words)
+{
+	const struct transfer *t = arg;
+	int stream = fcntl(t->stream, F_DUPFD, FD_WORDS + 1);
+
+	words = fcntl(words, F_DUPFD, FD_WORDS + 1);
+	procfs_close();
+	if (stream < 0 || words < 0 || dup2(stream, FD_STREAM) < 0 || dup2(words, FD_WORDS) < 0)
+		return TTRPC_RESOURCE_EXHAUSTED;
+	if (syscall(SYS_close_range, FD_WORDS + 1U, ~0U, 0) < 0 ||
+	    fd_nonblock(FD_STREAM, false) < 0)
+		return TTRPC_INTERNAL;
+	/* That the other end has gone is an error like any other. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	return t->run(t->request, FD_STREAM, FD_WORDS);
+}
+
+int transfer_say(int words, int error, const char *what)
+{
+	(void)dprintf(words, "%s: %s\n", what, strerror(-error));
+	return (int)ttrpc_code_from_errno(error);
+}
+
+/* In vminitd. */
+
+static void finished(struct worker *worker, uint32_t status)
+{
+	struct transfer *t = container_of(worker, struct transfer, worker);
+	struct ttrpc_call *call = take_ptr(t->call);
+	char text[512];
+
+	if (!call)
+		return;
+	call->cancelled = NULL;
+	worker_words(worker, text, sizeof(text));
+	if (status == TTRPC_OK)
+		rpc_reply_empty(call);
+	else if (status > TTRPC_UNAUTHENTICATED)
+		ttrpc_call_fail(call, TTRPC_INTERNAL, "the process that does this was killed");
+	else
+		ttrpc_call_fail(call, (enum ttrpc_code)status, "%s", text);
+}
+
+static void cancelled(struct ttrpc_call *call)
+{
+	struct transfer *t = call->userdata;
+
+	t->call = NULL;
+	worker_kill(&t->worker);
+}
+
+static struct transfer *find_free(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(transfers); i++)
+		if (!worker_busy(&transfers[i].worker))
+			return &transfers[i];
+	return NULL;
+}
+
+static int take_stream(struct ttrpc_call *call, const char *uri)
+{
+	const char *id = str_starts(uri, ABI_STREAM_SCHEME);
+	int fd = id ? stream_take(stream_table, id) : -EINVAL;
+
+	if (fd == -EINVAL)
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "stream: \"%.64s\" is none", uri);
+	else if (fd < 0)
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "stream: there is no %.64s", uri);
+	return fd;
+}
+
+void transfer_begin(struct ttrpc_call *call, const char *uri,
+		    int (*run)(const ProtobufCMessage *request, int stream, int words),
+		    const ProtobufCMessage *request)
+{
+	_cleanup_close_ int stream = take_stream(call, uri);
+	struct transfer *t = find_free();
+	int r;
+
+	if (stream < 0)
+		return;
+	if (!t) {
+		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
+				"more than %d transfers at the same time", TRANSFERS_MAX);
+		return;
+	}
+	t->run = run;
+	t->request = request;
+	t->stream = stream;
+	r = worker_start(all_workers, &t->worker, run_alone, t, finished);
+	if (r < 0) {
+		ttrpc_call_fail(call, ttrpc_code_from_errno(r), "cannot start a process: %s",
+				strerror(-r));
+		return;
+	}
+	worker_take_your_time(&t->worker);
+	t->call = call;
+	call->userdata = t;
+	call->cancelled = cancelled;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "guest/task/stream.h"
+#include "guest/worker.h"
+#include "rpc/rpc.h"
+
+/*
+ * A call whose work lets many bytes through a stream: a worker (guest/worker.h) has the stream, and
+ * the call is answered when it has ended. Whoever asks decides how long that may take: the worker
+ * ends when the call is cancelled, or its client has gone.
+ */
+
+#define TRANSFERS_MAX 16
+
+/** transfer_init() - whose streams, and what works */
+void transfer_init(struct stream_table *streams, struct workers *workers);
+
+/**
+ * transfer_begin() - take the stream, and start
+ * @uri: "stream://…" of a stream that waits
+ * @run: in the child, which has no other descriptor than @stream, which blocks, and @words.
+ *	Return: enum ttrpc_code; the last line of @words is then the message
+ * @request: of @call; the child has it as well
+ *
+ * What cannot be begun is answered here.
+ */
+void transfer_begin(struct ttrpc_call *call, const char *uri,
+		    int (*run)(const ProtobufCMessage *request, int stream, int words),
+		    const ProtobufCMessage *request);
+
+/**
+ * transfer_say() - in the child: what is to become of the call
+ * @error: negative errno
+ * @what: what could not be done
+ *
+ * Return: the code.
+ */
+int transfer_say(int words, int error, const char *what);
