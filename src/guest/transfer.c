@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,14 +20,14 @@
 /**
  * struct transfer - one under way
  * @call: NULL: nobody waits for its end any more
- * @run, @request, @stream: for the child
+ * @run, @request, @stream, @pidfd: for the child
  */
 struct transfer {
 	struct worker worker;
 	struct ttrpc_call *call;
 	int (*run)(const ProtobufCMessage *request, int stream, int words);
 	const ProtobufCMessage *request;
-	int stream;
+	int stream, pidfd;
 };
 
 static struct stream_table *stream_table;
@@ -37,6 +38,12 @@ void transfer_init(struct stream_table *streams, struct workers *workers)
 {
 	stream_table = streams;
 	all_workers = workers;
+}
+
+int transfer_say(int words, int error, const char *what)
+{
+	(void)dprintf(words, "%s: %s\n", what, strerror(-error));
+	return (int)ttrpc_code_from_errno(error);
 }
 
 /*
@@ -51,6 +58,8 @@ static int run_alone(void *arg, int words)
 
 	words = fcntl(words, F_DUPFD, FD_WORDS + 1);
 	procfs_close();
+	if (words >= 0 && t->pidfd >= 0 && setns(t->pidfd, CLONE_NEWNS) < 0)
+		return transfer_say(words, -errno, "cannot enter the container");
 	if (stream < 0 || words < 0 || dup2(stream, FD_STREAM) < 0 || dup2(words, FD_WORDS) < 0)
 		return TTRPC_RESOURCE_EXHAUSTED;
 	if (syscall(SYS_close_range, FD_WORDS + 1U, ~0U, 0) < 0 ||
@@ -59,12 +68,6 @@ static int run_alone(void *arg, int words)
 	/* That the other end has gone is an error like any other. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	return t->run(t->request, FD_STREAM, FD_WORDS);
-}
-
-int transfer_say(int words, int error, const char *what)
-{
-	(void)dprintf(words, "%s: %s\n", what, strerror(-error));
-	return (int)ttrpc_code_from_errno(error);
 }
 
 /* In vminitd. */
@@ -115,7 +118,7 @@ static int take_stream(struct ttrpc_call *call, const char *uri)
 	return fd;
 }
 
-void transfer_begin(struct ttrpc_call *call, const char *uri,
+void transfer_begin(struct ttrpc_call *call, const char *uri, const struct process *container,
 		    int (*run)(const ProtobufCMessage *request, int stream, int words),
 		    const ProtobufCMessage *request)
 {
@@ -133,6 +136,7 @@ void transfer_begin(struct ttrpc_call *call, const char *uri,
 	t->run = run;
 	t->request = request;
 	t->stream = stream;
+	t->pidfd = container ? container->pidfd : -EBADF;
 	r = worker_start(all_workers, &t->worker, run_alone, t, finished);
 	if (r < 0) {
 		ttrpc_call_fail(call, ttrpc_code_from_errno(r), "cannot start a process: %s",

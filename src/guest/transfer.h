@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "guest/task/process.h"
 #include "guest/task/stream.h"
 #include "guest/worker.h"
 #include "rpc/rpc.h"
@@ -19,13 +20,14 @@ void transfer_init(struct stream_table *streams, struct workers *workers);
 /**
  * transfer_begin() - take the stream, and start
  * @uri: "stream://…" of a stream that waits
+ * @container: whose mount namespace the child is in, with its root; NULL: vminitd's own
  * @run: in the child, which has no other descriptor than @stream, which blocks, and @words.
  *	Return: enum ttrpc_code; the last line of @words is then the message
  * @request: of @call; the child has it as well
  *
  * What cannot be begun is answered here.
  */
-void transfer_begin(struct ttrpc_call *call, const char *uri,
+void transfer_begin(struct ttrpc_call *call, const char *uri, const struct process *container,
 		    int (*run)(const ProtobufCMessage *request, int stream, int words),
 		    const ProtobufCMessage *request);
 

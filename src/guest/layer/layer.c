@@ -106,7 +106,7 @@ static void changes(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Caisson__Guest__V1__LayerRequest *request = (const void *)message;
 
-	transfer_begin(call, request->stream, run_changes, message);
+	transfer_begin(call, request->stream, NULL, run_changes, message);
 }
 
 static const struct ttrpc_method methods[] = {
