@@ -64,7 +64,7 @@ static la_ssize_t tar_input_read(struct archive *a, void *userdata, const void *
 }
 
 /* From its beginning, each time. */
-static int tar_input_open(struct tar_input *in, struct archive *tar)
+static inline int tar_input_open(struct tar_input *in, struct archive *tar)
 {
 	in->at = in->copy;
 	in->left = in->size;

@@ -12,7 +12,7 @@ rules='
 base:
 loop: base
 overlay: base
-tar: base archive
+tar: base overlay archive
 ttrpc: base loop
 rpc: base loop proto ttrpc
 oci: base json-c
