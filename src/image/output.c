@@ -17,8 +17,10 @@
 
 static char *tmp_name(const struct output *o, int i)
 {
+	const char *slash = strrchr(o->name, '/');
+
 	/* A name of 255 bytes leaves no room for more. */
-	return xasprintf(".%.200s.%d.%d", o->name, (int)getpid(), i);
+	return xasprintf(".%.200s.%d.%d", slash ? slash + 1 : o->name, (int)getpid(), i);
 }
 
 /* Without O_TMPFILE, as on some network file systems. */
@@ -70,6 +72,18 @@ int output_open(struct output *o, const char *path, struct err *err)
 			       text_of(path));
 	r = open_new(o);
 	return r < 0 ? err_errno(err, r, "cannot write to '%s'", text_of(path)) : 0;
+}
+
+int output_open_in(struct output *o, int dir, const char *name, struct err *err)
+{
+	int r;
+
+	o->name = xstrdup(name);
+	o->dir = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+	if (o->dir < 0)
+		return err_errno(err, -errno, "cannot write to '%s'", text_of(name));
+	r = open_new(o);
+	return r < 0 ? err_errno(err, r, "cannot write to '%s'", text_of(name)) : 0;
 }
 
 /* A nameless file gets a temporary name, since only rename(2) replaces. */

@@ -23,6 +23,13 @@ struct output {
 /** output_open() - begin. Return: 0 or negative errno, with a message. */
 int output_open(struct output *o, const char *path, struct err *err);
 
+/**
+ * output_open_in() - begin, in a folder that is open
+ * @dir: stays the caller's
+ * @name: a path below it; before output_commit() @o->name may become another, whose folder is there then
+ */
+int output_open_in(struct output *o, int dir, const char *name, struct err *err);
+
 /** output_commit() - give it its name, in place of a file that is there. Return: as above. */
 int output_commit(struct output *o, struct err *err);
 
