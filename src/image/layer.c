@@ -133,18 +133,32 @@ static int read_stream(struct stream *stream, const struct layer_sink *sink,
 	return r;
 }
 
-int layer_apply(const struct blobs *blobs, const struct blob_ref *ref, const struct digest *plain,
-		const struct layer_sink *sink, struct allowance *allowance, struct err *err)
+void layer_open(struct layer *ret, const struct blobs *blobs, const struct blob_ref *ref,
+		struct allowance *allowance)
 {
-	_cleanup_stream_ struct stream stream = STREAM_NULL;
-	int r = stream_open(&stream, blobs, ref, allowance, err);
+	*ret = (struct layer){.stream = STREAM_NULL, .err = ERR_NULL};
+	ret->opened = stream_open(&ret->stream, blobs, ref, allowance, &ret->err);
+}
 
+int layer_apply(struct layer *l, const struct blob_ref *ref, const struct digest *plain,
+		const struct layer_sink *sink, struct err *err)
+{
+	struct stream *stream = &l->stream;
+	int r = l->opened;
+
+	if (r < 0 && err)
+		*err = l->err;
 	if (r == 0)
-		r = read_stream(&stream, sink, allowance, err);
+		r = read_stream(stream, sink, stream->allowance, err);
 	/* Where the bytes are not the promised ones, that is the reason for whatever came of it. */
 	if (r == -EBADMSG)
-		stream_blame(&stream, &ref->digest, err);
-	return r < 0 ? r : stream_verify(&stream, &ref->digest, plain, err);
+		stream_blame(stream, &ref->digest, err);
+	return r < 0 ? r : stream_verify(stream, &ref->digest, plain, err);
+}
+
+void layer_done(struct layer *l)
+{
+	stream_done(&l->stream);
 }
 
 int layer_apply_fd(int fd, const struct layer_sink *sink, struct allowance *allowance,

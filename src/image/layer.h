@@ -47,12 +47,30 @@ int layer_apply_fd(int fd, const struct layer_sink *sink, struct allowance *allo
 		   struct digest *ret_plain, struct err *err);
 
 /**
- * layer_apply() - one layer from its blob to the sink, with both digests checked at the end
+ * struct layer - a layer that is read, or will be, and is decompressed ahead of that
+ * @opened: 0, or negative errno, with @err: it is told when its turn comes
+ */
+struct layer {
+	struct stream stream;
+	struct err err;
+	int opened;
+};
+
+/** layer_open() - begin. @ret: stays where it is until layer_done() */
+void layer_open(struct layer *ret, const struct blobs *blobs, const struct blob_ref *ref,
+		struct allowance *allowance);
+
+/**
+ * layer_apply() - one layer to the sink, with both digests checked at the end
+ * @ref: as for layer_open()
  * @plain: digest of the decompressed tar
  *
  * The sink has seen everything by the time that a wrong digest is found.
  *
  * Return: 0 or negative errno, with a message.
  */
-int layer_apply(const struct blobs *blobs, const struct blob_ref *ref, const struct digest *plain,
-		const struct layer_sink *sink, struct allowance *allowance, struct err *err);
+int layer_apply(struct layer *l, const struct blob_ref *ref, const struct digest *plain,
+		const struct layer_sink *sink, struct err *err);
+
+/** layer_done() - stop reading */
+void layer_done(struct layer *l);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,28 +32,35 @@ struct allowance {
 
 /**
  * struct stream - a layer on its way: from a blob through decompression, hashed on both sides
+ * @decoder: thread that decompresses, if @decodes, ahead of who reads; has all here but @plain and
+ *	@told to itself until it is joined
+ * @result: of it: 0, or negative errno, with @failure
  * @read: bytes of the blob, of which there are @total; UINT64_MAX: nobody knows
+ * @told: of @read, to @allowance->passed
  * @waits: the blob may be a pipe, whose bytes come when they like
  */
 struct stream {
 	struct blob blob;
 	struct archive *filter;
 	struct hashing stored, plain;
-	struct err error;
+	struct err error, failure;
 	struct allowance *allowance;
-	uint64_t read, total;
-	bool ended, waits;
+	_Atomic uint64_t read;
+	uint64_t told, total;
+	pthread_t decoder;
+	int result;
+	bool ended, waits, decodes;
 };
 
 #define STREAM_NULL                                                                               \
 	{                                                                                         \
 		.blob = BLOB_NULL, .filter = NULL, .stored = HASHING_NULL, .plain = HASHING_NULL, \
-		.error = ERR_NULL                                                                 \
+		.error = ERR_NULL, .failure = ERR_NULL                                            \
 	}
 
 /**
- * stream_open() - begin to read a layer
- * @s: STREAM_NULL before
+ * stream_open() - begin to read a layer, and to decompress what will be asked for
+ * @s: STREAM_NULL before; stays where it is until stream_done()
  * @allowance: counted down; must outlive @s
  *
  * Return: 0 or negative errno, with a message.

@@ -24,27 +24,45 @@ static void progress(const struct image_get_options *opts, size_t i, size_t n)
 	opts->progress(line, opts->userdata);
 }
 
+static int apply(struct layer *layers, const struct source *source, size_t i,
+		 const struct diff_ids *diff_ids, const struct layer_sink *sink,
+		 struct allowance *allowance, struct err *err)
+{
+	const struct manifest *m = &source->manifest;
+	struct layer *l = &layers[i % 2];
+	int r;
+
+	if (i + 1 < m->n)
+		layer_open(&layers[(i + 1) % 2], &source->blobs, &m->layers[i + 1], allowance);
+	sink->begin(sink->userdata);
+	r = layer_apply(l, &m->layers[i], &diff_ids->v[i], sink, err);
+	layer_done(l);
+	if (r < 0)
+		(void)err_wrap(err, "layer %zu of %zu", i + 1, m->n);
+	if (r < 0 && i + 1 < m->n)
+		layer_done(&layers[(i + 1) % 2]);
+	return r;
+}
+
+/* The next layer is decompressed, as far as there is room for it, while one is read. */
 int unpack_layers(const struct source *source, const struct diff_ids *diff_ids,
 		  const struct layer_sink *sink, struct allowance *allowance,
 		  const struct image_get_options *opts, struct err *err)
 {
 	const struct manifest *m = &source->manifest;
-	int r;
+	struct layer layers[2];
+	int r = 0;
 
 	if (diff_ids->n != m->n)
 		return err_set(err, -EBADMSG, "the manifest has %zu layers, the configuration %zu",
 			       m->n, diff_ids->n);
-	for (size_t i = 0; i < m->n; i++) {
+	if (m->n > 0)
+		layer_open(&layers[0], &source->blobs, &m->layers[0], allowance);
+	for (size_t i = 0; i < m->n && r == 0; i++) {
 		progress(opts, i, m->n);
-		sink->begin(sink->userdata);
-		r = layer_apply(&source->blobs, &m->layers[i], &diff_ids->v[i], sink, allowance,
-				err);
-		if (r < 0) {
-			(void)err_wrap(err, "layer %zu of %zu", i + 1, m->n);
-			return r;
-		}
+		r = apply(layers, source, i, diff_ids, sink, allowance, err);
 	}
-	return 0;
+	return r;
 }
 
 struct allowance unpack_allowance(const struct image_get_options *opts)

@@ -335,6 +335,32 @@ def test_layer_counts_that_differ(work):
     refused(work, image, "600 layers")
 
 
+def test_the_first_bad_layer_is_named(work):
+    """Though the next one is opened while one is read, and is worse."""
+    image = good().finish()
+    bad = Layer(image.layers[0].tar + b"x" * 10000)
+    missing = Layer(good().layers[0].tar + bytes(512))
+    bad.blob = bad.blob[:-1000]
+    image = Image([good().layers[0], bad, missing])
+    image.write_oci(work / "i")
+    os.unlink(work / "i" + "/blobs/sha256/" + missing.digest[7:])
+    work.refused("oci:" + work / "i", "layer 2 of 3")
+    with open(work / "i" + "/blobs/sha256/" + bad.digest[7:], "wb") as file:
+        file.write(Layer(bad.tar).blob)
+    work.refused("oci:" + work / "i", "layer 3 of 3", "missing in it")
+
+
+def test_memory_for_layers(work):
+    """Of which one is decompressed ahead of the other."""
+    layers = []
+    for i in range(4):
+        tar = Tar()
+        tar.add(f"{i}", data=bytes(50 << 20))
+        layers.append(Layer(tar.bytes(), "gzip" if i % 2 else "zstd"))
+    Image(layers).write_oci(work / "i")
+    assert work.memory("oci:" + work / "i") < 64
+
+
 def test_bombs(work):
     tar = Tar()
     tar.add("zeros", data=bytes(64 << 20))

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "cmd/cmd.h"
+#include "cmd/layer.h"
+#include "image/output.h"
+
+struct export_options {
+	const char *output;
+};
+
+static const struct opt options[] = {
+	OPT(export_options, 'o', "output", OPT_STRING, output, "FILE",
+	    "write the tar to FILE, not to stdout"),
+	{.kind = OPT_END},
+};
+
+static int put(void *userdata, const void *data, size_t len)
+{
+	return fd_write_full(*(const int *)userdata, data, len);
+}
+
+static int check(const struct export_options *o, int argc, int at, struct err *err)
+{
+	if (argc - at != 1)
+		return err_set(err, -EINVAL, "which container? See `caisson export --help`");
+	if (!o->output && isatty(STDOUT_FILENO))
+		return err_set(err, -EINVAL,
+			       "a tar is nothing for a terminal: name a file with -o, or redirect "
+			       "stdout");
+	return 0;
+}
+
+static int export_to(struct visit *visit, int fd, const char *name, struct err *err)
+{
+	int r = layer_export(visit, put, &fd, err);
+
+	/* What has no message yet is what put() said. */
+	return r < 0 && err->code == 0 ? err_errno(err, r, "cannot write %s", name) : r;
+}
+
+static int export(struct visit *visit, const struct export_options *o, struct err *err)
+{
+	_cleanup_output_ struct output out = OUTPUT_NULL;
+	int r;
+
+	if (!o->output)
+		return export_to(visit, STDOUT_FILENO, "to stdout", err);
+	r = output_open(&out, o->output, err);
+	if (r == 0)
+		r = export_to(visit, out.fd, o->output, err);
+	return r == 0 ? output_commit(&out, err) : r;
+}
+
+static int export_main(const struct command *self, int argc, char **argv)
+{
+	struct export_options o = {.output = NULL};
+	struct visit visit = VISIT_NULL;
+	struct err err = ERR_NULL;
+	int at = opts_parse(self, argc, argv, &o, &err), r;
+
+	r = at < 0 ? at : check(&o, argc, at, &err);
+	if (r == 0)
+		r = visit_find(&visit, argv[at], &err);
+	if (r == 0)
+		r = export(&visit, &o, &err);
+	r = r < 0 ? cmd_fail(self, &err) : 0;
+	visit_end(&visit);
+	return r;
+}
+
+const struct command command_export = {
+	.name = "export",
+	.usage = "[OPTIONS] NAME",
+	.summary = "Write a container's whole root file system out as a tar.",
+	.details = "Without what is mounted in it. One that runs is not stopped meanwhile.\n",
+	.opts = options,
+	.failure = 1,
+	.needs_root = true,
+	.run = export_main,
+};
