@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "abi/abi.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "cmd/transfer.h"
 #include "layer.pb-c.h"
+#include "tar/pack.h"
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -39,18 +42,25 @@ static int why(const struct visit *v, int r, struct err *err)
 		     : 0;
 }
 
+/* Return: -ENOENT without a message: it comes with the first start. */
+static int open_upper(const struct visit *v, struct err *err)
+{
+	int fd = openat(v->record.dir, "upper", FOLDER_FLAGS);
+
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	return fd < 0 ? err_errno(err, -errno, "cannot open %s/upper", v->record.dir_path) : fd;
+}
+
 static int changes_of_folders(struct visit *v,
 			      int (*tell)(enum change change, const char *path, void *userdata),
 			      void *userdata, struct err *err)
 {
-	_cleanup_close_ int upper = openat(v->record.dir, "upper", FOLDER_FLAGS);
+	_cleanup_close_ int upper = open_upper(v, err);
 	_cleanup_close_ int lower = open(v->spec.rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	/* It comes with the first start. */
-	if (upper < 0 && errno == ENOENT)
-		return 0;
 	if (upper < 0)
-		return err_errno(err, -errno, "cannot open %s/upper", v->record.dir_path);
+		return upper == -ENOENT ? 0 : upper;
 	if (lower < 0)
 		return err_errno(err, -errno, "cannot open the image's folder %s", v->spec.rootfs);
 	allow_descriptors();
@@ -112,4 +122,105 @@ int layer_changes(struct visit *v,
 {
 	return sandbox_spec_has_disks(&v->spec) ? changes_of_disks(v, tell, userdata, err)
 						: changes_of_folders(v, tell, userdata, err);
+}
+
+struct sink {
+	int (*put)(void *userdata, const void *data, size_t len);
+	void *userdata;
+};
+
+/* Of our own folder, with all that a guest may have put there. */
+static int pack_folder(struct visit *v, const struct sink *sink, struct err *err)
+{
+	_cleanup_close_ int upper = open_upper(v, err);
+	struct tar_trouble trouble = {.what = NULL};
+	struct tar_pack what = {
+		.dir = upper,
+		.name = ".",
+		.flags = TAR_PACK_WHITEOUTS,
+		.put = sink->put,
+		.userdata = sink->userdata,
+	};
+	char text[512];
+	int r;
+
+	if (upper < 0)
+		return upper == -ENOENT
+			       ? err_set(err, upper, "container %s has never begun", v->record.id)
+			       : upper;
+	allow_descriptors();
+	r = tar_pack(&what, &trouble);
+	if (r == 0 || !trouble.what)
+		return r;
+	tar_trouble_text(&trouble, r, text, sizeof(text));
+	return err_set(err, r, "container %s: %s", v->record.id, text);
+}
+
+/* Return: 0; 1: the guest's end is broken; or what the sink said. */
+static int pass_on(int from, const struct sink *sink)
+{
+	_cleanup_free_ char *buffer = xmalloc(TAR_PACK_CHUNK);
+	ssize_t n;
+	int r = 0;
+
+	while (r == 0 && (n = read(from, buffer, TAR_PACK_CHUNK)) != 0) {
+		if (n > 0)
+			r = sink->put(sink->userdata, buffer, (size_t)n);
+		else if (errno != EINTR)
+			return 1;
+	}
+	return r;
+}
+
+/* An answer of the guest's tells more than the end of its stream. */
+static int take_stream(struct transfer *t, const char *method, const ProtobufCMessage *request,
+		       const struct sink *sink, struct err *err)
+{
+	int r = transfer_begin(t, RPC_SERVICE_LAYER, method, request, err), failed;
+
+	if (r < 0)
+		return r;
+	r = pass_on(t->fd, sink);
+	failed = transfer_end(t, r < 0 ? NULL : err);
+	if (r > 0 && failed == 0)
+		return err_set(err, -EIO,
+			       "the guest has broken off, and says that nothing is wrong");
+	return r < 0 ? r : failed;
+}
+
+int layer_pack(struct visit *v, int (*put)(void *userdata, const void *data, size_t len),
+	       void *userdata, struct err *err)
+{
+	Caisson__Guest__V1__LayerRequest request = CAISSON__GUEST__V1__LAYER_REQUEST__INIT;
+	const struct sink sink = {.put = put, .userdata = userdata};
+	struct transfer t = TRANSFER_NULL;
+	int r;
+
+	if (!sandbox_spec_has_disks(&v->spec))
+		return pack_folder(v, &sink, err);
+	r = visit_begin(v, err);
+	if (r == 0)
+		r = transfer_open(&t, &v->client, err);
+	if (r < 0)
+		return r;
+	request.upper = rpc_str(ABI_UPPER_SERIAL);
+	request.stream = t.uri;
+	return take_stream(&t, "Pack", &request.base, &sink, err);
+}
+
+int layer_export(struct visit *v, int (*put)(void *userdata, const void *data, size_t len),
+		 void *userdata, struct err *err)
+{
+	Caisson__Guest__V1__ExportRequest request = CAISSON__GUEST__V1__EXPORT_REQUEST__INIT;
+	const struct sink sink = {.put = put, .userdata = userdata};
+	struct transfer t = TRANSFER_NULL;
+	int r = visit_begin(v, err);
+
+	if (r == 0)
+		r = transfer_open(&t, &v->client, err);
+	if (r < 0)
+		return r;
+	request.id = v->record.id;
+	request.stream = t.uri;
+	return take_stream(&t, "Export", &request.base, &sink, err);
 }

@@ -18,3 +18,16 @@
 int layer_changes(struct visit *visit,
 		  int (*tell)(enum change change, const char *path, void *userdata), void *userdata,
 		  struct err *err);
+
+/**
+ * layer_pack() - what was changed, as a layer: an uncompressed tar (OCI image-spec 1.1, layer.md)
+ * @put: takes it, piece by piece. Return: 0 or a negative errno
+ *
+ * Return: 0 or negative errno with a message; what @put said has none.
+ */
+int layer_pack(struct visit *visit, int (*put)(void *userdata, const void *data, size_t len),
+	       void *userdata, struct err *err);
+
+/** layer_export() - the whole root file system, as a tar; otherwise as layer_pack() */
+int layer_export(struct visit *visit, int (*put)(void *userdata, const void *data, size_t len),
+		 void *userdata, struct err *err);

@@ -13,10 +13,13 @@ void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, st
 		   struct system *system, struct workers *workers)
 {
 	const struct ttrpc_service all[] = {
-		task->services[0],   task->services[1],
-		events_init(events), system_init(system, workers),
-		bundle_service(),    mount_service(workers),
-		layer_service(),
+		task->services[0],
+		task->services[1],
+		events_init(events),
+		system_init(system, workers),
+		bundle_service(),
+		mount_service(workers),
+		layer_service(&task->processes),
 	};
 
 	transfer_init(task->streams, workers);

@@ -187,7 +187,10 @@ static int32_t good_code(void)
 		const char *method;
 		enum ttrpc_code code;
 	} refused[] = {
+		{"Changes", TTRPC_NOT_FOUND}, /* there is no such stream */
 		{"Checkpoint", TTRPC_UNIMPLEMENTED},
+		{"Export", TTRPC_NOT_FOUND},
+		{"Pack", TTRPC_NOT_FOUND},
 		{"Pause", TTRPC_NOT_FOUND},
 		{"Resume", TTRPC_FAILED_PRECONDITION},
 		{"Stats", TTRPC_UNKNOWN},

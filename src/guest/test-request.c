@@ -56,6 +56,7 @@ static const struct good {
 	{"CreateBundleRequest", NULL, "files", ALWAYS, true, NULL, 0},
 	{NULL, "FilesEntry", "key", ALWAYS, false, "config.json", 0},
 	{NULL, "FilesEntry", "value", ALWAYS, false, "{}", 0},
+	{NULL, NULL, "stream", ALWAYS, false, "stream://s", 0},
 	{"SetTimeRequest", NULL, "now", ALWAYS, true, NULL, 0},
 	{NULL, "Timestamp", "seconds", ALWAYS, false, NULL, 1700000000},
 	{NULL, "ReseedRequest", "seed", ALWAYS, false, "0123456789abcdef0123456789abcdef", 0},

@@ -99,7 +99,8 @@ static int make_upper(int base, int lower)
 	if (fd < 0)
 		return fd;
 	if (fstat(lower, &st) == 0 && fchownat(fd, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) == 0 &&
-	    fchmodat(base, "upper", st.st_mode & 07777, 0) == 0)
+	    fchmodat(base, "upper", st.st_mode & 07777, 0) == 0 &&
+	    utimensat(base, "upper", (struct timespec[]){st.st_atim, st.st_mtim}, 0) == 0)
 		return fd;
 	r = -errno;
 	fd_close(fd);

@@ -616,6 +616,8 @@ static const struct ttrpc_method system_methods[] = {
 
 static const struct ttrpc_method layer_methods[] = {
 	{.name = "Changes", .handler = calls_forward_patiently},
+	{.name = "Pack", .handler = calls_forward_patiently},
+	{.name = "Export", .handler = calls_forward_patiently},
 	{.name = NULL},
 };
 

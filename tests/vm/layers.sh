@@ -100,6 +100,55 @@ test_asked_and_killed() {
 	is_clean
 }
 
+# All there is to know of a folder's files but their content, to compare.
+listed() {
+	find "$1" -mindepth 1 \( -type d -printf '%P %y %m %U %G\n' \) -o \
+		-printf '%P %y %m %U %G %T@ %n %l\n' | sort
+}
+
+# All of it, and nothing that is mounted there.
+test_export() {
+	mkdir "$WORK/want"
+	layer=$(tar -tf "$WORK/busybox.tar" | grep '\.tar$')
+	tar -xOf "$WORK/busybox.tar" "$layer" | tar -xpC "$WORK/want"
+	for mode in $MODES; do
+		status 0 caisson run -d --name "export-$mode" --rootfs-mode "$mode" "$IMAGE" sleep 1000
+		status 0 caisson export -o "$WORK/$mode.tar" "export-$mode"
+		mkdir "$WORK/$mode"
+		tar -xpf "$WORK/$mode.tar" -C "$WORK/$mode"
+		diff -r --no-dereference "$WORK/want" "$WORK/$mode" || fail "they differ: $mode"
+		status 0 caisson exec "export-$mode" sh -c "$CHANGE; chown 12:34 /etc/new"
+		status 0 caisson kill -s KILL "export-$mode"
+		status 137 sh -c "exit \$(caisson wait export-$mode)"
+		mkdir "$WORK/ended-$mode"
+		caisson export "export-$mode" | tar -xpC "$WORK/ended-$mode"
+		is "$(stat -c %u:%g "$WORK/ended-$mode/etc/new")" 12:34
+		[ ! -e "$WORK/ended-$mode/bin/ls" ] || fail "it was removed"
+		is "$(readlink "$WORK/ended-$mode/usr/link")" nowhere
+		status 0 caisson delete "export-$mode"
+	done
+	listed "$WORK/want" >"$WORK/want.list"
+	for mode in $MODES; do
+		listed "$WORK/$mode" | diff - "$WORK/want.list" >"$WORK/diff" || fail "$mode: $(head "$WORK/diff")"
+	done
+	is_clean
+}
+
+test_export_goes_nowhere() {
+	status 0 caisson run --name nowhere --rootfs-mode image "$IMAGE" true
+	status 1 sh -c 'caisson export nowhere >/dev/full'
+	has "$(err)" "cannot write to stdout: No space left on device"
+	one_sentence
+	status 1 caisson export -o "$WORK/no/such/folder" nowhere
+	one_sentence
+	caisson export nowhere | head -c 1000 >"$WORK/part"
+	is "$(stat -c %s "$WORK/part")" 1000
+	status 1 script -qec 'caisson export nowhere' /dev/null
+	has "$(out)" "nothing for a terminal"
+	status 0 caisson delete nowhere
+	is_clean
+}
+
 test_bad_words() {
 	status 1 caisson diff
 	one_sentence
@@ -107,6 +156,8 @@ test_bad_words() {
 	has "$(err)" 'no container is called "nobody"'
 	one_sentence
 	status 1 caisson diff a b
+	one_sentence
+	status 1 caisson export
 	one_sentence
 }
 

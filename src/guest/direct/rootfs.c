@@ -62,7 +62,8 @@ static int make_overlay_folders(const Containerd__Types__Mount *m)
 		return -errno;
 	if (mkdir(upper, 0700) < 0)
 		return errno == EEXIST ? 0 : -errno;
-	if (chown(upper, st.st_uid, st.st_gid) < 0 || chmod(upper, st.st_mode & 07777) < 0)
+	if (chown(upper, st.st_uid, st.st_gid) < 0 || chmod(upper, st.st_mode & 07777) < 0 ||
+	    utimensat(AT_FDCWD, upper, (struct timespec[]){st.st_atim, st.st_mtim}, 0) < 0)
 		return -errno;
 	return 0;
 }

@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/mount.h>
 
 #include "abi/abi.h"
 #include "base/fd.h"
@@ -17,6 +20,8 @@
 #include "guest/transfer.h"
 #include "layer.pb-c.h"
 #include "overlay/changes.h"
+#include "rpc/process.h"
+#include "tar/pack.h"
 
 /*
  * A disk that is mounted is mounted once more: it is the same file system then, with all that was
@@ -25,6 +30,8 @@
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define UPPER	     "upper"
+
+static struct process_table *processes;
 
 static int own_mounts(int words)
 {
@@ -109,12 +116,79 @@ static void changes(struct ttrpc_call *call, const ProtobufCMessage *message)
 	transfer_begin(call, request->stream, NULL, run_changes, message);
 }
 
+static int put(void *userdata, const void *data, size_t len)
+{
+	return fd_write_full(*(int *)userdata, data, len);
+}
+
+/* All of a folder, with names that begin at it. */
+static int pack(int dir, unsigned int flags, int stream, int words)
+{
+	const struct tar_pack what = {
+		.dir = dir, .name = ".", .flags = flags, .put = put, .userdata = &stream};
+	struct tar_trouble trouble = {.what = NULL};
+	char text[512];
+	int r = tar_pack(&what, &trouble);
+
+	if (r == 0)
+		return TTRPC_OK;
+	tar_trouble_text(&trouble, r, text, sizeof(text));
+	(void)dprintf(words, "%s\n", text);
+	return (int)ttrpc_code_from_errno(r);
+}
+
+static int run_pack(const ProtobufCMessage *message, int stream, int words)
+{
+	const Caisson__Guest__V1__LayerRequest *request = (const void *)message;
+	_cleanup_close_ int upper = -EBADF;
+	int r = own_mounts(words);
+
+	if (r != TTRPC_OK)
+		return r;
+	upper = open_upper(request, words);
+	return upper < 0 ? -upper : pack(upper, TAR_PACK_WHITEOUTS, stream, words);
+}
+
+/* Of the mount itself, so nothing that is mounted on it is there. */
+static int run_export(const ProtobufCMessage *message _unused_, int stream, int words)
+{
+	_cleanup_close_ int root =
+		(int)syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	return root < 0 ? transfer_say(words, -errno, "cannot look at the root file system")
+			: pack(root, 0, stream, words);
+}
+
+static void pack_layer(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Caisson__Guest__V1__LayerRequest *request = (const void *)message;
+
+	transfer_begin(call, request->stream, NULL, run_pack, message);
+}
+
+static void export(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Caisson__Guest__V1__ExportRequest *request = (const void *)message;
+	const struct process *container = process_find(processes, request->id, "");
+
+	if (!container)
+		process_not_found(call, request->id, "");
+	else if (container->reaped)
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "container %s has ended",
+				request->id);
+	else
+		transfer_begin(call, request->stream, container, run_export, message);
+}
+
 static const struct ttrpc_method methods[] = {
 	RPC_METHOD("Changes", caisson__guest__v1__layer_request, google__protobuf__empty, changes),
+	RPC_METHOD("Pack", caisson__guest__v1__layer_request, google__protobuf__empty, pack_layer),
+	RPC_METHOD("Export", caisson__guest__v1__export_request, google__protobuf__empty, export),
 	{.name = NULL},
 };
 
-struct ttrpc_service layer_service(void)
+struct ttrpc_service layer_service(struct process_table *table)
 {
+	processes = table;
 	return (struct ttrpc_service){.name = RPC_SERVICE_LAYER, .methods = methods};
 }
