@@ -91,6 +91,14 @@ int task_shutdown(struct client *client, const char *id, struct err *err)
 	return client_call(client, "Shutdown", &request.base, NULL, NULL, err);
 }
 
+int task_hold(struct client *client, const char *id, struct err *err)
+{
+	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
+
+	request.id = rpc_str(id);
+	return client_call_service(client, SHIM_SERVICE, "Hold", &request.base, NULL, NULL, err);
+}
+
 char *task_random_id(void)
 {
 	uint32_t a[2];

@@ -195,6 +195,25 @@ static int (*const getters[])(struct get *g, struct image *ret, struct err *err)
 	[TRANSPORT_REGISTRY] = get_registry,
 };
 
+/* What an image is known by afterwards; a registry's name is remembered where it is fetched. */
+static int name_image(struct get *g, const struct image *image, struct err *err)
+{
+	struct digest id;
+	int r;
+
+	if (!g->opts->as) {
+		if (g->ref.transport != TRANSPORT_REGISTRY)
+			store_set_local(&g->store, &g->ref, image->id);
+		return 0;
+	}
+	if (!*g->opts->as)
+		return 0;
+	r = digest_parse(image->id, &id);
+	if (r == 0)
+		r = store_set_ref(&g->store, g->opts->as, &id);
+	return r < 0 ? err_errno(err, r, "cannot write to '%s/refs'", g->store.path) : 0;
+}
+
 static int get_stored(struct get *g, const char *store_dir, struct image *ret, struct err *err)
 {
 	int r;
@@ -211,8 +230,8 @@ static int get_stored(struct get *g, const char *store_dir, struct image *ret, s
 	g->store.form = g->opts->form;
 	if (r == 0)
 		r = getters[g->ref.transport](g, ret, err);
-	if (r >= 0 && g->ref.transport != TRANSPORT_REGISTRY)
-		store_set_local(&g->store, &g->ref, ret->id);
+	if (r >= 0)
+		r = name_image(g, ret, err);
 	if (r == -ENOSPC || r == -EDQUOT)
 		return err_set(
 			err, -ENOSPC,

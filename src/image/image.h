@@ -119,6 +119,8 @@ enum image_pull {
  *	image_get() takes back what it has begun and returns -EINTR; may be NULL
  * @pull: when to ask a registry
  * @form: what is wanted; a dir: reference is a folder only
+ * @as: a registry's full name (reference_name()) that the image gets in the store instead of that of the
+ *	file or folder it comes from; "": neither; NULL: as usual
  * @max_bytes: size of all layers together as uncompressed tar (where holes of sparse files take no
  *	room), and as a registry or an archive stores them; 0: IMAGE_BYTES_MAX
  * @max_entries: tar entries of all layers, and folders they leave out; 0: IMAGE_ENTRIES_MAX
@@ -132,6 +134,7 @@ struct image_get_options {
 	const volatile sig_atomic_t *cancel;
 	enum image_pull pull;
 	enum image_form form;
+	const char *as;
 	uint64_t max_bytes;
 	uint64_t max_entries;
 };

@@ -32,6 +32,31 @@ void control_pause(struct ttrpc_call *call, const ProtobufCMessage *message)
 	process_pause(p);
 }
 
+void control_hold(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__PauseRequest *request = (const void *)message;
+	struct process *p = shim_find(call, request->id, "");
+
+	if (p && p->state == PROCESS_PAUSED) {
+		rpc_reply_empty(call);
+	} else if (p && process_check(call, p->state, PROCESS_OP_PAUSE)) {
+		shim_of(call)->holder = call->conn;
+		calls_keep(p, call);
+		process_pause(p);
+	}
+}
+
+void control_conn_closed(struct shim *shim, uint64_t conn)
+{
+	struct process *p = shim->init;
+
+	if (!p || shim->holder != conn)
+		return;
+	shim->holder = 0;
+	if (p->state == PROCESS_PAUSING || p->state == PROCESS_PAUSED)
+		process_resume(p);
+}
+
 void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__ResumeRequest *request = (const void *)message;
@@ -40,6 +65,7 @@ void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
 
 	if (!p)
 		return;
+	shim_of(call)->holder = 0;
 	pausing = calls_kept(p);
 	if (pausing)
 		ttrpc_call_fail(pausing, TTRPC_ABORTED, "the container was resumed meanwhile");

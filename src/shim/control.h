@@ -2,10 +2,20 @@
 #pragma once
 
 #include "rpc/rpc.h"
+#include "shim/shim.h"
 
 /* Handlers of the Task service that are about a container as a whole: its limits and figures. */
 
 void control_pause(struct ttrpc_call *call, const ProtobufCMessage *message);
+/*
+ * Hold of our own service: a pause that ends with its client's connection, if not before by Resume. One
+ * that is paused already stays so.
+ */
+void control_hold(struct ttrpc_call *call, const ProtobufCMessage *message);
+
+/** control_conn_closed() - whoever held the container has gone */
+void control_conn_closed(struct shim *shim, uint64_t conn);
+
 void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message);
 void control_update(struct ttrpc_call *call, const ProtobufCMessage *message);
 void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message);

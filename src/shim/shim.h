@@ -21,6 +21,7 @@
  * @started: the command was started: there is an exit status to keep
  * @waited: somebody has been told how it ended
  * @deleted: and it was deleted: there is nothing more to ask about
+ * @holder: the connection that the container is paused for; 0: none
  * @telling: how long the end of the VM may be told
  * @told_enough: that time is over
  * @lifeline: ends when the program that started the container does; see shim/lifeline.h
@@ -37,6 +38,7 @@ struct shim {
 	struct list execs;
 	size_t n_execs;
 	struct list waiters, forwards;
+	uint64_t holder;
 	struct loop_io lifeline;
 	struct loop_signal signals;
 	struct loop_timer telling;

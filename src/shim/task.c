@@ -63,6 +63,8 @@ static void process_frozen(struct process *p, const struct process_result *resul
 {
 	struct ttrpc_call *call = calls_kept(p);
 
+	if (result->code != TTRPC_OK)
+		shim_of_process(p)->holder = 0;
 	if (call && result->code == TTRPC_OK)
 		rpc_reply_empty(call);
 	else if (call)
@@ -601,6 +603,8 @@ static const struct ttrpc_method task_methods[] = {
 static const struct ttrpc_method sandbox_methods[] = {
 	RPC_METHOD("Wait", containerd__task__v2__wait_request, caisson__sandbox__v1__wait_response,
 		   task_wait),
+	RPC_METHOD("Hold", containerd__task__v2__pause_request, google__protobuf__empty,
+		   control_hold),
 	RPC_METHOD("GuestAddress", google__protobuf__empty,
 		   caisson__sandbox__v1__guest_address_response, sandbox_guest_address),
 	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,
@@ -674,6 +678,7 @@ void shim_task_conn_closed(struct shim *shim, uint64_t conn)
 		if (p->conn == conn)
 			p->conn = 0;
 	}
+	control_conn_closed(shim, conn);
 }
 
 void shim_task_deinit(struct shim *shim)

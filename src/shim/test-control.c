@@ -5,6 +5,7 @@
 #include "guest.pb-c.h"
 #include "metrics_v1.pb-c.h"
 #include "metrics_v2.pb-c.h"
+#include "shim/lifeline.h"
 #include "shim/metrics.h"
 #include "shim/test-shim.h"
 
@@ -72,6 +73,62 @@ static void a_pause_may_be_overtaken(void)
 	expect(&pausing, TTRPC_ABORTED, "resumed meanwhile");
 	expect(&resuming, TTRPC_OK, "");
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_shim_end();
+}
+
+static struct ttrpc_client *begin_held(void)
+{
+	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
+	struct ttrpc_client *holder;
+
+	begin_running(false);
+	holder = test_client();
+	request.id = (char *)"c1";
+	ask_over(holder, &pausing, SHIM_SERVICE, "Hold", &request.base);
+	guest_agrees("Pause");
+	expect(&pausing, TTRPC_OK, "");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSED);
+	return holder;
+}
+
+/* Killed, for instance. */
+static void a_held_container_goes_on_when_its_holder_goes(void)
+{
+	ttrpc_client_free(begin_held());
+	guest_agrees("Resume");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_shim_end();
+}
+
+static void whoever_pauses_it_meanwhile_keeps_it_so(void)
+{
+	struct ttrpc_client *holder = begin_held();
+
+	ask_id(&resuming, "Resume", "");
+	guest_agrees("Resume");
+	expect(&resuming, TTRPC_OK, "");
+	ask_id(&pausing, "Pause", "");
+	guest_agrees("Pause");
+	expect(&pausing, TTRPC_OK, "");
+	ttrpc_client_free(holder);
+	run_until(&t.loop, t.n_closed == 1);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSED);
+	test_shim_end();
+}
+
+static void a_paused_container_is_not_resumed_by_who_held_it(void)
+{
+	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
+	struct ttrpc_client *holder;
+
+	begin_paused();
+	holder = test_client();
+	request.id = (char *)"c1";
+	ask_over(holder, &asked, SHIM_SERVICE, "Hold", &request.base);
+	expect(&asked, TTRPC_OK, "");
+	ttrpc_client_free(holder);
+	run_until(&t.loop, t.n_closed == 1);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSED);
 	test_shim_end();
 }
 
@@ -219,6 +276,9 @@ int main(void)
 	test_run(a_pause_may_fail);
 	test_run(a_pause_that_hangs_is_undone);
 	test_run(a_pause_may_be_overtaken);
+	test_run(a_held_container_goes_on_when_its_holder_goes);
+	test_run(whoever_pauses_it_meanwhile_keeps_it_so);
+	test_run(a_paused_container_is_not_resumed_by_who_held_it);
 	test_run(a_paused_container_may_end);
 	test_run(a_paused_container_outlives_its_client);
 	test_run(limits_are_passed_on);

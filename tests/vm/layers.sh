@@ -149,6 +149,40 @@ test_export_goes_nowhere() {
 	is_clean
 }
 
+# What it makes runs what the container ran, with what that has changed.
+test_commit() {
+	for mode in $MODES; do
+		status 0 caisson run -d --name "commit-$mode" --rootfs-mode "$mode" -e A=1 -w /srv "$IMAGE" \
+			sh -c 'until [ -e /ready ]; do sleep 0.1; done; pwd; echo $A$B; cat /etc/new; ls /bin/ls /usr'
+		status 0 caisson exec "commit-$mode" sh -c "$CHANGE; touch /ready"
+		status 0 caisson commit -m why -a me -c 'ENV B=2' "commit-$mode" "web:$mode"
+		caisson run --rm --rootfs-mode "$mode" "web:$mode" >"$WORK/out" 2>&1 || true
+		is "$(grep -v '^ls:' "$WORK/out" | tr '\n' ' ')" "/srv 12 x /usr: link "
+		has "$(out)" "ls: /bin/ls: No such file"
+		status 0 caisson commit "commit-$mode" "oci:$WORK/$mode:x"
+		status 0 skopeo inspect --config "oci:$WORK/$mode:x"
+		has "$(out)" '"A=1"'
+		status 0 umoci unpack --image "$WORK/$mode:x" "$WORK/unpacked-$mode"
+		is "$(cat "$WORK/unpacked-$mode/rootfs/etc/new")" x
+		[ ! -e "$WORK/unpacked-$mode/rootfs/bin/ls" ] || fail "it was removed"
+		is "$(ls "$WORK/unpacked-$mode/rootfs/usr")" link
+		status 0 caisson delete -f "commit-$mode"
+	done
+	is_clean
+}
+
+# Whoever is killed while it holds a container lets go of it.
+test_commit_killed() {
+	status 0 caisson run -d --name held "$IMAGE" sh -c 'while :; do echo; sleep 0.1; done'
+	mkdir "$WORK/never"
+	caisson commit held "oci-archive:$WORK/never/x" 2>/dev/null &
+	kill -KILL $!
+	wait $! || true
+	status 0 caisson exec held true
+	status 0 caisson delete -f held
+	is_clean
+}
+
 test_bad_words() {
 	status 1 caisson diff
 	one_sentence
@@ -159,6 +193,18 @@ test_bad_words() {
 	one_sentence
 	status 1 caisson export
 	one_sentence
+	status 1 caisson commit
+	one_sentence
+	status 1 caisson commit nobody web
+	has "$(err)" 'no container is called "nobody"'
+	status 1 caisson commit nobody 'web@sha256:12'
+	has "$(err)" "is no name for an image"
+	status 0 caisson run --name some "$IMAGE" true
+	status 1 caisson commit -c 'RUN x' some web
+	has "$(err)" "CMD, ENTRYPOINT"
+	one_sentence
+	status 0 caisson delete some
+	is_clean
 }
 
 run_tests "$@"

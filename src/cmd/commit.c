@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "cmd/cmd.h"
+#include "cmd/image-shown.h"
+#include "cmd/layer.h"
+#include "cmd/task-call.h"
+#include "image/commit.h"
+#include "image/reference.h"
+#include "image/store.h"
+#include "image/text.h"
+
+struct commit {
+	const char *author, *message;
+	struct strv changes;
+	bool no_pause;
+
+	struct visit visit;
+	struct store store;
+	struct store_tmp tmp;
+	char *name, *layout;
+};
+
+static const struct opt options[] = {
+	OPT(commit, 'a', "author", OPT_STRING, author, "NAME", "who made the image"),
+	OPT(commit, 'm', "message", OPT_STRING, message, "TEXT", "why, for the image's history"),
+	OPT(commit, 'c', "change", OPT_STRV, changes, "LINE",
+	    "an instruction of a Dockerfile, as CMD [\"a\"]"),
+	OPT(commit, 0, "no-pause", OPT_FLAG, no_pause, NULL,
+	    "let a running container go on meanwhile"),
+	{.kind = OPT_END},
+};
+
+static int write_upper(int (*put)(void *to, const void *data, size_t len), void *to, void *userdata,
+		       struct err *err)
+{
+	return layer_pack(userdata, put, to, err);
+}
+
+/* So that the files of the layer belong together. */
+static int hold(struct commit *c, struct err *err)
+{
+	int status, r;
+
+	if (c->no_pause || record_state(&c->visit.record, &status) != RECORD_RUNNING)
+		return 0;
+	r = visit_begin(&c->visit, err);
+	return r == 0 ? task_hold(&c->visit.client, c->visit.record.id, err) : r;
+}
+
+/* What the image said of itself, if it is one of the store's. Return: 0 or negative errno. */
+static int read_base(const struct commit *c, char **ret, struct err *err)
+{
+	_cleanup_free_ char *images = xasprintf("%s/images/", c->visit.paths.root), *path = NULL;
+	const char *rest = str_starts(c->visit.spec.rootfs, images);
+	int r;
+
+	if (!rest)
+		return 0;
+	path = xasprintf("%s%.*s/config.json", images, (int)strcspn(rest, "/"), rest);
+	r = file_slurp_at(AT_FDCWD, path, IMAGE_CONFIG_MAX, ret, NULL);
+	return r < 0 ? err_errno(err, r, "cannot read %s", path) : 0;
+}
+
+static int write_layout(struct commit *c, const char *output, struct err *err)
+{
+	const struct sandbox_spec *spec = &c->visit.spec;
+	_cleanup_free_ char *base = NULL;
+	time_t now = time(NULL);
+	char created[32];
+	struct tm tm;
+	int r = read_base(c, &base, err);
+
+	if (r == 0)
+		r = hold(c, err);
+	if (r < 0)
+		return r;
+	(void)strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	return image_commit(
+		&(struct image_commit){
+			.output = output,
+			.rootfs = spec->rootfs,
+			.form = sandbox_spec_has_disks(spec) ? IMAGE_DISK : IMAGE_FOLDER,
+			.upper = write_upper,
+			.userdata = &c->visit,
+			.amend =
+				{
+					.base = base,
+					.args = &spec->args,
+					.env = &spec->env,
+					.changes = &c->changes,
+					.cwd = spec->cwd,
+					.user = spec->user,
+					.author = c->author,
+					.message = c->message,
+					.created = created,
+				},
+		},
+		err);
+}
+
+/* By way of a layout of its own, which is swept away should we be killed. */
+static int commit_to_store(struct commit *c, struct err *err)
+{
+	struct image_get_options how = {
+		.form = sandbox_spec_has_disks(&c->visit.spec) ? IMAGE_DISK : IMAGE_FOLDER,
+		.as = c->name ? c->name : "",
+	};
+	_cleanup_image_ struct image image = IMAGE_NULL;
+	int r = store_open(&c->store, c->visit.paths.root, err);
+
+	if (r == 0)
+		r = store_tmp_new(&c->store, &c->tmp, err);
+	if (r < 0)
+		return r;
+	c->layout = xasprintf("oci:%s/tmp/%s/layout", c->store.path, c->tmp.name);
+	r = write_layout(c, c->layout, err);
+	/* The container may go on. */
+	client_disconnect(&c->visit.client);
+	if (r == 0)
+		r = image_get_shown(c->visit.paths.root, c->layout, &how, &image, err);
+	if (r == 0)
+		puts(image.id);
+	return r;
+}
+
+static bool is_layout(const char *target)
+{
+	return str_starts(target, reference_prefix(TRANSPORT_OCI)) ||
+	       str_starts(target, reference_prefix(TRANSPORT_OCI_ARCHIVE));
+}
+
+/* Before anything is done for it. */
+static int check_target(struct commit *c, const char *target, struct err *err)
+{
+	if (!target || is_layout(target))
+		return 0;
+	if (reference_name(target, &c->name, NULL) < 0 || strchr(target, '@'))
+		return err_set(
+			err, -EINVAL,
+			"%s is no name for an image: there are NAME[:TAG], oci:DIR[:TAG] and "
+			"oci-archive:FILE[:TAG]",
+			text_of(target));
+	return 0;
+}
+
+static int check(int argc, int at, struct err *err)
+{
+	if (argc - at == 1 || argc - at == 2)
+		return 0;
+	return err_set(err, -EINVAL,
+		       "which container, and what shall the image be called? See `caisson commit "
+		       "--help`");
+}
+
+static int commit(struct commit *c, const char *container, const char *target, struct err *err)
+{
+	int r = check_target(c, target, err);
+
+	if (r == 0)
+		r = visit_find(&c->visit, container, err);
+	if (r < 0)
+		return r;
+	return target && is_layout(target) ? write_layout(c, target, err) : commit_to_store(c, err);
+}
+
+static int commit_main(const struct command *self, int argc, char **argv)
+{
+	struct commit c = {.visit = VISIT_NULL, .store = STORE_NULL, .tmp = STORE_TMP_NULL};
+	struct err err = ERR_NULL;
+	int at = opts_parse(self, argc, argv, &c, &err), r;
+
+	r = at < 0 ? at : check(argc, at, &err);
+	if (r == 0)
+		r = commit(&c, argv[at], argv[at + 1], &err);
+	r = r < 0 ? cmd_fail(self, &err) : 0;
+	visit_end(&c.visit);
+	store_tmp_done(&c.tmp);
+	store_done(&c.store);
+	strv_done(&c.changes);
+	free(c.name);
+	free(c.layout);
+	return r;
+}
+
+const struct command command_commit = {
+	.name = "commit",
+	.usage = "[OPTIONS] NAME [IMAGE]",
+	.summary = "Make an image of a container and what it has changed.",
+	.details = "IMAGE is NAME[:TAG], under which the store has it then, or oci:DIR[:TAG] or\n"
+		   "oci-archive:FILE[:TAG] outside of it. It has two layers: all of the image that "
+		   "the\n"
+		   "container was made of, and what it has changed; and it runs what the container "
+		   "ran.\n"
+		   "A running container is paused meanwhile.\n",
+	.opts = options,
+	.failure = 1,
+	.needs_root = true,
+	.run = commit_main,
+};

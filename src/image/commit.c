@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/commit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "image/layout-write.h"
+#include "tar/pack.h"
+
+static int pack_folder(const char *path, struct layout_writer *w, struct err *err)
+{
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct tar_pack what = {
+		.dir = dir, .name = ".", .put = layout_writer_put, .userdata = w};
+	struct tar_trouble trouble = {.what = NULL};
+	char text[512];
+	int r;
+
+	if (dir < 0)
+		return err_errno(err, -errno, "cannot open the image's folder %s", path);
+	r = tar_pack(&what, &trouble);
+	if (r == 0 || !trouble.what)
+		return r < 0 ? layout_writer_failed(w, r, err) : 0;
+	tar_trouble_text(&trouble, r, text, sizeof(text));
+	return err_set(err, r, "the image's folder %s: %s", path, text);
+}
+
+static int write_base(const struct image_commit *c, struct layout_writer *w, struct digest *ret,
+		      struct err *err)
+{
+	int r = layout_writer_layer(w, LAYOUT_PLAIN, err);
+
+	if (r == 0)
+		r = pack_folder(c->rootfs, w, err);
+	return r == 0 ? layout_writer_layer_end(w, ret, err) : r;
+}
+
+static int write_upper(const struct image_commit *c, struct layout_writer *w, struct digest *ret,
+		       struct err *err)
+{
+	int r = layout_writer_layer(w, LAYOUT_PLAIN, err);
+
+	if (r < 0)
+		return r;
+	r = c->upper(layout_writer_put, w, c->userdata, err);
+	if (r < 0)
+		return err->code < 0 ? r : layout_writer_failed(w, r, err);
+	return layout_writer_layer_end(w, ret, err);
+}
+
+int image_commit(const struct image_commit *c, struct err *err)
+{
+	_cleanup_(layout_writer_free) struct layout_writer *w = NULL;
+	struct amend amend = c->amend;
+	_cleanup_free_ char *config = NULL;
+	struct digest layers[2];
+	int r = layout_writer_open(c->output, &w, err);
+
+	if (r == 0)
+		r = write_base(c, w, &layers[0], err);
+	if (r == 0)
+		r = write_upper(c, w, &layers[1], err);
+	if (r < 0)
+		return r;
+	amend.layers = layers;
+	amend.n_layers = ARRAY_SIZE(layers);
+	r = amend_config(&amend, &config, err);
+	return r == 0 ? layout_writer_finish(w, config, strlen(config), err) : r;
+}
