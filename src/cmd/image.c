@@ -9,7 +9,7 @@
 static const struct command *const commands[] = {
 	&command_image_list,   &command_image_pull,	   &command_image_import,
 	&command_image_remove, &command_image_prune,	   &command_image_inspect,
-	&command_image_build,  &command_image_init_config,
+	&command_image_build,  &command_image_init_config, &command_image_verify,
 };
 
 static int image_main(const struct command *self, int argc, char **argv)
@@ -38,6 +38,7 @@ const struct command command_image = {
 		   "  import       unpack one out of a file or folder\n"
 		   "  rm           remove one\n"
 		   "  prune        remove those without a name that nobody uses\n"
+		   "  verify       find what has changed in what is stored\n"
 		   "  inspect      all there is to know about one\n"
 		   "  build        an ext4 file system out of an image\n"
 		   "  init-config  vminitd becomes an image's own init\n\n"

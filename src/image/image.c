@@ -27,6 +27,7 @@ struct get {
 	const struct image_get_options *opts;
 	struct store store;
 	struct reference ref;
+	bool told_cut;
 };
 
 void image_done(struct image *image)
@@ -74,12 +75,27 @@ static int take_image(struct get *g, const struct digest *id, int fd, struct ima
 	return r;
 }
 
+/* Once, however often it is looked for. */
+static void tell_cut(struct get *g, const struct digest *id)
+{
+	_cleanup_free_ char *line = NULL;
+
+	if (g->told_cut || !g->opts->progress)
+		return;
+	g->told_cut = true;
+	line = xasprintf("%s/images/%s/%s was cut by somebody: it is made again", g->store.path,
+			 digest_hex(id), store_form(IMAGE_DISK));
+	g->opts->progress(line, g->opts->userdata);
+}
+
 /* Return: 1 if the store has the image and @ret is filled, 0 if not, negative errno. */
 static int find_image(struct get *g, const struct digest *id, struct image *ret, struct err *err)
 {
 	int fd = store_find(&g->store, id), r;
 
-	if (fd == -ENOENT)
+	if (fd == -EBADMSG)
+		tell_cut(g, id);
+	if (fd == -ENOENT || fd == -EBADMSG)
 		return 0;
 	if (fd < 0)
 		return err_errno(err, fd, "cannot open the image in '%s'", g->store.path);

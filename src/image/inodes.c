@@ -32,10 +32,13 @@ static void grow(struct inodes *s)
 
 void inodes_add(struct inodes *s, dev_t dev, ino_t ino, uint32_t value)
 {
+	struct inode *slot;
+
 	if (2 * (s->n + 1) > s->size)
 		grow(s);
-	*find(s, dev, ino) = (struct inode){dev, ino, value};
-	s->n++;
+	slot = find(s, dev, ino);
+	s->n += !slot->value;
+	*slot = (struct inode){dev, ino, value};
 }
 
 uint32_t inodes_find(const struct inodes *s, dev_t dev, ino_t ino)

@@ -15,7 +15,7 @@ struct inodes {
 	size_t n, size;
 };
 
-/** inodes_add() - remember @value, not 0, for a file that is not there yet */
+/** inodes_add() - remember @value, not 0, for a file; it replaces what is there */
 void inodes_add(struct inodes *s, dev_t dev, ino_t ino, uint32_t value);
 
 /** inodes_find() - the value, or 0 */

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "image/seal.h"
 
 #define TMP_TRIES 1000
 
@@ -88,7 +89,7 @@ const char *store_form(enum image_form form)
 	return names[form];
 }
 
-int store_find(const struct store *s, const struct digest *id)
+int store_hold(const struct store *s, const struct digest *id)
 {
 	_cleanup_close_ int fd = -EBADF;
 	char path[sizeof("images/") + DIGEST_HEX_LEN];
@@ -101,9 +102,24 @@ int store_find(const struct store *s, const struct digest *id)
 	r = lock_shared(fd);
 	if (r < 0)
 		return r;
-	if (!is_still(fd, s->fd, path) ||
-	    faccessat(fd, store_form(s->form), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	return is_still(fd, s->fd, path) ? take_fd(fd) : -ENOENT;
+}
+
+bool store_has_form(int dirfd, enum image_form form)
+{
+	return faccessat(dirfd, store_form(form), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int store_find(const struct store *s, const struct digest *id)
+{
+	_cleanup_close_ int fd = store_hold(s, id);
+
+	if (fd < 0)
+		return fd;
+	if (!store_has_form(fd, s->form))
 		return -ENOENT;
+	if (s->form == IMAGE_DISK && !store_disk_is_whole(fd))
+		return -EBADMSG;
 	return take_fd(fd);
 }
 
@@ -194,14 +210,16 @@ int store_tmp_new(const struct store *s, struct store_tmp *ret, struct err *err)
 /* The image is there in the other form: it gets this one, too. */
 static int commit_form(struct store_tmp *t, const char *image, struct err *err)
 {
-	const char *name = store_form(t->store->form);
+	const char *name = store_form(t->store->form), *sums = seal_name(t->store->form);
 	_cleanup_close_ int fd =
 		openat(t->store->fd, image, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int r = fd < 0 ? -errno : lock_shared(fd);
 
 	if (r == 0 && !is_still(fd, t->store->fd, image))
 		r = -ENOENT;
-	if (r == 0 && (renameat(t->fd, name, fd, name) < 0 || fsync(fd) < 0))
+	/* Without the form its checksums count for nothing: they come first. */
+	if (r == 0 && (renameat(t->fd, sums, fd, sums) < 0 || fsync(fd) < 0 ||
+		       renameat(t->fd, name, fd, name) < 0 || fsync(fd) < 0))
 		r = -errno;
 	return r < 0 ? err_errno(err, r, "cannot put the image into '%s/%s'", t->store->path, image)
 		     : take_fd(fd);

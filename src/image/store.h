@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -16,6 +17,8 @@
  *
  *	images/<hex>/rootfs	  the unpacked tree of the image whose configuration has that digest
  *	images/<hex>/rootfs.ext4  the same tree as a file system; one of the two is there, or both
+ *	images/<hex>/rootfs.sums, rootfs.ext4.sums
+ *				  what each of them was like when it was made (seal.h)
  *	images/<hex>/config.json  that configuration, byte for byte
  *	refs/<name>		  "sha256:…": which image a registry's name meant when fetched
  *	refs/<hash>		  "sha256:… docker-archive:…": the same of a file's or folder's name
@@ -25,8 +28,8 @@
  *
  * An image comes into being by one rename from tmp/ to images/, after syncfs(): whatever happens,
  * power failure included, it is there whole or not at all. The second form of an image that is there
- * comes by a rename of that form alone. What is in tmp/ without a lock belongs
- * to nobody and is swept by the next one who makes something.
+ * comes by a rename of that form, after one of its checksums. What is in tmp/ without a lock belongs to
+ * nobody and is swept by the next one who makes something.
  *
  * images/<hex> is flock()ed (shared) by whoever uses it. To remove an image, lock it exclusively
  * without waiting, rename it to tmp/, and remove it there (store-remove.h).
@@ -58,9 +61,23 @@ int store_open(struct store *s, const char *dir, struct err *err);
 void store_done(struct store *s);
 
 /**
- * store_find() - look for an image, and keep it from being removed
+ * store_hold() - keep an image from being removed, whatever forms of it there are
  *
  * Return: a descriptor of its folder that holds the shared lock; -ENOENT: not there; others.
+ */
+int store_hold(const struct store *s, const struct digest *id);
+
+/** store_has_form() - is that form in the image's folder? */
+bool store_has_form(int dirfd, enum image_form form);
+
+/** store_disk_is_whole() - has the disk in the image's folder the size that its file system says? */
+bool store_disk_is_whole(int dirfd);
+
+/**
+ * store_find() - look for an image in the store's form, and keep it from being removed
+ *
+ * Return: as store_hold(); -ENOENT also if it is there in the other form only; -EBADMSG: its disk
+ * was cut. In both cases it can be made.
  */
 int store_find(const struct store *s, const struct digest *id);
 

@@ -96,7 +96,7 @@ static int add_dir(struct tree *t, const struct entry *e, struct err *err)
 
 static int add_file(struct tree *t, const struct entry *e, struct err *err)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(t->parent_fd, e->name, flags, 0600), r;
 
 	if (fd < 0 && errno == EEXIST) {

@@ -50,6 +50,7 @@ void tree_done(struct tree *t)
 	t->parent_fd = fd_close(t->parent_fd);
 	t->file = fd_close(t->file);
 	nameset_done(&t->added);
+	inodes_done(&t->sums);
 }
 
 /* In the lowest layer there is nothing that a whiteout could hide. */
@@ -228,6 +229,7 @@ static int sink_data(void *userdata, const void *data, size_t len, int64_t offse
 
 	if (offset < 0 || __builtin_add_overflow(offset, (int64_t)len, &t->end))
 		return err_set(err, -EBADMSG, "its tar is damaged: a file has an impossible size");
+	sum_add(&t->sum, data, len, (uint64_t)offset);
 	while (len > 0) {
 		ssize_t n = pwrite(t->file, p, len, offset);
 
@@ -258,11 +260,29 @@ static int finish_file(struct tree *t, struct err *err)
 	return r;
 }
 
+/* What does not come as layer.h promises, a hostile sparse file, is read. */
+static int remember_sum(struct tree *t, struct err *err)
+{
+	uint32_t sum = sum_end(&t->sum);
+	struct stat st;
+	int r = sum == 0 || t->end > t->entry->size ? sum_file(t->file, &sum) : 0;
+
+	t->sum = (struct sum){.at = 0};
+	if (r == 0 && fstat(t->file, &st) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_errno(err, r, "cannot read the file");
+	inodes_add(&t->sums, st.st_dev, st.st_ino, sum);
+	return 0;
+}
+
 static int sink_end(void *userdata, struct err *err)
 {
 	struct tree *t = userdata;
 	int r = finish_file(t, err);
 
+	if (r == 0)
+		r = remember_sum(t, err);
 	t->file = fd_close(t->file);
 	return blame(t->entry, r, err);
 }

@@ -5,13 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "image/inodes.h"
 #include "image/layer.h"
 #include "image/nameset.h"
+#include "image/sum.h"
 
 /**
  * struct tree - a folder into which an image's layers are merged, one after the other
  * @root: the folder; not owned
  * @layer: number of the layer being applied, from 1
+ * @sums: checksums of what was written; of files that are gone, too
  * @allowance: folders that are made without an entry of their own count as entries
  */
 struct tree {
@@ -30,8 +33,10 @@ struct tree {
 	const struct entry *entry;
 	int file;
 	int64_t end;
+	struct sum sum;
 
 	struct nameset added;
+	struct inodes sums;
 };
 
 /** tree_init() - begin; @root is an empty folder that nobody else touches */

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "image/build.h"
 #include "image/config.h"
+#include "image/seal.h"
 #include "image/tree.h"
 
 static void progress(const struct image_get_options *opts, size_t i, size_t n)
@@ -117,6 +118,8 @@ static int fill_folder(int dirfd, const struct source *source, const struct diff
 	r = unpack_layers(source, diff_ids, &sink, &allowance, opts, err);
 	if (r == 0)
 		r = tree_finish(&tree, err);
+	if (r == 0)
+		r = seal_write(dirfd, IMAGE_FOLDER, &tree.sums, err);
 	tree_done(&tree);
 	return r;
 }
@@ -127,10 +130,12 @@ static int fill_disk(int dirfd, const struct source *source, const struct diff_i
 	_cleanup_close_ int fd =
 		openat(dirfd, store_form(IMAGE_DISK), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
 	struct allowance allowance = unpack_allowance(opts);
+	int r;
 
 	if (fd < 0)
 		return err_errno(err, -errno, "cannot make a file for it");
-	return build_disk(fd, source, diff_ids, &allowance, opts, err);
+	r = build_disk(fd, source, diff_ids, &allowance, opts, err);
+	return r < 0 ? r : seal_write(dirfd, IMAGE_DISK, NULL, err);
 }
 
 static int (*const fillers[])(int dirfd, const struct source *source,

@@ -294,6 +294,9 @@ def test_many_at_once_unpack_once(work):
     assert work.leftovers() == [] and len(work.images()) == 1
 
 
+BOTH = ["config.json", "rootfs", "rootfs.ext4", "rootfs.ext4.sums", "rootfs.sums"]
+
+
 def test_disks(work):
     """The other form of an image: the same bytes as a build, made once, whole or not at all."""
     slow_image().write_oci(work / "i")
@@ -305,7 +308,7 @@ def test_disks(work):
     got = work.get(reference, "--disk")
     folder = os.path.join(work.store, "images", got.id[7:])
     assert got.rootfs == folder + "/rootfs.ext4"
-    assert sorted(os.listdir(folder)) == ["config.json", "rootfs.ext4"]
+    assert sorted(os.listdir(folder)) == ["config.json", "rootfs.ext4", "rootfs.ext4.sums"]
     subprocess.run([harness.PROGRAM, "--build", work / "built", reference], check=True,
                    stdout=subprocess.DEVNULL)
     subprocess.run(["cmp", work / "built", got.rootfs], check=True)
@@ -313,15 +316,34 @@ def test_disks(work):
     # Each form when it is wanted first, and the one beside the other.
     assert progress(work.get(reference)) and content(work.get(reference)) == "slow"
     assert not progress(work.get(reference, "--disk")) and not progress(work.get(reference))
-    assert sorted(os.listdir(folder)) == ["config.json", "rootfs", "rootfs.ext4"]
+    assert sorted(os.listdir(folder)) == BOTH
     os.unlink(folder + "/rootfs.ext4")
     process = start(work, "--disk")
     second_layer(process)
     process.kill()
     process.communicate()
-    assert sorted(os.listdir(folder)) == ["config.json", "rootfs"] and len(work.leftovers()) == 1
+    assert sorted(os.listdir(folder)) == [x for x in BOTH if x != "rootfs.ext4"]
+    assert len(work.leftovers()) == 1
     work.get(reference, "--disk")
     subprocess.run(["cmp", work / "built", got.rootfs], check=True)
+    assert work.leftovers() == []
+
+
+def test_disk_that_was_cut(work):
+    """Noticed at once, whatever its length, and made again; whoever has it open keeps it."""
+    small().write_oci(work / "i")
+    reference = "oci:" + work / "i"
+    got = work.get(reference, "--disk")
+    assert progress(got) == ["unpacking layer 1 of 1"]
+    with open(got.rootfs, "rb") as file:
+        whole = file.read()
+        for size in [0, 1024, 2000, len(whole) // 2, len(whole) - 1, len(whole) + 1]:
+            os.truncate(got.rootfs, size)
+            said = progress(work.get(reference, "--disk"))
+            assert "rootfs.ext4 was cut by somebody" in said[0] and len(said) == 2, said
+            assert not progress(work.get(reference, "--disk"))
+            with open(got.rootfs, "rb") as again:
+                assert again.read() == whole
     assert work.leftovers() == []
 
 

@@ -45,8 +45,39 @@ test_room() {
 		used=$(du -sk "$CAISSON_ROOT/containers/room$i" | cut -f 1)
 		[ "$used" -lt 1000 ] || fail "room$i takes $used kB"
 	done
-	is "$(ls "$(dirname "$(image_disk)")" | tr '\n' ' ')" "config.json rootfs.ext4 "
+	is "$(ls "$(dirname "$(image_disk)")" | tr '\n' ' ')" "config.json rootfs.ext4 rootfs.ext4.sums "
 	status 0 caisson delete -f room1 room2 room3
+}
+
+# While a container has it; one bit, one byte less.
+test_verify() {
+	status 0 run -d --name reader "$IMAGE" sleep 1000
+	id=$(basename "$(dirname "$(image_disk)")")
+	status 0 caisson image verify
+	is "$(out)" "${id:0:12}: ok"
+	cp "$(image_disk)" "$WORK/whole"
+	python3 - "$(image_disk)" <<-'END'
+		import sys
+		with open(sys.argv[1], "r+b") as file:
+		    file.seek(700001)
+		    bits = file.read(1)[0]
+		    file.seek(700001)
+		    file.write(bytes([bits ^ 128]))
+	END
+	status 1 caisson image verify
+	one_sentence
+	is "$(out)" "${id:0:12}: rootfs.ext4: 1 of its pieces of 65536 bytes differs, that at byte 655360"
+	cat "$WORK/whole" >"$(image_disk)"
+	status 0 caisson image verify -q
+	status 0 caisson exec reader true
+	status 0 caisson delete -f reader
+	truncate -s -1 "$(image_disk)"
+	status 1 caisson image verify
+	has "$(out)" "rootfs.ext4: has $(($(stat -c %s "$WORK/whole") - 1)) bytes instead of"
+	status 0 run --rm "$IMAGE" true
+	has "$(err)" "was cut by somebody: it is made again"
+	status 0 caisson image verify
+	cmp "$WORK/whole" "$(image_disk)"
 }
 
 test_image_in_use_stays() {

@@ -252,6 +252,126 @@ test_other_contents() {
 	no_leftovers
 }
 
+# verified STATUS LINE...: of all that the store holds
+verified() {
+	status "$1" image verify
+	shift
+	is "$(out)" "$(printf '%s\n' "$@")" "what verify says"
+}
+
+test_verify() {
+	empty
+	verified 0
+	id=$(import "$(archive true)") hex=${id#sha256:} n=${hex:0:12}
+	in=$STORE/images/$hex
+	verified 0 "$n: ok"
+	status 0 image verify -q "$n"
+	is "$(out)" ""
+	# Its time stays, and it may be that one bit only.
+	touch -r "$in/rootfs/usr/bin/true" "$WORK/time"
+	python3 - "$in/rootfs/usr/bin/true" <<-'END'
+		import sys
+		with open(sys.argv[1], "r+b") as file:
+		    file.seek(10000)
+		    bits = file.read(1)[0]
+		    file.seek(10000)
+		    file.write(bytes([bits ^ 4]))
+	END
+	touch -r "$WORK/time" "$in/rootfs/usr/bin/true"
+	verified 1 "$n: rootfs/usr/bin/true: differs: content"
+	one_sentence
+	has "$(err)" "\`caisson image rm $n\`, and get it again"
+	status 1 image verify -q "oci:$WORK/layout/true"
+	is "$(out)" "$n: rootfs/usr/bin/true: differs: content"
+	status 0 image rm "$n"
+	import "$(archive true)" >/dev/null
+	verified 0 "$n: ok"
+}
+
+# again: a new copy of the image of test_verify_metadata
+again() {
+	rm -rf "$in"
+	cp -a "$WORK/whole" "$in"
+	verified 0 "$n: ok"
+}
+
+# changes LINE...: what verify says, but for the times of folders
+changes() {
+	status 1 image verify
+	is "$(out | sed "s/^$n: //" | grep -v '^rootfs[^:]*: differs: time$')" "$(printf '%s\n' "$@")" "what verify says"
+}
+
+test_verify_metadata() {
+	empty
+	id=$(import "$(archive true)") hex=${id#sha256:} n=${hex:0:12}
+	in=$STORE/images/$hex
+	file=usr/bin/true
+	rm -rf "$WORK/whole"
+	cp -a "$in" "$WORK/whole"
+	again
+	chown -h 7 "$in/rootfs/$file"
+	changes "rootfs/$file: differs: owner"
+	again
+	chmod 4711 "$in/rootfs/$file"
+	changes "rootfs/$file: differs: mode"
+	again
+	touch "$in/rootfs/$file"
+	# This alone is what changes() leaves out.
+	status 1 image verify
+	is "$(out)" "$n: rootfs/$file: differs: time"
+	again
+	setfattr -n user.some -v thing "$in/rootfs/$file"
+	changes "rootfs/$file: differs: extended attributes"
+	again
+	touch -r "$in/rootfs/$file" "$WORK/time"
+	truncate -s 1000 "$in/rootfs/$file"
+	touch -r "$WORK/time" "$in/rootfs/$file"
+	changes "rootfs/$file: differs: size, content"
+	again
+	touch "$in/rootfs/usr/bin/new"
+	changes "rootfs/usr/bin/new: added"
+	again
+	rm -r "$in/rootfs/home"
+	changes "rootfs/home: missing" "rootfs/home/user: missing"
+	again
+	ln "$in/rootfs/$file" "$in/rootfs/new"
+	changes "rootfs/new: added" "rootfs/$file: differs: number of names, names"
+	again
+	echo >>"$in/config.json"
+	verified 1 "$n: config.json: differs: content"
+	again
+	sed -i "s/true/tree/" "$in/rootfs.sums"
+	verified 1 "$n: rootfs.sums: differs: content"
+	again
+	rm -r "$in/rootfs"
+	verified 1 "$n: rootfs: missing"
+	again
+	for i in $(seq 30); do touch "$in/rootfs/usr/bin/$i"; done
+	status 1 image verify
+	is "$(out | wc -l) $(out | tail -n 1)" "21 $n: and 11 more"
+	again
+	# As a version did that made none.
+	rm "$in/rootfs.sums"
+	verified 1
+	one_sentence
+	has "$(err)" "was stored without checksums: \`caisson image rm"
+}
+
+test_verify_names() {
+	empty
+	id=$(import "$(archive true)")
+	tag docker.io/library/deb:1 "$id"
+	verified 0 "${id:7:12}: ok"
+	echo "${id%?}" >"$STORE/refs/bad"
+	echo "garbage" >"$STORE/index/0-0-0-0"
+	tag docker.io/library/lost:1 "sha256:$(printf %064d 0)"
+	status 1 image verify -q
+	one_sentence
+	is "$(out | sort)" "$(printf '%s\n' "index/0-0-0-0: is not what it should be: remove it" \
+		"refs/bad: is not what it should be: remove it" \
+		"refs/docker.io+library+lost:1: means an image that is not there: remove it")"
+}
+
 # Killed at any moment the image is there, whole, or not at all; the next one clears up.
 test_killed() {
 	command -v strace >/dev/null || skip "strace is not installed"
@@ -315,7 +435,7 @@ test_wrong_words() {
 	for words in "images x" "images --format yaml" "images --unknown" "image list x" "image pull" "image pull oci:/" \
 		"image pull dir:/" "image pull -x a" "image import" "image import busybox" "image import dir:/" "image import -" \
 		"image import docker-archive:/none" "image import docker-archive:/dev/null" "image rm" "image rm none" \
-		"image rm ../x" "image rm sha256:" "image rm -f x" "image prune x" "image inspect" "image inspect none"; do
+		"image rm ../x" "image rm sha256:" "image rm -f x" "image prune x" "image inspect" "image inspect none" "image verify none" "image verify -x"; do
 		# shellcheck disable=SC2086 # several words
 		status 1 caisson $words
 		one_sentence
