@@ -233,6 +233,7 @@ static int make_upper_disk(struct run *run, struct err *err)
 					O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int r = fd < 0 ? -errno : image_build_empty(fd, UPPER_SIZE);
 
+	timing_note(&run->times, "disks made");
 	return r < 0 ? err_errno(err, r, "cannot make %s/" RECORD_UPPER_DISK, run->record.dir_path)
 		     : 0;
 }

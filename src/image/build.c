@@ -303,7 +303,7 @@ int image_build(const struct image_build *how, struct err *err)
 
 int image_build_empty(int fd, uint64_t size)
 {
-	const struct ext4_finish how = {.size = size, .identity = ""};
+	const struct ext4_finish how = {.size = size, .identity = "", .unsynced = true};
 	struct ext4 *fs = ext4_new(fd);
 	uint64_t needed;
 	int r = ext4_finish(fs, &how, &needed);

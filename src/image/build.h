@@ -69,7 +69,11 @@ struct image_build {
  */
 int image_build(const struct image_build *b, struct err *err);
 
-/** image_build_empty() - a file system with nothing in it, in an empty file. Return: 0 or negative errno. */
+/**
+ * image_build_empty() - a file system with nothing in it, in an empty file; nobody waits for the disk
+ *
+ * Return: 0 or negative errno.
+ */
 int image_build_empty(int fd, uint64_t size);
 
 /* Between build.c and the other files that begin so. */

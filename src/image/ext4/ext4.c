@@ -204,6 +204,8 @@ int ext4_finish(struct ext4 *fs, const struct ext4_finish *how, uint64_t *ret_ne
 		r = ext4_layout_plan(fs, how, first_free - 1, &l, ret_needed);
 	if (r == 0)
 		r = write_layout(fs, &l, first_free, identity);
+	if (r == 0 && !how->unsynced)
+		r = ext4_out_sync(&fs->out);
 	ext4_layout_done(&l);
 	return r;
 }

@@ -152,10 +152,12 @@ void ext4_set_mark(struct ext4 *fs, uint32_t dir, uint16_t mark);
  * @size: bytes that it shall have; 0: what it needs and @extra
  * @extra: bytes that shall be free
  * @identity: any text; with the metadata, it makes the UUID
+ * @unsynced: it need not outlast the machine's end, so nobody waits for the disk
  */
 struct ext4_finish {
 	uint64_t size, extra;
 	const char *identity;
+	bool unsynced;
 };
 
 /**

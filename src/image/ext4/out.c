@@ -63,7 +63,7 @@ static int write_all(struct ext4_out *out, const void *data, size_t len)
 	}
 	out->n = 0;
 	if (out->behind >= BEHIND) {
-		/* A hint: ext4_out_end() sees to it that all is on the disk. */
+		/* A hint: ext4_out_sync() sees to it that all is on the disk. */
 		(void)sync_file_range(out->fd, (off_t)(out->at - MIN(out->at, out->behind)),
 				      (off_t)out->behind, SYNC_FILE_RANGE_WRITE);
 		out->behind = 0;
@@ -127,7 +127,12 @@ int ext4_out_end(struct ext4_out *out, uint64_t size)
 
 	if (r == 0 && ftruncate(out->fd, (off_t)size) < 0)
 		r = out->error = -errno;
-	if (r == 0 && fdatasync(out->fd) < 0)
-		r = out->error = -errno;
 	return r;
+}
+
+int ext4_out_sync(struct ext4_out *out)
+{
+	if (fdatasync(out->fd) < 0)
+		out->error = -errno;
+	return out->error;
 }

@@ -34,5 +34,8 @@ int ext4_out_flush(struct ext4_out *out);
 /** ext4_out_punch() - make a hole of what had been written. Return: 0 or negative errno. */
 int ext4_out_punch(struct ext4_out *out, uint64_t at, uint64_t len);
 
-/** ext4_out_end() - the file has that size, and all is on the disk. Return: 0 or negative errno. */
+/** ext4_out_end() - all is in the file, which has that size. Return: 0 or negative errno. */
 int ext4_out_end(struct ext4_out *out, uint64_t size);
+
+/** ext4_out_sync() - and on the disk. Return: 0 or negative errno. */
+int ext4_out_sync(struct ext4_out *out);
