@@ -173,12 +173,18 @@ test_commit() {
 
 # Whoever is killed while it holds a container lets go of it.
 test_commit_killed() {
-	status 0 caisson run -d --name held "$IMAGE" sh -c 'while :; do echo; sleep 0.1; done'
+	status 0 caisson run -d --name held "$IMAGE" sleep 1000
+	status 0 caisson exec held sh -c 'head -c 100000000 /dev/zero | tr "\\0" x >/big'
 	mkdir "$WORK/never"
 	caisson commit held "oci-archive:$WORK/never/x" 2>/dev/null &
-	kill -KILL $!
-	wait $! || true
+	committer=$!
+	until caisson state held | grep -q '"paused"'; do
+		kill -0 $committer || fail "it was never paused"
+	done
+	kill -KILL $committer
+	wait $committer || true
 	status 0 caisson exec held true
+	is "$(ls "$WORK/never")" ""
 	status 0 caisson delete -f held
 	is_clean
 }
