@@ -38,14 +38,36 @@ static int write_base(const struct image_commit *c, struct layout_writer *w, str
 	return r == 0 ? layout_writer_layer_end(w, ret, err) : r;
 }
 
+/* A guest may go on for ever. */
+struct limited {
+	struct layout_writer *w;
+	uint64_t left;
+};
+
+static int put_limited(void *userdata, const void *data, size_t len)
+{
+	struct limited *l = userdata;
+
+	if (len > l->left)
+		return -EFBIG;
+	l->left -= len;
+	return layout_writer_put(l->w, data, len);
+}
+
 static int write_upper(const struct image_commit *c, struct layout_writer *w, struct digest *ret,
 		       struct err *err)
 {
+	struct limited to = {.w = w, .left = IMAGE_BYTES_MAX};
 	int r = layout_writer_layer(w, LAYOUT_PLAIN, err);
 
 	if (r < 0)
 		return r;
-	r = c->upper(layout_writer_put, w, c->userdata, err);
+	r = c->upper(put_limited, &to, c->userdata, err);
+	if (r == -EFBIG && err->code == 0)
+		return err_set(err, r,
+			       "the container has changed more than an image may have, "
+			       "%llu GiB",
+			       (unsigned long long)(IMAGE_BYTES_MAX >> 30));
 	if (r < 0)
 		return err->code < 0 ? r : layout_writer_failed(w, r, err);
 	return layout_writer_layer_end(w, ret, err);
