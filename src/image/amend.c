@@ -55,7 +55,8 @@ static int set_command(const struct amend *a, struct json_object *config, struct
 	size_t n = 0;
 	int r = json_strv(config, "Entrypoint", what, &entrypoint, err);
 
-	if (r < 0)
+	/* What a bundle runs is in its config.json. */
+	if (r < 0 || a->args->n == 0)
 		return r;
 	while (n < entrypoint.n && n < a->args->n && strcmp(entrypoint.v[n], a->args->v[n]) == 0)
 		n++;
