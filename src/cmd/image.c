@@ -7,9 +7,10 @@
 
 /* The second word chooses a command of its own. */
 static const struct command *const commands[] = {
-	&command_image_list,   &command_image_pull,	   &command_image_import,
-	&command_image_remove, &command_image_prune,	   &command_image_inspect,
-	&command_image_build,  &command_image_init_config, &command_image_verify,
+	&command_image_list,	&command_image_pull,	    &command_image_import,
+	&command_image_remove,	&command_image_prune,	    &command_image_inspect,
+	&command_image_build,	&command_image_init_config, &command_image_verify,
+	&command_image_convert,
 };
 
 static int image_main(const struct command *self, int argc, char **argv)
@@ -41,6 +42,7 @@ const struct command command_image = {
 		   "  verify       find what has changed in what is stored\n"
 		   "  inspect      all there is to know about one\n"
 		   "  build        an ext4 file system out of an image\n"
+		   "  convert      an image out of an ext4 file system\n"
 		   "  init-config  vminitd becomes an image's own init\n\n"
 		   "`caisson image COMMAND --help` says more of each.\n",
 	.failure = 1,

@@ -582,5 +582,6 @@ def test_limit_on_files(work):
     work.refused(write_image(work, tar.bytes()), "File too large", preexec_fn=limit)
 
 
-harness.AS_EXT4 = True
-harness.run()
+if __name__ == "__main__":
+    harness.AS_EXT4 = True
+    harness.run()
