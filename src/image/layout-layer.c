@@ -21,15 +21,17 @@ static const char *const types[] = {
 	[LAYOUT_ZSTD] = "application/vnd.oci.image.layer.v1.tar+zstd",
 };
 
+/* libarchive leaves memory behind when it hears of an error, so it hears of none. */
 static la_ssize_t store(struct archive *a _unused_, void *userdata, const void *data, size_t len)
 {
 	struct layout_layer *l = userdata;
 
-	l->error = fd_write_full(l->blob.output.fd, data, len);
-	if (l->error < 0)
-		return -1;
-	hashing_add(&l->stored, data, len);
-	l->blob.size += len;
+	if (l->error == 0)
+		l->error = fd_write_full(l->blob.output.fd, data, len);
+	if (l->error == 0) {
+		hashing_add(&l->stored, data, len);
+		l->blob.size += len;
+	}
 	return (la_ssize_t)len;
 }
 
@@ -142,8 +144,7 @@ int layout_writer_layer_end(struct layout_writer *w, struct digest *ret, struct 
 void layout_layer_done(struct layout_layer *l)
 {
 	/* What it would still write is of no use. */
-	if (l->filter)
-		(void)archive_write_fail(l->filter);
+	l->error = -ECANCELED;
 	archive_write_free(take_ptr(l->filter));
 	hashing_done(&l->plain);
 	hashing_done(&l->stored);
