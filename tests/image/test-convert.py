@@ -218,6 +218,8 @@ def test_forms(work):
             assert digest(work / "b.ext4") == first, name
         sizes = {x: len(layer_of(f"{work / 'oci'}-{x}")) for x in ["none", "gzip", "zstd"]}
     assert sizes["gzip"] < sizes["none"] and sizes["zstd"] < sizes["none"], sizes
+    # When that was is not said.
+    assert layer_of(work / "oci-gzip")[:8] == b"\x1f\x8b\x08\0\0\0\0\0"
     before = digest(work / "oci-archive-gzip")
     done("convert", "--compress", "gzip", "-o", f"oci-archive:{work / 'oci-archive-gzip'}:tag",
          work / "a.ext4", umask=0o077, env={**os.environ, "TZ": "Asia/Tokyo"})
