@@ -105,6 +105,17 @@ static int seen_before(struct walk *w, const struct ext4r_inode *inode, const ch
 	return 1;
 }
 
+static int count_bytes(struct walk *w, uint64_t n)
+{
+	uint64_t max = w->how->opts->max_bytes ? w->how->opts->max_bytes : IMAGE_BYTES_MAX;
+
+	if (n > max - w->bytes)
+		return err_set(w->err, -EFBIG, "the image would have more than %llu bytes",
+			       (unsigned long long)max);
+	w->bytes += n;
+	return 0;
+}
+
 /* What is between @at and its end: what is there, and zeros. @i: the piece that was come to */
 static int fill(struct walk *w, const struct ext4r_content *c, size_t *i, uint64_t at, size_t n)
 {
@@ -181,17 +192,6 @@ static size_t round_extents(const struct ext4r_content *c, uint64_t size, struct
 	return n;
 }
 
-static int count_bytes(struct walk *w, uint64_t n)
-{
-	uint64_t max = w->how->opts->max_bytes ? w->how->opts->max_bytes : IMAGE_BYTES_MAX;
-
-	if (n > max - w->bytes)
-		return err_set(w->err, -EFBIG, "the image would have more than %llu bytes",
-			       (unsigned long long)max);
-	w->bytes += n;
-	return 0;
-}
-
 static int write_file(struct walk *w, const struct ext4r_inode *inode, struct tar_member *m)
 {
 	_cleanup_ext4r_content_ struct ext4r_content c = EXT4R_CONTENT_NULL;
@@ -246,6 +246,8 @@ static int read_xattrs(struct walk *w, const struct ext4r_inode *inode, struct e
 	int r = ext4r_xattrs(w->how->fs, inode, x, w->err);
 	size_t n = 0;
 
+	if (r == 0)
+		r = count_bytes(w, x->bytes);
 	for (size_t i = 0; i < x->n && r == 0; i++) {
 		struct tar_xattr one = x->v[i];
 

@@ -337,6 +337,18 @@ def test_written_by_linux(work):
     refused("build", "-o", work / "x.ext4", "oci:" + work / "linux.oci", about=["user.large"])
 
 
+def test_attributes_that_are_shared(work):
+    """Each of the files has all of the large values, which are in the file system once."""
+    def fill(at):
+        for name in "ab":
+            with open(f"{at}/{name}", "wb"):
+                pass
+            for i in range(5 if name == "b" else 3):
+                os.setxattr(f"{at}/{name}", f"user.{i}", b"L" * 60000)
+    image = mounted(work, ["-t", "ext4", "-O", "ea_inode"], fill)
+    refused("convert", image, about=["'/b'", "extended attributes have more than"])
+
+
 def test_output(work):
     done("build", "-o", work / "web.ext4", trees.write_image(work, Tar().bytes()))
     os.mkdir(work / "dir")

@@ -23,6 +23,7 @@
 #define EXT4R_ROOT	  2u
 #define EXT4R_LINK_MAX	  4095u	       /* bytes of a symbolic link */
 #define EXT4R_XATTR_MAX	  65536u       /* bytes of an attribute's value */
+#define EXT4R_XATTRS_MAX  (256u << 10) /* bytes of all values of one file */
 #define EXT4R_FOLDER_MAX  (512u << 20) /* bytes of a folder */
 #define EXT4R_EXTENTS_MAX (4u << 20)   /* pieces of a file */
 
@@ -74,10 +75,11 @@ void ext4r_inode_done(struct ext4r_inode *inode);
 /**
  * struct ext4r_xattrs - extended attributes, as setxattr(2) takes them, ACLs too, by name
  * @v: names and values are owned
+ * @bytes: of all values
  */
 struct ext4r_xattrs {
 	struct tar_xattr *v;
-	size_t n, room;
+	size_t n, room, bytes;
 };
 
 #define EXT4R_XATTRS_NULL         \

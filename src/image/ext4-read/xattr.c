@@ -178,8 +178,14 @@ static int add(struct ext4r *fs, const struct item *item, struct ext4r_xattrs *x
 	_cleanup_free_ char *name = NULL;
 	char *value = NULL;
 	size_t len;
-	int r = name_of(item, &name, err);
+	int r;
 
+	/* Files may share values: not too many of them. */
+	x->bytes += item->len;
+	if (x->bytes > EXT4R_XATTRS_MAX)
+		return err_set(err, -EFBIG, "its extended attributes have more than %u bytes",
+			       EXT4R_XATTRS_MAX);
+	r = name_of(item, &name, err);
 	if (r == 0)
 		r = value_of(fs, item, &value, &len, err);
 	if (r < 0)
@@ -259,5 +265,5 @@ void ext4r_xattrs_done(struct ext4r_xattrs *x)
 		free((void *)x->v[i].value);
 	}
 	free(take_ptr(x->v));
-	x->n = x->room = 0;
+	x->n = x->room = x->bytes = 0;
 }
