@@ -49,6 +49,16 @@ test_room() {
 	status 0 caisson delete -f room1 room2 room3
 }
 
+# The guest's kernel reads every file of Debian's packages as it was packed.
+test_debian() {
+	command -v debootstrap >/dev/null || skip "debootstrap is not installed"
+	command -v umoci >/dev/null || skip "umoci is not installed"
+	layout=$("$TOP/tests/lib/debian-image")
+	status 0 run --rm "oci:$layout:nodejs" sh -c 'dpkg --verify && node -p 6*7'
+	is "$(out)" 42
+	is_clean
+}
+
 # While a container has it; one bit, one byte less.
 test_verify() {
 	status 0 run -d --name reader "$IMAGE" sleep 1000
