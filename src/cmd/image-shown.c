@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/macro.h"
+#include "cmd/image-limit.h"
 #include "cmd/progress-bar.h"
 
 static void show_line(const char *line, void *userdata _unused_)
@@ -16,8 +17,10 @@ int image_get_shown(const char *store_dir, const char *reference,
 {
 	struct image_get_options shown = *how;
 	struct progress_bar bar;
-	int r;
+	int r = image_limit(&shown, err);
 
+	if (r < 0)
+		return r;
 	shown.progress = show_line;
 	if (progress_bar_begin(&bar)) {
 		shown.progress = progress_bar_step;

@@ -203,10 +203,10 @@ def gnu_tar(work, tar, name="gnu"):
 
 
 @contextlib.contextmanager
-def small_disk(work, megabytes):
+def small_disk(work, megabytes, files=100000):
     """A tmpfs at the store's place. The tests run in a mount namespace of their own."""
     os.mkdir(work.store)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", work.store],
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes={files}", "none", work.store],
                    check=True)
     try:
         yield

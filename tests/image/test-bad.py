@@ -110,6 +110,14 @@ def test_truncated_blob(work):
     work.refused("oci:" + work / "i", "layer 1 of 1", "truncated")
 
 
+def test_size_of_a_layer(work):
+    """Another than the manifest says, though all digests are right."""
+    for wrong, word in [(-1, "damaged"), (1, "truncated"), (1 << 40, "truncated")]:
+        image = good().finish()
+        image.manifest["layers"][0]["size"] += wrong
+        refused(work, image, "layer 1 of 1", f"it is {word}", "bytes, not")
+
+
 def test_truncated_tar_inside(work):
     """All digests are right, but the tar ends in the middle of a file, or of a header."""
     tar = good().layers[0].tar
@@ -472,6 +480,21 @@ def test_disk_full(work):
             assert work.images() == []
             free = os.statvfs(work.store)
             assert free.f_bavail * 10 > free.f_blocks * 9, "space is not given back"
+
+
+def test_no_inodes(work):
+    """A disk with room, but for no more files. As a file system the image is one file."""
+    tar = Tar()
+    for i in range(100):
+        tar.text(f"f{i}")
+    Image([tar.bytes()]).write_oci(work / "i")
+    with small_disk(work, 64, files=60):
+        if harness.AS_EXT4:
+            assert work.run("oci:" + work / "i").status == 0
+            harness.check_ext4(os.path.join(work.store, harness.EXT4))
+        else:
+            work.refused("oci:" + work / "i", "not enough space", work.store)
+            assert work.images() == []
 
 
 def test_too_deep_to_remove_by_path(work):

@@ -69,6 +69,29 @@ test_wrong_words() {
 	[ ! -e "$WORK/none" ] || fail "something was written"
 }
 
+# What an image may unpack to is anybody's choice.
+test_limit() {
+	mkdir "$WORK/zeros"
+	truncate -s 3000000 "$WORK/zeros/file"
+	tar -C "$WORK/zeros" -c . >"$WORK/zeros.tar"
+	gzip -k "$WORK/zeros.tar"
+	for source in "tar:$WORK/zeros.tar" "tar:$WORK/zeros.tar.gz"; do
+		status 1 env CAISSON_IMAGE_MAX=2M caisson image build -o "$WORK/none" "$source"
+		one_sentence
+		has "$(err)" "unpack to more than is allowed"
+		status 0 env CAISSON_IMAGE_MAX=4M caisson image build -o "$WORK/made" "$source"
+	done
+	"$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/limited.tar"
+	status 1 env CAISSON_IMAGE_MAX=100k caisson image import "docker-archive:$WORK/limited.tar"
+	has "$(err)" "more than is allowed"
+	for value in 0 x 1.5G -1; do
+		status 1 env "CAISSON_IMAGE_MAX=$value" caisson image build -o "$WORK/none" "tar:$WORK/zeros.tar"
+		one_sentence
+		has "$(err)" "CAISSON_IMAGE_MAX is no size"
+	done
+	[ ! -e "$WORK/none" ] || fail "something was written"
+}
+
 test_disk_full() {
 	folder "$WORK/full"
 	head -c 20000000 /dev/urandom >"$WORK/full/file"
