@@ -26,7 +26,7 @@ struct tar_input {
 #define TAR_MAGIC    257
 
 /* POSIX.1-2017, pax, "ustar Header Block": the sum of all bytes, the field itself as spaces */
-static void tar_input_mend(uint8_t *data, size_t size)
+static inline void tar_input_mend(uint8_t *data, size_t size)
 {
 	for (; size >= TAR_BLOCK; data += TAR_BLOCK, size -= TAR_BLOCK) {
 		unsigned int sum = 0;
@@ -41,7 +41,7 @@ static void tar_input_mend(uint8_t *data, size_t size)
 }
 
 /* @size: at least 1 */
-static void tar_input_init(struct tar_input *in, const uint8_t *data, size_t size)
+static inline void tar_input_init(struct tar_input *in, const uint8_t *data, size_t size)
 {
 	static const size_t steps[] = {1 << 20, 512, 511, 100, 4096, 10240};
 
@@ -71,7 +71,7 @@ static inline int tar_input_open(struct tar_input *in, struct archive *tar)
 	return archive_read_open(tar, in, NULL, tar_input_read, NULL);
 }
 
-static void tar_input_done(struct tar_input *in)
+static inline void tar_input_done(struct tar_input *in)
 {
 	free(in->copy);
 }
