@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/entrypoint.h"
-#include "cmd/image-limit.h"
+#include "cmd/image-max.h"
 #include "cmd/interrupts.h"
 #include "cmd/progress-bar.h"
 #include "image/build.h"
@@ -123,7 +123,7 @@ static int build(struct build_options *o, char **words, const volatile sig_atomi
 		return err_set(err, -EINVAL, "where to? -o FILE says it");
 	if (o->size && o->extra)
 		return err_set(err, -EINVAL, "--size and --extra do not go together");
-	r = image_limit(&b.opts, err);
+	r = image_max(&b.opts, err);
 	if (r < 0)
 		return r;
 	(void)progress_bar_begin(&bar);

@@ -62,6 +62,8 @@ static int take_image(struct get *g, const struct digest *id, int fd, struct ima
 	int r;
 
 	path = xasprintf("%s/images/%s", g->store.path, digest_hex(id));
+	/* When it was used last. What cannot be written does not keep it from being used. */
+	(void)futimens(fd, NULL);
 	ret->lock_fd = fd;
 	ret->id = xstrdup(id->text);
 	ret->rootfs = xasprintf("%s/%s", path, store_form(g->store.form));

@@ -107,6 +107,23 @@ enum image_pull {
 };
 
 /**
+ * struct image_limit - how much room all images of the store may take together
+ * @bytes: that much, on the disk
+ * @name: who says so, for messages
+ * @kept: may an image that nobody uses at the moment not be removed all the same? NULL: it may.
+ *	Return: 1, 0, or a negative errno, with a message
+ * @removed: called after an image was removed to make room; may be NULL
+ * @userdata: handed to both
+ */
+struct image_limit {
+	uint64_t bytes;
+	const char *name;
+	int (*kept)(const char *id, void *userdata, struct err *err);
+	void (*removed)(const char *id, void *userdata);
+	void *userdata;
+};
+
+/**
  * struct image_get_options - how to get an image; all zero is what most callers want
  * @progress: called with short lines for a person ("unpacking layer 2 of 5"), without a newline;
  *	may be NULL. Of an image that is already there it is only told that an archive had to be
@@ -124,6 +141,8 @@ enum image_pull {
  * @max_bytes: size of all layers together as uncompressed tar (where holes of sparse files take no
  *	room), and as a registry or an archive stores them; 0: IMAGE_BYTES_MAX
  * @max_entries: tar entries of all layers, and folders they leave out; 0: IMAGE_ENTRIES_MAX
+ * @limit: before an image is put into the store, those that were not used for longest are removed until
+ *	there is room; NULL: without limit
  *
  * caisson leaves @pull and the limits as they are; the tests, which cannot fill a disk, do not.
  */
@@ -137,6 +156,7 @@ struct image_get_options {
 	const char *as;
 	uint64_t max_bytes;
 	uint64_t max_entries;
+	const struct image_limit *limit;
 };
 
 /**
@@ -153,7 +173,7 @@ struct image_get_options {
  *
  * Return: 0, or a negative errno. -ENOENT: no such image; -EPERM: not root; -EINVAL: a reference
  * that makes no sense; -EBADMSG: the image is damaged (digest, truncated, malformed); -ENOTSUP: the
- * image has something this version does not know; -ENOSPC; -EFBIG: a limit was reached; -EINTR:
+ * image has something this version does not know; -ENOSPC; -EFBIG: a limit was reached, that of the store too; -EINTR:
  * cancelled; -ECOMM: the registry or skopeo failed; others as the system gave them.
  */
 int image_get(const char *store_dir, const char *reference, const struct image_get_options *opts,

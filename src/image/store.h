@@ -31,6 +31,8 @@
  * comes by a rename of that form, after one of its checksums. What is in tmp/ without a lock belongs to
  * nobody and is swept by the next one who makes something.
  *
+ * The time of images/<hex> says when it was used last.
+ *
  * images/<hex> is flock()ed (shared) by whoever uses it. To remove an image, lock it exclusively
  * without waiting, rename it to tmp/, and remove it there (store-remove.h).
  */

@@ -13,6 +13,7 @@
 #include "image/build.h"
 #include "image/config.h"
 #include "image/seal.h"
+#include "image/store-limit.h"
 #include "image/tree.h"
 
 static void progress(const struct image_get_options *opts, size_t i, size_t n)
@@ -150,12 +151,17 @@ static int unpack(const struct store *store, const struct source *source,
 		  const struct diff_ids *diff_ids, struct err *err)
 {
 	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_NULL;
+	_cleanup_close_ int lock = -EBADF;
 	int r = store_tmp_new(store, &tmp, err);
 
 	if (r == 0)
 		r = write_config(tmp.fd, config, len, err);
 	if (r == 0)
 		r = fillers[store->form](tmp.fd, source, diff_ids, opts, err);
+	/* Until it is there: the next one counts it. */
+	if (r == 0 && opts->limit)
+		r = lock = store_make_room(&tmp, &source->manifest.config.digest, opts->limit,
+					   opts->cancel, err);
 	return r < 0 ? r : store_commit(&tmp, &source->manifest.config.digest, err);
 }
 

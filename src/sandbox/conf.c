@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/parse.h"
 
 /* Return: NULL, or what is wrong with the value. */
 static const char *set_allow(struct conf *conf, const char *value)
@@ -19,6 +20,15 @@ static const char *set_allow(struct conf *conf, const char *value)
 	if (*value != '/')
 		return "must be the absolute path of a folder";
 	strv_add(&conf->extras_allow, value);
+	return NULL;
+}
+
+static const char *set_limit(struct conf *conf, const char *value)
+{
+	if (conf->images_limit)
+		return "there is another one above";
+	if (parse_size(value, &conf->images_limit) < 0 || conf->images_limit == 0)
+		return "must be a size: 500M, 20G";
 	return NULL;
 }
 
@@ -39,6 +49,7 @@ static const struct {
 	const char *(*set)(struct conf *conf, const char *value);
 } keys[] = {
 	{CONF_EXTRAS_ALLOW, set_allow},
+	{CONF_IMAGES_LIMIT, set_limit},
 	{CONF_SUPERVISOR_SOCKET, set_socket},
 };
 
@@ -75,8 +86,10 @@ static int parse_line(struct conf *conf, char *line, unsigned int number, struct
 				       wrong)
 			     : 0;
 	}
-	return err_set(err, -EINVAL, "%s, line %u: there is no key \"%.64s\", only %s and %s",
-		       conf->path, number, key, CONF_EXTRAS_ALLOW, CONF_SUPERVISOR_SOCKET);
+	return err_set(err, -EINVAL,
+		       "%s, line %u: there is no key \"%.64s\", only " CONF_EXTRAS_ALLOW
+		       ", " CONF_IMAGES_LIMIT " and " CONF_SUPERVISOR_SOCKET,
+		       conf->path, number, key);
 }
 
 int conf_parse(const char *path, const char *text, size_t len, struct conf *ret, struct err *err)

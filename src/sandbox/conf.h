@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/err.h"
 #include "base/strv.h"
 
@@ -15,24 +17,28 @@
 #define CONF_ALLOW_MAX	       32
 
 #define CONF_EXTRAS_ALLOW      "extras.allow"
+#define CONF_IMAGES_LIMIT      "images.limit"
 #define CONF_SUPERVISOR_SOCKET "supervisor.socket"
 
 /**
  * struct conf - what it says
  * @path: the file, for messages
  * @extras_allow: absolute paths of folders whose files may be given to VMs
+ * @images_limit: bytes that all images of the store may take together; 0: as many as there are
  * @supervisor_socket: absolute path of the unix socket that supervisors ask for their metadata;
  *	NULL: none
  */
 struct conf {
 	char *path;
 	struct strv extras_allow;
+	uint64_t images_limit;
 	char *supervisor_socket;
 };
 
-#define CONF_NULL                                                                  \
-	{                                                                          \
-		.path = NULL, .extras_allow = STRV_NULL, .supervisor_socket = NULL \
+#define CONF_NULL                                                           \
+	{                                                                   \
+		.path = NULL, .extras_allow = STRV_NULL, .images_limit = 0, \
+		.supervisor_socket = NULL                                   \
 	}
 
 /**

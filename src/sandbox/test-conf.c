@@ -44,8 +44,10 @@ static void values(void)
 {
 	test_int(parse("extras.allow = /opt/agent\n"
 		       "  extras.allow=/with blank/x = y \r\n"
-		       "supervisor.socket\t=\t/run/s.sock"),
+		       "supervisor.socket\t=\t/run/s.sock\n"
+		       "images.limit = 20G"),
 		 0);
+	test_true(conf.images_limit == UINT64_C(20) << 30);
 	test_int(conf.extras_allow.n, 2);
 	test_str(conf.extras_allow.v[0], "/opt/agent");
 	test_str(conf.extras_allow.v[1], "/with blank/x = y");
@@ -57,6 +59,12 @@ static void nonsense(void)
 	_cleanup_free_ char *many = xcalloc(CONF_ALLOW_MAX + 2, 32);
 	char path[200], *p = many;
 
+	test_str(refused("images.limit = much"),
+		 "/etc/c, line 1: images.limit: must be a size: 500M, 20G");
+	test_str(refused("images.limit = 0"),
+		 "/etc/c, line 1: images.limit: must be a size: 500M, 20G");
+	test_str(refused("images.limit = 1G\nimages.limit = 2G"),
+		 "/etc/c, line 2: images.limit: there is another one above");
 	test_str(refused("extras.allow"), "/etc/c, line 1: must be \"key = value\"");
 	test_true(
 		strstr(refused("\n\nextras.deny = /x"), "line 3: there is no key \"extras.deny\""));

@@ -372,6 +372,123 @@ test_verify_names() {
 		"refs/docker.io+library+lost:1: means an image that is not there: remove it")"
 }
 
+# limit BYTES: of all images together
+limit() {
+	echo "images.limit = $1" >"$WORK/limit.conf"
+	export CAISSON_CONFIG=$WORK/limit.conf
+}
+
+room_of() { du -s --block-size=1 "$STORE/images/${1#sha256:}" | cut -f 1; }
+
+used() { touch -d "$2" "$STORE/images/${1#sha256:}"; }
+
+# Runs in a subshell, as all tests do: the configuration is this one's.
+test_limit() {
+	empty
+	a=$(import "$(archive true)") b=$(import "$(archive false)")
+	used "$a" "3 days ago"
+	used "$b" "2 days ago"
+	limit $(($(room_of "$a") + $(room_of "$b") + 100000))
+	# To be found is to be used.
+	import "$(archive true)" >/dev/null
+	[ "$(stat -c %Y "$STORE/images/${a#sha256:}")" -gt "$(stat -c %Y "$STORE/images/${b#sha256:}")" ] ||
+		fail "the time of use is the old one"
+	c=$(import "$(archive echo)")
+	is "$(cat "$WORK/progress" | grep removed)" \
+		"caisson: removed the image ${b:7:12}, unused for longest, since images.limit was reached"
+	is "$(in_store | sort)" "$(printf '%s\n' "${a#sha256:}" "${c#sha256:}" | sort)"
+	! caisson images --no-trunc | grep -q "oci:$WORK/layout/false" || fail "its name is still there"
+	status 0 image verify -q
+	no_leftovers
+}
+
+test_limit_spares_what_is_used() {
+	empty
+	a=$(import "$(archive true)") b=$(import "$(archive false)")
+	used "$a" "3 days ago"
+	used "$b" "2 days ago"
+	limit $(($(room_of "$a") + $(room_of "$b") + 100000))
+	exec 9<"$STORE/images/${a#sha256:}"
+	flock -s 9
+	c=$(import "$(archive echo)")
+	is "$(in_store | sort)" "$(printf '%s\n' "${a#sha256:}" "${c#sha256:}" | sort)"
+	exec 8<"$STORE/images/${c#sha256:}"
+	flock -s 8
+	status 1 image import "$(archive false)"
+	has "$(err | tail -n 1)" "leave it less under images.limit of $WORK/limit.conf"
+	is "$(in_store | sort)" "$(printf '%s\n' "${a#sha256:}" "${c#sha256:}" | sort)"
+	no_leftovers
+	limit 100k
+	exec 8<&- 9<&-
+	status 1 image import "$(archive false)"
+	has "$(err | tail -n 1)" "more than images.limit of $WORK/limit.conf allows it for all, 102400"
+	is "$(in_store | wc -l)" 2
+	no_leftovers
+	limit nothing
+	status 1 image import "$(archive false)"
+	one_sentence
+}
+
+# Nobody has it locked any more.
+test_limit_spares_an_ended_container_s() {
+	empty
+	busybox=$(busybox_image)
+	caisson run --name had "$busybox" true
+	id=$(import "$busybox")
+	limit $(($(room_of "$id") + 200000))
+	status 1 image import "$(archive true)"
+	has "$(err | tail -n 1)" "\`caisson delete\` containers, or raise that"
+	is "$(in_store)" "${id#sha256:}"
+	caisson delete had
+	import "$(archive true)" >/dev/null
+	has "$(cat "$WORK/progress")" "removed the image ${id:7:12}"
+}
+
+# Several at once stay below it, too. Who finds that others still have theirs may be refused.
+test_limit_at_once() {
+	empty
+	a=$(import "$(archive true)")
+	most=$(($(room_of "$a") * 5 / 2))
+	limit "$most"
+	for program in false echo id cat; do archive "$program" >/dev/null; done
+	pids=()
+	for program in false echo id cat true; do
+		caisson image import "oci:$WORK/layout/$program" >"$WORK/at-once.$program" 2>&1 &
+		pids+=($!)
+	done
+	wait "${pids[@]}" || true
+	for program in false echo id cat true; do
+		tail -n 1 "$WORK/at-once.$program" | grep -q "^sha256:\|leave it less\|^caisson: removed" ||
+			fail "$(cat "$WORK/at-once.$program")"
+	done
+	grep -q "^sha256:" "$WORK"/at-once.* || fail "none was got"
+	used=$(du -s --block-size=1 "$STORE/images" | cut -f 1)
+	[ "$used" -le $((most + 10000)) ] || fail "$used bytes, and $most are allowed"
+	status 0 image verify -q
+	no_leftovers
+}
+
+# Killed at any moment each image is there, whole, or not at all.
+test_limit_killed() {
+	command -v strace >/dev/null || skip "strace is not installed"
+	empty
+	for at in flock:2 flock:3 flock:4 renameat:1 fsync:1 unlinkat:3 unlinkat:9 syncfs:1 renameat:2; do
+		unset CAISSON_CONFIG
+		a=$(import "$(archive true)")
+		limit $(($(room_of "$a") * 3 / 2))
+		code=0
+		strace -f -qq -o /dev/null -e "trace=${at%:*}" -e "inject=${at%:*}:signal=KILL:when=${at#*:}" \
+			caisson image import "$(archive false)" >/dev/null 2>&1 || code=$?
+		is "$code" 137 "status at $at"
+		status 0 image verify -q
+		import "$(archive false)" >/dev/null
+		is "$(in_store | wc -l)" 1
+		status 0 image verify -q
+		no_leftovers
+		status 0 image prune -a
+	done
+}
+
 # Killed at any moment the image is there, whole, or not at all; the next one clears up.
 test_killed() {
 	command -v strace >/dev/null || skip "strace is not installed"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/image-limit.h"
+#include "cmd/image-max.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "base/parse.h"
 #include "image/text.h"
 
-int image_limit(struct image_get_options *how, struct err *err)
+int image_max(struct image_get_options *how, struct err *err)
 {
 	const char *value = getenv("CAISSON_IMAGE_MAX");
 
