@@ -27,6 +27,7 @@
 #include "image/image.h"
 #include "sandbox/annotation.h"
 #include "sandbox/extras.h"
+#include "sandbox/launch.h"
 #include "sandbox/oci-adapt.h"
 #include "sandbox/oci-config.h"
 #include "task.pb-c.h"
@@ -83,7 +84,8 @@ static const struct opt options[] = {
 	OPT(run, 0, "executor", OPT_CHOICE, executor, SANDBOX_EXECUTORS,
 	    "direct: by the guest's init; oci: by crun there", SANDBOX_EXECUTORS),
 	OPT(run, 0, "rootfs-mode", OPT_CHOICE, rootfs_mode, "MODE",
-	    "virtiofs: a folder of the host's (default); image: disks", SANDBOX_ROOTFS_MODES),
+	    "virtiofs: a folder of the host's (where there is a virtiofsd); image: disks",
+	    SANDBOX_ROOTFS_MODES),
 	OPT(run, 0, "hypervisor", OPT_CHOICE, hypervisor, VMM_HYPERVISORS, "what runs the VM",
 	    VMM_HYPERVISORS),
 	OPT(run, 0, "accel", OPT_CHOICE, accel, VMM_ACCELS, "auto: KVM if a guest runs on it",
@@ -107,8 +109,23 @@ static const volatile sig_atomic_t *interrupted;
 
 static enum image_form wanted_form(const struct run *run)
 {
-	return strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) == 0 ? IMAGE_FOLDER
-									  : IMAGE_DISK;
+	return run->rootfs_mode && strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_IMAGE) == 0
+		       ? IMAGE_DISK
+		       : IMAGE_FOLDER;
+}
+
+static bool wants_direct(const struct run *run)
+{
+	return !run->bundle &&
+	       (!run->executor || strcmp(run->executor, SANDBOX_EXECUTOR_DEFAULT) == 0);
+}
+
+/* Disks where nobody can share a folder, if the container can have them. */
+static const char *default_mode(const struct run *run, const char *reference)
+{
+	bool disks = wants_direct(run) && !str_starts(reference, "dir:") && !launch_virtiofsd();
+
+	return disks ? SANDBOX_ROOTFS_MODE_IMAGE : SANDBOX_ROOTFS_MODE_DEFAULT;
 }
 
 static int get_image(struct run *run, const char *reference, struct err *err)
@@ -416,9 +433,7 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 			       "--detach goes with neither --interactive nor --timing");
 	if (compose_check_workdir(run->workdir, err) < 0)
 		return -EINVAL;
-	if (wanted_form(run) == IMAGE_DISK &&
-	    (run->bundle ||
-	     (run->executor && strcmp(run->executor, SANDBOX_EXECUTOR_DEFAULT) != 0)))
+	if (wanted_form(run) == IMAGE_DISK && !wants_direct(run))
 		return err_set(err, -EINVAL,
 			       "--rootfs-mode %s goes with --executor " SANDBOX_EXECUTOR_DEFAULT
 			       " only",
@@ -452,7 +467,6 @@ static void done(struct run *run)
 static int run_main(const struct command *self, int argc, char **argv)
 {
 	struct run run = {
-		.rootfs_mode = SANDBOX_ROOTFS_MODE_DEFAULT,
 		.hypervisor = VMM_HYPERVISOR_DEFAULT,
 		.accel = VMM_ACCEL_DEFAULT,
 		.memory = SANDBOX_MEMORY_DEFAULT,
@@ -476,6 +490,8 @@ static int run_main(const struct command *self, int argc, char **argv)
 		strv_done(&run.annotations);
 		return cmd_fail(self, &err);
 	}
+	if (!run.rootfs_mode)
+		run.rootfs_mode = default_mode(&run, argv[at]);
 	interrupted = interrupts_catch();
 	status = run_all(&run, argv[at], argv + at + 1, &err);
 	done(&run);

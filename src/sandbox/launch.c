@@ -197,7 +197,7 @@ static int plan_supervisor(struct sandbox *sb, struct plan *p, struct err *err)
 	return p->extras < 0 ? p->extras : 0;
 }
 
-static const char *find_virtiofsd(void)
+const char *launch_virtiofsd(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(virtiofsd_paths); i++)
 		if (access(virtiofsd_paths[i], X_OK) == 0)
@@ -220,7 +220,7 @@ static char *share_source(const char *run_path)
 static int start_virtiofsd(struct sandbox *sb, struct plan *p, struct err *err)
 {
 	_cleanup_free_ char *source = share_source(sb->record->run_path);
-	const char *program = find_virtiofsd();
+	const char *program = launch_virtiofsd();
 	/* Nobody but this guest changes the files, so it may keep all it has learnt of them. */
 	const char *argv[] = {program, "--fd=3", "-o",
 			      source,  "-o",	 "cache=always,xattr,sandbox=namespace",

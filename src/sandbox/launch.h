@@ -23,5 +23,8 @@ struct launch_callbacks {
  */
 int launch(struct sandbox *sandbox, const struct launch_callbacks *callbacks, struct err *err);
 
+/** launch_virtiofsd() - the program that shares folders; NULL: there is none on this machine */
+const char *launch_virtiofsd(void);
+
 /** launch_undo() - unmount the root file system, once nobody serves it any more */
 void launch_undo(struct sandbox *sandbox);

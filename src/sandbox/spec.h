@@ -66,6 +66,7 @@ struct sandbox_spec {
  */
 #define SANDBOX_ROOTFS_MODES	    "virtiofs|image"
 #define SANDBOX_ROOTFS_MODE_DEFAULT "virtiofs"
+#define SANDBOX_ROOTFS_MODE_IMAGE   "image"
 
 #define SANDBOX_MEMORY_MIN	    (UINT64_C(64) << 20)
 #define SANDBOX_MEMORY_DEFAULT	    (UINT64_C(256) << 20)

@@ -101,6 +101,32 @@ test_image_in_use_stays() {
 	status 0 run --rm "$IMAGE" true
 }
 
+# In a mount namespace that has no virtiofsd any more; the record says what was chosen.
+without_virtiofsd() {
+	unshare -m sh -c 'for f in /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd /usr/lib/virtiofsd; do
+		[ ! -e "$f" ] || mount --bind /dev/null "$f"
+	done
+	exec "$@"' sh "$@"
+}
+
+test_where_there_is_no_virtiofsd() {
+	mode() { caisson inspect "$1" | grep -o '"rootfs_mode": *"[a-z]*"' | tr -d '" '; }
+	status 0 without_virtiofsd caisson run -d --name disks "$IMAGE" sleep 1000
+	is "$(mode disks)" rootfs_mode:image
+	status 0 caisson exec disks sh -c 'grep -c virtiofs /proc/mounts || true'
+	is "$(out)" 0
+	status 0 caisson delete -f disks
+	status 125 without_virtiofsd caisson run --rm --rootfs-mode virtiofs "$IMAGE" true
+	has "$(err)" "there is no virtiofsd on this machine"
+	mkdir -p "$WORK/folder/bin"
+	status 125 without_virtiofsd caisson run --rm "dir:$WORK/folder" true
+	has "$(err)" "there is no virtiofsd on this machine"
+	status 0 caisson run -d --name folder "$IMAGE" sleep 1000
+	is "$(mode folder)" rootfs_mode:virtiofs
+	status 0 caisson delete -f folder
+	is_clean
+}
+
 test_what_does_not_go() {
 	mkdir -p "$WORK/folder/bin"
 	status 125 run --rm "dir:$WORK/folder" true

@@ -110,7 +110,8 @@ test_pull() {
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:%s"}\n' \
 		"$WORK/registry" "$port" >"$WORK/registry.yml"
-	docker-registry serve "$WORK/registry.yml" >"$WORK/registry.log" 2>&1 &
+	: >"$WORK/registry.log"
+	docker-registry serve "$WORK/registry.yml" >>"$WORK/registry.log" 2>&1 &
 	server=$!
 	trap 'kill $server' EXIT
 	tail -n +1 -f --pid=$server "$WORK/registry.log" | grep -qm 1 "listening on"
