@@ -25,6 +25,7 @@
 #include "cmd/timing.h"
 #include "image/build.h"
 #include "image/image.h"
+#include "image/text.h"
 #include "sandbox/annotation.h"
 #include "sandbox/extras.h"
 #include "sandbox/launch.h"
@@ -42,7 +43,7 @@ struct run {
 	const char *supervisor_config, *bundle, *pid_file;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
 	const char *rootfs_mode;
-	uint64_t memory;
+	uint64_t memory, upper_size;
 	uint32_t cpus, boot_timeout;
 
 	struct paths paths;
@@ -86,6 +87,8 @@ static const struct opt options[] = {
 	OPT(run, 0, "rootfs-mode", OPT_CHOICE, rootfs_mode, "MODE",
 	    "virtiofs: a folder of the host's (where there is a virtiofsd); image: disks",
 	    SANDBOX_ROOTFS_MODES),
+	OPT(run, 0, "upper-size", OPT_SIZE, upper_size, "SIZE",
+	    "size of the container's own disk (10G)", NULL, IMAGE_SIZE_MIN, IMAGE_SIZE_MAX),
 	OPT(run, 0, "hypervisor", OPT_CHOICE, hypervisor, VMM_HYPERVISORS, "what runs the VM",
 	    VMM_HYPERVISORS),
 	OPT(run, 0, "accel", OPT_CHOICE, accel, VMM_ACCELS, "auto: KVM if a guest runs on it",
@@ -135,6 +138,26 @@ static int get_image(struct run *run, const char *reference, struct err *err)
 
 	timing_note(&run->times, "image found");
 	return r;
+}
+
+/* The option, then what the container's variable says. */
+static int choose_upper_size(struct run *run, struct err *err)
+{
+	const char *value = strv_env_get(&run->spec.env, IMAGE_ENV_ROOTFS_SIZE);
+
+	if (run->upper_size)
+		return 0;
+	run->upper_size = UPPER_SIZE;
+	if (!value || !*value || wanted_form(run) != IMAGE_DISK)
+		return 0;
+	if (parse_size(value, &run->upper_size) == 0 && run->upper_size >= IMAGE_SIZE_MIN &&
+	    run->upper_size <= IMAGE_SIZE_MAX)
+		return 0;
+	return err_set(err, -EINVAL,
+		       IMAGE_ENV_ROOTFS_SIZE
+		       " of '%s' is no size from %lluM to %lluM, such as 512M or 10G: "
+		       "--upper-size says another",
+		       text_of(value), IMAGE_SIZE_MIN >> 20, IMAGE_SIZE_MAX >> 20);
 }
 
 /* The shim may have another working folder. What is not there is its to complain about. */
@@ -248,7 +271,7 @@ static int make_upper_disk(struct run *run, struct err *err)
 {
 	_cleanup_close_ int fd = openat(run->record.dir, RECORD_UPPER_DISK,
 					O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int r = fd < 0 ? -errno : image_build_empty(fd, UPPER_SIZE);
+	int r = fd < 0 ? -errno : image_build_empty(fd, run->upper_size);
 
 	timing_note(&run->times, "disks made");
 	return r < 0 ? err_errno(err, r, "cannot make %s/" RECORD_UPPER_DISK, run->record.dir_path)
@@ -365,6 +388,8 @@ static int run_all(struct run *run, const char *reference, char **words, struct 
 		r = get_image(run, reference, err);
 		if (r == 0)
 			r = build_spec(run, reference, words, err);
+		if (r == 0)
+			r = choose_upper_size(run, err);
 	}
 	if (r == 0) {
 		choose_machine(run);
@@ -438,6 +463,10 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 			       "--rootfs-mode %s goes with --executor " SANDBOX_EXECUTOR_DEFAULT
 			       " only",
 			       run->rootfs_mode);
+	if (run->upper_size && wanted_form(run) != IMAGE_DISK)
+		return err_set(err, -EINVAL,
+			       "--upper-size goes with --rootfs-mode " SANDBOX_ROOTFS_MODE_IMAGE
+			       " only");
 	if (run->supervisor_config && !*run->supervisor_config)
 		return err_set(err, -EINVAL, "--supervisor-config: which file?");
 	for (size_t i = 0; i < run->annotations.n; i++)
@@ -485,13 +514,13 @@ static int run_main(const struct command *self, int argc, char **argv)
 
 	timing_note(&run.times, "caisson started");
 	at = opts_parse(self, argc, argv, &run, &err);
+	if (at >= 0 && at < argc && !run.rootfs_mode)
+		run.rootfs_mode = default_mode(&run, argv[at]);
 	if (at < 0 || check(&run, argc, argv, at, &err) < 0) {
 		strv_done(&run.env);
 		strv_done(&run.annotations);
 		return cmd_fail(self, &err);
 	}
-	if (!run.rootfs_mode)
-		run.rootfs_mode = default_mode(&run, argv[at]);
 	interrupted = interrupts_catch();
 	status = run_all(&run, argv[at], argv + at + 1, &err);
 	done(&run);

@@ -127,6 +127,31 @@ test_where_there_is_no_virtiofsd() {
 	is_clean
 }
 
+test_size_of_the_own_disk() {
+	status 1 run --name small --upper-size 16M "$IMAGE" sh -c 'dd if=/dev/zero of=/big bs=1M count=64 && echo done'
+	has "$(err)" "No space left on device"
+	is "$(stat -c %s "$CAISSON_ROOT/containers/small/upper.ext4")" 16777216
+	used=$(du -k "$CAISSON_ROOT/containers/small/upper.ext4" | cut -f 1)
+	[ "$used" -le 16384 ] || fail "it takes $used kB"
+	status 0 caisson delete small
+	# The variable; a good end of it; and the option beats it.
+	status 0 run --rm -e RUNCVM_ROOTFS_SIZE=32M "$IMAGE" sh -c 'df -P -k / | tail -n 1'
+	blocks=$(out | tr -s ' ' | cut -d ' ' -f 2)
+	[ "$blocks" -gt 24000 ] && [ "$blocks" -le 32768 ] || fail "$blocks kB"
+	status 0 run --name option -e RUNCVM_ROOTFS_SIZE=32M --upper-size 64M "$IMAGE" true
+	is "$(stat -c %s "$CAISSON_ROOT/containers/option/upper.ext4")" 67108864
+	status 0 caisson delete option
+	status 125 run --rm -e RUNCVM_ROOTFS_SIZE=much "$IMAGE" true
+	one_sentence
+	has "$(err)" "RUNCVM_ROOTFS_SIZE of 'much' is no size"
+	status 125 caisson run --rm --rootfs-mode virtiofs --upper-size 1G "$IMAGE" true
+	one_sentence
+	has "$(err)" "--upper-size goes with --rootfs-mode image only"
+	status 125 run --rm --upper-size 1k "$IMAGE" true
+	one_sentence
+	is_clean
+}
+
 test_what_does_not_go() {
 	mkdir -p "$WORK/folder/bin"
 	status 125 run --rm "dir:$WORK/folder" true
