@@ -377,6 +377,60 @@ def test_killed_at_any_moment(work):
         assert work.leftovers() == []
 
 
+def test_disk_killed_at_any_moment(work):
+    """As a folder: checksums, and the second form beside the first, too."""
+    tool("strace")
+    slow_image(100).write_oci(work / "i")
+    small("other").write_oci(work / "other")
+    reference = "oci:" + work / "i"
+    with open(work.get(reference, "--disk").rootfs, "rb") as file:
+        want = file.read()
+    for call, when in [("mkdirat", 5), ("pwritev", 1), ("fdatasync", 1), ("pread64", 3),
+                       ("syncfs", 1), ("renameat", 1), ("renameat", 2), ("renameat", 3),
+                       ("fsync", 1), ("fsync", 2)]:
+        for beside in [False, True]:
+            harness.remove(work.store)
+            if beside:
+                work.get(reference)
+            run = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call,
+                                  "-e", f"inject={call}:signal=KILL:when={when}",
+                                  *work.command(reference, "--disk")],
+                                 check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            assert run.returncode in (-9, 137) or call in ("renameat", "fsync", "mkdirat"), (
+                call, when, beside, run.returncode)
+            with open(work.get(reference, "--disk").rootfs, "rb") as file:
+                assert file.read() == want
+            assert content(work.get(reference)) == "slow"
+            # Who was killed after his rename left an empty folder, for the next one who makes something.
+            work.get("oci:" + work / "other")
+            assert work.leftovers() == []
+
+
+def test_disk_is_full_at_any_write(work):
+    """Of each form, from nothing up to what it takes: a sentence, nothing half-made, and then it goes."""
+    slow_image(300).write_oci(work / "i")
+    reference = "oci:" + work / "i"
+    for options in [[], ["--disk"]]:
+        done = False
+        for pages in [20, 40, 80, 160, 240, 300, 310, 320, 330, 400, 640, 2000]:
+            os.makedirs(work.store, exist_ok=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={4 * pages}k", "none", work.store],
+                           check=True)
+            try:
+                got = work.run(reference, *options)
+                if got.status == 0:
+                    done = True
+                else:
+                    assert "not enough space left" in got.error, got.error
+                    assert len(got.error.splitlines()) == 1 and not done, got.error
+                    assert work.images() == [] and work.leftovers() == []
+                    subprocess.run(["mount", "-o", "remount,size=20m", work.store], check=True)
+                    work.get(reference, *options)
+            finally:
+                subprocess.run(["umount", work.store], check=True)
+        assert done
+
+
 def test_interrupted(work):
     slow_image().write_oci(work / "i")
     process = start(work)
