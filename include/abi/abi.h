@@ -71,6 +71,13 @@
 #define ABI_LAYERS_DIR	 "/layers"
 
 /*
+ * Or a root file system of one disk, the container's own. ABI_MOUNT_GROW is an option of a mount: the
+ * file system is made as large as its disk, if that has grown.
+ */
+#define ABI_ROOT_SERIAL "caisson-root"
+#define ABI_MOUNT_GROW	"x-caisson.grow"
+
+/*
  * The extras disk: a read-only ext4 file system, with files for the guest itself, not for a
  * container. It is known by its serial; the two folders of it appear in vminitd's own root.
  */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "base/copy.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -236,6 +237,37 @@ static void files_of_a_program_have_a_limit(void)
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
 }
 
+static void files_are_copied_with_their_holes(void)
+{
+	const off_t last = 50 << 20;
+	_cleanup_free_ char *dir = scratch(), *from = NULL, *to = NULL;
+	_cleanup_close_ int in = -EBADF, out = -EBADF;
+	volatile sig_atomic_t cancel = 1;
+	struct stat a, b;
+	char text[6];
+
+	from = xasprintf("%s/from", dir);
+	to = xasprintf("%s/to", dir);
+	in = open(from, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	out = open(to, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	test_int(pwrite(in, "first", 5, 0), 5);
+	test_int(pwrite(in, "last", 4, last), 4);
+	test_int(ftruncate(in, 2 * last), 0);
+	test_int(copy_file(in, out, NULL), 0);
+	test_int(fstat(in, &a), 0);
+	test_int(fstat(out, &b), 0);
+	test_int(b.st_size, a.st_size);
+	test_true(b.st_blocks <= a.st_blocks + 16);
+	test_int(pread(out, text, 6, 0), 6);
+	test_true(memcmp(text, "first", 6) == 0);
+	test_int(pread(out, text, 5, last), 5);
+	test_true(memcmp(text, "last", 5) == 0);
+	test_int(ftruncate(out, 0), 0);
+	/* A file system that shares blocks is done at once. */
+	test_true(copy_file(in, out, &cancel) == -EINTR || fstat(out, &b) == 0);
+	test_int(path_remove_tree(AT_FDCWD, dir), 0);
+}
+
 int main(void)
 {
 	test_run(numbers_are_strict);
@@ -248,5 +280,6 @@ int main(void)
 	test_run(environments_replace);
 	test_run(errors_carry_context);
 	test_run(files_of_a_program_have_a_limit);
+	test_run(files_are_copied_with_their_holes);
 	return 0;
 }

@@ -116,10 +116,25 @@ static int changes_of_disks(struct visit *v,
 	return failed < 0 ? failed : why(v, r, err);
 }
 
+static int check_copy(const struct visit *v, struct err *err)
+{
+	if (!sandbox_spec_has_copy(&v->spec))
+		return 0;
+	return err_set(
+		err, -ENOTSUP,
+		"container %s has a copy of its image (--rootfs-mode copy), in which nothing "
+		"tells what has changed: `caisson export` writes all that is there",
+		v->record.id);
+}
+
 int layer_changes(struct visit *v,
 		  int (*tell)(enum change change, const char *path, void *userdata), void *userdata,
 		  struct err *err)
 {
+	int r = check_copy(v, err);
+
+	if (r < 0)
+		return r;
 	return sandbox_spec_has_disks(&v->spec) ? changes_of_disks(v, tell, userdata, err)
 						: changes_of_folders(v, tell, userdata, err);
 }
@@ -194,8 +209,10 @@ int layer_pack(struct visit *v, int (*put)(void *userdata, const void *data, siz
 	Caisson__Guest__V1__LayerRequest request = CAISSON__GUEST__V1__LAYER_REQUEST__INIT;
 	const struct sink sink = {.put = put, .userdata = userdata};
 	struct transfer t = TRANSFER_NULL;
-	int r;
+	int r = check_copy(v, err);
 
+	if (r < 0)
+		return r;
 	if (!sandbox_spec_has_disks(&v->spec))
 		return pack_folder(v, &sink, err);
 	r = visit_begin(v, err);

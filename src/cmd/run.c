@@ -20,12 +20,12 @@
 #include "cmd/describe.h"
 #include "cmd/image-shown.h"
 #include "cmd/interrupts.h"
+#include "cmd/root-disk.h"
 #include "cmd/spawn.h"
 #include "cmd/task-call.h"
 #include "cmd/timing.h"
 #include "image/build.h"
 #include "image/image.h"
-#include "image/text.h"
 #include "sandbox/annotation.h"
 #include "sandbox/extras.h"
 #include "sandbox/launch.h"
@@ -43,7 +43,7 @@ struct run {
 	const char *supervisor_config, *bundle, *pid_file;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
 	const char *rootfs_mode;
-	uint64_t memory, upper_size;
+	uint64_t memory, rootfs_size;
 	uint32_t cpus, boot_timeout;
 
 	struct paths paths;
@@ -85,10 +85,10 @@ static const struct opt options[] = {
 	OPT(run, 0, "executor", OPT_CHOICE, executor, SANDBOX_EXECUTORS,
 	    "direct: by the guest's init; oci: by crun there", SANDBOX_EXECUTORS),
 	OPT(run, 0, "rootfs-mode", OPT_CHOICE, rootfs_mode, "MODE",
-	    "virtiofs: a folder of the host's (where there is a virtiofsd); image: disks",
+	    "virtiofs: a folder of the host's; image: disks; copy: a disk of its own",
 	    SANDBOX_ROOTFS_MODES),
-	OPT(run, 0, "upper-size", OPT_SIZE, upper_size, "SIZE",
-	    "size of the container's own disk (10G)", NULL, IMAGE_SIZE_MIN, IMAGE_SIZE_MAX),
+	OPT(run, 0, "rootfs-size", OPT_SIZE, rootfs_size, "SIZE",
+	    "of the container's own disk (10G free)", NULL, IMAGE_SIZE_MIN, IMAGE_SIZE_MAX),
 	OPT(run, 0, "hypervisor", OPT_CHOICE, hypervisor, VMM_HYPERVISORS, "what runs the VM",
 	    VMM_HYPERVISORS),
 	OPT(run, 0, "accel", OPT_CHOICE, accel, VMM_ACCELS, "auto: KVM if a guest runs on it",
@@ -104,15 +104,12 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
-/* It is a file of holes: what is not used takes no room. As much as Docker's block devices have. */
-#define UPPER_SIZE (UINT64_C(10) << 30)
-
 /* Until there is a shim to talk to, a signal means: undo what was begun. */
 static const volatile sig_atomic_t *interrupted;
 
 static enum image_form wanted_form(const struct run *run)
 {
-	return run->rootfs_mode && strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_IMAGE) == 0
+	return run->rootfs_mode && strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) != 0
 		       ? IMAGE_DISK
 		       : IMAGE_FOLDER;
 }
@@ -138,26 +135,6 @@ static int get_image(struct run *run, const char *reference, struct err *err)
 
 	timing_note(&run->times, "image found");
 	return r;
-}
-
-/* The option, then what the container's variable says. */
-static int choose_upper_size(struct run *run, struct err *err)
-{
-	const char *value = strv_env_get(&run->spec.env, IMAGE_ENV_ROOTFS_SIZE);
-
-	if (run->upper_size)
-		return 0;
-	run->upper_size = UPPER_SIZE;
-	if (!value || !*value || wanted_form(run) != IMAGE_DISK)
-		return 0;
-	if (parse_size(value, &run->upper_size) == 0 && run->upper_size >= IMAGE_SIZE_MIN &&
-	    run->upper_size <= IMAGE_SIZE_MAX)
-		return 0;
-	return err_set(err, -EINVAL,
-		       IMAGE_ENV_ROOTFS_SIZE
-		       " of '%s' is no size from %lluM to %lluM, such as 512M or 10G: "
-		       "--upper-size says another",
-		       text_of(value), IMAGE_SIZE_MIN >> 20, IMAGE_SIZE_MAX >> 20);
 }
 
 /* The shim may have another working folder. What is not there is its to complain about. */
@@ -267,23 +244,14 @@ static int keep_config(struct run *run, struct err *err)
 		     : 0;
 }
 
-static int make_upper_disk(struct run *run, struct err *err)
-{
-	_cleanup_close_ int fd = openat(run->record.dir, RECORD_UPPER_DISK,
-					O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int r = fd < 0 ? -errno : image_build_empty(fd, run->upper_size);
-
-	timing_note(&run->times, "disks made");
-	return r < 0 ? err_errno(err, r, "cannot make %s/" RECORD_UPPER_DISK, run->record.dir_path)
-		     : 0;
-}
-
 static int start_shim(struct run *run, struct err *err)
 {
 	int r = keep_config(run, err);
 
-	if (r == 0 && sandbox_spec_has_disks(&run->spec))
-		r = make_upper_disk(run, err);
+	if (r == 0 && sandbox_spec_has_disks(&run->spec)) {
+		r = root_disk_make(&run->record, &run->spec, run->rootfs_size, interrupted, err);
+		timing_note(&run->times, "disks made");
+	}
 	if (r == 0)
 		r = spawn_shim(&run->paths, &run->record, run->image.lock_fd, &run->shim, err);
 	if (r < 0) {
@@ -388,8 +356,6 @@ static int run_all(struct run *run, const char *reference, char **words, struct 
 		r = get_image(run, reference, err);
 		if (r == 0)
 			r = build_spec(run, reference, words, err);
-		if (r == 0)
-			r = choose_upper_size(run, err);
 	}
 	if (r == 0) {
 		choose_machine(run);
@@ -463,10 +429,10 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 			       "--rootfs-mode %s goes with --executor " SANDBOX_EXECUTOR_DEFAULT
 			       " only",
 			       run->rootfs_mode);
-	if (run->upper_size && wanted_form(run) != IMAGE_DISK)
+	if (run->rootfs_size && wanted_form(run) != IMAGE_DISK)
 		return err_set(err, -EINVAL,
-			       "--upper-size goes with --rootfs-mode " SANDBOX_ROOTFS_MODE_IMAGE
-			       " only");
+			       "--rootfs-size goes with --rootfs-mode " SANDBOX_ROOTFS_MODE_IMAGE
+			       " or " SANDBOX_ROOTFS_MODE_COPY " only");
 	if (run->supervisor_config && !*run->supervisor_config)
 		return err_set(err, -EINVAL, "--supervisor-config: which file?");
 	for (size_t i = 0; i < run->annotations.n; i++)

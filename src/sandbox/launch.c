@@ -49,7 +49,7 @@ struct plan {
 	int vsock_peer, share_listen, console;
 	char *share_path;
 	struct conf conf;
-	int extras, image, upper;
+	int extras, image, own;
 	char port[sizeof(ABI_CMDLINE_PORT) + 16];
 	char metadata_port[sizeof(ABI_CMDLINE_METADATA) + 16];
 };
@@ -62,7 +62,7 @@ static void plan_done(struct plan *p)
 	conf_done(&p->conf);
 	fd_close(p->extras);
 	fd_close(p->image);
-	fd_close(p->upper);
+	fd_close(p->own);
 	if (p->vsock.kind == VMM_VSOCK_VHOST_USER)
 		fd_close(p->vsock.fd);
 	fd_close(p->vsock_peer);
@@ -146,14 +146,18 @@ static int plan_boot(struct sandbox *sb, struct plan *p, struct err *err)
 
 static int plan_disks(struct sandbox *sb, struct plan *p, struct err *err)
 {
-	p->image = open(sb->spec->rootfs, O_RDONLY | O_CLOEXEC);
-	if (p->image < 0)
-		return err_errno(err, -errno, "cannot open the image's disk %s", sb->spec->rootfs);
-	p->upper = openat(sb->record->dir, RECORD_UPPER_DISK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (p->upper < 0)
-		return err_errno(err, -errno, "cannot open %s/" RECORD_UPPER_DISK,
-				 sb->record->dir_path);
-	return 0;
+	bool copy = sandbox_spec_has_copy(sb->spec);
+	const char *own = copy ? RECORD_ROOT_DISK : RECORD_UPPER_DISK;
+
+	if (!copy) {
+		p->image = open(sb->spec->rootfs, O_RDONLY | O_CLOEXEC);
+		if (p->image < 0)
+			return err_errno(err, -errno, "cannot open the image's disk %s",
+					 sb->spec->rootfs);
+	}
+	p->own = openat(sb->record->dir, own, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return p->own < 0 ? err_errno(err, -errno, "cannot open %s/%s", sb->record->dir_path, own)
+			  : 0;
 }
 
 static int plan_rootfs(struct sandbox *sb, struct plan *p, struct err *err)
@@ -385,11 +389,11 @@ static int start_vsock(struct sandbox *sb, struct plan *p, struct err *err)
 	return start_vsockd(sb, p, err);
 }
 
-static size_t list_disks(const struct plan *p, struct vmm_disk ret[DISKS_MAX])
+static size_t list_disks(const struct plan *p, bool copy, struct vmm_disk ret[DISKS_MAX])
 {
 	const struct vmm_disk disks[DISKS_MAX] = {
 		{.fd = p->image, .serial = ABI_IMAGE_SERIAL, .readonly = true},
-		{.fd = p->upper, .serial = ABI_UPPER_SERIAL},
+		{.fd = p->own, .serial = copy ? ABI_ROOT_SERIAL : ABI_UPPER_SERIAL},
 		{.fd = p->extras, .serial = ABI_EXTRAS_SERIAL, .readonly = true},
 	};
 	size_t n = 0;
@@ -428,7 +432,7 @@ static int start_vmm(struct sandbox *sb, struct plan *p, struct err *err)
 	spec.shares = &share;
 	spec.n_shares = p->share_path != NULL;
 	spec.disks = disks;
-	spec.n_disks = list_disks(p, disks);
+	spec.n_disks = list_disks(p, sandbox_spec_has_copy(sb->spec), disks);
 	spec.cmdline = cmdline;
 	return vmm_start(sb->loop, p->driver, &spec, &callbacks, &sb->vmm, err);
 }
@@ -452,7 +456,7 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		.conf = CONF_NULL,
 		.extras = -EBADF,
 		.image = -EBADF,
-		.upper = -EBADF,
+		.own = -EBADF,
 	};
 	int r;
 

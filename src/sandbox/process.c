@@ -106,7 +106,7 @@ static void add_mount(struct process_root *root, const char *type, const char *s
 
 static void process_root(const struct sandbox_spec *spec, struct process_root *root)
 {
-	static const char *const ro[] = {"ro"};
+	static const char *const ro[] = {"ro"}, *const grow[] = {ABI_MOUNT_GROW};
 	static const char *const overlay[] = {"lowerdir=" ABI_LAYERS_DIR "/image",
 					      "upperdir=" ABI_LAYERS_DIR "/upper/upper",
 					      "workdir=" ABI_LAYERS_DIR "/upper/work"};
@@ -114,6 +114,10 @@ static void process_root(const struct sandbox_spec *spec, struct process_root *r
 	root->n = 0;
 	if (!sandbox_spec_has_disks(spec)) {
 		add_mount(root, "virtiofs", ABI_ROOT_TAG, "", NULL, 0);
+		return;
+	}
+	if (sandbox_spec_has_copy(spec)) {
+		add_mount(root, "ext4", "serial:" ABI_ROOT_SERIAL, "", grow, ARRAY_SIZE(grow));
 		return;
 	}
 	add_mount(root, "ext4", "serial:" ABI_IMAGE_SERIAL, "image", ro, ARRAY_SIZE(ro));

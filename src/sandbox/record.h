@@ -16,6 +16,7 @@
  *   log        what the command printed (iolog.h)
  *   upper/ work/   what the container changed of its image (overlayfs)
  *   upper.ext4     the same on a disk, where the root file system is on disks
+ *   root.ext4      or all of the root file system, where it is a copy
  *
  * While it runs there is <run>/<id> too, with sockets and FIFOs; it holds nothing worth keeping.
  * In it, the sockets to the guest's vsock ports have a folder of their own: all that caisson-vsockd
@@ -25,6 +26,7 @@
 #define RECORD_VSOCK_DIR    "vsock"
 #define RECORD_VSOCK_SOCKET RECORD_VSOCK_DIR "/uds"
 #define RECORD_UPPER_DISK   "upper.ext4"
+#define RECORD_ROOT_DISK    "root.ext4"
 
 enum record_state {
 	RECORD_RUNNING, /* the shim lives (created or running) */

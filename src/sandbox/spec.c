@@ -248,7 +248,12 @@ void sandbox_spec_done(struct sandbox_spec *spec)
 
 bool sandbox_spec_has_disks(const struct sandbox_spec *spec)
 {
-	return spec->rootfs_mode && strcmp(spec->rootfs_mode, "image") == 0;
+	return spec->rootfs_mode && strcmp(spec->rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) != 0;
+}
+
+bool sandbox_spec_has_copy(const struct sandbox_spec *spec)
+{
+	return spec->rootfs_mode && strcmp(spec->rootfs_mode, SANDBOX_ROOTFS_MODE_COPY) == 0;
 }
 
 bool sandbox_spec_has_bundle(const struct sandbox_spec *spec)

@@ -61,12 +61,14 @@ struct sandbox_spec {
 #define SANDBOX_EXECUTOR_BUNDLES "oci" /* that takes OCI bundles */
 
 /*
- * How the root file system gets into the VM: a folder of the host's, by virtiofs; or the image as a
- * disk, with one of the container's own, RECORD_UPPER_DISK, for what it writes. As above.
+ * How the root file system gets into the VM: a folder of the host's, by virtiofs; the image as a
+ * disk, with one of the container's own, RECORD_UPPER_DISK, for what it writes; or a copy of that disk,
+ * RECORD_ROOT_DISK. As above.
  */
-#define SANDBOX_ROOTFS_MODES	    "virtiofs|image"
+#define SANDBOX_ROOTFS_MODES	    "virtiofs|image|copy"
 #define SANDBOX_ROOTFS_MODE_DEFAULT "virtiofs"
 #define SANDBOX_ROOTFS_MODE_IMAGE   "image"
+#define SANDBOX_ROOTFS_MODE_COPY    "copy"
 
 #define SANDBOX_MEMORY_MIN	    (UINT64_C(64) << 20)
 #define SANDBOX_MEMORY_DEFAULT	    (UINT64_C(256) << 20)
@@ -94,6 +96,9 @@ bool sandbox_spec_has_bundle(const struct sandbox_spec *spec);
 
 /** sandbox_spec_has_disks() - is the root file system on disks? */
 bool sandbox_spec_has_disks(const struct sandbox_spec *spec);
+
+/** sandbox_spec_has_copy() - is it on a single one, of the container's own? */
+bool sandbox_spec_has_copy(const struct sandbox_spec *spec);
 
 /** sandbox_spec_to_json() - a new string, for sandbox_spec_from_json() */
 char *sandbox_spec_to_json(const struct sandbox_spec *spec);

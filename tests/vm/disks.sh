@@ -6,6 +6,7 @@
 "$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/busybox.tar"
 IMAGE=docker-archive:$WORK/busybox.tar
 run() { caisson run --rootfs-mode image "$@"; }
+copy() { caisson run --rootfs-mode copy "$@"; }
 image_disk() { echo "$CAISSON_ROOT"/images/*/rootfs.ext4; }
 
 test_writes_stay_the_container_s_own() {
@@ -128,7 +129,7 @@ test_where_there_is_no_virtiofsd() {
 }
 
 test_size_of_the_own_disk() {
-	status 1 run --name small --upper-size 16M "$IMAGE" sh -c 'dd if=/dev/zero of=/big bs=1M count=64 && echo done'
+	status 1 run --name small --rootfs-size 16M "$IMAGE" sh -c 'dd if=/dev/zero of=/big bs=1M count=64 && echo done'
 	has "$(err)" "No space left on device"
 	is "$(stat -c %s "$CAISSON_ROOT/containers/small/upper.ext4")" 16777216
 	used=$(du -k "$CAISSON_ROOT/containers/small/upper.ext4" | cut -f 1)
@@ -138,17 +139,51 @@ test_size_of_the_own_disk() {
 	status 0 run --rm -e RUNCVM_ROOTFS_SIZE=32M "$IMAGE" sh -c 'df -P -k / | tail -n 1'
 	blocks=$(out | tr -s ' ' | cut -d ' ' -f 2)
 	[ "$blocks" -gt 24000 ] && [ "$blocks" -le 32768 ] || fail "$blocks kB"
-	status 0 run --name option -e RUNCVM_ROOTFS_SIZE=32M --upper-size 64M "$IMAGE" true
+	status 0 run --name option -e RUNCVM_ROOTFS_SIZE=32M --rootfs-size 64M "$IMAGE" true
 	is "$(stat -c %s "$CAISSON_ROOT/containers/option/upper.ext4")" 67108864
 	status 0 caisson delete option
 	status 125 run --rm -e RUNCVM_ROOTFS_SIZE=much "$IMAGE" true
 	one_sentence
 	has "$(err)" "RUNCVM_ROOTFS_SIZE of 'much' is no size"
-	status 125 caisson run --rm --rootfs-mode virtiofs --upper-size 1G "$IMAGE" true
+	status 125 caisson run --rm --rootfs-mode virtiofs --rootfs-size 1G "$IMAGE" true
 	one_sentence
-	has "$(err)" "--upper-size goes with --rootfs-mode image only"
-	status 125 run --rm --upper-size 1k "$IMAGE" true
+	has "$(err)" "--rootfs-size goes with --rootfs-mode image only"
+	status 125 run --rm --rootfs-size 1k "$IMAGE" true
 	one_sentence
+	is_clean
+}
+
+# All of it is the container's: no overlay, nothing shared, and no more room than the image and what is written.
+test_copy() {
+	status 0 copy -d --name copy "$IMAGE" sleep 1000
+	sum=$(sha256sum <"$(image_disk)")
+	status 0 caisson exec copy sh -c 'grep " / " /proc/mounts; df -P / | tail -n 1; stat -c %a:%u /; echo x >/bin/file; sync; id -u'
+	has "$(out | sed -n 1p)" " ext4 rw"
+	[ "$(out | sed -n 2p | tr -s ' ' | cut -d ' ' -f 4)" -gt 9500000 ] || fail "$(out)"
+	is "$(out | tail -n 2 | tr '\n' ' ')" "755:0 0 "
+	is "$(sha256sum <"$(image_disk)")" "$sum"
+	used=$(du -sk "$CAISSON_ROOT/containers/copy" | cut -f 1)
+	[ "$used" -lt "$(($(du -sk "$(image_disk)" | cut -f 1) + 4000))" ] || fail "$used kB"
+	status 0 caisson kill -s KILL copy
+	status 0 caisson wait copy
+	is "$(out)" 137
+	status 0 e2fsck -fn "$CAISSON_ROOT/containers/copy/root.ext4"
+	for how in diff commit; do
+		status 1 caisson $how copy copied
+		one_sentence
+	done
+	status 1 caisson diff copy
+	has "$(err)" "nothing tells what has changed"
+	status 0 caisson delete copy
+	is_clean
+}
+
+# No byte of it is written again: it only grows.
+test_copy_of_a_size() {
+	status 0 copy --rm -e RUNCVM_ROOTFS_SIZE=300M "$IMAGE" df -P -m /
+	got=$(out | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2)
+	[ "$got" -gt 250 ] && [ "$got" -le 300 ] || fail "$(out)"
+	status 0 copy --rm -e RUNCVM_ROOTFS_SIZE=300M "$IMAGE" sh -c 'head -c 200000000 /dev/zero >/big && ! head -c 200000000 /dev/zero >/more 2>/dev/null'
 	is_clean
 }
 
@@ -159,8 +194,18 @@ test_what_does_not_go() {
 	one_sentence
 	status 125 run --rm --executor oci "$IMAGE" true
 	has "$(err)" "--rootfs-mode image goes with --executor direct only"
-	status 125 caisson run --rm --rootfs-mode copy "$IMAGE" true
+	status 125 caisson run --rm --rootfs-mode copies "$IMAGE" true
 	one_sentence
+	status 125 copy --rm --executor oci "$IMAGE" true
+	has "$(err)" "--rootfs-mode copy goes with --executor direct only"
+	status 125 copy --rm "dir:$WORK/folder" true
+	has "$(err)" "not kept as a disk"
+	status 0 run --rm "$IMAGE" true
+	for size in 1x -1 0 99999999T; do
+		status 125 copy --rm -e "RUNCVM_ROOTFS_SIZE=$size" "$IMAGE" true
+		one_sentence
+		has "$(err)" "RUNCVM_ROOTFS_SIZE=$size"
+	done
 	is_clean
 }
 

@@ -6,13 +6,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <linux/fs.h>
 #include <linux/mount.h>
 
+#include "abi/abi.h"
 #include "base/fd.h"
 #include "base/macro.h"
 #include "base/parse.h"
@@ -24,6 +28,9 @@
 #define AREA_ROOT "/run"
 #define VALUE_MAX 4096
 #define SERIAL	  "serial:"
+
+/* Of Linux' fs/ext4/ext4.h: a number of blocks. */
+#define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
 
 /* Options of a file system's own: a "=" at the end means that a value follows. */
 static const char *const tmpfs_options[] = {"size=", "nr_inodes=", "mode=", "uid=", "gid=", NULL};
@@ -88,12 +95,14 @@ static const struct {
 /**
  * struct attempt - a mount on its way
  * @fs: the file system's context; -EBADF for a bind mount
+ * @node: of its disk
  */
 struct attempt {
 	const Containerd__Types__Mount *what;
 	const struct mount_type *type;
-	bool confined, recursive;
+	bool confined, recursive, grow;
 	int fs;
+	char node[64];
 	uint64_t set, clear;
 	struct mount_error *error;
 };
@@ -204,6 +213,10 @@ static int apply_option(struct attempt *a, const char *option)
 	size_t len = value ? (size_t)(value - option) + 1 : strlen(option);
 	int r = apply_flag(a, option);
 
+	if (r > 0 && a->type->source == SOURCE_DISK && strcmp(option, ABI_MOUNT_GROW) == 0) {
+		a->grow = true;
+		return 0;
+	}
 	for (const char *const *known = a->type->options; r > 0 && *known; known++) {
 		if (strlen(*known) != len || strncmp(option, *known, len) != 0)
 			continue;
@@ -253,7 +266,6 @@ static int find_disk(struct attempt *a, const char *serial, dev_t *ret)
 static int set_disk(struct attempt *a)
 {
 	const char *serial = str_starts(a->what->source, SERIAL);
-	char node[64];
 	dev_t device;
 	int r;
 
@@ -265,10 +277,11 @@ static int set_disk(struct attempt *a)
 	if (r < 0)
 		return r;
 	(void)mkdir(AREA_ROOT, 0755);
-	(void)snprintf(node, sizeof(node), AREA_ROOT "/disk-%u-%u", major(device), minor(device));
-	if (mknod(node, S_IFBLK | 0600, device) < 0 && errno != EEXIST)
+	(void)snprintf(a->node, sizeof(a->node), AREA_ROOT "/disk-%u-%u", major(device),
+		       minor(device));
+	if (mknod(a->node, S_IFBLK | 0600, device) < 0 && errno != EEXIST)
 		return -errno;
-	return configure(a, FSCONFIG_SET_STRING, "source", node);
+	return configure(a, FSCONFIG_SET_STRING, "source", a->node);
 }
 
 static int set_source(struct attempt *a)
@@ -278,10 +291,25 @@ static int set_source(struct attempt *a)
 	return *a->what->source ? configure(a, FSCONFIG_SET_STRING, "source", a->what->source) : 0;
 }
 
+/* While it is mounted, by the kernel: nothing that is there is moved. */
+static int grow(const struct attempt *a, int mnt)
+{
+	_cleanup_close_ int disk = open(a->node, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int root = openat(mnt, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uint64_t bytes, blocks;
+	struct statfs st;
+
+	if (disk < 0 || root < 0 || ioctl(disk, BLKGETSIZE64, &bytes) < 0 || fstatfs(root, &st) < 0)
+		return -errno;
+	blocks = bytes / (uint64_t)st.f_bsize;
+	return ioctl(root, EXT4_IOC_RESIZE_FS, &blocks) < 0 ? -errno : 0;
+}
+
 /* Return: a mount that is nowhere yet. */
 static int make(struct attempt *a)
 {
-	int r, fd;
+	_cleanup_close_ int fd = -EBADF;
+	int r;
 
 	a->fs = (int)syscall(SYS_fsopen, a->what->type, FSOPEN_CLOEXEC);
 	if (a->fs < 0)
@@ -294,7 +322,10 @@ static int make(struct attempt *a)
 	if (r < 0)
 		return r;
 	fd = (int)syscall(SYS_fsmount, a->fs, FSMOUNT_CLOEXEC, (unsigned int)a->set);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	r = a->grow ? grow(a, fd) : 0;
+	return r < 0 ? r : take_fd(fd);
 }
 
 static int open_source(struct attempt *a)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <signal.h>
+
+#include "sandbox/record.h"
+
+/**
+ * root_disk_make() - the disk of a container's own, in its record: for what it writes, or a copy
+ * @size: bytes; 0: what RUNCVM_ROOTFS_SIZE of its environment says, else 10 GiB are free
+ * @cancel: when set by a signal, a copy ends with -EINTR
+ *
+ * Return: 0 or negative errno, with a message.
+ */
+int root_disk_make(const struct record *record, const struct sandbox_spec *spec, uint64_t size,
+		   const volatile sig_atomic_t *cancel, struct err *err);
