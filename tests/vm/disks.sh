@@ -57,6 +57,8 @@ test_debian() {
 	layout=$("$TOP/tests/lib/debian-image")
 	status 0 run --rm "oci:$layout:nodejs" sh -c 'dpkg --verify && node -p 6*7'
 	is "$(out)" 42
+	# The others look at the one image of the store.
+	status 0 caisson image rm "oci:$layout:nodejs"
 	is_clean
 }
 
