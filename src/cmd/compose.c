@@ -31,7 +31,7 @@ static int build_args(const struct compose *how, const struct image_config *conf
 		strv_add(args, config->cmd.v[i]);
 	for (char **word = how->words; *word; word++)
 		strv_add(args, *word);
-	if (args->n == 0)
+	if (args->n == 0 && !how->open)
 		return err_set(err, -EINVAL,
 			       "the image names no command: write one after the image");
 	return 0;
@@ -67,8 +67,10 @@ int compose_env(struct strv *env, const struct strv *words, struct err *err)
 static int build_env(const struct compose *how, const struct image_config *config, struct strv *env,
 		     struct err *err)
 {
-	strv_add(env, DEFAULT_PATH);
-	strv_env_set(env, "HOSTNAME=");
+	if (!how->open) {
+		strv_add(env, DEFAULT_PATH);
+		strv_env_set(env, "HOSTNAME=");
+	}
 	if (how->terminal)
 		strv_add(env, "TERM=xterm");
 	for (size_t i = 0; i < config->env.n; i++)
@@ -97,6 +99,7 @@ int compose_spec(const struct compose *how, const struct image_config *config,
 		spec->capabilities |= UINT64_C(1) << default_capabilities[i];
 	spec->stop_signal = config->stop_signal ? config->stop_signal : SIGTERM;
 	spec->terminal = how->terminal;
+	spec->settings_in_image = how->open;
 	return 0;
 }
 
@@ -123,6 +126,6 @@ void compose_hostname(const struct compose *how, const struct image_config *conf
 {
 	_cleanup_free_ char *hostname = xasprintf("HOSTNAME=%s", spec->id);
 
-	if (!names_host(&config->env) && !names_host(how->env))
+	if (!how->open && !names_host(&config->env) && !names_host(how->env))
 		strv_env_set(&spec->env, hostname);
 }

@@ -15,12 +15,13 @@
  * @env: see compose_env()
  * @entrypoint: NULL: the image's; "": none
  * @workdir, @user: NULL or "": the image's
+ * @open: what is not said, the guest will read in the image
  */
 struct compose {
 	char **words;
 	const struct strv *env;
 	const char *entrypoint, *workdir, *user;
-	bool terminal;
+	bool terminal, open;
 };
 
 /**

@@ -28,7 +28,7 @@ static int check_local(const char *source, enum transport transport, struct err 
 		return err_set(err, -EINVAL,
 			       "%s is a name in a registry: `caisson image pull` takes those",
 			       text_of(source));
-	if (transport != TRANSPORT_DIR && transport != TRANSPORT_TAR)
+	if (transport > TRANSPORT_EXT4)
 		return 0;
 	return err_set(err, -EINVAL,
 		       "%s is no image: there are docker-archive:FILE, oci-archive:FILE and "

@@ -63,7 +63,8 @@ static int copy(int image, int disk, const struct record *record, const struct s
 static int make_copy(const struct record *record, const struct sandbox_spec *spec, uint64_t size,
 		     const volatile sig_atomic_t *cancel, struct err *err)
 {
-	_cleanup_close_ int image = open(spec->rootfs, O_RDONLY | O_CLOEXEC), disk = -EBADF;
+	_cleanup_close_ int image = open(spec->rootfs, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+			    disk = -EBADF;
 
 	if (image < 0)
 		return err_errno(err, -errno, "cannot open the image's disk %s", spec->rootfs);

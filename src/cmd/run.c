@@ -26,6 +26,7 @@
 #include "cmd/timing.h"
 #include "image/build.h"
 #include "image/image.h"
+#include "image/text.h"
 #include "sandbox/annotation.h"
 #include "sandbox/extras.h"
 #include "sandbox/launch.h"
@@ -38,7 +39,7 @@
  * struct run - the options, and what has been made so far
  */
 struct run {
-	bool remove, interactive, terminal, detach, timing;
+	bool remove, interactive, terminal, detach, timing, ext4;
 	struct strv env, annotations;
 	const char *supervisor_config, *bundle, *pid_file;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
@@ -131,7 +132,8 @@ static const char *default_mode(const struct run *run, const char *reference)
 static int get_image(struct run *run, const char *reference, struct err *err)
 {
 	const struct image_get_options how = {.cancel = interrupted, .form = wanted_form(run)};
-	int r = image_get_shown(run->paths.root, reference, &how, &run->image, err);
+	int r = run->ext4 ? image_get_ext4(reference, &run->image, err)
+			  : image_get_shown(run->paths.root, reference, &how, &run->image, err);
 
 	timing_note(&run->times, "image found");
 	return r;
@@ -162,6 +164,7 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 		.workdir = run->workdir,
 		.user = run->user,
 		.terminal = run->terminal,
+		.open = run->ext4,
 	};
 	r = annotations_set(&spec->annotations, &run->annotations, err);
 	if (r == 0)
@@ -269,6 +272,7 @@ static int create(struct run *run, struct err *err)
 {
 	Containerd__Task__V2__CreateTaskRequest request =
 		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+	int r;
 
 	request.id = run->record.id;
 	request.bundle = run->record.dir_path;
@@ -278,7 +282,10 @@ static int create(struct run *run, struct err *err)
 		request.stdout_ = rpc_str(attach_path(&run->attach, 1));
 		request.stderr_ = rpc_str(attach_path(&run->attach, 2));
 	}
-	return client_call(&run->client, "Create", &request.base, NULL, NULL, err);
+	r = client_call(&run->client, "Create", &request.base, NULL, NULL, err);
+	return r < 0 && run->ext4 && !str_starts(err->text, ABI_COMMAND_MARK)
+		       ? err_wrap(err, "%s", text_of(run->spec.image))
+		       : r;
 }
 
 static int report(struct run *run, const struct err *err)
@@ -424,6 +431,8 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 			       "--detach goes with neither --interactive nor --timing");
 	if (compose_check_workdir(run->workdir, err) < 0)
 		return -EINVAL;
+	if (run->ext4 && strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_COPY) != 0)
+		return err_set(err, -EINVAL, IMAGE_EXT4 " goes with --rootfs-mode copy only");
 	if (wanted_form(run) == IMAGE_DISK && !wants_direct(run))
 		return err_set(err, -EINVAL,
 			       "--rootfs-mode %s goes with --executor " SANDBOX_EXECUTOR_DEFAULT
@@ -459,6 +468,15 @@ static void done(struct run *run)
 	free(run->config);
 }
 
+/* A file system of somebody else's is always copied. */
+static void choose_mode(struct run *run, const char *reference)
+{
+	run->ext4 = !run->bundle && str_starts(reference, IMAGE_EXT4);
+	if (!run->rootfs_mode)
+		run->rootfs_mode =
+			run->ext4 ? SANDBOX_ROOTFS_MODE_COPY : default_mode(run, reference);
+}
+
 static int run_main(const struct command *self, int argc, char **argv)
 {
 	struct run run = {
@@ -480,8 +498,8 @@ static int run_main(const struct command *self, int argc, char **argv)
 
 	timing_note(&run.times, "caisson started");
 	at = opts_parse(self, argc, argv, &run, &err);
-	if (at >= 0 && at < argc && !run.rootfs_mode)
-		run.rootfs_mode = default_mode(&run, argv[at]);
+	if (at >= 0 && at < argc)
+		choose_mode(&run, argv[at]);
 	if (at < 0 || check(&run, argc, argv, at, &err) < 0) {
 		strv_done(&run.env);
 		strv_done(&run.annotations);
@@ -497,18 +515,20 @@ const struct command command_run = {
 	.name = "run",
 	.usage = "[OPTIONS] IMAGE [COMMAND ARG...] | [OPTIONS] -b BUNDLE NAME",
 	.summary = "Run a command in a new container, in a microVM of its own.",
-	.details = "IMAGE is one of\n"
-		   "  docker-archive:FILE[:REPO:TAG]  what `docker save` or `podman save` wrote\n"
-		   "  oci-archive:FILE[:TAG]          an OCI image layout in a tar\n"
-		   "  oci:DIR[:TAG]                   an OCI image layout\n"
-		   "  dir:ROOTFS                      a root file system; it is not changed\n"
-		   "  [docker://]NAME[:TAG][@DIGEST]  from a registry, fetched once\n"
-		   "BUNDLE is a folder with config.json and a root file system, as runc takes it.\n"
-		   "\n"
-		   "The exit status is the command's, 128 + n when signal n ended it; 125 when "
-		   "caisson\n"
-		   "failed, 126 when the command cannot be executed, 127 when there is none.\n"
-		   "Signals go to the command; the third Ctrl-C ends the VM.\n",
+	.details =
+		"IMAGE is one of\n"
+		"  docker-archive:FILE[:REPO:TAG]  what `docker save` or `podman save` wrote\n"
+		"  oci-archive:FILE[:TAG]          an OCI image layout in a tar\n"
+		"  oci:DIR[:TAG]                   an OCI image layout\n"
+		"  dir:ROOTFS                      a root file system; it is not changed\n"
+		"  ext4:FILE                       a file of `caisson image build`; it is copied\n"
+		"  [docker://]NAME[:TAG][@DIGEST]  from a registry, fetched once\n"
+		"BUNDLE is a folder with config.json and a root file system, as runc takes it.\n"
+		"\n"
+		"The exit status is the command's, 128 + n when signal n ended it; 125 when "
+		"caisson\n"
+		"failed, 126 when the command cannot be executed, 127 when there is none.\n"
+		"Signals go to the command; the third Ctrl-C ends the VM.\n",
 	.opts = options,
 	.failure = STATUS_CAISSON_FAILED,
 	.needs_root = true,

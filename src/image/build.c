@@ -238,6 +238,8 @@ static int fill(struct build *b, struct err *err)
 {
 	int r = 0;
 
+	if (b->ref.transport == TRANSPORT_EXT4)
+		return err_set(err, -EINVAL, "that is a file system already");
 	if (b->ref.transport != TRANSPORT_DIR && b->ref.transport != TRANSPORT_TAR)
 		r = open_source(b, err);
 	if (r < 0)

@@ -179,5 +179,19 @@ struct image_get_options {
 int image_get(const char *store_dir, const char *reference, const struct image_get_options *opts,
 	      struct image *ret, struct err *err);
 
+/** IMAGE_EXT4 - what the name of a file begins with that image_get_ext4() takes */
+#define IMAGE_EXT4 "ext4:"
+
+/**
+ * image_get_ext4() - a file with a file system that somebody made, to be copied
+ * @reference: IMAGE_EXT4 and the file
+ * @ret: as for a dir: reference
+ *
+ * What is in it, settings too, is for a guest to read.
+ *
+ * Return: 0 or negative errno with one sentence.
+ */
+int image_get_ext4(const char *reference, struct image *ret, struct err *err);
+
 /** image_sweep() - remove what processes that were killed while they unpacked have left */
 void image_sweep(const char *store_dir);

@@ -26,6 +26,7 @@ static const struct {
 } transports[] = {
 	{"dir:", TRANSPORT_DIR},
 	{"tar:", TRANSPORT_TAR},
+	{"ext4:", TRANSPORT_EXT4},
 	{"oci:", TRANSPORT_OCI},
 	{"oci-archive:", TRANSPORT_OCI_ARCHIVE},
 	{"docker-archive:", TRANSPORT_DOCKER_ARCHIVE},
@@ -248,7 +249,7 @@ int reference_parse(const char *s, struct reference *ret, struct err *err)
 		if (!rest)
 			continue;
 		ret->transport = transports[i].transport;
-		if (ret->transport != TRANSPORT_DIR && ret->transport != TRANSPORT_TAR)
+		if (ret->transport > TRANSPORT_EXT4)
 			return split_file(rest, ret, err);
 		if (!*rest)
 			return err_set(err, -EINVAL, "there is nothing after %s " HINT,

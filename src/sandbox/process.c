@@ -151,6 +151,7 @@ static int send_create(struct process *p, char *const names[3], struct err *err 
 	fill_from_spec(spec, &process);
 	container.process = &process;
 	container.hostname = spec->id;
+	container.settings_in_image = spec->settings_in_image;
 	process_root(spec, &root);
 	r = rpc_any_pack(&container.base, &any);
 	if (r < 0)

@@ -44,7 +44,7 @@ static const struct field {
 	FIELD(memory, FIELD_U64),	  FIELD(cpus, FIELD_U32),
 	FIELD(boot_timeout, FIELD_U32),	  FIELD(created, FIELD_I64),
 	FIELD(annotations, FIELD_STRV),	  FIELD(supervisor_config, FIELD_STRING),
-	FIELD(rootfs_mode, FIELD_STRING),
+	FIELD(rootfs_mode, FIELD_STRING), FIELD(settings_in_image, FIELD_BOOL),
 #undef FIELD
 };
 
@@ -224,7 +224,7 @@ int sandbox_spec_from_json(const char *json, struct sandbox_spec *ret, struct er
 				    fields[i].name);
 	}
 	json_object_put(o);
-	if (r == 0 && (!sandbox_id_valid(spec.id) || spec.args.n == 0))
+	if (r == 0 && (!sandbox_id_valid(spec.id) || (spec.args.n == 0 && !spec.settings_in_image)))
 		r = err_set(err, -EBADMSG, "\"id\" or \"args\" is not usable");
 	if (r < 0)
 		sandbox_spec_done(&spec);

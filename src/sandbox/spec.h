@@ -18,7 +18,8 @@
  *	fit for a guest, is in the container's folder; empty: of an image
  * @rootfs: absolute path of the unpacked image, or of its disk; never written to
  * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES
- * @args: the command, at least one
+ * @settings_in_image: what is not said here is in files of the image, for the guest to read
+ * @args: the command, at least one, or none where @settings_in_image
  * @env: KEY=VALUE
  * @cwd: absolute, or empty for "/"
  * @user: as `docker run --user`, or empty for root
@@ -43,7 +44,7 @@ struct sandbox_spec {
 	char *cwd, *user;
 	uint64_t capabilities;
 	int stop_signal;
-	bool terminal, remove;
+	bool terminal, remove, settings_in_image;
 	char *executor, *hypervisor, *accel, *kernel;
 	uint64_t memory;
 	uint32_t cpus, boot_timeout;

@@ -20,7 +20,7 @@ static const char *const fields[] = {
 	"memory",      "cpus",
 	"created",     "boot_timeout",
 	"annotations", "supervisor_config",
-	"rootfs_mode",
+	"rootfs_mode", "settings_in_image",
 };
 
 static struct sandbox_spec example(void)

@@ -149,7 +149,7 @@ test_size_of_the_own_disk() {
 	has "$(err)" "RUNCVM_ROOTFS_SIZE of 'much' is no size"
 	status 125 caisson run --rm --rootfs-mode virtiofs --rootfs-size 1G "$IMAGE" true
 	one_sentence
-	has "$(err)" "--rootfs-size goes with --rootfs-mode image only"
+	has "$(err)" "--rootfs-size goes with --rootfs-mode image or copy only"
 	status 125 run --rm --rootfs-size 1k "$IMAGE" true
 	one_sentence
 	is_clean
@@ -180,6 +180,62 @@ test_copy() {
 	is_clean
 }
 
+# What is in the file only the guest reads.
+test_ext4_file() {
+	file=$WORK/made.ext4
+	status 0 caisson image build -o "$file" --entrypoint-file "$IMAGE" -- sh -c 'echo "$0 $1 $PATH"; pwd; hostname; exit 3' 'a b' 'c'
+	sum=$(sha256sum <"$file")
+	status 3 caisson run --rm --name own "ext4:$file"
+	is "$(out | sed -n 1p)" "a b c /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	is "$(out | tail -n 2 | tr '\n' ' ')" "/ own "
+	status 0 caisson run --rm -e PATH=/bin:/x -w /tmp -u 1000 "ext4:$file" sh -c 'pwd; id -u; echo $PATH; echo x >/tmp/file 2>/dev/null; echo $HOSTNAME'
+	has "$(out | tr '\n' ' ')" "/tmp 1000 /bin:/x "
+	is "$(sha256sum <"$file")" "$sum"
+	status 127 caisson run --rm "ext4:$file" nothing
+	is_clean
+}
+
+# It never looks healthy.
+test_ext4_without_entrypoint() {
+	status 0 caisson image build -o "$WORK/bare.ext4" "$IMAGE"
+	for how in --rm -d; do
+		status 125 caisson run $how "ext4:$WORK/bare.ext4"
+		one_sentence
+		has "$(err)" "$WORK/bare.ext4: [VM-START] No entrypoint found in /.runcvm/entrypoint"
+	done
+	status 0 caisson list -q
+	is "$(out)" ""
+	status 0 caisson run --rm "ext4:$WORK/bare.ext4" true
+	mkdir -p "$WORK/lie/.runcvm"
+	printf "true\\n" >"$WORK/lie/.runcvm/entrypoint"
+	printf "user = a:b:c\\n" >"$WORK/lie/.runcvm/config"
+	status 0 caisson image build -o "$WORK/lie.ext4" "dir:$WORK/lie"
+	status 125 caisson run --rm "ext4:$WORK/lie.ext4"
+	one_sentence
+	has "$(err)" "/.runcvm/config: line 1: user must be"
+	is_clean
+}
+
+test_ext4_that_is_none() {
+	file=$WORK/bad.ext4
+	status 0 caisson image build -o "$file" "$IMAGE"
+	truncate -s -4096 "$file"
+	mkfifo "$WORK/fifo"
+	echo text >"$WORK/text"
+	for bad in "$file" "$WORK/fifo" "$WORK/text" "$WORK" "$WORK/none" ''; do
+		status 125 caisson run --rm "ext4:$bad" true
+		one_sentence
+	done
+	for mode in virtiofs image; do
+		status 125 caisson run --rm --rootfs-mode $mode "ext4:$file" true
+		one_sentence
+	done
+	status 1 caisson image build -o "$WORK/again" "ext4:$file"
+	status 1 caisson image import "ext4:$file"
+	one_sentence
+	is_clean
+}
+
 # No byte of it is written again: it only grows.
 test_copy_of_a_size() {
 	status 0 copy --rm -e RUNCVM_ROOTFS_SIZE=300M "$IMAGE" df -P -m /
@@ -206,7 +262,7 @@ test_what_does_not_go() {
 	for size in 1x -1 0 99999999T; do
 		status 125 copy --rm -e "RUNCVM_ROOTFS_SIZE=$size" "$IMAGE" true
 		one_sentence
-		has "$(err)" "RUNCVM_ROOTFS_SIZE=$size"
+		has "$(err)" "RUNCVM_ROOTFS_SIZE of '$size' is no size"
 	done
 	is_clean
 }

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "guest/direct/setup.h"
 #include "guest/pidns.h"
 #include "guest/procfs.h"
@@ -247,6 +248,8 @@ static bool read_message(struct direct *d, struct process *p)
 		direct_learn(&d->base, p);
 		close_ctl(p);
 		report.text[sizeof(report.text) - 1] = '\0';
+		if (!process_is_exec(p))
+			log_error("%s", report.text);
 		d->base.events->failed(p, report.code, report.text);
 		return false;
 	}

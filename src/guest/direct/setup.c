@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "guest/direct/identity.h"
+#include "guest/direct/image-settings.h"
 #include "guest/direct/lookup.h"
 #include "guest/direct/namespace.h"
 #include "guest/direct/rootfs.h"
@@ -318,6 +319,7 @@ static const struct {
 	{rootfs_enter, FIRST, "enter the root file system"},
 	{rootfs_furnish, FIRST, "mount what a container has"},
 	{namespace_keep, FIRST, "keep the mounts"},
+	{image_settings_read, FIRST, "read what the image says"},
 	{begin_session, BOTH, "begin a session"},
 	{terminal_open, BOTH, "open a terminal"},
 	{identity_find, BOTH, "find the user"},

@@ -341,9 +341,10 @@ static bool fail(struct ttrpc_call *call, enum ttrpc_code code, const char *text
 	return false;
 }
 
-static bool check_process(struct ttrpc_call *call, const Caisson__Guest__V1__Process *process)
+static bool check_process(struct ttrpc_call *call, const Caisson__Guest__V1__Process *process,
+			  bool may_be_open)
 {
-	if (!process || process->n_args == 0)
+	if (!process || (process->n_args == 0 && !may_be_open))
 		return fail(call, TTRPC_INVALID_ARGUMENT, "there is no command to execute", "");
 	if (*process->cwd && *process->cwd != '/')
 		return fail(call, TTRPC_INVALID_ARGUMENT,
@@ -478,7 +479,7 @@ static bool create(struct ttrpc_call *call, const Containerd__Task__V2__CreateTa
 		return false;
 	if (request->n_rootfs == 0)
 		return fail(call, TTRPC_INVALID_ARGUMENT, "there is no root file system", "");
-	if (!check_process(call, container->process))
+	if (!check_process(call, container->process, container->settings_in_image))
 		return false;
 	container->process->terminal |= request->terminal;
 	return create_with(call, request, task_of(call)->executor, &what,
@@ -593,7 +594,7 @@ void lifecycle_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (!task_unpack(call, request->spec, &caisson__guest__v1__process__descriptor, &unpacked))
 		return;
 	process = (Caisson__Guest__V1__Process *)unpacked;
-	if (check_process(call, process))
+	if (check_process(call, process, false))
 		(void)add(call, request, container, process);
 	rpc_free(unpacked);
 }
