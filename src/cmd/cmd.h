@@ -11,11 +11,11 @@
 #define STATUS_INTERRUPTED    130
 
 /* One file a command; the table is in main.c. */
-extern const struct command command_run, command_exec, command_list, command_logs, command_kill,
-	command_wait, command_delete, command_commit, command_diff, command_export, command_inspect,
-	command_state, command_kernel, command_image, command_images, command_image_list,
-	command_image_pull, command_image_import, command_image_remove, command_image_prune,
-	command_image_inspect, command_image_build, command_image_convert,
+extern const struct command command_run, command_exec, command_cp, command_list, command_logs,
+	command_kill, command_wait, command_delete, command_commit, command_diff, command_export,
+	command_inspect, command_state, command_kernel, command_image, command_images,
+	command_image_list, command_image_pull, command_image_import, command_image_remove,
+	command_image_prune, command_image_inspect, command_image_build, command_image_convert,
 	command_image_init_config, command_image_verify;
 
 /** cmd_fail() - print "caisson: <message>". Return: the command's failure status. */

@@ -10,9 +10,10 @@
 #include "cmd/output.h"
 
 static const struct command *const commands[] = {
-	&command_run,	 &command_exec,	   &command_list,   &command_logs,   &command_kill,
-	&command_wait,	 &command_inspect, &command_state,  &command_delete, &command_diff,
-	&command_commit, &command_export,  &command_kernel, &command_image,  &command_images,
+	&command_run,	 &command_exec,	  &command_cp,	  &command_list,
+	&command_logs,	 &command_kill,	  &command_wait,  &command_inspect,
+	&command_state,	 &command_delete, &command_diff,  &command_commit,
+	&command_export, &command_kernel, &command_image, &command_images,
 };
 
 int cmd_fail(const struct command *command, const struct err *err)

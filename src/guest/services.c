@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "guest/copy/copy.h"
 #include "guest/layer/layer.h"
 #include "guest/mount/mount-service.h"
 #include "guest/oci/bundle.h"
@@ -20,6 +21,7 @@ void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, st
 		bundle_service(),
 		mount_service(workers),
 		layer_service(&task->processes),
+		copy_service(&task->processes),
 	};
 
 	transfer_init(task->streams, workers);

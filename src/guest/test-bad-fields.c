@@ -198,6 +198,9 @@ static int32_t good_code(void)
 		{"Wait", TTRPC_NOT_FOUND}, /* it is deleted meanwhile */
 	};
 
+	/* Its container has no process that could be entered. */
+	if (strcmp(service->name, RPC_SERVICE_COPY) == 0)
+		return TTRPC_FAILED_PRECONDITION;
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
 		if (strcmp(method->name, refused[i].method) == 0)
 			return (int32_t)refused[i].code;

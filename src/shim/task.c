@@ -625,6 +625,13 @@ static const struct ttrpc_method layer_methods[] = {
 	{.name = NULL},
 };
 
+static const struct ttrpc_method copy_methods[] = {
+	{.name = "Stat", .handler = calls_forward_patiently},
+	{.name = "Pack", .handler = calls_forward_patiently},
+	{.name = "Unpack", .handler = calls_forward_patiently},
+	{.name = NULL},
+};
+
 const struct ttrpc_service *shim_services(struct shim *shim)
 {
 	static struct ttrpc_service services[] = {
@@ -633,6 +640,7 @@ const struct ttrpc_service *shim_services(struct shim *shim)
 		{.name = SHIM_SERVICE, .methods = sandbox_methods},
 		{.name = RPC_SERVICE_SYSTEM, .methods = system_methods},
 		{.name = RPC_SERVICE_LAYER, .methods = layer_methods},
+		{.name = RPC_SERVICE_COPY, .methods = copy_methods},
 		{.name = NULL},
 	};
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/copy-stream.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define BUFFER_SIZE (256u << 10)
+
+static void moved(struct loop_io *io, uint32_t revents _unused_)
+{
+	loop_quit(io->loop, 0);
+}
+
+/* Return: 0: it can be read from or written to, once; 1: always, as it is a file; -EINTR. */
+static int await(struct copy_stream *s, int fd, uint32_t events)
+{
+	struct client *client = s->transfer->client;
+	struct loop_io io = LOOP_IO_NULL;
+	int r = loop_io_start(&client->loop, &io, fd, events, moved);
+
+	if (r == -EPERM)
+		return client->cancelled ? -EINTR : 1;
+	if (r < 0)
+		return r;
+	(void)loop_run(&client->loop);
+	loop_io_stop(&io);
+	return client->cancelled ? -EINTR : 0;
+}
+
+static void count(struct copy_stream *s, ssize_t n)
+{
+	if (n <= 0)
+		return;
+	s->passed += (uint64_t)n;
+	progress_bar_passed(s->passed, UINT64_MAX, s->bar);
+}
+
+int copy_stream_put(void *stream, const void *data, size_t len)
+{
+	struct copy_stream *s = stream;
+
+	while (len > 0) {
+		int r = await(s, s->transfer->fd, EPOLLOUT);
+		ssize_t n;
+
+		if (r < 0)
+			return r;
+		n = send(s->transfer->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (n < 0 && s->transfer->answered)
+			return -EPIPE;
+		if (n < 0)
+			continue;
+		count(s, n);
+		data = (const char *)data + n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t copy_stream_get(void *stream, void *buf, size_t len)
+{
+	struct copy_stream *s = stream;
+	ssize_t n;
+	int r;
+
+	do {
+		r = await(s, s->transfer->fd, EPOLLIN);
+		if (r < 0)
+			return r;
+		n = recv(s->transfer->fd, buf, len, MSG_DONTWAIT);
+	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
+	count(s, n);
+	return n < 0 ? -errno : n;
+}
+
+int copy_stream_in(struct copy_stream *s, int fd)
+{
+	_cleanup_free_ char *buf = xmalloc(BUFFER_SIZE);
+	ssize_t n;
+	int r;
+
+	do {
+		r = await(s, fd, EPOLLIN);
+		if (r < 0)
+			return r;
+		n = read(fd, buf, BUFFER_SIZE);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		r = n > 0 ? copy_stream_put(s, buf, (size_t)n) : 0;
+	} while (r == 0 && n != 0);
+	return r;
+}
+
+/* Of a pipe that can be written to at all, this much can be written without waiting. */
+static int write_all(struct copy_stream *s, int fd, const char *buf, size_t len)
+{
+	while (len > 0) {
+		int r = await(s, fd, EPOLLOUT);
+		ssize_t n;
+
+		if (r < 0)
+			return r;
+		n = write(fd, buf, r == 1 ? len : MIN(len, (size_t)PIPE_BUF));
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (n < 0)
+			continue;
+		buf += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int copy_stream_out(struct copy_stream *s, int fd)
+{
+	_cleanup_free_ char *buf = xmalloc(BUFFER_SIZE);
+	ssize_t n;
+	int r = 0;
+
+	while (r == 0 && (n = copy_stream_get(s, buf, BUFFER_SIZE)) != 0)
+		r = n < 0 ? (int)n : write_all(s, fd, buf, (size_t)n);
+	return r;
+}
