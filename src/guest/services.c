@@ -14,17 +14,13 @@ void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, st
 		   struct system *system, struct workers *workers)
 {
 	const struct ttrpc_service all[] = {
-		task->services[0],
-		task->services[1],
-		events_init(events),
-		system_init(system, workers),
-		bundle_service(),
-		mount_service(workers),
-		layer_service(&task->processes),
-		copy_service(&task->processes),
+		task->services[0],   task->services[1],
+		events_init(events), system_init(system, workers),
+		bundle_service(),    mount_service(workers),
+		layer_service(),     copy_service(),
 	};
 
-	transfer_init(task->streams, workers);
+	transfer_init(task->streams, workers, &task->processes);
 	static_assert(ARRAY_SIZE(all) < SERVICES_MAX, "one more has to have an end");
 	memcpy(ret, all, sizeof(all));
 	ret[ARRAY_SIZE(all)].name = NULL;

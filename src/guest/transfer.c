@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "guest/procfs.h"
+#include "rpc/process.h"
 
 #define FD_STREAM 3
 #define FD_WORDS  4
@@ -32,12 +33,15 @@ struct transfer {
 
 static struct stream_table *stream_table;
 static struct workers *all_workers;
+static struct process_table *process_table;
 static struct transfer transfers[TRANSFERS_MAX];
 
-void transfer_init(struct stream_table *streams, struct workers *workers)
+void transfer_init(struct stream_table *streams, struct workers *workers,
+		   struct process_table *processes)
 {
 	stream_table = streams;
 	all_workers = workers;
+	process_table = processes;
 }
 
 int transfer_say(int words, int error, const char *what)
@@ -118,9 +122,10 @@ static int take_stream(struct ttrpc_call *call, const char *uri)
 	return fd;
 }
 
-void transfer_begin(struct ttrpc_call *call, const char *uri, const struct process *container,
-		    int (*run)(const ProtobufCMessage *request, int stream, int words),
-		    const ProtobufCMessage *request)
+/* @pidfd: of the container's first process; -EBADF: in no container. */
+static void begin(struct ttrpc_call *call, const char *uri, int pidfd,
+		  int (*run)(const ProtobufCMessage *request, int stream, int words),
+		  const ProtobufCMessage *request)
 {
 	_cleanup_close_ int stream = take_stream(call, uri);
 	struct transfer *t = find_free();
@@ -136,7 +141,7 @@ void transfer_begin(struct ttrpc_call *call, const char *uri, const struct proce
 	t->run = run;
 	t->request = request;
 	t->stream = stream;
-	t->pidfd = container ? container->pidfd : -EBADF;
+	t->pidfd = pidfd;
 	r = worker_start(all_workers, &t->worker, run_alone, t, finished);
 	if (r < 0) {
 		ttrpc_call_fail(call, ttrpc_code_from_errno(r), "cannot start a process: %s",
@@ -147,4 +152,25 @@ void transfer_begin(struct ttrpc_call *call, const char *uri, const struct proce
 	t->call = call;
 	call->userdata = t;
 	call->cancelled = cancelled;
+}
+
+void transfer_begin(struct ttrpc_call *call, const char *uri,
+		    int (*run)(const ProtobufCMessage *request, int stream, int words),
+		    const ProtobufCMessage *request)
+{
+	begin(call, uri, -EBADF, run, request);
+}
+
+void transfer_begin_in(struct ttrpc_call *call, const char *uri, const char *id,
+		       int (*run)(const ProtobufCMessage *request, int stream, int words),
+		       const ProtobufCMessage *request)
+{
+	const struct process *container = process_find(process_table, id, "");
+
+	if (!container)
+		process_not_found(call, id, "");
+	else if (container->reaped || container->pidfd < 0)
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "container %s is not running", id);
+	else
+		begin(call, uri, container->pidfd, run, request);
 }

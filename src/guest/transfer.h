@@ -14,22 +14,27 @@
 
 #define TRANSFERS_MAX 16
 
-/** transfer_init() - whose streams, and what works */
-void transfer_init(struct stream_table *streams, struct workers *workers);
+/** transfer_init() - whose streams, what works, and the containers that there are */
+void transfer_init(struct stream_table *streams, struct workers *workers,
+		   struct process_table *processes);
 
 /**
  * transfer_begin() - take the stream, and start
  * @uri: "stream://…" of a stream that waits
- * @container: whose mount namespace the child is in, with its root; NULL: vminitd's own
  * @run: in the child, which has no other descriptor than @stream, which blocks, and @words.
  *	Return: enum ttrpc_code; the last line of @words is then the message
  * @request: of @call; the child has it as well
  *
  * What cannot be begun is answered here.
  */
-void transfer_begin(struct ttrpc_call *call, const char *uri, const struct process *container,
+void transfer_begin(struct ttrpc_call *call, const char *uri,
 		    int (*run)(const ProtobufCMessage *request, int stream, int words),
 		    const ProtobufCMessage *request);
+
+/** transfer_begin_in() - the same in the mount namespace of the container @id, with its root */
+void transfer_begin_in(struct ttrpc_call *call, const char *uri, const char *id,
+		       int (*run)(const ProtobufCMessage *request, int stream, int words),
+		       const ProtobufCMessage *request);
 
 /**
  * transfer_say() - in the child: what is to become of the call

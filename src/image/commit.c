@@ -7,8 +7,11 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "image/convert.h"
+#include "image/ext4-read/ext4-read.h"
 #include "image/layout-write.h"
 #include "tar/pack.h"
+#include "tar/write.h"
 
 static int pack_folder(const char *path, struct layout_writer *w, struct err *err)
 {
@@ -28,13 +31,37 @@ static int pack_folder(const char *path, struct layout_writer *w, struct err *er
 	return err_set(err, r, "the image's folder %s: %s", path, text);
 }
 
+static int pack_disk(const char *path, struct layout_writer *w, struct err *err)
+{
+	static const struct image_get_options no_limits;
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct tar_writer tar = {.put = layout_writer_put, .userdata = w};
+	struct convert_walk walk = {.tar = &tar, .opts = &no_limits};
+	int r;
+
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot open the image's disk %s", path);
+	r = ext4r_open(fd, &walk.fs, err);
+	if (r == 0)
+		r = convert_walk(&walk, err);
+	ext4r_free(walk.fs);
+	if (r == -ENOSPC || r == -EDQUOT)
+		return layout_writer_failed(w, r, err);
+	return r < 0 ? err_wrap(err, "the image's disk %s", path) : 0;
+}
+
+static int (*const packers[])(const char *path, struct layout_writer *w, struct err *err) = {
+	[IMAGE_FOLDER] = pack_folder,
+	[IMAGE_DISK] = pack_disk,
+};
+
 static int write_base(const struct image_commit *c, struct layout_writer *w, struct digest *ret,
 		      struct err *err)
 {
 	int r = layout_writer_layer(w, LAYOUT_PLAIN, err);
 
 	if (r == 0)
-		r = pack_folder(c->rootfs, w, err);
+		r = packers[c->form](c->rootfs, w, err);
 	return r == 0 ? layout_writer_layer_end(w, ret, err) : r;
 }
 

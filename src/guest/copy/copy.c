@@ -18,8 +18,6 @@
 #include "tar/place.h"
 #include "tar/unpack.h"
 
-static struct process_table *processes;
-
 /* In the child, whose root is the container's. */
 
 /* Return: -EINVAL: a path has no NUL, and is not empty. */
@@ -142,39 +140,25 @@ static int run_unpack(const ProtobufCMessage *message, int stream, int words)
 
 /* In vminitd. */
 
-static void begin(struct ttrpc_call *call, const char *id, const char *stream,
-		  int (*run)(const ProtobufCMessage *request, int stream, int words),
-		  const ProtobufCMessage *request)
-{
-	const struct process *container = process_find(processes, id, "");
-
-	if (!container)
-		process_not_found(call, id, "");
-	else if (container->reaped || container->pidfd < 0)
-		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "container %s is not running", id);
-	else
-		transfer_begin(call, stream, container, run, request);
-}
-
 static void copy_stat(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Caisson__Guest__V1__StatRequest *request = (const void *)message;
 
-	begin(call, request->id, request->stream, run_stat, message);
+	transfer_begin_in(call, request->stream, request->id, run_stat, message);
 }
 
 static void copy_pack(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Caisson__Guest__V1__PackRequest *request = (const void *)message;
 
-	begin(call, request->id, request->stream, run_pack, message);
+	transfer_begin_in(call, request->stream, request->id, run_pack, message);
 }
 
 static void copy_unpack(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Caisson__Guest__V1__UnpackRequest *request = (const void *)message;
 
-	begin(call, request->id, request->stream, run_unpack, message);
+	transfer_begin_in(call, request->stream, request->id, run_unpack, message);
 }
 
 static const struct ttrpc_method methods[] = {
@@ -185,8 +169,7 @@ static const struct ttrpc_method methods[] = {
 	{.name = NULL},
 };
 
-struct ttrpc_service copy_service(struct process_table *table)
+struct ttrpc_service copy_service(void)
 {
-	processes = table;
 	return (struct ttrpc_service){.name = RPC_SERVICE_COPY, .methods = methods};
 }

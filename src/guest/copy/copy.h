@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "guest/task/process.h"
 #include "ttrpc/server.h"
 
 /**
@@ -11,4 +10,4 @@
  * namespaces, nor in its control group: the container cannot see it, and one that is paused does not
  * stop it.
  */
-struct ttrpc_service copy_service(struct process_table *processes);
+struct ttrpc_service copy_service(void);

@@ -20,7 +20,6 @@
 #include "guest/transfer.h"
 #include "layer.pb-c.h"
 #include "overlay/changes.h"
-#include "rpc/process.h"
 #include "tar/pack.h"
 
 /*
@@ -30,8 +29,6 @@
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define UPPER	     "upper"
-
-static struct process_table *processes;
 
 static int own_mounts(int words)
 {
@@ -113,7 +110,7 @@ static void changes(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Caisson__Guest__V1__LayerRequest *request = (const void *)message;
 
-	transfer_begin(call, request->stream, NULL, run_changes, message);
+	transfer_begin(call, request->stream, run_changes, message);
 }
 
 static int put(void *userdata, const void *data, size_t len)
@@ -163,21 +160,14 @@ static void pack_layer(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Caisson__Guest__V1__LayerRequest *request = (const void *)message;
 
-	transfer_begin(call, request->stream, NULL, run_pack, message);
+	transfer_begin(call, request->stream, run_pack, message);
 }
 
 static void export(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Caisson__Guest__V1__ExportRequest *request = (const void *)message;
-	const struct process *container = process_find(processes, request->id, "");
 
-	if (!container)
-		process_not_found(call, request->id, "");
-	else if (container->reaped)
-		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "container %s has ended",
-				request->id);
-	else
-		transfer_begin(call, request->stream, container, run_export, message);
+	transfer_begin_in(call, request->stream, request->id, run_export, message);
 }
 
 static const struct ttrpc_method methods[] = {
@@ -187,8 +177,7 @@ static const struct ttrpc_method methods[] = {
 	{.name = NULL},
 };
 
-struct ttrpc_service layer_service(struct process_table *table)
+struct ttrpc_service layer_service(void)
 {
-	processes = table;
 	return (struct ttrpc_service){.name = RPC_SERVICE_LAYER, .methods = methods};
 }
