@@ -189,7 +189,6 @@ static int32_t good_code(void)
 	} refused[] = {
 		{"Changes", TTRPC_NOT_FOUND}, /* there is no such stream */
 		{"Checkpoint", TTRPC_UNIMPLEMENTED},
-		{"Export", TTRPC_NOT_FOUND},
 		{"Pack", TTRPC_NOT_FOUND},
 		{"Pause", TTRPC_NOT_FOUND},
 		{"Resume", TTRPC_FAILED_PRECONDITION},
@@ -199,7 +198,7 @@ static int32_t good_code(void)
 	};
 
 	/* Its container has no process that could be entered. */
-	if (strcmp(service->name, RPC_SERVICE_COPY) == 0)
+	if (strcmp(service->name, RPC_SERVICE_COPY) == 0 || strcmp(method->name, "Export") == 0)
 		return TTRPC_FAILED_PRECONDITION;
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
 		if (strcmp(method->name, refused[i].method) == 0)
