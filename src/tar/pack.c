@@ -108,7 +108,11 @@ static int pack_entry(struct packing *p, int dir, const char *name)
 	if (r == 0)
 		r = pack_any(p, dir, name);
 	pop(p, len);
-	return r == -ENOENT ? 0 : r;
+	if (r != -ENOENT)
+		return r;
+	/* It has vanished. */
+	tar_trouble_clear(p->trouble);
+	return 0;
 }
 
 static int pack_entries(struct packing *p, int fd)
@@ -290,7 +294,7 @@ int tar_pack(const struct tar_pack *pack, struct tar_trouble *trouble)
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	int r;
 
-	trouble->what = NULL;
+	tar_trouble_clear(trouble);
 	if (p == MAP_FAILED)
 		return tar_trouble_set(trouble, -ENOMEM, "pack", pack->name);
 	p->pack = pack;

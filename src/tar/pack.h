@@ -33,7 +33,7 @@ struct tar_pack {
 
 /**
  * tar_pack() - a file or a folder with all that is in it, as an archive
- * @trouble: set when it fails, unless @put has failed
+ * @trouble: set when it fails; nothing to say if it was @put that failed
  *
  * Nothing outside of it is looked at, whatever somebody does to it meanwhile: symbolic links are taken
  * for what they are, and what vanishes while it is packed is left out. Sockets are left out as well.

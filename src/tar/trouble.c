@@ -29,6 +29,12 @@ static const char *text_of(int error)
 	return strerror(-error);
 }
 
+void tar_trouble_clear(struct tar_trouble *trouble)
+{
+	trouble->what = NULL;
+	trouble->path[0] = '\0';
+}
+
 int tar_trouble_set(struct tar_trouble *trouble, int error, const char *what, const char *path)
 {
 	trouble->what = what;

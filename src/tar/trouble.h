@@ -14,6 +14,9 @@ struct tar_trouble {
 	char path[PATH_MAX];
 };
 
+/** tar_trouble_clear() - nothing to say */
+void tar_trouble_clear(struct tar_trouble *trouble);
+
 /** tar_trouble_set() - Return: @error, to be returned */
 int tar_trouble_set(struct tar_trouble *trouble, int error, const char *what, const char *path);
 

@@ -330,7 +330,7 @@ int tar_unpack(const struct tar_unpack *unpack, struct tar_trouble *trouble)
 	mode_t mask;
 	int r;
 
-	trouble->what = NULL;
+	tar_trouble_clear(trouble);
 	if (u == MAP_FAILED)
 		return tar_trouble_set(trouble, -ENOMEM, "unpack", "");
 	u->unpack = unpack;
