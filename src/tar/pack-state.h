@@ -26,7 +26,6 @@ struct packing {
 	const struct tar_pack *pack;
 	struct tar_trouble *trouble;
 	struct tar_writer writer;
-	dev_t dev;
 	size_t len, used, n_xattrs;
 	char path[PATH_MAX], link[PATH_MAX];
 	char xattr_names[XATTR_LIST_MAX], xattr_values[PACK_XATTRS_BYTES_MAX];

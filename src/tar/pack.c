@@ -147,9 +147,7 @@ static int pack_folder(struct packing *p, int fd, const struct stat *st)
 		r = tar_write_member(&p->writer, &m);
 	if (r == 0 && layer && overlay_is_opaque(fd))
 		r = pack_marker(p, "", OPAQUE);
-	if (r < 0 || ((p->pack->flags & TAR_PACK_ONE_DEVICE) && st->st_dev != p->dev))
-		return r;
-	return pack_entries(p, fd);
+	return r < 0 ? r : pack_entries(p, fd);
 }
 
 /* Return: whether it has been packed before, and is a hard link now; or negative errno. */
@@ -271,7 +269,6 @@ static int pack_all(struct packing *p)
 {
 	const struct tar_pack *pack = p->pack;
 	const char *as = pack->as ? pack->as : pack->name;
-	struct stat st;
 	int r;
 
 	p->writer = (struct tar_writer){.put = put_buffered, .userdata = p};
@@ -279,11 +276,8 @@ static int pack_all(struct packing *p)
 	if (p->len >= sizeof(p->path))
 		return tar_trouble_set(p->trouble, -ENAMETOOLONG, "pack", as);
 	memcpy(p->path, as, p->len + 1);
-	if (fstatat(pack->dir, pack->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return packing_fail(p, -errno, "read");
-	p->dev = st.st_dev;
 	r = pack_any(p, pack->dir, pack->name);
-	if (r == 0 && !(pack->flags & TAR_PACK_NO_END))
+	if (r == 0)
 		r = tar_write_end(&p->writer);
 	return r < 0 ? r : packing_flush(p);
 }

@@ -5,12 +5,8 @@
 
 #include "tar/trouble.h"
 
-/* Leave out what is mounted on folders of the tree; the folders themselves are there. */
-#define TAR_PACK_ONE_DEVICE 1u
 /* The tree is the upper folder of an overlay: make a layer of it (image-spec, layer.md). */
-#define TAR_PACK_WHITEOUTS 2u
-/* Something follows in the same archive: no end-of-archive mark. */
-#define TAR_PACK_NO_END 4u
+#define TAR_PACK_WHITEOUTS 1u
 
 /**
  * struct tar_pack - what to pack, and where to
