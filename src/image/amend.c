@@ -3,22 +3,13 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/utsname.h>
 
-#include "base/macro.h"
 #include "base/mem.h"
 #include "image/change.h"
 #include "image/json.h"
+#include "image/manifest.h"
 
 static const char *const what = "the image's configuration";
-
-/* As Go calls them, which is what the specification has (image-spec 1.1, config.md). */
-static const struct {
-	const char *machine, *architecture;
-} architectures[] = {
-	{"x86_64", "amd64"},
-	{"aarch64", "arm64"},
-};
 
 static void set(struct json_object *o, const char *key, const char *value)
 {
@@ -36,16 +27,11 @@ static struct json_object *list_of(char *const *v, size_t n)
 
 static int parse_base(const struct amend *a, struct json_object **ret, struct err *err)
 {
-	struct utsname name;
-
 	if (a->base)
 		return json_read(a->base, strlen(a->base), json_type_object, what, ret, err);
 	*ret = json_object_new_object();
 	set(*ret, "os", "linux");
-	(void)uname(&name);
-	for (size_t i = 0; i < ARRAY_SIZE(architectures); i++)
-		if (strcmp(architectures[i].machine, name.machine) == 0)
-			set(*ret, "architecture", architectures[i].architecture);
+	set(*ret, "architecture", manifest_arch());
 	return 0;
 }
 
