@@ -85,6 +85,11 @@ int fd_write_full(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+int fd_put(void *fd, const void *buf, size_t len)
+{
+	return fd_write_full(*(const int *)fd, buf, len);
+}
+
 int fd_slurp(int fd, size_t max, char **ret_data, size_t *ret_len)
 {
 	size_t size = MIN(max, (size_t)4096), len = 0;

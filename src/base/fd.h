@@ -57,6 +57,9 @@ int fd_wait_input(int fd, const volatile sig_atomic_t *cancel);
 /** fd_write_full() - write all of @buf (blocking descriptors). Return: 0 or negative errno. */
 int fd_write_full(int fd, const void *buf, size_t len);
 
+/** fd_put() - the same as a callback. @fd: an int, the descriptor */
+int fd_put(void *fd, const void *buf, size_t len);
+
 /**
  * fd_slurp() - the whole content of a small file or pipe, with a NUL after it
  * @fd: blocking descriptor, read from where it stands

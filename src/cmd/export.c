@@ -18,11 +18,6 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
-static int put(void *userdata, const void *data, size_t len)
-{
-	return fd_write_full(*(const int *)userdata, data, len);
-}
-
 static int check(const struct export_options *o, int argc, int at, struct err *err)
 {
 	if (argc - at != 1)
@@ -36,9 +31,9 @@ static int check(const struct export_options *o, int argc, int at, struct err *e
 
 static int export_to(struct visit *visit, int fd, const char *name, struct err *err)
 {
-	int r = layer_export(visit, put, &fd, err);
+	int r = layer_export(visit, fd_put, &fd, err);
 
-	/* What has no message yet is what put() said. */
+	/* What has no message yet is what fd_put() said. */
 	return r < 0 && err->code == 0 ? err_errno(err, r, "cannot write %s", name) : r;
 }
 

@@ -12,11 +12,6 @@
 /* A copy without the bytes coming to us is of no use where they go to another file system. */
 #define PIECE (1u << 20)
 
-static int put(void *userdata, const void *data, size_t len)
-{
-	return fd_write_full(*(int *)userdata, data, len);
-}
-
 static int add_folder(struct tar_writer *t, const char *path)
 {
 	return tar_write_member(
@@ -72,7 +67,7 @@ static int add_blobs(struct tar_writer *t, const struct layout_blob *v, size_t n
 
 int layout_archive_finish(struct layout_writer *w, struct err *err)
 {
-	struct tar_writer t = {.put = put, .userdata = &w->output.fd};
+	struct tar_writer t = {.put = fd_put, .userdata = &w->output.fd};
 	_cleanup_free_ char *index = NULL;
 	int r = layout_json_index(&w->blobs[w->n - 1], w->tag, NULL, 0, &index, err);
 

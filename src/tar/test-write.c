@@ -22,18 +22,13 @@
  * What is written is read by others: libarchive, and GNU tar, which makes files of it.
  */
 
-static int put_fd(void *userdata, const void *data, size_t len)
-{
-	return fd_write_full(*(int *)userdata, data, len);
-}
-
 static int archive_fd;
 static struct tar_writer writer;
 
 static void begin(void)
 {
 	archive_fd = memfd_create("archive", MFD_CLOEXEC);
-	writer = (struct tar_writer){.put = put_fd, .userdata = &archive_fd};
+	writer = (struct tar_writer){.put = fd_put, .userdata = &archive_fd};
 	test_true(archive_fd >= 0);
 }
 

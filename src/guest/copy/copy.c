@@ -43,11 +43,6 @@ static int fail(int words, int error, const char *what, const char *path)
 	return (int)ttrpc_code_from_errno(error);
 }
 
-static int put(void *userdata, const void *data, size_t len)
-{
-	return fd_write_full(*(int *)userdata, data, len);
-}
-
 static ssize_t get(void *userdata, void *buf, size_t len)
 {
 	ssize_t n;
@@ -94,7 +89,7 @@ static int run_stat(const ProtobufCMessage *message, int stream, int words)
 static int run_pack(const ProtobufCMessage *message, int stream, int words)
 {
 	const Caisson__Guest__V1__PackRequest *request = (const void *)message;
-	struct tar_pack pack = {.put = put, .userdata = &stream};
+	struct tar_pack pack = {.put = fd_put, .userdata = &stream};
 	char path[PATH_MAX], as[PATH_MAX];
 	_cleanup_close_ int dir = -EBADF;
 	struct tar_trouble trouble;

@@ -113,16 +113,11 @@ static void changes(struct ttrpc_call *call, const ProtobufCMessage *message)
 	transfer_begin(call, request->stream, run_changes, message);
 }
 
-static int put(void *userdata, const void *data, size_t len)
-{
-	return fd_write_full(*(int *)userdata, data, len);
-}
-
 /* All of a folder, with names that begin at it. */
 static int pack(int dir, unsigned int flags, int stream, int words)
 {
 	const struct tar_pack what = {
-		.dir = dir, .name = ".", .flags = flags, .put = put, .userdata = &stream};
+		.dir = dir, .name = ".", .flags = flags, .put = fd_put, .userdata = &stream};
 	struct tar_trouble trouble = {.what = NULL};
 	char text[512];
 	int r = tar_pack(&what, &trouble);
