@@ -6,32 +6,19 @@
 
 #include "base/mem.h"
 #include "image/change.h"
+#include "image/config.h"
 #include "image/json.h"
 #include "image/manifest.h"
 
 static const char *const what = "the image's configuration";
-
-static void set(struct json_object *o, const char *key, const char *value)
-{
-	json_object_object_add(o, key, json_object_new_string(value));
-}
-
-static struct json_object *list_of(char *const *v, size_t n)
-{
-	struct json_object *list = json_object_new_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_object_array_add(list, json_object_new_string(v[i]));
-	return list;
-}
 
 static int parse_base(const struct amend *a, struct json_object **ret, struct err *err)
 {
 	if (a->base)
 		return json_read(a->base, strlen(a->base), json_type_object, what, ret, err);
 	*ret = json_object_new_object();
-	set(*ret, "os", "linux");
-	set(*ret, "architecture", manifest_arch());
+	json_set(*ret, "os", "linux");
+	json_set(*ret, "architecture", manifest_arch());
 	return 0;
 }
 
@@ -50,7 +37,7 @@ static int set_command(const struct amend *a, struct json_object *config, struct
 		json_object_object_del(config, "Entrypoint");
 		n = 0;
 	}
-	json_object_object_add(config, "Cmd", list_of(a->args->v + n, a->args->n - n));
+	json_set_list(config, "Cmd", a->args->v + n, a->args->n - n);
 	return 0;
 }
 
@@ -62,7 +49,7 @@ static void set_env(const struct amend *a, struct json_object *config)
 	for (size_t i = 0; i < a->env->n; i++)
 		strv_add(&env, a->env->v[i]);
 	strv_env_unset(&env, "HOSTNAME");
-	json_object_object_add(config, "Env", list_of(env.v, env.n));
+	json_set_list(config, "Env", env.v, env.n);
 }
 
 static int set_process(const struct amend *a, struct json_object *config, struct err *err)
@@ -72,33 +59,22 @@ static int set_process(const struct amend *a, struct json_object *config, struct
 	if (r < 0)
 		return r;
 	set_env(a, config);
-	set(config, "User", a->user);
-	set(config, "WorkingDir", a->cwd);
+	json_set(config, "User", a->user);
+	json_set(config, "WorkingDir", a->cwd);
 	for (size_t i = 0; r == 0 && i < a->changes->n; i++)
 		r = change_apply(config, a->changes->v[i], err);
 	return r;
-}
-
-static void set_layers(const struct amend *a, struct json_object *root)
-{
-	struct json_object *rootfs = json_object_new_object(), *ids = json_object_new_array();
-
-	for (size_t i = 0; i < a->n_layers; i++)
-		json_object_array_add(ids, json_object_new_string(a->layers[i].text));
-	set(rootfs, "type", "layers");
-	json_object_object_add(rootfs, "diff_ids", ids);
-	json_object_object_add(root, "rootfs", rootfs);
 }
 
 static struct json_object *entry(const char *created, const char *by, const char *comment)
 {
 	struct json_object *o = json_object_new_object();
 
-	set(o, "created", created);
+	json_set(o, "created", created);
 	if (by && *by)
-		set(o, "created_by", by);
+		json_set(o, "created_by", by);
 	if (comment && *comment)
-		set(o, "comment", comment);
+		json_set(o, "comment", comment);
 	return o;
 }
 
@@ -128,12 +104,12 @@ static void set_history(const struct amend *a, struct json_object *root)
 					    NULL, "the image that the container was made of"));
 	last = entry(a->created, command, a->message);
 	if (a->author)
-		set(last, "author", a->author);
+		json_set(last, "author", a->author);
 	json_object_array_add(history, last);
 	json_object_object_add(root, "history", history);
-	set(root, "created", a->created);
+	json_set(root, "created", a->created);
 	if (a->author)
-		set(root, "author", a->author);
+		json_set(root, "author", a->author);
 }
 
 int amend_config(const struct amend *a, char **ret, struct err *err)
@@ -153,8 +129,8 @@ int amend_config(const struct amend *a, char **ret, struct err *err)
 	r = set_process(a, config, err);
 	if (r < 0)
 		return r;
-	set_layers(a, root);
+	config_set_layers(root, a->layers, a->n_layers);
 	set_history(a, root);
-	*ret = xstrdup(json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE));
+	*ret = json_text(take_ptr(root));
 	return 0;
 }

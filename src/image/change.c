@@ -86,22 +86,16 @@ static void json_form(const struct change *c, struct json_object **ret)
 		}
 }
 
-static struct json_object *shell_form(const char *command)
-{
-	struct json_object *list = json_object_new_array();
-
-	json_object_array_add(list, json_object_new_string("/bin/sh"));
-	json_object_array_add(list, json_object_new_string("-c"));
-	json_object_array_add(list, json_object_new_string(command));
-	return list;
-}
-
 static int set_command(const struct change *c)
 {
+	char *const shell[] = {(char *)"/bin/sh", (char *)"-c", (char *)c->rest};
 	struct json_object *list;
 
 	json_form(c, &list);
-	json_object_object_add(c->config, c->key, list ? list : shell_form(c->rest));
+	if (list)
+		json_object_object_add(c->config, c->key, list);
+	else
+		json_set_list(c->config, c->key, shell, ARRAY_SIZE(shell));
 	return 0;
 }
 
@@ -120,7 +114,7 @@ static int set_text(const struct change *c)
 	if (r == 0 && words.n > 1)
 		r = refuse(c, "it takes one word");
 	if (r == 0)
-		json_object_object_add(c->config, c->key, json_object_new_string(words.v[0]));
+		json_set(c->config, c->key, words.v[0]);
 	return r;
 }
 
@@ -144,7 +138,7 @@ static int set_workdir(const struct change *c)
 	joined = xasprintf("%s/%s", base && strcmp(base, "/") != 0 ? base : "", c->rest);
 	r = set_text(c);
 	if (r == 0)
-		json_object_object_add(c->config, c->key, json_object_new_string(joined));
+		json_set(c->config, c->key, joined);
 	return r;
 }
 
@@ -231,8 +225,7 @@ static int add_labels(const struct change *c)
 		char *value = strchr(pairs.v[i], '=');
 
 		*value++ = '\0';
-		json_object_object_add(member(c, json_type_object), pairs.v[i],
-				       json_object_new_string(value));
+		json_set(member(c, json_type_object), pairs.v[i], value);
 	}
 	return r;
 }
@@ -240,7 +233,6 @@ static int add_labels(const struct change *c)
 static int add_env(const struct change *c)
 {
 	_cleanup_strv_ struct strv env = STRV_NULL, pairs = STRV_NULL;
-	struct json_object *list;
 	int r = json_strv(c->config, c->key, "the image's configuration", &env, c->err);
 
 	if (r == 0)
@@ -249,10 +241,7 @@ static int add_env(const struct change *c)
 		return r;
 	for (size_t i = 0; i < pairs.n; i++)
 		strv_env_set(&env, pairs.v[i]);
-	list = json_object_new_array();
-	for (size_t i = 0; i < env.n; i++)
-		json_object_array_add(list, json_object_new_string(env.v[i]));
-	json_object_object_add(c->config, c->key, list);
+	json_set_list(c->config, c->key, env.v, env.n);
 	return 0;
 }
 

@@ -194,3 +194,14 @@ int config_parse(const char *data, size_t len, struct image_config *ret, struct 
 			       text_of(ret->os));
 	return diff_ids ? get_diff_ids(root, diff_ids, err) : 0;
 }
+
+void config_set_layers(struct json_object *config, const struct digest *v, size_t n)
+{
+	struct json_object *rootfs = json_object_new_object(), *ids = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(ids, json_object_new_string(v[i].text));
+	json_set(rootfs, "type", "layers");
+	json_object_object_add(rootfs, "diff_ids", ids);
+	json_object_object_add(config, "rootfs", rootfs);
+}

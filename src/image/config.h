@@ -4,6 +4,8 @@
 #include "image/digest.h"
 #include "image/image.h"
 
+struct json_object;
+
 /**
  * struct diff_ids - digests of the uncompressed layers, lowest first
  */
@@ -31,3 +33,6 @@ void diff_ids_done(struct diff_ids *d);
  */
 int config_parse(const char *data, size_t len, struct image_config *ret, struct diff_ids *diff_ids,
 		 struct err *err);
+
+/** config_set_layers() - say in a configuration being made which layers it has. @v: as of diff_ids */
+void config_set_layers(struct json_object *config, const struct digest *v, size_t n);

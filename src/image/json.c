@@ -145,3 +145,26 @@ int json_strv(struct json_object *o, const char *key, const char *what, struct s
 	}
 	return 0;
 }
+
+void json_set(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+void json_set_list(struct json_object *o, const char *key, char *const *v, size_t n)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(list, json_object_new_string(v[i]));
+	json_object_object_add(o, key, list);
+}
+
+char *json_text(struct json_object *o)
+{
+	char *text = xstrdup(json_object_to_json_string_ext(
+		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+
+	json_object_put(o);
+	return text;
+}

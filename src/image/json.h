@@ -9,7 +9,7 @@
 #include "base/strv.h"
 
 /*
- * Reading JSON that somebody else wrote. A member that is missing or null is absent, which is never
+ * Reading JSON that somebody else wrote, and making what we write. A member that is missing or null is absent, which is never
  * an error here; one of the wrong type always is, and the message says which.
  *
  * @what names the document in messages ("the manifest").
@@ -52,3 +52,12 @@ int json_u64(struct json_object *o, const char *key, const char *what, uint64_t 
 /** json_strv() - a list of strings without NUL bytes, appended to @ret */
 int json_strv(struct json_object *o, const char *key, const char *what, struct strv *ret,
 	      struct err *err);
+
+/** json_set() - a member that is a string, in place of one that is there */
+void json_set(struct json_object *o, const char *key, const char *value);
+
+/** json_set_list() - a member that is a list of strings */
+void json_set_list(struct json_object *o, const char *key, char *const *v, size_t n);
+
+/** json_text() - a whole document without blanks, free() it; @o is put */
+char *json_text(struct json_object *o);

@@ -11,26 +11,12 @@
 
 static const char *const what = "the layout's index";
 
-static void set(struct json_object *o, const char *key, const char *value)
-{
-	json_object_object_add(o, key, json_object_new_string(value));
-}
-
-static char *text_free(struct json_object *o)
-{
-	char *text = xstrdup(json_object_to_json_string_ext(
-		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-
-	json_object_put(o);
-	return text;
-}
-
 static struct json_object *document(const char *type)
 {
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "schemaVersion", json_object_new_int(2));
-	set(o, "mediaType", type);
+	json_set(o, "mediaType", type);
 	return o;
 }
 
@@ -38,8 +24,8 @@ static struct json_object *descriptor(const struct layout_blob *b)
 {
 	struct json_object *o = json_object_new_object();
 
-	set(o, "mediaType", b->type);
-	set(o, "digest", b->digest.text);
+	json_set(o, "mediaType", b->type);
+	json_set(o, "digest", b->digest.text);
 	json_object_object_add(o, "size", json_object_new_uint64(b->size));
 	return o;
 }
@@ -52,7 +38,7 @@ char *layout_json_manifest(const struct layout_blob *v, size_t n)
 	for (size_t i = 0; i + 1 < n; i++)
 		json_object_array_add(layers, descriptor(&v[i]));
 	json_object_object_add(o, "layers", layers);
-	return text_free(o);
+	return json_text(o);
 }
 
 /* @ret: borrowed; NULL: it has no name */
@@ -108,11 +94,11 @@ int layout_json_index(const struct layout_blob *manifest, const char *tag, const
 	if (tag) {
 		struct json_object *annotations = json_object_new_object();
 
-		set(annotations, NAME, tag);
+		json_set(annotations, NAME, tag);
 		json_object_object_add(added, "annotations", annotations);
 	}
 	json_object_array_add(manifests, added);
 	json_object_object_add(index, "manifests", manifests);
-	*ret = text_free(take_ptr(index));
+	*ret = json_text(take_ptr(index));
 	return 0;
 }
