@@ -2,6 +2,7 @@
 #include "base/strv.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -65,6 +66,17 @@ const char *strv_env_get(const struct strv *l, const char *key)
 	char **entry = env_find(l, key, len);
 
 	return entry ? *entry + len + 1 : NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strv_sort(struct strv *l)
+{
+	if (l->n > 1)
+		qsort(l->v, l->n, sizeof(*l->v), compare);
 }
 
 void strv_done(struct strv *l)

@@ -29,6 +29,9 @@ void strv_take(struct strv *l, char *s);
 /** strv_addf() - append a formatted string */
 void strv_addf(struct strv *l, const char *fmt, ...) _printf_(2, 3);
 
+/** strv_sort() - by their bytes */
+void strv_sort(struct strv *l);
+
 /** strv_env_set() - put "KEY=VALUE" in, replacing an entry with the same key */
 void strv_env_set(struct strv *l, const char *assignment);
 

@@ -181,6 +181,24 @@ static void descriptors_land_where_asked(void)
 	fd_close(p[0]);
 }
 
+static void lists_are_sorted_by_bytes(void)
+{
+	_cleanup_strv_ struct strv l = STRV_NULL;
+
+	strv_sort(&l);
+	test_int(l.n, 0);
+	strv_add(&l, "b");
+	strv_add(&l, "\xc3");
+	strv_add(&l, "B");
+	strv_add(&l, "ab");
+	strv_sort(&l);
+	test_str(l.v[0], "B");
+	test_str(l.v[1], "ab");
+	test_str(l.v[2], "b");
+	test_str(l.v[3], "\xc3");
+	test_true(!l.v[4]);
+}
+
 static void environments_replace(void)
 {
 	_cleanup_strv_ struct strv env = STRV_NULL;
@@ -277,6 +295,7 @@ int main(void)
 	test_run(trees_of_any_depth_are_removed);
 	test_run(programs_start_and_end);
 	test_run(descriptors_land_where_asked);
+	test_run(lists_are_sorted_by_bytes);
 	test_run(environments_replace);
 	test_run(errors_carry_context);
 	test_run(files_of_a_program_have_a_limit);

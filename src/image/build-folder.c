@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "image/build.h"
 #include "image/inodes.h"
 #include "image/text.h"
+#include "image/walk.h"
 #include "image/xattr.h"
 
 /*
@@ -252,37 +252,10 @@ static int add(struct walk *w, const char *name, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot write it") : 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int read_names(int dirfd, struct strv *ret)
-{
-	int fd = openat(dirfd, ".", FOLDER_FLAGS);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *de;
-	int r;
-
-	if (!d) {
-		r = -errno;
-		fd_close(fd);
-		return r;
-	}
-	while ((errno = 0, de = readdir(d)))
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
-			strv_add(ret, de->d_name);
-	r = -errno;
-	(void)closedir(d);
-	if (r == 0 && ret->n > 0)
-		qsort(ret->v, ret->n, sizeof(*ret->v), compare);
-	return r;
-}
-
 static int add_names(struct walk *w, struct err *err)
 {
 	_cleanup_strv_ struct strv names = STRV_NULL;
-	int r = read_names(w->fd, &names);
+	int r = walk_names(w->fd, &names);
 
 	if (r < 0)
 		return err_errno(err, r, "cannot read the folder");

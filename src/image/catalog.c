@@ -32,11 +32,6 @@ static int compare(const void *a, const void *b)
 		      ((const struct catalog_image *)b)->id.text);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int read_images(const struct store *s, struct catalog *c, struct err *err)
 {
 	DIR *dir = open_folder(s, "images", err);
@@ -112,8 +107,7 @@ static int read_names(const struct store *s, struct catalog *c, struct err *err)
 	}
 	(void)closedir(dir);
 	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].names.n > 1)
-			qsort(c->v[i].names.v, c->v[i].names.n, sizeof(char *), compare_names);
+		strv_sort(&c->v[i].names);
 	return 0;
 }
 

@@ -33,11 +33,6 @@ struct sealer {
 	struct list *list;
 };
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int add_xattr(const char *path, const char *name, FILE *out)
 {
 	char value[XATTR_SIZE_MAX];
@@ -61,8 +56,7 @@ static int sum_xattrs(const char *path, const char *list, size_t len, uint32_t *
 	for (const char *p = list; p < list + len; p += strlen(p) + 1)
 		if (xattr_is_for_us(p))
 			strv_add(&names, p);
-	if (names.n > 1)
-		qsort(names.v, names.n, sizeof(*names.v), compare_names);
+	strv_sort(&names);
 	for (size_t i = 0; r == 0 && i < names.n; i++)
 		r = add_xattr(path, names.v[i], out);
 	if (out && fclose(out) != 0)

@@ -9,7 +9,6 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "base/strv.h"
 
 /* The way back up is "..", so that depth takes no descriptors. */
 
@@ -36,30 +35,24 @@ static void fail(struct walk *w, int error)
 		w->error = error;
 }
 
-static int compare(const void *a, const void *b)
+int walk_names(int fd, struct strv *ret)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void list(struct walk *w, int fd, struct strv *ret)
-{
-	int copy = openat(fd, ".", FOLDER_FLAGS);
+	int copy = openat(fd, ".", FOLDER_FLAGS), r;
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *de;
 
 	if (!dir) {
-		fail(w, -errno);
+		r = -errno;
 		fd_close(copy);
-		return;
+		return r;
 	}
-	for (errno = 0; (de = readdir(dir)); errno = 0)
+	while ((errno = 0, de = readdir(dir)))
 		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
 			strv_add(ret, de->d_name);
-	if (errno)
-		fail(w, -errno);
+	r = -errno;
 	(void)closedir(dir);
-	if (ret->n > 1)
-		qsort(ret->v, ret->n, sizeof(*ret->v), compare);
+	strv_sort(ret);
+	return r;
 }
 
 static int look_at(struct walk *w, int dirfd, const char *name, struct level *level)
@@ -84,9 +77,10 @@ static int enter(struct walk *w, int fd, char *path)
 {
 	_cleanup_strv_ struct strv names = STRV_NULL;
 	struct level level = {.dirs = STRV_NULL, .path = path};
-	int r = 0;
+	int listed = walk_names(fd, &names), r = 0;
 
-	list(w, fd, &names);
+	if (listed < 0)
+		fail(w, listed);
 	for (size_t i = 0; r >= 0 && i < names.n; i++)
 		r = look_at(w, fd, names.v[i], &level);
 	w->v = xreallocarray(w->v, w->n + 1, sizeof(*w->v));

@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include "base/strv.h"
+
 /**
  * struct walk_entry - something in a folder that is walked
  * @dirfd, @name: where it is; "." for the folder itself
@@ -25,3 +27,11 @@ struct walk_entry {
  * looked at.
  */
 int walk_folder(int fd, int (*visit)(const struct walk_entry *e, void *userdata), void *userdata);
+
+/**
+ * walk_names() - the names in a folder, sorted, since their order on the disk is by chance
+ * @ret: STRV_NULL before; what could be read is there even after an error
+ *
+ * Return: 0 or negative errno.
+ */
+int walk_names(int fd, struct strv *ret);

@@ -306,11 +306,6 @@ int record_remove(const struct paths *paths, const struct record *rec, struct er
 	return r < 0 ? err_errno(err, r, "cannot remove %s", rec->dir_path) : 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int record_list(const struct paths *paths, struct strv *ret, struct err *err)
 {
 	_cleanup_free_ char *containers = containers_path(paths);
@@ -325,8 +320,7 @@ int record_list(const struct paths *paths, struct strv *ret, struct err *err)
 		if (sandbox_id_valid(de->d_name))
 			strv_add(ret, de->d_name);
 	(void)closedir(dir);
-	if (ret->n > 1)
-		qsort(ret->v, ret->n, sizeof(*ret->v), compare);
+	strv_sort(ret);
 	return 0;
 }
 
