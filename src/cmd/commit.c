@@ -72,7 +72,7 @@ static int read_base(const struct commit *c, char **ret, struct err *err)
 static int write_layout(struct commit *c, const char *output, struct err *err)
 {
 	const struct sandbox_spec *spec = &c->visit.spec;
-	_cleanup_free_ char *base = NULL;
+	_cleanup_free_ char *base = NULL, *disk = record_image_disk(&c->visit.record, spec);
 	time_t now = time(NULL);
 	char created[32];
 	struct tm tm;
@@ -86,7 +86,7 @@ static int write_layout(struct commit *c, const char *output, struct err *err)
 	return image_commit(
 		&(struct image_commit){
 			.output = output,
-			.rootfs = spec->rootfs,
+			.rootfs = disk,
 			.form = sandbox_spec_has_disks(spec) ? IMAGE_DISK : IMAGE_FOLDER,
 			.upper = write_upper,
 			.userdata = &c->visit,

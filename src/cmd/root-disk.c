@@ -8,7 +8,9 @@
 
 #include "base/copy.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "image/build.h"
 #include "image/text.h"
 
@@ -40,38 +42,59 @@ static int choose_size(const struct sandbox_spec *spec, uint64_t image, uint64_t
 	return 0;
 }
 
-static int copy(int image, int disk, const struct record *record, const struct sandbox_spec *spec,
-		uint64_t size, const volatile sig_atomic_t *cancel, struct err *err)
+/*
+ * A folder may be another one tomorrow: what is made of it is this container's, and kept for no
+ * other.
+ */
+static int build(const struct record *record, const char *name, const struct sandbox_spec *spec,
+		 const volatile sig_atomic_t *cancel, struct err *err)
+{
+	_cleanup_free_ char *reference = xasprintf("dir:%s", spec->rootfs);
+	_cleanup_free_ char *output = path_join(record->dir_path, name);
+
+	return image_build(
+		&(struct image_build){
+			.reference = reference,
+			.output = output,
+			.opts = {.cancel = cancel},
+		},
+		err);
+}
+
+/* To the size wanted: the guest makes the file system as large. */
+static int extend(int disk, const struct record *record, const struct sandbox_spec *spec,
+		  uint64_t size, struct err *err)
 {
 	struct stat st;
 	int r;
 
-	if (fstat(image, &st) < 0)
-		return err_errno(err, -errno, "cannot read %s", spec->rootfs);
+	if (fstat(disk, &st) < 0)
+		return err_errno(err, -errno, "cannot read %s/" RECORD_ROOT_DISK, record->dir_path);
 	r = choose_size(spec, (uint64_t)st.st_size, &size, err);
 	if (r < 0)
 		return r;
-	r = copy_file(image, disk, cancel);
-	/* The guest makes the file system as large. */
-	if (r == 0 && ftruncate(disk, (off_t)size) < 0)
-		r = -errno;
-	return r < 0 ? err_errno(err, r, "cannot copy %s to %s/" RECORD_ROOT_DISK, spec->rootfs,
-				 record->dir_path)
-		     : 0;
+	return ftruncate(disk, (off_t)size) < 0
+		       ? err_errno(err, -errno, "cannot make %s/" RECORD_ROOT_DISK " larger",
+				   record->dir_path)
+		       : 0;
 }
 
-static int make_copy(const struct record *record, const struct sandbox_spec *spec, uint64_t size,
-		     const volatile sig_atomic_t *cancel, struct err *err)
+static int copy(const struct record *record, const struct sandbox_spec *spec,
+		const volatile sig_atomic_t *cancel, struct err *err)
 {
 	_cleanup_close_ int image = open(spec->rootfs, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
 			    disk = -EBADF;
+	int r;
 
 	if (image < 0)
 		return err_errno(err, -errno, "cannot open the image's disk %s", spec->rootfs);
 	disk = openat(record->dir, RECORD_ROOT_DISK, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (disk < 0)
 		return err_errno(err, -errno, "cannot make %s/" RECORD_ROOT_DISK, record->dir_path);
-	return copy(image, disk, record, spec, size, cancel, err);
+	r = copy_file(image, disk, cancel);
+	return r < 0 ? err_errno(err, r, "cannot copy %s to %s/" RECORD_ROOT_DISK, spec->rootfs,
+				 record->dir_path)
+		     : 0;
 }
 
 static int make_upper(const struct record *record, const struct sandbox_spec *spec, uint64_t size,
@@ -87,9 +110,36 @@ static int make_upper(const struct record *record, const struct sandbox_spec *sp
 	return r < 0 ? err_errno(err, r, "cannot make %s/" RECORD_UPPER_DISK, record->dir_path) : 0;
 }
 
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int make_copy(const struct record *record, const struct sandbox_spec *spec, uint64_t size,
+		     const volatile sig_atomic_t *cancel, struct err *err)
+{
+	_cleanup_close_ int disk = -EBADF;
+	int r = is_folder(spec->rootfs) ? build(record, RECORD_ROOT_DISK, spec, cancel, err)
+					: copy(record, spec, cancel, err);
+
+	if (r < 0)
+		return r;
+	disk = openat(record->dir, RECORD_ROOT_DISK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return disk < 0 ? err_errno(err, -errno, "cannot open %s/" RECORD_ROOT_DISK,
+				    record->dir_path)
+			: extend(disk, record, spec, size, err);
+}
+
 int root_disk_make(const struct record *record, const struct sandbox_spec *spec, uint64_t size,
 		   const volatile sig_atomic_t *cancel, struct err *err)
 {
-	return sandbox_spec_has_copy(spec) ? make_copy(record, spec, size, cancel, err)
-					   : make_upper(record, spec, size, err);
+	int r = 0;
+
+	if (sandbox_spec_has_copy(spec))
+		return make_copy(record, spec, size, cancel, err);
+	if (is_folder(spec->rootfs))
+		r = build(record, RECORD_IMAGE_DISK, spec, cancel, err);
+	return r < 0 ? r : make_upper(record, spec, size, err);
 }

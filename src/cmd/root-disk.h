@@ -7,6 +7,9 @@
 
 /**
  * root_disk_make() - the disk of a container's own, in its record: for what it writes, or a copy
+ *
+ * Where the image is a folder, that of the image is made there, too.
+ *
  * @size: bytes; 0: what RUNCVM_ROOTFS_SIZE of its environment says, else 10 GiB are free
  * @cancel: when set by a signal, a copy ends with -EINTR
  *

@@ -122,16 +122,20 @@ static bool wants_direct(const struct run *run)
 }
 
 /* Disks where nobody can share a folder, if the container can have them. */
-static const char *default_mode(const struct run *run, const char *reference)
+static const char *default_mode(const struct run *run)
 {
-	bool disks = wants_direct(run) && !str_starts(reference, "dir:") && !launch_virtiofsd();
+	bool disks = wants_direct(run) && !launch_virtiofsd();
 
 	return disks ? SANDBOX_ROOTFS_MODE_IMAGE : SANDBOX_ROOTFS_MODE_DEFAULT;
 }
 
 static int get_image(struct run *run, const char *reference, struct err *err)
 {
-	const struct image_get_options how = {.cancel = interrupted, .form = wanted_form(run)};
+	/* Of a folder, disks are made for each container: root_disk_make(). */
+	const struct image_get_options how = {
+		.cancel = interrupted,
+		.form = str_starts(reference, "dir:") ? IMAGE_FOLDER : wanted_form(run),
+	};
 	int r = run->ext4 ? image_get_ext4(reference, &run->image, err)
 			  : image_get_shown(run->paths.root, reference, &how, &run->image, err);
 
@@ -473,8 +477,7 @@ static void choose_mode(struct run *run, const char *reference)
 {
 	run->ext4 = !run->bundle && str_starts(reference, IMAGE_EXT4);
 	if (!run->rootfs_mode)
-		run->rootfs_mode =
-			run->ext4 ? SANDBOX_ROOTFS_MODE_COPY : default_mode(run, reference);
+		run->rootfs_mode = run->ext4 ? SANDBOX_ROOTFS_MODE_COPY : default_mode(run);
 }
 
 static int run_main(const struct command *self, int argc, char **argv)

@@ -148,12 +148,13 @@ static int plan_disks(struct sandbox *sb, struct plan *p, struct err *err)
 {
 	bool copy = sandbox_spec_has_copy(sb->spec);
 	const char *own = copy ? RECORD_ROOT_DISK : RECORD_UPPER_DISK;
+	_cleanup_free_ char *image = NULL;
 
 	if (!copy) {
-		p->image = open(sb->spec->rootfs, O_RDONLY | O_CLOEXEC);
+		image = record_image_disk(sb->record, sb->spec);
+		p->image = open(image, O_RDONLY | O_CLOEXEC);
 		if (p->image < 0)
-			return err_errno(err, -errno, "cannot open the image's disk %s",
-					 sb->spec->rootfs);
+			return err_errno(err, -errno, "cannot open the image's disk %s", image);
 	}
 	p->own = openat(sb->record->dir, own, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	return p->own < 0 ? err_errno(err, -errno, "cannot open %s/%s", sb->record->dir_path, own)

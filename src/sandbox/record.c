@@ -2,6 +2,7 @@
 #include "sandbox/record.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -341,6 +343,13 @@ static void sweep_one(const struct paths *paths, const char *id)
 		sandbox_spec_done(&spec);
 	}
 	record_done(&rec);
+}
+
+char *record_image_disk(const struct record *rec, const struct sandbox_spec *spec)
+{
+	if (faccessat(rec->dir, RECORD_IMAGE_DISK, F_OK, 0) == 0)
+		return path_join(rec->dir_path, RECORD_IMAGE_DISK);
+	return xstrdup(spec->rootfs);
 }
 
 void record_sweep(const struct paths *paths)

@@ -27,6 +27,7 @@
 #define RECORD_VSOCK_SOCKET RECORD_VSOCK_DIR "/uds"
 #define RECORD_UPPER_DISK   "upper.ext4"
 #define RECORD_ROOT_DISK    "root.ext4"
+#define RECORD_IMAGE_DISK   "image.ext4"
 
 enum record_state {
 	RECORD_RUNNING, /* the shim lives (created or running) */
@@ -115,6 +116,14 @@ void record_remove_run(const struct paths *paths, const struct record *rec);
  * Return: 0 or negative errno with a message.
  */
 int record_remove(const struct paths *paths, const struct record *rec, struct err *err);
+
+/**
+ * record_image_disk() - path of the image's disk that a container's own goes with; free() it
+ * @spec: of that container
+ *
+ * It is the store's, or, made of a folder, in @rec.
+ */
+char *record_image_disk(const struct record *rec, const struct sandbox_spec *spec);
 
 /** record_list() - names of all containers, sorted. Return: 0 or negative errno with a message. */
 int record_list(const struct paths *paths, struct strv *ret, struct err *err);
