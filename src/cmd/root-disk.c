@@ -97,7 +97,8 @@ static int copy(const struct record *record, const struct sandbox_spec *spec,
 		     : 0;
 }
 
-static int make_upper(const struct record *record, const struct sandbox_spec *spec, uint64_t size,
+static int make_upper(const struct record *record, const struct sandbox_spec *spec,
+		      const char *changed, uint64_t size, const volatile sig_atomic_t *cancel,
 		      struct err *err)
 {
 	_cleanup_close_ int fd =
@@ -106,6 +107,9 @@ static int make_upper(const struct record *record, const struct sandbox_spec *sp
 
 	if (r < 0)
 		return r;
+	if (fd >= 0 && changed)
+		return image_build_upper(fd, size, changed,
+					 &(struct image_get_options){.cancel = cancel}, err);
 	r = fd < 0 ? -errno : image_build_empty(fd, size);
 	return r < 0 ? err_errno(err, r, "cannot make %s/" RECORD_UPPER_DISK, record->dir_path) : 0;
 }
@@ -132,8 +136,9 @@ static int make_copy(const struct record *record, const struct sandbox_spec *spe
 			: extend(disk, record, spec, size, err);
 }
 
-int root_disk_make(const struct record *record, const struct sandbox_spec *spec, uint64_t size,
-		   const volatile sig_atomic_t *cancel, struct err *err)
+int root_disk_make(const struct record *record, const struct sandbox_spec *spec,
+		   const char *changed, uint64_t size, const volatile sig_atomic_t *cancel,
+		   struct err *err)
 {
 	int r = 0;
 
@@ -141,5 +146,5 @@ int root_disk_make(const struct record *record, const struct sandbox_spec *spec,
 		return make_copy(record, spec, size, cancel, err);
 	if (is_folder(spec->rootfs))
 		r = build(record, RECORD_IMAGE_DISK, spec, cancel, err);
-	return r < 0 ? r : make_upper(record, spec, size, err);
+	return r < 0 ? r : make_upper(record, spec, changed, size, cancel, err);
 }

@@ -129,15 +129,32 @@ static const char *default_mode(const struct run *run)
 	return disks ? SANDBOX_ROOTFS_MODE_IMAGE : SANDBOX_ROOTFS_MODE_DEFAULT;
 }
 
+/*
+ * Of a folder, disks are made for each container: root_disk_make(). But of an overlay, containers share
+ * what is below, if they do not have a copy of all of it.
+ */
+static int choose_form(const struct run *run, const char *reference, enum image_form *ret,
+		       struct err *err)
+{
+	int r = 0;
+
+	*ret = wanted_form(run);
+	if (*ret == IMAGE_FOLDER || !str_starts(reference, "dir:"))
+		return 0;
+	if (strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_IMAGE) == 0)
+		r = image_is_overlaid(reference, err);
+	*ret = r > 0 ? IMAGE_DISK : IMAGE_FOLDER;
+	return r < 0 ? r : 0;
+}
+
 static int get_image(struct run *run, const char *reference, struct err *err)
 {
-	/* Of a folder, disks are made for each container: root_disk_make(). */
-	const struct image_get_options how = {
-		.cancel = interrupted,
-		.form = str_starts(reference, "dir:") ? IMAGE_FOLDER : wanted_form(run),
-	};
-	int r = run->ext4 ? image_get_ext4(reference, &run->image, err)
-			  : image_get_shown(run->paths.root, reference, &how, &run->image, err);
+	struct image_get_options how = {.cancel = interrupted};
+	int r = choose_form(run, reference, &how.form, err);
+
+	if (r == 0)
+		r = run->ext4 ? image_get_ext4(reference, &run->image, err)
+			      : image_get_shown(run->paths.root, reference, &how, &run->image, err);
 
 	timing_note(&run->times, "image found");
 	return r;
@@ -256,7 +273,8 @@ static int start_shim(struct run *run, struct err *err)
 	int r = keep_config(run, err);
 
 	if (r == 0 && sandbox_spec_has_disks(&run->spec)) {
-		r = root_disk_make(&run->record, &run->spec, run->rootfs_size, interrupted, err);
+		r = root_disk_make(&run->record, &run->spec, run->image.upper, run->rootfs_size,
+				   interrupted, err);
 		timing_note(&run->times, "disks made");
 	}
 	if (r == 0)

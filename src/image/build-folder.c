@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/strv.h"
 #include "image/build.h"
 #include "image/inodes.h"
@@ -46,6 +47,7 @@ struct walk {
 	struct inodes inodes;
 	dev_t skip_dev;
 	ino_t skip_ino;
+	bool upper; /* of an overlay */
 	int fd;
 	struct folder *v;
 	size_t n, room;
@@ -96,8 +98,29 @@ static ssize_t get_value(const char *path, const char *name, char **ret)
 	return n;
 }
 
-static int read_xattrs(const char *path, struct strv *names, struct strv *values,
-		       struct xattr **ret, size_t *ret_n)
+/*
+ * In an upper folder overlayfs has notes of its own. That a folder hides what is below it is taken; most
+ * others speed something up, or keep the numbers of files the same. These say that something else is in
+ * the lower folders than its name says.
+ *
+ * Return: is the attribute taken? -ENOTSUP: it cannot be left out.
+ */
+static int takes_xattr(const struct walk *w, const char *name, struct err *err)
+{
+	static const char *const meant[] = {"redirect", "metacopy", "whiteout", "verity"};
+	const char *note = w->upper ? str_starts(name, "trusted.overlay.") : NULL;
+
+	if (!note)
+		return xattr_is_for_us(name);
+	for (size_t i = 0; i < ARRAY_SIZE(meant); i++)
+		if (str_starts(note, meant[i]))
+			return err_set(err, -ENOTSUP,
+				       "an overlay that has made use of '%s' is not taken", name);
+	return strcmp(note, "opaque") == 0;
+}
+
+static int read_xattrs(const struct walk *w, const char *path, struct strv *names,
+		       struct strv *values, struct xattr **ret, size_t *ret_n, struct err *err)
 {
 	ssize_t len = llistxattr(path, NULL, 0);
 	_cleanup_free_ char *list = NULL;
@@ -111,8 +134,11 @@ static int read_xattrs(const char *path, struct strv *names, struct strv *values
 	for (char *p = list; p < list + len; p += strlen(p) + 1) {
 		char *value = NULL;
 		ssize_t n;
+		int r = takes_xattr(w, p, err);
 
-		if (!xattr_is_for_us(p))
+		if (r < 0)
+			return r;
+		if (r == 0)
 			continue;
 		n = get_value(path, p, &value);
 		if (n < 0)
@@ -131,8 +157,10 @@ static int copy_xattrs(struct walk *w, const char *name, uint32_t node, struct e
 	_cleanup_strv_ struct strv names = STRV_NULL, values = STRV_NULL;
 	_cleanup_free_ struct xattr *v = NULL;
 	size_t n = 0, bad;
-	int r = read_xattrs(path, &names, &values, &v, &n);
+	int r = read_xattrs(w, path, &names, &values, &v, &n, err);
 
+	if (r < 0 && err->code < 0)
+		return r;
 	if (r < 0)
 		return err_errno(err, r, "cannot read its extended attributes");
 	if (n == 0)
@@ -329,7 +357,7 @@ static void blame(const struct walk *w, struct err *err)
 		(void)err_wrap(err, "'%s'", text_of(path));
 }
 
-static int walk(struct walk *w, struct err *err)
+static int walk(struct walk *w, uint32_t top, struct err *err)
 {
 	struct stat st;
 	struct ext4_attr attr;
@@ -338,10 +366,10 @@ static int walk(struct walk *w, struct err *err)
 	if (fstat(w->fd, &st) < 0)
 		return err_errno(err, -errno, "cannot read it");
 	attr = attr_of(&st);
-	ext4_set_attr(w->fs, EXT4_ROOT, &attr);
-	r = copy_xattrs(w, ".", EXT4_ROOT, err);
+	ext4_set_attr(w->fs, top, &attr);
+	r = copy_xattrs(w, ".", top, err);
 	if (r == 0)
-		r = push(w, EXT4_ROOT, err);
+		r = push(w, top, err);
 	while (r == 0 && w->n > 0) {
 		struct folder *f = &w->v[w->n - 1];
 
@@ -352,25 +380,36 @@ static int walk(struct walk *w, struct err *err)
 	return r;
 }
 
+static int walk_from(struct walk *w, uint32_t top, const char *path, struct err *err)
+{
+	const struct image_get_options *opts = w->opts;
+	int r;
+
+	w->entries = opts->max_entries ? opts->max_entries : IMAGE_ENTRIES_MAX;
+	w->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	w->piece = xmalloc(PIECE);
+	r = w->fd < 0 ? err_errno(err, -errno, "cannot open the folder") : walk(w, top, err);
+	for (; w->n > 0; w->n--)
+		strv_done(&w->v[w->n - 1].dirs);
+	fd_close(w->fd);
+	inodes_done(&w->inodes);
+	free(w->v);
+	free(w->piece);
+	return r;
+}
+
 int build_folder(struct ext4 *fs, const char *path, const struct image_get_options *opts,
 		 dev_t skip_dev, ino_t skip_ino, struct err *err)
 {
-	struct walk w = {
-		.fs = fs,
-		.opts = opts,
-		.entries = opts->max_entries ? opts->max_entries : IMAGE_ENTRIES_MAX,
-		.skip_dev = skip_dev,
-		.skip_ino = skip_ino,
-		.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-		.piece = xmalloc(PIECE),
-	};
-	int r = w.fd < 0 ? err_errno(err, -errno, "cannot open the folder") : walk(&w, err);
+	struct walk w = {.fs = fs, .opts = opts, .skip_dev = skip_dev, .skip_ino = skip_ino};
 
-	for (; w.n > 0; w.n--)
-		strv_done(&w.v[w.n - 1].dirs);
-	fd_close(w.fd);
-	inodes_done(&w.inodes);
-	free(w.v);
-	free(w.piece);
-	return r;
+	return walk_from(&w, EXT4_ROOT, path, err);
+}
+
+int build_upper(struct ext4 *fs, uint32_t node, const char *path,
+		const struct image_get_options *opts, struct err *err)
+{
+	struct walk w = {.fs = fs, .opts = opts, .upper = true};
+
+	return walk_from(&w, node, path, err);
 }

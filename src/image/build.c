@@ -313,3 +313,29 @@ int image_build_empty(int fd, uint64_t size)
 	ext4_free(fs);
 	return r;
 }
+
+int image_build_upper(int fd, uint64_t size, const char *path, const struct image_get_options *opts,
+		      struct err *err)
+{
+	const struct ext4_finish how = {.size = size, .identity = "", .unsynced = true};
+	const struct ext4_attr folder = {.mode = S_IFDIR | 0755};
+	struct ext4 *fs = ext4_new(fd);
+	uint64_t needed = 0;
+	uint32_t node;
+	int r = ext4_make(fs, EXT4_ROOT, "upper", &folder, NULL, &node);
+
+	r = r < 0 ? err_errno(err, r, "cannot write it") : build_upper(fs, node, path, opts, err);
+	if (r == 0) {
+		r = ext4_finish(fs, &how, &needed);
+		if (r == -EMSGSIZE)
+			(void)err_set(err, r,
+				      "what was changed takes %lluM, more than the %lluM of the "
+				      "container's disk: --rootfs-size says another size",
+				      (unsigned long long)((needed + (1 << 20) - 1) >> 20),
+				      (unsigned long long)(size >> 20));
+		else if (r < 0)
+			(void)err_errno(err, r, "cannot write the file system");
+	}
+	ext4_free(fs);
+	return r < 0 ? err_wrap(err, "the overlay's upper folder '%s'", text_of(path)) : 0;
+}

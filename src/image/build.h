@@ -76,6 +76,17 @@ int image_build(const struct image_build *b, struct err *err);
  */
 int image_build_empty(int fd, uint64_t size);
 
+/**
+ * image_build_upper() - the same with a folder "upper" in it, as an overlay's upper one on the host
+ * @path: that one. Whiteouts and opaque folders stay what they are to overlayfs
+ * @opts: cancel and limits, as for image_get()
+ *
+ * Return: 0 or negative errno, with a message; -ENOTSUP: overlayfs has noted in it what says where in
+ * the lower folders something is; -EMSGSIZE: it does not fit into @size.
+ */
+int image_build_upper(int fd, uint64_t size, const char *path, const struct image_get_options *opts,
+		      struct err *err);
+
 /* Between build.c and the other files that begin so. */
 
 /**
@@ -120,6 +131,13 @@ int build_hide(struct build_tree *t, const char *name);
 /** build_folder() - all that is in a folder. @skip_dev, @skip_ino: a file that is left out */
 int build_folder(struct ext4 *fs, const char *path, const struct image_get_options *opts,
 		 dev_t skip_dev, ino_t skip_ino, struct err *err);
+
+/**
+ * build_upper() - all that is in an overlay's upper folder
+ * @node: the folder that it becomes
+ */
+int build_upper(struct ext4 *fs, uint32_t node, const char *path,
+		const struct image_get_options *opts, struct err *err);
 
 /** build_size() - the size wanted; 0: what it takes. Return: 0, or -EINVAL, with a message. */
 int build_size(const struct image_build *b, const struct image_config *config, uint64_t *ret,

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "image/config.h"
+#include "image/overlaid.h"
 #include "image/source-open.h"
 #include "image/store.h"
 #include "image/text.h"
@@ -35,6 +36,7 @@ void image_done(struct image *image)
 {
 	free(take_ptr(image->id));
 	free(take_ptr(image->rootfs));
+	free(take_ptr(image->upper));
 	image_config_done(&image->config);
 	image->lock_fd = fd_close(image->lock_fd);
 }
@@ -106,19 +108,25 @@ static int find_image(struct get *g, const struct digest *id, struct image *ret,
 	return r < 0 ? r : 1;
 }
 
+/* Return: as find_image(); 0: nobody else makes it, as long as *@ret_lock is open. */
+static int find_or_lock(struct get *g, const struct digest *id, struct image *ret, int *ret_lock,
+			struct err *err)
+{
+	int r = find_image(g, id, ret, err);
+
+	if (r != 0)
+		return r;
+	*ret_lock = store_lock(&g->store, id->text, g->opts->cancel, err);
+	return *ret_lock < 0 ? *ret_lock : find_image(g, id, ret, err);
+}
+
 /* The documents are read: unpack unless the store has, or gets meanwhile, the image. */
 static int get_from_source(struct get *g, struct source *source, struct image *ret, struct err *err)
 {
 	const struct digest *id = &source->manifest.config.digest;
 	_cleanup_close_ int lock = -EBADF;
-	int r = find_image(g, id, ret, err), fd;
+	int r = find_or_lock(g, id, ret, &lock, err), fd;
 
-	if (r != 0)
-		return r;
-	lock = store_lock(&g->store, id->text, g->opts->cancel, err);
-	if (lock < 0)
-		return lock;
-	r = find_image(g, id, ret, err);
 	if (r != 0)
 		return r;
 	fd = unpack_image(&g->store, source, g->opts, err);
@@ -207,10 +215,45 @@ static int get_registry(struct get *g, struct image *ret, struct err *err)
 	return r != 0 ? r : fetch(g, ret, err);
 }
 
+static int get_overlaid(struct get *g, struct image *ret, struct err *err)
+{
+	_cleanup_overlaid_ struct overlaid o = OVERLAID_NULL;
+	_cleanup_free_ char *config = NULL;
+	_cleanup_close_ int lock = -EBADF;
+	struct digest id;
+	int r = overlaid_find(g->ref.path, &o, err), fd;
+
+	if (r == 0)
+		return err_set(err, -ENOTSUP, "a folder is not kept as a disk: give an image");
+	if (r > 0)
+		r = overlaid_config(&o, &config, err);
+	if (r < 0)
+		return r;
+	digest_of(config, strlen(config), &id);
+	r = find_or_lock(g, &id, ret, &lock, err);
+	if (r == 0) {
+		fd = overlaid_make(&g->store, &o, config, g->opts, err);
+		r = fd < 0 ? fd : take_image(g, &id, fd, ret, err);
+	}
+	ret->upper = take_ptr(o.upper);
+	return r;
+}
+
+int image_is_overlaid(const char *reference, struct err *err)
+{
+	_cleanup_overlaid_ struct overlaid o = OVERLAID_NULL;
+	_cleanup_reference_ struct reference ref = REFERENCE_NULL;
+	int r = reference_parse(reference, &ref, err);
+
+	if (r < 0)
+		return r;
+	r = ref.transport == TRANSPORT_DIR ? overlaid_find(ref.path, &o, err) : 0;
+	return r < 0 ? err_wrap(err, "%s", text_of(reference)) : r;
+}
+
 static int (*const getters[])(struct get *g, struct image *ret, struct err *err) = {
-	[TRANSPORT_OCI] = get_oci,
-	[TRANSPORT_OCI_ARCHIVE] = get_archive,
-	[TRANSPORT_DOCKER_ARCHIVE] = get_archive,
+	[TRANSPORT_DIR] = get_overlaid,	       [TRANSPORT_OCI] = get_oci,
+	[TRANSPORT_OCI_ARCHIVE] = get_archive, [TRANSPORT_DOCKER_ARCHIVE] = get_archive,
 	[TRANSPORT_REGISTRY] = get_registry,
 };
 
@@ -221,7 +264,8 @@ static int name_image(struct get *g, const struct image *image, struct err *err)
 	int r;
 
 	if (!g->opts->as) {
-		if (g->ref.transport != TRANSPORT_REGISTRY)
+		/* What is mounted somewhere is another thing tomorrow. */
+		if (g->ref.transport != TRANSPORT_REGISTRY && g->ref.transport != TRANSPORT_DIR)
 			store_set_local(&g->store, &g->ref, image->id);
 		return 0;
 	}
@@ -278,12 +322,10 @@ int image_get(const char *store_dir, const char *reference, const struct image_g
 	r = reference_parse(reference, &g.ref, err);
 	if (r < 0)
 		return r;
-	if (g.ref.transport != TRANSPORT_DIR)
-		r = get_stored(&g, store_dir, &image, err);
-	else if (g.opts->form == IMAGE_FOLDER)
+	if (g.ref.transport == TRANSPORT_DIR && g.opts->form == IMAGE_FOLDER)
 		r = get_dir(g.ref.path, &image, err);
 	else
-		r = err_set(err, -ENOTSUP, "a folder is not kept as a disk: give an image");
+		r = get_stored(&g, store_dir, &image, err);
 	store_done(&g.store);
 	reference_done(&g.ref);
 	if (r < 0) {

@@ -80,12 +80,14 @@ enum image_form {
  * @rootfs: absolute path of the folder or disk with the image's files. Nobody may write to it (but for
  *	a dir: reference, whose owner decides): other containers use it at the same time
  * @config: see above; for a dir: reference everything empty
+ * @upper: for the mount point of an overlay as a disk: the folder with what was changed, which is to be
+ *	copied, in overlayfs' form; else, or if there is none, NULL
  * @lock_fd: while this descriptor, or one inherited or duplicated from it, is open, the image is
  *	not removed from the store. -EBADF for a dir: reference
  */
 struct image {
 	char *id;
-	char *rootfs;
+	char *rootfs, *upper;
 	struct image_config config;
 	int lock_fd;
 };
@@ -135,7 +137,8 @@ struct image_limit {
  * @cancel: when this becomes true (set by a signal handler installed without SA_RESTART),
  *	image_get() takes back what it has begun and returns -EINTR; may be NULL
  * @pull: when to ask a registry
- * @form: what is wanted; a dir: reference is a folder only
+ * @form: what is wanted; a dir: reference is a folder only, or the mount point of an overlay, of whose
+ *	lower folders a disk is made
  * @as: a registry's full name (reference_name()) that the image gets in the store instead of that of the
  *	file or folder it comes from; "": neither; NULL: as usual
  * @max_bytes: size of all layers together as uncompressed tar (where holes of sparse files take no
@@ -192,6 +195,13 @@ int image_get(const char *store_dir, const char *reference, const struct image_g
  * Return: 0 or negative errno with one sentence.
  */
 int image_get_ext4(const char *reference, struct image *ret, struct err *err);
+
+/**
+ * image_is_overlaid() - is it a dir: reference to where an overlay is mounted?
+ *
+ * Return: 1 or 0; or negative errno with one sentence: -ENOTSUP: one of which no disk can be made.
+ */
+int image_is_overlaid(const char *reference, struct err *err);
 
 /** image_sweep() - remove what processes that were killed while they unpacked have left */
 void image_sweep(const char *store_dir);

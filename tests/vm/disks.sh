@@ -283,6 +283,116 @@ test_folder() {
 	is_clean
 }
 
+# In a mount namespace with an overlay of these options, in which the words of $CHANGE have been executed:
+# what a container of somebody else's has changed.
+CHANGE=true
+overlaid() {
+	unshare -m sh -c 'mount -t overlay overlay -o "$1" "$2" && (cd "$2" && eval "$3") && shift 3 && exec "$@"' \
+		sh "$1" "$WORK/merged" "$CHANGE" "${@:2}"
+}
+layers() {
+	top='b: \c'
+	rm -rf "$WORK/layers" "$WORK/merged"
+	mkdir -p "$WORK/merged" "$WORK/layers/up/work" "$WORK/layers/up/upper" "$WORK/layers/$top/gone"
+	unpacked "$WORK/layers/a"
+	mkdir "$WORK/layers/a/gone" "$WORK/layers/a/hidden"
+	touch "$WORK/layers/a/gone/old" "$WORK/layers/a/hidden/old" "$WORK/layers/a/two" "$WORK/layers/a/three"
+	touch "$WORK/layers/$top/gone/new"
+	setfattr -n trusted.overlay.opaque -v y "$WORK/layers/$top/gone"
+	mknod "$WORK/layers/$top/two" c 0 0
+	chmod 711 "$WORK/layers/up/upper"
+	LOWER=lowerdir=$WORK'/layers/b\: \\c:'$WORK/layers/a
+	LAYERS=$LOWER,upperdir=$WORK/layers/up/upper,workdir=$WORK/layers/up/work
+}
+# The others look at the one image of the store.
+forget_layers() {
+	images | while read -r config; do
+		caisson image rm "$(basename "$(dirname "$config")")" || fail "it stays"
+	done >/dev/null
+}
+images() { grep -l caisson.overlay "$CAISSON_ROOT"/images/*/config.json || true; }
+
+# What is below becomes one disk, which they share; what is above is copied for each.
+test_overlay() {
+	layers
+	CHANGE='rm -rf three hidden; mkdir hidden; touch hidden/new; mknod dev0 c 1 3; echo up >etc/hosts'
+	status 0 overlaid "$LAYERS" caisson run --name first --rootfs-mode image "dir:$WORK/merged" \
+		sh -c 'find /gone /hidden /two /three 2>/dev/null; cat /etc/hosts; stat -c %a /; ls -l /dev0 | cut -c 1; echo guest >/etc/hosts; rm /gone/new'
+	is "$(out | tr '\n' ' ')" "/gone /gone/new /hidden /hidden/new up 711 c "
+	is "$(cat "$WORK/layers/up/upper/etc/hosts")" up
+	is "$(images | wc -l)" 1
+	id=$(basename "$(dirname "$(images)")")
+	status 0 caisson image verify -q
+	status 0 e2fsck -fn "$CAISSON_ROOT/containers/first/upper.ext4"
+	status 0 caisson diff first
+	is "$(out | sort | tr '\n' ' ')" "A /dev0 A /hidden/new C /etc C /etc/hosts C /gone C /hidden D /gone/new D /hidden/old D /three "
+	# The next one gets the same disk, and what is above as it is now.
+	CHANGE='cat etc/hosts; echo second >etc/hosts'
+	status 0 overlaid "$LAYERS" caisson run --rm --rootfs-mode image "dir:$WORK/merged" sh -c 'cat /etc/hosts; ls /gone'
+	is "$(out | tr '\n' ' ')" "up second new "
+	is "$(err)" ""
+	# A copy of all of it; and a folder in it, which is no mount point.
+	CHANGE=true
+	status 0 overlaid "$LAYERS" caisson run --rm --rootfs-mode copy "dir:$WORK/merged" sh -c 'cat /etc/hosts; ls /gone'
+	is "$(out | tr '\n' ' ')" "second new "
+	status 127 overlaid "$LAYERS" caisson run --rm --rootfs-mode image "dir:$WORK/merged/etc" true
+	is "$(images)" "$CAISSON_ROOT/images/$id/config.json"
+	# A layer that was made again is another one.
+	mv "$WORK/layers/a" "$WORK/layers/old"
+	cp -a "$WORK/layers/old" "$WORK/layers/a"
+	echo new >"$WORK/layers/a/three"
+	status 0 overlaid "$LOWER" caisson run --rm --rootfs-mode image "dir:$WORK/merged" cat /three
+	is "$(out)" new
+	is "$(images | wc -l)" 2
+	status 1 caisson image rm "$id"
+	status 0 caisson delete first
+	forget_layers
+	is_clean
+}
+
+# As many as Docker has at most.
+test_overlay_of_many() {
+	layers
+	many=
+	for i in $(seq 110); do
+		mkdir "$WORK/$i"
+		echo "$i" >"$WORK/$i/n$i"
+		many=$many$WORK/$i:
+	done
+	status 0 overlaid "lowerdir=$many$WORK/layers/a" caisson run --rm --rootfs-mode image "dir:$WORK/merged" cat /n1 /n77 /n110
+	is "$(out | tr '\n' ' ')" "1 77 110 "
+	cd "$WORK/layers" || exit
+	status 125 overlaid "lowerdir=a:../1" caisson run --rm --rootfs-mode image "dir:$WORK/merged" true
+	one_sentence
+	has "$(err)" "the overlay's folder 'a' has a relative name"
+	forget_layers
+}
+
+test_overlay_that_does_not_go() {
+	layers
+	CHANGE='mv gone away'
+	status 125 overlaid "$LAYERS,redirect_dir=on" caisson run --rm --rootfs-mode image "dir:$WORK/merged" true
+	is "$(err | wc -l)" 2
+	has "$(err)" "'away': an overlay that has made use of 'trusted.overlay.redirect' is not taken"
+	layers
+	CHANGE='chmod 600 etc/hosts'
+	status 125 overlaid "$LAYERS,metacopy=on" caisson run --rm --rootfs-mode image "dir:$WORK/merged" true
+	is "$(err | wc -l)" 2
+	has "$(err)" "trusted.overlay.metacopy"
+	layers
+	CHANGE="mv '$WORK/layers/up/upper' '$WORK/layers/up/moved'; mkdir '$WORK/layers/up/upper'"
+	status 125 overlaid "$LAYERS" caisson run --rm --rootfs-mode image "dir:$WORK/merged" true
+	one_sentence
+	has "$(err)" "is not the one that the overlay is made of"
+	layers
+	CHANGE='dd if=/dev/urandom of=big bs=1M count=9 2>/dev/null'
+	status 125 overlaid "$LAYERS" caisson run --rm --rootfs-mode image --rootfs-size 8M "dir:$WORK/merged" true
+	is "$(err | wc -l)" 2
+	has "$(err)" "what was changed takes"
+	forget_layers
+	is_clean
+}
+
 test_what_does_not_go() {
 	status 125 run --rm --executor oci "$IMAGE" true
 	has "$(err)" "--rootfs-mode image goes with --executor direct only"
