@@ -187,9 +187,7 @@ static int32_t good_code(void)
 		const char *method;
 		enum ttrpc_code code;
 	} refused[] = {
-		{"Changes", TTRPC_NOT_FOUND}, /* there is no such stream */
 		{"Checkpoint", TTRPC_UNIMPLEMENTED},
-		{"Pack", TTRPC_NOT_FOUND},
 		{"Pause", TTRPC_NOT_FOUND},
 		{"Resume", TTRPC_FAILED_PRECONDITION},
 		{"Stats", TTRPC_UNKNOWN},
@@ -197,9 +195,10 @@ static int32_t good_code(void)
 		{"Wait", TTRPC_NOT_FOUND}, /* it is deleted meanwhile */
 	};
 
-	/* Its container has no process that could be entered. */
-	if (strcmp(service->name, RPC_SERVICE_COPY) == 0 || strcmp(method->name, "Export") == 0)
-		return TTRPC_FAILED_PRECONDITION;
+	/* There is no such stream. */
+	if (strcmp(service->name, RPC_SERVICE_COPY) == 0 ||
+	    strcmp(service->name, RPC_SERVICE_LAYER) == 0)
+		return TTRPC_NOT_FOUND;
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
 		if (strcmp(method->name, refused[i].method) == 0)
 			return (int32_t)refused[i].code;

@@ -122,17 +122,14 @@ static int take_stream(struct ttrpc_call *call, const char *uri)
 	return fd;
 }
 
-/* @pidfd: of the container's first process; -EBADF: in no container. */
-static void begin(struct ttrpc_call *call, const char *uri, int pidfd,
+/* @pidfd: of the container's first process; -EBADF: in no container. Both are the caller's. */
+static void begin(struct ttrpc_call *call, int stream, int pidfd,
 		  int (*run)(const ProtobufCMessage *request, int stream, int words),
 		  const ProtobufCMessage *request)
 {
-	_cleanup_close_ int stream = take_stream(call, uri);
 	struct transfer *t = find_free();
 	int r;
 
-	if (stream < 0)
-		return;
 	if (!t) {
 		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
 				"more than %d transfers at the same time", TRANSFERS_MAX);
@@ -154,23 +151,39 @@ static void begin(struct ttrpc_call *call, const char *uri, int pidfd,
 	call->cancelled = cancelled;
 }
 
+/* In any case the stream is taken first: whoever opened it hears of a refusal by its end. */
 void transfer_begin(struct ttrpc_call *call, const char *uri,
 		    int (*run)(const ProtobufCMessage *request, int stream, int words),
 		    const ProtobufCMessage *request)
 {
-	begin(call, uri, -EBADF, run, request);
+	_cleanup_close_ int stream = take_stream(call, uri);
+
+	if (stream >= 0)
+		begin(call, stream, -EBADF, run, request);
+}
+
+/* As long as it is not reaped its number is nobody else's. */
+static int enter(const struct process *container)
+{
+	if (container->reaped || container->pid <= 0)
+		return -ESRCH;
+	return (int)syscall(SYS_pidfd_open, container->pid, 0);
 }
 
 void transfer_begin_in(struct ttrpc_call *call, const char *uri, const char *id,
 		       int (*run)(const ProtobufCMessage *request, int stream, int words),
 		       const ProtobufCMessage *request)
 {
+	_cleanup_close_ int stream = take_stream(call, uri), pidfd = -EBADF;
 	const struct process *container = process_find(process_table, id, "");
 
+	if (stream < 0)
+		return;
+	pidfd = container ? enter(container) : -ESRCH;
 	if (!container)
 		process_not_found(call, id, "");
-	else if (container->reaped || container->pidfd < 0)
+	else if (pidfd < 0)
 		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "container %s is not running", id);
 	else
-		begin(call, uri, container->pidfd, run, request);
+		begin(call, stream, pidfd, run, request);
 }
