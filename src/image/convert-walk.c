@@ -19,7 +19,6 @@
 #define GRAIN	   4096u
 #define ROOT_PATH  "./"
 #define LOST_FOUND "lost+found"
-#define WHITEOUT   ".wh."
 
 /*
  * struct level - a folder on the way to what is at hand
@@ -361,9 +360,9 @@ static int visit_next(struct walk *w)
 	memcpy(w->path + at, name, strlen(name) + 1);
 	if (is_skipped(w))
 		return 0;
-	if (str_starts(name, WHITEOUT))
+	if (str_starts(name, TAR_WHITEOUT))
 		return err_set(w->err, -ENOTSUP,
-			       "in a layer, a name that begins with " WHITEOUT
+			       "in a layer, a name that begins with " TAR_WHITEOUT
 			       " says that a file is gone");
 	return visit(w, n->ino, name);
 }

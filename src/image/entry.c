@@ -8,10 +8,10 @@
 
 #include "base/parse.h"
 #include "image/text.h"
+#include "tar/member.h"
 
-#define WHITEOUT	".wh."
-#define WHITEOUT_META	".wh..wh." /* aufs kept its own files under such names */
-#define WHITEOUT_OPAQUE ".wh..wh..opq"
+/* aufs kept its own files under such names. */
+#define WHITEOUT_META ".wh..wh."
 
 /*
  * Copies @path, which is @what of an entry, to @out without empty and "." parts. An absolute name
@@ -64,7 +64,7 @@ static bool is_meta(const struct entry *e)
 {
 	const char *p = e->parent;
 
-	if (str_starts(e->name, WHITEOUT_META) && strcmp(e->name, WHITEOUT_OPAQUE) != 0)
+	if (str_starts(e->name, WHITEOUT_META) && strcmp(e->name, TAR_OPAQUE) != 0)
 		return true;
 	while (p && *p) {
 		if (str_starts(p, WHITEOUT_META))
@@ -78,7 +78,7 @@ static bool is_meta(const struct entry *e)
 /* Return: 1 if it is a whiteout or to be left out, 0 if not, negative errno. */
 static int plan_whiteout(struct entry *e, const char *path, struct err *err)
 {
-	const char *target = str_starts(e->name, WHITEOUT);
+	const char *target = str_starts(e->name, TAR_WHITEOUT);
 
 	if (is_meta(e)) {
 		e->kind = ENTRY_SKIP;
@@ -86,7 +86,7 @@ static int plan_whiteout(struct entry *e, const char *path, struct err *err)
 	}
 	if (!target)
 		return 0;
-	if (strcmp(e->name, WHITEOUT_OPAQUE) == 0) {
+	if (strcmp(e->name, TAR_OPAQUE) == 0) {
 		e->kind = ENTRY_OPAQUE;
 		e->name[0] = '\0';
 		return 1;

@@ -9,6 +9,13 @@
 /** TAR_BLOCK_SIZE - everything in a tar is a multiple of that */
 #define TAR_BLOCK_SIZE 512
 
+/*
+ * What names of a layer mean (OCI image-spec 1.1, layer.md): that a file is gone, whose name follows, and
+ * that nothing of the layers below shows in the folder.
+ */
+#define TAR_WHITEOUT ".wh."
+#define TAR_OPAQUE   ".wh..wh..opq"
+
 /** enum tar_type - what a member is; the values are those in the archive */
 enum tar_type {
 	TAR_FILE = '0',

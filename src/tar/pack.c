@@ -19,9 +19,6 @@
 /* Without waiting: it may have become a FIFO. */
 #define FILE_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC)
 
-#define WHITEOUT   ".wh."
-#define OPAQUE	   ".wh..wh..opq"
-
 static int pack_any(struct packing *p, int dir, const char *name);
 
 int packing_flush(struct packing *p)
@@ -103,7 +100,7 @@ static int pack_entry(struct packing *p, int dir, const char *name)
 
 	if ((p->pack->flags & TAR_PACK_WHITEOUTS) &&
 	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && overlay_is_whiteout(&st))
-		return pack_marker(p, WHITEOUT, name);
+		return pack_marker(p, TAR_WHITEOUT, name);
 	r = push(p, "", name);
 	if (r == 0)
 		r = pack_any(p, dir, name);
@@ -146,7 +143,7 @@ static int pack_folder(struct packing *p, int fd, const struct stat *st)
 	if (r == 0)
 		r = tar_write_member(&p->writer, &m);
 	if (r == 0 && layer && overlay_is_opaque(fd))
-		r = pack_marker(p, "", OPAQUE);
+		r = pack_marker(p, "", TAR_OPAQUE);
 	return r < 0 ? r : pack_entries(p, fd);
 }
 
