@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/macro.h"
+#include "base/parse.h"
 #include "overlay/overlay.h"
 #include "tar/pack-state.h"
 
@@ -102,6 +103,8 @@ static int pack_entry(struct packing *p, int dir, const char *name)
 	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && overlay_is_whiteout(&st))
 		return pack_marker(p, TAR_WHITEOUT, name);
 	r = push(p, "", name);
+	if (r == 0 && (p->pack->flags & TAR_PACK_WHITEOUTS) && str_starts(name, TAR_WHITEOUT))
+		r = packing_fail(p, -EILSEQ, "pack");
 	if (r == 0)
 		r = pack_any(p, dir, name);
 	pop(p, len);

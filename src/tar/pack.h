@@ -39,6 +39,7 @@ struct tar_pack {
  *
  * Calls fchdir(2), as there is no other way to the attributes of what cannot be opened.
  *
- * Return: 0, what @put said, or a negative errno: -ESTALE: a file became shorter while it was read.
+ * Return: 0, what @put said, or a negative errno: -ESTALE: a file became shorter while it was read;
+ * -EILSEQ: a file of an upper folder has a name that means something else in a layer.
  */
 int tar_pack(const struct tar_pack *pack, struct tar_trouble *trouble);

@@ -40,11 +40,20 @@ static int take_away(void *userdata, const void *data, size_t len)
 	return n_put++ == 0 ? 0 : -ENOSPC;
 }
 
-static int pack(int (*put)(void *userdata, const void *data, size_t len),
+static int ignore(void *userdata, const void *data, size_t len)
+{
+	(void)userdata;
+	(void)data;
+	(void)len;
+	return 0;
+}
+
+static int pack(int (*put)(void *userdata, const void *data, size_t len), unsigned int flags,
 		struct tar_trouble *trouble)
 {
 	_cleanup_close_ int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct tar_pack what = {.dir = dir, .name = ".", .put = put, .userdata = &dir};
+	const struct tar_pack what = {
+		.dir = dir, .name = ".", .flags = flags, .put = put, .userdata = &dir};
 
 	test_true(dir >= 0);
 	memset(trouble, 'x', sizeof(*trouble));
@@ -67,7 +76,7 @@ static void what_put_says_is_no_trouble_of_ours(void)
 {
 	struct tar_trouble trouble;
 
-	test_int(pack(refuse, &trouble), -EPIPE);
+	test_int(pack(refuse, 0, &trouble), -EPIPE);
 	test_true(!trouble.what);
 	test_int(trouble.path[0], 0);
 }
@@ -78,9 +87,24 @@ static void what_has_vanished_is_not_to_blame(void)
 
 	for (int i = 0; i < FILES; i++)
 		make_file(i);
-	test_int(pack(take_away, &trouble), -ENOSPC);
+	test_int(pack(take_away, 0, &trouble), -ENOSPC);
 	test_true(!trouble.what);
 	test_int(trouble.path[0], 0);
+}
+
+static void a_file_is_no_whiteout(void)
+{
+	struct tar_trouble trouble;
+	char path[64], text[200];
+
+	(void)snprintf(path, sizeof(path), "%s/.wh.etc", folder);
+	test_int(close(creat(path, 0600)), 0);
+	test_int(pack(ignore, 0, &trouble), 0);
+	test_int(pack(ignore, TAR_PACK_WHITEOUTS, &trouble), -EILSEQ);
+	tar_trouble_text(&trouble, -EILSEQ, text, sizeof(text));
+	test_str(text, "cannot pack \"./.wh.etc\": in a layer, such a name says that a file is "
+		       "gone");
+	test_int(unlink(path), 0);
 }
 
 int main(void)
@@ -88,6 +112,7 @@ int main(void)
 	test_true(mkdtemp(folder));
 	test_run(what_put_says_is_no_trouble_of_ours);
 	test_run(what_has_vanished_is_not_to_blame);
+	test_run(a_file_is_no_whiteout);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	return 0;
 }

@@ -16,6 +16,7 @@ static const struct {
 	{-ENODATA, "the archive ends too early"},
 	{-EOPNOTSUPP, "an archive of this kind is not supported"},
 	{-E2BIG, "it is more than a file can have"},
+	{-EILSEQ, "in a layer, such a name says that a file is gone"},
 	{-ESTALE, "it became shorter while it was read"},
 	{-EISDIR, "there is a folder of that name"},
 	{-ENOTDIR, "there is something that is not a folder"},
