@@ -15,20 +15,19 @@ static void moved(struct loop_io *io, uint32_t revents _unused_)
 	loop_quit(io->loop, 0);
 }
 
-/* Return: 0: it can be read from or written to, once; 1: always, as it is a file; -EINTR. */
+/* Return: 0: it can be read from or written to, once; 1: always, as it is a file; or negative errno. */
 static int await(struct copy_stream *s, int fd, uint32_t events)
 {
-	struct client *client = s->transfer->client;
 	struct loop_io io = LOOP_IO_NULL;
-	int r = loop_io_start(&client->loop, &io, fd, events, moved);
+	int r = loop_io_start(&s->transfer->client->loop, &io, fd, events, moved);
 
 	if (r == -EPERM)
-		return client->cancelled ? -EINTR : 1;
+		return 1;
 	if (r < 0)
 		return r;
-	(void)loop_run(&client->loop);
+	(void)loop_run(&s->transfer->client->loop);
 	loop_io_stop(&io);
-	return client->cancelled ? -EINTR : 0;
+	return 0;
 }
 
 static void count(struct copy_stream *s, ssize_t n)

@@ -13,7 +13,7 @@
  * @bar: shows how much has passed
  * @passed: bytes
  *
- * All return -EINTR when the client is cancelled, as signals do, and -EPIPE when nobody reads any more.
+ * All return -EPIPE when nobody reads any more.
  */
 struct copy_stream {
 	struct transfer *transfer;

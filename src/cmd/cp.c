@@ -67,14 +67,6 @@ static ProtobufCBinaryData bytes(const char *s)
 	return (ProtobufCBinaryData){.data = (uint8_t *)s, .len = strlen(s)};
 }
 
-/* One that gave up waits for nobody. Return: 0 or negative errno with the guest's message. */
-static int end(struct cp *cp, struct transfer *t, struct err *err)
-{
-	if (cp->visit.client.cancelled)
-		t->answered = true;
-	return transfer_end(t, err);
-}
-
 /* What is in the container. Return: 0, or negative errno with a message: -ENOENT: nothing. */
 static int ask(struct cp *cp, const char *path, char target[PATH_MAX], mode_t *ret, struct err *err)
 {
@@ -97,7 +89,7 @@ static int ask(struct cp *cp, const char *path, char target[PATH_MAX], mode_t *r
 	while (r == 0 && len < sizeof(buf) &&
 	       (n = copy_stream_get(&stream, buf + len, sizeof(buf) - len)) > 0)
 		len += (size_t)n;
-	r = end(cp, &t, r < 0 ? NULL : err);
+	r = transfer_end(&t, r < 0 ? NULL : err);
 	if (r < 0 || n < 0)
 		return r < 0 ? r : err_errno(err, (int)n, "cannot hear of the guest");
 	r = rpc_unpack(&caisson__guest__v1__stat_result__descriptor, buf, len, &m);
@@ -180,11 +172,9 @@ static int conclude(struct cp *cp, struct transfer *t, int ours, const struct ta
 	bool of_the_other = ours == -EPIPE || ours == -ECONNRESET || ours == -ENODATA;
 	struct err theirs = ERR_NULL;
 	char text[ERR_TEXT_MAX];
-	int r = end(cp, t, &theirs);
+	int r = transfer_end(t, &theirs);
 
 	progress_bar_end(&cp->bar);
-	if (cp->visit.client.cancelled)
-		return err_set(err, -EINTR, "interrupted");
 	if (r < 0 && (ours == 0 || of_the_other))
 		return err_set(err, r, "%s", theirs.text);
 	if (ours == 0)
@@ -242,7 +232,7 @@ static int out_to_stdout(struct cp *cp, struct err *err)
 		return err_set(err, r, "the name of \"%.64s…\" is too long", cp->from);
 	r = begin_pack(cp, &t, name, err);
 	if (r < 0) {
-		(void)end(cp, &t, NULL);
+		(void)transfer_end(&t, NULL);
 		return r;
 	}
 	begin_bar(cp);
@@ -269,7 +259,7 @@ static int out_to_folder(struct cp *cp, struct err *err)
 	int r = dir < 0 ? dir : begin_pack(cp, &t, cp->target.name, err);
 
 	if (r < 0) {
-		(void)end(cp, &t, NULL);
+		(void)transfer_end(&t, NULL);
 		return r;
 	}
 	unpack.dir = dir;
@@ -342,7 +332,7 @@ static int in_from_stdin(struct cp *cp, enum copy_kind kind, struct err *err)
 	(void)snprintf(cp->target.folder, sizeof(cp->target.folder), "%s", cp->destination);
 	r = begin_unpack(cp, &t, "", err);
 	if (r < 0) {
-		(void)end(cp, &t, NULL);
+		(void)transfer_end(&t, NULL);
 		return r;
 	}
 	begin_bar(cp);
@@ -364,7 +354,7 @@ static int in_from_here(struct cp *cp, struct err *err)
 			: begin_unpack(cp, &t, only, err);
 
 	if (r < 0) {
-		(void)end(cp, &t, NULL);
+		(void)transfer_end(&t, NULL);
 		return r;
 	}
 	pack.dir = dir;
