@@ -166,6 +166,8 @@ static int commit(struct commit *c, const char *container, const char *target, s
 
 	if (r == 0)
 		r = visit_find(&c->visit, container, err);
+	if (r == 0)
+		r = layer_check(&c->visit, err);
 	if (r < 0)
 		return r;
 	return target && is_layout(target) ? write_layout(c, target, err) : commit_to_store(c, err);

@@ -116,7 +116,7 @@ static int changes_of_disks(struct visit *v,
 	return failed < 0 ? failed : why(v, r, err);
 }
 
-static int check_copy(const struct visit *v, struct err *err)
+int layer_check(const struct visit *v, struct err *err)
 {
 	if (!sandbox_spec_has_copy(&v->spec))
 		return 0;
@@ -131,7 +131,7 @@ int layer_changes(struct visit *v,
 		  int (*tell)(enum change change, const char *path, void *userdata), void *userdata,
 		  struct err *err)
 {
-	int r = check_copy(v, err);
+	int r = layer_check(v, err);
 
 	if (r < 0)
 		return r;
@@ -209,10 +209,8 @@ int layer_pack(struct visit *v, int (*put)(void *userdata, const void *data, siz
 	Caisson__Guest__V1__LayerRequest request = CAISSON__GUEST__V1__LAYER_REQUEST__INIT;
 	const struct sink sink = {.put = put, .userdata = userdata};
 	struct transfer t = TRANSFER_NULL;
-	int r = check_copy(v, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (!sandbox_spec_has_disks(&v->spec))
 		return pack_folder(v, &sink, err);
 	r = visit_begin(v, err);

@@ -10,6 +10,14 @@
  */
 
 /**
+ * layer_check() - is it known what the container has changed?
+ * @visit: found
+ *
+ * Return: 0, or -ENOTSUP with a message: it has a copy of its image.
+ */
+int layer_check(const struct visit *visit, struct err *err);
+
+/**
  * layer_changes() - each change; see changes_tell()
  * @visit: found, and perhaps begun
  *
@@ -21,6 +29,7 @@ int layer_changes(struct visit *visit,
 
 /**
  * layer_pack() - what was changed, as a layer: an uncompressed tar (OCI image-spec 1.1, layer.md)
+ * @visit: as layer_check() allows
  * @put: takes it, piece by piece. Return: 0 or a negative errno
  *
  * Return: 0 or negative errno with a message; what @put said has none.
