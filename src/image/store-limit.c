@@ -117,10 +117,9 @@ static int remove_one(struct room *room, const struct candidate *which, struct e
 	uint64_t bytes;
 	int r = try_claim(room, which, &claim, err);
 
-	if (r > 0)
-		r = store_remove(&claim, &bytes, err);
-	else
+	if (r <= 0)
 		return r;
+	r = store_remove(&claim, &bytes, err);
 	if (r < 0)
 		return r;
 	room->total -= which->bytes;
