@@ -222,22 +222,6 @@ static int write_symlink(struct walk *w, const struct ext4r_inode *inode, struct
 	return r < 0 ? r : wrote(w, tar_write_member(w->how->tar, m));
 }
 
-static enum tar_type type_of(mode_t mode)
-{
-	static const struct {
-		mode_t mode;
-		enum tar_type type;
-	} types[] = {
-		{S_IFREG, TAR_FILE}, {S_IFDIR, TAR_FOLDER}, {S_IFLNK, TAR_SYMLINK},
-		{S_IFCHR, TAR_CHAR}, {S_IFBLK, TAR_BLOCK},  {S_IFIFO, TAR_FIFO},
-	};
-	size_t i = 0;
-
-	while (types[i].mode != (mode & S_IFMT))
-		i++;
-	return types[i].type;
-}
-
 /* Those that mean something to a container; an overlay's own notes do not. */
 static int read_xattrs(struct walk *w, const struct ext4r_inode *inode, struct ext4r_xattrs *x,
 		       struct tar_member *m)
@@ -266,7 +250,7 @@ static int write_member(struct walk *w, const struct ext4r_inode *inode, const c
 	struct tar_member m = {
 		.path = *w->path ? w->path : ROOT_PATH,
 		.link = first,
-		.type = first ? TAR_HARDLINK : type_of(inode->mode),
+		.type = TAR_HARDLINK,
 		.mode = inode->mode & 07777,
 		.uid = inode->uid,
 		.gid = inode->gid,
@@ -274,8 +258,12 @@ static int write_member(struct walk *w, const struct ext4r_inode *inode, const c
 		.rdev_major = inode->rdev_major,
 		.rdev_minor = inode->rdev_minor,
 	};
-	int r = first ? 0 : read_xattrs(w, inode, &x, &m);
+	int r;
 
+	/* Nothing listens to a socket any more. */
+	if (!first && !tar_type_of(inode->mode, &m.type))
+		return 0;
+	r = first ? 0 : read_xattrs(w, inode, &x, &m);
 	if (r < 0)
 		return r;
 	if (m.type == TAR_FILE)
@@ -333,8 +321,7 @@ static int visit(struct walk *w, uint32_t ino, const char *name)
 			       (unsigned long long)max);
 	if (S_ISDIR(inode.mode))
 		return enter(w, &inode, name);
-	/* Nothing listens there any more. */
-	return S_ISSOCK(inode.mode) ? 0 : write_member(w, &inode, first);
+	return write_member(w, &inode, first);
 }
 
 static bool is_skipped(const struct walk *w)

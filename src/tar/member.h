@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 /** TAR_BLOCK_SIZE - everything in a tar is a multiple of that */
@@ -26,6 +27,9 @@ enum tar_type {
 	TAR_FOLDER = '5',
 	TAR_FIFO = '6',
 };
+
+/** tar_type_of() - of what stat(2) calls it. Return: false: there is no such member: a socket. */
+bool tar_type_of(mode_t mode, enum tar_type *ret);
 
 /**
  * struct tar_xattr - an extended attribute

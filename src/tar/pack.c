@@ -190,26 +190,6 @@ static int read_link(struct packing *p, int dir, const char *name)
 	return 0;
 }
 
-static bool type_of(const struct stat *st, enum tar_type *ret)
-{
-	static const struct {
-		mode_t format;
-		enum tar_type type;
-	} types[] = {
-		{S_IFLNK, TAR_SYMLINK},
-		{S_IFCHR, TAR_CHAR},
-		{S_IFBLK, TAR_BLOCK},
-		{S_IFIFO, TAR_FIFO},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if ((st->st_mode & S_IFMT) == types[i].format) {
-			*ret = types[i].type;
-			return true;
-		}
-	return false;
-}
-
 /* What is not opened: links, devices, FIFOs. */
 static int pack_special(struct packing *p, int dir, const char *name, const struct stat *st)
 {
@@ -217,7 +197,7 @@ static int pack_special(struct packing *p, int dir, const char *name, const stru
 	enum tar_type type;
 	int r;
 
-	if (!type_of(st, &type))
+	if (!tar_type_of(st->st_mode, &type))
 		return 0;
 	r = pack_link(p, st);
 	if (r != 0)
