@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/image.h"
 
-#include <endian.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "image/overlaid.h"
 #include "image/source-open.h"
 #include "image/store.h"
+#include "image/superblock.h"
 #include "image/text.h"
 #include "image/unpack.h"
 
@@ -337,24 +337,14 @@ int image_get(const char *store_dir, const char *reference, const struct image_g
 	return 0;
 }
 
-/* The superblock's first fields, at 1024 (Linux' fs/ext4/ext4.h), little-endian. */
-struct super {
-	uint32_t inodes, blocks, fields_2_to_5[4], log_block_size, fields_7_to_13[7];
-	uint16_t magic;
-};
-
-#define SUPER_AT    1024
-#define SUPER_MAGIC 0xef53
-
 /* All that the host ever looks at: whether it is one, and whether its end is there. */
 static int check_super(int fd, uint64_t size, struct err *err)
 {
-	struct super super;
+	uint64_t wanted;
 
-	if (pread(fd, &super, sizeof(super), SUPER_AT) != sizeof(super) ||
-	    le16toh(super.magic) != SUPER_MAGIC || le32toh(super.log_block_size) > 6)
+	if (superblock_size(fd, &wanted) < 0)
 		return err_set(err, -EBADMSG, "there is no ext4 file system in it");
-	if ((uint64_t)le32toh(super.blocks) << (10 + le32toh(super.log_block_size)) > size)
+	if (wanted > size)
 		return err_set(err, -EBADMSG, "it is cut off: its file system is larger");
 	return 0;
 }
