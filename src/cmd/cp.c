@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files into a container and out of it: packed on one side and unpacked on the other, with nothing
- * between them but vsock (cmd/transfer.h). The guest's side is in src/guest/copy.
+ * between them but vsock (cmd/transfer.h). What the guest is asked is in copy-guest.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,16 +14,14 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/copy-guest.h"
 #include "cmd/copy-stream.h"
 #include "cmd/copy-target.h"
 #include "cmd/transfer.h"
 #include "cmd/visit.h"
-#include "copy.pb-c.h"
 #include "tar/pack.h"
 #include "tar/place.h"
 #include "tar/unpack.h"
-
-#define STAT_RESULT_MAX (PATH_MAX + 64)
 
 /**
  * struct cp - the options, and what has been found out so far
@@ -60,49 +58,6 @@ static int set_path(char to[PATH_MAX], const char *path, struct err *err)
 	return 0;
 }
 
-/* With the guest's side. */
-
-static ProtobufCBinaryData bytes(const char *s)
-{
-	return (ProtobufCBinaryData){.data = (uint8_t *)s, .len = strlen(s)};
-}
-
-/* What is in the container. Return: 0, or negative errno with a message: -ENOENT: nothing. */
-static int ask(struct cp *cp, const char *path, char target[PATH_MAX], mode_t *ret, struct err *err)
-{
-	Caisson__Guest__V1__StatRequest request = CAISSON__GUEST__V1__STAT_REQUEST__INIT;
-	struct transfer t = TRANSFER_NULL;
-	struct copy_stream stream = {.transfer = &t, .bar = &cp->bar};
-	const Caisson__Guest__V1__StatResult *result;
-	uint8_t buf[STAT_RESULT_MAX];
-	ProtobufCMessage *m;
-	ssize_t n = 0;
-	size_t len = 0;
-	int r = transfer_open(&t, &cp->visit.client, err);
-
-	if (r < 0)
-		return r;
-	request.id = cp->visit.record.id;
-	request.path = bytes(path);
-	request.stream = t.uri;
-	r = transfer_begin(&t, RPC_SERVICE_COPY, "Stat", &request.base, err);
-	while (r == 0 && len < sizeof(buf) &&
-	       (n = copy_stream_get(&stream, buf + len, sizeof(buf) - len)) > 0)
-		len += (size_t)n;
-	r = transfer_end(&t, r < 0 ? NULL : err);
-	if (r < 0 || n < 0)
-		return r < 0 ? r : err_errno(err, (int)n, "cannot hear of the guest");
-	r = rpc_unpack(&caisson__guest__v1__stat_result__descriptor, buf, len, &m);
-	if (r < 0)
-		return err_set(err, -EPROTO, "the guest's answer makes no sense");
-	result = (const Caisson__Guest__V1__StatResult *)m;
-	*ret = result->mode;
-	(void)snprintf(target, PATH_MAX, "%.*s", (int)MIN(result->target.len, (size_t)PATH_MAX),
-		       result->target.len ? (const char *)result->target.data : "");
-	rpc_free(m);
-	return 0;
-}
-
 static enum copy_kind kind_of(mode_t mode)
 {
 	return S_ISDIR(mode) ? COPY_FOLDER : COPY_OTHER;
@@ -124,10 +79,10 @@ static int look_there(struct cp *cp, enum copy_kind *ret, struct err *err)
 	int r = set_path(cp->destination, cp->to, err);
 
 	if (r == 0)
-		r = ask(cp, cp->destination, target, &mode, err);
+		r = copy_guest_stat(&cp->visit.client, cp->destination, target, &mode, err);
 	if (r == 0 && S_ISLNK(mode)) {
 		memcpy(cp->destination, target, PATH_MAX);
-		r = ask(cp, cp->destination, target, &mode, err);
+		r = copy_guest_stat(&cp->visit.client, cp->destination, target, &mode, err);
 	}
 	*ret = r < 0 ? COPY_MISSING : kind_of(mode);
 	if (r < 0)
@@ -185,20 +140,6 @@ static int conclude(struct cp *cp, struct transfer *t, int ours, const struct ta
 
 /* Out of the container. */
 
-static int begin_pack(struct cp *cp, struct transfer *t, const char *as, struct err *err)
-{
-	Caisson__Guest__V1__PackRequest request = CAISSON__GUEST__V1__PACK_REQUEST__INIT;
-	int r = transfer_open(t, &cp->visit.client, err);
-
-	if (r < 0)
-		return r;
-	request.id = cp->visit.record.id;
-	request.path = bytes(cp->source);
-	request.as = bytes(as);
-	request.stream = t->uri;
-	return transfer_begin(t, RPC_SERVICE_COPY, "Pack", &request.base, err);
-}
-
 static int find_source_there(struct cp *cp, struct err *err)
 {
 	char target[PATH_MAX];
@@ -206,10 +147,10 @@ static int find_source_there(struct cp *cp, struct err *err)
 	int r = set_path(cp->source, cp->from, err);
 
 	if (r == 0)
-		r = ask(cp, cp->source, target, &mode, err);
+		r = copy_guest_stat(&cp->visit.client, cp->source, target, &mode, err);
 	if (r == 0 && S_ISLNK(mode) && cp->follow) {
 		memcpy(cp->source, target, PATH_MAX);
-		r = ask(cp, cp->source, target, &mode, err);
+		r = copy_guest_stat(&cp->visit.client, cp->source, target, &mode, err);
 	}
 	if (r == 0)
 		cp->folder = S_ISDIR(mode);
@@ -230,11 +171,9 @@ static int out_to_stdout(struct cp *cp, struct err *err)
 	r = copy_name(cp->from, name);
 	if (r < 0)
 		return err_set(err, r, "the name of \"%.64s…\" is too long", cp->from);
-	r = begin_pack(cp, &t, name, err);
-	if (r < 0) {
-		(void)transfer_end(&t, NULL);
+	r = copy_guest_pack(&t, &cp->visit.client, cp->source, name, err);
+	if (r < 0)
 		return r;
-	}
 	begin_bar(cp);
 	r = copy_stream_out(&stream, STDOUT_FILENO);
 	return conclude(cp, &t, r, &trouble, err);
@@ -256,12 +195,11 @@ static int out_to_folder(struct cp *cp, struct err *err)
 	struct tar_unpack unpack = {.get = copy_stream_get, .userdata = &stream};
 	_cleanup_close_ int dir = open_target(cp, err);
 	struct tar_trouble trouble;
-	int r = dir < 0 ? dir : begin_pack(cp, &t, cp->target.name, err);
+	int r = dir < 0 ? dir
+			: copy_guest_pack(&t, &cp->visit.client, cp->source, cp->target.name, err);
 
-	if (r < 0) {
-		(void)transfer_end(&t, NULL);
+	if (r < 0)
 		return r;
-	}
 	unpack.dir = dir;
 	unpack.only = strcmp(cp->target.name, ".") == 0 ? NULL : cp->target.name;
 	unpack.flags = cp->archive ? TAR_UNPACK_EXACT : 0;
@@ -287,21 +225,6 @@ static int copy_out(struct cp *cp, struct err *err)
 }
 
 /* Into the container. */
-
-static int begin_unpack(struct cp *cp, struct transfer *t, const char *only, struct err *err)
-{
-	Caisson__Guest__V1__UnpackRequest request = CAISSON__GUEST__V1__UNPACK_REQUEST__INIT;
-	int r = transfer_open(t, &cp->visit.client, err);
-
-	if (r < 0)
-		return r;
-	request.id = cp->visit.record.id;
-	request.path = bytes(cp->target.folder);
-	request.only = bytes(only);
-	request.exact = cp->archive;
-	request.stream = t->uri;
-	return transfer_begin(t, RPC_SERVICE_COPY, "Unpack", &request.base, err);
-}
 
 static int find_source_here(struct cp *cp, struct err *err)
 {
@@ -330,11 +253,9 @@ static int in_from_stdin(struct cp *cp, enum copy_kind kind, struct err *err)
 		return err_set(err, -ENOTDIR, "container %s: \"%s\" is no folder",
 			       cp->visit.record.id, cp->to);
 	(void)snprintf(cp->target.folder, sizeof(cp->target.folder), "%s", cp->destination);
-	r = begin_unpack(cp, &t, "", err);
-	if (r < 0) {
-		(void)transfer_end(&t, NULL);
+	r = copy_guest_unpack(&t, &cp->visit.client, cp->target.folder, "", cp->archive, err);
+	if (r < 0)
 		return r;
-	}
 	begin_bar(cp);
 	r = copy_stream_in(&stream, STDIN_FILENO);
 	(void)shutdown(t.fd, SHUT_WR);
@@ -351,12 +272,11 @@ static int in_from_here(struct cp *cp, struct err *err)
 	_cleanup_close_ int dir = tar_place_open(cp->source, &pack.name);
 	struct tar_trouble trouble;
 	int r = dir < 0 ? err_errno(err, dir, "cannot find \"%s\"", cp->from)
-			: begin_unpack(cp, &t, only, err);
+			: copy_guest_unpack(&t, &cp->visit.client, cp->target.folder, only,
+					    cp->archive, err);
 
-	if (r < 0) {
-		(void)transfer_end(&t, NULL);
+	if (r < 0)
 		return r;
-	}
 	pack.dir = dir;
 	begin_bar(cp);
 	r = tar_pack(&pack, &trouble);
