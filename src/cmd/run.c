@@ -21,6 +21,7 @@
 #include "cmd/image-shown.h"
 #include "cmd/interrupts.h"
 #include "cmd/root-disk.h"
+#include "cmd/root-names.h"
 #include "cmd/spawn.h"
 #include "cmd/task-call.h"
 #include "cmd/timing.h"
@@ -124,7 +125,7 @@ static bool wants_direct(const struct run *run)
 /* Disks where nobody can share a folder, if the container can have them. */
 static const char *default_mode(const struct run *run)
 {
-	bool disks = wants_direct(run) && !launch_virtiofsd();
+	bool disks = !run->bundle && !launch_virtiofsd();
 
 	return disks ? SANDBOX_ROOTFS_MODE_IMAGE : SANDBOX_ROOTFS_MODE_DEFAULT;
 }
@@ -268,15 +269,33 @@ static int keep_config(struct run *run, struct err *err)
 		     : 0;
 }
 
+/* Of an overlay: where it is mounted, as who is in its upper folder counts, too. */
+static const char *names_from(const struct run *run)
+{
+	const char *folder = str_starts(run->spec.image, "dir:");
+
+	return folder ? folder : run->spec.rootfs;
+}
+
+static int make_disks(struct run *run, struct err *err)
+{
+	int r = 0;
+
+	if (sandbox_spec_has_bundle(&run->spec))
+		r = root_names_keep(&run->record, names_from(run), err);
+	if (r == 0)
+		r = root_disk_make(&run->record, &run->spec, run->image.upper, run->rootfs_size,
+				   interrupted, err);
+	timing_note(&run->times, "disks made");
+	return r;
+}
+
 static int start_shim(struct run *run, struct err *err)
 {
 	int r = keep_config(run, err);
 
-	if (r == 0 && sandbox_spec_has_disks(&run->spec)) {
-		r = root_disk_make(&run->record, &run->spec, run->image.upper, run->rootfs_size,
-				   interrupted, err);
-		timing_note(&run->times, "disks made");
-	}
+	if (r == 0 && sandbox_spec_has_disks(&run->spec))
+		r = make_disks(run, err);
 	if (r == 0)
 		r = spawn_shim(&run->paths, &run->record, run->image.lock_fd, &run->shim, err);
 	if (r < 0) {
@@ -455,11 +474,14 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 		return -EINVAL;
 	if (run->ext4 && strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_COPY) != 0)
 		return err_set(err, -EINVAL, IMAGE_EXT4 " goes with --rootfs-mode copy only");
-	if (wanted_form(run) == IMAGE_DISK && !wants_direct(run))
-		return err_set(err, -EINVAL,
-			       "--rootfs-mode %s goes with --executor " SANDBOX_EXECUTOR_DEFAULT
-			       " only",
+	if (wanted_form(run) == IMAGE_DISK && run->bundle)
+		return err_set(err, -EINVAL, "--rootfs-mode %s does not go with --bundle",
 			       run->rootfs_mode);
+	/* What is in it only the guest knows, which tells crun nothing. */
+	if (run->ext4 && !wants_direct(run))
+		return err_set(err, -EINVAL,
+			       IMAGE_EXT4 " goes with --executor " SANDBOX_EXECUTOR_DEFAULT
+					  " only");
 	if (run->rootfs_size && wanted_form(run) != IMAGE_DISK)
 		return err_set(err, -EINVAL,
 			       "--rootfs-size goes with --rootfs-mode " SANDBOX_ROOTFS_MODE_IMAGE

@@ -12,12 +12,19 @@
 #include "rpc/task.h"
 #include "sandbox/oci-adapt.h"
 #include "sandbox/oci-config.h"
+#include "sandbox/process-root.h"
 
-/* The live root file system: names are those that the container has now. */
+/*
+ * By the live root file system: names are those that the container has now. Where that is on disks,
+ * which only the guest reads, they are those that its image had.
+ */
 static int find_user(const struct process *p, const Caisson__Guest__V1__Process *process,
 		     struct user *ret, struct err *err)
 {
-	_cleanup_free_ char *rootfs = path_join(p->sandbox->record->run_path, "rootfs");
+	const struct sandbox *sb = p->sandbox;
+	_cleanup_free_ char *rootfs = sandbox_spec_has_disks(sb->spec)
+					      ? path_join(sb->record->dir_path, RECORD_NAMES)
+					      : path_join(sb->record->run_path, "rootfs");
 
 	return oci_find_user(rootfs, process->user ? process->user : "", ret, err);
 }
@@ -40,18 +47,17 @@ static int send_create(struct process *p, const char *bundle)
 {
 	Containerd__Task__V2__CreateTaskRequest request =
 		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
-	Containerd__Types__Mount root = CONTAINERD__TYPES__MOUNT__INIT, *mounts[] = {&root};
+	struct process_root root;
 	char in[PROCESS_URI_MAX], out[PROCESS_URI_MAX], err[PROCESS_URI_MAX];
 
 	stream_uri(&p->in, in, sizeof(in));
 	stream_uri(&p->out, out, sizeof(out));
 	stream_uri(&p->err, err, sizeof(err));
-	root.type = rpc_str("virtiofs");
-	root.source = rpc_str(ABI_ROOT_TAG);
+	process_root(p->sandbox->spec, &root);
 	request.id = p->sandbox->spec->id;
 	request.bundle = rpc_str(bundle);
-	request.rootfs = mounts;
-	request.n_rootfs = 1;
+	request.rootfs = root.mounts;
+	request.n_rootfs = root.n;
 	request.terminal = p->terminal;
 	request.stdin_ = in;
 	request.stdout_ = out;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "rpc/task.h"
 #include "sandbox/process-oci.h"
+#include "sandbox/process-root.h"
 #include "task.pb-c.h"
 
 /* As a shell and runc say it: killed by SIGKILL. */
@@ -82,47 +83,6 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 		stream_start(&p->err);
 	}
 	report(p, p->created, answer->code, answer->message);
-}
-
-/* struct process_root - what a root file system is made of */
-struct process_root {
-	Containerd__Types__Mount parts[3], *mounts[3];
-	size_t n;
-};
-
-static void add_mount(struct process_root *root, const char *type, const char *source,
-		      const char *target, const char *const *options, size_t n_options)
-{
-	Containerd__Types__Mount *m = &root->parts[root->n];
-
-	*m = (Containerd__Types__Mount)CONTAINERD__TYPES__MOUNT__INIT;
-	m->type = rpc_str(type);
-	m->source = rpc_str(source);
-	m->target = rpc_str(target);
-	m->options = (char **)options;
-	m->n_options = n_options;
-	root->mounts[root->n++] = m;
-}
-
-static void process_root(const struct sandbox_spec *spec, struct process_root *root)
-{
-	static const char *const ro[] = {"ro"}, *const grow[] = {ABI_MOUNT_GROW};
-	static const char *const overlay[] = {"lowerdir=" ABI_LAYERS_DIR "/image",
-					      "upperdir=" ABI_LAYERS_DIR "/upper/upper",
-					      "workdir=" ABI_LAYERS_DIR "/upper/work"};
-
-	root->n = 0;
-	if (!sandbox_spec_has_disks(spec)) {
-		add_mount(root, "virtiofs", ABI_ROOT_TAG, "", NULL, 0);
-		return;
-	}
-	if (sandbox_spec_has_copy(spec)) {
-		add_mount(root, "ext4", "serial:" ABI_ROOT_SERIAL, "", grow, ARRAY_SIZE(grow));
-		return;
-	}
-	add_mount(root, "ext4", "serial:" ABI_IMAGE_SERIAL, "image", ro, ARRAY_SIZE(ro));
-	add_mount(root, "ext4", "serial:" ABI_UPPER_SERIAL, "upper", NULL, 0);
-	add_mount(root, "overlay", "overlay", "", overlay, ARRAY_SIZE(overlay));
 }
 
 static void fill_from_spec(const struct sandbox_spec *spec, Caisson__Guest__V1__Process *process)

@@ -28,6 +28,8 @@
 #define RECORD_UPPER_DISK   "upper.ext4"
 #define RECORD_ROOT_DISK    "root.ext4"
 #define RECORD_IMAGE_DISK   "image.ext4"
+/* For crun's containers on disks: a folder with /etc/passwd and /etc/group of the image. */
+#define RECORD_NAMES "names"
 
 enum record_state {
 	RECORD_RUNNING, /* the shim lives (created or running) */

@@ -231,13 +231,49 @@ test_ext4_that_is_none() {
 		status 125 caisson run --rm "ext4:$bad" true
 		one_sentence
 	done
-	for mode in virtiofs image; do
-		status 125 caisson run --rm --rootfs-mode $mode "ext4:$file" true
+	for how in "--rootfs-mode virtiofs" "--rootfs-mode image" "--executor oci"; do
+		# shellcheck disable=SC2086 # words
+		status 125 caisson run --rm $how "ext4:$file" true
 		one_sentence
 	done
 	status 1 caisson image build -o "$WORK/again" "ext4:$file"
 	status 1 caisson image import "ext4:$file"
 	one_sentence
+	is_clean
+}
+
+# crun's containers have the same root; names of users are the image's.
+test_oci() {
+	for mode in image copy; do
+		status 0 caisson run -d --name oci --executor oci --rootfs-mode $mode -u user "$IMAGE" sleep 1000
+		status 0 caisson exec oci sh -c 'id -u; grep " / " /proc/mounts | cut -d " " -f 1,3; grep -c virtiofs /proc/mounts || true; ls -d /layers 2>/dev/null || true'
+		[ $mode = copy ] || is "$(out | tr '\n' ' ')" "1000 overlay overlay 0 "
+		[ $mode = image ] || has "$(out | tr '\n' ' ')" " ext4 0 "
+		status 0 caisson exec -u 0 oci sh -c 'echo own >/file; rm /etc/hosts; sync'
+		status 0 caisson exec -u nobody oci sh -c 'id -u; cat /file'
+		is "$(out | tr '\n' ' ')" "65534 own "
+		[ $mode = copy ] || {
+			status 0 caisson diff oci
+			is "$(out | sort | tr '\n' ' ')" "A /file C /etc D /etc/hosts "
+			status 0 caisson commit oci "oci:$WORK/oci-runs"
+		}
+		status 0 caisson kill -s KILL oci
+		status 0 caisson wait oci
+		is "$(out)" 137
+		[ $mode = copy ] || {
+			status 0 caisson diff oci
+			is "$(out | sort | tr '\n' ' ')" "A /file C /etc D /etc/hosts "
+			status 0 caisson commit oci "oci:$WORK/oci-ended"
+			status 0 caisson export -o "$WORK/oci.tar" oci
+			is "$(tar -xOf "$WORK/oci.tar" ./file)" own
+		}
+		status 0 caisson delete oci
+	done
+	status 125 run --rm --executor oci -u nobody-knows "$IMAGE" true
+	has "$(err)" "no matching entries in passwd file"
+	unpacked "$WORK/oci-root"
+	status 3 run --rm --executor oci -u user "dir:$WORK/oci-root" sh -c 'id -u; exit 3'
+	is "$(out)" 1000
 	is_clean
 }
 
@@ -394,12 +430,14 @@ test_overlay_that_does_not_go() {
 }
 
 test_what_does_not_go() {
-	status 125 run --rm --executor oci "$IMAGE" true
-	has "$(err)" "--rootfs-mode image goes with --executor direct only"
+	mkdir -p "$WORK/bundle"
+	for mode in image copy; do
+		status 125 caisson run --rm --rootfs-mode $mode -b "$WORK/bundle" name
+		one_sentence
+		has "$(err)" "--rootfs-mode $mode does not go with --bundle"
+	done
 	status 125 caisson run --rm --rootfs-mode copies "$IMAGE" true
 	one_sentence
-	status 125 copy --rm --executor oci "$IMAGE" true
-	has "$(err)" "--rootfs-mode copy goes with --executor direct only"
 	status 0 run --rm "$IMAGE" true
 	for size in 1x -1 0 99999999T; do
 		status 125 copy --rm -e "RUNCVM_ROOTFS_SIZE=$size" "$IMAGE" true

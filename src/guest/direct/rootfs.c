@@ -14,75 +14,18 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "guest/direct/identity.h"
-#include "guest/mount/mount.h"
-
-#define LAYER_NAME_MAX 32
-
-/* Return: where a layer of that name is mounted; or negative errno. */
-static int make_layer(struct setup *s, const char *name)
-{
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
-	char path[sizeof(ABI_LAYERS_DIR "/") + LAYER_NAME_MAX];
-	int fd;
-
-	if (name[len] || len > LAYER_NAME_MAX)
-		return setup_fail(s, -EINVAL, TTRPC_INVALID_ARGUMENT,
-				  "root file system: mount target \"%.64s\" is no layer's name",
-				  name);
-	(void)snprintf(path, sizeof(path), ABI_LAYERS_DIR "/%s", name);
-	(void)mkdir(ABI_LAYERS_DIR, 0700);
-	(void)mkdir(path, 0700);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-/* The value of an option that names a folder in a layer. Return: NULL: there is none. */
-static const char *layer_option(const Containerd__Types__Mount *m, const char *key)
-{
-	const char *value;
-
-	for (size_t i = 0; i < m->n_options; i++) {
-		value = str_starts(m->options[i], key);
-		if (value && str_starts(value, ABI_LAYERS_DIR "/"))
-			return value;
-	}
-	return NULL;
-}
-
-/* An overlay's root is the upper folder: a new one has to look like the lower one. */
-static int make_overlay_folders(const Containerd__Types__Mount *m)
-{
-	const char *lower = layer_option(m, "lowerdir="), *upper = layer_option(m, "upperdir="),
-		   *work = layer_option(m, "workdir=");
-	struct stat st;
-
-	if (!lower || !upper || !work || stat(lower, &st) < 0)
-		return 0;
-	if (mkdir(work, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	if (mkdir(upper, 0700) < 0)
-		return errno == EEXIST ? 0 : -errno;
-	if (chown(upper, st.st_uid, st.st_gid) < 0 || chmod(upper, st.st_mode & 07777) < 0 ||
-	    utimensat(AT_FDCWD, upper, (struct timespec[]){st.st_atim, st.st_mtim}, 0) < 0)
-		return -errno;
-	return 0;
-}
+#include "guest/mount/layers.h"
 
 static int mount_one(struct setup *s, const Containerd__Types__Mount *m)
 {
 	/* Again for each: the one before it may be on it. */
-	_cleanup_close_ int target = *m->target
-					     ? make_layer(s, m->target)
-					     : open(s->root_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int root = open(s->root_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct mount_error error;
 	int r;
 
-	if (target < 0)
-		return *m->target ? target : -errno;
-	r = strcmp(m->type, "overlay") == 0 ? make_overlay_folders(m) : 0;
-	if (r < 0)
-		return r;
-	r = mount_request(m, target, false, &error);
+	if (root < 0)
+		return -errno;
+	r = layers_mount(m, root, false, &error);
 	return r < 0 ? setup_fail(s, r, error.code, "root file system: %s", error.text) : 0;
 }
 

@@ -166,6 +166,16 @@ int mount_open(const char *path)
 	return path_open_strict(root, path + sizeof(AREA_ROOT), O_PATH, 0);
 }
 
+/* Of a mount that was made for this overlay: layers.h. */
+static int open_in_layer(const char *path)
+{
+	_cleanup_close_ int root = open(ABI_LAYERS_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return -errno;
+	return path_open_strict(root, path + sizeof(ABI_LAYERS_DIR), O_PATH, 0);
+}
+
 /* Folders of an overlay: one, or several with ":" between them. */
 static int check_folders(struct attempt *a, const char *folders)
 {
@@ -177,7 +187,7 @@ static int check_folders(struct attempt *a, const char *folders)
 		len = strcspn(folders, ":");
 		memcpy(path, folders, len);
 		path[len] = '\0';
-		fd = mount_open(path);
+		fd = str_starts(path, ABI_LAYERS_DIR "/") ? open_in_layer(path) : mount_open(path);
 		if (fd < 0)
 			return refuse(a, fd, TTRPC_INVALID_ARGUMENT,
 				      "overlay: \"%s\" is no folder below " MOUNT_DIR, path);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 #include "base/fd.h"
 #include "base/parse.h"
-#include "guest/mount/mount.h"
+#include "guest/mount/layers.h"
 #include "guest/oci/bundle.h"
 
 #define FILES_DIR "/run/oci"
@@ -164,25 +165,40 @@ static int mount_one(const struct crun *crun, const Containerd__Types__Mount *m,
 {
 	_cleanup_close_ int target = open_rootfs(crun->container);
 
-	if (*m->target) {
-		error->code = TTRPC_UNIMPLEMENTED;
-		(void)snprintf(error->text, sizeof(error->text),
-			       "mount target \"%s\" is not supported", m->target);
-		return -EOPNOTSUPP;
-	}
 	if (target < 0) {
 		error->code = ttrpc_code_from_errno(target);
 		(void)snprintf(error->text, sizeof(error->text),
 			       "there is no such folder in the bundle");
 		return target;
 	}
-	return mount_request(m, target, true, error);
+	return layers_mount(m, target, true, error);
+}
+
+/*
+ * Layers of two containers have the same names. So they are mounted in a namespace of crun's own, whose
+ * mounts the container takes with it: with its end they go.
+ */
+static int own_mounts(const struct executor_request *request)
+{
+	bool layers = false;
+
+	for (size_t i = 0; i < request->n_rootfs; i++)
+		layers |= layers_is_one(request->rootfs[i]);
+	if (layers &&
+	    (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+		return -errno;
+	return 0;
 }
 
 static enum ttrpc_code mount_rootfs(const struct crun *crun, int words)
 {
 	struct mount_error error;
+	int r = own_mounts(crun->request);
 
+	if (r < 0) {
+		(void)dprintf(words, "cannot make a mount namespace: %s\n", strerror(-r));
+		return ttrpc_code_from_errno(r);
+	}
 	for (size_t i = 0; i < crun->request->n_rootfs; i++) {
 		if (mount_one(crun, crun->request->rootfs[i], &error) == 0)
 			continue;

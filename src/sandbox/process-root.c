@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/process-root.h"
+
+#include "abi/abi.h"
+#include "base/macro.h"
+#include "rpc/rpc.h"
+
+static void add_mount(struct process_root *root, const char *type, const char *source,
+		      const char *target, const char *const *options, size_t n_options)
+{
+	Containerd__Types__Mount *m = &root->parts[root->n];
+
+	*m = (Containerd__Types__Mount)CONTAINERD__TYPES__MOUNT__INIT;
+	m->type = rpc_str(type);
+	m->source = rpc_str(source);
+	m->target = rpc_str(target);
+	m->options = (char **)options;
+	m->n_options = n_options;
+	root->mounts[root->n++] = m;
+}
+
+void process_root(const struct sandbox_spec *spec, struct process_root *root)
+{
+	static const char *const ro[] = {"ro"}, *const grow[] = {ABI_MOUNT_GROW};
+	static const char *const overlay[] = {"lowerdir=" ABI_LAYERS_DIR "/image",
+					      "upperdir=" ABI_LAYERS_DIR "/upper/upper",
+					      "workdir=" ABI_LAYERS_DIR "/upper/work"};
+
+	root->n = 0;
+	if (!sandbox_spec_has_disks(spec)) {
+		add_mount(root, "virtiofs", ABI_ROOT_TAG, "", NULL, 0);
+		return;
+	}
+	if (sandbox_spec_has_copy(spec)) {
+		add_mount(root, "ext4", "serial:" ABI_ROOT_SERIAL, "", grow, ARRAY_SIZE(grow));
+		return;
+	}
+	add_mount(root, "ext4", "serial:" ABI_IMAGE_SERIAL, "image", ro, ARRAY_SIZE(ro));
+	add_mount(root, "ext4", "serial:" ABI_UPPER_SERIAL, "upper", NULL, 0);
+	add_mount(root, "overlay", "overlay", "", overlay, ARRAY_SIZE(overlay));
+}
