@@ -11,12 +11,16 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macro.h"
 #include "base/parse.h"
 #include "guest/procfs.h"
 #include "rpc/process.h"
 
 #define FD_STREAM 3
 #define FD_WORDS  4
+
+/* The kernel waits for memory of this size, as it does not for that of its largest packets. */
+#define SMALL (16u << 10)
 
 /**
  * struct transfer - one under way
@@ -48,6 +52,27 @@ int transfer_say(int words, int error, const char *what)
 {
 	(void)dprintf(words, "%s: %s\n", what, strerror(-error));
 	return (int)ttrpc_code_from_errno(error);
+}
+
+int transfer_put(void *stream, const void *data, size_t len)
+{
+	int fd = *(const int *)stream;
+	const char *p = data;
+	size_t most = len;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, MIN(len, most));
+
+		if (n < 0 && errno == ENOMEM && most > SMALL)
+			most = SMALL;
+		else if (n < 0 && errno != EINTR)
+			return -errno;
+		else if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
 }
 
 /*

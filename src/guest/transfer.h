@@ -44,3 +44,13 @@ void transfer_begin_in(struct ttrpc_call *call, const char *uri, const char *id,
  * Return: the code.
  */
 int transfer_say(int words, int error, const char *what);
+
+/**
+ * transfer_put() - in the child: write all to the stream
+ * @stream: int *
+ *
+ * Where memory is in pieces, the kernel finds no room for a large packet, and small ones go.
+ *
+ * Return: 0 or negative errno.
+ */
+int transfer_put(void *stream, const void *data, size_t len);

@@ -89,7 +89,7 @@ static int run_stat(const ProtobufCMessage *message, int stream, int words)
 static int run_pack(const ProtobufCMessage *message, int stream, int words)
 {
 	const Caisson__Guest__V1__PackRequest *request = (const void *)message;
-	struct tar_pack pack = {.put = fd_put, .userdata = &stream};
+	struct tar_pack pack = {.put = transfer_put, .userdata = &stream};
 	char path[PATH_MAX], as[PATH_MAX];
 	_cleanup_close_ int dir = -EBADF;
 	struct tar_trouble trouble;

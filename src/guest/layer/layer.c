@@ -117,7 +117,7 @@ static void changes(struct ttrpc_call *call, const ProtobufCMessage *message)
 static int pack(int dir, unsigned int flags, int stream, int words)
 {
 	const struct tar_pack what = {
-		.dir = dir, .name = ".", .flags = flags, .put = fd_put, .userdata = &stream};
+		.dir = dir, .name = ".", .flags = flags, .put = transfer_put, .userdata = &stream};
 	struct tar_trouble trouble = {.what = NULL};
 	char text[512];
 	int r = tar_pack(&what, &trouble);
