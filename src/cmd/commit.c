@@ -140,9 +140,13 @@ static bool is_layout(const char *target)
 /* Before anything is done for it. */
 static int check_target(struct commit *c, const char *target, struct err *err)
 {
+	_cleanup_reference_ struct reference ref = REFERENCE_NULL;
+
 	if (!target || is_layout(target))
 		return 0;
-	if (reference_name(target, &c->name, NULL) < 0 || strchr(target, '@'))
+	/* A name that `caisson run` would not take for one is none. */
+	if (reference_name(target, &c->name, NULL) < 0 || strchr(target, '@') ||
+	    reference_parse(target, &ref, NULL) < 0 || ref.transport != TRANSPORT_REGISTRY)
 		return err_set(
 			err, -EINVAL,
 			"%s is no name for an image: there are NAME[:TAG], oci:DIR[:TAG] and "

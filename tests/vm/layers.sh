@@ -205,6 +205,11 @@ test_bad_words() {
 	has "$(err)" 'no container is called "nobody"'
 	status 1 caisson commit nobody 'web@sha256:12'
 	has "$(err)" "is no name for an image"
+	for name in docker-archive:x.tar dir:web ext4:web tar:web; do
+		status 1 caisson commit nobody "$name"
+		has "$(err)" "$name is no name for an image"
+		one_sentence
+	done
 	status 0 caisson run --name some "$IMAGE" true
 	status 1 caisson commit -c 'RUN x' some web
 	has "$(err)" "CMD, ENTRYPOINT"
