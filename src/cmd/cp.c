@@ -249,6 +249,8 @@ static int in_from_stdin(struct cp *cp, enum copy_kind kind, struct err *err)
 	struct copy_stream stream = {.transfer = &t, .bar = &cp->bar};
 	int r;
 
+	if (isatty(STDIN_FILENO))
+		return err_set(err, -EINVAL, "a terminal has no tar to read");
 	if (kind != COPY_FOLDER)
 		return err_set(err, -ENOTDIR, "container %s: \"%s\" is no folder",
 			       cp->visit.record.id, cp->to);
@@ -315,7 +317,13 @@ static int copy(struct cp *cp, char **words, struct err *err)
 	char *name = from ? words[0] : words[1];
 	int r;
 
-	if (!from == !to)
+	if (from && to)
+		return err_set(err, -EINVAL,
+			       "both paths are in containers: `caisson cp %.*s:… -` into "
+			       "`caisson cp - %.*s:…` copies between two",
+			       (int)strcspn(words[0], ":"), words[0], (int)strcspn(words[1], ":"),
+			       words[1]);
+	if (!from && !to)
 		return err_set(err, -EINVAL,
 			       "one of the two paths has to be in a container, as NAME:PATH: "
 			       "see `caisson cp --help`");
@@ -336,7 +344,9 @@ static int cp_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, &cp, &err), r = at;
 
-	if (r >= 0 && argc - at != 2)
+	if (r >= 0 && argc - at > 2)
+		r = err_set(&err, -EINVAL, "two paths only: %s is one too many", argv[at + 2]);
+	else if (r >= 0 && argc - at < 2)
 		r = err_set(&err, -EINVAL, "what is to be copied where? See `caisson cp --help`");
 	if (r >= 0)
 		r = copy(&cp, argv + at, &err);

@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include "base/fd.h"
 #include "base/macro.h"
@@ -135,6 +138,22 @@ static int pack_entries(struct packing *p, int fd)
 	return r;
 }
 
+/* What is in these is made when it is read, and is not as long as it says, or acts. */
+static bool is_of_kernel(int fd)
+{
+	static const unsigned long types[] = {
+		PROC_SUPER_MAGIC, SYSFS_MAGIC,	    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+		DEBUGFS_MAGIC,	  SECURITYFS_MAGIC, TRACEFS_MAGIC};
+	struct statfs st;
+
+	if (fstatfs(fd, &st) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if ((unsigned long)st.f_type == types[i])
+			return true;
+	return false;
+}
+
 static int pack_folder(struct packing *p, int fd, const struct stat *st)
 {
 	bool layer = p->pack->flags & TAR_PACK_WHITEOUTS;
@@ -147,7 +166,7 @@ static int pack_folder(struct packing *p, int fd, const struct stat *st)
 		r = tar_write_member(&p->writer, &m);
 	if (r == 0 && layer && overlay_is_opaque(fd))
 		r = pack_marker(p, "", TAR_OPAQUE);
-	return r < 0 ? r : pack_entries(p, fd);
+	return r < 0 || is_of_kernel(fd) ? r : pack_entries(p, fd);
 }
 
 /* Return: whether it has been packed before, and is a hard link now; or negative errno. */
@@ -170,7 +189,7 @@ static int pack_link(struct packing *p, const struct stat *st)
 static int pack_file(struct packing *p, int fd, const struct stat *st)
 {
 	struct tar_member m;
-	int r = pack_link(p, st);
+	int r = is_of_kernel(fd) ? packing_fail(p, -EMEDIUMTYPE, "copy") : pack_link(p, st);
 
 	if (r != 0)
 		return MIN(r, 0);

@@ -31,6 +31,9 @@ struct tar_pack {
  * tar_pack() - a file or a folder with all that is in it, as an archive
  * @trouble: set when it fails; nothing to say if it was @put that failed
  *
+ * Folders of the kernel's own file systems, as /proc and /sys, are packed without what is in them, and
+ * their files not at all: they are not as long as they say.
+ *
  * Nothing outside of it is looked at, whatever somebody does to it meanwhile: symbolic links are taken
  * for what they are, and what vanishes while it is packed is left out. Sockets are left out as well.
  * Files with several names become one file and hard links, as long as they are no more than some ten
@@ -40,6 +43,7 @@ struct tar_pack {
  * Calls fchdir(2), as there is no other way to the attributes of what cannot be opened.
  *
  * Return: 0, what @put said, or a negative errno: -ESTALE: a file became shorter while it was read;
- * -EILSEQ: a file of an upper folder has a name that means something else in a layer.
+ * -EILSEQ: a file of an upper folder has a name that means something else in a layer; -EMEDIUMTYPE: it
+ * is a file of the kernel's own.
  */
 int tar_pack(const struct tar_pack *pack, struct tar_trouble *trouble);

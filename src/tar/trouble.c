@@ -15,6 +15,7 @@ static const struct {
 	{-EBADMSG, "this is no tar archive, or it is damaged"},
 	{-ENODATA, "the archive ends too early"},
 	{-EOPNOTSUPP, "an archive of this kind is not supported"},
+	{-EMEDIUMTYPE, "it is in a file system of the kernel's own"},
 	{-E2BIG, "it is more than a file can have"},
 	{-EILSEQ, "in a layer, such a name says that a file is gone"},
 	{-ESTALE, "it became shorter while it was read"},

@@ -73,6 +73,19 @@ test_paths() {
 	status 0 caisson delete -f paths
 }
 
+# What is the kernel's own is no content.
+test_root() {
+	start root --rootfs-mode image
+	status 0 caisson cp root:/ "$WORK/whole"
+	[ -e "$WORK/whole/bin/busybox" ] || fail "a file is missing"
+	is "$(ls -A "$WORK/whole/proc" "$WORK/whole/sys" | grep -v :)" ""
+	status 1 caisson cp root:/proc/version "$WORK/version"
+	one_sentence
+	has "$(err)" "of the kernel's own"
+	[ ! -e "$WORK/version" ] || fail "it was made"
+	status 0 caisson delete -f root
+}
+
 test_archives() {
 	start archives --rootfs-mode image
 	mkdir "$WORK/a"
@@ -146,11 +159,13 @@ test_bad_words() {
 	start bad --rootfs-mode image
 	for words in "bad:/missing x" "$WORK/missing bad:/" "a b" "bad:a bad:b" "bad:/etc" \
 		"nobody:/x y" "/etc/passwd bad:/missing/" "/etc/passwd bad:/missing/x" "/etc bad:/etc/passwd" \
-		"/etc/passwd bad:/dev/null" "bad:/etc/passwd /dev/null" "bad:/etc/passwd $WORK/no/x" "bad: x"; do
+		"/etc/passwd bad:/dev/null" "bad:/etc/passwd /dev/null" "bad:/etc/passwd $WORK/no/x" "bad: x" "bad:/etc x y"; do
 		# shellcheck disable=SC2086 # two words
 		status 1 caisson cp $words
 		one_sentence
 	done
+	status 1 script -qec "caisson cp - bad:/" /dev/null
+	has "$(out)" "a terminal has no tar"
 	status 0 caisson delete -f bad
 }
 
