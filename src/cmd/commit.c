@@ -169,6 +169,8 @@ static int commit(struct commit *c, const char *container, const char *target, s
 	int r = check_target(c, target, err);
 
 	if (r == 0)
+		r = amend_check(&c->changes, err);
+	if (r == 0)
 		r = visit_find(&c->visit, container, err);
 	if (r == 0)
 		r = layer_check(&c->visit, err);

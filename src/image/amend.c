@@ -52,6 +52,22 @@ static void set_env(const struct amend *a, struct json_object *config)
 	json_set_list(config, "Env", env.v, env.n);
 }
 
+static int apply(const struct strv *changes, struct json_object *config, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < changes->n; i++)
+		r = change_apply(config, changes->v[i], err);
+	return r;
+}
+
+int amend_check(const struct strv *changes, struct err *err)
+{
+	_cleanup_json_ struct json_object *config = json_object_new_object();
+
+	return apply(changes, config, err);
+}
+
 static int set_process(const struct amend *a, struct json_object *config, struct err *err)
 {
 	int r = set_command(a, config, err);
@@ -61,9 +77,7 @@ static int set_process(const struct amend *a, struct json_object *config, struct
 	set_env(a, config);
 	json_set(config, "User", a->user);
 	json_set(config, "WorkingDir", a->cwd);
-	for (size_t i = 0; r == 0 && i < a->changes->n; i++)
-		r = change_apply(config, a->changes->v[i], err);
-	return r;
+	return apply(a->changes, config, err);
 }
 
 static struct json_object *entry(const char *created, const char *by, const char *comment)

@@ -33,3 +33,6 @@ struct amend {
  * Return: 0; -EINVAL: a change that makes no sense; -EBADMSG: a base that is none; with a message.
  */
 int amend_config(const struct amend *amend, char **ret, struct err *err);
+
+/** amend_check() - do these make sense, before anything is done for them? Return: 0 or -EINVAL. */
+int amend_check(const struct strv *changes, struct err *err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -24,7 +25,8 @@ struct change {
 
 static int refuse(const struct change *c, const char *why)
 {
-	return err_set(c->err, -EINVAL, "--change \"%s %s\": %s", c->name, c->rest, why);
+	return err_set(c->err, -EINVAL, "--change \"%s%s%s\": %s", c->name, *c->rest ? " " : "",
+		       c->rest, why);
 }
 
 static const char *skip_blanks(const char *s)
@@ -188,9 +190,36 @@ static int add_volumes(const struct change *c)
 	return add_to_set(c, "");
 }
 
+/* "80", "8000-8010", with "/udp" and the like. */
+static bool is_port(const char *word)
+{
+	unsigned int first, last;
+	char protocol[5] = "tcp";
+	int at = 0;
+
+	if (sscanf(word, "%5u%n", &first, &at) != 1)
+		return false;
+	last = first;
+	word += at;
+	if (*word == '-' && sscanf(word, "-%5u%n", &last, &at) == 1)
+		word += at;
+	if (*word == '/' && sscanf(word, "/%4[a-z]%n", protocol, &at) == 1)
+		word += at;
+	return !*word && first > 0 && last >= first && last <= UINT16_MAX &&
+	       (!strcmp(protocol, "tcp") || !strcmp(protocol, "udp") || !strcmp(protocol, "sctp"));
+}
+
 static int add_ports(const struct change *c)
 {
-	return add_to_set(c, "/tcp");
+	int r = add_to_set(c, "/tcp");
+
+	json_object_object_foreach(member(c, json_type_object), port, value)
+	{
+		(void)value;
+		if (r == 0 && !is_port(port))
+			r = refuse(c, "it takes ports, as 80 or 53/udp");
+	}
+	return r;
 }
 
 /* KEY=VALUE KEY=VALUE, or one KEY VALUE, whose value is all the rest. */

@@ -31,6 +31,7 @@ static void instructions_are_dockers(void)
 	       "{\"Env\":[\"A=1\",\"B=3 4\",\"C=5 6\"]}");
 	change("{}", "ENV A b c", "{\"Env\":[\"A=b c\"]}");
 	change("{}", "EXPOSE 80 53/udp", "{\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{}}}");
+	change("{}", "EXPOSE 1-65535/sctp", "{\"ExposedPorts\":{\"1-65535/sctp\":{}}}");
 	change("{\"Labels\":{\"a\":\"1\"}}", "LABEL a=2 'b c'=d",
 	       "{\"Labels\":{\"a\":\"2\",\"b c\":\"d\"}}");
 	change("{\"OnBuild\":[\"RUN a\"]}", "ONBUILD RUN b", "{\"OnBuild\":[\"RUN a\",\"RUN b\"]}");
@@ -68,6 +69,12 @@ static void what_makes_no_sense_is_refused(void)
 	refused("USER", "nothing after it");
 	refused("STOPSIGNAL NONE", "no such signal");
 	refused("ONBUILD", "nothing after it");
+	refused("ENV", "\"ENV\"");
+	refused("EXPOSE web", "ports");
+	refused("EXPOSE 0", "ports");
+	refused("EXPOSE 80 65536", "ports");
+	refused("EXPOSE 80/tcpx", "ports");
+	refused("EXPOSE 90-80", "ports");
 }
 
 static struct json_object *amended(const char *base, const char *args[], const char *change_)
