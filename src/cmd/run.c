@@ -122,10 +122,20 @@ static bool wants_direct(const struct run *run)
 	       (!run->executor || strcmp(run->executor, SANDBOX_EXECUTOR_DEFAULT) == 0);
 }
 
-/* Disks where nobody can share a folder, if the container can have them. */
-static const char *default_mode(const struct run *run)
+/* What a container in this mode was committed as is nowhere else than in the store. */
+static bool is_disk_only(const char *reference)
 {
-	bool disks = !run->bundle && !launch_virtiofsd();
+	struct paths paths = PATHS_NULL;
+	bool is = paths_init(&paths, NULL) == 0 && image_is_disk_only(paths.root, reference);
+
+	paths_done(&paths);
+	return is;
+}
+
+/* Disks where nobody can share a folder, or there is none, if the container can have them. */
+static const char *default_mode(const struct run *run, const char *reference)
+{
+	bool disks = !run->bundle && (!launch_virtiofsd() || is_disk_only(reference));
 
 	return disks ? SANDBOX_ROOTFS_MODE_IMAGE : SANDBOX_ROOTFS_MODE_DEFAULT;
 }
@@ -517,7 +527,7 @@ static void choose_mode(struct run *run, const char *reference)
 {
 	run->ext4 = !run->bundle && str_starts(reference, IMAGE_EXT4);
 	if (!run->rootfs_mode)
-		run->rootfs_mode = run->ext4 ? SANDBOX_ROOTFS_MODE_COPY : default_mode(run);
+		run->rootfs_mode = run->ext4 ? SANDBOX_ROOTFS_MODE_COPY : default_mode(run, reference);
 }
 
 static int run_main(const struct command *self, int argc, char **argv)

@@ -379,6 +379,20 @@ int image_get_ext4(const char *reference, struct image *ret, struct err *err)
 	return r < 0 ? err_wrap(err, "%s", text_of(reference)) : 0;
 }
 
+bool image_is_disk_only(const char *store_dir, const char *reference)
+{
+	_cleanup_reference_ struct reference ref = REFERENCE_NULL;
+	_cleanup_close_ int fd = -EBADF;
+	struct store store = STORE_NULL;
+	struct digest id;
+
+	if (reference_parse(reference, &ref, NULL) == 0 && ref.transport == TRANSPORT_REGISTRY &&
+	    store_open(&store, store_dir, NULL) == 0 && store_get_ref(&store, ref.path, &id) == 0)
+		fd = store_hold(&store, &id);
+	store_done(&store);
+	return fd >= 0 && store_has_form(fd, IMAGE_DISK) && !store_has_form(fd, IMAGE_FOLDER);
+}
+
 void image_sweep(const char *store_dir)
 {
 	struct store store = STORE_NULL;

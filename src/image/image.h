@@ -203,5 +203,8 @@ int image_get_ext4(const char *reference, struct image *ret, struct err *err);
  */
 int image_is_overlaid(const char *reference, struct err *err);
 
+/** image_is_disk_only() - does a registry's name mean what the store has as a disk, and as no folder? */
+bool image_is_disk_only(const char *store_dir, const char *reference);
+
 /** image_sweep() - remove what processes that were killed while they unpacked have left */
 void image_sweep(const char *store_dir);

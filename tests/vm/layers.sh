@@ -159,6 +159,8 @@ test_commit() {
 		caisson run --rm --rootfs-mode "$mode" "web:$mode" >"$WORK/out" 2>&1 || true
 		is "$(grep -v '^ls:' "$WORK/out" | tr '\n' ' ')" "/srv 12 x /usr: link "
 		has "$(out)" "ls: /bin/ls: No such file"
+		status 0 caisson run --rm "web:$mode" sh -c 'cat /etc/new'
+		is "$(out)" x
 		status 0 caisson commit "commit-$mode" "oci:$WORK/$mode:x"
 		status 0 skopeo inspect --config "oci:$WORK/$mode:x"
 		has "$(out)" '"A=1"'
