@@ -176,6 +176,13 @@ static int out_to_stdout(struct cp *cp, struct err *err)
 		return r;
 	begin_bar(cp);
 	r = copy_stream_out(&stream, STDOUT_FILENO);
+	if (r == -EPIPE) {
+		/* The reader has left, which is no failure. */
+		t.answered = true;
+		progress_bar_end(&cp->bar);
+		(void)end(cp, &t, NULL);
+		return 0;
+	}
 	return conclude(cp, &t, r, &trouble, err);
 }
 

@@ -33,7 +33,9 @@ static int export_to(struct visit *visit, int fd, const char *name, struct err *
 {
 	int r = layer_export(visit, fd_put, &fd, err);
 
-	/* What has no message yet is what fd_put() said. */
+	/* What has no message yet is what fd_put() said; that a reader has left is no failure. */
+	if (r == -EPIPE && err->code == 0 && fd == STDOUT_FILENO)
+		return 0;
 	return r < 0 && err->code == 0 ? err_errno(err, r, "cannot write %s", name) : r;
 }
 

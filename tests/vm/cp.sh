@@ -95,6 +95,8 @@ test_archives() {
 	status 0 caisson cp archives:/a -
 	tar -xf "$WORK/out" -O >"$WORK/words"
 	is "$(cat "$WORK/words")" words
+	{ caisson cp archives:/bin - 2>"$WORK/err" || echo failed >>"$WORK/err"; } | head -c 10 >"$WORK/part"
+	is "$(err)" ""
 	echo hello >"$WORK/a.tar"
 	status 1 caisson cp - archives:/ <"$WORK/a.tar"
 	one_sentence

@@ -141,7 +141,8 @@ test_export_goes_nowhere() {
 	one_sentence
 	status 1 caisson export -o "$WORK/no/such/folder" nowhere
 	one_sentence
-	caisson export nowhere | head -c 1000 >"$WORK/part"
+	{ caisson export nowhere 2>"$WORK/err" || echo failed >>"$WORK/err"; } | head -c 1000 >"$WORK/part"
+	is "$(err)" ""
 	is "$(stat -c %s "$WORK/part")" 1000
 	status 1 script -qec 'caisson export nowhere' /dev/null
 	has "$(out)" "nothing for a terminal"
