@@ -22,7 +22,7 @@ struct convert_options {
 #define O(...) OPT(convert_options, __VA_ARGS__)
 static const struct opt options[] = {
 	O('o', "output", OPT_STRING, output, "OUT", "oci:DIR[:TAG] or oci-archive:FILE[:TAG]"),
-	O(0, "compress", OPT_CHOICE, compress, "HOW", "how the layer is stored",
+	O(0, "compress", OPT_CHOICE, compress, "none|gzip|zstd", "how the layer is stored",
 	  .choices = "none|gzip|zstd"),
 	O(0, "label", OPT_STRV, labels, "K=V", "label in the image's configuration"),
 	O(0, "keep-entrypoint-file", OPT_FLAG, keep, NULL,

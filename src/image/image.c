@@ -290,7 +290,7 @@ static int get_stored(struct get *g, const char *store_dir, struct image *ret, s
 	if (g->opts->form == IMAGE_FOLDER && geteuid() != 0)
 		return err_set(err, -EPERM,
 			       "images are unpacked with their owners and devices, which only root "
-			       "may do: use sudo, or a folder of your own as dir:ROOTFS");
+			       "may do: use sudo");
 	r = store_open(&g->store, store_dir, err);
 	g->store.form = g->opts->form;
 	if (r == 0)
