@@ -165,9 +165,15 @@ int layer_apply_fd(int fd, const struct layer_sink *sink, struct allowance *allo
 		   struct digest *ret_plain, struct err *err)
 {
 	_cleanup_stream_ struct stream stream = STREAM_NULL;
+	const uint64_t entries = allowance->entries;
 	int r = stream_open_fd(&stream, fd, allowance, err);
 
 	if (r == 0)
 		r = read_stream(&stream, sink, allowance, err);
-	return r < 0 ? r : stream_digest(&stream, ret_plain, err);
+	if (r == 0)
+		r = stream_digest(&stream, ret_plain, err);
+	/* Zeros end an archive: what begins with them, as a disk does, would be an empty one. */
+	if (r == 0 && allowance->entries == entries)
+		r = err_set(err, -EBADMSG, "there is nothing in it, or it is no tar");
+	return r;
 }

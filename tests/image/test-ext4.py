@@ -522,6 +522,7 @@ def test_plain_tar(work):
 def test_bad_tar(work):
     tar = RandomTree(5).tar.bytes()
     work.refused("-", "empty", input=b"")
+    work.refused("-", "no tar", input=bytes(10240) + b"a disk")
     work.refused("-", "tar", input=b"no tar " * 1000)
     work.refused("-", "truncated", input=tar[:len(tar) // 2])
     work.refused("-", "", input=gzip.compress(tar)[:-100])
