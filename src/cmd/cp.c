@@ -75,7 +75,7 @@ static int check_kind(const char *path, mode_t mode, struct err *err)
 static int look_there(struct cp *cp, enum copy_kind *ret, struct err *err)
 {
 	char target[PATH_MAX];
-	mode_t mode;
+	mode_t mode = 0;
 	int r = set_path(cp->destination, cp->to, err);
 
 	if (r == 0)
@@ -180,7 +180,7 @@ static int out_to_stdout(struct cp *cp, struct err *err)
 		/* The reader has left, which is no failure. */
 		t.answered = true;
 		progress_bar_end(&cp->bar);
-		(void)end(cp, &t, NULL);
+		(void)transfer_end(&t, NULL);
 		return 0;
 	}
 	return conclude(cp, &t, r, &trouble, err);
