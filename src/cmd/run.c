@@ -527,7 +527,8 @@ static void choose_mode(struct run *run, const char *reference)
 {
 	run->ext4 = !run->bundle && str_starts(reference, IMAGE_EXT4);
 	if (!run->rootfs_mode)
-		run->rootfs_mode = run->ext4 ? SANDBOX_ROOTFS_MODE_COPY : default_mode(run, reference);
+		run->rootfs_mode =
+			run->ext4 ? SANDBOX_ROOTFS_MODE_COPY : default_mode(run, reference);
 }
 
 static int run_main(const struct command *self, int argc, char **argv)
