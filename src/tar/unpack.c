@@ -58,9 +58,13 @@ static const char *split(char *path, char **ret_slash)
 	return slash ? slash + 1 : path;
 }
 
+/* Within one name alone, no link leads on: the archive may have made it, to what is beside it. */
 static int open_folder(const struct unpacking *u, const char *path, uint64_t flags)
 {
-	return path_open_beneath(u->unpack->dir, *path ? path : ".", flags | O_DIRECTORY, 0);
+	const char *at = *path ? path : ".";
+
+	return u->unpack->only ? path_open_strict(u->unpack->dir, at, flags | O_DIRECTORY, 0)
+			       : path_open_beneath(u->unpack->dir, at, flags | O_DIRECTORY, 0);
 }
 
 /* All that are missing of @path. */

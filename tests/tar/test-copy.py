@@ -170,6 +170,23 @@ def test_only_one_name_at_the_top_if_so_asked(work):
     assert os.listdir(work) == ["a"]
 
 
+def test_no_link_leads_from_the_one_name_to_what_is_beside_it(work):
+    evil = {"data": b"evil"}
+    os.mkdir(work + "/beside")
+    write(work + "/beside/file", b"secret")
+    for members in (
+        [("a", link("beside")), ("a/file", evil)],
+        [("a", link("beside")), ("a/new/file", evil)],
+        [("a", FOLDER), ("a/l", link("../beside")), ("a/l/file", evil)],
+        [("a", FOLDER), ("a/l", link("../beside")), ("a/h", hard("a/l/file"))],
+    ):
+        before = describe(work + "/beside")
+        said = unpack(work, archive(members), "a", status=1)
+        assert said.startswith("cannot ") and "\n" not in said, said
+        assert describe(work + "/beside") == before, members
+        subprocess.run(["rm", "-rf", work + "/a"], check=True)
+
+
 def test_folders_and_others_do_not_replace_each_other(work):
     os.mkdir(work + "/folder")
     write(work + "/file")
