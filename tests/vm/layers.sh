@@ -162,10 +162,10 @@ test_commit() {
 		has "$(out)" "ls: /bin/ls: No such file"
 		status 0 caisson run --rm "web:$mode" sh -c 'cat /etc/new'
 		is "$(out)" x
-		status 0 caisson commit "commit-$mode" "oci:$WORK/$mode:x"
-		status 0 skopeo inspect --config "oci:$WORK/$mode:x"
+		status 0 caisson commit "commit-$mode" "oci:$WORK/layout-$mode:x"
+		status 0 skopeo inspect --config "oci:$WORK/layout-$mode:x"
 		has "$(out)" '"A=1"'
-		status 0 umoci unpack --image "$WORK/$mode:x" "$WORK/unpacked-$mode"
+		status 0 umoci unpack --image "$WORK/layout-$mode:x" "$WORK/unpacked-$mode"
 		is "$(cat "$WORK/unpacked-$mode/rootfs/etc/new")" x
 		[ ! -e "$WORK/unpacked-$mode/rootfs/bin/ls" ] || fail "it was removed"
 		is "$(ls "$WORK/unpacked-$mode/rootfs/usr")" link
