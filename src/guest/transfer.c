@@ -14,13 +14,11 @@
 #include "base/macro.h"
 #include "base/parse.h"
 #include "guest/procfs.h"
+#include "guest/vsock.h"
 #include "rpc/process.h"
 
 #define FD_STREAM 3
 #define FD_WORDS  4
-
-/* The kernel waits for memory of this size, as it does not for that of its largest packets. */
-#define SMALL (16u << 10)
 
 /**
  * struct transfer - one under way
@@ -63,8 +61,8 @@ int transfer_put(void *stream, const void *data, size_t len)
 	while (len > 0) {
 		ssize_t n = write(fd, p, MIN(len, most));
 
-		if (n < 0 && errno == ENOMEM && most > SMALL)
-			most = SMALL;
+		if (n < 0 && errno == ENOMEM && most > VSOCK_SMALL)
+			most = VSOCK_SMALL;
 		else if (n < 0 && errno != EINTR)
 			return -errno;
 		else if (n > 0) {

@@ -6,6 +6,12 @@
 #include "loop/loop.h"
 
 /*
+ * The kernel makes a packet of up to 64 KiB of what is written, in one piece of memory, and does not
+ * wait for that (ENOMEM). For pieces of this size it waits.
+ */
+#define VSOCK_SMALL (16u << 10)
+
+/*
  * Stream sockets of AF_VSOCK (vsock(7)). Only the host (CID 2) may connect: where the kernel has
  * the loopback transport, processes in a container could otherwise reach vminitd too.
  */

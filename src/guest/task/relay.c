@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "guest/vsock.h"
 
 /*
  * One turn moves no more than this, so that all relays get theirs. A pipe holds as much (pipe(7)).
@@ -67,6 +68,16 @@ static void throw_away(int pipe_fd, size_t len)
 	}
 }
 
+/* Less, where memory is in pieces. */
+static ssize_t send_some(int out, const void *data, size_t len)
+{
+	ssize_t n = send(out, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno == ENOMEM && len > VSOCK_SMALL)
+		n = send(out, data, VSOCK_SMALL, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return n;
+}
+
 /* The bytes leave the pipe only once the socket has taken them. */
 static enum moved move_pipe_to_socket(struct relay *relay)
 {
@@ -77,7 +88,7 @@ static enum moved move_pipe_to_socket(struct relay *relay)
 	n = fd_read_full(scratch_pipe[0], scratch, (size_t)n);
 	if (n < 0)
 		return AT_END;
-	n = send(relay->out, scratch, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = send_some(relay->out, scratch, (size_t)n);
 	if (n > 0)
 		throw_away(relay->in, (size_t)n);
 	return moved_or(n, WAIT_OUT);
@@ -95,8 +106,8 @@ static enum moved move_tty_to_socket(struct relay *relay)
 		relay->held_start = 0;
 		relay->held_end = (size_t)n;
 	}
-	n = send(relay->out, relay->held + relay->held_start, relay->held_end - relay->held_start,
-		 MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = send_some(relay->out, relay->held + relay->held_start,
+		      relay->held_end - relay->held_start);
 	if (n > 0)
 		relay->held_start += (size_t)n;
 	return moved_or(n, WAIT_OUT);
