@@ -43,6 +43,8 @@ int visit_begin(struct visit *visit, struct err *err)
 {
 	int status;
 
+	if (visit->client.rpc)
+		return 0;
 	if (record_state(&visit->record, &status) != RECORD_RUNNING && !visit->spec.remove)
 		return wake(visit, err);
 	return client_connect(&visit->client, &visit->record, err);

@@ -27,7 +27,7 @@ int visit_find(struct visit *visit, const char *name, struct err *err);
 
 /**
  * visit_begin() - reach its guest; the VM of one that has ended boots once more, without its command
- * @visit: found
+ * @visit: found; one that was begun is left as it is
  *
  * Others who visit the same container are waited for. If we are killed, what was asked for ends, and
  * so does a VM that was started for it.
