@@ -12,6 +12,7 @@
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "cmd/copy-stream.h"
 #include "cmd/transfer.h"
 #include "layer.pb-c.h"
 #include "tar/pack.h"
@@ -172,18 +173,16 @@ static int pack_folder(struct visit *v, const struct sink *sink, struct err *err
 }
 
 /* Return: 0; 1: the guest's end is broken; or what the sink said. */
-static int pass_on(int from, const struct sink *sink)
+static int pass_on(struct transfer *t, const struct sink *sink)
 {
 	_cleanup_free_ char *buffer = xmalloc(TAR_PACK_CHUNK);
+	struct progress_bar none = {.fd = -EBADF};
+	struct copy_stream stream = {.transfer = t, .bar = &none};
 	ssize_t n;
 	int r = 0;
 
-	while (r == 0 && (n = read(from, buffer, TAR_PACK_CHUNK)) != 0) {
-		if (n > 0)
-			r = sink->put(sink->userdata, buffer, (size_t)n);
-		else if (errno != EINTR)
-			return 1;
-	}
+	while (r == 0 && (n = copy_stream_get(&stream, buffer, TAR_PACK_CHUNK)) != 0)
+		r = n < 0 ? 1 : sink->put(sink->userdata, buffer, (size_t)n);
 	return r;
 }
 
@@ -195,7 +194,7 @@ static int take_stream(struct transfer *t, const char *method, const ProtobufCMe
 
 	if (r < 0)
 		return r;
-	r = pass_on(t->fd, sink);
+	r = pass_on(t, sink);
 	failed = transfer_end(t, r < 0 ? NULL : err);
 	if (r > 0 && failed == 0)
 		return err_set(err, -EIO,
