@@ -12,6 +12,7 @@
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "cmd/change-list.h"
 #include "cmd/copy-stream.h"
 #include "cmd/transfer.h"
 #include "layer.pb-c.h"
@@ -68,55 +69,6 @@ static int changes_of_folders(struct visit *v,
 	return why(v, changes_tell(upper, lower, tell, userdata), err);
 }
 
-/* What the guest sends; it may be anything. */
-static int read_changes(FILE *in, int (*tell)(enum change change, const char *path, void *userdata),
-			void *userdata)
-{
-	char line[PATH_MAX + 2];
-	size_t n = 0;
-	int c, r = 0;
-
-	while (r == 0 && (c = getc(in)) != EOF) {
-		if (n == sizeof(line))
-			return -EPROTO;
-		line[n++] = (char)c;
-		if (c != '\0')
-			continue;
-		if (n < 3 || !strchr("ACD", line[0]) || line[1] != '/')
-			return -EPROTO;
-		r = tell((enum change)line[0], line + 1, userdata);
-		n = 0;
-	}
-	return r == 0 && n > 0 ? -EPROTO : r;
-}
-
-static int changes_of_disks(struct visit *v,
-			    int (*tell)(enum change change, const char *path, void *userdata),
-			    void *userdata, struct err *err)
-{
-	Caisson__Guest__V1__LayerRequest request = CAISSON__GUEST__V1__LAYER_REQUEST__INIT;
-	struct transfer t = TRANSFER_NULL;
-	FILE *in = NULL;
-	int r = visit_begin(v, err), failed;
-
-	if (r == 0)
-		r = transfer_open(&t, &v->client, err);
-	if (r < 0)
-		return r;
-	request.image = rpc_str(ABI_IMAGE_SERIAL);
-	request.upper = rpc_str(ABI_UPPER_SERIAL);
-	request.stream = t.uri;
-	r = transfer_begin(&t, RPC_SERVICE_LAYER, "Changes", &request.base, err);
-	if (r == 0) {
-		in = fdopen(take_fd(t.fd), "r");
-		r = in ? read_changes(in, tell, userdata) : -errno;
-	}
-	if (in)
-		(void)fclose(in);
-	failed = transfer_end(&t, err);
-	return failed < 0 ? failed : why(v, r, err);
-}
-
 int layer_check(const struct visit *v, struct err *err)
 {
 	if (!sandbox_spec_has_copy(&v->spec))
@@ -126,18 +78,6 @@ int layer_check(const struct visit *v, struct err *err)
 		"container %s has a copy of its image (--rootfs-mode copy), in which nothing "
 		"tells what has changed: `caisson export` writes all that is there",
 		v->record.id);
-}
-
-int layer_changes(struct visit *v,
-		  int (*tell)(enum change change, const char *path, void *userdata), void *userdata,
-		  struct err *err)
-{
-	int r = layer_check(v, err);
-
-	if (r < 0)
-		return r;
-	return sandbox_spec_has_disks(&v->spec) ? changes_of_disks(v, tell, userdata, err)
-						: changes_of_folders(v, tell, userdata, err);
 }
 
 struct sink {
@@ -200,6 +140,41 @@ static int take_stream(struct transfer *t, const char *method, const ProtobufCMe
 		return err_set(err, -EIO,
 			       "the guest has broken off, and says that nothing is wrong");
 	return r < 0 ? r : failed;
+}
+
+static int changes_of_disks(struct visit *v,
+			    int (*tell)(enum change change, const char *path, void *userdata),
+			    void *userdata, struct err *err)
+{
+	Caisson__Guest__V1__LayerRequest request = CAISSON__GUEST__V1__LAYER_REQUEST__INIT;
+	struct change_list list = {.tell = tell, .userdata = userdata};
+	const struct sink sink = {.put = change_list_put, .userdata = &list};
+	struct transfer t = TRANSFER_NULL;
+	int r = visit_begin(v, err);
+
+	if (r == 0)
+		r = transfer_open(&t, &v->client, err);
+	if (r < 0)
+		return r;
+	request.image = rpc_str(ABI_IMAGE_SERIAL);
+	request.upper = rpc_str(ABI_UPPER_SERIAL);
+	request.stream = t.uri;
+	r = take_stream(&t, "Changes", &request.base, &sink, err);
+	if (r == 0)
+		r = change_list_end(&list);
+	return r == 0 || err->code < 0 ? r : why(v, r, err);
+}
+
+int layer_changes(struct visit *v,
+		  int (*tell)(enum change change, const char *path, void *userdata), void *userdata,
+		  struct err *err)
+{
+	int r = layer_check(v, err);
+
+	if (r < 0)
+		return r;
+	return sandbox_spec_has_disks(&v->spec) ? changes_of_disks(v, tell, userdata, err)
+						: changes_of_folders(v, tell, userdata, err);
 }
 
 int layer_pack(struct visit *v, int (*put)(void *userdata, const void *data, size_t len),
