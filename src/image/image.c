@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "image/config.h"
 #include "image/overlaid.h"
+#include "image/reform.h"
 #include "image/source-open.h"
 #include "image/store.h"
 #include "image/superblock.h"
@@ -22,7 +23,8 @@
  * Theory of operation. Each way to an image ends in the digest of its configuration, its ID. The
  * shortest way to the ID is tried first: what the store remembers of a registry's name or of an
  * unchanged archive file; else the documents are read. If the store has the image, that is all.
- * Else it is unpacked under a lock of that ID, which others who want the same image wait for.
+ * Else it is unpacked under a lock of that ID, which others who want the same image wait for; or made
+ * of the other form, if that is there and the documents need not be read.
  */
 
 struct get {
@@ -120,6 +122,25 @@ static int find_or_lock(struct get *g, const struct digest *id, struct image *re
 	return *ret_lock < 0 ? *ret_lock : find_image(g, id, ret, err);
 }
 
+/*
+ * What is known to be that image need not be fetched or read again for another form.
+ *
+ * Return: as find_image().
+ */
+static int find_known(struct get *g, const struct digest *id, struct image *ret, struct err *err)
+{
+	_cleanup_close_ int lock = -EBADF;
+	int r = find_or_lock(g, id, ret, &lock, err), fd;
+
+	if (r != 0)
+		return r;
+	fd = reform_image(&g->store, id, g->opts, err);
+	if (fd == -ENOENT && err->code == 0)
+		return 0;
+	r = fd < 0 ? fd : take_image(g, id, fd, ret, err);
+	return r < 0 ? r : 1;
+}
+
 /* The documents are read: unpack unless the store has, or gets meanwhile, the image. */
 static int get_from_source(struct get *g, struct source *source, struct image *ret, struct err *err)
 {
@@ -155,7 +176,7 @@ static int get_archive(struct get *g, struct image *ret, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "cannot open it");
 	if (store_get_file(&g->store, &file, &g->ref, &id) == 0) {
-		r = find_image(g, &id, ret, err);
+		r = find_known(g, &id, ret, err);
 		if (r != 0)
 			return r;
 	}
@@ -193,7 +214,7 @@ static int find_ref(struct get *g, struct image *ret, struct err *err)
 
 	if (store_get_ref(&g->store, g->ref.path, &id) < 0)
 		return 0;
-	return find_image(g, &id, ret, err);
+	return find_known(g, &id, ret, err);
 }
 
 static int get_registry(struct get *g, struct image *ret, struct err *err)

@@ -103,10 +103,9 @@ static int write_config(int dirfd, const char *data, size_t len, struct err *err
 	return r < 0 ? err_errno(err, r, "cannot write its configuration") : 0;
 }
 
-static int fill_folder(int dirfd, const struct source *source, const struct diff_ids *diff_ids,
-		       const struct image_get_options *opts, struct err *err)
+int unpack_folder(int dirfd, const struct unpack_feed *feed, struct allowance *allowance,
+		  struct err *err)
 {
-	struct allowance allowance = unpack_allowance(opts);
 	_cleanup_close_ int root = make_rootfs(dirfd, err);
 	struct layer_sink sink;
 	struct tree tree;
@@ -114,9 +113,9 @@ static int fill_folder(int dirfd, const struct source *source, const struct diff
 
 	if (root < 0)
 		return root;
-	tree_init(&tree, root, &allowance);
+	tree_init(&tree, root, allowance);
 	sink = tree_sink(&tree);
-	r = unpack_layers(source, diff_ids, &sink, &allowance, opts, err);
+	r = feed->put(&sink, allowance, feed->userdata, err);
 	if (r == 0)
 		r = tree_finish(&tree, err);
 	if (r == 0)
@@ -125,60 +124,92 @@ static int fill_folder(int dirfd, const struct source *source, const struct diff
 	return r;
 }
 
-static int fill_disk(int dirfd, const struct source *source, const struct diff_ids *diff_ids,
-		     const struct image_get_options *opts, struct err *err)
+int unpack_disk(int dirfd, int (*fill)(int fd, void *userdata, struct err *err), void *userdata,
+		struct err *err)
 {
 	_cleanup_close_ int fd =
 		openat(dirfd, store_form(IMAGE_DISK), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-	struct allowance allowance = unpack_allowance(opts);
 	int r;
 
 	if (fd < 0)
 		return err_errno(err, -errno, "cannot make a file for it");
-	r = build_disk(fd, source, diff_ids, &allowance, opts, err);
+	r = fill(fd, userdata, err);
 	return r < 0 ? r : seal_write(dirfd, IMAGE_DISK, NULL, err);
 }
 
-static int (*const fillers[])(int dirfd, const struct source *source,
-			      const struct diff_ids *diff_ids, const struct image_get_options *opts,
-			      struct err *err) = {
-	[IMAGE_FOLDER] = fill_folder,
-	[IMAGE_DISK] = fill_disk,
-};
-
-static int unpack(const struct store *store, const struct source *source,
-		  const struct image_get_options *opts, const char *config, size_t len,
-		  const struct diff_ids *diff_ids, struct err *err)
+int unpack_commit(const struct store *store, const struct unpack_job *job, struct err *err)
 {
 	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_NULL;
 	_cleanup_close_ int lock = -EBADF;
 	int r = store_tmp_new(store, &tmp, err);
 
 	if (r == 0)
-		r = write_config(tmp.fd, config, len, err);
+		r = write_config(tmp.fd, job->config, job->config_len, err);
 	if (r == 0)
-		r = fillers[store->form](tmp.fd, source, diff_ids, opts, err);
+		r = job->fill[store->form](tmp.fd, job->userdata, err);
 	/* Until it is there: the next one counts it. */
-	if (r == 0 && opts->limit)
-		r = lock = store_make_room(&tmp, &source->manifest.config.digest, opts->limit,
-					   opts->cancel, err);
-	return r < 0 ? r : store_commit(&tmp, &source->manifest.config.digest, err);
+	if (r == 0 && job->opts->limit)
+		r = lock = store_make_room(&tmp, job->id, job->opts->limit, job->opts->cancel, err);
+	return r < 0 ? r : store_commit(&tmp, job->id, err);
+}
+
+/* struct unpack - an image's layers, to be put into one of the forms */
+struct unpack {
+	const struct source *source;
+	const struct image_get_options *opts;
+	struct diff_ids diff_ids;
+};
+
+static int put_layers(const struct layer_sink *sink, struct allowance *allowance, void *userdata,
+		      struct err *err)
+{
+	struct unpack *u = userdata;
+
+	return unpack_layers(u->source, &u->diff_ids, sink, allowance, u->opts, err);
+}
+
+static int fill_folder(int dirfd, void *userdata, struct err *err)
+{
+	struct unpack *u = userdata;
+	const struct unpack_feed feed = {.put = put_layers, .userdata = u};
+	struct allowance allowance = unpack_allowance(u->opts);
+
+	return unpack_folder(dirfd, &feed, &allowance, err);
+}
+
+static int build_layers(int fd, void *userdata, struct err *err)
+{
+	struct unpack *u = userdata;
+	struct allowance allowance = unpack_allowance(u->opts);
+
+	return build_disk(fd, u->source, &u->diff_ids, &allowance, u->opts, err);
+}
+
+static int fill_disk(int dirfd, void *userdata, struct err *err)
+{
+	return unpack_disk(dirfd, build_layers, userdata, err);
 }
 
 int unpack_image(const struct store *store, const struct source *source,
 		 const struct image_get_options *opts, struct err *err)
 {
+	struct unpack u = {.source = source, .opts = opts, .diff_ids = DIFF_IDS_NULL};
 	struct image_config parsed = IMAGE_CONFIG_NULL;
-	struct diff_ids diff_ids = DIFF_IDS_NULL;
 	_cleanup_free_ char *config = NULL;
-	size_t len;
-	int r = source_config(source, &config, &len, err);
+	struct unpack_job job = {
+		.id = &source->manifest.config.digest,
+		.fill = {[IMAGE_FOLDER] = fill_folder, [IMAGE_DISK] = fill_disk},
+		.userdata = &u,
+		.opts = opts,
+	};
+	int r = source_config(source, &config, &job.config_len, err);
 
+	job.config = config;
 	if (r == 0)
-		r = config_parse(config, len, &parsed, &diff_ids, err);
+		r = config_parse(config, job.config_len, &parsed, &u.diff_ids, err);
 	if (r == 0)
-		r = unpack(store, source, opts, config, len, &diff_ids, err);
+		r = unpack_commit(store, &job, err);
 	image_config_done(&parsed);
-	diff_ids_done(&diff_ids);
+	diff_ids_done(&u.diff_ids);
 	return r;
 }

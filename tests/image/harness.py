@@ -7,6 +7,8 @@ Each gets a folder of its own as its argument, with a fresh store in it, and fai
 import contextlib
 import ctypes
 import hashlib
+import importlib.machinery
+import importlib.util
 import inspect
 import os
 import shutil
@@ -259,6 +261,15 @@ def run():
             remove(path)
         sys.stdout.flush()
     sys.exit(1 if failed else 0)
+
+
+def neighbour(name):
+    """What another file of tests has to make trees with."""
+    path = os.path.join(HERE, name + ".py")
+    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
 
 
 def tool(name):

@@ -4,8 +4,6 @@
 
 import contextlib
 import filecmp
-import importlib.machinery
-import importlib.util
 import io
 import json
 import os
@@ -22,16 +20,7 @@ CAISSON = os.environ.get("CAISSON", "caisson")
 MIB = 1 << 20
 
 
-def neighbour(name):
-    """What another file of tests has to make trees with."""
-    path = os.path.join(harness.HERE, name + ".py")
-    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), path)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
-
-
-trees = neighbour("test-ext4")
+trees = harness.neighbour("test-ext4")
 digest = trees.digest
 
 

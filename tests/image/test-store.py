@@ -15,6 +15,7 @@ import ociimage
 from harness import names, same, snapshot, tool
 from ociimage import Image, Layer, Tar, sha256, write_tar
 
+trees = harness.neighbour("test-ext4")
 MAKE_IMAGE = os.path.join(os.path.dirname(ociimage.__file__), "make-image")
 
 
@@ -326,6 +327,33 @@ def test_disks(work):
     assert len(work.leftovers()) == 1
     work.get(reference, "--disk")
     subprocess.run(["cmp", work / "built", got.rootfs], check=True)
+    assert work.leftovers() == []
+
+
+def test_one_form_out_of_the_other(work):
+    """What the store has need not be fetched or read once more, nor be there any more."""
+    image = Image([trees.RandomTree(7).tar.bytes()], "test:latest")
+    with old_file(work, image) as archive:
+        reference = "docker-archive:" + archive
+        folder = work.get(reference).rootfs
+        want = snapshot(folder)
+        assert reads_of(work, archive, work.command(reference, "--disk")) == []
+        disk = work.get(reference, "--disk")
+        assert not progress(disk)
+        same(snapshot(work.mount(disk.rootfs)), want)
+        harness.remove(folder)
+        assert progress(work.get(reference)) == ["unpacking the image's disk"]
+        same(snapshot(folder), want)
+        os.truncate(disk.rootfs, 5000)
+        said = progress(work.get(reference, "--disk"))
+        assert len(said) == 2 and said[1] == "making a disk of the image's folder", said
+        same(snapshot(work.mount(disk.rootfs)), want)
+        assert sorted(os.listdir(os.path.dirname(folder))) == BOTH
+        # Nothing is made of what is cut: the archive is there.
+        harness.remove(folder)
+        os.truncate(disk.rootfs, 5000)
+        assert progress(work.get(reference)) == ["unpacking layer 1 of 1"]
+        same(snapshot(folder), want)
     assert work.leftovers() == []
 
 
