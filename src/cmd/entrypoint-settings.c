@@ -12,22 +12,6 @@
 #include "image/text.h"
 #include "ttrpc/text.h"
 
-/* The first complaint that vminitd would have. */
-struct complaint {
-	struct init_conf_sink sink;
-	struct err *err;
-};
-
-static void complain(struct init_conf_sink *sink, unsigned int line, const char *key,
-		     const char *why)
-{
-	struct err *err = container_of(sink, struct complaint, sink)->err;
-
-	if (err->code == 0)
-		(void)err_set(err, -EINVAL, "line %u of its %s: '%s' %s", line, ABI_ENTRYPOINT_CONF,
-			      text_of(key), why);
-}
-
 /* JSON has no room for others. */
 static int check_text(const char *s, struct err *err)
 {
@@ -100,11 +84,14 @@ int entrypoint_settings(struct image_convert_files *files, bool keep, struct ima
 			struct err *err)
 {
 	_cleanup_free_ struct init_conf *conf = xcalloc(1, sizeof(*conf));
-	struct complaint complaint = {.sink.wrong = complain, .err = err};
 	char end = entrypoint_end(files->conf, files->conf_len);
+	struct init_conf_complaint wrong;
 	int r = add_command(files, config, err);
 
-	if (r == 0 && init_conf_parse(files->conf, files->conf_len, end, conf, &complaint.sink) > 0)
-		r = -EINVAL;
-	return r < 0 ? r : add_conf(conf, keep, config, err);
+	if (r < 0)
+		return r;
+	if (init_conf_check(files->conf, files->conf_len, end, conf, &wrong) < 0)
+		return err_set(err, -EINVAL, "line %u of its %s: '%s' %s", wrong.line,
+			       ABI_ENTRYPOINT_CONF, text_of(wrong.key), wrong.why);
+	return add_conf(conf, keep, config, err);
 }

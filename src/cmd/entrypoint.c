@@ -39,34 +39,21 @@ static char *join(const struct strv *records, size_t *ret_len)
 	return text;
 }
 
-/* The complaint that vminitd would have; the first one counts. */
-struct complaint {
-	struct init_conf_sink sink;
-	struct err *err;
-};
-
-static void complain(struct init_conf_sink *sink, unsigned int line, const char *key,
-		     const char *why)
-{
-	struct err *err = container_of(sink, struct complaint, sink)->err;
-
-	if (err->code == 0)
-		(void)err_set(err, -EINVAL, "the image's %s %s", key, why);
-}
-
 /* As vminitd will. */
 static int check(const struct entrypoint *e, struct err *err)
 {
-	struct complaint complaint = {.sink.wrong = complain, .err = err};
 	_cleanup_free_ struct init_conf *conf = xmalloc(sizeof(*conf));
 	_cleanup_free_ char *copy = xmalloc(e->conf_len + 1);
 	char end = entrypoint_end(e->conf, e->conf_len);
+	struct init_conf_complaint wrong;
 
 	if (e->args_len > ABI_ENTRYPOINT_MAX || e->conf_len > ABI_ENTRYPOINT_MAX)
 		return err_set(err, -EINVAL, "its command and variables have more than %u bytes",
 			       ABI_ENTRYPOINT_MAX);
 	memcpy(copy, e->conf, e->conf_len + 1);
-	return init_conf_parse(copy, e->conf_len, end, conf, &complaint.sink) > 0 ? -EINVAL : 0;
+	if (init_conf_check(copy, e->conf_len, end, conf, &wrong) < 0)
+		return err_set(err, -EINVAL, "the image's %s %s", wrong.key, wrong.why);
+	return 0;
 }
 
 static void add_env(struct strv *records, const struct strv *env)

@@ -11,29 +11,19 @@
 
 #define BLANKS " \t\r"
 
-/* The complaint that vminitd would have, as ours; the first one counts. */
-struct complaint {
-	struct init_conf_sink sink;
-	const struct strv *lines;
-	struct err *err;
-};
-
-static void complain(struct init_conf_sink *sink, unsigned int line, const char *key,
-		     const char *why)
+/* The complaint that vminitd would have, as ours. */
+static int refuse(const struct init_conf_complaint *wrong, const struct strv *lines,
+		  struct err *err)
 {
-	struct complaint *complaint = container_of(sink, struct complaint, sink);
 	const char *text =
-		line > 0 && line <= complaint->lines->n ? complaint->lines->v[line - 1] : "";
-
+		wrong->line > 0 && wrong->line <= lines->n ? lines->v[wrong->line - 1] : "";
 	const char *value = strstr(text, " = ");
 
-	if (complaint->err && complaint->err->code != 0)
-		return;
-	if (value && strcmp(key, "command") != 0)
-		(void)err_set(complaint->err, -EINVAL, "--%s %.200s: %s",
-			      strcmp(key, "on_exit") == 0 ? "on-exit" : key, value + 3, why);
-	else
-		(void)err_set(complaint->err, -EINVAL, "%s %s", key, why);
+	if (value && strcmp(wrong->key, "command") != 0)
+		return err_set(err, -EINVAL, "--%s %.200s: %s",
+			       strcmp(wrong->key, "on_exit") == 0 ? "on-exit" : wrong->key,
+			       value + 3, wrong->why);
+	return err_set(err, -EINVAL, "%s %s", wrong->key, wrong->why);
 }
 
 static bool has_blank_ends(const char *value)
@@ -167,8 +157,8 @@ static char *join(const struct strv *lines)
 int init_config_text(const struct init_config *config, char **ret, struct err *err)
 {
 	_cleanup_strv_ struct strv lines = STRV_NULL;
-	struct complaint complaint = {.sink.wrong = complain, .lines = &lines, .err = err};
 	_cleanup_free_ char *text = NULL, *copy = NULL;
+	struct init_conf_complaint wrong;
 	struct init_conf conf;
 	int r = add_all(&lines, config, err);
 
@@ -179,8 +169,8 @@ int init_config_text(const struct init_config *config, char **ret, struct err *e
 		return err_set(err, -EINVAL, "all this does not fit the %d bytes of %s",
 			       ABI_INIT_CONF_MAX, ABI_INIT_CONF);
 	copy = xstrdup(text);
-	if (init_conf_parse(copy, strlen(copy), '\n', &conf, &complaint.sink) > 0)
-		return -EINVAL;
+	if (init_conf_check(copy, strlen(copy), '\n', &conf, &wrong) < 0)
+		return refuse(&wrong, &lines, err);
 	*ret = take_ptr(text);
 	return 0;
 }

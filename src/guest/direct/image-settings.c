@@ -25,24 +25,6 @@ static struct init_conf conf;
 static char path_default[] = "PATH=" LOOKUP_DEFAULT_PATH;
 static char host[sizeof("HOSTNAME=") + ABI_HOSTNAME_MAX];
 
-struct complaint {
-	struct init_conf_sink sink;
-	struct setup *setup;
-	bool told;
-};
-
-/* The first one counts. */
-static void complain(struct init_conf_sink *sink, unsigned int line, const char *key,
-		     const char *why)
-{
-	struct complaint *c = container_of(sink, struct complaint, sink);
-
-	if (!c->told)
-		(void)setup_fail(c->setup, -EINVAL, TTRPC_INVALID_ARGUMENT,
-				 ABI_ENTRYPOINT_CONF ": line %u: %.64s %s", line, key, why);
-	c->told = true;
-}
-
 /* A file of the image: it may be anything. Return: bytes, or negative errno, which is told. */
 static ssize_t read_text(struct setup *s, const char *path, char *text)
 {
@@ -71,17 +53,19 @@ static bool is_missing(ssize_t n)
 
 static int read_conf(struct setup *s)
 {
-	struct complaint complaint = {.sink.wrong = complain, .setup = s};
+	struct init_conf_complaint wrong;
 	ssize_t n = read_text(s, ABI_ENTRYPOINT_CONF, conf_text);
 
 	if (n < 0 && !is_missing(n))
 		return (int)n;
 	s->report.kind = 0;
 	n = MAX(n, 0);
-	return init_conf_parse(conf_text, (size_t)n, entrypoint_end(conf_text, (size_t)n), &conf,
-			       &complaint.sink) > 0
-		       ? -EINVAL
-		       : 0;
+	if (init_conf_check(conf_text, (size_t)n, entrypoint_end(conf_text, (size_t)n), &conf,
+			    &wrong) < 0)
+		return setup_fail(s, -EINVAL, TTRPC_INVALID_ARGUMENT,
+				  ABI_ENTRYPOINT_CONF ": line %u: %.64s %s", wrong.line, wrong.key,
+				  wrong.why);
+	return 0;
 }
 
 static int read_command(struct setup *s, Caisson__Guest__V1__Process *process)

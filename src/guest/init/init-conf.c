@@ -235,3 +235,26 @@ unsigned int init_conf_parse(char *text, size_t len, char end, struct init_conf 
 	}
 	return wrong;
 }
+
+struct keeper {
+	struct init_conf_sink sink;
+	struct init_conf_complaint *first;
+};
+
+static void keep_first(struct init_conf_sink *sink, unsigned int line, const char *key,
+		       const char *why)
+{
+	struct init_conf_complaint *first = container_of(sink, struct keeper, sink)->first;
+
+	if (!first->why)
+		*first = (struct init_conf_complaint){.line = line, .key = key, .why = why};
+}
+
+int init_conf_check(char *text, size_t len, char end, struct init_conf *ret,
+		    struct init_conf_complaint *first)
+{
+	struct keeper keeper = {.sink.wrong = keep_first, .first = first};
+
+	*first = (struct init_conf_complaint){.key = ""};
+	return init_conf_parse(text, len, end, ret, &keeper.sink) > 0 ? -EINVAL : 0;
+}

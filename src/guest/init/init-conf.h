@@ -71,3 +71,24 @@ struct init_conf_sink {
  */
 unsigned int init_conf_parse(char *text, size_t len, char end, struct init_conf *ret,
 			     struct init_conf_sink *sink);
+
+/**
+ * struct init_conf_complaint - what init_conf_sink.wrong() was told first
+ * @line, @key, @why: as there; @key may point into the text, @why is NULL when there was none
+ */
+struct init_conf_complaint {
+	unsigned int line;
+	const char *key, *why;
+};
+
+/**
+ * init_conf_check() - init_conf_parse(), for who refuses a file with any line that makes no sense
+ * @text: changed; @len bytes, and a NUL behind them; @ret and @first point into it
+ * @end: of a line, as there
+ * @ret: always set
+ * @first: always set
+ *
+ * Return: 0; -EINVAL: there is a complaint.
+ */
+int init_conf_check(char *text, size_t len, char end, struct init_conf *ret,
+		    struct init_conf_complaint *first);

@@ -91,6 +91,22 @@ static void test_wrong_lines(void)
 	test_str(conf.workdir, "/x");
 }
 
+static void test_check_keeps_the_first_complaint(void)
+{
+	static const char wrong[] = "user = a\nusr = b\nhostname = a b\n", right[] = "user = a\n";
+	struct init_conf_complaint first;
+
+	memcpy(text, wrong, sizeof(wrong));
+	test_int(init_conf_check(text, sizeof(wrong) - 1, '\n', &conf, &first), -EINVAL);
+	test_int(first.line, 2);
+	test_str(first.key, "usr");
+	test_str(first.why, "is not a known key");
+	test_str(conf.user, "a");
+	memcpy(text, right, sizeof(right));
+	test_int(init_conf_check(text, sizeof(right) - 1, '\n', &conf, &first), 0);
+	test_true(!first.why);
+}
+
 static void test_users(void)
 {
 	static const char *const bad[] = {"a b", "a\tb", "a:b:c", ":b", "a:", ":", "a:b c"};
@@ -195,6 +211,7 @@ int main(void)
 	test_run(test_nothing);
 	test_run(test_all_keys);
 	test_run(test_wrong_lines);
+	test_run(test_check_keeps_the_first_complaint);
 	test_run(test_users);
 	test_run(test_workspace_is_a_folder_of_its_own);
 	test_run(test_shell_policy_needs_a_shell);
