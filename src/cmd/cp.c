@@ -126,16 +126,12 @@ static int conclude(struct cp *cp, struct transfer *t, int ours, const struct ta
 {
 	bool of_the_other = ours == -EPIPE || ours == -ECONNRESET || ours == -ENODATA;
 	struct err theirs = ERR_NULL;
-	char text[ERR_TEXT_MAX];
 	int r = transfer_end(t, &theirs);
 
 	progress_bar_end(&cp->bar);
 	if (r < 0 && (ours == 0 || of_the_other))
 		return err_set(err, r, "%s", theirs.text);
-	if (ours == 0)
-		return 0;
-	tar_trouble_text(trouble, ours, text, sizeof(text));
-	return err_set(err, ours, "%s", text);
+	return ours == 0 ? 0 : tar_trouble_err(trouble, ours, err);
 }
 
 /* Out of the container. */

@@ -97,7 +97,6 @@ static int pack_folder(struct visit *v, const struct sink *sink, struct err *err
 		.put = sink->put,
 		.userdata = sink->userdata,
 	};
-	char text[512];
 	int r;
 
 	if (upper < 0)
@@ -108,8 +107,8 @@ static int pack_folder(struct visit *v, const struct sink *sink, struct err *err
 	r = tar_pack(&what, &trouble);
 	if (r == 0 || !trouble.what)
 		return r;
-	tar_trouble_text(&trouble, r, text, sizeof(text));
-	return err_set(err, r, "container %s: %s", v->record.id, text);
+	(void)tar_trouble_err(&trouble, r, err);
+	return err_wrap(err, "container %s", v->record.id);
 }
 
 /* Return: 0; 1: the guest's end is broken; or what the sink said. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +50,15 @@ void transfer_init(struct stream_table *streams, struct workers *workers,
 int transfer_say(int words, int error, const char *what)
 {
 	(void)dprintf(words, "%s: %s\n", what, strerror(-error));
+	return (int)ttrpc_code_from_errno(error);
+}
+
+int transfer_say_trouble(int words, int error, const struct tar_trouble *trouble)
+{
+	char text[PATH_MAX + 256];
+
+	tar_trouble_text(trouble, error, text, sizeof(text));
+	(void)dprintf(words, "%s\n", text);
 	return (int)ttrpc_code_from_errno(error);
 }
 

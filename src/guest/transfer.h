@@ -5,6 +5,7 @@
 #include "guest/task/stream.h"
 #include "guest/worker.h"
 #include "rpc/rpc.h"
+#include "tar/trouble.h"
 
 /*
  * A call whose work lets many bytes through a stream: a worker (guest/worker.h) has the stream, and
@@ -44,6 +45,9 @@ void transfer_begin_in(struct ttrpc_call *call, const char *uri, const char *id,
  * Return: the code.
  */
 int transfer_say(int words, int error, const char *what);
+
+/** transfer_say_trouble() - the same of packing or unpacking, with what it left in @trouble */
+int transfer_say_trouble(int words, int error, const struct tar_trouble *trouble);
 
 /**
  * transfer_put() - in the child: write all to the stream

@@ -19,7 +19,6 @@ static int pack_folder(const char *path, struct layout_writer *w, struct err *er
 	const struct tar_pack what = {
 		.dir = dir, .name = ".", .put = layout_writer_put, .userdata = w};
 	struct tar_trouble trouble = {.what = NULL};
-	char text[512];
 	int r;
 
 	if (dir < 0)
@@ -27,8 +26,8 @@ static int pack_folder(const char *path, struct layout_writer *w, struct err *er
 	r = tar_pack(&what, &trouble);
 	if (r == 0 || !trouble.what)
 		return r < 0 ? layout_writer_failed(w, r, err) : 0;
-	tar_trouble_text(&trouble, r, text, sizeof(text));
-	return err_set(err, r, "the image's folder %s: %s", path, text);
+	(void)tar_trouble_err(&trouble, r, err);
+	return err_wrap(err, "the image's folder %s", path);
 }
 
 static int pack_disk(const char *path, struct layout_writer *w, struct err *err)

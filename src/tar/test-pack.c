@@ -95,15 +95,17 @@ static void what_has_vanished_is_not_to_blame(void)
 static void a_file_is_no_whiteout(void)
 {
 	struct tar_trouble trouble;
-	char path[64], text[200];
+	struct err err = ERR_NULL;
+	char path[64];
 
 	(void)snprintf(path, sizeof(path), "%s/.wh.etc", folder);
 	test_int(close(creat(path, 0600)), 0);
 	test_int(pack(ignore, 0, &trouble), 0);
 	test_int(pack(ignore, TAR_PACK_WHITEOUTS, &trouble), -EILSEQ);
-	tar_trouble_text(&trouble, -EILSEQ, text, sizeof(text));
-	test_str(text, "cannot pack \"./.wh.etc\": in a layer, such a name says that a file is "
-		       "gone");
+	test_int(tar_trouble_err(&trouble, -EILSEQ, &err), -EILSEQ);
+	test_int(err.code, -EILSEQ);
+	test_str(err.text, "cannot pack \"./.wh.etc\": in a layer, such a name says that a file is "
+			   "gone");
 	test_int(unlink(path), 0);
 }
 

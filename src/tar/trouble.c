@@ -57,3 +57,11 @@ void tar_trouble_text(const struct tar_trouble *trouble, int error, char *buf, s
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
 }
+
+int tar_trouble_err(const struct tar_trouble *trouble, int error, struct err *err)
+{
+	char text[ERR_TEXT_MAX];
+
+	tar_trouble_text(trouble, error, text, sizeof(text));
+	return err_set(err, error, "%s", text);
+}

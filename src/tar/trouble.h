@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <stddef.h>
 
+#include "base/err.h"
+
 /**
  * struct tar_trouble - what could not be done, beside the error that was returned
  * @what: to be put after "cannot" and before the path: "read", "make the folder"; NULL: nothing to say
@@ -25,3 +27,6 @@ int tar_trouble_set(struct tar_trouble *trouble, int error, const char *what, co
  * @error: what was returned: of these functions some have a meaning of their own
  */
 void tar_trouble_text(const struct tar_trouble *trouble, int error, char *buf, size_t size);
+
+/** tar_trouble_err() - the same as a message. Return: @error */
+int tar_trouble_err(const struct tar_trouble *trouble, int error, struct err *err);

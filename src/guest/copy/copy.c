@@ -35,12 +35,9 @@ static int take_path(const ProtobufCBinaryData *bytes, char path[PATH_MAX])
 static int fail(int words, int error, const char *what, const char *path)
 {
 	struct tar_trouble trouble;
-	char text[PATH_MAX + 256];
 
 	(void)tar_trouble_set(&trouble, error, what, path);
-	tar_trouble_text(&trouble, error, text, sizeof(text));
-	(void)dprintf(words, "%s\n", text);
-	return (int)ttrpc_code_from_errno(error);
+	return transfer_say_trouble(words, error, &trouble);
 }
 
 static ssize_t get(void *userdata, void *buf, size_t len)
@@ -130,7 +127,7 @@ static int run_unpack(const ProtobufCMessage *message, int stream, int words)
 	unpack.dir = dir;
 	unpack.flags = request->exact ? TAR_UNPACK_EXACT : 0;
 	r = tar_unpack(&unpack, &trouble);
-	return r < 0 ? fail(words, r, trouble.what, trouble.path) : TTRPC_OK;
+	return r < 0 ? transfer_say_trouble(words, r, &trouble) : TTRPC_OK;
 }
 
 /* In vminitd. */

@@ -119,14 +119,9 @@ static int pack(int dir, unsigned int flags, int stream, int words)
 	const struct tar_pack what = {
 		.dir = dir, .name = ".", .flags = flags, .put = transfer_put, .userdata = &stream};
 	struct tar_trouble trouble = {.what = NULL};
-	char text[512];
 	int r = tar_pack(&what, &trouble);
 
-	if (r == 0)
-		return TTRPC_OK;
-	tar_trouble_text(&trouble, r, text, sizeof(text));
-	(void)dprintf(words, "%s\n", text);
-	return (int)ttrpc_code_from_errno(r);
+	return r < 0 ? transfer_say_trouble(words, r, &trouble) : TTRPC_OK;
 }
 
 static int run_pack(const ProtobufCMessage *message, int stream, int words)
