@@ -64,11 +64,14 @@
  * and never written to, and one of the container's own for overlayfs to write to. Mounts of a root
  * file system that have a target, a name, are made at that name in ABI_LAYERS_DIR, for an overlay to
  * be put together of; nothing in the container sees them there. The overlay's upper and work folders
- * are made if they are not there.
+ * are made if they are not there. Where there are no disks they have the same names, in the container's
+ * folder on the host.
  */
 #define ABI_IMAGE_SERIAL "caisson-image"
 #define ABI_UPPER_SERIAL "caisson-upper"
 #define ABI_LAYERS_DIR	 "/layers"
+#define ABI_UPPER_FOLDER "upper"
+#define ABI_WORK_FOLDER	 "work"
 
 /*
  * Or a root file system of one disk, the container's own. ABI_MOUNT_GROW is an option of a mount: the

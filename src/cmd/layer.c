@@ -47,11 +47,13 @@ static int why(const struct visit *v, int r, struct err *err)
 /* Return: -ENOENT without a message: it comes with the first start. */
 static int open_upper(const struct visit *v, struct err *err)
 {
-	int fd = openat(v->record.dir, "upper", FOLDER_FLAGS);
+	int fd = openat(v->record.dir, ABI_UPPER_FOLDER, FOLDER_FLAGS);
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
-	return fd < 0 ? err_errno(err, -errno, "cannot open %s/upper", v->record.dir_path) : fd;
+	return fd < 0 ? err_errno(err, -errno, "cannot open %s/" ABI_UPPER_FOLDER,
+				  v->record.dir_path)
+		      : fd;
 }
 
 static int changes_of_folders(struct visit *v,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -322,7 +323,7 @@ int image_build_upper(int fd, uint64_t size, const char *path, const struct imag
 	struct ext4 *fs = ext4_new(fd);
 	uint64_t needed = 0;
 	uint32_t node;
-	int r = ext4_make(fs, EXT4_ROOT, "upper", &folder, NULL, &node);
+	int r = ext4_make(fs, EXT4_ROOT, ABI_UPPER_FOLDER, &folder, NULL, &node);
 
 	r = r < 0 ? err_errno(err, r, "cannot write it") : build_upper(fs, node, path, opts, err);
 	if (r == 0) {

@@ -77,7 +77,7 @@ int image_build(const struct image_build *b, struct err *err);
 int image_build_empty(int fd, uint64_t size);
 
 /**
- * image_build_upper() - the same with a folder "upper" in it, as an overlay's upper one on the host
+ * image_build_upper() - the same with ABI_UPPER_FOLDER in it, as an overlay's upper one on the host
  * @path: that one. Whiteouts and opaque folders stay what they are to overlayfs
  * @opts: cancel and limits, as for image_get()
  *

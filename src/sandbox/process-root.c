@@ -5,6 +5,11 @@
 #include "base/macro.h"
 #include "rpc/rpc.h"
 
+/* Where the two disks are mounted: names in ABI_LAYERS_DIR. */
+#define LAYER_IMAGE "image"
+#define LAYER_OWN   "upper"
+#define OWN	    ABI_LAYERS_DIR "/" LAYER_OWN
+
 static void add_mount(struct process_root *root, const char *type, const char *source,
 		      const char *target, const char *const *options, size_t n_options)
 {
@@ -22,9 +27,9 @@ static void add_mount(struct process_root *root, const char *type, const char *s
 void process_root(const struct sandbox_spec *spec, struct process_root *root)
 {
 	static const char *const ro[] = {"ro"}, *const grow[] = {ABI_MOUNT_GROW};
-	static const char *const overlay[] = {"lowerdir=" ABI_LAYERS_DIR "/image",
-					      "upperdir=" ABI_LAYERS_DIR "/upper/upper",
-					      "workdir=" ABI_LAYERS_DIR "/upper/work"};
+	static const char *const overlay[] = {"lowerdir=" ABI_LAYERS_DIR "/" LAYER_IMAGE,
+					      "upperdir=" OWN "/" ABI_UPPER_FOLDER,
+					      "workdir=" OWN "/" ABI_WORK_FOLDER};
 
 	root->n = 0;
 	if (!sandbox_spec_has_disks(spec)) {
@@ -35,7 +40,7 @@ void process_root(const struct sandbox_spec *spec, struct process_root *root)
 		add_mount(root, "ext4", "serial:" ABI_ROOT_SERIAL, "", grow, ARRAY_SIZE(grow));
 		return;
 	}
-	add_mount(root, "ext4", "serial:" ABI_IMAGE_SERIAL, "image", ro, ARRAY_SIZE(ro));
-	add_mount(root, "ext4", "serial:" ABI_UPPER_SERIAL, "upper", NULL, 0);
+	add_mount(root, "ext4", "serial:" ABI_IMAGE_SERIAL, LAYER_IMAGE, ro, ARRAY_SIZE(ro));
+	add_mount(root, "ext4", "serial:" ABI_UPPER_SERIAL, LAYER_OWN, NULL, 0);
 	add_mount(root, "overlay", "overlay", "", overlay, ARRAY_SIZE(overlay));
 }

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/fd.h"
 #include "base/path.h"
 
@@ -93,14 +94,14 @@ static int make_upper(int base, int lower)
 	struct stat st;
 	int fd, r;
 
-	if (mkdirat(base, "upper", 0755) < 0)
-		return errno == EEXIST ? open_folder(base, "upper") : -errno;
-	fd = open_folder(base, "upper");
+	if (mkdirat(base, ABI_UPPER_FOLDER, 0755) < 0)
+		return errno == EEXIST ? open_folder(base, ABI_UPPER_FOLDER) : -errno;
+	fd = open_folder(base, ABI_UPPER_FOLDER);
 	if (fd < 0)
 		return fd;
 	if (fstat(lower, &st) == 0 && fchownat(fd, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) == 0 &&
-	    fchmodat(base, "upper", st.st_mode & 07777, 0) == 0 &&
-	    utimensat(base, "upper", (struct timespec[]){st.st_atim, st.st_mtim}, 0) == 0)
+	    fchmodat(base, ABI_UPPER_FOLDER, st.st_mode & 07777, 0) == 0 &&
+	    utimensat(base, ABI_UPPER_FOLDER, (struct timespec[]){st.st_atim, st.st_mtim}, 0) == 0)
 		return fd;
 	r = -errno;
 	fd_close(fd);
@@ -161,7 +162,7 @@ int rootfs_mount(const char *image, const char *dir, const char *target, struct 
 		return err_errno(err, lower, "cannot open the image's folder %s", image);
 	if (base >= 0) {
 		upper = make_upper(base, lower);
-		work = make_folder(base, "work");
+		work = make_folder(base, ABI_WORK_FOLDER);
 	}
 	if (upper < 0 || work < 0)
 		return err_errno(err,

@@ -15,7 +15,7 @@
 int rootfs_private_mounts(struct err *err);
 
 /**
- * rootfs_mount() - a container's own view of an image: overlayfs of @image with @dir/upper on top
+ * rootfs_mount() - a container's own view of an image: overlayfs of @image with the upper folder of @dir on top
  * @image: absolute path of the unpacked image, which is never written to
  * @dir: the container's folder; upper and work are made in it
  * @target: absolute path of a folder to mount on

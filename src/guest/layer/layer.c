@@ -28,7 +28,6 @@
  */
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#define UPPER	     "upper"
 
 static int own_mounts(int words)
 {
@@ -65,7 +64,7 @@ static int mount_disk(const char *serial, bool writable, int words)
 static int open_upper(const Caisson__Guest__V1__LayerRequest *request, int words)
 {
 	_cleanup_close_ int disk = mount_disk(request->upper, true, words);
-	int fd = disk < 0 ? disk : openat(disk, UPPER, FOLDER_FLAGS);
+	int fd = disk < 0 ? disk : openat(disk, ABI_UPPER_FOLDER, FOLDER_FLAGS);
 
 	if (fd < 0 && disk >= 0)
 		return -transfer_say(words, -errno, "cannot open the upper folder");
