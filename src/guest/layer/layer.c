@@ -60,7 +60,7 @@ static int mount_disk(const char *serial, bool writable, int words)
 	return fd < 0 ? -transfer_say(words, -errno, "cannot open a disk") : fd;
 }
 
-/* A container that never began has none. */
+/* It is there: Create, which comes before any visit, makes it (guest/mount/layers.h). */
 static int open_upper(const Caisson__Guest__V1__LayerRequest *request, int words)
 {
 	_cleanup_close_ int disk = mount_disk(request->upper, true, words);
