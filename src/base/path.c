@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/path.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/fs.h>
@@ -12,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 
 static int open_resolved(int dirfd, const char *path, uint64_t flags, mode_t mode, uint64_t resolve)
@@ -132,26 +132,15 @@ static int remove_entry(int dirfd, const char *name, struct removal *rm, int dep
 
 static int remove_children(int fd, struct removal *rm, int depth)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3), r = 0, q;
-	struct dirent *de;
-	DIR *dir;
+	_cleanup_dir_ DIR *dir = dir_open(fd, ".");
+	int r = dir ? 0 : -errno, q;
+	const char *entry;
 
-	dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir) {
-		r = -errno;
-		fd_close(copy);
-		return r;
-	}
-	/* The copy shares the offset, and the topmost folder is read more than once. */
-	rewinddir(dir);
-	while ((de = readdir(dir))) {
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
-		q = remove_entry(fd, de->d_name, rm, depth + 1);
+	while (dir && (entry = dir_next(dir))) {
+		q = remove_entry(fd, entry, rm, depth + 1);
 		if (r == 0)
 			r = q;
 	}
-	(void)closedir(dir);
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/copy.h"
+#include "base/dir.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -89,6 +90,31 @@ static void files_are_read_whole_or_refused(void)
 	test_int(unlinkat(dirfd, "fifo", 0), 0);
 	test_int(file_slurp_at(AT_FDCWD, "/dev/null", 10, &data, &len), -EINVAL);
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
+}
+
+static void folders_are_read_from_their_beginning(void)
+{
+	_cleanup_free_ char *path = scratch();
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	test_int(mkdirat(fd, ".hidden", 0700), 0);
+	test_int(symlinkat(".hidden", fd, "link"), 0);
+	for (int i = 0; i < 2; i++) {
+		_cleanup_dir_ DIR *dir = dir_open(fd, ".");
+		const char *name = dir_next(dir);
+		bool hidden = strcmp(name, ".hidden") == 0;
+
+		test_true(hidden || strcmp(name, "link") == 0);
+		test_str(dir_next(dir), hidden ? "link" : ".hidden");
+		errno = EIO;
+		test_true(!dir_next(dir));
+		test_int(errno, 0);
+	}
+	test_true(!dir_open(fd, "link"));
+	test_int(errno, ENOTDIR);
+	test_true(!dir_open(fd, "missing"));
+	test_int(errno, ENOENT);
+	test_int(path_remove_tree(AT_FDCWD, path), 0);
 }
 
 static void paths_stay_inside(void)
@@ -291,6 +317,7 @@ int main(void)
 	test_run(numbers_are_strict);
 	test_run(signals_have_names);
 	test_run(files_are_read_whole_or_refused);
+	test_run(folders_are_read_from_their_beginning);
 	test_run(paths_stay_inside);
 	test_run(trees_of_any_depth_are_removed);
 	test_run(programs_start_and_end);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/catalog.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/dir.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "image/text.h"
@@ -15,14 +14,10 @@
 /* Return: the folder, or NULL with a message. */
 static DIR *open_folder(const struct store *s, const char *name, struct err *err)
 {
-	_cleanup_close_ int fd =
-		openat(s->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = dir_open(s->fd, name);
 
 	if (!dir)
 		(void)err_errno(err, -errno, "cannot read '%s/%s'", s->path, name);
-	else
-		(void)take_fd(fd);
 	return dir;
 }
 
@@ -34,13 +29,13 @@ static int compare(const void *a, const void *b)
 
 static int read_images(const struct store *s, struct catalog *c, struct err *err)
 {
-	DIR *dir = open_folder(s, "images", err);
-	struct dirent *de;
+	_cleanup_dir_ DIR *dir = open_folder(s, "images", err);
+	const char *name;
 
 	if (!dir)
 		return err->code;
-	while ((de = readdir(dir))) {
-		_cleanup_free_ char *text = xasprintf("sha256:%s", de->d_name);
+	while ((name = dir_next(dir))) {
+		_cleanup_free_ char *text = xasprintf("sha256:%s", name);
 		struct catalog_image image = {.names = STRV_NULL};
 
 		if (digest_parse(text, &image.id) < 0)
@@ -48,7 +43,6 @@ static int read_images(const struct store *s, struct catalog *c, struct err *err
 		c->v = xreallocarray(c->v, c->n + 1, sizeof(*c->v));
 		c->v[c->n++] = image;
 	}
-	(void)closedir(dir);
 	if (c->n > 1)
 		qsort(c->v, c->n, sizeof(*c->v), compare);
 	return 0;
@@ -94,18 +88,17 @@ static void take_line(struct catalog *c, const char *file, char *line)
 
 static int read_names(const struct store *s, struct catalog *c, struct err *err)
 {
-	DIR *dir = open_folder(s, "refs", err);
-	struct dirent *de;
+	_cleanup_dir_ DIR *dir = open_folder(s, "refs", err);
+	const char *name;
 
 	if (!dir)
 		return err->code;
-	while ((de = readdir(dir))) {
-		_cleanup_free_ char *path = xasprintf("refs/%s", de->d_name), *line = NULL;
+	while ((name = dir_next(dir))) {
+		_cleanup_free_ char *path = xasprintf("refs/%s", name), *line = NULL;
 
-		if (de->d_name[0] != '.' && store_read_line(s, path, &line) == 0)
-			take_line(c, de->d_name, line);
+		if (*name != '.' && store_read_line(s, path, &line) == 0)
+			take_line(c, name, line);
 	}
-	(void)closedir(dir);
 	for (size_t i = 0; i < c->n; i++)
 		strv_sort(&c->v[i].names);
 	return 0;

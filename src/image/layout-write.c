@@ -2,7 +2,6 @@
 #include "image/layout-write.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -68,19 +68,9 @@ static int open_archive(struct layout_writer *w, struct err *err)
 
 static bool is_empty(int dir)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	bool empty = d;
+	_cleanup_dir_ DIR *names = dir_open(dir, ".");
 
-	if (!d) {
-		fd_close(fd);
-		return false;
-	}
-	while (empty && (entry = readdir(d)))
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-	closedir(d);
-	return empty;
+	return names && !dir_next(names);
 }
 
 static int check_folder(struct layout_writer *w, struct err *err)

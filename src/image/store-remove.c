@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/store-remove.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -79,21 +79,17 @@ static int forget_path(const struct store *s, const char *path, const struct dig
 static int forget_all(const struct store *s, const char *folder, const struct digest *id,
 		      struct err *err)
 {
-	int fd = openat(s->fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *de;
+	_cleanup_dir_ DIR *dir = dir_open(s->fd, folder);
+	const char *name;
+	int r = 0;
 
-	if (!dir) {
-		r = -errno;
-		fd_close(fd);
-		return err_errno(err, r, "cannot read '%s/%s'", s->path, folder);
-	}
-	while (r == 0 && (de = readdir(dir))) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", folder, de->d_name);
+	if (!dir)
+		return err_errno(err, -errno, "cannot read '%s/%s'", s->path, folder);
+	while (r == 0 && (name = dir_next(dir))) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
 
-		r = de->d_name[0] == '.' ? 0 : forget_path(s, path, id);
+		r = *name == '.' ? 0 : forget_path(s, path, id);
 	}
-	(void)closedir(dir);
 	return r < 0 ? err_errno(err, r, "cannot remove names from '%s/%s'", s->path, folder) : 0;
 }
 

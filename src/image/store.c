@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -158,18 +158,11 @@ static void sweep_one(int dirfd, const char *name)
 
 void store_sweep(const struct store *s)
 {
-	int fd = openat(s->fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *de;
+	_cleanup_dir_ DIR *dir = dir_open(s->fd, "tmp");
+	const char *name;
 
-	if (!d) {
-		fd_close(fd);
-		return;
-	}
-	while ((de = readdir(d)))
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
-			sweep_one(fd, de->d_name);
-	(void)closedir(d);
+	while (dir && (name = dir_next(dir)))
+		sweep_one(dirfd(dir), name);
 }
 
 /* Return: 0; -EAGAIN: somebody swept it away before it was locked; others. */

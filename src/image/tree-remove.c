@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -8,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "image/tree.h"
@@ -100,22 +100,12 @@ static int look_at(struct walk *w, const char *name)
 static int read_folder(struct walk *w)
 {
 	const volatile sig_atomic_t *cancel = w->t->allowance->cancel;
-	int fd = openat(w->fd, ".", FOLDER_FLAGS), r = 0;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *de;
+	_cleanup_dir_ DIR *dir = dir_open(w->fd, ".");
+	int r = dir ? 0 : -errno;
+	const char *name;
 
-	if (!d) {
-		r = -errno;
-		fd_close(fd);
-		return r;
-	}
-	while (r == 0 && (de = readdir(d))) {
-		if (cancel && *cancel)
-			r = -EINTR;
-		else if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
-			r = look_at(w, de->d_name);
-	}
-	(void)closedir(d);
+	while (r == 0 && (name = dir_next(dir)))
+		r = cancel && *cancel ? -EINTR : look_at(w, name);
 	return r;
 }
 

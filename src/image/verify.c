@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/verify.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "image/seal.h"
@@ -122,22 +122,16 @@ int verify_names(const struct store *s, const struct catalog *c, const struct ve
 		 struct err *err)
 {
 	static const char *const folders[] = {"refs", "index"};
-	struct dirent *de;
+	const char *name;
 
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		int fd = openat(s->fd, folders[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+		_cleanup_dir_ DIR *dir = dir_open(s->fd, folders[i]);
 
-		if (!dir) {
-			int r = -errno;
-
-			fd_close(fd);
-			return err_errno(err, r, "cannot read '%s/%s'", s->path, folders[i]);
-		}
-		while ((de = readdir(dir)))
-			if (de->d_name[0] != '.')
-				verify_entry(s, c, folders[i], de->d_name, v);
-		(void)closedir(dir);
+		if (!dir)
+			return err_errno(err, -errno, "cannot read '%s/%s'", s->path, folders[i]);
+		while ((name = dir_next(dir)))
+			if (*name != '.')
+				verify_entry(s, c, folders[i], name, v);
 	}
 	return 0;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
 
@@ -37,20 +37,15 @@ static void fail(struct walk *w, int error)
 
 int walk_names(int fd, struct strv *ret)
 {
-	int copy = openat(fd, ".", FOLDER_FLAGS), r;
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *de;
+	_cleanup_dir_ DIR *dir = dir_open(fd, ".");
+	const char *name;
+	int r;
 
-	if (!dir) {
-		r = -errno;
-		fd_close(copy);
-		return r;
-	}
-	while ((errno = 0, de = readdir(dir)))
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
-			strv_add(ret, de->d_name);
+	if (!dir)
+		return -errno;
+	while ((name = dir_next(dir)))
+		strv_add(ret, name);
 	r = -errno;
-	(void)closedir(dir);
 	strv_sort(ret);
 	return r;
 }

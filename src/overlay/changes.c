@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "overlay/changes.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "overlay/overlay.h"
 
@@ -91,40 +91,23 @@ static bool same_folder(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static bool is_dot(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-static DIR *read_folder(int fd)
-{
-	int copy = openat(fd, ".", FOLDER_FLAGS);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-
-	if (!dir)
-		fd_close(copy);
-	return dir;
-}
-
 /* All that the lower folder has and the upper one has not. */
 static int tell_hidden(struct walk *w, int upper, int lower)
 {
-	DIR *dir = read_folder(lower);
+	_cleanup_dir_ DIR *dir = dir_open(lower, ".");
 	size_t parent = w->len;
-	struct dirent *de;
+	const char *name;
 	struct stat st;
 	int r = dir ? 0 : -errno;
 
-	while (r == 0 && (de = readdir(dir))) {
-		if (is_dot(de->d_name) || fstatat(upper, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	while (r == 0 && (name = dir_next(dir))) {
+		if (fstatat(upper, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
-		r = push(w, de->d_name);
+		r = push(w, name);
 		if (r == 0)
 			r = tell_it(w, CHANGE_DELETED, parent);
 		pop(w, parent);
 	}
-	if (dir)
-		(void)closedir(dir);
 	return r;
 }
 
@@ -179,15 +162,12 @@ static int look_at(struct walk *w, int upper, int lower, bool opaque, const char
 
 static int walk_folder(struct walk *w, int upper, int lower, bool opaque)
 {
-	DIR *dir = read_folder(upper);
-	struct dirent *de;
+	_cleanup_dir_ DIR *dir = dir_open(upper, ".");
+	const char *name;
 	int r = dir ? 0 : -errno;
 
-	while (r == 0 && (de = readdir(dir)))
-		if (!is_dot(de->d_name))
-			r = look_at(w, upper, lower, opaque, de->d_name);
-	if (dir)
-		(void)closedir(dir);
+	while (r == 0 && (name = dir_next(dir)))
+		r = look_at(w, upper, lower, opaque, name);
 	return r;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tar/pack.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 
 #include <linux/magic.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/macro.h"
 #include "base/parse.h"
@@ -120,22 +120,15 @@ static int pack_entry(struct packing *p, int dir, const char *name)
 
 static int pack_entries(struct packing *p, int fd)
 {
-	int copy = openat(fd, ".", FOLDER_FLAGS), r = 0;
-	struct dirent *de;
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	_cleanup_dir_ DIR *dir = dir_open(fd, ".");
+	const char *name;
+	int r = 0;
 
-	if (!dir) {
-		r = packing_fail(p, -errno, "open");
-		fd_close(copy);
-		return r;
-	}
-	while (r == 0 && (errno = 0, de = readdir(dir)))
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
-			r = pack_entry(p, fd, de->d_name);
-	if (r == 0 && errno != 0)
-		r = packing_fail(p, -errno, "read");
-	(void)closedir(dir);
-	return r;
+	if (!dir)
+		return packing_fail(p, -errno, "open");
+	while (r == 0 && (name = dir_next(dir)))
+		r = pack_entry(p, fd, name);
+	return r == 0 && errno != 0 ? packing_fail(p, -errno, "read") : r;
 }
 
 /* What is in these is made when it is read, and is not as long as it says, or acts. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "abi/abi.h"
+#include "base/dir.h"
 #include "base/log.h"
 #include "base/macro.h"
 
@@ -56,18 +57,16 @@ static DIR *open_folder(char *path)
 static void list_folder(const char *missing)
 {
 	char folder[PATH_MAX], list[LIST_LEN] = "";
-	const struct dirent *entry;
-	DIR *dir;
+	_cleanup_dir_ DIR *dir = NULL;
+	const char *name;
 
 	if ((size_t)snprintf(folder, sizeof(folder), "%s", missing) >= sizeof(folder))
 		return;
 	dir = open_folder(folder);
 	if (!dir)
 		return;
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			append(list, entry->d_name);
-	(void)closedir(dir);
+	while ((name = dir_next(dir)))
+		append(list, name);
 	log_error("%s holds:%s", folder, *list ? list : " nothing");
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/init/workspace.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include <linux/openat2.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "guest/folder.h"
 
@@ -44,22 +44,17 @@ static int give_entry(const struct gift *gift, int dir, const char *name, int de
 /* The folder itself comes last: should the power fail, it is seen that not all was done. */
 static int give_folder(const struct gift *gift, int fd, int depth)
 {
-	int copy = depth < DEPTH_MAX ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1, r = 0, q;
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	_cleanup_dir_ DIR *dir = depth < DEPTH_MAX ? dir_open(fd, ".") : NULL;
+	const char *name;
+	int r = 0, q;
 
-	if (!dir) {
-		fd_close(copy);
+	if (!dir)
 		return depth < DEPTH_MAX ? -errno : -ELOOP;
-	}
-	while ((entry = readdir(dir))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
-		q = give_entry(gift, fd, entry->d_name, depth);
+	while ((name = dir_next(dir))) {
+		q = give_entry(gift, fd, name, depth);
 		if (r == 0)
 			r = q;
 	}
-	(void)closedir(dir);
 	if (fchown(fd, gift->uid, gift->gid) < 0 && r == 0)
 		r = -errno;
 	return r;

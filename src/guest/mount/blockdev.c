@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/mount/blockdev.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +14,7 @@
 #include <linux/mount.h>
 #include <linux/netlink.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/parse.h"
 
@@ -72,19 +72,15 @@ static bool has_serial(int dir, const char *device, const char *serial)
 
 int blockdev_find(int dir, const char *serial, dev_t *ret_device)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = -ENOENT;
-	DIR *list = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *de;
+	_cleanup_dir_ DIR *devices = dir_open(dir, ".");
+	int r = -ENOENT;
+	const char *name;
 
-	if (!list) {
-		r = -errno;
-		fd_close(copy);
-		return r;
-	}
-	while (r == -ENOENT && (de = readdir(list)))
-		if (has_serial(dir, de->d_name, serial))
-			r = read_number(dir, de->d_name, ret_device);
-	(void)closedir(list);
+	if (!devices)
+		return -errno;
+	while (r == -ENOENT && (name = dir_next(devices)))
+		if (has_serial(dir, name, serial))
+			r = read_number(dir, name, ret_device);
 	return r;
 }
 

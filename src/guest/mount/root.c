@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/mount/root.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -13,6 +12,7 @@
 
 #include <linux/mount.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/macro.h"
@@ -89,19 +89,12 @@ static int move_one(int from, int to, const char *name, unsigned int depth)
 
 static int move_all(int from, int to, unsigned int depth)
 {
-	int fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+	_cleanup_dir_ DIR *dir = dir_open(from, ".");
+	int r = dir ? 0 : -errno;
+	const char *name;
 
-	if (!dir)
-		r = -errno;
-	while (r == 0 && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			r = move_one(from, to, entry->d_name, depth);
-	if (dir)
-		(void)closedir(dir);
-	else
-		fd_close(fd);
+	while (r == 0 && (name = dir_next(dir)))
+		r = move_one(from, to, name, depth);
 	return r;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/boot/cachetrim.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -89,30 +89,18 @@ static void add(struct listing *list, const char *name, const struct stat *st)
 	list->bytes += e->bytes;
 }
 
-/* Opened anew: a copy would have the same lock and the same place in the folder. */
-static DIR *read_folder(int folder)
-{
-	int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-
-	if (!dir)
-		(void)fd_close(copy);
-	return dir;
-}
-
 static void list_files(DIR *dir, const char *suffix, struct listing *list)
 {
-	struct dirent *de;
+	const char *name;
 	struct stat st;
 
-	while ((de = readdir(dir))) {
-		if (fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode))
+	while ((name = dir_next(dir))) {
+		if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 			continue;
-		if (ends_with(de->d_name, suffix))
-			add(list, de->d_name, &st);
+		if (ends_with(name, suffix))
+			add(list, name, &st);
 		else
-			remove_left(dirfd(dir), de->d_name, &st);
+			remove_left(dirfd(dir), name, &st);
 	}
 }
 
@@ -159,7 +147,8 @@ static void trim(int folder, struct listing *list, const struct cache_limits *li
 void cache_trim(int folder, const char *suffix, const struct cache_limits *limits)
 {
 	struct listing list = {.n = 0};
-	DIR *dir = read_folder(folder);
+	/* The lock is this one's, and ends with it. */
+	_cleanup_dir_ DIR *dir = dir_open(folder, ".");
 
 	if (!dir)
 		return;
@@ -171,5 +160,4 @@ void cache_trim(int folder, const char *suffix, const struct cache_limits *limit
 	for (size_t i = 0; i < list.n; i++)
 		free(list.entries[i].name);
 	free(list.entries);
-	(void)closedir(dir);
 }
