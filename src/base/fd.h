@@ -31,10 +31,10 @@ static inline void fd_close_p(int *fd)
 		_v;                \
 	})
 
-/** fd_nonblock() - set or clear O_NONBLOCK. Return: 0 or negative errno. */
+/** fd_nonblock() - set O_NONBLOCK, or clear it: @on. Return: 0 or negative errno. */
 int fd_nonblock(int fd, bool on);
 
-/** fd_cloexec() - set or clear FD_CLOEXEC. Return: 0 or negative errno. */
+/** fd_cloexec() - set FD_CLOEXEC, or clear it: @on. Return: 0 or negative errno. */
 int fd_cloexec(int fd, bool on);
 
 /**

@@ -22,5 +22,5 @@ int parse_size(const char *s, uint64_t *ret_bytes);
 /** str_starts() - does @s begin with @prefix? Return: what follows it, or NULL. */
 const char *str_starts(const char *s, const char *prefix);
 
-/** signal_from_name() - "TERM", "SIGTERM" or "15" to the number; -EINVAL if there is none */
+/** signal_from_name() - "TERM", "SIGTERM" or "15" to the number. Return: it; -EINVAL: there is none. */
 int signal_from_name(const char *name);

@@ -39,12 +39,18 @@ struct attach {
 		.fifos = {-EBADF, -EBADF, -EBADF}, .signals = {.io = LOOP_IO_NULL } \
 	}
 
-/** attach_check() - does our stdin suit what was asked for? Return: 0 or -EINVAL with a message. */
+/**
+ * attach_check() - does our stdin suit what was asked for?
+ * @input: it is wanted
+ * @terminal: the process gets one
+ *
+ * Return: 0 or -EINVAL with a message.
+ */
 int attach_check(bool input, bool terminal, struct err *err);
 
 /**
  * attach_prepare() - make the FIFOs and take over the signals
- * @input: our stdin is wanted
+ * @input, @terminal: as for attach_check()
  *
  * Return: 0 or negative errno with a message.
  */

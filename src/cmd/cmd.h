@@ -22,8 +22,10 @@ extern const struct command command_run, command_exec, command_cp, command_list,
 int cmd_fail(const struct command *command, const struct err *err);
 
 /**
- * cmd_status_of() - the exit status for a process that could not be created or started
+ * cmd_status_of() - what a process that could not be created or started makes of the command
  * @err: what client_call() made of the shim's answer
+ *
+ * Return: an exit status.
  */
 int cmd_status_of(const struct err *err);
 

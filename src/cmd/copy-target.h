@@ -26,12 +26,18 @@ struct copy_target {
 	char folder[PATH_MAX], name[NAME_MAX + 1];
 };
 
-/** copy_name() - what the source is called, at its own place; "." as above */
+/**
+ * copy_name() - what the source is called, at its own place
+ * @ret: set on success; "." as above
+ *
+ * Return: 0 or -ENAMETOOLONG.
+ */
 int copy_name(const char *from, char ret[NAME_MAX + 1]);
 
 /**
  * copy_target_choose() - where it goes
  * @to: as it was given; a symbolic link has been followed
+ * @kind: what is there
  * @from: as it was given
  * @folder: is it a folder?
  *

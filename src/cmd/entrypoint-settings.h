@@ -7,10 +7,11 @@
 /**
  * entrypoint_settings() - from what an image runs by itself to what it says of that in its configuration
  * @files: changed
+ * @keep: the files stay in the image as well
  * @config: all empty before; the whole command is its Cmd, so that another may be given in its place
  *
  * What a configuration has no word for, a host name or a file that has to be there, is refused, unless
- * the file stays in the image.
+ * @keep.
  *
  * Return: 0; -EINVAL, with a message.
  */

@@ -17,7 +17,7 @@ void early_console(void);
  */
 int early_null(void);
 
-/** early_urandom() - open /dev/urandom, likewise */
+/** early_urandom() - open /dev/urandom, as early_null() */
 int early_urandom(void);
 
 /** early_modules() - load the initramfs' kernel modules, and forget their files */

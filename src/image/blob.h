@@ -118,6 +118,8 @@ void blob_done(struct blob *b);
  * blob_slurp() - the whole of a small blob, with a NUL after it
  * @max: more bytes than this are -EFBIG
  * @ret_data: set on success; free() it
+ *
+ * Return: 0 or negative errno, with a message.
  */
 int blob_slurp(const struct blobs *b, const char *name, size_t max, char **ret_data,
 	       size_t *ret_len, struct err *err);

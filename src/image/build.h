@@ -128,13 +128,20 @@ int build_add(struct build_tree *t, const struct image_build *b, const struct im
 /** build_hide() - as tree_hide(), in the folder @t->parent_node; NULL: as tree_hide_all() */
 int build_hide(struct build_tree *t, const char *name);
 
-/** build_folder() - all that is in a folder. @skip_dev, @skip_ino: a file that is left out */
+/**
+ * build_folder() - all that is in a folder
+ * @skip_dev, @skip_ino: a file that is left out
+ *
+ * Return: 0 or negative errno, with a message.
+ */
 int build_folder(struct ext4 *fs, const char *path, const struct image_get_options *opts,
 		 dev_t skip_dev, ino_t skip_ino, struct err *err);
 
 /**
  * build_upper() - all that is in an overlay's upper folder
  * @node: the folder that it becomes
+ *
+ * Return: as image_build_upper(), which asks for it.
  */
 int build_upper(struct ext4 *fs, uint32_t node, const char *path,
 		const struct image_get_options *opts, struct err *err);
@@ -146,5 +153,5 @@ int build_size(const struct image_build *b, const struct image_config *config, u
 /** build_too_small() - the sentence for a size of build_size()'s. Return: -EFBIG. */
 int build_too_small(const struct image_build *b, uint64_t size, uint64_t needed, struct err *err);
 
-/** build_xattr_failed() - the sentence for an attribute that ext4_set_xattrs() does not take */
+/** build_xattr_failed() - the sentence for what ext4_set_xattrs() does not take. Return: @r. */
 int build_xattr_failed(int r, const char *name, size_t len, struct err *err);

@@ -78,6 +78,8 @@ int convert_walk(const struct convert_walk *walk, struct err *err);
 /**
  * convert_config() - the document of an image with one layer
  * @ret: set on success; free() it
+ *
+ * Return: 0; -EINVAL, with a message.
  */
 int convert_config(const struct image_config *config, const struct strv *labels,
 		   const struct digest *layer, char **ret, struct err *err);

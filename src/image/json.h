@@ -9,10 +9,11 @@
 #include "base/strv.h"
 
 /*
- * Reading JSON that somebody else wrote, and making what we write. A member that is missing or null is absent, which is never
- * an error here; one of the wrong type always is, and the message says which.
+ * Reading JSON that somebody else wrote, and making what we write. A member that is missing or null is
+ * absent, which is never an error here; one of the wrong type always is, and the message says which.
  *
- * @what names the document in messages ("the manifest").
+ * @what names the document in messages ("the manifest"). Functions that take an @err return 0, or -EBADMSG
+ * with a message.
  */
 
 static inline void json_put_p(struct json_object **o)

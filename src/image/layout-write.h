@@ -8,7 +8,8 @@
 
 /*
  * Writes an OCI image layout (image-spec 1.1, image-layout.md): a folder, or the same in a tar. The same
- * layers and configuration give the same bytes.
+ * layers and configuration give the same bytes. Where functions take an @err they return 0, or a negative
+ * errno with a message.
  */
 
 /** enum layout_compression - how layers are stored */
@@ -31,7 +32,7 @@ struct layout_writer;
  * Nothing is to be seen until layout_writer_finish(), which makes all of it or nothing; and whoever is
  * killed leaves no image.
  *
- * Return: 0 or negative errno, with a message; so do the others, where they take an @err.
+ * Return: 0 or negative errno, with a message.
  */
 int layout_writer_open(const char *output, struct layout_writer **ret, struct err *err);
 

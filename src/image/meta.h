@@ -22,9 +22,16 @@ int meta_apply_fd(int fd, const struct entry *e, bool inherited, struct err *err
 /**
  * meta_apply_at() - give a symbolic link or node everything, times included
  * @name: just made in @dirfd by the caller; nobody else may change it meanwhile
+ * @inherited: as for meta_apply_fd()
+ *
+ * Return: as meta_apply_fd().
  */
 int meta_apply_at(int dirfd, const char *name, const struct entry *e, bool inherited,
 		  struct err *err);
 
-/** meta_clear_xattrs() - remove all extended attributes and ACLs of an open file or folder */
+/**
+ * meta_clear_xattrs() - remove all extended attributes and ACLs of an open file or folder
+ *
+ * Return: 0 or negative errno.
+ */
 int meta_clear_xattrs(int fd);

@@ -27,6 +27,8 @@ int output_open(struct output *o, const char *path, struct err *err);
  * output_open_in() - begin, in a folder that is open
  * @dir: stays the caller's
  * @name: a path below it; before output_commit() @o->name may become another, whose folder is there then
+ *
+ * Return: as above.
  */
 int output_open_in(struct output *o, int dir, const char *name, struct err *err);
 

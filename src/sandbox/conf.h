@@ -52,6 +52,9 @@ int conf_load(struct conf *ret, struct err *err);
 /**
  * conf_parse() - the text of such a file
  * @path: for messages
+ * @ret: as for conf_load()
+ *
+ * Return: 0 or -EINVAL, with a message.
  */
 int conf_parse(const char *path, const char *text, size_t len, struct conf *ret, struct err *err);
 

@@ -12,7 +12,11 @@
  */
 int tar_read_pax(struct tar_reader *r);
 
-/** tar_read_global() - records for all that follow: those that say something are not supported */
+/**
+ * tar_read_global() - records for all that follow
+ *
+ * Return: 0 or negative errno; -EOPNOTSUPP: they say something.
+ */
 int tar_read_global(struct tar_reader *r);
 
 /** tar_read_map() - where the content of a sparse file is; at its beginning. Return: as above. */

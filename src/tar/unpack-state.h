@@ -65,7 +65,11 @@ int unpacking_xattrs(struct unpacking *u, int fd);
 /** unpacking_xattrs_at() - give them to u->name in u->parent. Return: 0 or negative errno. */
 int unpacking_xattrs_at(struct unpacking *u);
 
-/** unpacking_owner() - of an open file, after which it has lost some other things */
+/**
+ * unpacking_owner() - of an open file, after which it has lost some other things
+ *
+ * Return: 0 or negative errno.
+ */
 int unpacking_owner(struct unpacking *u, int fd, uint32_t uid, uint32_t gid);
 
 /** unpacking_file() - u->reader's file, as u->name in u->parent. Return: 0 or negative errno. */

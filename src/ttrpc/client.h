@@ -98,6 +98,8 @@ int ttrpc_client_call(struct ttrpc_client *client, struct ttrpc_request *req, co
  * ttrpc_client_stream() - start a streaming call
  * @client_streams: further messages will be sent with ttrpc_request_send()
  * @received: called for each message of the server, before @done
+ *
+ * Return: as ttrpc_client_call().
  */
 int ttrpc_client_stream(struct ttrpc_client *client, struct ttrpc_request *req, const char *service,
 			const char *method, const void *payload, size_t len, bool client_streams,

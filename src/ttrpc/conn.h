@@ -91,6 +91,7 @@ struct ttrpc_conn {
 /**
  * ttrpc_conn_init() - start reading
  * @fd: a connected stream socket, owned by the connection on success
+ * @throttle: read no more while much waits to be written
  *
  * Return: 0 or negative errno.
  */

@@ -14,7 +14,12 @@
 /* Longest line of a program that connects, with its newline. */
 #define HOST_LINE_MAX 32
 
-/** host_listen() - accept programs on a listening, non-blocking socket, taken over always */
+/**
+ * host_listen() - accept programs
+ * @fd: a listening, non-blocking socket, taken over always
+ *
+ * Return: 0 or negative errno.
+ */
 int host_listen(struct vsockd *d, int fd);
 
 /** host_stop() - close the listener; harmless when there is none */

@@ -4,7 +4,7 @@
 #include "guest/direct/setup.h"
 
 /*
- * A step of setup.c, in the container's root: what the host, which reads no file system of others',
+ * One of the steps of setup.c, in the container's root: what the host, which reads no file system of others',
  * has left open is taken from ABI_ENTRYPOINT and ABI_ENTRYPOINT_CONF there.
  */
 

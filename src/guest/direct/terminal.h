@@ -3,8 +3,10 @@
 
 #include "guest/direct/setup.h"
 
+/* One of the steps of setup.c. */
+
 /**
- * terminal_open() - step of setup.c: if the process wants one, make a terminal and hand it over
+ * terminal_open() - if the process wants a terminal, make one and hand it over
  *
  * It comes from the container's own devpts, so that ttyname(3) and /dev/pts work in there. Becomes
  * stdin, stdout, stderr and the controlling terminal; for a container's first process /dev/console

@@ -40,4 +40,5 @@ bool mountinfo_next(struct mountinfo *info, struct mountinfo_line *ret);
 /** mountinfo_previous() - from the last, which lies on top, to the first. Return: one more? */
 bool mountinfo_previous(struct mountinfo *info, struct mountinfo_line *ret);
 
+/** mountinfo_close() - end it; may be called again */
 void mountinfo_close(struct mountinfo *info);

@@ -7,6 +7,7 @@
 
 extern const struct executor_events lifecycle_events;
 
+/* Handlers: all check the request, and answer @call now or when it is done. */
 void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *request);
 void lifecycle_exec(struct ttrpc_call *call, const ProtobufCMessage *request);
 void lifecycle_start(struct ttrpc_call *call, const ProtobufCMessage *request);

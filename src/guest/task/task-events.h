@@ -9,6 +9,7 @@
  * here: created, started, exited, deleted; all execs of a container exit before it does.
  */
 
+/** task_event_created() - and the others: to all that have subscribed */
 void task_event_created(struct events *events, const struct process *process);
 void task_event_exec_added(struct events *events, const struct process *process);
 

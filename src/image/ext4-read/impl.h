@@ -62,16 +62,22 @@ struct ext4r_mapper {
 	struct err *err;
 };
 
-/** ext4r_mapper_add() - @n blocks, from @start on. @hole: they have no content yet */
+/**
+ * ext4r_mapper_add() - @n blocks, from @start on
+ * @at: of the file's
+ * @hole: they have no content yet
+ *
+ * Return: 0 or negative errno, with a message.
+ */
 int ext4r_mapper_add(struct ext4r_mapper *m, uint64_t at, uint64_t start, uint64_t n, bool hole);
 
 /** ext4r_mapper_claim() - a block that says where others are. Return: 0 or -EBADMSG. */
 int ext4r_mapper_claim(struct ext4r_mapper *m, uint64_t block);
 
-/** ext4r_map_extents() - extents.c */
+/** ext4r_map_extents() - extents.c. Return: as above. */
 int ext4r_map_extents(struct ext4r_mapper *m, const void *i_block);
 
-/** ext4r_map_blocks() - blockmap.c */
+/** ext4r_map_blocks() - blockmap.c. Return: as above. */
 int ext4r_map_blocks(struct ext4r_mapper *m, const uint32_t *i_block);
 
 /** ext4r_content_of() - ext4r_content() with blocks that @left counts */
@@ -87,6 +93,8 @@ int ext4r_slurp_of(struct ext4r *fs, const struct ext4r_inode *inode, uint64_t *
 /**
  * ext4r_inline_rest() - what of inline data is behind i_block
  * @ret: free() it; NULL if there is nothing
+ *
+ * Return: 0 or negative errno, with a message.
  */
 int ext4r_inline_rest(struct ext4r *fs, const struct ext4r_inode *inode, char **ret,
 		      size_t *ret_len, struct err *err);

@@ -142,6 +142,7 @@ uint32_t ext4_entry_node(const struct ext4 *fs, uint32_t entry);
 /** ext4_entry_remove() - as ext4_unlink() */
 int ext4_entry_remove(struct ext4 *fs, uint32_t entry);
 
+/** ext4_entry_tag(), ext4_mark() - numbers for who builds, 0 at first; they are not written */
 uint16_t ext4_entry_tag(const struct ext4 *fs, uint32_t entry);
 void ext4_entry_set_tag(struct ext4 *fs, uint32_t entry, uint16_t tag);
 uint16_t ext4_mark(const struct ext4 *fs, uint32_t dir);

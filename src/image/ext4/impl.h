@@ -149,7 +149,7 @@ int ext4_block_put(struct ext4 *fs, const void *data, uint32_t *ret);
 
 /* dir.c */
 
-/** ext4_dir_place() - write a folder's blocks; all inodes have their numbers */
+/** ext4_dir_place() - write a folder's blocks. All inodes have their numbers. Return: 0 or errno. */
 int ext4_dir_place(struct ext4 *fs, uint32_t dir);
 
 /* htree.c */
@@ -159,7 +159,7 @@ struct ext4_hashed {
 	uint32_t hash, minor, entry;
 };
 
-/** ext4_htree_place() - write a folder that needs an index. @v: its @n entries */
+/** ext4_htree_place() - write one that needs an index. @v: its @n entries. Return: 0 or errno. */
 int ext4_htree_place(struct ext4 *fs, uint32_t dir, struct ext4_hashed *v, uint32_t n);
 
 /** ext4_dirent_len() - bytes that a name takes in a folder */
@@ -186,7 +186,7 @@ void ext4_dirblock_end(struct ext4_dirblock *b);
 
 /* extent.c */
 
-/** ext4_extents_place() - write the blocks of an extent tree, if one is needed */
+/** ext4_extents_place() - write the blocks of an extent tree, if it needs any. Return: 0 or errno. */
 int ext4_extents_place(struct ext4 *fs, uint32_t node);
 
 /** ext4_extents_root() - what an inode has in its i_block. Return: blocks, those of the tree too. */
@@ -194,7 +194,7 @@ uint64_t ext4_extents_root(const struct ext4 *fs, struct ext4_node *node, void *
 
 /* xattr.c */
 
-/** ext4_xattrs_place() - write the block of attributes that do not fit into the inode */
+/** ext4_xattrs_place() - write the block of what does not fit into the inode. Return: 0 or errno. */
 int ext4_xattrs_place(struct ext4 *fs, uint32_t node);
 
 /**
@@ -241,6 +241,7 @@ struct ext4_layout {
 int ext4_layout_plan(const struct ext4 *fs, const struct ext4_finish *how, uint32_t inodes,
 		     struct ext4_layout *ret, uint64_t *ret_needed);
 
+/** ext4_layout_done() - free what is in it; may be called again */
 void ext4_layout_done(struct ext4_layout *l);
 
 /** ext4_layout_group() - how many blocks a group has */
@@ -248,7 +249,13 @@ uint32_t ext4_layout_group(const struct ext4_layout *l, uint32_t group);
 
 /* groups.c */
 
-/** ext4_groups_write() - bitmaps, descriptors, superblocks. @first_free: inode; @dirs: a group */
+/**
+ * ext4_groups_write() - bitmaps, descriptors, superblocks
+ * @first_free: inode
+ * @dirs: how many folders each group has
+ *
+ * Return: 0 or negative errno.
+ */
 int ext4_groups_write(struct ext4 *fs, const struct ext4_layout *l, uint32_t first_free,
 		      const uint16_t *dirs);
 

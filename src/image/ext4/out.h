@@ -19,6 +19,7 @@ struct ext4_out {
 	int error;
 };
 
+/** ext4_out_init(), ext4_out_done() - begin; free. @fd: stays the caller's */
 void ext4_out_init(struct ext4_out *out, int fd);
 void ext4_out_done(struct ext4_out *out);
 

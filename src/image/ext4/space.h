@@ -42,6 +42,7 @@ bool ext4_space_has_super(uint32_t group);
 /** ext4_space_has_descs() - and of the descriptors of its 128? */
 bool ext4_space_has_descs(uint32_t group);
 
+/** ext4_space_init(), ext4_space_done() - nothing is taken; free */
 void ext4_space_init(struct ext4_space *s);
 void ext4_space_done(struct ext4_space *s);
 

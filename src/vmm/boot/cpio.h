@@ -25,6 +25,7 @@ struct cpio {
 /** Files larger than this are refused (the header has 32 bits). */
 #define CPIO_FILE_MAX (UINT64_C(256) << 20)
 
+/** cpio_init() - begin. @fd: stays the caller's */
 void cpio_init(struct cpio *cpio, int fd);
 
 /** cpio_dir() - @name is relative, without "/" in front; above it must be there already */

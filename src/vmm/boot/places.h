@@ -45,6 +45,8 @@ int kernel_find(const struct kernel_list *list, const char *wanted, struct err *
 /**
  * kernel_prepare() - make the kernel in @path ready: unpacked if need be, its modules found
  * @ret: set on success, but for its name
+ *
+ * Return: 0 or negative errno, with a message.
  */
 int kernel_prepare(const struct kernel_places *places, const char *path, struct kernel *ret,
 		   struct err *err);

@@ -25,7 +25,7 @@ uint32_t tsc_khz_from_scale(uint32_t mult, uint16_t shift);
 /** tsc_khz_from_cpuinfo() - out of the beginning of /proc/cpuinfo. Return: kHz, or 0. */
 uint32_t tsc_khz_from_cpuinfo(const char *text);
 
-/** The single sources, for tests: each returns kHz, or 0 if it cannot tell. */
+/** tsc_khz_cpuid() - and the others: single sources, for tests. Return: kHz, or 0. */
 uint32_t tsc_khz_cpuid(void);
 uint32_t tsc_khz_cpuinfo(void);
 uint32_t tsc_khz_perf(void);
