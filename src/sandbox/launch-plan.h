@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "abi/abi.h"
+#include "sandbox/conf.h"
+#include "sandbox/launch.h"
+#include "vmm/accel.h"
+#include "vmm/boot/kernel.h"
+#include "vmm/vmm.h"
+
+/* Between launch.c and the other files that begin so. */
+
+/**
+ * struct launch_plan - what a launch has found out so far
+ */
+struct launch_plan {
+	const struct launch_callbacks *callbacks;
+	const struct vmm_ops *driver;
+	struct kernel kernel;
+	char *initramfs;
+	enum vmm_accel accel;
+	struct vmm_vsock vsock;
+	int vsock_peer, share_listen, console;
+	char *share_path;
+	struct conf conf;
+	int extras, image, own;
+	char port[sizeof(ABI_CMDLINE_PORT) + 16];
+	char metadata_port[sizeof(ABI_CMDLINE_METADATA) + 16];
+};
+
+/**
+ * launch_vsock() - make the guest's sockets, and start who serves them: caisson-vsockd, or the kernel
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int launch_vsock(struct sandbox *sb, struct launch_plan *p, struct err *err);
+
+/** launch_share() - start virtiofsd for the mounted root. Return: 0 or negative errno with a message. */
+int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err);

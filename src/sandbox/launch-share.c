@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "sandbox/launch-plan.h"
+#include "sandbox/launch.h"
+
+/* Where Debian's qemu-system-common has it, then where newer packages do. */
+static const char *const virtiofsd_paths[] = {
+	"/usr/lib/qemu/virtiofsd",
+	"/usr/libexec/virtiofsd",
+	"/usr/lib/virtiofsd",
+};
+
+const char *launch_virtiofsd(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(virtiofsd_paths); i++)
+		if (access(virtiofsd_paths[i], X_OK) == 0)
+			return virtiofsd_paths[i];
+	return NULL;
+}
+
+/* A list of options ends one at a comma, unless a backslash is before it (libfuse's fuse_opt.h). */
+static char *share_source(const char *run_path)
+{
+	char *option = xmalloc(sizeof("source=/rootfs") + 2 * strlen(run_path)), *p;
+
+	for (p = stpcpy(option, "source="); *run_path; *p++ = *run_path++)
+		if (*run_path == ',' || *run_path == '\\')
+			*p++ = '\\';
+	strcpy(p, "/rootfs");
+	return option;
+}
+
+int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
+{
+	_cleanup_free_ char *source = share_source(sb->record->run_path);
+	const char *program = launch_virtiofsd();
+	/* Nobody but this guest changes the files, so it may keep all it has learnt of them. */
+	const char *argv[] = {program, "--fd=3", "-o",
+			      source,  "-o",	 "cache=always,xattr,sandbox=namespace",
+			      "-f",    NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+	int r;
+
+	if (!program)
+		return err_set(err, -ENOENT,
+			       "there is no virtiofsd on this machine: install qemu-system-common");
+	p->share_path = path_join(sb->record->run_path, "fs.sock");
+	p->share_listen = unix_listen(p->share_path);
+	if (p->share_listen < 0)
+		return err_errno(err, p->share_listen, "cannot listen on %s", p->share_path);
+	r = fd_nonblock(p->share_listen, false);
+	if (r < 0)
+		return err_errno(err, r, "cannot use %s", p->share_path);
+	spec.argv = argv;
+	spec.fds = &p->share_listen;
+	spec.n_fds = 1;
+	spec.death_signal = SIGKILL;
+	r = helper_start(&sb->virtiofsd, sb->loop, "virtiofsd", &spec, p->callbacks->helper_died,
+			 sb);
+	return r < 0 ? err_errno(err, r, "cannot start %s", program) : 0;
+}
