@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "rpc/task.h"
+#include "sandbox/process-ask.h"
 #include "sandbox/process-oci.h"
-#include "sandbox/process-root.h"
 #include "task.pb-c.h"
 
 /* As a shell and runc say it: killed by SIGKILL. */
@@ -85,93 +85,6 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 	report(p, p->created, answer->code, answer->message);
 }
 
-static void fill_from_spec(const struct sandbox_spec *spec, Caisson__Guest__V1__Process *process)
-{
-	process->args = spec->args.v;
-	process->n_args = spec->args.n;
-	process->env = spec->env.v;
-	process->n_env = spec->env.n;
-	process->cwd = spec->cwd;
-	process->user = spec->user;
-	process->terminal = spec->terminal;
-	process->capabilities = spec->capabilities;
-}
-
-static int send_create(struct process *p, char *const names[3], struct err *err _unused_)
-{
-	Containerd__Task__V2__CreateTaskRequest request =
-		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
-	Caisson__Guest__V1__Container container = CAISSON__GUEST__V1__CONTAINER__INIT;
-	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
-	struct process_root root;
-	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
-	const struct sandbox_spec *spec = p->sandbox->spec;
-	int r;
-
-	fill_from_spec(spec, &process);
-	container.process = &process;
-	container.hostname = spec->id;
-	container.settings_in_image = spec->settings_in_image;
-	process_root(spec, &root);
-	r = rpc_any_pack(&container.base, &any);
-	if (r < 0)
-		return r;
-	request.id = spec->id;
-	request.rootfs = root.mounts;
-	request.n_rootfs = root.n;
-	request.terminal = p->terminal;
-	request.stdin_ = names[0];
-	request.stdout_ = names[1];
-	request.stderr_ = names[2];
-	request.options = &any;
-	r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Create", &request.base,
-		     0, create_answered);
-	rpc_any_done(&any);
-	return r;
-}
-
-static int send_exec(struct process *p, char *const names[3], struct err *err _unused_)
-{
-	Containerd__Task__V2__ExecProcessRequest request =
-		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
-	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
-	int r = rpc_any_pack(&p->exec_spec->base, &any);
-
-	if (r < 0)
-		return r;
-	request.id = p->sandbox->spec->id;
-	request.exec_id = p->exec_id;
-	request.terminal = p->terminal;
-	request.stdin_ = names[0];
-	request.stdout_ = names[1];
-	request.stderr_ = names[2];
-	request.spec = &any;
-	r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Exec", &request.base, 0,
-		     create_answered);
-	rpc_any_done(&any);
-	return r;
-}
-
-static int send_bundle(struct process *p, char *const names[3] _unused_, struct err *err)
-{
-	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
-
-	fill_from_spec(p->sandbox->spec, &process);
-	process.terminal |= p->terminal;
-	return process_oci_create(p, &process, create_answered, err);
-}
-
-static int send_oci_exec(struct process *p, char *const names[3], struct err *err)
-{
-	return process_oci_exec(p, names, create_answered, err);
-}
-
-/* By executor, and for a container's first process or another one. */
-static int (*const senders[2][2])(struct process *p, char *const names[3], struct err *err) = {
-	{send_create, send_exec},
-	{send_bundle, send_oci_exec},
-};
-
 static void create_in_guest(struct process *p)
 {
 	char in[PROCESS_URI_MAX], out[PROCESS_URI_MAX], error[PROCESS_URI_MAX];
@@ -186,7 +99,7 @@ static void create_in_guest(struct process *p)
 	stream_uri(&p->in, in, sizeof(in));
 	stream_uri(&p->out, out, sizeof(out));
 	stream_uri(&p->err, error, sizeof(error));
-	r = senders[sandbox_spec_has_bundle(p->sandbox->spec)][*p->exec_id != '\0'](p, names, &err);
+	r = process_ask(p, names, create_answered, &err);
 	if (r < 0 && err.code)
 		report(p, p->created, ttrpc_code_from_errno(r), err.text);
 	else if (r == -EMSGSIZE)
@@ -437,69 +350,6 @@ void process_delete(struct process *p)
 	p->state = PROCESS_DELETING;
 	if (!p->sandbox->guest || send_delete(p, &p->request, delete_answered) < 0)
 		end_unstarted(p, STATUS_LOST);
-}
-
-static void report_frozen(struct process *p, enum process_state state, enum ttrpc_code code,
-			  const char *message)
-{
-	/* It may have ended meanwhile. */
-	if (p->state == PROCESS_PAUSING || p->state == PROCESS_PAUSED)
-		p->state = state;
-	p->frozen(p, &(struct process_result){.code = code, .message = message});
-}
-
-static int send_resume(struct process *p,
-		       void (*done)(struct ttrpc_request *req, const struct ttrpc_answer *answer))
-{
-	Containerd__Task__V2__ResumeRequest request = CONTAINERD__TASK__V2__RESUME_REQUEST__INIT;
-
-	request.id = p->sandbox->spec->id;
-	return rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Resume",
-			&request.base, PROCESS_GUEST_ANSWERS, done);
-}
-
-static void pause_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
-{
-	struct process *p = container_of(req, struct process, request);
-	bool paused = answer->code == TTRPC_OK;
-
-	/* What cannot be stopped now must not stop later, when nobody expects it any more. */
-	if (answer->code == TTRPC_DEADLINE_EXCEEDED && p->sandbox->guest)
-		(void)send_resume(p, forgotten);
-	report_frozen(p, paused ? PROCESS_PAUSED : PROCESS_RUNNING, answer->code, answer->message);
-}
-
-static void resume_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
-{
-	struct process *p = container_of(req, struct process, request);
-	bool resumed = answer->code == TTRPC_OK;
-
-	report_frozen(p, resumed ? PROCESS_RUNNING : PROCESS_PAUSED, answer->code, answer->message);
-}
-
-void process_pause(struct process *p)
-{
-	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
-	int r = -ENOTCONN;
-
-	p->state = PROCESS_PAUSING;
-	request.id = p->sandbox->spec->id;
-	ttrpc_request_cancel(&p->request);
-	if (p->sandbox->guest)
-		r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Pause",
-			     &request.base, PROCESS_GUEST_ANSWERS, pause_answered);
-	if (r < 0)
-		report_frozen(p, PROCESS_RUNNING, TTRPC_UNAVAILABLE,
-			      "the virtual machine has ended");
-}
-
-void process_resume(struct process *p)
-{
-	enum process_state before = p->state;
-
-	ttrpc_request_cancel(&p->request);
-	if (!p->sandbox->guest || send_resume(p, resume_answered) < 0)
-		report_frozen(p, before, TTRPC_UNAVAILABLE, "the virtual machine has ended");
 }
 
 void process_lost(struct process *p)
