@@ -48,6 +48,10 @@ struct shim {
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */
 const struct ttrpc_service *shim_services(struct shim *shim);
 
+/* Of task.c: the methods of the Task service; and its handler of Wait, which our own service has, too. */
+extern const struct ttrpc_method shim_task_methods[];
+void shim_wait(struct ttrpc_call *call, const ProtobufCMessage *message);
+
 /** shim_find() - the process that a request is about; if there is none, that was answered: NULL */
 struct process *shim_find(struct ttrpc_call *call, const char *id, const char *exec_id);
 

@@ -17,12 +17,11 @@
 #include "abi/abi.h"
 #include "base/parse.h"
 #include "rpc/task.h"
-#include "sandbox.pb-c.h"
-#include "sandbox/annotation.h"
 #include "shim/calls.h"
 #include "shim/control.h"
 #include "shim/lifeline.h"
 #include "shim/shim.h"
+#include "shim/told.h"
 #include "task.pb-c.h"
 
 static bool is_ours(struct ttrpc_call *call, const char *id)
@@ -58,150 +57,6 @@ struct process *shim_find(struct ttrpc_call *call, const char *id, const char *e
 	return p;
 }
 
-/* PAUSING, PAUSED and back. */
-static void process_frozen(struct process *p, const struct process_result *result)
-{
-	struct ttrpc_call *call = calls_kept(p);
-
-	if (result->code != TTRPC_OK)
-		shim_of_process(p)->holder = 0;
-	if (call && result->code == TTRPC_OK)
-		rpc_reply_empty(call);
-	else if (call)
-		ttrpc_call_fail(call, result->code, "%s", result->message);
-}
-
-static void drop_exec(struct shim *shim, struct process *p)
-{
-	calls_fail_waiters(shim, p, "the exec was deleted");
-	shim->n_execs--;
-	process_free(p);
-}
-
-/* What is removed anyway needs no writing back; but a supervisor is told that it is over. */
-static bool ends_in_order(const struct shim *shim)
-{
-	return !shim->spec->remove ||
-	       strv_env_get(&shim->spec->annotations, ANNOTATION_EXTRAS) != NULL;
-}
-
-static void init_stopped(struct process *p)
-{
-	struct shim *shim = shim_of_process(p);
-
-	/* The record first: who hears of the end may ask for it at once. */
-	if (!shim->spec->remove && !shim->visit)
-		(void)record_set_exit(shim->record, (int)p->status);
-	calls_answer_waiters(shim, p);
-	sandbox_stop(&shim->sandbox, ends_in_order(shim));
-	shim_quit_when_told(shim);
-}
-
-static void exec_stopped(struct process *p)
-{
-	calls_answer_waiters(shim_of_process(p), p);
-	shim_quit_when_told(shim_of_process(p));
-}
-
-static void init_created(struct process *p, const struct process_result *result)
-{
-	struct shim *shim = shim_of_process(p);
-	struct ttrpc_call *call = calls_kept(p);
-	Containerd__Task__V2__CreateTaskResponse response =
-		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
-
-	if (result->code != TTRPC_OK) {
-		if (call)
-			ttrpc_call_fail(call, result->code, "%s", result->message);
-		calls_fail_waiters(shim, p, result->message);
-		sandbox_stop(&shim->sandbox, false);
-		return;
-	}
-	sandbox_phase(&shim->sandbox, SANDBOX_PHASE_CREATED);
-	response.pid = p->pid;
-	if (call)
-		rpc_reply(call, &response.base);
-}
-
-static void exec_created(struct process *p, const struct process_result *result)
-{
-	struct ttrpc_call *call = calls_kept(p);
-
-	if (result->code == TTRPC_OK) {
-		if (call)
-			rpc_reply_empty(call);
-		return;
-	}
-	if (call)
-		ttrpc_call_fail(call, result->code, "%s", result->message);
-	drop_exec(shim_of_process(p), p);
-}
-
-static void process_started(struct process *p, const struct process_result *result)
-{
-	struct shim *shim = shim_of_process(p);
-	struct ttrpc_call *call = calls_kept(p);
-	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
-
-	if (result->code != TTRPC_OK) {
-		if (call)
-			ttrpc_call_fail(call, result->code, "%s", result->message);
-		calls_fail_waiters(shim, p, result->message);
-		if (p == shim->init)
-			sandbox_stop(&shim->sandbox, false);
-		return;
-	}
-	if (p == shim->init) {
-		shim->started = true;
-		sandbox_phase(&shim->sandbox, SANDBOX_PHASE_STARTED);
-	}
-	response.pid = p->pid;
-	if (call)
-		rpc_reply(call, &response.base);
-}
-
-static void reply_delete(struct ttrpc_call *call, const struct process *p)
-{
-	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
-	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-
-	rpc_timestamp(&p->exited_at, &at);
-	response.pid = p->pid;
-	response.exit_status = p->status;
-	response.exited_at = &at;
-	rpc_reply(call, &response.base);
-}
-
-/* The container's process is kept for those that are still to be told; nobody can ask any more. */
-static void forget_deleted(struct process *p)
-{
-	struct shim *shim = shim_of_process(p);
-
-	if (p != shim->init) {
-		drop_exec(shim, p);
-		return;
-	}
-	shim->deleted = shim->waited = true;
-	shim_quit_when_told(shim);
-}
-
-/* It never ran. A container without its process is nothing: the VM ends as well. */
-static void process_deleted(struct process *p, const struct process_result *result)
-{
-	struct shim *shim = shim_of_process(p);
-	struct ttrpc_call *call = calls_kept(p);
-
-	if (call && result->code == TTRPC_OK)
-		reply_delete(call, p);
-	else if (call)
-		ttrpc_call_fail(call, result->code, "%s", result->message);
-	if (p == shim->init) {
-		calls_answer_waiters(shim, p);
-		sandbox_stop(&shim->sandbox, false);
-	}
-	forget_deleted(p);
-}
-
 /*
  * A FIFO that `caisson` made in our run folder has done its work once both ends are open: its name
  * would stay if its maker was killed. Those of other clients are theirs.
@@ -227,11 +82,7 @@ static void create_now(struct shim *shim)
 {
 	struct process *p = shim->init;
 
-	p->created = init_created;
-	p->started = process_started;
-	p->deleted = process_deleted;
-	p->frozen = process_frozen;
-	p->stopped = init_stopped;
+	told_of_init(p);
 	process_create(p, NULL);
 	remove_fifos(shim, p->fifos[0], p->fifos[1], p->fifos[2]);
 }
@@ -351,7 +202,7 @@ static bool make_room(struct shim *shim)
 		struct process *p = container_of(it, struct process, link);
 
 		if (is_useless(shim, p)) {
-			drop_exec(shim, p);
+			told_forget_exec(shim, p);
 			return true;
 		}
 	}
@@ -407,17 +258,14 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 	p->conn = call->conn;
 	list_append(&shim->execs, &p->link);
 	shim->n_execs++;
-	p->created = exec_created;
-	p->started = process_started;
-	p->deleted = process_deleted;
-	p->stopped = exec_stopped;
+	told_of_exec(p);
 	calls_keep(p, call);
 	process_create(p, (Caisson__Guest__V1__Process *)spec);
 	/* It may have failed, and be gone. */
 	remove_fifos(shim, stdio.in, stdio.out, stdio.err);
 }
 
-static void task_wait(struct ttrpc_call *call, const ProtobufCMessage *message)
+void shim_wait(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__WaitRequest *request = (const void *)message;
 	struct process *p = shim_find(call, request->id, request->exec_id);
@@ -527,8 +375,7 @@ static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *message
 		process_delete(p);
 		return;
 	}
-	reply_delete(call, p);
-	forget_deleted(p);
+	told_deleted(call, p);
 }
 
 static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -544,41 +391,7 @@ static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *messa
 		sandbox_stop(&shim->sandbox, false);
 }
 
-static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
-{
-	Caisson__Sandbox__V1__TimingResponse response = CAISSON__SANDBOX__V1__TIMING_RESPONSE__INIT;
-	Caisson__Sandbox__V1__Phase phases[SANDBOX_PHASE_MAX], *rows[SANDBOX_PHASE_MAX];
-	const struct sandbox *sb = &shim_of(call)->sandbox;
-
-	for (int i = 0; i < SANDBOX_PHASE_MAX; i++) {
-		if (sb->phases[i] == 0)
-			continue;
-		caisson__sandbox__v1__phase__init(&phases[i]);
-		phases[i].name = (char *)sandbox_phase_name(i);
-		phases[i].at_ns = sb->phases[i];
-		rows[response.n_phases++] = &phases[i];
-	}
-	response.phases = rows;
-	rpc_reply(call, &response.base);
-}
-
-static void sandbox_guest_address(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
-{
-	Caisson__Sandbox__V1__GuestAddressResponse response =
-		CAISSON__SANDBOX__V1__GUEST_ADDRESS_RESPONSE__INIT;
-	const struct sandbox *sb = &shim_of(call)->sandbox;
-
-	if (sb->state != SANDBOX_READY) {
-		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "the virtual machine is not up");
-		return;
-	}
-	if (sb->address.hybrid_path)
-		response.hybrid_path = rpc_str(sb->address.hybrid_path);
-	response.cid = sb->address.cid;
-	rpc_reply(call, &response.base);
-}
-
-static const struct ttrpc_method task_methods[] = {
+const struct ttrpc_method shim_task_methods[] = {
 	RPC_TASK("State", state, task_state),
 	RPC_TASK("Create", create_task, task_create),
 	RPC_TASK("Start", start, task_start),
@@ -589,7 +402,7 @@ static const struct ttrpc_method task_methods[] = {
 	RPC_TASK_EMPTY("ResizePty", resize_pty, task_resize),
 	RPC_METHOD("CloseIO", containerd__task__v2__close_iorequest, google__protobuf__empty,
 		   task_close_io),
-	RPC_TASK("Wait", wait, task_wait),
+	RPC_TASK("Wait", wait, shim_wait),
 	RPC_TASK_EMPTY("Pause", pause, control_pause),
 	RPC_TASK_EMPTY("Resume", resume, control_resume),
 	RPC_TASK_EMPTY("Update", update_task, control_update),
@@ -599,55 +412,6 @@ static const struct ttrpc_method task_methods[] = {
 	RPC_TASK_EMPTY("Shutdown", shutdown, task_shutdown),
 	{.name = NULL},
 };
-
-static const struct ttrpc_method sandbox_methods[] = {
-	RPC_METHOD("Wait", containerd__task__v2__wait_request, caisson__sandbox__v1__wait_response,
-		   task_wait),
-	RPC_METHOD("Hold", containerd__task__v2__pause_request, google__protobuf__empty,
-		   control_hold),
-	RPC_METHOD("GuestAddress", google__protobuf__empty,
-		   caisson__sandbox__v1__guest_address_response, sandbox_guest_address),
-	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,
-		   sandbox_timing),
-	{.name = NULL},
-};
-
-/* What is about the guest alone the guest answers. */
-static const struct ttrpc_method system_methods[] = {
-	{.name = "Info", .handler = calls_forward},
-	{.name = NULL},
-};
-
-static const struct ttrpc_method layer_methods[] = {
-	{.name = "Changes", .handler = calls_forward_patiently},
-	{.name = "Pack", .handler = calls_forward_patiently},
-	{.name = "Export", .handler = calls_forward_patiently},
-	{.name = NULL},
-};
-
-static const struct ttrpc_method copy_methods[] = {
-	{.name = "Stat", .handler = calls_forward_patiently},
-	{.name = "Pack", .handler = calls_forward_patiently},
-	{.name = "Unpack", .handler = calls_forward_patiently},
-	{.name = NULL},
-};
-
-const struct ttrpc_service *shim_services(struct shim *shim)
-{
-	static struct ttrpc_service services[] = {
-		{.name = RPC_SERVICE_TASK_V2, .methods = task_methods},
-		{.name = RPC_SERVICE_TASK_V3, .methods = task_methods},
-		{.name = SHIM_SERVICE, .methods = sandbox_methods},
-		{.name = RPC_SERVICE_SYSTEM, .methods = system_methods},
-		{.name = RPC_SERVICE_LAYER, .methods = layer_methods},
-		{.name = RPC_SERVICE_COPY, .methods = copy_methods},
-		{.name = NULL},
-	};
-
-	for (size_t i = 0; services[i].name; i++)
-		services[i].userdata = shim;
-	return services;
-}
 
 void shim_task_lost(struct shim *shim)
 {

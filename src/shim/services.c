@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/rpc.h"
+#include "sandbox.pb-c.h"
+#include "shim/calls.h"
+#include "shim/control.h"
+#include "shim/lifeline.h"
+#include "shim/shim.h"
+#include "task.pb-c.h"
+
+/* What a shim serves: task.c, a little of its own, and what it passes on to the guest. */
+
+static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+{
+	Caisson__Sandbox__V1__TimingResponse response = CAISSON__SANDBOX__V1__TIMING_RESPONSE__INIT;
+	Caisson__Sandbox__V1__Phase phases[SANDBOX_PHASE_MAX], *rows[SANDBOX_PHASE_MAX];
+	const struct sandbox *sb = &shim_of(call)->sandbox;
+
+	for (int i = 0; i < SANDBOX_PHASE_MAX; i++) {
+		if (sb->phases[i] == 0)
+			continue;
+		caisson__sandbox__v1__phase__init(&phases[i]);
+		phases[i].name = (char *)sandbox_phase_name(i);
+		phases[i].at_ns = sb->phases[i];
+		rows[response.n_phases++] = &phases[i];
+	}
+	response.phases = rows;
+	rpc_reply(call, &response.base);
+}
+
+static void sandbox_guest_address(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+{
+	Caisson__Sandbox__V1__GuestAddressResponse response =
+		CAISSON__SANDBOX__V1__GUEST_ADDRESS_RESPONSE__INIT;
+	const struct sandbox *sb = &shim_of(call)->sandbox;
+
+	if (sb->state != SANDBOX_READY) {
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "the virtual machine is not up");
+		return;
+	}
+	if (sb->address.hybrid_path)
+		response.hybrid_path = rpc_str(sb->address.hybrid_path);
+	response.cid = sb->address.cid;
+	rpc_reply(call, &response.base);
+}
+
+static const struct ttrpc_method sandbox_methods[] = {
+	RPC_METHOD("Wait", containerd__task__v2__wait_request, caisson__sandbox__v1__wait_response,
+		   shim_wait),
+	RPC_METHOD("Hold", containerd__task__v2__pause_request, google__protobuf__empty,
+		   control_hold),
+	RPC_METHOD("GuestAddress", google__protobuf__empty,
+		   caisson__sandbox__v1__guest_address_response, sandbox_guest_address),
+	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,
+		   sandbox_timing),
+	{.name = NULL},
+};
+
+/* What is about the guest alone the guest answers. */
+static const struct ttrpc_method system_methods[] = {
+	{.name = "Info", .handler = calls_forward},
+	{.name = NULL},
+};
+
+static const struct ttrpc_method layer_methods[] = {
+	{.name = "Changes", .handler = calls_forward_patiently},
+	{.name = "Pack", .handler = calls_forward_patiently},
+	{.name = "Export", .handler = calls_forward_patiently},
+	{.name = NULL},
+};
+
+static const struct ttrpc_method copy_methods[] = {
+	{.name = "Stat", .handler = calls_forward_patiently},
+	{.name = "Pack", .handler = calls_forward_patiently},
+	{.name = "Unpack", .handler = calls_forward_patiently},
+	{.name = NULL},
+};
+
+const struct ttrpc_service *shim_services(struct shim *shim)
+{
+	static struct ttrpc_service services[] = {
+		{.name = RPC_SERVICE_TASK_V2, .methods = shim_task_methods},
+		{.name = RPC_SERVICE_TASK_V3, .methods = shim_task_methods},
+		{.name = SHIM_SERVICE, .methods = sandbox_methods},
+		{.name = RPC_SERVICE_SYSTEM, .methods = system_methods},
+		{.name = RPC_SERVICE_LAYER, .methods = layer_methods},
+		{.name = RPC_SERVICE_COPY, .methods = copy_methods},
+		{.name = NULL},
+	};
+
+	for (size_t i = 0; services[i].name; i++)
+		services[i].userdata = shim;
+	return services;
+}

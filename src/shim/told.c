@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/told.h"
+
+#include "rpc/task.h"
+#include "sandbox/annotation.h"
+#include "shim/calls.h"
+#include "task.pb-c.h"
+
+void told_forget_exec(struct shim *shim, struct process *p)
+{
+	calls_fail_waiters(shim, p, "the exec was deleted");
+	shim->n_execs--;
+	process_free(p);
+}
+
+/* PAUSING, PAUSED and back. */
+static void process_frozen(struct process *p, const struct process_result *result)
+{
+	struct ttrpc_call *call = calls_kept(p);
+
+	if (result->code != TTRPC_OK)
+		shim_of_process(p)->holder = 0;
+	if (call && result->code == TTRPC_OK)
+		rpc_reply_empty(call);
+	else if (call)
+		ttrpc_call_fail(call, result->code, "%s", result->message);
+}
+
+/* What is removed anyway needs no writing back; but a supervisor is told that it is over. */
+static bool ends_in_order(const struct shim *shim)
+{
+	return !shim->spec->remove ||
+	       strv_env_get(&shim->spec->annotations, ANNOTATION_EXTRAS) != NULL;
+}
+
+static void init_stopped(struct process *p)
+{
+	struct shim *shim = shim_of_process(p);
+
+	/* The record first: who hears of the end may ask for it at once. */
+	if (!shim->spec->remove && !shim->visit)
+		(void)record_set_exit(shim->record, (int)p->status);
+	calls_answer_waiters(shim, p);
+	sandbox_stop(&shim->sandbox, ends_in_order(shim));
+	shim_quit_when_told(shim);
+}
+
+static void exec_stopped(struct process *p)
+{
+	calls_answer_waiters(shim_of_process(p), p);
+	shim_quit_when_told(shim_of_process(p));
+}
+
+static void init_created(struct process *p, const struct process_result *result)
+{
+	struct shim *shim = shim_of_process(p);
+	struct ttrpc_call *call = calls_kept(p);
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+
+	if (result->code != TTRPC_OK) {
+		if (call)
+			ttrpc_call_fail(call, result->code, "%s", result->message);
+		calls_fail_waiters(shim, p, result->message);
+		sandbox_stop(&shim->sandbox, false);
+		return;
+	}
+	sandbox_phase(&shim->sandbox, SANDBOX_PHASE_CREATED);
+	response.pid = p->pid;
+	if (call)
+		rpc_reply(call, &response.base);
+}
+
+static void exec_created(struct process *p, const struct process_result *result)
+{
+	struct ttrpc_call *call = calls_kept(p);
+
+	if (result->code == TTRPC_OK) {
+		if (call)
+			rpc_reply_empty(call);
+		return;
+	}
+	if (call)
+		ttrpc_call_fail(call, result->code, "%s", result->message);
+	told_forget_exec(shim_of_process(p), p);
+}
+
+static void process_started(struct process *p, const struct process_result *result)
+{
+	struct shim *shim = shim_of_process(p);
+	struct ttrpc_call *call = calls_kept(p);
+	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
+
+	if (result->code != TTRPC_OK) {
+		if (call)
+			ttrpc_call_fail(call, result->code, "%s", result->message);
+		calls_fail_waiters(shim, p, result->message);
+		if (p == shim->init)
+			sandbox_stop(&shim->sandbox, false);
+		return;
+	}
+	if (p == shim->init) {
+		shim->started = true;
+		sandbox_phase(&shim->sandbox, SANDBOX_PHASE_STARTED);
+	}
+	response.pid = p->pid;
+	if (call)
+		rpc_reply(call, &response.base);
+}
+
+static void reply_delete(struct ttrpc_call *call, const struct process *p)
+{
+	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+
+	rpc_timestamp(&p->exited_at, &at);
+	response.pid = p->pid;
+	response.exit_status = p->status;
+	response.exited_at = &at;
+	rpc_reply(call, &response.base);
+}
+
+/* The container's process is kept for those that are still to be told; nobody can ask any more. */
+static void forget_deleted(struct process *p)
+{
+	struct shim *shim = shim_of_process(p);
+
+	if (p != shim->init) {
+		told_forget_exec(shim, p);
+		return;
+	}
+	shim->deleted = shim->waited = true;
+	shim_quit_when_told(shim);
+}
+
+/* It never ran. A container without its process is nothing: the VM ends as well. */
+static void process_deleted(struct process *p, const struct process_result *result)
+{
+	struct shim *shim = shim_of_process(p);
+	struct ttrpc_call *call = calls_kept(p);
+
+	if (call && result->code == TTRPC_OK)
+		reply_delete(call, p);
+	else if (call)
+		ttrpc_call_fail(call, result->code, "%s", result->message);
+	if (p == shim->init) {
+		calls_answer_waiters(shim, p);
+		sandbox_stop(&shim->sandbox, false);
+	}
+	forget_deleted(p);
+}
+
+void told_deleted(struct ttrpc_call *call, struct process *p)
+{
+	reply_delete(call, p);
+	forget_deleted(p);
+}
+
+void told_of_init(struct process *p)
+{
+	p->created = init_created;
+	p->started = process_started;
+	p->deleted = process_deleted;
+	p->frozen = process_frozen;
+	p->stopped = init_stopped;
+}
+
+void told_of_exec(struct process *p)
+{
+	p->created = exec_created;
+	p->started = process_started;
+	p->deleted = process_deleted;
+	p->stopped = exec_stopped;
+}

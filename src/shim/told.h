@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "shim/shim.h"
+
+/* What is done when a process reports (sandbox/process.h): calls are answered, the VM may end. */
+
+/** told_of_init() - hear of the container's first process from now on */
+void told_of_init(struct process *p);
+
+/** told_of_exec() - hear of an exec */
+void told_of_exec(struct process *p);
+
+/** told_deleted() - answer a Delete of what has ended, and forget it */
+void told_deleted(struct ttrpc_call *call, struct process *p);
+
+/** told_forget_exec() - an exec that is of no use to anybody; @p is freed */
+void told_forget_exec(struct shim *shim, struct process *p);
