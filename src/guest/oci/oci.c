@@ -2,27 +2,23 @@
 #include "guest/oci/oci.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/parse.h"
-#include "base/path.h"
 #include "guest/mount/root.h"
 #include "guest/oci/bundle.h"
 #include "guest/oci/oci-cgroup.h"
 #include "guest/oci/oci-crun.h"
 #include "guest/oci/oci-error.h"
+#include "guest/oci/oci-sign.h"
+#include "guest/oci/oci-task.h"
 #include "guest/procfs.h"
 #include "guest/task/process-io.h"
 
@@ -40,84 +36,6 @@ static struct oci *oci_of(struct executor *executor)
 bool oci_available(void)
 {
 	return access(ABI_CRUN, X_OK) == 0;
-}
-
-/* A crun under way. */
-
-static void crun_ended(struct worker *worker, uint32_t status)
-{
-	struct oci_task *task = container_of(worker, struct oci_task, worker);
-
-	task->done(task, status);
-}
-
-static size_t number_of(const struct oci_task *task)
-{
-	return (size_t)(task - task->oci->tasks);
-}
-
-static struct oci_task *new_task(struct oci *oci, struct process *p)
-{
-	for (size_t i = 0; i < OCI_TASKS_MAX; i++) {
-		struct oci_task *task = &oci->tasks[i];
-
-		if (task->busy)
-			continue;
-		*task = (struct oci_task){
-			.oci = oci, .busy = true, .process = p, .console = -EBADF, .sign = -EBADF};
-		loop_timer_init(&task->again);
-		strcpy(task->id, p->container->id);
-		oci->n_busy++;
-		return task;
-	}
-	return NULL;
-}
-
-static void free_task(struct oci_task *task)
-{
-	task->console = fd_close(task->console);
-	task->sign = fd_close(task->sign);
-	crun_remove_files(number_of(task));
-	task->busy = false;
-	/* Nobody is left whose number is not known. */
-	if (--task->oci->n_busy == 0)
-		task->oci->n_early = 0;
-}
-
-/* Whoever speaks as the process becomes it. */
-static int make_sign(struct oci_task *task, struct crun *crun)
-{
-	int ends[2];
-
-	crun->sign = -EBADF;
-	if (!crun->speaks)
-		return 0;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	task->sign = ends[0];
-	crun->sign = ends[1];
-	return 0;
-}
-
-static int start_task(struct oci_task *task, struct crun *crun,
-		      void (*done)(struct oci_task *task, uint32_t status))
-{
-	struct oci *oci = task->oci;
-	struct process *p = task->process;
-	int r = make_sign(task, crun);
-
-	task->done = done;
-	crun->number = number_of(task);
-	crun->container = task->id;
-	for (int i = 0; i < 3; i++)
-		crun->stdio[i] =
-			p && crun->speaks && p->child_io[i] >= 0 ? p->child_io[i] : oci->null_fd;
-	if (r == 0)
-		r = crun_prepare(crun, p && p->terminal, &task->console);
-	if (r == 0)
-		r = worker_start(oci->workers, &task->worker, crun_run, crun, crun_ended);
-	fd_close(crun->sign);
-	return r;
 }
 
 /* Early ends. */
@@ -181,64 +99,10 @@ static int take_terminal(struct oci_task *task)
 
 static int take_process(struct oci_task *task)
 {
-	int r = crun_read_pid(number_of(task), &task->process->pid);
+	int r = crun_read_pid(oci_task_number(task), &task->process->pid);
 
 	task->process->ctl = take_fd(task->sign);
 	return r < 0 ? r : take_terminal(task);
-}
-
-/* Its program is executed. */
-
-static void close_sign(struct process *p)
-{
-	loop_io_stop(&p->ctl_io);
-	p->ctl = fd_close(p->ctl);
-}
-
-/* crun leaves it root's; runc gives it away, for who opens it again by its name. */
-static void give_terminal(const struct process *p)
-{
-	_cleanup_close_ int tty = ioctl(p->tty, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	uid_t uid;
-
-	if (tty >= 0 && procfs_user(p->pid, &uid) == 0)
-		(void)fchown(tty, uid, (gid_t)-1);
-}
-
-static void tell_started(struct process *p)
-{
-	if (p->tty >= 0)
-		give_terminal(p);
-	close_sign(p);
-	p->executor->events->started(p);
-}
-
-static void tell_not_executed(struct process *p)
-{
-	/* A path may be in it. */
-	static char words[PATH_MAX + 256];
-	char text[400];
-
-	worker_last_line(words, process_io_take_words(p, words, sizeof(words) - 1));
-	oci_undress(words);
-	close_sign(p);
-	p->executor->events->failed(p, oci_explain(words, text, sizeof(text)), text);
-}
-
-/* If it was not executed, the process is about to end: settle() tells. */
-static void sign_ended(struct loop_io *io, uint32_t revents _unused_)
-{
-	struct process *p = container_of(io, struct process, ctl_io);
-
-	loop_io_stop(io);
-	if (procfs_has_executed(p->pid))
-		tell_started(p);
-}
-
-static void await_sign(struct oci *oci, struct process *p)
-{
-	if (loop_io_start(oci->workers->loop, &p->ctl_io, p->ctl, EPOLLIN, sign_ended) < 0)
-		tell_started(p);
 }
 
 /* Why crun failed, or was not reached; @r: or what went wrong after it had not. */
@@ -270,7 +134,7 @@ static int begin_removal(struct oci_task *task)
 {
 	struct crun crun = {.verb = CRUN_DELETE};
 
-	return start_task(task, &crun, removed);
+	return oci_task_start(task, &crun, removed);
 }
 
 static void remove_later(struct oci_task *task);
@@ -333,7 +197,7 @@ static void created(struct oci_task *task, uint32_t status)
 		oci->base.events->prepared(p);
 		tell_early_end(oci, p->pid);
 	}
-	free_task(task);
+	oci_task_free(task);
 }
 
 static void started(struct oci_task *task, uint32_t status)
@@ -344,13 +208,13 @@ static void started(struct oci_task *task, uint32_t status)
 	/* Its end was told before: settle(). */
 	if (p && p->state == PROCESS_STARTING) {
 		if (status == 0) {
-			await_sign(oci, p);
+			oci_sign_await(oci, p);
 		} else {
 			explain(task, status, 0);
 			oci->base.events->failed(p, task->code, task->text);
 		}
 	}
-	free_task(task);
+	oci_task_free(task);
 }
 
 static void executed(struct oci_task *task, uint32_t status)
@@ -364,13 +228,13 @@ static void executed(struct oci_task *task, uint32_t status)
 	if (p && status == 0 && r == 0) {
 		if (task->signo > 0)
 			(void)kill(p->pid, task->signo);
-		await_sign(oci, p);
+		oci_sign_await(oci, p);
 		tell_early_end(oci, p->pid);
 	} else if (p) {
 		explain(task, status, r);
 		oci->base.events->failed(p, task->code, task->text);
 	}
-	free_task(task);
+	oci_task_free(task);
 }
 
 static void removed(struct oci_task *task, uint32_t status)
@@ -388,7 +252,7 @@ static void removed(struct oci_task *task, uint32_t status)
 	if (ttrpc_code_from_errno(r) == TTRPC_RESOURCE_EXHAUSTED)
 		remove_later(task);
 	else
-		free_task(task);
+		oci_task_free(task);
 }
 
 /* What the Task service asks for. */
@@ -401,10 +265,10 @@ static int begin(struct executor *executor, struct process *p, struct crun *crun
 
 	if (r < 0)
 		return r;
-	task = new_task(oci_of(executor), p);
-	r = task ? start_task(task, crun, done) : -EAGAIN;
+	task = oci_task_new(oci_of(executor), p);
+	r = task ? oci_task_start(task, crun, done) : -EAGAIN;
 	if (task && r < 0)
-		free_task(task);
+		oci_task_free(task);
 	return r;
 }
 
@@ -451,11 +315,11 @@ static int oci_exec(struct executor *executor, struct process *p,
 
 static int oci_remove(struct executor *executor, struct process *p)
 {
-	struct oci_task *task = new_task(oci_of(executor), p);
+	struct oci_task *task = oci_task_new(oci_of(executor), p);
 	int r = task ? begin_removal(task) : -EAGAIN;
 
 	if (task && r < 0)
-		free_task(task);
+		oci_task_free(task);
 	if (r < 0)
 		log_warn("%s: cannot be deleted: %s", p->id, strerror(-r));
 	return r;
@@ -514,16 +378,16 @@ static void oci_settle(struct executor *executor, struct process *p)
 	if (p->state != PROCESS_STARTING)
 		return;
 	if (last->pid == p->pid && last->crun)
-		tell_not_executed(p);
+		oci_sign_not_executed(p);
 	else
-		tell_started(p);
+		oci_sign_started(p);
 }
 
 static void oci_release(struct executor *executor, struct process *p)
 {
 	struct oci *oci = oci_of(executor);
 
-	close_sign(p);
+	oci_sign_close(p);
 	for (size_t i = 0; i < OCI_TASKS_MAX && oci->n_busy > 0; i++) {
 		struct oci_task *task = &oci->tasks[i];
 
