@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "abi/abi.h"
-#include "base/clock.h"
-#include "base/fd.h"
-#include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/attach.h"
-#include "cmd/bundle.h"
 #include "cmd/cmd.h"
 #include "cmd/compose.h"
 #include "cmd/describe.h"
-#include "cmd/image-shown.h"
 #include "cmd/interrupts.h"
-#include "cmd/root-disk.h"
-#include "cmd/root-names.h"
+#include "cmd/run.h"
 #include "cmd/spawn.h"
 #include "cmd/task-call.h"
 #include "cmd/timing.h"
@@ -31,34 +22,8 @@
 #include "sandbox/annotation.h"
 #include "sandbox/extras.h"
 #include "sandbox/launch.h"
-#include "sandbox/oci-adapt.h"
-#include "sandbox/oci-config.h"
 #include "task.pb-c.h"
 #include "vmm/vmm.h"
-
-/**
- * struct run - the options, and what has been made so far
- */
-struct run {
-	bool remove, interactive, terminal, detach, timing, ext4;
-	struct strv env, annotations;
-	const char *supervisor_config, *bundle, *pid_file;
-	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
-	const char *rootfs_mode;
-	uint64_t memory, rootfs_size;
-	uint32_t cpus, boot_timeout;
-
-	struct paths paths;
-	struct image image;
-	struct compose compose;
-	char *config;
-	struct sandbox_spec spec;
-	struct record record;
-	struct spawned shim;
-	struct client client;
-	struct attach attach;
-	struct timing times;
-};
 
 #define NAME_RULE                                                                             \
 	"letters, digits, \"_\", \".\" and \"-\", beginning with a letter or digit, at most " \
@@ -106,16 +71,6 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
-/* Until there is a shim to talk to, a signal means: undo what was begun. */
-static const volatile sig_atomic_t *interrupted;
-
-static enum image_form wanted_form(const struct run *run)
-{
-	return run->rootfs_mode && strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) != 0
-		       ? IMAGE_DISK
-		       : IMAGE_FOLDER;
-}
-
 static bool wants_direct(const struct run *run)
 {
 	return !run->bundle &&
@@ -140,172 +95,10 @@ static const char *default_mode(const struct run *run, const char *reference)
 	return disks ? SANDBOX_ROOTFS_MODE_IMAGE : SANDBOX_ROOTFS_MODE_DEFAULT;
 }
 
-/*
- * Of a folder, disks are made for each container: root_disk_make(). But of an overlay, containers share
- * what is below, if they do not have a copy of all of it.
- */
-static int choose_form(const struct run *run, const char *reference, enum image_form *ret,
-		       struct err *err)
-{
-	int r = 0;
-
-	*ret = wanted_form(run);
-	if (*ret == IMAGE_FOLDER || !str_starts(reference, "dir:"))
-		return 0;
-	if (strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_IMAGE) == 0)
-		r = image_is_overlaid(reference, err);
-	*ret = r > 0 ? IMAGE_DISK : IMAGE_FOLDER;
-	return r < 0 ? r : 0;
-}
-
-static int get_image(struct run *run, const char *reference, struct err *err)
-{
-	struct image_get_options how = {.cancel = interrupted};
-	int r = choose_form(run, reference, &how.form, err);
-
-	if (r == 0)
-		r = run->ext4 ? image_get_ext4(reference, &run->image, err)
-			      : image_get_shown(run->paths.root, reference, &how, &run->image, err);
-
-	timing_note(&run->times, "image found");
-	return r;
-}
-
-/* The shim may have another working folder. What is not there is its to complain about. */
-static char *file_wanted(const char *file)
-{
-	char *path = file && *file ? realpath(file, NULL) : NULL;
-
-	return path ? path : xstrdup(file ? file : "");
-}
-
-static char *kernel_wanted(const char *kernel)
-{
-	return kernel && strchr(kernel, '/') ? file_wanted(kernel) : xstrdup(kernel ? kernel : "");
-}
-
-static int build_spec(struct run *run, const char *reference, char **words, struct err *err)
-{
-	struct sandbox_spec *spec = &run->spec;
-	int r;
-
-	run->compose = (struct compose){
-		.words = words,
-		.env = &run->env,
-		.entrypoint = run->entrypoint,
-		.workdir = run->workdir,
-		.user = run->user,
-		.terminal = run->terminal,
-		.open = run->ext4,
-	};
-	r = annotations_set(&spec->annotations, &run->annotations, err);
-	if (r == 0)
-		r = compose_spec(&run->compose, &run->image.config, spec, err);
-	if (r < 0)
-		return r;
-	spec->image = xstrdup(reference);
-	spec->rootfs = xstrdup(run->image.rootfs);
-	return 0;
-}
-
-/* The container's name is there already; its standard input is ours, as runc has it. */
-static int load_bundle(struct run *run, struct err *err)
-{
-	int r = annotations_set(&run->spec.annotations, &run->annotations, err);
-
-	if (r == 0)
-		r = bundle_load(run->bundle, &run->spec, &run->config, err);
-	run->terminal = run->spec.terminal;
-	run->interactive = !run->detach;
-	if (r == 0 && run->terminal && run->interactive && !isatty(STDIN_FILENO))
-		r = err_set(err, -EINVAL,
-			    "%s/config.json wants a terminal (process.terminal), and stdin is none",
-			    run->spec.bundle);
-	return r;
-}
-
-static void choose_machine(struct run *run)
-{
-	struct sandbox_spec *spec = &run->spec;
-
-	spec->remove = run->remove;
-	spec->executor = xstrdup(run->executor ? run->executor
-				 : run->bundle ? SANDBOX_EXECUTOR_BUNDLES
-					       : SANDBOX_EXECUTOR_DEFAULT);
-	spec->rootfs_mode = xstrdup(run->rootfs_mode);
-	spec->hypervisor = xstrdup(run->hypervisor);
-	spec->accel = xstrdup(run->accel);
-	spec->kernel = kernel_wanted(run->kernel);
-	spec->supervisor_config = file_wanted(run->supervisor_config);
-	spec->memory = run->memory & ~((UINT64_C(1) << 20) - 1);
-	spec->cpus = run->cpus;
-	spec->boot_timeout = run->boot_timeout;
-	spec->created = time(NULL);
-}
-
-/* Before a VM boots for nothing. A bundle's config.json is JSON already. */
-static int check_texts(const struct run *run, struct err *err)
-{
-	const struct sandbox_spec *spec = &run->spec;
-
-	if (run->bundle || !sandbox_spec_has_bundle(spec))
-		return 0;
-	return oci_check(spec->args.v, spec->args.n, spec->env.v, spec->env.n, spec->cwd, err);
-}
-
-/* A name that we made up may be taken: then another one. */
-static int make_record(struct run *run, struct err *err)
-{
-	int r;
-
-	if (run->bundle)
-		return record_create(&run->paths, &run->spec, &run->record, err);
-	do {
-		free(run->spec.id);
-		run->spec.id = run->name ? xstrdup(run->name) : task_random_id();
-		compose_hostname(&run->compose, &run->image.config, &run->spec);
-		r = record_create(&run->paths, &run->spec, &run->record, err);
-	} while (r == -EEXIST && !run->name);
-	return r;
-}
-
-static int keep_config(struct run *run, struct err *err)
-{
-	int r = run->config ? file_write_atomic_at(run->record.dir, OCI_CONFIG_FILE, run->config,
-						   strlen(run->config), 0600)
-			    : 0;
-
-	return r < 0 ? err_errno(err, r, "cannot write %s/" OCI_CONFIG_FILE, run->record.dir_path)
-		     : 0;
-}
-
-/* Of an overlay: where it is mounted, as who is in its upper folder counts, too. */
-static const char *names_from(const struct run *run)
-{
-	const char *folder = str_starts(run->spec.image, "dir:");
-
-	return folder ? folder : run->spec.rootfs;
-}
-
-static int make_disks(struct run *run, struct err *err)
-{
-	int r = 0;
-
-	if (sandbox_spec_has_bundle(&run->spec))
-		r = root_names_keep(&run->record, names_from(run), err);
-	if (r == 0)
-		r = root_disk_make(&run->record, &run->spec, run->image.upper, run->rootfs_size,
-				   interrupted, err);
-	timing_note(&run->times, "disks made");
-	return r;
-}
-
 static int start_shim(struct run *run, struct err *err)
 {
-	int r = keep_config(run, err);
+	int r = run_furnish(run, err);
 
-	if (r == 0 && sandbox_spec_has_disks(&run->spec))
-		r = make_disks(run, err);
 	if (r == 0)
 		r = spawn_shim(&run->paths, &run->record, run->image.lock_fd, &run->shim, err);
 	if (r < 0) {
@@ -407,27 +200,14 @@ static int run_all(struct run *run, const char *reference, char **words, struct 
 		return cmd_fail(&command_run, err);
 	record_sweep(&run->paths);
 	image_sweep(run->paths.root);
-	if (run->bundle) {
-		run->spec.id = xstrdup(reference);
-		r = load_bundle(run, err);
-	} else {
-		r = get_image(run, reference, err);
-		if (r == 0)
-			r = build_spec(run, reference, words, err);
-	}
-	if (r == 0) {
-		choose_machine(run);
-		r = check_texts(run, err);
-	}
-	if (r == 0)
-		r = make_record(run, err);
+	r = run_prepare(run, reference, words, err);
 	if (r == 0)
 		r = start_shim(run, err);
 	if (r == 0)
 		r = run->detach ? client_obey_signals(&run->client, err)
 				: attach_prepare(&run->attach, &run->client, &run->record, "",
 						 run->interactive, run->terminal, err);
-	if (*interrupted)
+	if (*run->interrupted)
 		return STATUS_INTERRUPTED;
 	if (r < 0)
 		return cmd_fail(&command_run, err);
@@ -484,7 +264,7 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 		return -EINVAL;
 	if (run->ext4 && strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_COPY) != 0)
 		return err_set(err, -EINVAL, IMAGE_EXT4 " goes with --rootfs-mode copy only");
-	if (wanted_form(run) == IMAGE_DISK && run->bundle)
+	if (run_form(run) == IMAGE_DISK && run->bundle)
 		return err_set(err, -EINVAL, "--rootfs-mode %s does not go with --bundle",
 			       run->rootfs_mode);
 	/* What is in it only the guest knows, which tells crun nothing. */
@@ -492,7 +272,7 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 		return err_set(err, -EINVAL,
 			       IMAGE_EXT4 " goes with --executor " SANDBOX_EXECUTOR_DEFAULT
 					  " only");
-	if (run->rootfs_size && wanted_form(run) != IMAGE_DISK)
+	if (run->rootfs_size && run_form(run) != IMAGE_DISK)
 		return err_set(err, -EINVAL,
 			       "--rootfs-size goes with --rootfs-mode " SANDBOX_ROOTFS_MODE_IMAGE
 			       " or " SANDBOX_ROOTFS_MODE_COPY " only");
@@ -559,7 +339,7 @@ static int run_main(const struct command *self, int argc, char **argv)
 		strv_done(&run.annotations);
 		return cmd_fail(self, &err);
 	}
-	interrupted = interrupts_catch();
+	run.interrupted = interrupts_catch();
 	status = run_all(&run, argv[at], argv + at + 1, &err);
 	done(&run);
 	return status;

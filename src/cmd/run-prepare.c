@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "cmd/bundle.h"
+#include "cmd/image-shown.h"
+#include "cmd/root-disk.h"
+#include "cmd/root-names.h"
+#include "cmd/run.h"
+#include "cmd/task-call.h"
+#include "sandbox/annotation.h"
+#include "sandbox/oci-adapt.h"
+#include "sandbox/oci-config.h"
+
+/* From the options to a container's record, with all that is in it before its VM starts. */
+
+/*
+ * Of a folder, disks are made for each container: root_disk_make(). But of an overlay, containers share
+ * what is below, if they do not have a copy of all of it.
+ */
+static int choose_form(const struct run *run, const char *reference, enum image_form *ret,
+		       struct err *err)
+{
+	int r = 0;
+
+	*ret = run_form(run);
+	if (*ret == IMAGE_FOLDER || !str_starts(reference, "dir:"))
+		return 0;
+	if (strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_IMAGE) == 0)
+		r = image_is_overlaid(reference, err);
+	*ret = r > 0 ? IMAGE_DISK : IMAGE_FOLDER;
+	return r < 0 ? r : 0;
+}
+
+static int get_image(struct run *run, const char *reference, struct err *err)
+{
+	struct image_get_options how = {.cancel = run->interrupted};
+	int r = choose_form(run, reference, &how.form, err);
+
+	if (r == 0)
+		r = run->ext4 ? image_get_ext4(reference, &run->image, err)
+			      : image_get_shown(run->paths.root, reference, &how, &run->image, err);
+
+	timing_note(&run->times, "image found");
+	return r;
+}
+
+/* The shim may have another working folder. What is not there is its to complain about. */
+static char *file_wanted(const char *file)
+{
+	char *path = file && *file ? realpath(file, NULL) : NULL;
+
+	return path ? path : xstrdup(file ? file : "");
+}
+
+static char *kernel_wanted(const char *kernel)
+{
+	return kernel && strchr(kernel, '/') ? file_wanted(kernel) : xstrdup(kernel ? kernel : "");
+}
+
+static int build_spec(struct run *run, const char *reference, char **words, struct err *err)
+{
+	struct sandbox_spec *spec = &run->spec;
+	int r;
+
+	run->compose = (struct compose){
+		.words = words,
+		.env = &run->env,
+		.entrypoint = run->entrypoint,
+		.workdir = run->workdir,
+		.user = run->user,
+		.terminal = run->terminal,
+		.open = run->ext4,
+	};
+	r = annotations_set(&spec->annotations, &run->annotations, err);
+	if (r == 0)
+		r = compose_spec(&run->compose, &run->image.config, spec, err);
+	if (r < 0)
+		return r;
+	spec->image = xstrdup(reference);
+	spec->rootfs = xstrdup(run->image.rootfs);
+	return 0;
+}
+
+/* The container's name is there already; its standard input is ours, as runc has it. */
+static int load_bundle(struct run *run, struct err *err)
+{
+	int r = annotations_set(&run->spec.annotations, &run->annotations, err);
+
+	if (r == 0)
+		r = bundle_load(run->bundle, &run->spec, &run->config, err);
+	run->terminal = run->spec.terminal;
+	run->interactive = !run->detach;
+	if (r == 0 && run->terminal && run->interactive && !isatty(STDIN_FILENO))
+		r = err_set(err, -EINVAL,
+			    "%s/config.json wants a terminal (process.terminal), and stdin is none",
+			    run->spec.bundle);
+	return r;
+}
+
+static void choose_machine(struct run *run)
+{
+	struct sandbox_spec *spec = &run->spec;
+
+	spec->remove = run->remove;
+	spec->executor = xstrdup(run->executor ? run->executor
+				 : run->bundle ? SANDBOX_EXECUTOR_BUNDLES
+					       : SANDBOX_EXECUTOR_DEFAULT);
+	spec->rootfs_mode = xstrdup(run->rootfs_mode);
+	spec->hypervisor = xstrdup(run->hypervisor);
+	spec->accel = xstrdup(run->accel);
+	spec->kernel = kernel_wanted(run->kernel);
+	spec->supervisor_config = file_wanted(run->supervisor_config);
+	spec->memory = run->memory & ~((UINT64_C(1) << 20) - 1);
+	spec->cpus = run->cpus;
+	spec->boot_timeout = run->boot_timeout;
+	spec->created = time(NULL);
+}
+
+/* Before a VM boots for nothing. A bundle's config.json is JSON already. */
+static int check_texts(const struct run *run, struct err *err)
+{
+	const struct sandbox_spec *spec = &run->spec;
+
+	if (run->bundle || !sandbox_spec_has_bundle(spec))
+		return 0;
+	return oci_check(spec->args.v, spec->args.n, spec->env.v, spec->env.n, spec->cwd, err);
+}
+
+/* A name that we made up may be taken: then another one. */
+static int make_record(struct run *run, struct err *err)
+{
+	int r;
+
+	if (run->bundle)
+		return record_create(&run->paths, &run->spec, &run->record, err);
+	do {
+		free(run->spec.id);
+		run->spec.id = run->name ? xstrdup(run->name) : task_random_id();
+		compose_hostname(&run->compose, &run->image.config, &run->spec);
+		r = record_create(&run->paths, &run->spec, &run->record, err);
+	} while (r == -EEXIST && !run->name);
+	return r;
+}
+
+static int keep_config(struct run *run, struct err *err)
+{
+	int r = run->config ? file_write_atomic_at(run->record.dir, OCI_CONFIG_FILE, run->config,
+						   strlen(run->config), 0600)
+			    : 0;
+
+	return r < 0 ? err_errno(err, r, "cannot write %s/" OCI_CONFIG_FILE, run->record.dir_path)
+		     : 0;
+}
+
+/* Of an overlay: where it is mounted, as who is in its upper folder counts, too. */
+static const char *names_from(const struct run *run)
+{
+	const char *folder = str_starts(run->spec.image, "dir:");
+
+	return folder ? folder : run->spec.rootfs;
+}
+
+static int make_disks(struct run *run, struct err *err)
+{
+	int r = 0;
+
+	if (sandbox_spec_has_bundle(&run->spec))
+		r = root_names_keep(&run->record, names_from(run), err);
+	if (r == 0)
+		r = root_disk_make(&run->record, &run->spec, run->image.upper, run->rootfs_size,
+				   run->interrupted, err);
+	timing_note(&run->times, "disks made");
+	return r;
+}
+
+int run_prepare(struct run *run, const char *reference, char **words, struct err *err)
+{
+	int r;
+
+	if (run->bundle) {
+		run->spec.id = xstrdup(reference);
+		r = load_bundle(run, err);
+	} else {
+		r = get_image(run, reference, err);
+		if (r == 0)
+			r = build_spec(run, reference, words, err);
+	}
+	if (r == 0) {
+		choose_machine(run);
+		r = check_texts(run, err);
+	}
+	if (r == 0)
+		r = make_record(run, err);
+	return r;
+}
+
+int run_furnish(struct run *run, struct err *err)
+{
+	int r = keep_config(run, err);
+
+	return r == 0 && sandbox_spec_has_disks(&run->spec) ? make_disks(run, err) : r;
+}
