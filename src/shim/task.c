@@ -19,7 +19,6 @@
 #include "rpc/task.h"
 #include "shim/calls.h"
 #include "shim/control.h"
-#include "shim/lifeline.h"
 #include "shim/shim.h"
 #include "shim/told.h"
 #include "task.pb-c.h"
