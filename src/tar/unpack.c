@@ -163,7 +163,7 @@ static int finish_folders(struct unpacking *u, const char *next)
 	return r;
 }
 
-static int keep_folder(struct unpacking *u)
+static void keep_folder(struct unpacking *u)
 {
 	const struct tar_member *m = &u->reader.member;
 	size_t len = strlen(u->path);
@@ -174,7 +174,6 @@ static int keep_folder(struct unpacking *u)
 	memcpy(u->inside, u->path, len + 1);
 	u->folders[u->n_folders++] = (struct unpack_folder){
 		.len = len, .mode = m->mode, .uid = m->uid, .gid = m->gid, .mtime = m->mtime};
-	return 0;
 }
 
 static int unpack_folder(struct unpacking *u)
@@ -188,7 +187,9 @@ static int unpack_folder(struct unpacking *u)
 	if (fd < 0)
 		return unpacking_fail(u, -errno, "open the folder");
 	r = unpacking_xattrs(u, fd);
-	return r < 0 ? r : keep_folder(u);
+	if (r == 0)
+		keep_folder(u);
+	return r;
 }
 
 /* Links and special files: what is there goes first. */
