@@ -192,6 +192,62 @@ test_commit_killed() {
 	is_clean
 }
 
+# Until it waits for a lock of the store's: fcntl(F_OFD_SETLKW).
+await_lock() {
+	until grep -Eq '^(72|25) [^ ]* 0x26 ' "/proc/$1/syscall"; do
+		kill -0 "$1" || fail "it did not wait: $(err)"
+	done
+}
+
+# ping WORD: the container's command does what it is told.
+ping() {
+	echo "$1" >&8
+	is "$(timeout 60 head -n 1 <&9)" "got $1" "the container's answer"
+}
+
+# It goes on as soon as what it has changed was read, however long it takes to store that; and whoever
+# is killed while he stores it leaves the container alone.
+test_commit_lets_go_before_it_stores() {
+	mkfifo "$WORK/to" "$WORK/from" "$WORK/hold" "$WORK/held"
+	for mode in $MODES; do
+		caisson run -i --rm --name goes --rootfs-mode "$mode" "$IMAGE" \
+			sh -c 'while read -r x; do echo "got $x"; done' <"$WORK/to" >"$WORK/from" &
+		runner=$!
+		exec 8>"$WORK/to" 9<"$WORK/from"
+		ping one
+		# As if somebody else were about to make each image that there is.
+		python3 -c 'import fcntl, sys
+file = open(sys.argv[1], "r+b")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()' "$CAISSON_ROOT/lock" <"$WORK/hold" >"$WORK/held" &
+		holder=$!
+		exec 7>"$WORK/hold"
+		is "$(head -n 1 "$WORK/held")" locked
+		for end in killed stored; do
+			caisson commit goes web:goes >"$WORK/out" 2>"$WORK/err" 7>&- 8>&- &
+			committer=$!
+			await_lock $committer
+			ping "$end"
+			[ $end = stored ] || {
+				kill -KILL $committer
+				wait $committer || true
+				ping after
+			}
+		done
+		is "$(find "$CAISSON_ROOT/images" -mindepth 1 -maxdepth 1 | wc -l)" 1 "images in the store"
+		exec 7>&-
+		wait $holder
+		wait $committer || fail "$(err)"
+		ping last
+		exec 8>&- 9<&-
+		wait $runner
+		status 0 caisson run --rm --rootfs-mode "$mode" web:goes sh -c 'echo $0'
+		status 0 caisson image rm web:goes
+	done
+	is_clean
+}
+
 test_bad_words() {
 	status 1 caisson diff
 	one_sentence
