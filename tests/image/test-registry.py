@@ -8,7 +8,6 @@ import http.server
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 import urllib.request
@@ -16,57 +15,7 @@ import urllib.request
 import harness
 from harness import names, tool
 from ociimage import ARCH, MANIFEST_TYPE, OCI, Image, Tar, sha256
-
-CONFIG = """version: 0.1
-log: {{level: error, accesslog: {{disabled: true}}}}
-storage: {{filesystem: {{rootdirectory: {root}}}}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def serves(process, port):
-    """Waits until it has logged that it listens, or has ended."""
-    for line in process.stdout:
-        if b"listening on" in line:
-            return True
-    return False
-
-
-@contextlib.contextmanager
-def registry(work):
-    """Yields "127.0.0.1:PORT". The port may be taken between choosing and using it: then another."""
-    tool("docker-registry")
-    tool("skopeo")
-    for _ in range(10):
-        port = free_port()
-        with open(work / "registry.yml", "w", encoding="ascii") as file:
-            file.write(CONFIG.replace("level: error", "level: info").format(
-                root=work / "registry", port=port))
-        process = subprocess.Popen(["docker-registry", "serve", work / "registry.yml"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if serves(process, port):
-            break
-        process.wait()
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def push(work, host, image, name):
-    folder = work / "push"
-    harness.remove(folder)
-    image.write_oci(folder)
-    subprocess.run(["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false",
-                    f"oci:{folder}", f"docker://{host}/{name}"], check=True,
-                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+from registry import free_port, push, registry
 
 
 def made(text):
