@@ -3,6 +3,7 @@
 """Forms of images, what the store remembers, and what it does when several want the same or die."""
 
 import contextlib
+import fcntl
 import gzip
 import json
 import os
@@ -561,6 +562,58 @@ def test_leftovers_of_the_living_are_spared(work):
     first.send_signal(signal.SIGCONT)
     first.communicate()
     assert first.returncode == 0 and len(work.images()) == 2
+
+
+@contextlib.contextmanager
+def overlay(work, files):
+    """Somebody else's, of two layers and what was changed. Yields where it is mounted."""
+    for name in ["a", "b", "upper", "work", "merged"]:
+        os.makedirs(work / name)
+    for i in range(files):
+        with open(work / f"a/file{i}", "w", encoding="ascii") as file:
+            file.write("x" * 100)
+    for name in ["b/file", "upper/changed"]:
+        with open(work / name, "w", encoding="ascii") as file:
+            file.write(name)
+    options = ",".join([f"lowerdir={work / 'b'}:{work / 'a'}", f"upperdir={work / 'upper'}",
+                        f"workdir={work / 'work'}"])
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "none", work / "merged"], check=True)
+    try:
+        yield work / "merged"
+    finally:
+        subprocess.run(["umount", work / "merged"], check=True)
+
+
+@contextlib.contextmanager
+def all_locks(work):
+    """As if somebody were about to make whatever there is to make."""
+    with open(work.store + "/lock", "r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        yield
+
+
+def test_overlay_is_built_once(work):
+    """By those who all begin when it is not there."""
+    small("other").write_oci(work / "i")
+    work.get("oci:" + work / "i")
+    with overlay(work, 300) as merged:
+        command = work.command("dir:" + merged, "--disk")
+        with all_locks(work):
+            running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True) for _ in range(6)]
+            for process in running:
+                wait_for_lock(process)
+        output = [x.communicate() for x in running]
+        assert [x.returncode for x in running] == [0] * 6, output
+        said = [x for out, _ in output for x in out.splitlines()]
+        assert len([x for x in said if x.startswith("progress")]) == 1, said
+        disks = {x for x in said if x.startswith("rootfs ")}
+        assert len(disks) == 1 and len({x for x in said if x.startswith("id ")}) == 1, said
+        assert len(work.images()) == 2 and work.leftovers() == []
+        disk = disks.pop()[len("rootfs "):]
+        harness.check_ext4(disk)
+        assert names(work.mount(disk)) == sorted(["file", *(f"file{i}" for i in range(300))])
+        assert not progress(work.get("dir:" + merged, "--disk"))
 
 
 def test_made_images(work):
