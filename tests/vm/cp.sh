@@ -157,6 +157,63 @@ test_killed() {
 	status 0 caisson delete -f killed
 }
 
+# task METHOD NAME: as containerd would ask it.
+task() {
+	PYTHONPATH=$TOP/tests/vm python3 -B -c 'import socket, sys
+from ttrpc import Client, message
+sock = socket.socket(socket.AF_UNIX)
+sock.connect(sys.argv[3])
+Client(sock).call(sys.argv[1], message(_1=sys.argv[2]))' "$1" "$2" "$CAISSON_RUN/$2/shim.sock"
+}
+
+# As docker cp does: what is paused are its processes only.
+test_paused() {
+	echo words >"$WORK/words.in"
+	for how in "--rootfs-mode image" "--rootfs-mode virtiofs" "--executor oci"; do
+		# shellcheck disable=SC2086 # two words
+		start paused $how
+		task Pause paused
+		status 0 timeout 60 caisson cp "$WORK/words.in" paused:/in
+		status 0 timeout 60 caisson cp paused:/in "$WORK/words.out"
+		cmp "$WORK/words.in" "$WORK/words.out"
+		has "$(caisson state paused)" '"paused"'
+		task Resume paused
+		status 0 caisson exec paused cat /in
+		is "$(out)" words
+		rm "$WORK/words.out"
+		status 0 caisson delete -f paused
+	done
+}
+
+# What a container has made to get at the host's files by: all of it stays below where it is copied to.
+test_hostile_trees() {
+	mkdir -p "$WORK/hostile/outside" "$WORK/hostile/to"
+	echo own >"$WORK/hostile/outside/file"
+	start hostile --rootfs-mode image
+	caisson exec hostile sh -c "mkdir /t && cd /t && ln -s $WORK/hostile/outside l && ln -s ../outside m &&
+		ln -s $WORK/hostile/outside/file f && ln -s l n && touch ..x '...' \"\$(printf 'a\\nb\\033[2J')\""
+	status 0 caisson cp hostile:/t/. "$WORK/hostile/to"
+	is "$(readlink "$WORK/hostile/to/l" "$WORK/hostile/to/m" "$WORK/hostile/to/n" | tr '\n' ' ')" "$WORK/hostile/outside ../outside l "
+	[ -e "$WORK/hostile/to/..x" ] || fail "a name is missing"
+	# The links are there now; what comes next would go through them.
+	caisson exec hostile sh -c 'cd /t && rm l m n f && mkdir l m n && echo evil | tee l/new m/new n/new l/file f'
+	for _ in 1 2; do
+		caisson cp hostile:/t/. "$WORK/hostile/to" >"$WORK/out" 2>"$WORK/err" || one_sentence
+		is "$(ls -A "$WORK/hostile/outside") $(cat "$WORK/hostile/outside/file")" "file own"
+	done
+	# More than there is room for.
+	caisson exec hostile sh -c 'head -c 9000000 /dev/urandom >/t/large'
+	mkdir "$WORK/hostile/small"
+	mount -t tmpfs -o size=2M none "$WORK/hostile/small"
+	status 1 caisson cp hostile:/t/large "$WORK/hostile/small"
+	left=$(ls -A "$WORK/hostile/small")
+	umount "$WORK/hostile/small"
+	one_sentence
+	has "$(err)" "No space left on device"
+	is "$left" ""
+	status 0 caisson delete -f hostile
+}
+
 test_bad_words() {
 	start bad --rootfs-mode image
 	for words in "bad:/missing x" "$WORK/missing bad:/" "a b" "bad:a bad:b" "bad:/etc" \

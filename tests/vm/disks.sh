@@ -252,6 +252,9 @@ test_oci() {
 		status 0 caisson exec -u 0 oci sh -c 'echo own >/file; rm /etc/hosts; sync'
 		status 0 caisson exec -u nobody oci sh -c 'id -u; cat /file'
 		is "$(out | tr '\n' ' ')" "65534 own "
+		status 0 caisson export -o "$WORK/oci.tar" oci
+		is "$(tar -xOf "$WORK/oci.tar" ./file)" own
+		is "$(tar -tf "$WORK/oci.tar" | grep -E '^\./(proc|sys|dev|etc/hosts)' | sort | tr '\n' ' ')" "./dev/ ./proc/ ./sys/ "
 		[ $mode = copy ] || {
 			status 0 caisson diff oci
 			is "$(out | sort | tr '\n' ' ')" "A /file C /etc D /etc/hosts "
