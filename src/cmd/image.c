@@ -4,6 +4,7 @@
 
 #include "base/macro.h"
 #include "cmd/cmd.h"
+#include "cmd/guess.h"
 
 /* The second word chooses a command of its own. */
 static const struct command *const commands[] = {
@@ -12,6 +13,20 @@ static const struct command *const commands[] = {
 	&command_image_build,	&command_image_init_config, &command_image_verify,
 	&command_image_convert,
 };
+
+static const struct guess known[] = {
+	{"ls", "image list"},	   {"images", "image list"},	 {"delete", "image rm"},
+	{"remove", "image rm"},	   {"rmi", "image rm"},		 {"load", "image import"},
+	{"show", "image inspect"}, {"history", "image inspect"}, {"check", "image verify"},
+	{"commit", "commit"},	   {"help", "image --help"},	 {NULL, NULL},
+};
+
+static int unknown(const char *word, struct err *err)
+{
+	const char *meant = guess_command(word, commands, ARRAY_SIZE(commands), known);
+
+	return guess_refusal("image ", word, meant, err);
+}
 
 static int image_main(const struct command *self, int argc, char **argv)
 {
@@ -22,8 +37,7 @@ static int image_main(const struct command *self, int argc, char **argv)
 		if (strcmp(strchr(commands[i]->name, ' ') + 1, argv[at]) == 0)
 			return commands[i]->run(commands[i], argc - at, argv + at);
 	if (at >= 0 && argv[at])
-		(void)err_set(&err, -EINVAL,
-			      "unknown command \"image %s\": see `caisson image --help`", argv[at]);
+		(void)unknown(argv[at], &err);
 	else if (at >= 0)
 		(void)err_set(&err, -EINVAL, "image what? See `caisson image --help`");
 	return cmd_fail(self, &err);

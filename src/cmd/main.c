@@ -7,6 +7,7 @@
 #include "abi/abi.h"
 #include "base/parse.h"
 #include "cmd/cmd.h"
+#include "cmd/guess.h"
 #include "cmd/output.h"
 
 static const struct command *const commands[] = {
@@ -14,6 +15,29 @@ static const struct command *const commands[] = {
 	&command_logs,	 &command_kill,	  &command_wait,  &command_inspect,
 	&command_state,	 &command_delete, &command_diff,  &command_commit,
 	&command_export, &command_kernel, &command_image, &command_images,
+};
+
+static const struct guess known[] = {
+	{"ps", "list"},
+	{"ls", "list"},
+	{"rm", "delete"},
+	{"remove", "delete"},
+	{"stop", "kill"},
+	{"create", "run"},
+	{"start", "run"},
+	{"top", "exec NAME ps"},
+	{"copy", "cp"},
+	{"rmi", "image rm"},
+	{"pull", "image pull"},
+	{"import", "image import"},
+	{"load", "image import"},
+	{"build", "image build"},
+	{"convert", "image convert"},
+	{"init-config", "image init-config"},
+	{"prune", "image prune"},
+	{"verify", "image verify"},
+	{"version", "--version"},
+	{NULL, NULL},
 };
 
 int cmd_fail(const struct command *command, const struct err *err)
@@ -72,23 +96,45 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
-static int unknown(const char *name)
+static int unknown(char **words)
 {
-	fprintf(stderr, "caisson: unknown command \"%s\": see `caisson --help`\n", name);
+	struct err err = ERR_NULL;
+	/* Docker has some commands in two places. */
+	bool grouped = strcmp(words[0], "container") == 0 && words[1];
+	const char *word = words[grouped], *meant = NULL;
+
+	if (grouped && find(word))
+		meant = word;
+	else
+		meant = guess_command(word, commands, ARRAY_SIZE(commands), known);
+	(void)guess_refusal(grouped ? "container " : "", word, meant, &err);
+	fprintf(stderr, "caisson: %s\n", err.text);
 	return STATUS_CAISSON_FAILED;
 }
 
-static int help_main(const char *topic)
+/* Of a group of commands one may be asked for. */
+static int help_of(const struct command *command, char *topic)
 {
-	const struct command *command = topic ? find(topic) : NULL;
+	char name[16], option[] = "--help";
+	char *argv[] = {name, topic, option, NULL};
 
-	if (topic && !command)
-		return unknown(topic);
-	if (command)
+	if (!topic || (command != &command_image && command != &command_kernel)) {
 		opts_help(command);
-	else
+		return 0;
+	}
+	(void)snprintf(name, sizeof(name), "%s", command->name);
+	return command->run(command, 3, argv);
+}
+
+static int help_main(char **topics)
+{
+	const struct command *command = topics[0] ? find(topics[0]) : NULL;
+
+	if (topics[0] && !command)
+		return unknown(topics);
+	if (!command)
 		help(stdout);
-	return output_end(0, 1);
+	return output_end(command ? help_of(command, topics[1]) : 0, 1);
 }
 
 int main(int argc, char **argv)
@@ -104,13 +150,13 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0)
-		return help_main(argc > 2 ? argv[2] : NULL);
+		return help_main(argv + 2);
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0) {
 		puts("caisson version " CAISSON_VERSION);
 		return output_end(0, 1);
 	}
 	command = find(argv[1]);
 	if (!command)
-		return unknown(argv[1]);
+		return unknown(argv + 1);
 	return output_end(command->run(command, argc - 1, argv + 1), command->failure);
 }

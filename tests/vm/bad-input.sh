@@ -43,6 +43,33 @@ test_wrong_calls() {
 	refused 1 "unknown option" caisson list --all
 }
 
+# What people type who come from elsewhere, or in a hurry.
+test_words_that_are_no_commands() {
+	while IFS='|' read -r words here; do
+		# shellcheck disable=SC2086 # several words
+		refused 125 "unknown command \"$words\": did you mean \`caisson $here\`?" caisson $words
+	done <<-END
+		ps|list
+		rm|delete
+		rmi|image rm
+		pull|image pull
+		import|image import
+		build|image build
+		stop|kill
+		container ls|list
+		container exec|exec
+		exce|exec
+		imgaes|images
+	END
+	refused 125 "unknown command \"zzz\": see \`caisson --help\`" caisson zzz
+	refused 1 "unknown command \"image ls\": did you mean \`caisson image list\`?" caisson image ls
+	refused 1 "unknown command \"image zzz\": see \`caisson image --help\`" caisson image zzz
+	status 0 caisson help image build
+	has "$(out)" "Usage: caisson image build"
+	status 0 caisson help kernel use
+	has "$(out)" "Usage: caisson kernel"
+}
+
 test_no_such_image() {
 	refused 125 "nowhere.tar" caisson run --rm "docker-archive:$WORK/nowhere.tar" true
 	refused 125 "nowhere" caisson run --rm "oci:$WORK/nowhere" true
