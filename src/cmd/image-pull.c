@@ -3,12 +3,14 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/image-shown.h"
 #include "cmd/interrupts.h"
 #include "image/image.h"
 #include "image/reference.h"
 #include "image/text.h"
+#include "image/unprefixed.h"
 
 /* How the store gets an image before one is run. */
 
@@ -24,6 +26,11 @@ static int check_registry(const char *source, enum transport transport, struct e
 
 static int check_local(const char *source, enum transport transport, struct err *err)
 {
+	_cleanup_free_ char *advice = unprefixed_advice(source);
+
+	if (transport == TRANSPORT_REGISTRY && advice)
+		return err_set(err, -EINVAL, "%s is a name in a registry: %s", text_of(source),
+			       advice);
 	if (transport == TRANSPORT_REGISTRY)
 		return err_set(err, -EINVAL,
 			       "%s is a name in a registry: `caisson image pull` takes those",

@@ -12,6 +12,7 @@
 #include "image/digest.h"
 #include "image/image.h"
 #include "image/text.h"
+#include "image/unprefixed.h"
 
 #define HINT                                                                                      \
 	"an image is docker-archive:FILE, oci:DIR, oci-archive:FILE, dir:ROOTFS, or a name in a " \
@@ -54,6 +55,7 @@ void reference_done(struct reference *r)
 {
 	free(take_ptr(r->path));
 	free(take_ptr(r->tag));
+	free(take_ptr(r->typed));
 }
 
 static bool is_local_host(const char *host, size_t len)
@@ -214,6 +216,21 @@ static int split_file(const char *s, struct reference *ret, struct err *err)
 	return 0;
 }
 
+static int no_reference(const char *s, struct err *err)
+{
+	_cleanup_free_ char *advice = unprefixed_advice(s);
+
+	if (advice)
+		return err_set(err, -EINVAL, "'%s' does not say what it is: %s", text_of(s),
+			       advice);
+	if (*s == '/' || *s == '.')
+		return err_set(err, -EINVAL,
+			       "there is no file or folder '%s': check the name, and write dir:%s "
+			       "for a folder, docker-archive:%s for a file from \"docker save\"",
+			       text_of(s), text_of(s), text_of(s));
+	return err_set(err, -EINVAL, "'%s' is no image: " HINT, text_of(s));
+}
+
 static int parse_registry(const char *s, struct reference *ret, struct err *err)
 {
 	const char *rest = str_starts(s, "docker://");
@@ -224,15 +241,10 @@ static int parse_registry(const char *s, struct reference *ret, struct err *err)
 				       "images of the kind '%s' are not known here: " HINT,
 				       foreign[i]);
 	ret->transport = TRANSPORT_REGISTRY;
-	if (reference_name(rest ? rest : s, &ret->path, &ret->loopback) == 0)
-		return 0;
-	if (*s == '/' || *s == '.')
-		return err_set(
-			err, -EINVAL,
-			"'%s' does not say what it is: for a folder write dir:%s, for a file "
-			"from \"docker save\" docker-archive:%s",
-			text_of(s), text_of(s), text_of(s));
-	return err_set(err, -EINVAL, "'%s' is no image: " HINT, text_of(s));
+	if (reference_name(rest ? rest : s, &ret->path, &ret->loopback) < 0)
+		return no_reference(s, err);
+	ret->typed = rest ? NULL : xstrdup(s);
+	return 0;
 }
 
 int reference_parse(const char *s, struct reference *ret, struct err *err)

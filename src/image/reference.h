@@ -20,17 +20,18 @@ enum transport {
  * struct reference - what a user typed, taken apart
  * @path: file or folder, "-": standard input; for a registry the full name ("docker.io/library/debian:12")
  * @tag: what follows a file or folder; NULL where nothing does
+ * @typed: a registry's: what was typed, if that may have been meant for a file's name; else NULL
  * @loopback: the registry is on this machine, so it may be without TLS
  */
 struct reference {
 	enum transport transport;
-	char *path, *tag;
+	char *path, *tag, *typed;
 	bool loopback;
 };
 
-#define REFERENCE_NULL                    \
-	{                                 \
-		.path = NULL, .tag = NULL \
+#define REFERENCE_NULL                                   \
+	{                                                \
+		.path = NULL, .tag = NULL, .typed = NULL \
 	}
 
 /** reference_done() - free; may be called again */

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "image/fetch.h"
+#include "image/unprefixed.h"
 
 static uint64_t max_bytes(const struct image_get_options *opts)
 {
@@ -45,6 +46,15 @@ int source_open_archive(struct source *s, const struct reference *ref, int fd, i
 							  : source_read_oci(s, ref->tag, err);
 }
 
+/* Before anything is asked that should not be, or after no registry had it. */
+static int advise(const struct reference *ref, int code, struct err *err)
+{
+	_cleanup_free_ char *advice = ref->typed ? unprefixed_advice(ref->typed) : NULL;
+	_cleanup_free_ char *said = xstrdup(err->text);
+
+	return advice ? err_set(err, code, "%s; %s", said, advice) : code;
+}
+
 int source_open_registry(struct source *s, const struct reference *ref, const char *dir,
 			 const struct image_get_options *opts, struct err *err)
 {
@@ -58,13 +68,18 @@ int source_open_registry(struct source *s, const struct reference *ref, const ch
 	};
 	int r;
 
+	if (ref->typed && unprefixed_is_meant(ref->typed)) {
+		(void)err_set(err, -EINVAL, "this is no name that a registry is asked for");
+		return advise(ref, -EINVAL, err);
+	}
 	if (opts->progress) {
 		_cleanup_free_ char *line = xasprintf("fetching %s", ref->path);
 
 		opts->progress(line, opts->userdata);
 	}
 	r = fetch_image(&f, err);
-	if (r == 0)
-		r = blobs_open_dir(&s->blobs, image, err);
+	if (r < 0)
+		return r == -EINTR ? r : advise(ref, r, err);
+	r = blobs_open_dir(&s->blobs, image, err);
 	return r < 0 ? r : source_read_skopeo(s, err);
 }

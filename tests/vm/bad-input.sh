@@ -77,6 +77,31 @@ test_no_such_image() {
 	refused 125 "" caisson run --rm "no such image!" true
 }
 
+# A file's name alone is a registry's as well: it is not asked for what is a file here.
+test_files_without_a_word_before_them() {
+	local at="$WORK/a folder"
+	mkdir -p "$at/127.0.0.1:1/x" "$at/layout" "$at/Rootfs"
+	cd "$at" || exit
+	cp "$IMAGES/busybox.tar" app.tar
+	: >layout/oci-layout
+	truncate -s 1M disk.img
+	mke2fs -q -t ext4 disk.img
+	refused 125 "for the file here write docker-archive:app.tar, oci-archive:app.tar, or tar:app.tar" caisson run app.tar
+	refused 1 "for the file here write docker-archive:app.tar" caisson image build -o x.ext4 app.tar
+	refused 1 "for the file here write docker-archive:app.tar" caisson image pull app.tar
+	refused 1 "for the file here write docker-archive:app.tar" caisson image import app.tar
+	refused 125 "for the file here write docker-archive:./app.tar" caisson run ./app.tar
+	refused 125 "for the file system here write ext4:disk.img" caisson run disk.img
+	refused 125 "for the OCI layout here write oci:$at/layout" caisson run "$at/layout"
+	refused 125 "for the folder here write dir:Rootfs" caisson run Rootfs
+	refused 125 "there is no file or folder './none'" caisson run ./none
+	# A folder may have the name of an image, and is spoken of when that is not there.
+	status 125 caisson run 127.0.0.1:1/x
+	has "$(err)" "cannot fetch 127.0.0.1:1/x"
+	has "$(err)" "; for the folder here write dir:127.0.0.1:1/x"
+	cd "$OLDPWD" || exit
+}
+
 test_damaged_images() {
 	head -c 300000 "$IMAGES/busybox.tar" >"$IMAGES/cut.tar"
 	refused 125 "cut.tar" caisson run --rm "docker-archive:$IMAGES/cut.tar" true
