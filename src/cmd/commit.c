@@ -155,15 +155,6 @@ static int check_target(struct commit *c, const char *target, struct err *err)
 	return 0;
 }
 
-static int check(int argc, int at, struct err *err)
-{
-	if (argc - at == 1 || argc - at == 2)
-		return 0;
-	return err_set(err, -EINVAL,
-		       "which container, and what shall the image be called? See `caisson commit "
-		       "--help`");
-}
-
 static int commit(struct commit *c, const char *container, const char *target, struct err *err)
 {
 	int r = check_target(c, target, err);
@@ -185,7 +176,9 @@ static int commit_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, &c, &err), r;
 
-	r = at < 0 ? at : check(argc, at, &err);
+	r = at < 0 ? at
+		   : opts_check_words(self, argv + at, 1, 2,
+				      "which container, and what shall the image be called?", &err);
 	if (r == 0)
 		r = commit(&c, argv[at], argv[at + 1], &err);
 	r = r < 0 ? cmd_fail(self, &err) : 0;

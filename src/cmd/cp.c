@@ -347,10 +347,8 @@ static int cp_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, &cp, &err), r = at;
 
-	if (r >= 0 && argc - at > 2)
-		r = err_set(&err, -EINVAL, "two paths only: %s is one too many", argv[at + 2]);
-	else if (r >= 0 && argc - at < 2)
-		r = err_set(&err, -EINVAL, "what is to be copied where? See `caisson cp --help`");
+	if (r >= 0)
+		r = opts_check_words(self, argv + at, 2, 2, "what is to be copied where?", &err);
 	if (r >= 0)
 		r = copy(&cp, argv + at, &err);
 	r = r < 0 ? cmd_fail(self, &err) : 0;

@@ -54,12 +54,6 @@ static void forget(struct lines *lines)
 	free(lines->v);
 }
 
-static int check(int argc, int at, struct err *err)
-{
-	return argc - at == 1 ? 0
-			      : err_set(err, -EINVAL, "which container? See `caisson diff --help`");
-}
-
 static int diff_main(const struct command *self, int argc, char **argv)
 {
 	struct visit visit = VISIT_NULL;
@@ -67,7 +61,7 @@ static int diff_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, NULL, &err), r;
 
-	r = at < 0 ? at : check(argc, at, &err);
+	r = at < 0 ? at : opts_check_words(self, argv + at, 1, 1, "which container?", &err);
 	if (r == 0)
 		r = visit_find(&visit, argv[at], &err);
 	if (r == 0)

@@ -173,6 +173,7 @@ const struct command command_exec = {
 		   "failed, 126 when the command cannot be executed, 127 when there is none.\n",
 	.opts = options,
 	.failure = STATUS_CAISSON_FAILED,
+	.command_follows = true,
 	.needs_root = true,
 	.run = exec_main,
 };

@@ -18,10 +18,10 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
-static int check(const struct export_options *o, int argc, int at, struct err *err)
+static int check(const struct export_options *o, char **words, struct err *err)
 {
-	if (argc - at != 1)
-		return err_set(err, -EINVAL, "which container? See `caisson export --help`");
+	if (opts_check_words(&command_export, words, 1, 1, "which container?", err) < 0)
+		return -EINVAL;
 	if (!o->output && isatty(STDOUT_FILENO))
 		return err_set(err, -EINVAL,
 			       "a tar is nothing for a terminal: name a file with -o, or redirect "
@@ -59,7 +59,7 @@ static int export_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, &o, &err), r;
 
-	r = at < 0 ? at : check(&o, argc, at, &err);
+	r = at < 0 ? at : check(&o, argv + at, &err);
 	if (r == 0)
 		r = visit_find(&visit, argv[at], &err);
 	if (r == 0)

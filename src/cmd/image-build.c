@@ -162,5 +162,6 @@ const struct command command_image_build = {
 		"a container; COMMAND is in place of the one that the image names.\n",
 	.opts = options,
 	.failure = 1,
+	.command_follows = true,
 	.run = build_main,
 };

@@ -72,12 +72,8 @@ static int convert(struct convert_options *o, char **words, const volatile sig_a
 	};
 	int r;
 
-	if (!words[0])
-		return err_set(err, -EINVAL, "which file? See `caisson image convert --help`");
-	if (words[1])
-		return err_set(err, -EINVAL,
-			       "one file only: %s is one too many; options come before it",
-			       words[1]);
+	if (opts_check_words(&command_image_convert, words, 1, 1, "which file?", err) < 0)
+		return -EINVAL;
 	output = o->output ? xstrdup(o->output) : beside(words[0]);
 	c.output = output;
 	(void)progress_bar_begin(&bar);

@@ -126,5 +126,6 @@ const struct command command_image_init_config = {
 		   "Writes /etc/caisson/init.conf, which says what to run and how.\n",
 	.opts = options,
 	.failure = 1,
+	.command_follows = true,
 	.run = init_config_main,
 };

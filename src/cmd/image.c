@@ -60,5 +60,6 @@ const struct command command_image = {
 		   "  init-config  vminitd becomes an image's own init\n\n"
 		   "`caisson image COMMAND --help` says more of each.\n",
 	.failure = 1,
+	.command_follows = true,
 	.run = image_main,
 };

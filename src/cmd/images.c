@@ -156,9 +156,8 @@ static int images_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int r = opts_parse(self, argc, argv, &how, &err);
 
-	if (r >= 0 && r < argc)
-		r = err_set(&err, -EINVAL, "%s takes no names: see `caisson %s --help`", self->name,
-			    self->name);
+	if (r >= 0)
+		r = opts_check_words(self, argv + r, 0, 0, "", &err);
 	if (r >= 0)
 		r = image_use_open(&u, &err);
 	if (r >= 0)

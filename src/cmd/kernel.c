@@ -208,5 +208,6 @@ const struct command command_kernel = {
 		"  check FILE  what a kernel lacks to run as a guest: its .config, vmlinux, or a\n"
 		"              /boot/vmlinuz with its config beside it\n",
 	.failure = 1,
+	.command_follows = true,
 	.run = kernel_main,
 };

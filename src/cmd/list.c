@@ -172,8 +172,8 @@ static int list_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int r = opts_parse(self, argc, argv, &how, &err);
 
-	if (r >= 0 && r < argc)
-		r = err_set(&err, -EINVAL, "list takes no names: see `caisson list --help`");
+	if (r >= 0)
+		r = opts_check_words(self, argv + r, 0, 0, "", &err);
 	if (r >= 0)
 		r = paths_init(&paths, &err);
 	if (r >= 0) {

@@ -98,8 +98,8 @@ static int logs_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, &logs, &err);
 
-	if (at >= 0 && argc - at > 1)
-		at = err_set(&err, -EINVAL, "one container at a time: see `caisson logs --help`");
+	if (at >= 0 && opts_check_words(self, argv + at, 1, 1, "which container?", &err) < 0)
+		at = -EINVAL;
 	if (at < 0)
 		return cmd_fail(self, &err);
 	return cmd_each(self, argv + at, logs_one, &logs);

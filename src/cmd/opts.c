@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/output.h"
+#include "image/text.h"
 
 #define OPTS_MAX  32
 #define LONG_ONLY 0x1000
@@ -116,12 +117,14 @@ static int store(const struct opt *o, const char *text, void *values, struct err
 }
 
 /* The table in the two forms that getopt_long(3) wants. */
-static void for_getopt(const struct opt *opts, size_t n, char *letters, struct option *words)
+static void for_getopt(const struct command *command, size_t n, char *letters, struct option *words)
 {
+	const struct opt *opts = command->opts;
 	char *p = letters;
 
 	/* "+": stop at the first word that is no option; ":": tell a missing value from a typo. */
-	*p++ = '+';
+	if (command->command_follows)
+		*p++ = '+';
 	*p++ = ':';
 	*p++ = 'h';
 	for (size_t i = 0; i < n; i++) {
@@ -175,7 +178,7 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
 	char letters[2 * OPTS_MAX + 4];
 	int c, r;
 
-	for_getopt(command->opts, n, letters, words);
+	for_getopt(command, n, letters, words);
 	opterr = 0;
 	/* glibc: 0 also forgets the rest of a group that was given up. */
 	optind = 0;
@@ -192,6 +195,21 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
 	}
 	r = command->needs_root ? opts_check_root(command, err) : 0;
 	return r < 0 ? r : optind;
+}
+
+int opts_check_words(const struct command *command, char *const *words, size_t min, size_t max,
+		     const char *question, struct err *err)
+{
+	size_t n = 0;
+
+	while (words[n])
+		n++;
+	if (n < min)
+		return err_set(err, -EINVAL, "%s See `caisson %s --help`", question, command->name);
+	if (n > max)
+		return err_set(err, -EINVAL, "\"%s\" is one word too many: see `caisson %s --help`",
+			       text_of(words[max]), command->name);
+	return 0;
 }
 
 int opts_check_root(const struct command *command, struct err *err)

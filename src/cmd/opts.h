@@ -55,6 +55,8 @@ struct opt {
  * @summary: one line
  * @details: further text of --help; may be NULL
  * @failure: exit status when caisson itself is at fault, or was called wrongly
+ * @command_follows: of somebody's: options end at the first word that is none; else they may stand
+ *	among the words, up to "--"
  * @needs_root: other users are refused, before anything is looked for or made
  * @run: gets what follows the command's name, itself as argv[0]; returns the exit status
  */
@@ -65,19 +67,29 @@ struct command {
 	const char *details;
 	const struct opt *opts;
 	int failure;
-	bool needs_root;
+	bool command_follows, needs_root;
 	int (*run)(const struct command *self, int argc, char **argv);
 };
 
 /**
- * opts_parse() - fill @values from the options of @argv, up to the first word that is none
+ * opts_parse() - fill @values from the options of @argv
  *
- * --help is handled here, and ends the program.
+ * Options that stand among other words are moved before them. --help is handled here, and ends the program.
  *
  * Return: index of the first word that is no option; or -EINVAL, or -EPERM for a user who is not
  * root where that is needed, with a message.
  */
 int opts_parse(const struct command *command, int argc, char **argv, void *values, struct err *err);
+
+/**
+ * opts_check_words() - are there as many words as a command takes?
+ * @words: what follows the options; ends with NULL
+ * @question: asked when there are fewer than @min
+ *
+ * Return: 0, or -EINVAL with a message.
+ */
+int opts_check_words(const struct command *command, char *const *words, size_t min, size_t max,
+		     const char *question, struct err *err);
 
 /** opts_check_root() - are we root? Return: 0 or -EPERM with a message. */
 int opts_check_root(const struct command *command, struct err *err);

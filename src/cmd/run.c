@@ -365,6 +365,7 @@ const struct command command_run = {
 		"Signals go to the command; the third Ctrl-C ends the VM.\n",
 	.opts = options,
 	.failure = STATUS_CAISSON_FAILED,
+	.command_follows = true,
 	.needs_root = true,
 	.run = run_main,
 };

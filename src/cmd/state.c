@@ -106,8 +106,8 @@ static int state_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, NULL, &err);
 
-	if (at >= 0 && argc - at > 1)
-		at = err_set(&err, -EINVAL, "one container at a time: see `caisson state --help`");
+	if (at >= 0 && opts_check_words(self, argv + at, 1, 1, "which container?", &err) < 0)
+		at = -EINVAL;
 	return at < 0 ? cmd_fail(self, &err) : cmd_each(self, argv + at, state_one, NULL);
 }
 

@@ -41,7 +41,10 @@ static const struct command command = {
 	.summary = "Do nothing.",
 	.details = "Some details.\n",
 	.opts = options,
+	.command_follows = true,
 };
+
+static const struct command mixed = {.name = "mixed", .usage = "", .summary = "", .opts = options};
 
 static const struct command bare = {.name = "bare", .usage = "", .summary = "No options."};
 
@@ -113,6 +116,33 @@ static void the_first_word_ends_them(void)
 	test_int(parse("", "-i"), 1);
 	test_int(parse_words(&command, (const char *[]){"test", NULL}), 1);
 	test_int(parse_words(&bare, (const char *[]){"bare", "x", NULL}), 1);
+}
+
+static void without_a_command_they_stand_anywhere(void)
+{
+	const char *words[] = {"mixed", "a", "-n", "x", "-", "-i", "--", "-t", NULL};
+
+	test_int(parse_words(&mixed, words), 5);
+	test_true(values.interactive && !values.terminal);
+	test_str(values.name, "x");
+	test_str(words[5], "a");
+	test_str(words[6], "-");
+	test_str(words[7], "-t");
+	refused(parse_words(&mixed, (const char *[]){"mixed", "a", "-x", NULL}),
+		"unknown option -x:");
+}
+
+static void words_are_counted(void)
+{
+	char a[] = "a", b[] = "b\n";
+	char *words[] = {a, b, NULL};
+
+	test_int(opts_check_words(&mixed, words, 2, 2, "what?", &err), 0);
+	test_int(opts_check_words(&mixed, words + 2, 0, 0, "what?", &err), 0);
+	refused(opts_check_words(&mixed, words + 1, 2, 2, "what?", &err),
+		"what? See `caisson mixed --help`");
+	refused(opts_check_words(&mixed, words, 1, 1, "what?", &err),
+		"\"b\\x0a\" is one word too many: see `caisson mixed --help`");
 }
 
 static void the_last_one_counts(void)
@@ -247,6 +277,8 @@ int main(void)
 	test_run(values_go_where_the_table_says);
 	test_run(letters_may_be_joined);
 	test_run(the_first_word_ends_them);
+	test_run(without_a_command_they_stand_anywhere);
+	test_run(words_are_counted);
 	test_run(the_last_one_counts);
 	test_run(unknown_options_are_named);
 	test_run(missing_values_are_named);

@@ -348,7 +348,7 @@ def test_output(work):
     os.rename(work / "web.ext4", work / "web")
     done("convert", "./web", cwd=work.path)
     for words, about in [
-            ([], ["which file"]), (["a", "b"], ["one too many"]),
+            ([], ["which file"]), (["a", "b"], ['"b" is one word too many']),
             (["-o", "x", "web"], ["oci-archive:FILE[:TAG]"]),
             (["-o", "oci:" + work.path, "web"], ["no OCI image layout"]),
             (["-o", "oci-archive:dir", "web"], ["no regular file"]),

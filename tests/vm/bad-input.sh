@@ -41,6 +41,15 @@ test_wrong_calls() {
 	has "$(err)" "Usage: caisson COMMAND"
 	refused 125 "unknown command" caisson help rum
 	refused 1 "unknown option" caisson list --all
+	refused 1 "unknown option" caisson logs web --nonsense
+	for words in "diff a" "export a" "state a" "logs a" "commit a b" "cp a:b c" "image convert a" list images; do
+		# shellcheck disable=SC2086 # several words
+		refused 1 '"more" is one word too many' caisson $words more
+	done
+	for words in diff export state logs commit wait kill delete "inspect"; do
+		refused 1 "which container" caisson "$words"
+	done
+	refused 1 "copied where" caisson cp a:b
 }
 
 # What people type who come from elsewhere, or in a hurry.
