@@ -13,6 +13,7 @@
 #include "cmd/layer.h"
 #include "cmd/task-call.h"
 #include "image/commit.h"
+#include "image/digest.h"
 #include "image/reference.h"
 #include "image/store.h"
 #include "image/text.h"
@@ -137,6 +138,14 @@ static bool is_layout(const char *target)
 	       str_starts(target, reference_prefix(TRANSPORT_OCI_ARCHIVE));
 }
 
+/* As Docker, which refuses "sha256:12ab" for a name, and 64 digits. */
+static bool looks_like_id(const char *target)
+{
+	return str_starts(target, "sha256:") || str_starts(target, "sha512:") ||
+	       (strlen(target) == DIGEST_HEX_LEN &&
+		strspn(target, "0123456789abcdef") == DIGEST_HEX_LEN);
+}
+
 /* Before anything is done for it. */
 static int check_target(struct commit *c, const char *target, struct err *err)
 {
@@ -144,6 +153,12 @@ static int check_target(struct commit *c, const char *target, struct err *err)
 
 	if (!target || is_layout(target))
 		return 0;
+	if (looks_like_id(target))
+		return err_set(
+			err, -EINVAL,
+			"%s looks like an image's ID, which follows from what is in it: give "
+			"it a name",
+			text_of(target));
 	/* A name that `caisson run` would not take for one is none. */
 	if (reference_name(target, &c->name, NULL) < 0 || strchr(target, '@') ||
 	    reference_parse(target, &ref, NULL) < 0 || ref.transport != TRANSPORT_REGISTRY)

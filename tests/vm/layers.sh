@@ -269,6 +269,11 @@ test_bad_words() {
 		has "$(err)" "$name is no name for an image"
 		one_sentence
 	done
+	for name in sha256:abc sha256:latest sha512:1 "$(printf '%064d' 0)"; do
+		status 1 caisson commit nobody "$name"
+		has "$(err)" "$name looks like an image's ID"
+		one_sentence
+	done
 	status 1 caisson commit -c 'RUN x' nobody web
 	has "$(err)" "CMD, ENTRYPOINT"
 	one_sentence
