@@ -81,22 +81,13 @@ ssize_t copy_stream_get(void *stream, void *buf, size_t len)
 	return n < 0 ? -errno : n;
 }
 
-int copy_stream_in(struct copy_stream *s, int fd)
+int copy_stream_await(struct copy_stream *s, int fd)
 {
-	_cleanup_free_ char *buf = xmalloc(BUFFER_SIZE);
-	ssize_t n;
-	int r;
+	int r = await(s, fd, EPOLLIN);
 
-	do {
-		r = await(s, fd, EPOLLIN);
-		if (r < 0)
-			return r;
-		n = read(fd, buf, BUFFER_SIZE);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
-		r = n > 0 ? copy_stream_put(s, buf, (size_t)n) : 0;
-	} while (r == 0 && n != 0);
-	return r;
+	if (r < 0)
+		return r;
+	return s->transfer->failure.code < 0 ? -EPIPE : 0;
 }
 
 /* Of a pipe that can be written to at all, this much can be written without waiting. */

@@ -27,8 +27,12 @@ int copy_stream_put(void *stream, const void *data, size_t len);
 /** copy_stream_get() - some bytes of the guest; for struct tar_unpack. Return: as read(2), or errno. */
 ssize_t copy_stream_get(void *stream, void *buf, size_t len);
 
-/** copy_stream_in() - all that comes from @fd, to the guest. Return: 0 or negative errno. */
-int copy_stream_in(struct copy_stream *stream, int fd);
+/**
+ * copy_stream_await() - until @fd can be read from
+ *
+ * Return: 0, also where that is not certain; -EPIPE: the guest has refused meanwhile; or negative errno.
+ */
+int copy_stream_await(struct copy_stream *stream, int fd);
 
 /** copy_stream_out() - all that comes from the guest, to @fd. Return: 0 or negative errno. */
 int copy_stream_out(struct copy_stream *stream, int fd);

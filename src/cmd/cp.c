@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/copy-guest.h"
+#include "cmd/copy-input.h"
 #include "cmd/copy-stream.h"
 #include "cmd/copy-target.h"
 #include "cmd/transfer.h"
@@ -250,6 +251,7 @@ static int in_from_stdin(struct cp *cp, enum copy_kind kind, struct err *err)
 	struct tar_trouble trouble = {.what = "read the archive"};
 	struct transfer t = TRANSFER_NULL;
 	struct copy_stream stream = {.transfer = &t, .bar = &cp->bar};
+	struct err own = ERR_NULL;
 	int r;
 
 	if (isatty(STDIN_FILENO))
@@ -262,10 +264,11 @@ static int in_from_stdin(struct cp *cp, enum copy_kind kind, struct err *err)
 	if (r < 0)
 		return r;
 	begin_bar(cp);
-	r = copy_stream_in(&stream, STDIN_FILENO);
+	r = copy_input(&stream, STDIN_FILENO, &own);
 	(void)shutdown(t.fd, SHUT_WR);
 	/* What comes after the end of the archive need not be read by anybody. */
-	return conclude(cp, &t, r == -EPIPE || r == -ECONNRESET ? 0 : r, &trouble, err);
+	r = conclude(cp, &t, r == -EPIPE || r == -ECONNRESET ? 0 : r, &trouble, err);
+	return own.code < 0 ? err_set(err, own.code, "%s", own.text) : r;
 }
 
 static int in_from_here(struct cp *cp, struct err *err)

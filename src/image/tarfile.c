@@ -51,16 +51,21 @@ struct archive *tarfile_new_filter(void)
 	return check(a, ok);
 }
 
+bool tarfile_begins_compressed(const void *data, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
+		if (len >= filters[i].magic_len &&
+		    memcmp(data, filters[i].magic, filters[i].magic_len) == 0)
+			return true;
+	return false;
+}
+
 bool tarfile_is_compressed(int fd)
 {
 	unsigned char magic[MAGIC_MAX];
 	ssize_t n = pread(fd, magic, sizeof(magic), 0);
 
-	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
-		if (n >= (ssize_t)filters[i].magic_len &&
-		    memcmp(magic, filters[i].magic, filters[i].magic_len) == 0)
-			return true;
-	return false;
+	return n > 0 && tarfile_begins_compressed(magic, (size_t)n);
 }
 
 void tarfile_free(struct archive *a)

@@ -20,6 +20,9 @@ struct archive *tarfile_new(void);
 /** tarfile_new_filter() - a reader that only decompresses, or hands through what is plain */
 struct archive *tarfile_new_filter(void);
 
+/** tarfile_begins_compressed() - are these the first bytes of what tarfile_new_filter() decompresses? */
+bool tarfile_begins_compressed(const void *data, size_t len);
+
 /** tarfile_is_compressed() - does the file begin as what tarfile_new_filter() decompresses? */
 bool tarfile_is_compressed(int fd);
 

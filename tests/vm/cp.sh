@@ -97,6 +97,34 @@ test_archives() {
 	is "$(cat "$WORK/words")" words
 	{ caisson cp archives:/bin - 2>"$WORK/err" || echo failed >>"$WORK/err"; } | head -c 10 >"$WORK/part"
 	is "$(err)" ""
+	for program in gzip zstd; do
+		status 0 caisson cp - archives:/bin/.. < <(echo $program >"$WORK/a/b c" && tar -C "$WORK" -c a | $program)
+		status 0 caisson exec archives cat "/a/b c"
+		is "$(out)" $program
+		# Cut: the end is missing.
+		seq 100000 >"$WORK/a/many"
+		tar -C "$WORK" -c a | $program >"$WORK/a.tar"
+		status 1 caisson cp - archives:/ < <(head -c 30000 "$WORK/a.tar")
+		one_sentence
+	done
+	for program in xz bzip2; do
+		case $program in
+		xz) printf '\xfd7zXZ\0 and so on' ;;
+		*) printf 'BZh91AY&SY and so on' ;;
+		esac >"$WORK/a.tar"
+		status 1 caisson cp - archives:/ <"$WORK/a.tar"
+		one_sentence
+		has "$(err)" "compressed by $program,"
+		has "$(err)" "\`$program -dc |\`"
+	done
+	# Names may begin as the marks do.
+	mkdir "$WORK/names"
+	: >"$WORK/names/BZh9"
+	: >"$WORK/names/LZIP"
+	for name in BZh9 LZIP; do
+		status 0 caisson cp - archives:/ < <(tar -C "$WORK/names" -c $name)
+		status 0 caisson exec archives ls /$name
+	done
 	echo hello >"$WORK/a.tar"
 	status 1 caisson cp - archives:/ <"$WORK/a.tar"
 	one_sentence
