@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -18,11 +20,16 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
+static bool to_stdout(const struct export_options *o)
+{
+	return !o->output || strcmp(o->output, "-") == 0;
+}
+
 static int check(const struct export_options *o, char **words, struct err *err)
 {
 	if (opts_check_words(&command_export, words, 1, 1, "which container?", err) < 0)
 		return -EINVAL;
-	if (!o->output && isatty(STDOUT_FILENO))
+	if (to_stdout(o) && isatty(STDOUT_FILENO))
 		return err_set(err, -EINVAL,
 			       "a tar is nothing for a terminal: name a file with -o, or redirect "
 			       "stdout");
@@ -44,7 +51,7 @@ static int export(struct visit *visit, const struct export_options *o, struct er
 	_cleanup_output_ struct output out = OUTPUT_NULL;
 	int r;
 
-	if (!o->output)
+	if (to_stdout(o))
 		return export_to(visit, STDOUT_FILENO, "to stdout", err);
 	r = output_open(&out, o->output, err);
 	if (r == 0)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/parse.h"
@@ -53,13 +54,20 @@ static int settings(struct image_convert_files *files, struct image_config *conf
 	return entrypoint_settings(files, ((struct convert_options *)userdata)->keep, config, err);
 }
 
+/* As `run` has it, unless there is a file of that very name. */
+static const char *input_of(const char *word)
+{
+	const char *rest = str_starts(word, IMAGE_EXT4);
+
+	return rest && access(word, F_OK) < 0 ? rest : word;
+}
+
 static int convert(struct convert_options *o, char **words, const volatile sig_atomic_t *cancel,
 		   struct err *err)
 {
 	_cleanup_free_ char *output = NULL;
 	struct progress_bar bar;
 	struct image_convert c = {
-		.input = words[0],
 		.how = compression(o->compress),
 		.keep_entrypoint = o->keep,
 		.labels = &o->labels,
@@ -74,7 +82,8 @@ static int convert(struct convert_options *o, char **words, const volatile sig_a
 
 	if (opts_check_words(&command_image_convert, words, 1, 1, "which file?", err) < 0)
 		return -EINVAL;
-	output = o->output ? xstrdup(o->output) : beside(words[0]);
+	c.input = input_of(words[0]);
+	output = o->output ? xstrdup(o->output) : beside(c.input);
 	c.output = output;
 	(void)progress_bar_begin(&bar);
 	r = image_convert(&c, err);

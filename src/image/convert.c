@@ -157,14 +157,17 @@ int image_convert(const struct image_convert *how, struct err *err)
 {
 	_cleanup_(layout_writer_free) struct layout_writer *w = NULL;
 	struct convert c = {.how = how, .fd = -EBADF, .config = IMAGE_CONFIG_NULL};
-	int r = layout_writer_open(how->output, &w, err);
+	int r = open_input(&c, err);
 
 	if (r < 0)
+		return err_wrap(err, "%s", text_of(how->input));
+	r = layout_writer_open(how->output, &w, err);
+	if (r < 0) {
+		fd_close(c.fd);
 		return r;
+	}
 	tell(&c, "reading the file system");
-	r = open_input(&c, err);
-	if (r == 0)
-		r = settle(&c, err);
+	r = settle(&c, err);
 	if (r == 0)
 		r = write_all(&c, w, err);
 	if (r < 0)

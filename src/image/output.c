@@ -57,6 +57,11 @@ int output_open(struct output *o, const char *path, struct err *err)
 	struct stat st;
 	int r;
 
+	/* It is written in several places, and appears all at once. */
+	if (strcmp(path, "-") == 0)
+		return err_set(err, -EINVAL,
+			       "'-' is stdout, where this cannot go: name a file, ./- if it is to "
+			       "be called so");
 	o->name = xstrdup(slash ? slash + 1 : dir);
 	if (slash)
 		slash[slash == dir] = '\0';

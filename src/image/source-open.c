@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -52,7 +53,11 @@ static int advise(const struct reference *ref, int code, struct err *err)
 	_cleanup_free_ char *advice = ref->typed ? unprefixed_advice(ref->typed) : NULL;
 	_cleanup_free_ char *said = xstrdup(err->text);
 
-	return advice ? err_set(err, code, "%s; %s", said, advice) : code;
+	if (advice)
+		return err_set(err, code, "%s; %s", said, advice);
+	if (ref->typed && unprefixed_is_file(ref->typed))
+		return err_set(err, code, "%s; there is no file of that name here either", said);
+	return code;
 }
 
 int source_open_registry(struct source *s, const struct reference *ref, const char *dir,
@@ -68,7 +73,7 @@ int source_open_registry(struct source *s, const struct reference *ref, const ch
 	};
 	int r;
 
-	if (ref->typed && unprefixed_is_meant(ref->typed)) {
+	if (ref->typed && unprefixed_is_file(ref->typed) && access(ref->typed, F_OK) == 0) {
 		(void)err_set(err, -EINVAL, "this is no name that a registry is asked for");
 		return advise(ref, -EINVAL, err);
 	}

@@ -15,8 +15,8 @@
 char *unprefixed_advice(const char *typed);
 
 /**
- * unprefixed_is_meant() - is it that file which is meant, and no image in a registry?
+ * unprefixed_is_file() - does the name end as those of archives and disks do?
  *
- * By how the name ends: "busybox" may well be a file here, and an image is wanted.
+ * Then a file is meant. "busybox" may well be a file here, and an image is wanted.
  */
-bool unprefixed_is_meant(const char *typed);
+bool unprefixed_is_file(const char *typed);

@@ -347,6 +347,8 @@ def test_output(work):
     assert layout_files(work / "web.oci") == layout_files(work / "dir")
     os.rename(work / "web.ext4", work / "web")
     done("convert", "./web", cwd=work.path)
+    done("convert", "-o", "oci:prefixed", "ext4:web", cwd=work.path)
+    assert layout_files(work / "web.oci") == layout_files(work / "prefixed")
     for words, about in [
             ([], ["which file"]), (["a", "b"], ['"b" is one word too many']),
             (["-o", "x", "web"], ["oci-archive:FILE[:TAG]"]),
@@ -357,6 +359,9 @@ def test_output(work):
             (["--compress", "xz", "web"], ["none|gzip|zstd"]),
             (["--label", "x", "web"], ["KEY=VALUE"]),
             (["nowhere"], ["nowhere", "No such file"]),
+            (["ext4:nowhere"], ["nowhere: cannot open it: No such file"]),
+            (["docker-archive:web.tar"], ["docker-archive:web.tar: cannot open it"]),
+            (["-o", "oci-archive:-", "web"], ["'-' is stdout, where this cannot go"]),
             (["dir"], ["neither a file nor"]), (["/dev/null"], ["neither a file nor"]),
             (["dir/oci-layout"], ["no ext4 file system"])]:
         before = sorted(os.listdir(work.path))

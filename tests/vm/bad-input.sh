@@ -108,6 +108,9 @@ test_files_without_a_word_before_them() {
 	status 125 caisson run 127.0.0.1:1/x
 	has "$(err)" "cannot fetch 127.0.0.1:1/x"
 	has "$(err)" "; for the folder here write dir:127.0.0.1:1/x"
+	# Port 1 refuses.
+	status 125 caisson run 127.0.0.1:1/y.tar
+	has "$(err)" "; there is no file of that name here either"
 	cd "$OLDPWD" || exit
 }
 

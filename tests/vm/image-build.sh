@@ -67,6 +67,9 @@ test_wrong_words() {
 		one_sentence
 	done
 	[ ! -e "$WORK/none" ] || fail "something was written"
+	status 1 build -o - "dir:$WORK/wrong"
+	one_sentence
+	has "$(err)" "'-' is stdout"
 }
 
 # What an image may unpack to is anybody's choice.

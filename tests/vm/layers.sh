@@ -125,6 +125,8 @@ test_export() {
 		is "$(stat -c %u:%g "$WORK/ended-$mode/etc/new")" 12:34
 		[ ! -e "$WORK/ended-$mode/bin/ls" ] || fail "it was removed"
 		is "$(readlink "$WORK/ended-$mode/usr/link")" nowhere
+		caisson export -o - "export-$mode" >"$WORK/again.tar"
+		caisson export "export-$mode" | cmp - "$WORK/again.tar" || fail "-o - is another"
 		status 0 caisson delete "export-$mode"
 	done
 	listed "$WORK/want" >"$WORK/want.list"
