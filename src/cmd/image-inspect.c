@@ -26,13 +26,16 @@ static struct json_object *describe(const struct image_use *u, const struct cata
 	_cleanup_free_ char *path =
 		xasprintf("%s/images/%s", u->store.path, digest_hex(&image->id));
 	_cleanup_strv_ struct strv users = STRV_NULL;
+	char used[IMAGE_USE_TIME_MAX];
 	int64_t when;
 	const char *created = image_use_created(config, &when);
 
+	(void)image_use_last(u, &image->id, used);
 	image_use_of(u, &image->id, &users);
 	json_object_object_add(o, "id", json_object_new_string(image->id.text));
 	json_object_object_add(o, "names", names_to_json(&image->names));
 	json_object_object_add(o, "created", created ? json_object_new_string(created) : NULL);
+	json_object_object_add(o, "last_used", json_object_new_string(used));
 	json_object_object_add(o, "size", json_object_new_uint64(image_use_size(u, &image->id)));
 	json_object_object_add(o, "path", image_use_name(path));
 	json_object_object_add(o, "in_use",
@@ -92,7 +95,7 @@ const struct command command_image_inspect = {
 	.usage = "NAME|ID...",
 	.summary = "Show all there is to know about images, as JSON.",
 	.details = "One object an image: \"id\", \"names\", \"created\" as the image says, "
-		   "\"size\" on\n"
+		   "\"last_used\", \"size\" on\n"
 		   "the disk in bytes, \"path\" in the store, \"in_use\", the \"containers\" that "
 		   "have\n"
 		   "it, also ended ones, and its configuration, \"config\".\n",

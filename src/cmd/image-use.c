@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/fd.h"
@@ -110,4 +111,18 @@ uint64_t image_use_size(const struct image_use *u, const struct digest *id)
 	_cleanup_close_ int fd = open_image(u, id);
 
 	return fd < 0 ? 0 : measure_folder(fd);
+}
+
+int64_t image_use_last(const struct image_use *u, const struct digest *id,
+		       char text[IMAGE_USE_TIME_MAX])
+{
+	_cleanup_close_ int fd = open_image(u, id);
+	struct stat st;
+	struct tm tm;
+
+	*text = '\0';
+	if (fd < 0 || fstat(fd, &st) < 0 || !gmtime_r(&st.st_mtime, &tm))
+		return 0;
+	(void)strftime(text, IMAGE_USE_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return st.st_mtime;
 }

@@ -48,5 +48,17 @@ const char *image_use_created(struct json_object *config, int64_t *ret);
 /** image_use_config() - the image's configuration: json_object_put() it; NULL: unreadable */
 struct json_object *image_use_config(const struct image_use *u, const struct digest *id);
 
+/** IMAGE_USE_TIME_MAX - room for image_use_last()'s text */
+#define IMAGE_USE_TIME_MAX 32
+
+/**
+ * image_use_last() - when it was last run, built from or fetched; the one longest ago goes first
+ * @text: set to that as RFC 3339 has it
+ *
+ * Return: seconds since the epoch; 0, and "": it is gone.
+ */
+int64_t image_use_last(const struct image_use *u, const struct digest *id,
+		       char text[IMAGE_USE_TIME_MAX]);
+
 /** image_use_size() - the room that it takes on the disk, in bytes */
 uint64_t image_use_size(const struct image_use *u, const struct digest *id);

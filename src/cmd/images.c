@@ -23,18 +23,20 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
-enum { NAME_WIDTH = 34, SHORT_ID = 12 };
+enum { NAME_WIDTH = 26, SHORT_ID = 12 };
 
 /**
  * struct row - what is shown of an image
  * @created: as the image says, borrowed from @config; NULL: it does not
  * @when: that in seconds since the epoch
+ * @used, @used_text: when it was used last
  */
 struct row {
 	const struct catalog_image *image;
 	struct json_object *config;
 	const char *created;
-	int64_t when;
+	int64_t when, used;
+	char used_text[IMAGE_USE_TIME_MAX];
 	uint64_t size;
 	bool in_use;
 };
@@ -47,6 +49,7 @@ static void load_row(const struct image_use *u, const struct catalog_image *imag
 	if (!measure)
 		return;
 	row->size = image_use_size(u, &image->id);
+	row->used = image_use_last(u, &image->id, row->used_text);
 	row->in_use = store_in_use(&u->store, &image->id);
 }
 
@@ -63,26 +66,28 @@ static int compare(const void *a, const void *b)
 static void print_row(const struct row *row, const char *name, bool whole)
 {
 	_cleanup_free_ char *text = table_printable(name);
-	char age[40] = "N/A", size[16];
+	char age[40] = "N/A", used[40], size[16];
 	int id_width = whole ? DIGEST_TEXT_LEN : SHORT_ID;
 
 	if (row->created)
 		table_age(row->when, age, sizeof(age));
+	table_age(row->used, used, sizeof(used));
 	table_size(row->size, size, sizeof(size));
 	if (whole)
 		printf("%-*s ", NAME_WIDTH, text);
 	else
 		table_cell(text, NAME_WIDTH, true);
-	printf("%-*.*s %-16s %-8s %s\n", id_width, id_width,
-	       whole ? row->image->id.text : digest_hex(&row->image->id), age, size,
+	printf("%-*.*s %-14s %-14s %-7s %s\n", id_width, id_width,
+	       whole ? row->image->id.text : digest_hex(&row->image->id), age, used, size,
 	       row->in_use ? "yes" : "no");
 }
 
 /* One line a name, as Docker has it. */
 static void print_table(const struct row *rows, size_t n, bool whole)
 {
-	printf("%-*s %-*s %-16s %-8s %s\n", NAME_WIDTH, "NAME", whole ? DIGEST_TEXT_LEN : SHORT_ID,
-	       "IMAGE ID", "CREATED", "SIZE", "IN USE");
+	printf("%-*s %-*s %-14s %-14s %-7s %s\n", NAME_WIDTH, "NAME",
+	       whole ? DIGEST_TEXT_LEN : SHORT_ID, "IMAGE ID", "CREATED", "LAST USED", "SIZE",
+	       "IN USE");
 	for (size_t i = 0; i < n; i++) {
 		const struct strv *names = &rows[i].image->names;
 
@@ -103,6 +108,7 @@ static struct json_object *row_to_json(const struct row *row)
 	json_object_object_add(o, "names", names);
 	json_object_object_add(o, "created",
 			       row->created ? json_object_new_string(row->created) : NULL);
+	json_object_object_add(o, "last_used", json_object_new_string(row->used_text));
 	json_object_object_add(o, "size", json_object_new_uint64(row->size));
 	json_object_object_add(o, "in_use", json_object_new_boolean(row->in_use));
 	return o;
@@ -170,8 +176,10 @@ static int images_main(const struct command *self, int argc, char **argv)
 #define SUMMARY "List the images that the store holds."
 #define DETAILS                                                                                   \
 	"One line a name, the newest first. An image that came out of a file or folder has its\n" \
-	"path for a name; <none>: its names mean other images by now. SIZE is the room that\n"    \
-	"it takes on the disk, IN USE whether a container runs on it.\n"
+	"path for a name; <none>: its names mean other images by now. LAST USED is when it was\n" \
+	"run, got or committed; where the store has a limit, what was not used for longest\n"     \
+	"goes first. SIZE is the room that it takes on the disk, IN USE whether a container\n"    \
+	"runs on it.\n"
 
 const struct command command_images = {
 	.name = "images",

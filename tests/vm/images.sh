@@ -41,7 +41,7 @@ no_leftovers() { is "$(ls -A "$STORE/tmp")" "" "what is in tmp"; }
 
 test_listing() {
 	empty
-	is "$(caisson images | tr -s ' ')" "NAME IMAGE ID CREATED SIZE IN USE"
+	is "$(caisson images | tr -s ' ')" "NAME IMAGE ID CREATED LAST USED SIZE IN USE"
 	is "$(caisson images --format json | tr -d '[:space:]')" "[]"
 	id=$(import "$(archive true)")
 	hex=${id#sha256:}
@@ -52,7 +52,14 @@ test_listing() {
 	has "$(cat "$WORK/table")" "oci:$WORK/layout/true"
 	has "$(cat "$WORK/table")" "$id"
 	size=$(du -s --block-size=1 "$STORE/images/$hex" | cut -f 1)
-	is "$(caisson images --format json | json 'd[0].values()')" "$id ['oci:$WORK/layout/true'] None $size False"
+	touch -d '2020-01-02 03:04:05 UTC' "$STORE/images/$hex"
+	is "$(caisson images --format json | json 'd[0].values()')" \
+		"$id ['oci:$WORK/layout/true'] None 2020-01-02T03:04:05Z $size False"
+	is "$(image inspect "$id" | json '[d[0]["last_used"]]')" 2020-01-02T03:04:05Z
+	touch -d '3 days ago' "$STORE/images/$hex"
+	has "$(caisson images)" "N/A            3 days ago"
+	import "$(archive true)" >/dev/null
+	has "$(caisson images)" "seconds ago"
 }
 
 test_names() {
