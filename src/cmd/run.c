@@ -20,6 +20,7 @@
 #include "image/image.h"
 #include "image/text.h"
 #include "sandbox/annotation.h"
+#include "sandbox/conf.h"
 #include "sandbox/extras.h"
 #include "sandbox/launch.h"
 #include "task.pb-c.h"
@@ -302,13 +303,31 @@ static void done(struct run *run)
 	free(run->config);
 }
 
+/* What the administrator prefers, but for what cannot be so: bundles are folders. */
+static int choose_default(struct run *run, const char *reference, struct err *err)
+{
+	_cleanup_conf_ struct conf conf = CONF_NULL;
+	int r = run->bundle ? 0 : conf_load(&conf, err);
+
+	if (r < 0)
+		return r;
+	if (conf.rootfs_mode && strcmp(conf.rootfs_mode, SANDBOX_ROOTFS_MODE_COPY) == 0)
+		run->rootfs_mode = SANDBOX_ROOTFS_MODE_COPY;
+	else if (conf.rootfs_mode && strcmp(conf.rootfs_mode, SANDBOX_ROOTFS_MODE_IMAGE) == 0)
+		run->rootfs_mode = SANDBOX_ROOTFS_MODE_IMAGE;
+	else
+		run->rootfs_mode = default_mode(run, reference);
+	return 0;
+}
+
 /* A file system of somebody else's is always copied. */
-static void choose_mode(struct run *run, const char *reference)
+static int choose_mode(struct run *run, const char *reference, struct err *err)
 {
 	run->ext4 = !run->bundle && str_starts(reference, IMAGE_EXT4);
-	if (!run->rootfs_mode)
-		run->rootfs_mode =
-			run->ext4 ? SANDBOX_ROOTFS_MODE_COPY : default_mode(run, reference);
+	if (run->rootfs_mode)
+		return 0;
+	run->rootfs_mode = SANDBOX_ROOTFS_MODE_COPY;
+	return run->ext4 ? 0 : choose_default(run, reference, err);
 }
 
 static int run_main(const struct command *self, int argc, char **argv)
@@ -332,8 +351,8 @@ static int run_main(const struct command *self, int argc, char **argv)
 
 	timing_note(&run.times, "caisson started");
 	at = opts_parse(self, argc, argv, &run, &err);
-	if (at >= 0 && at < argc)
-		choose_mode(&run, argv[at]);
+	if (at >= 0 && at < argc && choose_mode(&run, argv[at], &err) < 0)
+		at = -EINVAL;
 	if (at < 0 || check(&run, argc, argv, at, &err) < 0) {
 		strv_done(&run.env);
 		strv_done(&run.annotations);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sandbox/spec.h"
 
 /* Return: NULL, or what is wrong with the value. */
 static const char *set_allow(struct conf *conf, const char *value)
@@ -32,6 +34,19 @@ static const char *set_limit(struct conf *conf, const char *value)
 	return NULL;
 }
 
+static const char *set_mode(struct conf *conf, const char *value)
+{
+	static const char *const modes[] = {SANDBOX_ROOTFS_MODE_DEFAULT, SANDBOX_ROOTFS_MODE_IMAGE,
+					    SANDBOX_ROOTFS_MODE_COPY};
+
+	if (conf->rootfs_mode)
+		return "there is another one above";
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (strcmp(value, modes[i]) == 0)
+			conf->rootfs_mode = xstrdup(value);
+	return conf->rootfs_mode ? NULL : "must be one of " SANDBOX_ROOTFS_MODES;
+}
+
 static const char *set_socket(struct conf *conf, const char *value)
 {
 	if (conf->supervisor_socket)
@@ -50,6 +65,7 @@ static const struct {
 } keys[] = {
 	{CONF_EXTRAS_ALLOW, set_allow},
 	{CONF_IMAGES_LIMIT, set_limit},
+	{CONF_ROOTFS_MODE, set_mode},
 	{CONF_SUPERVISOR_SOCKET, set_socket},
 };
 
@@ -88,7 +104,7 @@ static int parse_line(struct conf *conf, char *line, unsigned int number, struct
 	}
 	return err_set(err, -EINVAL,
 		       "%s, line %u: there is no key \"%.64s\", only " CONF_EXTRAS_ALLOW
-		       ", " CONF_IMAGES_LIMIT " and " CONF_SUPERVISOR_SOCKET,
+		       ", " CONF_IMAGES_LIMIT ", " CONF_ROOTFS_MODE " and " CONF_SUPERVISOR_SOCKET,
 		       conf->path, number, key);
 }
 
@@ -158,6 +174,7 @@ void conf_done(struct conf *conf)
 {
 	free(conf->path);
 	strv_done(&conf->extras_allow);
+	free(conf->rootfs_mode);
 	free(conf->supervisor_socket);
 	*conf = (struct conf)CONF_NULL;
 }

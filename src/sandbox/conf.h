@@ -18,6 +18,7 @@
 
 #define CONF_EXTRAS_ALLOW      "extras.allow"
 #define CONF_IMAGES_LIMIT      "images.limit"
+#define CONF_ROOTFS_MODE       "rootfs.mode"
 #define CONF_SUPERVISOR_SOCKET "supervisor.socket"
 
 /**
@@ -25,6 +26,7 @@
  * @path: the file, for messages
  * @extras_allow: absolute paths of folders whose files may be given to VMs
  * @images_limit: bytes that all images of the store may take together; 0: as many as there are
+ * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES, for containers that nobody chose one for; NULL: none
  * @supervisor_socket: absolute path of the unix socket that supervisors ask for their metadata;
  *	NULL: none
  */
@@ -32,13 +34,13 @@ struct conf {
 	char *path;
 	struct strv extras_allow;
 	uint64_t images_limit;
-	char *supervisor_socket;
+	char *rootfs_mode, *supervisor_socket;
 };
 
-#define CONF_NULL                                                           \
-	{                                                                   \
-		.path = NULL, .extras_allow = STRV_NULL, .images_limit = 0, \
-		.supervisor_socket = NULL                                   \
+#define CONF_NULL                                                                                \
+	{                                                                                        \
+		.path = NULL, .extras_allow = STRV_NULL, .images_limit = 0, .rootfs_mode = NULL, \
+		.supervisor_socket = NULL                                                        \
 	}
 
 /**

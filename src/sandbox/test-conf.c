@@ -45,8 +45,10 @@ static void values(void)
 	test_int(parse("extras.allow = /opt/agent\n"
 		       "  extras.allow=/with blank/x = y \r\n"
 		       "supervisor.socket\t=\t/run/s.sock\n"
-		       "images.limit = 20G"),
+		       "images.limit = 20G\n"
+		       "rootfs.mode = image"),
 		 0);
+	test_str(conf.rootfs_mode, "image");
 	test_true(conf.images_limit == UINT64_C(20) << 30);
 	test_int(conf.extras_allow.n, 2);
 	test_str(conf.extras_allow.v[0], "/opt/agent");
@@ -65,6 +67,10 @@ static void nonsense(void)
 		 "/etc/c, line 1: images.limit: must be a size: 500M, 20G");
 	test_str(refused("images.limit = 1G\nimages.limit = 2G"),
 		 "/etc/c, line 2: images.limit: there is another one above");
+	test_str(refused("rootfs.mode = disk"),
+		 "/etc/c, line 1: rootfs.mode: must be one of virtiofs|image|copy");
+	test_str(refused("rootfs.mode = copy\nrootfs.mode = copy"),
+		 "/etc/c, line 2: rootfs.mode: there is another one above");
 	test_str(refused("extras.allow"), "/etc/c, line 1: must be \"key = value\"");
 	test_true(
 		strstr(refused("\n\nextras.deny = /x"), "line 3: there is no key \"extras.deny\""));

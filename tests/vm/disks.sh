@@ -118,6 +118,25 @@ without_virtiofsd() {
 	exec "$@"' sh "$@"
 }
 
+test_the_configuration_chooses() {
+	export CAISSON_CONFIG=$WORK/caisson.conf
+	for mode in image copy virtiofs; do
+		echo "rootfs.mode = $mode" >"$CAISSON_CONFIG"
+		status 0 caisson run --rm "$IMAGE" grep ' / ' /proc/mounts
+		case $mode in
+		image) has "$(out)" overlay ;;
+		copy) has "$(out)" ext4 ;;
+		*) has "$(out)" virtiofs ;;
+		esac
+		status 0 caisson run --rm --rootfs-mode image "$IMAGE" grep -q '^overlay / ' /proc/mounts
+	done
+	echo "rootfs.mode = disk" >"$CAISSON_CONFIG"
+	status 125 caisson run --rm "$IMAGE" true
+	one_sentence
+	has "$(err)" "must be one of virtiofs|image|copy"
+	unset CAISSON_CONFIG
+}
+
 test_where_there_is_no_virtiofsd() {
 	mode() { caisson inspect "$1" | grep -o '"rootfs_mode": *"[a-z]*"' | tr -d '" '; }
 	status 0 without_virtiofsd caisson run -d --name disks "$IMAGE" sleep 1000
