@@ -11,6 +11,9 @@
 #include "base/parse.h"
 #include "image/text.h"
 
+/* As many as `caisson images` shows. A name of so many such digits goes before. */
+#define ID_DIGITS_MIN 12
+
 /* Return: the folder, or NULL with a message. */
 static DIR *open_folder(const struct store *s, const char *name, struct err *err)
 {
@@ -185,5 +188,34 @@ int catalog_find(const struct catalog *c, const char *word, const struct catalog
 			       "the store has no image \"%s\": `caisson images` shows those there "
 			       "are",
 			       text_of(word));
+	return 0;
+}
+
+bool catalog_is_id(const char *word)
+{
+	return str_starts(word, "sha256:");
+}
+
+static bool may_be_id(const char *word)
+{
+	return catalog_is_id(word) ||
+	       (strlen(word) >= ID_DIGITS_MIN && !word[strspn(word, "0123456789abcdef")]);
+}
+
+int catalog_look(const struct store *s, const struct reference *ref, struct digest *ret)
+{
+	_cleanup_catalog_ struct catalog c = CATALOG_NULL;
+	const struct catalog_image *image = NULL;
+	struct err ignored = ERR_NULL;
+	int r = store_get_ref(s, ref->path, ret);
+
+	if (r == 0 || !ref->typed || !may_be_id(ref->typed))
+		return r;
+	r = catalog_read(s, &c, &ignored);
+	if (r == 0 && find_id(&c, ref->typed, &image) != 1)
+		r = -ENOENT;
+	if (r < 0)
+		return r;
+	*ret = image->id;
 	return 0;
 }

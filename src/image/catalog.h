@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/strv.h"
+#include "image/reference.h"
 #include "image/store.h"
 
 /**
@@ -50,3 +51,14 @@ const struct catalog_image *catalog_get(const struct catalog *c, const struct di
  */
 int catalog_find(const struct catalog *c, const char *word, const struct catalog_image **ret,
 		 const char **ret_name, struct err *err);
+
+/** catalog_is_id() - is @word an ID, or the beginning of one that no name begins as: "sha256:…"? */
+bool catalog_is_id(const char *word);
+
+/**
+ * catalog_look() - which image of the store does a registry's name mean, or the ID in its place?
+ * @ref: an ID, or its beginning, has 12 digits at least, unless catalog_is_id()
+ *
+ * Return: 0, or -ENOENT, or another negative errno.
+ */
+int catalog_look(const struct store *s, const struct reference *ref, struct digest *ret);

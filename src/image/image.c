@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "image/catalog.h"
 #include "image/config.h"
 #include "image/overlaid.h"
 #include "image/reform.h"
@@ -212,7 +213,7 @@ static int find_ref(struct get *g, struct image *ret, struct err *err)
 {
 	struct digest id;
 
-	if (store_get_ref(&g->store, g->ref.path, &id) < 0)
+	if (catalog_look(&g->store, &g->ref, &id) < 0)
 		return 0;
 	return find_known(g, &id, ret, err);
 }
@@ -228,6 +229,10 @@ static int get_registry(struct get *g, struct image *ret, struct err *err)
 		return r;
 	if (g->opts->pull == IMAGE_PULL_NEVER)
 		return err_set(err, -ENOENT, "the image is not in the store, and pulling is off");
+	if (g->ref.typed && catalog_is_id(g->ref.typed))
+		return err_set(err, -ENOENT,
+			       "the store has no image of this ID, or several: `caisson images` "
+			       "shows those there are");
 	lock = store_lock(&g->store, g->ref.path, g->opts->cancel, err);
 	if (lock < 0)
 		return lock;
@@ -408,7 +413,7 @@ bool image_is_disk_only(const char *store_dir, const char *reference)
 	struct digest id;
 
 	if (reference_parse(reference, &ref, NULL) == 0 && ref.transport == TRANSPORT_REGISTRY &&
-	    store_open(&store, store_dir, NULL) == 0 && store_get_ref(&store, ref.path, &id) == 0)
+	    store_open(&store, store_dir, NULL) == 0 && catalog_look(&store, &ref, &id) == 0)
 		fd = store_hold(&store, &id);
 	store_done(&store);
 	return fd >= 0 && store_has_form(fd, IMAGE_DISK) && !store_has_form(fd, IMAGE_FOLDER);

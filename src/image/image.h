@@ -20,6 +20,7 @@
  *	oci-archive:FILE[:TAG]		the same in a tar
  *	dir:ROOTFS			a folder that is used as it is
  *	[docker://]NAME[:TAG][@DIGEST]	from a registry, fetched by skopeo when it is not known yet
+ *	[sha256:]ID			of what the store has; the beginning is enough
  *
  * A file or folder whose name holds a colon is tried as it stands before the part after the colon
  * is taken for a tag.

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "image/fetch.h"
 #include "image/unprefixed.h"
@@ -55,6 +56,10 @@ static int advise(const struct reference *ref, int code, struct err *err)
 
 	if (advice)
 		return err_set(err, code, "%s; %s", said, advice);
+	if (ref->typed && str_starts(ref->typed, "sha256:"))
+		return err_set(err, -EINVAL,
+			       "an ID is no name in a registry: `caisson run` takes those of the "
+			       "store");
 	if (ref->typed && unprefixed_is_file(ref->typed))
 		return err_set(err, code, "%s; there is no file of that name here either", said);
 	return code;

@@ -67,6 +67,9 @@ test_wrong_words() {
 		one_sentence
 	done
 	[ ! -e "$WORK/none" ] || fail "something was written"
+	status 1 build -o "$WORK/none" sha256:0123
+	one_sentence
+	has "$(err)" "an ID is no name in a registry"
 	status 1 build -o - "dir:$WORK/wrong"
 	one_sentence
 	has "$(err)" "'-' is stdout"

@@ -177,6 +177,25 @@ test_commit() {
 }
 
 # Whoever is killed while it holds a container lets go of it.
+# One without a name has nothing else to be called by.
+test_run_by_id() {
+	for mode in $MODES; do
+		status 0 caisson run --name "nameless-$mode" --rootfs-mode "$mode" "$IMAGE" touch /made
+		status 0 caisson commit "nameless-$mode"
+		id=$(out)
+		status 0 caisson delete "nameless-$mode"
+		for word in "$id" "${id#sha256:}" "${id:7:12}" "${id:0:20}"; do
+			status 0 caisson run --rm "$word" ls /made
+			is "$(out)" /made
+		done
+	done
+	status 125 caisson run --rm sha256:0123 true
+	one_sentence
+	has "$(err)" "no image of this ID"
+	status 1 caisson image pull "$id"
+	one_sentence
+}
+
 test_commit_killed() {
 	status 0 caisson run -d --name held "$IMAGE" sleep 1000
 	status 0 caisson exec held sh -c 'head -c 100000000 /dev/zero | tr "\\0" x >/big'
