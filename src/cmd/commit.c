@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/cmd.h"
+#include "cmd/image-max.h"
 #include "cmd/image-shown.h"
 #include "cmd/layer.h"
 #include "cmd/task-call.h"
@@ -77,8 +78,11 @@ static int write_layout(struct commit *c, const char *output, struct err *err)
 	time_t now = time(NULL);
 	char created[32];
 	struct tm tm;
-	int r = read_base(c, &base, err);
+	struct image_get_options limits = {.max_bytes = 0};
+	int r = image_max(&limits, err);
 
+	if (r == 0)
+		r = read_base(c, &base, err);
 	if (r == 0)
 		r = hold(c, err);
 	if (r < 0)
@@ -91,6 +95,7 @@ static int write_layout(struct commit *c, const char *output, struct err *err)
 			.form = sandbox_spec_has_disks(spec) ? IMAGE_DISK : IMAGE_FOLDER,
 			.upper = write_upper,
 			.userdata = &c->visit,
+			.max_bytes = limits.max_bytes,
 			.amend =
 				{
 					.base = base,

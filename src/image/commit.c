@@ -83,7 +83,8 @@ static int put_limited(void *userdata, const void *data, size_t len)
 static int write_upper(const struct image_commit *c, struct layout_writer *w, struct digest *ret,
 		       struct err *err)
 {
-	struct limited to = {.w = w, .left = IMAGE_BYTES_MAX};
+	const uint64_t max = c->max_bytes ? c->max_bytes : IMAGE_BYTES_MAX;
+	struct limited to = {.w = w, .left = max};
 	int r = layout_writer_layer(w, LAYOUT_PLAIN, err);
 
 	if (r < 0)
@@ -92,8 +93,8 @@ static int write_upper(const struct image_commit *c, struct layout_writer *w, st
 	if (r == -EFBIG && err->code == 0)
 		return err_set(err, r,
 			       "the container has changed more than an image may have, "
-			       "%llu GiB",
-			       (unsigned long long)(IMAGE_BYTES_MAX >> 30));
+			       "%llu bytes: $CAISSON_IMAGE_MAX may allow more",
+			       (unsigned long long)max);
 	if (r < 0)
 		return err->code < 0 ? r : layout_writer_failed(w, r, err);
 	return layout_writer_layer_end(w, ret, err);

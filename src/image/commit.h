@@ -12,6 +12,7 @@
  * @upper: writes what the container has changed, as a tar, to @put. Return: 0 or negative errno, with
  *	a message unless it is what @put said
  * @userdata: for it
+ * @max_bytes: the most that this may be; 0: IMAGE_BYTES_MAX
  * @amend: without its layers
  */
 struct image_commit {
@@ -20,6 +21,7 @@ struct image_commit {
 	int (*upper)(int (*put)(void *to, const void *data, size_t len), void *to, void *userdata,
 		     struct err *err);
 	void *userdata;
+	uint64_t max_bytes;
 	struct amend amend;
 };
 

@@ -164,6 +164,9 @@ test_commit() {
 		has "$(out)" "ls: /bin/ls: No such file"
 		status 0 caisson run --rm "web:$mode" sh -c 'cat /etc/new'
 		is "$(out)" x
+		status 1 env CAISSON_IMAGE_MAX=4K caisson commit "commit-$mode" "oci:$WORK/never:x"
+		one_sentence
+		has "$(err)" 'more than an image may have, 4096 bytes'
 		status 0 caisson commit "commit-$mode" "oci:$WORK/layout-$mode:x"
 		status 0 skopeo inspect --config "oci:$WORK/layout-$mode:x"
 		has "$(out)" '"A=1"'
