@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "image/text.h"
 #include "tar/place.h"
 
 /* Without the slashes at its end: how long; the last name begins at *@ret_name. */
@@ -41,9 +42,9 @@ static int rename_to(const char *to, struct copy_target *ret, struct err *err)
 	int r = copy_name(to, ret->name);
 
 	if (r < 0)
-		return err_set(err, r, "the name \"%.64s…\" is too long", to + name);
+		return err_set(err, r, "the name \"%.64s…\" is too long", text_of(to + name));
 	if (len == 0 || !strcmp(ret->name, "."))
-		return err_set(err, -ENOENT, "there is no folder \"%s\"", to);
+		return err_set(err, -ENOENT, "there is no folder \"%s\"", text_of(to));
 	if (name == 0)
 		memcpy(ret->folder, ".", 2);
 	else
@@ -57,15 +58,15 @@ int copy_target_choose(const char *to, enum copy_kind kind, const char *from, bo
 	int r;
 
 	if (strlen(to) >= PATH_MAX)
-		return err_set(err, -ENAMETOOLONG, "the path \"%.64s…\" is too long", to);
+		return err_set(err, -ENAMETOOLONG, "the path \"%.64s…\" is too long", text_of(to));
 	if (kind == COPY_OTHER && folder)
 		return err_set(err, -ENOTDIR,
-			       "cannot copy the folder \"%s\" over \"%s\", which is none", from,
-			       to);
+			       "cannot copy the folder \"%s\" over \"%s\", which is none",
+			       text_of(from), text_of(to));
 	if (kind == COPY_OTHER && tar_place_is_content(to))
-		return err_set(err, -ENOTDIR, "\"%s\" is not a folder", to);
+		return err_set(err, -ENOTDIR, "\"%s\" is not a folder", text_of(to));
 	if (kind == COPY_MISSING && !folder && tar_place_is_content(to))
-		return err_set(err, -ENOENT, "there is no folder \"%s\"", to);
+		return err_set(err, -ENOENT, "there is no folder \"%s\"", text_of(to));
 	if (kind != COPY_FOLDER)
 		return rename_to(to, ret, err);
 	(void)snprintf(ret->folder, sizeof(ret->folder), "%s", to);

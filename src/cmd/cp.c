@@ -20,6 +20,7 @@
 #include "cmd/copy-target.h"
 #include "cmd/transfer.h"
 #include "cmd/visit.h"
+#include "image/text.h"
 #include "tar/pack.h"
 #include "tar/place.h"
 #include "tar/unpack.h"
@@ -69,7 +70,7 @@ static int check_kind(const char *path, mode_t mode, struct err *err)
 {
 	if (S_ISDIR(mode) || S_ISREG(mode))
 		return 0;
-	return err_set(err, -EINVAL, "\"%s\" is neither a folder nor a file", path);
+	return err_set(err, -EINVAL, "\"%s\" is neither a folder nor a file", text_of(path));
 }
 
 /* Return: 0 or negative errno with a message. @cp->destination: what @cp->to leads to. */

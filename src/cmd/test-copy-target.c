@@ -74,8 +74,23 @@ static void what_is_too_long_is_told(void)
 	test_str(target.name, name);
 }
 
+/* What a destination in a container leads to, its guest has said. */
+static void no_path_moves_a_terminals_cursor(void)
+{
+	struct copy_target target;
+	struct err err = ERR_NULL;
+
+	test_int(copy_target_choose("/a\033[2J", COPY_OTHER, "d", true, &target, &err), -ENOTDIR);
+	test_str(err.text, "cannot copy the folder \"d\" over \"/a\\x1b[2J\", which is none");
+	test_int(copy_target_choose("/\r/", COPY_MISSING, "f", false, &target, &err), -ENOENT);
+	test_str(err.text, "there is no folder \"/\\x0d/\"");
+	test_int(copy_target_choose("/\a/.", COPY_OTHER, "f", false, &target, &err), -ENOTDIR);
+	test_str(err.text, "\"/\\x07/.\" is not a folder");
+}
+
 int main(void)
 {
+	test_run(no_path_moves_a_terminals_cursor);
 	test_run(paths_mean_what_they_mean_to_docker);
 	test_run(what_is_too_long_is_told);
 	return 0;
