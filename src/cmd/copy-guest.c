@@ -26,7 +26,7 @@ static int begin(struct transfer *t, const char *method, const ProtobufCMessage 
 	return r;
 }
 
-/* All that the guest says. Return: how many bytes, or negative errno with a message. */
+/* All that the guest says. Return: how many bytes, @size: it says too much; or negative errno with a message. */
 static ssize_t hear(struct transfer *t, uint8_t *buf, size_t size, struct err *err)
 {
 	struct progress_bar none = {.fd = -EBADF};
@@ -37,6 +37,10 @@ static ssize_t hear(struct transfer *t, uint8_t *buf, size_t size, struct err *e
 
 	while (len < size && (n = copy_stream_get(&stream, buf + len, size - len)) > 0)
 		len += (size_t)n;
+	if (len == size) {
+		transfer_give_up(t);
+		return (ssize_t)len;
+	}
 	r = transfer_end(t, err);
 	if (r < 0)
 		return r;
@@ -65,7 +69,9 @@ int copy_guest_stat(struct client *client, const char *path, char target[PATH_MA
 	n = hear(&t, buf, sizeof(buf), err);
 	if (n < 0)
 		return (int)n;
-	r = rpc_unpack(&caisson__guest__v1__stat_result__descriptor, buf, (size_t)n, &m);
+	r = n == sizeof(buf)
+		    ? -EPROTO
+		    : rpc_unpack(&caisson__guest__v1__stat_result__descriptor, buf, (size_t)n, &m);
 	if (r < 0)
 		return err_set(err, -EPROTO, "the guest's answer makes no sense");
 	result = (const Caisson__Guest__V1__StatResult *)m;

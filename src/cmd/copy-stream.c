@@ -87,7 +87,8 @@ int copy_stream_await(struct copy_stream *s, int fd)
 
 	if (r < 0)
 		return r;
-	return s->transfer->failure.code < 0 ? -EPIPE : 0;
+	/* It was not for @fd that the loop was left, or nobody wants it any more. */
+	return s->transfer->answered ? -EPIPE : 0;
 }
 
 /* Of a pipe that can be written to at all, this much can be written without waiting. */

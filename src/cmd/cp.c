@@ -128,10 +128,14 @@ static int conclude(struct cp *cp, struct transfer *t, int ours, const struct ta
 {
 	bool of_the_other = ours == -EPIPE || ours == -ECONNRESET || ours == -ENODATA;
 	struct err theirs = ERR_NULL;
-	int r = transfer_end(t, &theirs);
+	int r = 0;
 
+	if (ours < 0 && !of_the_other)
+		transfer_give_up(t);
+	else
+		r = transfer_end(t, &theirs);
 	progress_bar_end(&cp->bar);
-	if (r < 0 && (ours == 0 || of_the_other))
+	if (r < 0)
 		return err_set(err, r, "%s", theirs.text);
 	return ours == 0 ? 0 : tar_trouble_err(trouble, ours, err);
 }
@@ -176,9 +180,8 @@ static int out_to_stdout(struct cp *cp, struct err *err)
 	r = copy_stream_out(&stream, STDOUT_FILENO);
 	if (r == -EPIPE) {
 		/* The reader has left, which is no failure. */
-		t.answered = true;
+		transfer_give_up(&t);
 		progress_bar_end(&cp->bar);
-		(void)transfer_end(&t, NULL);
 		return 0;
 	}
 	return conclude(cp, &t, r, &trouble, err);

@@ -136,11 +136,15 @@ static int take_stream(struct transfer *t, const char *method, const ProtobufCMe
 	if (r < 0)
 		return r;
 	r = pass_on(t, sink);
-	failed = transfer_end(t, r < 0 ? NULL : err);
+	if (r < 0) {
+		transfer_give_up(t);
+		return r;
+	}
+	failed = transfer_end(t, err);
 	if (r > 0 && failed == 0)
 		return err_set(err, -EIO,
 			       "the guest has broken off, and says that nothing is wrong");
-	return r < 0 ? r : failed;
+	return failed;
 }
 
 static int changes_of_disks(struct visit *v,

@@ -113,3 +113,9 @@ int transfer_end(struct transfer *t, struct err *err)
 		return err_set(err, t->failure.code, "%s", t->failure.text);
 	return 0;
 }
+
+void transfer_give_up(struct transfer *t)
+{
+	t->answered = true;
+	(void)transfer_end(t, NULL);
+}

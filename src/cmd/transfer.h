@@ -44,3 +44,9 @@ int transfer_begin(struct transfer *transfer, const char *service, const char *m
  * stream.
  */
 int transfer_end(struct transfer *transfer, struct err *err);
+
+/**
+ * transfer_give_up() - close our end, and wait for nobody: it failed on our side, and a guest that
+ * sent nonsense need not answer. One that lives finds its stream broken. May be called again.
+ */
+void transfer_give_up(struct transfer *transfer);
