@@ -20,15 +20,16 @@ static const struct opt options[] = {
 };
 
 /*
- * The VM ends at once, whatever its guest is doing, or is on its way already; and its shim by itself
- * when it has: that is waited for, unless the shim does not answer.
+ * The VM ends at once, whatever its guest is doing, or is on its way already, if it is not up for
+ * somebody's visit; and its shim by itself when it has: that is waited for, unless the shim does not
+ * answer.
  */
-static int end_container(struct record *record, bool ending, struct err *err)
+static int end_container(struct record *record, bool force, struct err *err)
 {
 	struct client client = CLIENT_NULL;
 	int r = client_connect(&client, record, err);
 
-	if (r == 0 && ending)
+	if (r == 0 && !force)
 		(void)describe_shim(&client, record->id, err);
 	else if (r == 0)
 		(void)task_shutdown(&client, record->id, err);
@@ -38,18 +39,20 @@ static int end_container(struct record *record, bool ending, struct err *err)
 		return r;
 	r = record_wait(record, END_SECONDS);
 	if (r == -ETIMEDOUT)
-		(void)err_set(err, r,
-			      "container %s: its caisson-shim does not end: if a process of it was "
-			      "stopped, `pkill -CONT -f 'caisson-shim --id %s$'` lets it go on",
-			      record->id, record->id);
+		(void)err_set(
+			err, r,
+			"container %s: its caisson-shim does not end: if somebody still copies "
+			"its files, `caisson delete -f %s` ends that; if a process of it was "
+			"stopped, `pkill -CONT -f 'caisson-shim --id %s'` lets it go on",
+			record->id, record->id, record->id);
 	return r;
 }
 
 static int remove_it(const struct paths *paths, struct record *record, bool force, struct err *err)
 {
 	int status, r = record_claim(record);
-	/* The command has ended, the VM is on its way: that is not running any more. */
-	bool ending = r == -EWOULDBLOCK && record_state(record, &status) == RECORD_STOPPED;
+	/* The command has ended; the VM is on its way, or up for a visit: it does not run any more. */
+	bool ending = r == -EWOULDBLOCK && record_state(record, &status) != RECORD_RUNNING;
 
 	if (r == -EWOULDBLOCK && !ending && !force)
 		return err_set(err, -EBUSY,
@@ -57,7 +60,7 @@ static int remove_it(const struct paths *paths, struct record *record, bool forc
 			       "-s KILL where it does not heed TERM, or use `caisson delete -f %s`",
 			       record->id, record->id, record->id);
 	if (r == -EWOULDBLOCK)
-		r = end_container(record, ending, err);
+		r = end_container(record, force, err);
 	if (r == -ETIMEDOUT)
 		return r;
 	/* It went by itself, as one of `caisson run --rm` does. */

@@ -36,7 +36,7 @@ static int describe(const struct record *record, struct json_object *o, struct e
 	int status;
 
 	recorded = record_state(record, &status);
-	if (!state)
+	if (!state || recorded != RECORD_RUNNING)
 		state = record_state_name(recorded);
 	if (recorded != RECORD_RUNNING) {
 		json_object_put(guest);

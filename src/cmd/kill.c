@@ -21,6 +21,16 @@ static int send(struct client *client, const char *id, int signo, struct err *er
 	return r == -ENOENT ? err_set(err, -ENOTCONN, "container %s is not running", id) : r;
 }
 
+static int connect_to(struct client *client, const struct record *record, struct err *err)
+{
+	int status;
+
+	/* Who answers for one that has ended has it up for its files only. */
+	if (record_state(record, &status) != RECORD_RUNNING)
+		return err_set(err, -ENOTCONN, "container %s is not running", record->id);
+	return client_connect(client, record, err);
+}
+
 static int kill_one(const struct paths *paths, const char *name, void *userdata, struct err *err)
 {
 	const struct kill *kill = userdata;
@@ -33,7 +43,7 @@ static int kill_one(const struct paths *paths, const char *name, void *userdata,
 	if (r == 0)
 		r = record_load(&record, &spec, err);
 	if (r == 0)
-		r = client_connect(&client, &record, err);
+		r = connect_to(&client, &record, err);
 	if (r == 0)
 		r = send(&client, record.id,
 			 kill->signal ? signal_from_name(kill->signal) : spec.stop_signal, err);

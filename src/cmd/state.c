@@ -37,6 +37,9 @@ static int ask(const struct record *record, struct told *told, struct err *err)
 	struct client client = CLIENT_NULL;
 	int recorded, r;
 
+	/* If somebody answers all the same, that is for those who visit its files. */
+	if (record_state(record, &recorded) != RECORD_RUNNING)
+		return 0;
 	r = client_connect(&client, record, err);
 	if (r == 0) {
 		told->status = describe_state(&client, record->id, err);

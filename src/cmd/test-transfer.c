@@ -153,7 +153,7 @@ static void who_is_refused_waits_for_no_input(void)
 	begin();
 	test_int(pipe2(silent, O_CLOEXEC), 0);
 	test_int(copy_guest_unpack(&t, &visit.client, "/", "", false, &err), 0);
-	test_int(copy_stream_in(&stream, silent[0]), -EPIPE);
+	test_int(copy_stream_await(&stream, silent[0]), -EPIPE);
 	test_int(transfer_end(&t, &err), -ENOENT);
 	test_str(err.text, "container c1: no");
 	(void)close(silent[0]);

@@ -25,7 +25,9 @@ static int wake(struct visit *visit, struct err *err)
 	r = record_make_run(&visit->record, err);
 	if (r < 0)
 		return r;
-	r = spawn_visit(&visit->paths, &visit->record, &visit->shim, err);
+	r = record_mark_visit(&visit->record, err);
+	if (r == 0)
+		r = spawn_visit(&visit->paths, &visit->record, &visit->shim, err);
 	if (r < 0) {
 		record_remove_run(&visit->paths, &visit->record);
 		return r;

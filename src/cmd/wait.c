@@ -17,13 +17,26 @@ static int ask(const struct record *record, struct err *err)
 	return r;
 }
 
-/* What the shim wrote down before it went. Return: exit status or -ENOENT. */
-static int recorded(struct record *record)
+/* What was written down. Return: exit status or -ENOENT. */
+static int recorded(const struct record *record)
 {
 	int status;
 
-	(void)record_wait(record, 0);
 	return record_state(record, &status) == RECORD_STOPPED ? status : -ENOENT;
+}
+
+/* Return: exit status or negative errno. @ret: what the shim said, of one that ran. */
+static int wait_for(struct record *record, int *ret, struct err *err)
+{
+	int ignored;
+
+	/* Of one that has ended there may be a shim as well, for those who visit it. */
+	*ret = record_state(record, &ignored) == RECORD_RUNNING ? ask(record, err) : -ENOENT;
+	if (*ret >= 0)
+		return *ret;
+	if (*ret != -ENOENT)
+		(void)record_wait(record, 0);
+	return recorded(record);
 }
 
 static int wait_one(const struct paths *paths, const char *name, void *userdata _unused_,
@@ -34,8 +47,7 @@ static int wait_one(const struct paths *paths, const char *name, void *userdata 
 
 	if (r < 0)
 		return r;
-	asked = ask(&record, err);
-	status = asked < 0 ? recorded(&record) : asked;
+	status = wait_for(&record, &asked, err);
 	if (status >= 0)
 		printf("%d\n", status);
 	/* The reason is there already. */

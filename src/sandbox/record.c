@@ -22,6 +22,8 @@
 #define SPEC_FILE "spec.json"
 #define LOCK_FILE "lock"
 #define EXIT_FILE "exit"
+/* In <run>/<id>. */
+#define VISIT_FILE "visit"
 
 /* The longest socket name in <run>/<id>; the path must fit sockaddr_un (unix(7)). */
 #define LONGEST_SOCKET RECORD_VSOCK_SOCKET "_65535"
@@ -268,6 +270,13 @@ const char *record_state_name(enum record_state state)
 	return names[state];
 }
 
+static bool is_visited(const struct record *rec)
+{
+	_cleanup_free_ char *mark = path_join(rec->run_path, VISIT_FILE);
+
+	return access(mark, F_OK) == 0;
+}
+
 enum record_state record_state(const struct record *rec, int *ret_status)
 {
 	_cleanup_close_ int lock = -EBADF;
@@ -280,7 +289,7 @@ enum record_state record_state(const struct record *rec, int *ret_status)
 		return RECORD_STOPPED;
 	}
 	lock = openat(rec->dir, LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0)
+	if (lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0 && !is_visited(rec))
 		return RECORD_RUNNING;
 	return RECORD_DEAD;
 }
@@ -291,6 +300,14 @@ int record_set_exit(const struct record *rec, int status)
 	int n = snprintf(text, sizeof(text), "%d", status);
 
 	return file_write_atomic_at(rec->dir, EXIT_FILE, text, (size_t)n, 0600);
+}
+
+int record_mark_visit(const struct record *rec, struct err *err)
+{
+	_cleanup_free_ char *mark = path_join(rec->run_path, VISIT_FILE);
+	_cleanup_close_ int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	return fd < 0 ? err_errno(err, -errno, "cannot make %s", mark) : 0;
 }
 
 void record_remove_run(const struct paths *paths, const struct record *rec)

@@ -109,6 +109,14 @@ int record_set_exit(const struct record *rec, int status);
  */
 int record_make_run(const struct record *rec, struct err *err);
 
+/**
+ * record_mark_visit() - say in <run>/<id> that the shim to come is for the files of a container that
+ * has ended: that does not run meanwhile
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int record_mark_visit(const struct record *rec, struct err *err);
+
 /** record_remove_run() - remove <run>/<id> */
 void record_remove_run(const struct paths *paths, const struct record *rec);
 

@@ -58,6 +58,8 @@ static void init_created(struct process *p, const struct process_result *result)
 	Containerd__Task__V2__CreateTaskResponse response =
 		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
 
+	/* Who visits it asks for no exit status. */
+	shim->waited |= shim->visit;
 	if (result->code != TTRPC_OK) {
 		if (call)
 			ttrpc_call_fail(call, result->code, "%s", result->message);

@@ -76,6 +76,63 @@ test_two_at_once() {
 	is_clean
 }
 
+# A copy that lasts, until let_go.
+visit() {
+	[ -p "$WORK/slow" ] || mkfifo "$WORK/slow"
+	caisson cp "$1:/big" - >"$WORK/slow" 2>"$WORK/visit-err" &
+	visitor=$!
+	exec 8<"$WORK/slow"
+	is "$(head -c 1 <&8 | wc -c)" 1 "bytes"
+}
+
+let_go() {
+	cat <&8 >/dev/null
+	exec 8<&-
+	wait "$visitor"
+}
+
+# One that has ended does not run because somebody looks at its files, and goes when it is told to.
+test_others_during_a_visit() {
+	status 5 caisson run --name visited --rootfs-mode image "$IMAGE" \
+		sh -c 'head -c 30000000 /dev/zero >/big; exit 5'
+	visit visited
+	status 0 caisson wait visited
+	is "$(out)" 5
+	status 1 caisson kill visited
+	has "$(err)" "container visited is not running"
+	status 0 caisson state visited
+	has "$(out)" '"stopped"'
+	status 0 caisson inspect visited
+	has "$(out)" '"state": "stopped"'
+	let_go || fail "the visit failed: $(cat "$WORK/visit-err")"
+	visit visited
+	status 0 caisson delete -f visited
+	! let_go || fail "the visit did not end"
+	is_clean
+}
+
+# So does one that nobody saw end.
+test_visit_of_one_that_was_lost() {
+	status 0 caisson run -d --name lost --rootfs-mode image "$IMAGE" \
+		sh -c 'head -c 30000000 /dev/zero >/big; sync; exec sleep 1000'
+	until caisson exec lost sh -c '[ "$(wc -c </big)" = 30000000 ] && sync'; do :; done
+	# shellcheck disable=SC2046 # one word a process
+	kill -KILL $(pgrep -f 'caisson-shim --id lost$')
+	processes_end 30
+	visit lost
+	status 0 caisson list
+	has "$(out | grep ^lost)" dead
+	caisson diff lost >"$WORK/second" 2>&1 &
+	second=$!
+	status 1 caisson wait lost
+	has "$(err)" "left no exit status"
+	let_go || fail "the visit failed: $(cat "$WORK/visit-err")"
+	wait $second || fail "the second one failed: $(cat "$WORK/second")"
+	has "$(cat "$WORK/second")" "A /big"
+	status 0 caisson delete lost
+	is_clean
+}
+
 # Whoever is killed leaves nothing behind, and the container as it was.
 test_asked_and_killed() {
 	status 4 caisson run --name killed --rootfs-mode image "$IMAGE" sh -c 'touch /new; exit 4'
