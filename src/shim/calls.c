@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "rpc/task.h"
 #include "sandbox.pb-c.h"
 #include "shim/lifeline.h"
@@ -227,7 +228,11 @@ void calls_lost(struct shim *shim)
 	list_for_each_safe (it, &shim->forwards) {
 		struct forward *f = container_of(it, struct forward, link);
 
-		ttrpc_call_fail(f->call, TTRPC_NOT_FOUND, "process already finished");
+		/* runc's words for a process; of files they would say that these are not there. */
+		if (str_starts(f->call->service->name, "containerd."))
+			ttrpc_call_fail(f->call, TTRPC_NOT_FOUND, "process already finished");
+		else
+			ttrpc_call_fail(f->call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
 		list_del(&f->link);
 		free(f);
 	}

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "copy.pb-c.h"
 #include "sandbox.pb-c.h"
 #include "shim/lifeline.h"
 #include "shim/test-shim.h"
@@ -61,6 +62,20 @@ static void a_lost_vm_is_137(void)
 	close_outputs();
 	expect_waited(&waiting, 137);
 	test_true(!shim_task_telling(&t.shim));
+	test_shim_end();
+}
+
+static void files_of_a_lost_vm_are_not_said_to_be_missing(void)
+{
+	Caisson__Guest__V1__StatRequest request = CAISSON__GUEST__V1__STAT_REQUEST__INIT;
+
+	begin_running(false);
+	request.id = rpc_str("c1");
+	ask_over(t.client, &asked, RPC_SERVICE_COPY, "Stat", &request.base);
+	run_until(&t.loop, guest_was_asked("Stat"));
+	sandbox_stop(&t.shim.sandbox, false);
+	expect(&asked, TTRPC_UNAVAILABLE, "the virtual machine has ended");
+	close_outputs();
 	test_shim_end();
 }
 
@@ -125,6 +140,7 @@ int main(void)
 	test_run(a_failed_boot_is_explained);
 	test_run(a_guest_that_does_not_answer_is_given_up);
 	test_run(a_lost_vm_is_137);
+	test_run(files_of_a_lost_vm_are_not_said_to_be_missing);
 	test_run(the_last_output_is_awaited);
 	test_run(a_failed_vm_is_explained);
 	test_run(an_end_of_its_own_is_no_failure);

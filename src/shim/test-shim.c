@@ -63,11 +63,13 @@ static const struct ttrpc_method guest_methods[] = {
 	{.name = "Stats", .handler = guest_called},
 	{.name = "ResizePty", .handler = guest_called},
 	{.name = "Shutdown", .handler = guest_called},
+	{.name = "Stat", .handler = guest_called},
 	{.name = NULL},
 };
 
 static const struct ttrpc_service guest_services[] = {
 	{.name = RPC_SERVICE_TASK_V3, .methods = guest_methods},
+	{.name = RPC_SERVICE_COPY, .methods = guest_methods},
 	{.name = NULL},
 };
 
