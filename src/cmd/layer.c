@@ -113,8 +113,8 @@ static int pack_folder(struct visit *v, const struct sink *sink, struct err *err
 	return err_wrap(err, "container %s", v->record.id);
 }
 
-/* Return: 0; 1: the guest's end is broken; or what the sink said. */
-static int pass_on(struct transfer *t, const struct sink *sink)
+/* Return: 0; 1: the guest's end is broken; or what the sink said. @passed: bytes. */
+static int pass_on(struct transfer *t, const struct sink *sink, uint64_t *passed)
 {
 	_cleanup_free_ char *buffer = xmalloc(TAR_PACK_CHUNK);
 	struct progress_bar none = {.fd = -EBADF};
@@ -124,18 +124,19 @@ static int pass_on(struct transfer *t, const struct sink *sink)
 
 	while (r == 0 && (n = copy_stream_get(&stream, buffer, TAR_PACK_CHUNK)) != 0)
 		r = n < 0 ? 1 : sink->put(sink->userdata, buffer, (size_t)n);
+	*passed = stream.passed;
 	return r;
 }
 
 /* An answer of the guest's tells more than the end of its stream. */
 static int take_stream(struct transfer *t, const char *method, const ProtobufCMessage *request,
-		       const struct sink *sink, struct err *err)
+		       const struct sink *sink, uint64_t *passed, struct err *err)
 {
 	int r = transfer_begin(t, RPC_SERVICE_LAYER, method, request, err), failed;
 
 	if (r < 0)
 		return r;
-	r = pass_on(t, sink);
+	r = pass_on(t, sink, passed);
 	if (r < 0) {
 		transfer_give_up(t);
 		return r;
@@ -147,6 +148,19 @@ static int take_stream(struct transfer *t, const char *method, const ProtobufCMe
 	return failed;
 }
 
+/* A tar has an end, and so is never nothing. */
+static int take_tar(struct transfer *t, const char *method, const ProtobufCMessage *request,
+		    const struct sink *sink, struct err *err)
+{
+	uint64_t passed = 0;
+	int r = take_stream(t, method, request, sink, &passed, err);
+
+	if (r == 0 && passed == 0)
+		return err_set(err, -EPROTO,
+			       "the guest has sent nothing, and says that nothing is wrong");
+	return r;
+}
+
 static int changes_of_disks(struct visit *v,
 			    int (*tell)(enum change change, const char *path, void *userdata),
 			    void *userdata, struct err *err)
@@ -155,6 +169,7 @@ static int changes_of_disks(struct visit *v,
 	struct change_list list = {.tell = tell, .userdata = userdata};
 	const struct sink sink = {.put = change_list_put, .userdata = &list};
 	struct transfer t = TRANSFER_NULL;
+	uint64_t passed;
 	int r = visit_begin(v, err);
 
 	if (r == 0)
@@ -164,7 +179,7 @@ static int changes_of_disks(struct visit *v,
 	request.image = rpc_str(ABI_IMAGE_SERIAL);
 	request.upper = rpc_str(ABI_UPPER_SERIAL);
 	request.stream = t.uri;
-	r = take_stream(&t, "Changes", &request.base, &sink, err);
+	r = take_stream(&t, "Changes", &request.base, &sink, &passed, err);
 	if (r == 0)
 		r = change_list_end(&list);
 	return r == 0 || err->code < 0 ? r : why(v, r, err);
@@ -199,7 +214,7 @@ int layer_pack(struct visit *v, int (*put)(void *userdata, const void *data, siz
 		return r;
 	request.upper = rpc_str(ABI_UPPER_SERIAL);
 	request.stream = t.uri;
-	return take_stream(&t, "Pack", &request.base, &sink, err);
+	return take_tar(&t, "Pack", &request.base, &sink, err);
 }
 
 int layer_export(struct visit *v, int (*put)(void *userdata, const void *data, size_t len),
@@ -216,5 +231,5 @@ int layer_export(struct visit *v, int (*put)(void *userdata, const void *data, s
 		return r;
 	request.id = v->record.id;
 	request.stream = t.uri;
-	return take_stream(&t, "Export", &request.base, &sink, err);
+	return take_tar(&t, "Export", &request.base, &sink, err);
 }

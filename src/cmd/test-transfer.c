@@ -33,6 +33,7 @@ static struct ttrpc_server *server;
 static struct ttrpc_call *kept;
 static struct err err;
 static pid_t guest;
+static bool guest_is_silent;
 
 static void tell_address(struct ttrpc_call *call)
 {
@@ -62,6 +63,7 @@ static const struct ttrpc_method guest_methods[] = {
 	{.name = "Stat", .handler = keep},
 	{.name = "Changes", .handler = keep},
 	{.name = "Unpack", .handler = refuse},
+	{.name = "Export", .handler = rpc_reply_empty},
 	{.name = NULL},
 };
 
@@ -72,7 +74,7 @@ static const struct ttrpc_service services[] = {
 	{.name = NULL},
 };
 
-/* One stream, with as much of the same as the other end takes. */
+/* One stream, with as much of the same as the other end takes, or nothing. */
 static void be_guest(int listener)
 {
 	int fd = accept(listener, NULL, NULL);
@@ -87,7 +89,7 @@ static void be_guest(int listener)
 	(void)write(fd, &len, sizeof(len));
 	(void)write(fd, buf, ntohl(len));
 	memset(buf, 'x', sizeof(buf));
-	while (write(fd, buf, sizeof(buf)) > 0)
+	while (!guest_is_silent && write(fd, buf, sizeof(buf)) > 0)
 		;
 	_exit(0);
 }
@@ -161,6 +163,21 @@ static void who_is_refused_waits_for_no_input(void)
 	end();
 }
 
+static int put(void *userdata _unused_, const void *data _unused_, size_t len _unused_)
+{
+	return 0;
+}
+
+static void nothing_is_no_tar(void)
+{
+	guest_is_silent = true;
+	begin();
+	test_int(layer_export(&visit, put, NULL, &err), -EPROTO);
+	test_str(err.text, "the guest has sent nothing, and says that nothing is wrong");
+	end();
+	guest_is_silent = false;
+}
+
 int main(void)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -172,6 +189,7 @@ int main(void)
 	test_run(a_file_about_which_too_much_is_said_is_none);
 	test_run(what_is_no_list_of_changes_is_not_heard_out);
 	test_run(who_is_refused_waits_for_no_input);
+	test_run(nothing_is_no_tar);
 	visit_end(&visit);
 	free(guest_path);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);

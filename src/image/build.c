@@ -18,11 +18,15 @@
 #include "image/output.h"
 #include "image/source-open.h"
 #include "image/text.h"
+#include "image/tmpdir.h"
 #include "image/unpack.h"
 #include "image/xattr.h"
 
+#define TMP_PREFIX ".caisson-"
+
 /*
  * struct build - @tmp: folder, in that of the output, with what was fetched; NULL: none
+ * @tmp_claim: says that it is ours
  * @config: what the image says of itself
  * @size: see build_size()
  * @identity: digest of what it is made of; "": not known
@@ -33,6 +37,7 @@ struct build {
 	struct output output;
 	struct source source;
 	char *tmp;
+	int tmp_claim;
 	struct image_config config;
 	uint64_t size;
 	struct digest identity;
@@ -55,9 +60,13 @@ static int open_tmp(struct build *b, struct err *err)
 	if (n < 0)
 		return err_errno(err, -errno, "cannot find the folder of the output");
 	dir[n] = '\0';
-	b->tmp = xasprintf("%s/.caisson-XXXXXX", dir);
-	if (mkdtemp(b->tmp))
+	tmpdir_sweep(b->output.dir, ".", TMP_PREFIX);
+	b->tmp = xasprintf("%s/" TMP_PREFIX "XXXXXX", dir);
+	if (mkdtemp(b->tmp)) {
+		/* Nobody is to take it for one that a process which was killed has left. */
+		b->tmp_claim = tmpdir_claim(AT_FDCWD, b->tmp);
 		return 0;
+	}
 	free(take_ptr(b->tmp));
 	return err_errno(err, -errno, "cannot make a temporary folder in '%s'", text_of(dir));
 }
@@ -276,6 +285,7 @@ static void done(struct build *b)
 	reference_done(&b->ref);
 	if (b->tmp)
 		(void)path_remove_tree(AT_FDCWD, b->tmp);
+	fd_close(b->tmp_claim);
 	free(b->tmp);
 }
 
@@ -284,6 +294,7 @@ int image_build(const struct image_build *how, struct err *err)
 	struct build b = {
 		.b = how,
 		.size = how->size,
+		.tmp_claim = -EBADF,
 		.ref = REFERENCE_NULL,
 		.output = OUTPUT_NULL,
 		.source = SOURCE_NULL,

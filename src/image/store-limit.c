@@ -132,8 +132,9 @@ static int in_the_way(const struct room *room, uint64_t needed, struct err *err)
 {
 	return err_set(
 		err, -EFBIG,
-		"the image takes %llu bytes of the store, and those that containers use leave "
-		"it less under %s, %llu bytes: `caisson delete` containers, or raise that",
+		"the image takes %llu bytes of the store, and those that containers use, or that "
+		"somebody verifies or gets, leave it less under %s, %llu bytes: `caisson delete` "
+		"containers, or raise that",
 		(unsigned long long)needed, room->limit->name,
 		(unsigned long long)room->limit->bytes);
 }

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "image/seal.h"
+#include "image/tmpdir.h"
 
 #define TMP_TRIES 1000
 
@@ -147,22 +148,9 @@ int store_lock(const struct store *s, const char *key, const volatile sig_atomic
 	return take_fd(fd);
 }
 
-static void sweep_one(int dirfd, const char *name)
-{
-	_cleanup_close_ int fd =
-		openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		(void)path_remove_tree(dirfd, name);
-}
-
 void store_sweep(const struct store *s)
 {
-	_cleanup_dir_ DIR *dir = dir_open(s->fd, "tmp");
-	const char *name;
-
-	while (dir && (name = dir_next(dir)))
-		sweep_one(dirfd(dir), name);
+	tmpdir_sweep(s->fd, "tmp", "");
 }
 
 /* Return: 0; -EAGAIN: somebody swept it away before it was locked; others. */
@@ -174,10 +162,10 @@ static int try_tmp(int dirfd, struct store_tmp *t)
 		       (unsigned long long)clock_now());
 	if (mkdirat(dirfd, t->name, 0700) < 0)
 		return errno == EEXIST ? -EAGAIN : -errno;
-	fd = openat(dirfd, t->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = tmpdir_claim(dirfd, t->name);
 	if (fd < 0)
-		return errno == ENOENT ? -EAGAIN : -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !is_still(fd, dirfd, t->name))
+		return fd == -ENOENT || fd == -EWOULDBLOCK ? -EAGAIN : fd;
+	if (!is_still(fd, dirfd, t->name))
 		return -EAGAIN;
 	t->fd = take_fd(fd);
 	return 0;

@@ -137,4 +137,19 @@ def test_build(work):
         assert n > 0
 
 
+def test_build_of_what_is_fetched(work):
+    """What was fetched lies beside the output meanwhile."""
+    with registry(work) as host:
+        push(work, host, made("one"), "x:latest")
+        folder = work / "out"
+        os.mkdir(folder)
+        words = ["build", "-o", folder + "/made", f"{host}/x:latest"]
+        patience, n = duration(work, *words), 0
+        for _ in range(KILLS // 4):
+            n += killed(work, patience, *words)
+        done(work, *words)
+        assert os.listdir(folder) == ["made"]
+        assert n > 0
+
+
 harness.run()
