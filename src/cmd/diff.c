@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/layer.h"
+#include "cmd/table.h"
 
 /* Sorted as Docker has them, so all are kept: a container decides how many and how long. */
 #define LINES_MAX (4u << 20)
@@ -39,12 +41,18 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a + 2, *(char *const *)b + 2);
 }
 
+/* Others may want the very bytes. */
 static void show(struct lines *lines)
 {
+	bool terminal = isatty(STDOUT_FILENO);
+
 	if (lines->n > 1)
 		qsort(lines->v, lines->n, sizeof(*lines->v), compare);
-	for (size_t i = 0; i < lines->n; i++)
-		puts(lines->v[i]);
+	for (size_t i = 0; i < lines->n; i++) {
+		_cleanup_free_ char *shown = terminal ? table_printable(lines->v[i]) : NULL;
+
+		puts(shown ? shown : lines->v[i]);
+	}
 }
 
 static void forget(struct lines *lines)

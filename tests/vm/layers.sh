@@ -35,6 +35,16 @@ test_changes_of_one_that_runs() {
 	done
 }
 
+# A container chooses its names: on a terminal they move no cursor.
+test_names_on_a_terminal() {
+	status 0 caisson run --name names "$IMAGE" sh -c "touch '/$(printf '\033')[2Jx'"
+	status 0 caisson diff names
+	is "$(out)" "A /$(printf '\033')[2Jx"
+	script -qec "caisson diff names" /dev/null </dev/null | tr -d '\r' >"$WORK/seen"
+	is "$(cat "$WORK/seen")" "A /?[2Jx"
+	status 0 caisson delete names
+}
+
 # Its VM comes up once more, and nothing of that shows.
 test_changes_of_one_that_has_ended() {
 	for mode in $MODES; do
