@@ -35,19 +35,20 @@ int err_errno(struct err *err, int code, const char *fmt, ...)
 	return code;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+int err_wrap(struct err *err, int code, const char *fmt, ...)
 {
 	char inner[ERR_TEXT_MAX];
 	va_list ap;
 	int n;
 
 	if (!err)
-		return 0;
+		return code;
 	memcpy(inner, err->text, sizeof(inner));
+	err->code = code;
 	va_start(ap, fmt);
 	n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof(err->text))
 		(void)snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", inner);
-	return err->code;
+	return code;
 }

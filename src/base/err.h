@@ -48,7 +48,9 @@ int err_errno(struct err *err, int code, const char *fmt, ...) _printf_(3, 4);
 
 /**
  * err_wrap() - put context in front of the message that is already there: "<context>: <message>"
+ * @err: may be NULL, as for err_set()
+ * @code: negative errno, which whoever made the message has returned
  *
- * Return: the code that was recorded.
+ * Return: @code.
  */
-int err_wrap(struct err *err, const char *fmt, ...) _printf_(2, 3);
+int err_wrap(struct err *err, int code, const char *fmt, ...) _printf_(3, 4);

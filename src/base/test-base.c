@@ -255,14 +255,16 @@ static void errors_carry_context(void)
 
 	test_int(err_errno(&err, -ENOENT, "open %s", "x"), -ENOENT);
 	test_str(err.text, "open x: No such file or directory");
-	test_int(err_wrap(&err, "image y"), -ENOENT);
+	test_int(err_wrap(&err, -ENOENT, "image y"), -ENOENT);
 	test_str(err.text, "image y: open x: No such file or directory");
 	memset(big, 'b', sizeof(big));
 	big[sizeof(big) - 1] = '\0';
 	test_int(err_set(&err, -EIO, "%s", big), -EIO);
-	test_int(err_wrap(&err, "w"), -EIO);
+	test_int(err_wrap(&err, -EIO, "w"), -EIO);
 	test_int(strlen(err.text), ERR_TEXT_MAX - 1);
 	test_int(err_set(NULL, -EIO, "nobody listens"), -EIO);
+	test_int(err_errno(NULL, -EIO, "nobody listens"), -EIO);
+	test_int(err_wrap(NULL, -EIO, "nobody listens"), -EIO);
 }
 
 static void files_of_a_program_have_a_limit(void)

@@ -54,7 +54,7 @@ int bundle_load(const char *path, struct sandbox_spec *spec, char **ret_config, 
 		return r;
 	r = oci_config_adapt(json, spec, ret_config, err);
 	if (r < 0) {
-		(void)err_wrap(err, "%s/" OCI_CONFIG_FILE, spec->bundle);
+		(void)err_wrap(err, r, "%s/" OCI_CONFIG_FILE, spec->bundle);
 		return r;
 	}
 	spec->stop_signal = SIGTERM;

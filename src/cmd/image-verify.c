@@ -64,7 +64,7 @@ static int verify_one(struct verifying *v, const struct catalog_image *image, st
 			       "%.*s`, and get it again",
 			       SHORT_ID, digest_hex(&image->id), SHORT_ID, digest_hex(&image->id));
 	if (r < 0)
-		(void)err_wrap(err, "the image %.*s", SHORT_ID, digest_hex(&image->id));
+		(void)err_wrap(err, r, "the image %.*s", SHORT_ID, digest_hex(&image->id));
 	else if (!v->quiet)
 		printf("%sok\n", v->of);
 	return r;

@@ -110,7 +110,7 @@ static int pack_folder(struct visit *v, const struct sink *sink, struct err *err
 	if (r == 0 || !trouble.what)
 		return r;
 	(void)tar_trouble_err(&trouble, r, err);
-	return err_wrap(err, "container %s", v->record.id);
+	return err_wrap(err, r, "container %s", v->record.id);
 }
 
 /* Return: 0; 1: the guest's end is broken; or what the sink said. @passed: bytes. */

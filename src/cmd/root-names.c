@@ -81,7 +81,7 @@ static int keep(int dir, const char *rootfs, const char *name, bool folder, stru
 	if (r == -ENOENT && err->code == 0)
 		return 0;
 	if (r < 0)
-		return err_wrap(err, "the image %s", rootfs);
+		return err_wrap(err, r, "the image %s", rootfs);
 	r = file_write_atomic_at(dir, name, text, strlen(text), 0600);
 	return r < 0 ? err_errno(err, r, "cannot write %s into the container's folder", name) : 0;
 }

@@ -129,7 +129,7 @@ static int create(struct run *run, struct err *err)
 	}
 	r = client_call(&run->client, "Create", &request.base, NULL, NULL, err);
 	return r < 0 && run->ext4 && !str_starts(err->text, ABI_COMMAND_MARK)
-		       ? err_wrap(err, "%s", text_of(run->spec.image))
+		       ? err_wrap(err, r, "%s", text_of(run->spec.image))
 		       : r;
 }
 

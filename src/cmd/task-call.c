@@ -34,7 +34,7 @@ int task_wait(struct client *client, const char *id, const char *exec_id, struct
 	if (r < 0) {
 		/* Several may be waited for, and not every answer names its own. */
 		if (strncmp(err->text, "container ", strlen("container ")) != 0)
-			(void)err_wrap(err, "container %s", id);
+			(void)err_wrap(err, r, "container %s", id);
 		return r;
 	}
 	response = (Caisson__Sandbox__V1__WaitResponse *)m;

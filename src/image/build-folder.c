@@ -290,7 +290,7 @@ static int add_names(struct walk *w, struct err *err)
 	for (size_t i = 0; i < names.n && r == 0; i++) {
 		r = add(w, names.v[i], err);
 		if (r < 0)
-			(void)err_wrap(err, "'%s'", text_of(names.v[i]));
+			(void)err_wrap(err, r, "'%s'", text_of(names.v[i]));
 	}
 	return r;
 }
@@ -343,8 +343,8 @@ static int go_up(struct walk *w, struct err *err)
 	return 0;
 }
 
-/* Puts the folder that it happened in in front of the message. */
-static void blame(const struct walk *w, struct err *err)
+/* Return: @r, with the folder that it happened in in front of the message. */
+static int blame(const struct walk *w, int r, struct err *err)
 {
 	char path[SHOWN_PATH];
 	size_t len = 0;
@@ -353,8 +353,7 @@ static void blame(const struct walk *w, struct err *err)
 	for (size_t i = 0; i + 1 < w->n && len < sizeof(path); i++)
 		len += (size_t)snprintf(path + len, sizeof(path) - len, "/%s",
 					w->v[i].dirs.v[w->v[i].next - 1]);
-	if (len > 0)
-		(void)err_wrap(err, "'%s'", text_of(path));
+	return len > 0 ? err_wrap(err, r, "'%s'", text_of(path)) : r;
 }
 
 static int walk(struct walk *w, uint32_t top, struct err *err)
@@ -375,9 +374,7 @@ static int walk(struct walk *w, uint32_t top, struct err *err)
 
 		r = f->next < f->dirs.n ? go_down(w, f->dirs.v[f->next++], err) : go_up(w, err);
 	}
-	if (r < 0)
-		blame(w, err);
-	return r;
+	return r < 0 ? blame(w, r, err) : 0;
 }
 
 static int walk_from(struct walk *w, uint32_t top, const char *path, struct err *err)

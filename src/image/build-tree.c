@@ -344,7 +344,7 @@ static int add_entry(struct build_tree *t, const struct entry *e, struct err *er
 static int blame(const struct entry *e, int r, struct err *err)
 {
 	if (r < 0)
-		(void)err_wrap(err, "entry '%s%s%s'", text_of(e->parent), *e->parent ? "/" : "",
+		(void)err_wrap(err, r, "entry '%s%s%s'", text_of(e->parent), *e->parent ? "/" : "",
 			       text_of(e->name));
 	return r;
 }

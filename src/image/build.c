@@ -273,7 +273,7 @@ static int build(struct build *b, struct err *err)
 		(void)err_set(err, r, "there is not enough space left for '%s'",
 			      text_of(b->b->output));
 	else if (r < 0)
-		(void)err_wrap(err, "%s", text_of(b->b->reference));
+		(void)err_wrap(err, r, "%s", text_of(b->b->reference));
 	return r < 0 ? r : output_commit(&b->output, err);
 }
 
@@ -349,5 +349,5 @@ int image_build_upper(int fd, uint64_t size, const char *path, const struct imag
 			(void)err_errno(err, r, "cannot write the file system");
 	}
 	ext4_free(fs);
-	return r < 0 ? err_wrap(err, "the overlay's upper folder '%s'", text_of(path)) : 0;
+	return r < 0 ? err_wrap(err, r, "the overlay's upper folder '%s'", text_of(path)) : 0;
 }

@@ -27,7 +27,7 @@ static int pack_folder(const char *path, struct layout_writer *w, struct err *er
 	if (r == 0 || !trouble.what)
 		return r < 0 ? layout_writer_failed(w, r, err) : 0;
 	(void)tar_trouble_err(&trouble, r, err);
-	return err_wrap(err, "the image's folder %s", path);
+	return err_wrap(err, r, "the image's folder %s", path);
 }
 
 static int pack_disk(const char *path, struct layout_writer *w, struct err *err)
@@ -46,7 +46,7 @@ static int pack_disk(const char *path, struct layout_writer *w, struct err *err)
 	ext4r_free(walk.fs);
 	if (r == -ENOSPC || r == -EDQUOT)
 		return layout_writer_failed(w, r, err);
-	return r < 0 ? err_wrap(err, "the image's disk %s", path) : 0;
+	return r < 0 ? err_wrap(err, r, "the image's disk %s", path) : 0;
 }
 
 static int (*const packers[])(const char *path, struct layout_writer *w, struct err *err) = {

@@ -68,7 +68,7 @@ static int wrote(const struct walk *w, int r)
 static int wrap(const struct walk *w, int r)
 {
 	if (r < 0 && r != -EINTR)
-		(void)err_wrap(w->err, "'/%s'", text_of(w->path));
+		(void)err_wrap(w->err, r, "'/%s'", text_of(w->path));
 	return r;
 }
 

@@ -51,7 +51,7 @@ static int read_file(struct ext4r *fs, const struct ext4r_folder *folder, const 
 	if (r == 0)
 		r = ext4r_slurp(fs, &inode, ABI_ENTRYPOINT_MAX, ret, err);
 	if (r < 0)
-		return err_wrap(err, "'%s'", path);
+		return err_wrap(err, r, "'%s'", path);
 	*ret_len = inode.size;
 	return 0;
 }
@@ -83,7 +83,7 @@ static int find_files(struct convert *c, struct ext4r *fs, struct err *err)
 	if (r == 0)
 		r = ext4r_folder(fs, &inode, EXT4R_ROOT, &root, err);
 	if (r < 0)
-		return err_wrap(err, "'/'");
+		return err_wrap(err, r, "'/'");
 	ino = ext4r_find(&root, FOLDER);
 	if (!ino)
 		return 0;
@@ -92,7 +92,7 @@ static int find_files(struct convert *c, struct ext4r *fs, struct err *err)
 		return 0;
 	if (r == 0)
 		r = ext4r_folder(fs, &inode, EXT4R_ROOT, &folder, err);
-	return r < 0 ? err_wrap(err, "'/" FOLDER "'") : read_files(c, fs, &folder, err);
+	return r < 0 ? err_wrap(err, r, "'/" FOLDER "'") : read_files(c, fs, &folder, err);
 }
 
 /* With a look of its own at the file system: blocks are counted again when all is read. */
@@ -160,7 +160,7 @@ int image_convert(const struct image_convert *how, struct err *err)
 	int r = open_input(&c, err);
 
 	if (r < 0)
-		return err_wrap(err, "%s", text_of(how->input));
+		return err_wrap(err, r, "%s", text_of(how->input));
 	r = layout_writer_open(how->output, &w, err);
 	if (r < 0) {
 		fd_close(c.fd);
@@ -171,7 +171,7 @@ int image_convert(const struct image_convert *how, struct err *err)
 	if (r == 0)
 		r = write_all(&c, w, err);
 	if (r < 0)
-		(void)err_wrap(err, "%s", text_of(how->input));
+		(void)err_wrap(err, r, "%s", text_of(how->input));
 	fd_close(c.fd);
 	free(c.files.args);
 	free(c.files.conf);

@@ -125,7 +125,7 @@ static int plan_type(struct archive_entry *ae, struct entry *e, const char *path
 		e->kind = ENTRY_HARDLINK;
 		r = normalise(hardlink, "its hard link to", e->link, err);
 		if (r < 0)
-			(void)err_wrap(err, "entry '%s'", text_of(path));
+			(void)err_wrap(err, r, "entry '%s'", text_of(path));
 		return r;
 	}
 	switch (type) {

@@ -79,7 +79,7 @@ static int take_image(struct get *g, const struct digest *id, int fd, struct ima
 	else
 		r = config_parse(data, len, &ret->config, NULL, err);
 	if (r < 0)
-		(void)err_wrap(err, "the image in '%s' is unusable", path);
+		(void)err_wrap(err, r, "the image in '%s' is unusable", path);
 	return r;
 }
 
@@ -274,7 +274,7 @@ int image_is_overlaid(const char *reference, struct err *err)
 	if (r < 0)
 		return r;
 	r = ref.transport == TRANSPORT_DIR ? overlaid_find(ref.path, &o, err) : 0;
-	return r < 0 ? err_wrap(err, "%s", text_of(reference)) : r;
+	return r < 0 ? err_wrap(err, r, "%s", text_of(reference)) : r;
 }
 
 static int (*const getters[])(struct get *g, struct image *ret, struct err *err) = {
@@ -355,7 +355,7 @@ int image_get(const char *store_dir, const char *reference, const struct image_g
 	store_done(&g.store);
 	reference_done(&g.ref);
 	if (r < 0) {
-		(void)err_wrap(err, "%s", text_of(reference));
+		(void)err_wrap(err, r, "%s", text_of(reference));
 		return r;
 	}
 	*ret = image;
@@ -402,7 +402,7 @@ int image_get_ext4(const char *reference, struct image *ret, struct err *err)
 
 	if (r == 0)
 		r = get_ext4(ref.path, ret, err);
-	return r < 0 ? err_wrap(err, "%s", text_of(reference)) : 0;
+	return r < 0 ? err_wrap(err, r, "%s", text_of(reference)) : 0;
 }
 
 bool image_is_disk_only(const char *store_dir, const char *reference)

@@ -40,7 +40,7 @@ static int apply(struct layer *layers, const struct source *source, size_t i,
 	r = layer_apply(l, &m->layers[i], &diff_ids->v[i], sink, err);
 	layer_done(l);
 	if (r < 0)
-		(void)err_wrap(err, "layer %zu of %zu", i + 1, m->n);
+		(void)err_wrap(err, r, "layer %zu of %zu", i + 1, m->n);
 	if (r < 0 && i + 1 < m->n)
 		layer_done(&layers[(i + 1) % 2]);
 	return r;

@@ -255,7 +255,7 @@ int record_load(const struct record *rec, struct sandbox_spec *ret, struct err *
 		return err_errno(err, r, "cannot read %s/" SPEC_FILE, rec->dir_path);
 	r = sandbox_spec_from_json(json, ret, err);
 	if (r < 0)
-		err_wrap(err, "%s/" SPEC_FILE, rec->dir_path);
+		err_wrap(err, r, "%s/" SPEC_FILE, rec->dir_path);
 	return r;
 }
 

@@ -118,7 +118,7 @@ static int open_module(const char *path, bool packed, struct err *err)
 		return err_errno(err, -errno, "memory for a kernel module");
 	r = unpack_range(in, 0, (uint64_t)st.st_size, out, CPIO_FILE_MAX, NULL, err);
 	if (r < 0) {
-		(void)err_wrap(err, "the kernel module %s", path);
+		(void)err_wrap(err, r, "the kernel module %s", path);
 		return r;
 	}
 	return take_fd(out);

@@ -155,7 +155,7 @@ static int unpack(const struct source *s, int dir, struct err *err)
 	r = unpack_range(s->fd, s->image.payload_offset, s->image.payload_length, file.fd,
 			 VMLINUX_MAX, &len, err);
 	if (r < 0) {
-		(void)err_wrap(err, "the kernel in %s", s->path);
+		(void)err_wrap(err, r, "the kernel in %s", s->path);
 		return r;
 	}
 	if (len != s->image.vmlinux_size)
