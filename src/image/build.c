@@ -303,9 +303,10 @@ int image_build(const struct image_build *how, struct err *err)
 	struct err own = ERR_NULL;
 	int r;
 
-	/* Below, @err is never NULL. */
+	/* Below, @err is never NULL, and its code says whether it has a message. */
 	if (!err)
 		err = &own;
+	*err = (struct err)ERR_NULL;
 	r = reference_parse(how->reference, &b.ref, err);
 	if (r == 0)
 		r = output_open(&b.output, how->output, err);

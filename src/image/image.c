@@ -342,9 +342,10 @@ int image_get(const char *store_dir, const char *reference, const struct image_g
 		.opts = opts ? opts : &defaults, .store = STORE_NULL, .ref = REFERENCE_NULL};
 	int r;
 
-	/* Below, @err is never NULL. */
+	/* Below, @err is never NULL, and its code says whether it has a message of this image. */
 	if (!err)
 		err = &own;
+	*err = (struct err)ERR_NULL;
 	r = reference_parse(reference, &g.ref, err);
 	if (r < 0)
 		return r;

@@ -109,6 +109,21 @@ test_import_is_found_by_run() {
 	is "$(cat "$WORK/progress")" "" "what it says when the image is there"
 }
 
+# What was wrong with one is nothing of the next, which is known here, and yet not there any more.
+test_import_after_one_that_failed() {
+	empty
+	mkdir "$WORK/old"
+	"$TOP/tests/lib/make-image" glibc "docker-archive:$WORK/old/x"
+	mke2fs -q -t ext4 -d "$WORK/old" "$WORK/old.ext4" 64m
+	debugfs -w -R "set_inode_field x ctime 20200101000000" "$WORK/old.ext4" 2>/dev/null
+	mount -o loop "$WORK/old.ext4" "$WORK/old"
+	id=$(import "docker-archive:$WORK/old/x")
+	rm -r "$STORE/images/${id#sha256:}"
+	status 1 caisson image import "oci:$WORK/missing" "docker-archive:$WORK/old/x"
+	umount "$WORK/old"
+	is "$(out)" "$id"
+}
+
 test_pull() {
 	for program in docker-registry skopeo; do
 		command -v "$program" >/dev/null || skip "$program is not installed"
