@@ -223,24 +223,40 @@ static int finish(struct build *b, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot write the file system") : 0;
 }
 
+static int end_disk(struct ext4 *fs, const struct digest *id, struct err *err)
+{
+	const struct ext4_finish how = {.identity = id->text};
+	uint64_t needed;
+	int r = ext4_finish(fs, &how, &needed);
+
+	return r < 0 ? err_errno(err, r, "cannot write the file system") : 0;
+}
+
 int build_disk(int fd, const struct source *source, const struct diff_ids *diff_ids,
 	       struct allowance *allowance, const struct image_get_options *opts, struct err *err)
 {
-	const struct ext4_finish how = {.identity = source->manifest.config.digest.text};
 	_cleanup_free_ struct build_tree *t = xcalloc(1, sizeof(*t));
 	struct layer_sink sink = build_sink(t);
-	uint64_t needed;
 	int r;
 
 	t->fs = ext4_new(fd);
 	t->allowance = allowance;
 	r = unpack_layers(source, diff_ids, &sink, allowance, opts, err);
-	if (r == 0) {
-		r = ext4_finish(t->fs, &how, &needed);
-		if (r < 0)
-			(void)err_errno(err, r, "cannot write the file system");
-	}
+	if (r == 0)
+		r = end_disk(t->fs, &source->manifest.config.digest, err);
 	ext4_free(t->fs);
+	return r;
+}
+
+int build_disk_of(int fd, const char *path, const struct digest *id,
+		  const struct image_get_options *opts, struct err *err)
+{
+	struct ext4 *fs = ext4_new(fd);
+	int r = build_folder(fs, path, opts, 0, 0, err);
+
+	if (r == 0)
+		r = end_disk(fs, id, err);
+	ext4_free(fs);
 	return r;
 }
 

@@ -115,6 +115,16 @@ struct build_tree {
 int build_disk(int fd, const struct source *source, const struct diff_ids *diff_ids,
 	       struct allowance *allowance, const struct image_get_options *opts, struct err *err);
 
+/**
+ * build_disk_of() - a folder to a file, without anything besides
+ * @fd: an empty file
+ * @id: of the image that this is
+ *
+ * Return: 0 or negative errno, with a message.
+ */
+int build_disk_of(int fd, const char *path, const struct digest *id,
+		  const struct image_get_options *opts, struct err *err);
+
 /** build_sink() - what puts a layer's entries into the tree */
 struct layer_sink build_sink(struct build_tree *t);
 

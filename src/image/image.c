@@ -258,7 +258,7 @@ static int get_overlaid(struct get *g, struct image *ret, struct err *err)
 	digest_of(config, strlen(config), &id);
 	r = find_or_lock(g, &id, ret, &lock, err);
 	if (r == 0) {
-		fd = overlaid_make(&g->store, &o, config, g->opts, err);
+		fd = overlaid_make(&g->store, &o, config, &id, g->opts, err);
 		r = fd < 0 ? fd : take_image(g, &id, fd, ret, err);
 	}
 	ret->upper = take_ptr(o.upper);

@@ -14,9 +14,8 @@
 #include "base/mem.h"
 #include "image/build.h"
 #include "image/overlaid.h"
-#include "image/seal.h"
-#include "image/store-limit.h"
 #include "image/text.h"
+#include "image/unpack.h"
 
 /* Bytes of a value that fsconfig(2) takes. */
 #define VALUE_MAX 255
@@ -165,61 +164,44 @@ static int open_merged(const struct overlaid *o, struct err *err)
 	return fd < 0 ? err_errno(err, fd, "cannot put the overlay's lower folders together") : fd;
 }
 
-static int fill(int fd, const struct overlaid *o, const struct digest *id,
-		const struct image_get_options *opts, struct err *err)
+/* struct making - what the disk is made of, and its ID */
+struct making {
+	const struct overlaid *overlaid;
+	const struct digest *id;
+	const struct image_get_options *opts;
+};
+
+static int build(int fd, void *userdata, struct err *err)
 {
-	const struct ext4_finish how = {.identity = id->text};
-	_cleanup_close_ int merged = open_merged(o, err);
+	const struct making *m = userdata;
+	_cleanup_close_ int merged = open_merged(m->overlaid, err);
 	char path[64];
-	struct ext4 *fs;
-	uint64_t needed;
-	int r;
 
 	if (merged < 0)
 		return merged;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", merged);
-	fs = ext4_new(fd);
-	r = build_folder(fs, path, opts, 0, 0, err);
-	if (r == 0) {
-		r = ext4_finish(fs, &how, &needed);
-		if (r < 0)
-			(void)err_errno(err, r, "cannot write the file system");
-	}
-	ext4_free(fs);
-	return r;
+	return build_disk_of(fd, path, m->id, m->opts, err);
 }
 
-static int make(int dirfd, const struct overlaid *o, const char *config, const struct digest *id,
-		const struct image_get_options *opts, struct err *err)
+static int fill_disk(int dirfd, void *userdata, struct err *err)
 {
-	_cleanup_close_ int fd =
-		openat(dirfd, store_form(IMAGE_DISK), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-	int r;
-
-	if (fd < 0)
-		return err_errno(err, -errno, "cannot make a file for it");
-	r = file_write_atomic_at(dirfd, "config.json", config, strlen(config), 0600);
-	if (r < 0)
-		return err_errno(err, r, "cannot write its configuration");
-	r = fill(fd, o, id, opts, err);
-	return r < 0 ? r : seal_write(dirfd, IMAGE_DISK, NULL, err);
+	return unpack_disk(dirfd, build, userdata, err);
 }
 
 int overlaid_make(const struct store *store, const struct overlaid *o, const char *config,
-		  const struct image_get_options *opts, struct err *err)
+		  const struct digest *id, const struct image_get_options *opts, struct err *err)
 {
-	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_NULL;
-	_cleanup_close_ int lock = -EBADF;
-	struct digest id;
-	int r = store_tmp_new(store, &tmp, err);
+	struct making m = {.overlaid = o, .id = id, .opts = opts};
+	const struct unpack_job job = {
+		.id = id,
+		.config = config,
+		.config_len = strlen(config),
+		.fill = {[IMAGE_DISK] = fill_disk},
+		.userdata = &m,
+		.opts = opts,
+	};
 
-	digest_of(config, strlen(config), &id);
 	if (opts->progress)
 		opts->progress("reading the overlay's lower folders", opts->userdata);
-	if (r == 0)
-		r = make(tmp.fd, o, config, &id, opts, err);
-	/* Until it is there: the next one counts it. */
-	if (r == 0 && opts->limit)
-		r = lock = store_make_room(&tmp, &id, opts->limit, opts->cancel, err);
-	return r < 0 ? r : store_commit(&tmp, &id, err);
+	return unpack_commit(store, &job, err);
 }

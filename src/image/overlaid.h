@@ -47,9 +47,10 @@ int overlaid_config(const struct overlaid *o, char **ret, struct err *err);
 /**
  * overlaid_make() - put the lower folders into the store, as a disk
  * @config: of overlaid_config()
+ * @id: its digest
  *
  * Call under store_lock() of the image, when store_find() has not found it. Return: as store_find(),
  * with a message.
  */
 int overlaid_make(const struct store *store, const struct overlaid *o, const char *config,
-		  const struct image_get_options *opts, struct err *err);
+		  const struct digest *id, const struct image_get_options *opts, struct err *err);

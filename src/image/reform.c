@@ -36,20 +36,9 @@ static int build(int fd, void *userdata, struct err *err)
 	const struct reform *re = userdata;
 	_cleanup_free_ char *path =
 		xasprintf("/proc/self/fd/%d/%s", re->held, store_form(IMAGE_FOLDER));
-	const struct ext4_finish how = {.identity = re->id->text};
-	struct ext4 *fs = ext4_new(fd);
-	uint64_t needed;
-	int r;
 
 	tell(re, "making a disk of the image's folder");
-	r = build_folder(fs, path, re->opts, 0, 0, err);
-	if (r == 0) {
-		r = ext4_finish(fs, &how, &needed);
-		if (r < 0)
-			(void)err_errno(err, r, "cannot write the file system");
-	}
-	ext4_free(fs);
-	return r;
+	return build_disk_of(fd, path, re->id, re->opts, err);
 }
 
 static int fill_disk(int dirfd, void *userdata, struct err *err)

@@ -30,7 +30,7 @@ int unpack_layers(const struct source *source, const struct diff_ids *diff_ids,
 /** unpack_allowance() - what an image may take */
 struct allowance unpack_allowance(const struct image_get_options *opts);
 
-/* Between unpack.c and reform.c. */
+/* Between unpack.c, reform.c and overlaid-make.c. */
 
 /**
  * struct unpack_feed - where what is unpacked comes from
