@@ -112,6 +112,23 @@ static void folders_above_a_change_are_told_of(void)
 	       "A /opt\nA /opt/a\nA /opt/a/b\nA /opt/a/b/c\n");
 }
 
+/* Nothing comes or goes in it, and so its time stays. */
+static void a_folder_s_own_attributes_count(void)
+{
+	expect("chmod 700 all/etc", "C /etc\n");
+	expect("chown 7 all/etc", "C /etc\n");
+	expect("chgrp 7 all/usr/lib", "C /usr\nC /usr/lib\n");
+	expect("touch -d @7 all/etc", "C /etc\n");
+}
+
+/* An overlay shows nothing under such a name, as if it were not there. */
+static void what_the_lower_folder_hides_is_added(void)
+{
+	shell("mknod lower/hidden c 0 0");
+	expect("touch all/hidden", "A /hidden\n");
+	shell("rm lower/hidden");
+}
+
 static void what_went_with_its_folder_is_told_once(void)
 {
 	expect("rm -r all/usr", "D /usr\n");
@@ -163,6 +180,8 @@ int main(void)
 	test_run(nothing_is_nothing);
 	test_run(files_are_added_changed_and_deleted);
 	test_run(folders_above_a_change_are_told_of);
+	test_run(a_folder_s_own_attributes_count);
+	test_run(what_the_lower_folder_hides_is_added);
 	test_run(what_went_with_its_folder_is_told_once);
 	test_run(a_folder_made_anew_hides_what_was_in_it);
 	test_run(what_became_something_else_has_changed);
