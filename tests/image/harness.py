@@ -234,6 +234,21 @@ def state(pid):
         return file.read().rpartition(")")[2].split()[0]
 
 
+def wait_for(process, calls, third=None):
+    """Until it sleeps in one of these system calls: another process's state is no event to wait for."""
+    while process.poll() is None:
+        with open(f"/proc/{process.pid}/syscall", encoding="ascii") as file:
+            words = file.read().split()
+        if words[0] in calls and (third is None or words[2:3] == [third]):
+            return
+        os.sched_yield()
+    raise AssertionError("it did not wait: " + str(process.stderr.read()))
+
+
+def wait_for_flock(process):
+    wait_for(process, ("73", "32"))
+
+
 def run():
     if os.geteuid() != 0:
         print("needs to be root")

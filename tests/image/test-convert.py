@@ -3,6 +3,7 @@
 """Images out of file systems: what goes there and back again is what it was, and others accept it."""
 
 import contextlib
+import fcntl
 import filecmp
 import io
 import json
@@ -367,6 +368,30 @@ def test_output(work):
         before = sorted(os.listdir(work.path))
         refused("convert", *words, about=about, cwd=work.path)
         assert sorted(os.listdir(work.path)) == before, words
+
+
+def test_two_at_once(work):
+    """Into one layout: the second one adds to what the first one has made of the index."""
+    done("build", "-o", work / "a.ext4", trees.write_image(work, Tar().bytes()))
+    done("convert", "-o", f"oci:{work / 'x'}:one", work / "a.ext4")
+    fd = os.open(work / "x", os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    with subprocess.Popen([CAISSON, "image", "convert", "-o", f"oci:{work / 'x'}:three",
+                           work / "a.ext4"], stderr=subprocess.PIPE) as process:
+        harness.wait_for_flock(process)
+        with open(work / "x/index.json", "r+b") as file:
+            index = json.load(file)
+            other = json.loads(json.dumps(index["manifests"][0]).replace('"one"', '"two"'))
+            index["manifests"].append(other)
+            file.seek(0)
+            file.write(json.dumps(index).encode())
+        os.close(fd)
+        error = process.communicate()[1]
+    assert process.returncode == 0, error
+    with open(work / "x/index.json", "rb") as file:
+        tags = [x["annotations"]["org.opencontainers.image.ref.name"]
+                for x in json.load(file)["manifests"]]
+    assert tags == ["one", "two", "three"], tags
 
 
 def debugfs(image, *commands):

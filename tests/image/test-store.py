@@ -528,14 +528,17 @@ def test_interrupted_while_waiting(work):
 
 
 def wait_for_lock(process):
-    """Until it sleeps in fcntl(F_OFD_SETLKW): another process's state is no event to wait for."""
-    while process.poll() is None:
-        with open(f"/proc/{process.pid}/syscall", encoding="ascii") as file:
-            words = file.read().split()
-        if words[0] in ("72", "25") and words[2:3] == ["0x26"]:
-            return
-        os.sched_yield()
-    raise AssertionError("it did not wait: " + process.stderr.read())
+    """Of the store: fcntl(F_OFD_SETLKW)."""
+    harness.wait_for(process, ("72", "25"), "0x26")
+
+
+@contextlib.contextmanager
+def open_folder(path):
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def test_image_in_use_is_locked(work):
@@ -549,6 +552,21 @@ def test_image_in_use_is_locked(work):
     process.communicate()
     free = subprocess.run(["flock", "-n", folder, "true"], check=False).returncode
     assert (taken, free) == (1, 0)
+
+
+def test_image_removed_while_it_is_locked(work):
+    """Whoever has opened its folder, and waits for the lock of who removes it, makes it again."""
+    small().write_oci(work / "i")
+    folder = os.path.dirname(work.get("oci:" + work / "i").rootfs)
+    with open_folder(folder) as fd:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        process = start(work)
+        harness.wait_for_flock(process)
+        os.rename(folder, work / "removed")
+    output, error = process.communicate()
+    assert process.returncode == 0, error
+    assert "progress unpacking layer 1 of 1" in output, output
+    assert os.listdir(folder + "/rootfs") == ["file"]
 
 
 def test_leftovers_of_the_living_are_spared(work):
