@@ -340,18 +340,9 @@ static int add_entry(struct build_tree *t, const struct entry *e, struct err *er
 	return r;
 }
 
-/* Return: @r, with the entry's name in front of the message if it is an error. */
-static int blame(const struct entry *e, int r, struct err *err)
-{
-	if (r < 0)
-		(void)err_wrap(err, r, "entry '%s%s%s'", text_of(e->parent), *e->parent ? "/" : "",
-			       text_of(e->name));
-	return r;
-}
-
 static int sink_entry(void *userdata, const struct entry *e, struct err *err)
 {
-	return blame(e, add_entry(userdata, e, err), err);
+	return entry_blame(e, add_entry(userdata, e, err), err);
 }
 
 static int sink_data(void *userdata, const void *data, size_t len, int64_t offset, struct err *err)
@@ -361,7 +352,7 @@ static int sink_data(void *userdata, const void *data, size_t len, int64_t offse
 
 	if (r == -EINVAL)
 		return err_set(err, -EBADMSG, "its tar is damaged: a file has an impossible size");
-	return r < 0 ? blame(t->entry, err_errno(err, r, "cannot write the file"), err) : 0;
+	return r < 0 ? entry_blame(t->entry, err_errno(err, r, "cannot write the file"), err) : 0;
 }
 
 static int sink_end(void *userdata, struct err *err)
@@ -369,7 +360,7 @@ static int sink_end(void *userdata, struct err *err)
 	struct build_tree *t = userdata;
 	int r = ext4_file_end(t->fs);
 
-	return r < 0 ? blame(t->entry, err_errno(err, r, "cannot write the file"), err) : 0;
+	return r < 0 ? entry_blame(t->entry, err_errno(err, r, "cannot write the file"), err) : 0;
 }
 
 static void sink_begin(void *userdata)

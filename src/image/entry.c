@@ -209,3 +209,11 @@ int entry_plan(struct archive_entry *ae, struct entry *e, struct err *err)
 			       text_of(path));
 	return r;
 }
+
+int entry_blame(const struct entry *e, int r, struct err *err)
+{
+	if (r < 0)
+		(void)err_wrap(err, r, "entry '%s%s%s'", text_of(e->parent), *e->parent ? "/" : "",
+			       text_of(e->name));
+	return r;
+}

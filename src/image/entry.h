@@ -53,3 +53,6 @@ struct entry {
  * Return: 0 or negative errno, with a message that names the entry.
  */
 int entry_plan(struct archive_entry *ae, struct entry *ret, struct err *err);
+
+/** entry_blame() - Return: @r, with the entry's name in front of the message if it is an error */
+int entry_blame(const struct entry *e, int r, struct err *err);

@@ -208,18 +208,9 @@ static int add_entry(struct tree *t, const struct entry *e, struct err *err)
 	return r;
 }
 
-/* Return: @r, with the entry's name in front of the message if it is an error. */
-static int blame(const struct entry *e, int r, struct err *err)
-{
-	if (r < 0)
-		(void)err_wrap(err, r, "entry '%s%s%s'", text_of(e->parent), *e->parent ? "/" : "",
-			       text_of(e->name));
-	return r;
-}
-
 static int sink_entry(void *userdata, const struct entry *e, struct err *err)
 {
-	return blame(e, add_entry(userdata, e, err), err);
+	return entry_blame(e, add_entry(userdata, e, err), err);
 }
 
 static int sink_data(void *userdata, const void *data, size_t len, int64_t offset, struct err *err)
@@ -236,8 +227,8 @@ static int sink_data(void *userdata, const void *data, size_t len, int64_t offse
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return blame(t->entry, err_errno(err, -errno, "cannot write the file"),
-				     err);
+			return entry_blame(t->entry,
+					   err_errno(err, -errno, "cannot write the file"), err);
 		p += n;
 		offset += n;
 		len -= (size_t)n;
@@ -284,7 +275,7 @@ static int sink_end(void *userdata, struct err *err)
 	if (r == 0)
 		r = remember_sum(t, err);
 	t->file = fd_close(t->file);
-	return blame(t->entry, r, err);
+	return entry_blame(t->entry, r, err);
 }
 
 struct layer_sink tree_sink(struct tree *t)
