@@ -66,7 +66,7 @@ static int read_base(const struct commit *c, char **ret, struct err *err)
 
 	if (!rest)
 		return 0;
-	path = xasprintf("%s%.*s/config.json", images, (int)strcspn(rest, "/"), rest);
+	path = xasprintf("%s%.*s/" STORE_CONFIG, images, (int)strcspn(rest, "/"), rest);
 	r = file_slurp_at(AT_FDCWD, path, IMAGE_CONFIG_MAX, ret, NULL);
 	return r < 0 ? err_errno(err, r, "cannot read %s", path) : 0;
 }

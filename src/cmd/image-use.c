@@ -74,8 +74,9 @@ struct json_object *image_use_name(const char *name)
 
 static int open_image(const struct image_use *u, const struct digest *id)
 {
-	_cleanup_free_ char *path = xasprintf("images/%s", digest_hex(id));
+	char path[STORE_IMAGE_PATH];
 
+	store_image_path(id, path);
 	return openat(u->store.fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
@@ -86,7 +87,7 @@ struct json_object *image_use_config(const struct image_use *u, const struct dig
 	_cleanup_free_ char *data = NULL;
 	size_t len;
 
-	if (fd >= 0 && file_slurp_at(fd, "config.json", IMAGE_CONFIG_MAX, &data, &len) == 0)
+	if (fd >= 0 && file_slurp_at(fd, STORE_CONFIG, IMAGE_CONFIG_MAX, &data, &len) == 0)
 		(void)json_read(data, len, json_type_object, "", &config, NULL);
 	return config;
 }

@@ -73,7 +73,7 @@ static int take_image(struct get *g, const struct digest *id, int fd, struct ima
 	ret->lock_fd = fd;
 	ret->id = xstrdup(id->text);
 	ret->rootfs = xasprintf("%s/%s", path, store_form(g->store.form));
-	r = file_slurp_at(fd, "config.json", IMAGE_CONFIG_MAX, &data, &len);
+	r = file_slurp_at(fd, STORE_CONFIG, IMAGE_CONFIG_MAX, &data, &len);
 	if (r < 0)
 		(void)err_errno(err, r, "cannot read its configuration");
 	else

@@ -131,9 +131,9 @@ int reform_image(const struct store *store, const struct digest *id,
 
 	if (held == -ENOENT || (held >= 0 && !has_other(store, held)))
 		return -ENOENT;
-	r = held < 0 ? held
-		     : file_slurp_at(held, "config.json", IMAGE_CONFIG_MAX, &config,
-				     &job.config_len);
+	r = held < 0
+		    ? held
+		    : file_slurp_at(held, STORE_CONFIG, IMAGE_CONFIG_MAX, &config, &job.config_len);
 	if (r < 0)
 		return err_errno(err, r, "cannot read the image in '%s/images/%s'", store->path,
 				 digest_hex(id));

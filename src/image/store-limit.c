@@ -45,11 +45,11 @@ static int compare(const void *a, const void *b)
 /* What goes meanwhile takes no room. Return: its bytes. */
 static uint64_t look_at(const struct store *s, const struct digest *id, struct candidate *ret)
 {
-	char path[sizeof("images/") + DIGEST_HEX_LEN];
+	char path[STORE_IMAGE_PATH];
 	_cleanup_close_ int fd = -EBADF;
 	struct stat st;
 
-	(void)snprintf(path, sizeof(path), "images/%s", digest_hex(id));
+	store_image_path(id, path);
 	fd = openat(s->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return 0;

@@ -22,9 +22,9 @@ int store_claim(const struct store *s, const struct digest *id, struct store_cla
 		struct err *err)
 {
 	_cleanup_store_claim_ struct store_claim c = STORE_CLAIM_NULL;
-	char path[sizeof("images/") + DIGEST_HEX_LEN];
+	char path[STORE_IMAGE_PATH];
 
-	(void)snprintf(path, sizeof(path), "images/%s", digest_hex(id));
+	store_image_path(id, path);
 	c.store = s;
 	c.id = *id;
 	c.guard = store_lock(s, GUARD, NULL, err);

@@ -82,6 +82,11 @@ static int lock_shared(int fd)
 	return 0;
 }
 
+void store_image_path(const struct digest *id, char path[STORE_IMAGE_PATH])
+{
+	(void)snprintf(path, STORE_IMAGE_PATH, "images/%s", digest_hex(id));
+}
+
 const char *store_form(enum image_form form)
 {
 	static const char *const names[] = {
@@ -93,10 +98,10 @@ const char *store_form(enum image_form form)
 int store_hold(const struct store *s, const struct digest *id)
 {
 	_cleanup_close_ int fd = -EBADF;
-	char path[sizeof("images/") + DIGEST_HEX_LEN];
+	char path[STORE_IMAGE_PATH];
 	int r;
 
-	(void)snprintf(path, sizeof(path), "images/%s", digest_hex(id));
+	store_image_path(id, path);
 	fd = openat(s->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -208,11 +213,11 @@ static int commit_form(struct store_tmp *t, const char *image, struct err *err)
 
 int store_commit(struct store_tmp *t, const struct digest *id, struct err *err)
 {
-	char from[sizeof("tmp/") + sizeof(t->name)], to[sizeof("images/") + DIGEST_HEX_LEN];
+	char from[sizeof("tmp/") + sizeof(t->name)], to[STORE_IMAGE_PATH];
 	int fd, r;
 
 	(void)snprintf(from, sizeof(from), "tmp/%s", t->name);
-	(void)snprintf(to, sizeof(to), "images/%s", digest_hex(id));
+	store_image_path(id, to);
 	/* Once it has its name, nothing of it may be missing after a power failure. */
 	if (syncfs(t->fd) < 0)
 		return err_errno(err, -errno, "cannot write the image to disk");

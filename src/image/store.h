@@ -48,6 +48,14 @@ struct store {
 	enum image_form form;
 };
 
+#define STORE_IMAGE_PATH (sizeof("images/") + DIGEST_HEX_LEN)
+
+/** store_image_path() - where in the store an image is */
+void store_image_path(const struct digest *id, char path[STORE_IMAGE_PATH]);
+
+/** STORE_CONFIG - the name that its configuration has there */
+#define STORE_CONFIG "config.json"
+
 /** store_form() - the name that has in an image's folder */
 const char *store_form(enum image_form form);
 

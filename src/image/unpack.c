@@ -82,9 +82,10 @@ static int make_rootfs(int dirfd, struct err *err)
 {
 	int fd;
 
-	if (mkdirat(dirfd, "rootfs", 0755) < 0)
+	if (mkdirat(dirfd, store_form(IMAGE_FOLDER), 0755) < 0)
 		return err_errno(err, -errno, "cannot make a folder for it");
-	fd = openat(dirfd, "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(dirfd, store_form(IMAGE_FOLDER),
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fchmod(fd, 0755) < 0) {
 		int r = -errno;
 
@@ -97,7 +98,7 @@ static int make_rootfs(int dirfd, struct err *err)
 static int write_config(int dirfd, const char *data, size_t len, struct err *err)
 {
 	_cleanup_close_ int fd =
-		openat(dirfd, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		openat(dirfd, STORE_CONFIG, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int r = fd < 0 ? -errno : fd_write_full(fd, data, len);
 
 	return r < 0 ? err_errno(err, r, "cannot write its configuration") : 0;

@@ -47,16 +47,16 @@ static int verify_config(int dirfd, const struct digest *id, const struct verify
 	_cleanup_free_ char *data = NULL;
 	struct digest have;
 	size_t len;
-	int r = file_slurp_at(dirfd, "config.json", IMAGE_CONFIG_MAX, &data, &len);
+	int r = file_slurp_at(dirfd, STORE_CONFIG, IMAGE_CONFIG_MAX, &data, &len);
 
 	if (r < 0 && r != -ENOENT && r != -EFBIG)
 		return err_errno(err, r, "cannot read its config.json");
 	if (r == 0)
 		digest_of(data, len, &have);
 	if (r == -ENOENT)
-		v->damaged("config.json", "missing", v->userdata);
+		v->damaged(STORE_CONFIG, "missing", v->userdata);
 	else if (r < 0 || strcmp(have.text, id->text) != 0)
-		v->damaged("config.json", "differs: content", v->userdata);
+		v->damaged(STORE_CONFIG, "differs: content", v->userdata);
 	return 0;
 }
 
