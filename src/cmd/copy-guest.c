@@ -16,16 +16,6 @@ static ProtobufCBinaryData bytes(const char *s)
 	return (ProtobufCBinaryData){.data = (uint8_t *)s, .len = strlen(s)};
 }
 
-static int begin(struct transfer *t, const char *method, const ProtobufCMessage *request,
-		 struct err *err)
-{
-	int r = transfer_begin(t, RPC_SERVICE_COPY, method, request, err);
-
-	if (r < 0)
-		(void)transfer_end(t, NULL);
-	return r;
-}
-
 /* All that the guest says. Return: how many bytes, @size: it says too much; or negative errno with a message. */
 static ssize_t hear(struct transfer *t, uint8_t *buf, size_t size, struct err *err)
 {
@@ -63,7 +53,7 @@ int copy_guest_stat(struct client *client, const char *path, char target[PATH_MA
 	request.id = client->record->id;
 	request.path = bytes(path);
 	request.stream = t.uri;
-	r = begin(&t, "Stat", &request.base, err);
+	r = transfer_begin(&t, RPC_SERVICE_COPY, "Stat", &request.base, err);
 	if (r < 0)
 		return r;
 	n = hear(&t, buf, sizeof(buf), err);
@@ -94,7 +84,7 @@ int copy_guest_pack(struct transfer *t, struct client *client, const char *path,
 	request.path = bytes(path);
 	request.as = bytes(as);
 	request.stream = t->uri;
-	return begin(t, "Pack", &request.base, err);
+	return transfer_begin(t, RPC_SERVICE_COPY, "Pack", &request.base, err);
 }
 
 int copy_guest_unpack(struct transfer *t, struct client *client, const char *folder,
@@ -110,5 +100,5 @@ int copy_guest_unpack(struct transfer *t, struct client *client, const char *fol
 	request.only = bytes(only);
 	request.exact = exact;
 	request.stream = t->uri;
-	return begin(t, "Unpack", &request.base, err);
+	return transfer_begin(t, RPC_SERVICE_COPY, "Unpack", &request.base, err);
 }

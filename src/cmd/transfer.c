@@ -94,6 +94,7 @@ int transfer_begin(struct transfer *t, const char *service, const char *method,
 
 	if (r < 0) {
 		t->answered = true;
+		(void)transfer_end(t, NULL);
 		return err_errno(err, r, "cannot ask the guest to %s", method);
 	}
 	return 0;

@@ -32,7 +32,7 @@ int transfer_open(struct transfer *transfer, struct client *client, struct err *
  * transfer_begin() - send the call, and let bytes flow
  * @request: names @transfer->uri
  *
- * Return: 0 or negative errno with a message.
+ * Return: 0, or negative errno with a message; it has ended then.
  */
 int transfer_begin(struct transfer *transfer, const char *service, const char *method,
 		   const ProtobufCMessage *request, struct err *err);
