@@ -8,6 +8,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <linux/limits.h>
+
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -17,6 +19,7 @@
 #include "image/text.h"
 #include "image/walk.h"
 #include "image/xattr.h"
+#include "overlay/overlay.h"
 
 /*
  * A folder's names are sorted, since their order on the disk is by chance: the same tree gives the
@@ -28,7 +31,6 @@
 
 #define PIECE	     (1u << 20)
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#define XATTR_MAX    65536
 #define SHOWN_PATH   400
 
 /* struct folder - @dirs: names in it that are still to come; @node: what it is in the file system */
@@ -88,8 +90,8 @@ static char *path_of(int dirfd, const char *name)
 /* Return: the value's length, or negative errno. */
 static ssize_t get_value(const char *path, const char *name, char **ret)
 {
-	_cleanup_free_ char *value = xmalloc(XATTR_MAX);
-	ssize_t n = lgetxattr(path, name, value, XATTR_MAX);
+	_cleanup_free_ char *value = xmalloc(XATTR_SIZE_MAX);
+	ssize_t n = lgetxattr(path, name, value, XATTR_SIZE_MAX);
 
 	if (n < 0)
 		return -errno;
@@ -108,7 +110,7 @@ static ssize_t get_value(const char *path, const char *name, char **ret)
 static int takes_xattr(const struct walk *w, const char *name, struct err *err)
 {
 	static const char *const meant[] = {"redirect", "metacopy", "whiteout", "verity"};
-	const char *note = w->upper ? str_starts(name, "trusted.overlay.") : NULL;
+	const char *note = w->upper ? str_starts(name, OVERLAY_XATTR_PREFIX) : NULL;
 
 	if (!note)
 		return xattr_is_for_us(name);
@@ -116,7 +118,7 @@ static int takes_xattr(const struct walk *w, const char *name, struct err *err)
 		if (str_starts(note, meant[i]))
 			return err_set(err, -ENOTSUP,
 				       "an overlay that has made use of '%s' is not taken", name);
-	return strcmp(note, "opaque") == 0;
+	return strcmp(name, OVERLAY_XATTR_OPAQUE) == 0;
 }
 
 static int read_xattrs(const struct walk *w, const char *path, struct strv *names,

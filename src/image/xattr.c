@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "image/acl.h"
+#include "overlay/overlay.h"
 
 #define ACL_ACCESS  "system.posix_acl_access"
 #define ACL_DEFAULT "system.posix_acl_default"
@@ -19,7 +20,7 @@ bool xattr_is_for_us(const char *name)
 {
 	static const char *const namespaces[] = {"user.", "trusted.", "security.", "system."};
 
-	if (str_starts(name, "trusted.overlay.") || str_starts(name, "user.overlay."))
+	if (overlay_xattr_is_private(name))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
 		if (str_starts(name, namespaces[i]))

@@ -16,7 +16,7 @@ tar: base overlay archive
 ttrpc: base loop
 rpc: base loop proto ttrpc
 oci: base json-c
-image: base tar json-c archive openssl ext2fs
+image: base overlay tar json-c archive openssl ext2fs
 vmm: base loop json-c archive openssl ext2fs
 vsockd: base loop
 sandbox: base loop proto ttrpc rpc vmm json-c
