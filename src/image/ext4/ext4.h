@@ -111,9 +111,6 @@ int ext4_file_end(struct ext4 *fs);
 /** ext4_mode() - mode with type */
 mode_t ext4_mode(const struct ext4 *fs, uint32_t node);
 
-/** ext4_mtime() - when it was changed, as the file system has it */
-struct timespec ext4_mtime(const struct ext4 *fs, uint32_t node);
-
 /** ext4_parent() - the folder that a folder is in; of the root, itself */
 uint32_t ext4_parent(const struct ext4 *fs, uint32_t dir);
 

@@ -26,17 +26,6 @@ uint64_t ext4_time(struct timespec t)
 	return (uint64_t)(nsec << 2 | epoch) << 32 | low;
 }
 
-struct timespec ext4_mtime(const struct ext4 *fs, uint32_t node)
-{
-	uint64_t t = ext4_node(fs, node)->mtime;
-	uint32_t extra = (uint32_t)(t >> 32);
-
-	return (struct timespec){
-		.tv_sec = (time_t)(int32_t)(uint32_t)t + ((time_t)(extra & 3) << 32),
-		.tv_nsec = (long)(extra >> 2),
-	};
-}
-
 static void fill_times(const struct ext4_node *node, struct ext2_inode_large *inode)
 {
 	uint32_t low = (uint32_t)node->mtime, extra = (uint32_t)(node->mtime >> 32);
