@@ -41,7 +41,7 @@ int copy_name(const char *from, char ret[NAME_MAX + 1]);
  * @from: as it was given
  * @folder: is it a folder?
  *
- * Return: 0 or -EINVAL, -EISDIR, -ENOTDIR, -ENOENT, -ENAMETOOLONG, with a message.
+ * Return: 0 or -ENOTDIR, -ENOENT, -ENAMETOOLONG, with a message.
  */
 int copy_target_choose(const char *to, enum copy_kind kind, const char *from, bool folder,
 		       struct copy_target *ret, struct err *err);

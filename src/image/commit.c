@@ -32,10 +32,10 @@ static int pack_folder(const char *path, struct layout_writer *w, struct err *er
 
 static int pack_disk(const char *path, struct layout_writer *w, struct err *err)
 {
-	static const struct image_get_options no_limits;
+	static const struct image_get_options defaults;
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct tar_writer tar = {.put = layout_writer_put, .userdata = w};
-	struct convert_walk walk = {.tar = &tar, .opts = &no_limits};
+	struct convert_walk walk = {.tar = &tar, .opts = &defaults};
 	int r;
 
 	if (fd < 0)

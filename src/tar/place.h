@@ -22,6 +22,6 @@ int tar_place_open(char *path, const char **ret_name);
 /**
  * tar_place_follow() - to where a symbolic link leads at last, if it is one; that need not be there
  *
- * Return: 0, -ELOOP or -ENAMETOOLONG.
+ * Return: 0, -ELOOP, -ENAMETOOLONG, or why a link on the way cannot be read.
  */
 int tar_place_follow(char path[PATH_MAX]);
