@@ -39,7 +39,12 @@ test_as_with_a_folder() {
 	head -c 30000000 /dev/urandom >"$WORK/data"
 	status 0 run --rm -i "$IMAGE" sh -c 'cat >/data; sync; md5sum </data' <"$WORK/data"
 	is "$(out)" "$(md5sum <"$WORK/data")"
-	pgrep -f "virtiofsd.*$CAISSON_RUN" && fail "a virtiofsd"
+	for mode in virtiofs image; do
+		status 0 caisson run -d --name shares --rootfs-mode $mode "$IMAGE" sleep 1000
+		is "$mode: $(pgrep -f "virtiofsd.*$CAISSON_RUN" >/dev/null && echo one)" \
+			"$([ $mode = image ] && echo 'image: ' || echo 'virtiofs: one')" "a virtiofsd"
+		status 0 caisson delete -f shares
+	done
 	is_clean
 }
 

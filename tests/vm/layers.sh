@@ -246,7 +246,6 @@ test_commit() {
 	is_clean
 }
 
-# Whoever is killed while it holds a container lets go of it.
 # One without a name has nothing else to be called by.
 test_run_by_id() {
 	for mode in $MODES; do
@@ -266,6 +265,7 @@ test_run_by_id() {
 	one_sentence
 }
 
+# Whoever is killed while it holds a container lets go of it.
 test_commit_killed() {
 	status 0 caisson run -d --name held "$IMAGE" sleep 1000
 	status 0 caisson exec held sh -c 'head -c 100000000 /dev/zero | tr "\\0" x >/big'
