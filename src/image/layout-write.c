@@ -132,8 +132,12 @@ int layout_writer_failed(const struct layout_writer *w, int r, struct err *err)
 
 int layout_blob_open(struct layout_writer *w, struct layout_blob *b, struct err *err)
 {
+	int r;
+
 	b->output = (struct output)OUTPUT_NULL;
-	return output_open_in(&b->output, w->dir, "caisson-blob", err);
+	/* Its name means nothing to anybody. */
+	r = output_open_in(&b->output, w->dir, "caisson-blob", NULL);
+	return r < 0 ? layout_writer_failed(w, r, err) : 0;
 }
 
 void layout_blob_add(struct layout_writer *w, struct layout_blob *b)

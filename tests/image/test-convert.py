@@ -560,6 +560,10 @@ def test_not_root(work):
     done("convert", "-o", "oci:" + work / "user", work / "a.ext4", user=65534, group=65534)
     assert layout_files(work / "root") == layout_files(work / "user")
     assert stat.S_IMODE(os.stat(work / "user").st_mode) == 0o755
+    os.chmod(work.path, 0o755)
+    for name in ["root", "new"]:
+        refused("convert", "-o", "oci:" + work / name, work / "a.ext4", user=65534, group=65534,
+                about=["cannot write to '" + work / name + "': Permission denied"])
 
 
 if __name__ == "__main__":
