@@ -251,7 +251,10 @@ ssize_t stream_next(struct stream *s, const void **ret, struct err *err)
 	if (n <= 0)
 		return n;
 	if ((uint64_t)n > a->bytes)
-		return err_set(err, -EFBIG, "the image's layers unpack to more than is allowed");
+		return err_set(err, -EFBIG,
+			       "the image's layers unpack to more than is allowed, %llu bytes: "
+			       "$CAISSON_IMAGE_MAX may allow more",
+			       (unsigned long long)a->max_bytes);
 	a->bytes -= (uint64_t)n;
 	if (!tarfile_count(&a->header, (size_t)n))
 		return err_set(err, -EFBIG, "a header in it has more than %u bytes",

@@ -16,14 +16,14 @@
 
 /**
  * struct allowance - what an image may still take, all layers together
- * @bytes: decompressed bytes of tar, content and headers
+ * @bytes: decompressed bytes of tar, content and headers; @max_bytes: in the beginning
  * @entries: tar entries
  * @header: what the header being read may still take
  * @cancel: true: stop with -EINTR; may be NULL
  * @passed, @userdata: who is told of stored bytes, as in struct image_get_options; may be NULL
  */
 struct allowance {
-	uint64_t bytes, entries;
+	uint64_t bytes, max_bytes, entries;
 	struct tar_header header;
 	const volatile sig_atomic_t *cancel;
 	void (*passed)(uint64_t bytes, uint64_t total, void *userdata);

@@ -69,8 +69,11 @@ int unpack_layers(const struct source *source, const struct diff_ids *diff_ids,
 
 struct allowance unpack_allowance(const struct image_get_options *opts)
 {
+	uint64_t max_bytes = opts->max_bytes ? opts->max_bytes : IMAGE_BYTES_MAX;
+
 	return (struct allowance){
-		.bytes = opts->max_bytes ? opts->max_bytes : IMAGE_BYTES_MAX,
+		.bytes = max_bytes,
+		.max_bytes = max_bytes,
 		.entries = opts->max_entries ? opts->max_entries : IMAGE_ENTRIES_MAX,
 		.cancel = opts->cancel,
 		.passed = opts->passed,
