@@ -8,6 +8,7 @@
 #include "oci/resources.h"
 #include "rpc/task.h"
 #include "shim/calls.h"
+#include "shim/hold.h"
 #include "shim/metrics.h"
 #include "task.pb-c.h"
 
@@ -32,43 +33,20 @@ void control_pause(struct ttrpc_call *call, const ProtobufCMessage *message)
 	process_pause(p);
 }
 
-void control_hold(struct ttrpc_call *call, const ProtobufCMessage *message)
-{
-	const Containerd__Task__V2__PauseRequest *request = (const void *)message;
-	struct process *p = shim_find(call, request->id, "");
-
-	if (p && p->state == PROCESS_PAUSED) {
-		rpc_reply_empty(call);
-	} else if (p && process_check(call, p->state, PROCESS_OP_PAUSE)) {
-		shim_of(call)->holder = call->conn;
-		calls_keep(p, call);
-		process_pause(p);
-	}
-}
-
-void control_conn_closed(struct shim *shim, uint64_t conn)
-{
-	struct process *p = shim->init;
-
-	if (!p || shim->holder != conn)
-		return;
-	shim->holder = 0;
-	if (p->state == PROCESS_PAUSING || p->state == PROCESS_PAUSED)
-		process_resume(p);
-}
-
 void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__ResumeRequest *request = (const void *)message;
 	struct process *p = find(call, request->id, PROCESS_OP_RESUME);
+	static const char resumed[] = "the container was resumed meanwhile";
 	struct ttrpc_call *pausing;
 
 	if (!p)
 		return;
-	shim_of(call)->holder = 0;
+	hold_forget(shim_of(call), TTRPC_ABORTED, resumed);
+	shim_of(call)->resuming = false;
 	pausing = calls_kept(p);
 	if (pausing)
-		ttrpc_call_fail(pausing, TTRPC_ABORTED, "the container was resumed meanwhile");
+		ttrpc_call_fail(pausing, TTRPC_ABORTED, "%s", resumed);
 	calls_keep(p, call);
 	process_resume(p);
 }

@@ -167,6 +167,7 @@ static int run_shim(const struct paths *paths, struct record *record,
 	list_init(&shim.execs);
 	list_init(&shim.waiters);
 	list_init(&shim.forwards);
+	list_init(&shim.holders);
 	loop_timer_init(&shim.telling);
 	sandbox_init(&shim.sandbox, &loop, paths, record, spec);
 	shim.sandbox.userdata = &shim;

@@ -3,6 +3,7 @@
 #include "sandbox.pb-c.h"
 #include "shim/calls.h"
 #include "shim/control.h"
+#include "shim/hold.h"
 #include "shim/lifeline.h"
 #include "shim/shim.h"
 #include "task.pb-c.h"
@@ -47,7 +48,7 @@ static const struct ttrpc_method sandbox_methods[] = {
 	RPC_METHOD("Wait", containerd__task__v2__wait_request, caisson__sandbox__v1__wait_response,
 		   shim_wait),
 	RPC_METHOD("Hold", containerd__task__v2__pause_request, google__protobuf__empty,
-		   control_hold),
+		   hold_handle),
 	RPC_METHOD("GuestAddress", google__protobuf__empty,
 		   caisson__sandbox__v1__guest_address_response, sandbox_guest_address),
 	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,

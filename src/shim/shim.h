@@ -21,7 +21,8 @@
  * @started: the command was started: there is an exit status to keep
  * @waited: somebody has been told how it ended
  * @deleted: and it was deleted: there is nothing more to ask about
- * @holder: the connection that the container is paused for; 0: none
+ * @holders: who the container is paused for; see shim/hold.h
+ * @resuming: since the last of them has gone
  * @telling: how long the end of the VM may be told
  * @told_enough: that time is over
  * @lifeline: ends when the program that started the container does; see shim/lifeline.h
@@ -37,12 +38,11 @@ struct shim {
 	struct process *init;
 	struct list execs;
 	size_t n_execs;
-	struct list waiters, forwards;
-	uint64_t holder;
+	struct list waiters, forwards, holders;
 	struct loop_io lifeline;
 	struct loop_signal signals;
 	struct loop_timer telling;
-	bool visit, started, waited, deleted, told_enough;
+	bool resuming, visit, started, waited, deleted, told_enough;
 };
 
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */

@@ -19,6 +19,7 @@
 #include "rpc/task.h"
 #include "shim/calls.h"
 #include "shim/control.h"
+#include "shim/hold.h"
 #include "shim/shim.h"
 #include "shim/told.h"
 #include "task.pb-c.h"
@@ -449,11 +450,12 @@ void shim_task_conn_closed(struct shim *shim, uint64_t conn)
 		if (p->conn == conn)
 			p->conn = 0;
 	}
-	control_conn_closed(shim, conn);
+	hold_conn_closed(shim, conn);
 }
 
 void shim_task_deinit(struct shim *shim)
 {
+	hold_forget(shim, TTRPC_CANCELLED, "");
 	list_for_each_safe (it, &shim->execs)
 		process_free(container_of(it, struct process, link));
 	if (shim->init)

@@ -76,15 +76,22 @@ static void a_pause_may_be_overtaken(void)
 	test_shim_end();
 }
 
-static struct ttrpc_client *begin_held(void)
+static struct ttrpc_client *hold(struct asked *a)
 {
 	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
+	struct ttrpc_client *holder = test_client();
+
+	request.id = (char *)"c1";
+	ask_over(holder, a, SHIM_SERVICE, "Hold", &request.base);
+	return holder;
+}
+
+static struct ttrpc_client *begin_held(void)
+{
 	struct ttrpc_client *holder;
 
 	begin_running(false);
-	holder = test_client();
-	request.id = (char *)"c1";
-	ask_over(holder, &pausing, SHIM_SERVICE, "Hold", &request.base);
+	holder = hold(&pausing);
 	guest_agrees("Pause");
 	expect(&pausing, TTRPC_OK, "");
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSED);
@@ -116,15 +123,57 @@ static void whoever_pauses_it_meanwhile_keeps_it_so(void)
 	test_shim_end();
 }
 
+static void the_last_of_several_holders_lets_it_go_on(void)
+{
+	struct asked second = {.done = false}, third = {.done = false};
+	struct ttrpc_client *holders[3];
+
+	begin_running(false);
+	holders[0] = hold(&pausing);
+	run_until(&t.loop, guest_was_asked("Pause"));
+	holders[1] = hold(&second);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSING);
+	guest_agrees("Pause");
+	expect(&pausing, TTRPC_OK, "");
+	expect(&second, TTRPC_OK, "");
+	holders[2] = hold(&third);
+	expect(&third, TTRPC_OK, "");
+	for (int i = 0; i < 2; i++) {
+		ttrpc_client_free(holders[i]);
+		run_until(&t.loop, t.n_closed == i + 1);
+		expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSED);
+		test_true(!guest_was_asked("Resume"));
+	}
+	ttrpc_client_free(holders[2]);
+	guest_agrees("Resume");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_shim_end();
+}
+
+static void who_comes_while_it_is_let_go_holds_it_again(void)
+{
+	struct ttrpc_client *holder;
+
+	ttrpc_client_free(begin_held());
+	run_until(&t.loop, guest_was_asked("Resume"));
+	holder = hold(&asked);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSED);
+	test_true(!asked.done);
+	guest_agrees("Resume");
+	guest_agrees("Pause");
+	expect(&asked, TTRPC_OK, "");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSED);
+	ttrpc_client_free(holder);
+	guest_agrees("Resume");
+	test_shim_end();
+}
+
 static void a_paused_container_is_not_resumed_by_who_held_it(void)
 {
-	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
 	struct ttrpc_client *holder;
 
 	begin_paused();
-	holder = test_client();
-	request.id = (char *)"c1";
-	ask_over(holder, &asked, SHIM_SERVICE, "Hold", &request.base);
+	holder = hold(&asked);
 	expect(&asked, TTRPC_OK, "");
 	ttrpc_client_free(holder);
 	run_until(&t.loop, t.n_closed == 1);
@@ -277,6 +326,8 @@ int main(void)
 	test_run(a_pause_that_hangs_is_undone);
 	test_run(a_pause_may_be_overtaken);
 	test_run(a_held_container_goes_on_when_its_holder_goes);
+	test_run(the_last_of_several_holders_lets_it_go_on);
+	test_run(who_comes_while_it_is_let_go_holds_it_again);
 	test_run(whoever_pauses_it_meanwhile_keeps_it_so);
 	test_run(a_paused_container_is_not_resumed_by_who_held_it);
 	test_run(a_paused_container_may_end);

@@ -146,6 +146,7 @@ void test_shim_begin(bool remove)
 	list_init(&t.shim.execs);
 	list_init(&t.shim.waiters);
 	list_init(&t.shim.forwards);
+	list_init(&t.shim.holders);
 	test_int(iolog_open(&t.shim.log, t.record.dir, "log"), 0);
 	sandbox_init(&t.shim.sandbox, &t.loop, &t.paths, &t.record, &t.spec);
 	t.shim.sandbox.userdata = &t.shim;

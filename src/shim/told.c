@@ -4,6 +4,7 @@
 #include "rpc/task.h"
 #include "sandbox/annotation.h"
 #include "shim/calls.h"
+#include "shim/hold.h"
 #include "task.pb-c.h"
 
 void told_forget_exec(struct shim *shim, struct process *p)
@@ -18,8 +19,7 @@ static void process_frozen(struct process *p, const struct process_result *resul
 {
 	struct ttrpc_call *call = calls_kept(p);
 
-	if (result->code != TTRPC_OK)
-		shim_of_process(p)->holder = 0;
+	hold_frozen(shim_of_process(p), result);
 	if (call && result->code == TTRPC_OK)
 		rpc_reply_empty(call);
 	else if (call)

@@ -265,6 +265,26 @@ test_run_by_id() {
 	one_sentence
 }
 
+# The second has no half of a layer: it goes on when both have read it.
+test_commits_at_once() {
+	status 0 caisson run -d --name shared "$IMAGE" sleep 1000
+	status 0 caisson exec shared sh -c 'head -c 30000000 /dev/zero | tr "\\0" x >/big'
+	for n in 1 2; do
+		caisson commit shared "oci-archive:$WORK/at-once-$n" 2>"$WORK/error-$n" &
+		committers[n]=$!
+	done
+	for n in 1 2; do
+		wait "${committers[n]}" || fail "$(cat "$WORK/error-$n")"
+	done
+	# The shim learns by itself that they have gone.
+	until caisson state shared | grep -q '"running"'; do
+		[ $SECONDS -lt 100 ] || fail "it does not go on"
+	done
+	status 0 caisson exec shared true
+	status 0 caisson delete -f shared
+	is_clean
+}
+
 # Whoever is killed while it holds a container lets go of it.
 test_commit_killed() {
 	status 0 caisson run -d --name held "$IMAGE" sleep 1000

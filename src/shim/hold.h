@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "shim/shim.h"
+
+/*
+ * A pause that ends with the connection of the client it is for. Several clients may hold the
+ * container at a time: it goes on when the last of them has gone.
+ */
+
+/**
+ * hold_handle() - handler of our own service: pause it for this client
+ *
+ * What was paused by Pause stays so when the client has gone.
+ */
+void hold_handle(struct ttrpc_call *call, const ProtobufCMessage *message);
+
+/** hold_conn_closed() - a client has gone, who may have held the container */
+void hold_conn_closed(struct shim *shim, uint64_t conn);
+
+/** hold_frozen() - the guest has answered Pause or Resume: tell those who hold it */
+void hold_frozen(struct shim *shim, const struct process_result *result);
+
+/** hold_forget() - somebody resumes it whoever may hold it */
+void hold_forget(struct shim *shim, enum ttrpc_code code, const char *message);
