@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strv.h"
+#include "image/build-archive.h"
 #include "image/config.h"
 #include "image/output.h"
 #include "image/source-open.h"
@@ -128,13 +129,21 @@ static int apply_tar(struct build *b, const struct layer_sink *sink, struct allo
 		     struct err *err)
 {
 	_cleanup_close_ int fd = open_tar(b->ref.path, err);
+	struct build_archive a = {.to = sink};
+	struct layer_sink through = build_archive_sink(&a);
+	int r;
 
 	if (fd < 0)
 		return fd;
 	image_config_empty(&b->config);
 	tell(b, "reading the tar");
 	sink->begin(sink->userdata);
-	return layer_apply_fd(fd, sink, allowance, &b->identity, err);
+	r = layer_apply_fd(fd, &through, allowance, &b->identity, err);
+	if (r == 0 && a.marked && a.parts && !a.other)
+		return err_set(err, -EINVAL,
+			       "it is an image's archive, not a tar of its files: "
+			       "docker-archive:FILE and oci-archive:FILE take those, of a file");
+	return r;
 }
 
 static int apply_folder(struct build *b, struct err *err)

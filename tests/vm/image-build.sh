@@ -54,6 +54,23 @@ test_tar() {
 	has "$(err)" "a tar alone is not run"
 }
 
+# Such an image would have the archive's parts for files, and nothing to run.
+test_archive_as_tar() {
+	for kind in docker-archive oci-archive; do
+		"$TOP/tests/lib/make-image" busybox "$kind:$WORK/$kind.tar"
+		for source in "tar:$WORK/$kind.tar" -; do
+			status 1 build -o "$WORK/none" "$source" <"$WORK/$kind.tar"
+			one_sentence
+			has "$(err)" "it is an image's archive"
+		done
+	done
+	[ ! -e "$WORK/none" ] || fail "something was written"
+	mkdir "$WORK/web"
+	touch "$WORK/web/manifest.json" "$WORK/web/index.html"
+	tar -C "$WORK/web" -c . >"$WORK/web.tar"
+	status 0 build -o "$WORK/made" "tar:$WORK/web.tar"
+}
+
 test_wrong_words() {
 	folder "$WORK/wrong"
 	for words in "dir:$WORK/wrong" "-o $WORK/none" "-o $WORK/none dir:$WORK/wrong x" "-o $WORK/none dir:/none" \
