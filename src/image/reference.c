@@ -216,8 +216,23 @@ static int split_file(const char *s, struct reference *ret, struct err *err)
 	return 0;
 }
 
+/* The same in small letters, but for the tag, if that is a name. Return: NULL: it is none. */
+static char *in_small_letters(const char *s)
+{
+	_cleanup_free_ char *small = xstrdup(s), *full = NULL;
+	char *slash = strrchr(small, '/');
+	char *end = slash ? slash : small;
+
+	end += strcspn(end, ":@");
+	for (char *c = small; c < end; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return reference_name(small, &full, NULL) == 0 ? take_ptr(small) : NULL;
+}
+
 static int no_reference(const char *s, struct err *err)
 {
+	const char *name = str_starts(s, "docker://");
+	_cleanup_free_ char *small = in_small_letters(name ? name : s);
 	_cleanup_free_ char *advice = unprefixed_advice(s);
 
 	if (advice)
@@ -228,6 +243,11 @@ static int no_reference(const char *s, struct err *err)
 			       "there is no file or folder '%s': check the name, and write dir:%s "
 			       "for a folder, docker-archive:%s for a file from \"docker save\"",
 			       text_of(s), text_of(s), text_of(s));
+	if (small)
+		return err_set(err, -EINVAL,
+			       "'%s' is no image: names in registries have no capitals; did you "
+			       "mean %s?",
+			       text_of(s), text_of(small));
 	return err_set(err, -EINVAL, "'%s' is no image: " HINT, text_of(s));
 }
 

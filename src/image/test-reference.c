@@ -164,6 +164,28 @@ static void what_cannot_be_is_refused(void)
 		 -ENOENT);
 }
 
+static void capitals_are_spoken_of(void)
+{
+	static const struct {
+		const char *typed, *part;
+	} cases[] = {
+		{"Debian", "did you mean debian?"},
+		{"Debian:12-Slim", "did you mean debian:12-Slim?"},
+		{"docker://Debian", "did you mean debian?"},
+		{"quay.io/Some/Name", "did you mean quay.io/some/name?"},
+		{"Debian:", "a name in a registry such as"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_reference_ struct reference ref = REFERENCE_NULL;
+		struct err err = ERR_NULL;
+
+		test_int(reference_parse(cases[i].typed, &ref, &err), -EINVAL);
+		if (!strstr(err.text, cases[i].part))
+			test_fail("'%s' is not in: %s", cases[i].part, err.text);
+	}
+}
+
 int main(void)
 {
 	test_run(names_follow_the_grammar);
@@ -171,5 +193,6 @@ int main(void)
 	test_run(names_are_compared_in_full);
 	test_run(files_and_tags_are_told_apart);
 	test_run(what_cannot_be_is_refused);
+	test_run(capitals_are_spoken_of);
 	return 0;
 }
