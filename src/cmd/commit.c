@@ -40,21 +40,33 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
+static bool is_running(const struct commit *c)
+{
+	int status;
+
+	return record_state(&c->visit.record, &status) == RECORD_RUNNING;
+}
+
+/* Nobody changes the files of the layer meanwhile: they belong together. */
 static int write_upper(int (*put)(void *to, const void *data, size_t len), void *to, void *userdata,
 		       struct err *err)
 {
-	return layer_pack(userdata, put, to, err);
+	struct commit *c = userdata;
+	bool held = !c->no_pause && is_running(c);
+	int r = held ? task_hold(&c->visit.client, c->visit.record.id, err) : 0;
+
+	if (r < 0)
+		return r;
+	r = layer_pack(&c->visit, put, to, err);
+	if (held && r == 0)
+		r = task_release(&c->visit.client, c->visit.record.id, err);
+	return r;
 }
 
-/* So that the files of the layer belong together. */
-static int hold(struct commit *c, struct err *err)
+/* Whether there is anybody to ask is found out before the image is read. */
+static int greet(struct commit *c, struct err *err)
 {
-	int status, r;
-
-	if (c->no_pause || record_state(&c->visit.record, &status) != RECORD_RUNNING)
-		return 0;
-	r = visit_begin(&c->visit, err);
-	return r == 0 ? task_hold(&c->visit.client, c->visit.record.id, err) : r;
+	return is_running(c) ? visit_begin(&c->visit, err) : 0;
 }
 
 /* What the image said of itself, if it is one of the store's. Return: 0 or negative errno. */
@@ -84,7 +96,7 @@ static int write_layout(struct commit *c, const char *output, struct err *err)
 	if (r == 0)
 		r = read_base(c, &base, err);
 	if (r == 0)
-		r = hold(c, err);
+		r = greet(c, err);
 	if (r < 0)
 		return r;
 	(void)strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
@@ -94,7 +106,7 @@ static int write_layout(struct commit *c, const char *output, struct err *err)
 			.rootfs = disk,
 			.form = sandbox_spec_has_disks(spec) ? IMAGE_DISK : IMAGE_FOLDER,
 			.upper = write_upper,
-			.userdata = &c->visit,
+			.userdata = c,
 			.max_bytes = limits.max_bytes,
 			.amend =
 				{

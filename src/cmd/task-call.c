@@ -91,12 +91,22 @@ int task_shutdown(struct client *client, const char *id, struct err *err)
 	return client_call(client, "Shutdown", &request.base, NULL, NULL, err);
 }
 
-int task_hold(struct client *client, const char *id, struct err *err)
+static int call_of_ours(struct client *client, const char *method, const char *id, struct err *err)
 {
 	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
 
 	request.id = rpc_str(id);
-	return client_call_service(client, SHIM_SERVICE, "Hold", &request.base, NULL, NULL, err);
+	return client_call_service(client, SHIM_SERVICE, method, &request.base, NULL, NULL, err);
+}
+
+int task_hold(struct client *client, const char *id, struct err *err)
+{
+	return call_of_ours(client, "Hold", id, err);
+}
+
+int task_release(struct client *client, const char *id, struct err *err)
+{
+	return call_of_ours(client, "Release", id, err);
 }
 
 char *task_random_id(void)

@@ -35,6 +35,9 @@ int task_delete(struct client *client, const char *id, const char *exec_id, stru
 /** task_hold() - pause it for as long as @client is connected; if it is paused already, that stays */
 int task_hold(struct client *client, const char *id, struct err *err);
 
+/** task_release() - let it go on, and wait for that; who else holds it still does */
+int task_release(struct client *client, const char *id, struct err *err);
+
 /** task_shutdown() - end the VM, whatever runs in it */
 int task_shutdown(struct client *client, const char *id, struct err *err);
 

@@ -31,6 +31,21 @@ static void add(struct shim *shim, struct ttrpc_call *call)
 	list_append(&shim->holders, &h->link);
 }
 
+/* The one who is told when the container goes on. */
+static void released_cancelled(struct ttrpc_call *call)
+{
+	struct shim *shim = call->userdata;
+
+	shim->released = NULL;
+}
+
+static void keep(struct shim *shim, struct ttrpc_call *call)
+{
+	call->userdata = shim;
+	call->cancelled = released_cancelled;
+	shim->released = call;
+}
+
 static bool holds(const struct shim *shim, uint64_t conn)
 {
 	list_for_each (it, &shim->holders)
@@ -76,11 +91,8 @@ void hold_handle(struct ttrpc_call *call, const ProtobufCMessage *message)
 	}
 }
 
-void hold_conn_closed(struct shim *shim, uint64_t conn)
+static void drop(struct shim *shim, uint64_t conn)
 {
-	struct process *p = shim->init;
-	bool held = holds(shim, conn);
-
 	list_for_each_safe (it, &shim->holders) {
 		struct holder *h = container_of(it, struct holder, link);
 
@@ -89,6 +101,14 @@ void hold_conn_closed(struct shim *shim, uint64_t conn)
 		list_del(&h->link);
 		free(h);
 	}
+}
+
+void hold_conn_closed(struct shim *shim, uint64_t conn)
+{
+	struct process *p = shim->init;
+	bool held = holds(shim, conn);
+
+	drop(shim, conn);
 	if (!held || !p || shim->resuming || !list_empty(&shim->holders))
 		return;
 	if (p->state == PROCESS_PAUSING || p->state == PROCESS_PAUSED) {
@@ -97,11 +117,27 @@ void hold_conn_closed(struct shim *shim, uint64_t conn)
 	}
 }
 
+void hold_release(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__PauseRequest *request = (const void *)message;
+	struct shim *shim = shim_of(call);
+
+	if (!shim_find(call, request->id, ""))
+		return;
+	hold_conn_closed(shim, call->conn);
+	if (shim->resuming && !shim->released)
+		keep(shim, call);
+	else
+		rpc_reply_empty(call);
+}
+
 void hold_frozen(struct shim *shim, const struct process_result *result)
 {
 	const bool resumed = shim->resuming;
 
 	shim->resuming = false;
+	if (shim->released)
+		rpc_reply_empty(take_ptr(shim->released));
 	if (result->code != TTRPC_OK)
 		hold_forget(shim, result->code, result->message);
 	else if (resumed && !list_empty(&shim->holders) && shim->init->state == PROCESS_RUNNING)

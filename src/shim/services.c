@@ -49,6 +49,8 @@ static const struct ttrpc_method sandbox_methods[] = {
 		   shim_wait),
 	RPC_METHOD("Hold", containerd__task__v2__pause_request, google__protobuf__empty,
 		   hold_handle),
+	RPC_METHOD("Release", containerd__task__v2__pause_request, google__protobuf__empty,
+		   hold_release),
 	RPC_METHOD("GuestAddress", google__protobuf__empty,
 		   caisson__sandbox__v1__guest_address_response, sandbox_guest_address),
 	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,

@@ -23,6 +23,7 @@
  * @deleted: and it was deleted: there is nothing more to ask about
  * @holders: who the container is paused for; see shim/hold.h
  * @resuming: since the last of them has gone
+ * @released: who is told once it goes on; NULL: nobody
  * @telling: how long the end of the VM may be told
  * @told_enough: that time is over
  * @lifeline: ends when the program that started the container does; see shim/lifeline.h
@@ -39,6 +40,7 @@ struct shim {
 	struct list execs;
 	size_t n_execs;
 	struct list waiters, forwards, holders;
+	struct ttrpc_call *released;
 	struct loop_io lifeline;
 	struct loop_signal signals;
 	struct loop_timer telling;

@@ -276,10 +276,6 @@ test_commits_at_once() {
 	for n in 1 2; do
 		wait "${committers[n]}" || fail "$(cat "$WORK/error-$n")"
 	done
-	# The shim learns by itself that they have gone.
-	until caisson state shared | grep -q '"running"'; do
-		[ $SECONDS -lt 100 ] || fail "it does not go on"
-	done
 	status 0 caisson exec shared true
 	status 0 caisson delete -f shared
 	is_clean
