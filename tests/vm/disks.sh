@@ -101,7 +101,8 @@ test_verify() {
 	status 0 run --rm "$IMAGE" true
 	has "$(err)" "was cut by somebody: it is made again"
 	status 0 caisson image verify
-	cmp "$WORK/whole" "$(image_disk)"
+	status 0 run --rm "$IMAGE" true
+	is "$(err)" ""
 }
 
 test_image_in_use_stays() {
@@ -124,7 +125,7 @@ without_virtiofsd() {
 }
 
 test_the_configuration_chooses() {
-	export CAISSON_CONFIG=$WORK/caisson.conf
+	export CAISSON_CONFIG=$WORK/modes.conf
 	for mode in image copy virtiofs; do
 		echo "rootfs.mode = $mode" >"$CAISSON_CONFIG"
 		status 0 caisson run --rm "$IMAGE" grep ' / ' /proc/mounts
@@ -139,7 +140,6 @@ test_the_configuration_chooses() {
 	status 125 caisson run --rm "$IMAGE" true
 	one_sentence
 	has "$(err)" "must be one of virtiofs|image|copy"
-	unset CAISSON_CONFIG
 }
 
 test_where_there_is_no_virtiofsd() {

@@ -293,6 +293,10 @@ test_commit_killed() {
 	done
 	kill -KILL $committer
 	wait $committer || true
+	# Nobody tells but the end of its connection.
+	until caisson state held | grep -q '"running"'; do
+		caisson state held | grep -q '"paused"' || fail "it is neither paused nor running"
+	done
 	status 0 caisson exec held true
 	is "$(ls "$WORK/never")" ""
 	status 0 caisson delete -f held
@@ -315,6 +319,8 @@ ping() {
 # It goes on as soon as what it has changed was read, however long it takes to store that; and whoever
 # is killed while he stores it leaves the container alone.
 test_commit_lets_go_before_it_stores() {
+	local before
+	stored() { find "$CAISSON_ROOT/images" -mindepth 1 -maxdepth 1 | wc -l; }
 	mkfifo "$WORK/to" "$WORK/from" "$WORK/hold" "$WORK/held"
 	for mode in $MODES; do
 		caisson run -i --rm --name goes --rootfs-mode "$mode" "$IMAGE" \
@@ -322,6 +328,7 @@ test_commit_lets_go_before_it_stores() {
 		runner=$!
 		exec 8>"$WORK/to" 9<"$WORK/from"
 		ping one
+		before=$(stored)
 		# As if somebody else were about to make each image that there is.
 		python3 -c 'import fcntl, sys
 file = open(sys.argv[1], "r+b")
@@ -342,14 +349,15 @@ sys.stdin.read()' "$CAISSON_ROOT/lock" <"$WORK/hold" >"$WORK/held" &
 				ping after
 			}
 		done
-		is "$(find "$CAISSON_ROOT/images" -mindepth 1 -maxdepth 1 | wc -l)" 1 "images in the store"
+		is "$(stored)" "$before" "images in the store"
 		exec 7>&-
 		wait $holder
 		wait $committer || fail "$(err)"
 		ping last
 		exec 8>&- 9<&-
 		wait $runner
-		status 0 caisson run --rm --rootfs-mode "$mode" web:goes sh -c 'echo $0'
+		status 0 caisson run --rm --rootfs-mode "$mode" web:goes sh -c 'echo here'
+		is "$(out)" here
 		status 0 caisson image rm web:goes
 	done
 	is_clean
