@@ -55,6 +55,13 @@ static int write_upper(int (*put)(void *to, const void *data, size_t len), void 
 	bool held = !c->no_pause && is_running(c);
 	int r = held ? task_hold(&c->visit.client, c->visit.record.id, err) : 0;
 
+	/* It has ended by itself: nobody changes anything any more. */
+	if (r < 0 && !is_running(c)) {
+		held = false;
+		*err = (struct err)ERR_NULL;
+		client_disconnect(&c->visit.client);
+		r = 0;
+	}
 	if (r < 0)
 		return r;
 	r = layer_pack(&c->visit, put, to, err);

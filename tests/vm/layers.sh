@@ -224,6 +224,7 @@ test_commit() {
 	for mode in $MODES; do
 		status 0 caisson run -d --name "commit-$mode" --rootfs-mode "$mode" -e A=1 -w /srv "$IMAGE" \
 			sh -c 'until [ -e /ready ]; do sleep 0.1; done; pwd; echo $A$B; cat /etc/new; ls /bin/ls /usr'
+		# It ends about now: before the commit, or while that goes on.
 		status 0 caisson exec "commit-$mode" sh -c "$CHANGE; touch /ready"
 		status 0 caisson commit -m why -a me -c 'ENV B=2' "commit-$mode" "web:$mode"
 		caisson run --rm --rootfs-mode "$mode" "web:$mode" >"$WORK/out" 2>&1 || true
