@@ -56,9 +56,6 @@
 #define ABI_ENTRYPOINT_CONF "/.runcvm/config"
 #define ABI_ENTRYPOINT_MAX  (2u << 20)
 
-/* virtiofs tag of a container's root file system. */
-#define ABI_ROOT_TAG "caisson-root"
-
 /*
  * A container's root file system of two disks: the image, which is shared by all of its containers
  * and never written to, and one of the container's own for overlayfs to write to. Mounts of a root
@@ -72,6 +69,14 @@
 #define ABI_LAYERS_DIR	 "/layers"
 #define ABI_UPPER_FOLDER "upper"
 #define ABI_WORK_FOLDER	 "work"
+
+/*
+ * Or what the host shares by virtiofs, with that tag: a layer as well, in which are the root file system
+ * and whatever else of the host's the container gets to see.
+ */
+#define ABI_SHARE_TAG	"caisson-share"
+#define ABI_SHARE_LAYER "share"
+#define ABI_SHARE_DIR	ABI_LAYERS_DIR "/" ABI_SHARE_LAYER
 
 /*
  * Or a root file system of one disk, the container's own. ABI_MOUNT_GROW is an option of a mount: the

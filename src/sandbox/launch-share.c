@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "sandbox/launch-plan.h"
 #include "sandbox/launch.h"
+#include "sandbox/share.h"
 
 /* Where Debian's qemu-system-common has it, then where newer packages do. */
 static const char *const virtiofsd_paths[] = {
@@ -28,12 +29,12 @@ const char *launch_virtiofsd(void)
 /* A list of options ends one at a comma, unless a backslash is before it (libfuse's fuse_opt.h). */
 static char *share_source(const char *run_path)
 {
-	char *option = xmalloc(sizeof("source=/rootfs") + 2 * strlen(run_path)), *p;
+	char *option = xmalloc(sizeof("source=/" SHARE_FOLDER) + 2 * strlen(run_path)), *p;
 
 	for (p = stpcpy(option, "source="); *run_path; *p++ = *run_path++)
 		if (*run_path == ',' || *run_path == '\\')
 			*p++ = '\\';
-	strcpy(p, "/rootfs");
+	strcpy(p, "/" SHARE_FOLDER);
 	return option;
 }
 
@@ -41,9 +42,11 @@ int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	_cleanup_free_ char *source = share_source(sb->record->run_path);
 	const char *program = launch_virtiofsd();
-	/* Nobody but this guest changes the files, so it may keep all it has learnt of them. */
-	const char *argv[] = {program, "--fd=3", "-o",
-			      source,  "-o",	 "cache=always,xattr,sandbox=namespace",
+	/* Where nobody but this guest changes the files it may keep all it has learnt of them. */
+	const char *cache =
+		*sb->spec->bundle || sb->spec->volumes.n > 0 ? "cache=auto" : "cache=always";
+	const char *argv[] = {program, "--fd=3", "-o", source,
+			      "-o",    cache,	 "-o", "xattr,sandbox=namespace,announce_submounts",
 			      "-f",    NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
 	int r;

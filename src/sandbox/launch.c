@@ -14,7 +14,7 @@
 #include "sandbox/annotation.h"
 #include "sandbox/extras.h"
 #include "sandbox/launch-plan.h"
-#include "sandbox/rootfs.h"
+#include "sandbox/share.h"
 #include "vmm/accel.h"
 #include "vmm/boot/initramfs.h"
 #include "vmm/boot/kernel.h"
@@ -132,17 +132,8 @@ static int plan_disks(struct sandbox *sb, struct launch_plan *p, struct err *err
 
 static int plan_rootfs(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
-	_cleanup_free_ char *target = path_join(sb->record->run_path, "rootfs");
-	int r;
-
-	if (sandbox_spec_has_disks(sb->spec))
-		return plan_disks(sb, p, err);
-	r = rootfs_private_mounts(err);
-	if (r < 0)
-		return r;
-	if (mkdir(target, 0700) < 0)
-		return err_errno(err, -errno, "cannot make the folder %s", target);
-	return rootfs_mount(sb->spec->rootfs, sb->record->dir_path, target, err);
+	return sandbox_spec_has_disks(sb->spec) ? plan_disks(sb, p, err)
+						: share_make(sb->record, sb->spec, err);
 }
 
 static int plan_metadata(struct sandbox *sb, const struct conf *conf, struct err *err)
@@ -191,7 +182,7 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	struct vmm_disk disks[DISKS_MAX];
 	const char *cmdline[MAX_WORDS + 1] = {NULL};
 	size_t n = 0;
-	struct vmm_share share = {.tag = ABI_ROOT_TAG, .fd = -EBADF, .socket_path = p->share_path};
+	struct vmm_share share = {.tag = ABI_SHARE_TAG, .fd = -EBADF, .socket_path = p->share_path};
 	struct vmm_spec spec = VMM_SPEC_NULL;
 	struct vmm_callbacks callbacks = {.exited = p->callbacks->vmm_exited, .data = sb};
 
@@ -263,7 +254,5 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 
 void launch_undo(struct sandbox *sb)
 {
-	_cleanup_free_ char *target = path_join(sb->record->run_path, "rootfs");
-
-	rootfs_unmount(target);
+	share_undo(sb->record, sb->spec);
 }

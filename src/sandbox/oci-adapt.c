@@ -8,6 +8,7 @@
 #include "base/macro.h"
 #include "base/mem.h"
 #include "sandbox/oci-config.h"
+#include "sandbox/oci-mounts.h"
 
 #define PATH_DEPTH 4
 
@@ -33,11 +34,6 @@ static const char *const labels[][PATH_DEPTH] = {
 	{"process", "apparmorProfile"},
 	{"process", "selinuxLabel"},
 	{"linux", "mountLabel"},
-};
-
-/* File systems that are made, and do not show something of the host's. */
-static const char *const types[] = {
-	"proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2",
 };
 
 /* What execs have of it, too. */
@@ -118,47 +114,6 @@ static void drop_labels(struct json_object *o)
 		if (parent)
 			json_object_object_del(parent, name);
 	}
-}
-
-static bool is_bind(struct json_object *mount)
-{
-	struct json_object *options = get(mount, "options", json_type_array);
-
-	for (size_t i = 0; options && i < json_object_array_length(options); i++) {
-		const char *word = json_object_get_string(json_object_array_get_idx(options, i));
-
-		if (word && (strcmp(word, "bind") == 0 || strcmp(word, "rbind") == 0))
-			return true;
-	}
-	return strcmp(get_text(mount, "type"), "bind") == 0;
-}
-
-static int check_mount(struct json_object *mount, struct err *err)
-{
-	const char *type = get_text(mount, "type"), *where = get_text(mount, "destination");
-
-	if (!is_object(mount) || !*where)
-		return err_set(err, -EBADMSG, "one of \"mounts\" has no destination");
-	if (is_bind(mount))
-		return err_set(err, -ENOTSUP,
-			       "mounts: %s of the host cannot be bound to %s, as volumes are not "
-			       "there yet",
-			       get_text(mount, "source"), where);
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (strcmp(type, types[i]) == 0)
-			return 0;
-	return err_set(err, -ENOTSUP, "mounts: a file system of type \"%s\" cannot be had, on %s",
-		       type, where);
-}
-
-static int check_mounts(struct json_object *o, struct err *err)
-{
-	struct json_object *mounts = get(o, "mounts", json_type_array);
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && mounts && i < json_object_array_length(mounts); i++)
-		r = check_mount(json_object_array_get_idx(mounts, i), err);
-	return r;
 }
 
 /* The VM's own network is the container's. */
@@ -268,7 +223,7 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 		return err_set(err, -EBADMSG, "it is no JSON object with \"linux\" in it");
 	r = check_refused(o, err);
 	if (r == 0)
-		r = check_mounts(o, err);
+		r = oci_mounts_adapt(get(o, "mounts", json_type_array), spec, err);
 	if (r == 0)
 		r = adapt_namespaces(own, err);
 	if (r == 0)

@@ -13,6 +13,7 @@
 #include "sandbox/oci-adapt.h"
 #include "sandbox/oci-config.h"
 #include "sandbox/process-root.h"
+#include "sandbox/share.h"
 
 /*
  * By the live root file system: names are those that the container has now. Where that is on disks,
@@ -24,7 +25,7 @@ static int find_user(const struct process *p, const Caisson__Guest__V1__Process 
 	const struct sandbox *sb = p->sandbox;
 	_cleanup_free_ char *rootfs = sandbox_spec_has_disks(sb->spec)
 					      ? path_join(sb->record->dir_path, RECORD_NAMES)
-					      : path_join(sb->record->run_path, "rootfs");
+					      : path_join(sb->record->run_path, SHARE_ROOTFS);
 
 	return oci_find_user(rootfs, process->user ? process->user : "", ret, err);
 }

@@ -4,6 +4,7 @@
 #include "abi/abi.h"
 #include "base/macro.h"
 #include "rpc/rpc.h"
+#include "sandbox/share.h"
 
 /* Where the two disks are mounted: names in ABI_LAYERS_DIR. */
 #define LAYER_IMAGE "image"
@@ -33,7 +34,8 @@ void process_root(const struct sandbox_spec *spec, struct process_root *root)
 
 	root->n = 0;
 	if (!sandbox_spec_has_disks(spec)) {
-		add_mount(root, "virtiofs", ABI_ROOT_TAG, "", NULL, 0);
+		add_mount(root, "virtiofs", ABI_SHARE_TAG, ABI_SHARE_LAYER, NULL, 0);
+		add_mount(root, "bind", ABI_SHARE_DIR "/" SHARE_IN_ROOTFS, "", NULL, 0);
 		return;
 	}
 	if (sandbox_spec_has_copy(spec)) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /**
@@ -25,6 +27,16 @@ int rootfs_private_mounts(struct err *err);
  * Return: 0 or negative errno with a message.
  */
 int rootfs_mount(const char *image, const char *dir, const char *target, struct err *err);
+
+/**
+ * rootfs_bind() - show a folder or file, with what is mounted in it, at another place
+ * @source: descriptor of it
+ * @target: absolute path of a folder or file to mount on
+ * @readonly: nobody writes to it there
+ *
+ * Nothing of it is a program or a device there. Return: 0 or negative errno with a message.
+ */
+int rootfs_bind(int source, const char *target, bool readonly, struct err *err);
 
 /**
  * rootfs_unmount() - undo rootfs_mount(), so that the folders can be removed; harmless otherwise

@@ -45,6 +45,7 @@ static const struct field {
 	FIELD(boot_timeout, FIELD_U32),	  FIELD(created, FIELD_I64),
 	FIELD(annotations, FIELD_STRV),	  FIELD(supervisor_config, FIELD_STRING),
 	FIELD(rootfs_mode, FIELD_STRING), FIELD(settings_in_image, FIELD_BOOL),
+	FIELD(volumes, FIELD_STRV),	  FIELD(volume_targets, FIELD_STRV),
 #undef FIELD
 };
 

@@ -17,6 +17,8 @@
  * @bundle: absolute path of the OCI bundle that the container was made of, whose config.json, made
  *	fit for a guest, is in the container's folder; empty: of an image
  * @rootfs: absolute path of the unpacked image, or of its disk; never written to
+ * @volumes: what else of the host's the container gets to see, in the form of sandbox/volume.h
+ * @volume_targets: for each, where it has it
  * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES
  * @settings_in_image: what is not said here is in files of the image, for the guest to read
  * @args: the command, at least one, or none where @settings_in_image
@@ -40,7 +42,7 @@
  */
 struct sandbox_spec {
 	char *id, *image, *bundle, *rootfs, *rootfs_mode;
-	struct strv args, env;
+	struct strv volumes, volume_targets, args, env;
 	char *cwd, *user;
 	uint64_t capabilities;
 	int stop_signal;
@@ -77,14 +79,20 @@ struct sandbox_spec {
 #define SANDBOX_BOOT_TIMEOUT_DEFAULT 120u
 #define SANDBOX_BOOT_TIMEOUT_MAX     3600u
 
-#define SANDBOX_SPEC_NULL                                                                  \
-	{                                                                                  \
-		.id = NULL, .args = STRV_NULL, .env = STRV_NULL, .annotations = STRV_NULL, \
-		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT                               \
+#define SANDBOX_SPEC_NULL                                                                         \
+	{                                                                                         \
+		.id = NULL, .volumes = STRV_NULL, .volume_targets = STRV_NULL, .args = STRV_NULL, \
+		.env = STRV_NULL, .annotations = STRV_NULL,                                       \
+		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT                                      \
 	}
 
 /** sandbox_spec_done() - may be called again */
 void sandbox_spec_done(struct sandbox_spec *spec);
+
+/* What it has to be, for messages. */
+#define SANDBOX_ID_RULE                                                                       \
+	"letters, digits, \"_\", \".\" and \"-\", beginning with a letter or digit, at most " \
+	"64"
 
 /** sandbox_id_valid() - as process_id_valid(), but <= 64, for it is the host name in the guest */
 bool sandbox_id_valid(const char *id);

@@ -16,6 +16,7 @@ static int adapt(const char *json, struct sandbox_spec *spec, char **ret)
 {
 	*spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
 	spec->id = xstrdup("c1");
+	spec->bundle = xstrdup("/");
 	*ret = NULL;
 	return oci_config_adapt(json, spec, ret, &err);
 }
@@ -85,9 +86,17 @@ static const struct {
 	{"{\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"/n\"}]}," ROOT "," PROCESS
 	 "}",
 	 -ENOTSUP, "linux.namespaces: the network namespace /n of the host cannot be joined"},
-	{"{\"linux\":{},\"mounts\":[{\"destination\":\"/d\",\"source\":\"/s\",\"type\":\"none\","
+	{"{\"linux\":{},\"mounts\":[{\"destination\":\"/d\",\"source\":\"/"
+	 "nowhere\",\"type\":\"none\","
 	 "\"options\":[\"rbind\"]}]," ROOT "," PROCESS "}",
-	 -ENOTSUP, "mounts: /s of the host cannot be bound to /d, as volumes are not there yet"},
+	 -ENOENT, "mounts: cannot bind /nowhere to /d: No such file or directory"},
+	{"{\"linux\":{},\"mounts\":[{\"destination\":\"/d\",\"source\":\"/\",\"type\":\"bind\","
+	 "\"options\":[\"rshared\"]}]," ROOT "," PROCESS "}",
+	 -ENOTSUP,
+	 "mounts: /d: \"rshared\" cannot be had: what is mounted in a VM is not seen on its host"},
+	{"{\"linux\":{},\"mounts\":[{\"destination\":\"/d\",\"source\":\"/dev/"
+	 "null\",\"type\":\"bind\"}]," ROOT "," PROCESS "}",
+	 -ENOTSUP, "mounts: /dev/null, for /d, is a device of the host"},
 	{"{\"linux\":{},\"mounts\":[{\"destination\":\"/d\",\"type\":\"ext4\"}]," ROOT "," PROCESS
 	 "}",
 	 -ENOTSUP, "mounts: a file system of type \"ext4\" cannot be had, on /d"},

@@ -21,6 +21,7 @@ static const char *const fields[] = {
 	"created",     "boot_timeout",
 	"annotations", "supervisor_config",
 	"rootfs_mode", "settings_in_image",
+	"volumes",     "volume_targets",
 };
 
 static struct sandbox_spec example(void)
@@ -56,6 +57,8 @@ static struct sandbox_spec example(void)
 	/* A code point beyond Latin-1, and bytes that only begin one. */
 	strv_add(&spec.args, "\xe2\x82\xac \xc3 \xc4\x80");
 	strv_add(&spec.env, "A=b=c");
+	strv_add(&spec.volumes, "ro:/v");
+	strv_add(&spec.volume_targets, "/mnt");
 	strv_add(&spec.annotations, "io.spin.extras.files={\"/a\": 1}");
 	return spec;
 }

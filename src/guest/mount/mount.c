@@ -170,10 +170,20 @@ int mount_open(const char *path)
 static int open_in_layer(const char *path)
 {
 	_cleanup_close_ int root = open(ABI_LAYERS_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd;
 
 	if (root < 0)
 		return -errno;
-	return path_open_strict(root, path + sizeof(ABI_LAYERS_DIR), O_PATH, 0);
+	/* A folder of virtiofs may be another file system of the host's: only who asks for one gets there. */
+	fd = path_open_strict(root, path + sizeof(ABI_LAYERS_DIR), O_PATH | O_DIRECTORY, 0);
+	return fd == -ENOTDIR ? path_open_strict(root, path + sizeof(ABI_LAYERS_DIR), O_PATH, 0)
+			      : fd;
+}
+
+/* Return: as mount_open(). */
+static int open_named(const char *path)
+{
+	return str_starts(path, ABI_LAYERS_DIR "/") ? open_in_layer(path) : mount_open(path);
 }
 
 /* Folders of an overlay: one, or several with ":" between them. */
@@ -187,7 +197,7 @@ static int check_folders(struct attempt *a, const char *folders)
 		len = strcspn(folders, ":");
 		memcpy(path, folders, len);
 		path[len] = '\0';
-		fd = str_starts(path, ABI_LAYERS_DIR "/") ? open_in_layer(path) : mount_open(path);
+		fd = open_named(path);
 		if (fd < 0)
 			return refuse(a, fd, TTRPC_INVALID_ARGUMENT,
 				      "overlay: \"%s\" is no folder below " MOUNT_DIR, path);
@@ -340,8 +350,9 @@ static int make(struct attempt *a)
 
 static int open_source(struct attempt *a)
 {
-	int fd = a->confined ? mount_open(a->what->source)
-			     : open(a->what->source, O_PATH | O_CLOEXEC);
+	bool layer = str_starts(a->what->source, ABI_LAYERS_DIR "/") != NULL;
+	int fd = a->confined || layer ? open_named(a->what->source)
+				      : open(a->what->source, O_PATH | O_CLOEXEC);
 
 	if (fd == -EXDEV)
 		return refuse(a, fd, TTRPC_INVALID_ARGUMENT, "bind: \"%s\" is not below " MOUNT_DIR,

@@ -288,7 +288,7 @@ void harness_create_init(struct harness_create *create, Caisson__Guest__V1__Proc
 	create->container.process = process;
 	create->mounts[0] = &create->mount;
 	create->mount.type = (char *)"virtiofs";
-	create->mount.source = (char *)ABI_ROOT_TAG;
+	create->mount.source = (char *)ABI_SHARE_TAG;
 	create->request.id = (char *)"c";
 	create->request.n_rootfs = 1;
 	create->request.rootfs = create->mounts;

@@ -162,7 +162,7 @@ static void disks_by_descriptor(void)
 static void devices_by_descriptor(void)
 {
 	const struct vmm_share shares[] = {
-		{.tag = ABI_ROOT_TAG, .fd = 51},
+		{.tag = ABI_SHARE_TAG, .fd = 51},
 		{.tag = "vol-1", .fd = 52},
 	};
 	struct vmm_spec spec = a_spec();
@@ -175,7 +175,7 @@ static void devices_by_descriptor(void)
 	test_true(has("-device", "vhost-user-vsock-device,chardev=vsock"));
 	test_true(has("-chardev", "socket,id=fs0,fd=5"));
 	test_true(has("-device",
-		      "vhost-user-fs-device,chardev=fs0,tag=caisson-root,queue-size=1024"));
+		      "vhost-user-fs-device,chardev=fs0,tag=caisson-share,queue-size=1024"));
 	test_true(has("-device", "vhost-user-fs-device,chardev=fs1,tag=vol-1,queue-size=1024"));
 	test_int(c.n_fds, 4);
 	test_int(c.fds[1], 50);

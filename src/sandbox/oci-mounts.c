@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/oci-mounts.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "abi/abi.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "sandbox/share.h"
+#include "sandbox/volume.h"
+
+#define SHM "/dev/shm"
+
+/* File systems that are made, and do not show something of the host's. */
+static const char *const types[] = {
+	"proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2",
+};
+
+/* What is mounted in the guest later, nobody on the host sees. */
+static const char *const shared[] = {"shared", "rshared"};
+
+/* Kinds of files that are nothing without the host's kernel. */
+static const struct {
+	mode_t type;
+	const char *what;
+} useless[] = {
+	{S_IFSOCK, "a socket of the host, which nobody in the guest could connect to"},
+	{S_IFIFO, "a FIFO of the host, whose other end nobody in the guest could reach"},
+	{S_IFCHR, "a device of the host"},
+	{S_IFBLK, "a device of the host"},
+};
+
+static const char *get_text(struct json_object *o, const char *name)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(o, name, &value) ||
+	    !json_object_is_type(value, json_type_string))
+		return "";
+	return json_object_get_string(value);
+}
+
+static bool has_option(struct json_object *mount, const char *name)
+{
+	struct json_object *options;
+
+	if (!json_object_object_get_ex(mount, "options", &options) ||
+	    !json_object_is_type(options, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(options); i++) {
+		const char *word = json_object_get_string(json_object_array_get_idx(options, i));
+
+		if (word && strcmp(word, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_bind(struct json_object *mount)
+{
+	return has_option(mount, "bind") || has_option(mount, "rbind") ||
+	       strcmp(get_text(mount, "type"), "bind") == 0;
+}
+
+static void set_text(struct json_object *mount, const char *name, const char *value)
+{
+	json_object_object_add(mount, name, json_object_new_string(value));
+}
+
+static void set_options(struct json_object *mount, const char *const *words, size_t n)
+{
+	struct json_object *options = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(options, json_object_new_string(words[i]));
+	json_object_object_add(mount, "options", options);
+}
+
+static void make_shm(struct json_object *mount, const struct statfs *fs)
+{
+	_cleanup_free_ char *size =
+		xasprintf("size=%llu", (unsigned long long)fs->f_blocks * fs->f_bsize);
+	const char *const words[] = {"nosuid", "noexec", "nodev", "mode=1777", size};
+
+	set_text(mount, "type", "tmpfs");
+	set_text(mount, "source", "shm");
+	set_options(mount, words, fs->f_blocks > 0 ? 5 : 4);
+}
+
+static int check_source(const char *source, const char *where, struct stat *st, struct err *err)
+{
+	if (stat(source, st) < 0)
+		return err_errno(err, -errno, "mounts: cannot bind %s to %s", source, where);
+	for (size_t i = 0; i < ARRAY_SIZE(useless); i++)
+		if ((st->st_mode & S_IFMT) == useless[i].type)
+			return err_set(err, -ENOTSUP, "mounts: %s, for %s, is %s", source, where,
+				       useless[i].what);
+	return 0;
+}
+
+static void add_volume(struct json_object *mount, const char *source, const char *where,
+		       struct sandbox_spec *spec)
+{
+	_cleanup_free_ char *path =
+		xasprintf(ABI_SHARE_DIR "/" SHARE_IN_VOLUMES "/%zu", spec->volumes.n);
+
+	strv_add(&spec->volume_targets, where);
+	strv_take(&spec->volumes, volume_text(source, has_option(mount, "ro")));
+	set_text(mount, "source", path);
+}
+
+static int adapt_bind(struct json_object *mount, const char *where, struct sandbox_spec *spec,
+		      struct err *err)
+{
+	const char *text = get_text(mount, "source");
+	_cleanup_free_ char *joined = *text == '/' ? xstrdup(text) : path_join(spec->bundle, text);
+	_cleanup_free_ char *source = realpath(joined, NULL);
+	struct statfs fs;
+	struct stat st;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
+		if (has_option(mount, shared[i]))
+			return err_set(err, -ENOTSUP,
+				       "mounts: %s: \"%s\" cannot be had: what is mounted in a VM "
+				       "is not seen on its host",
+				       where, shared[i]);
+	if (!source)
+		return err_errno(err, -errno, "mounts: cannot bind %s to %s", joined, where);
+	r = check_source(source, where, &st, err);
+	if (r < 0)
+		return r;
+	if (strcmp(where, SHM) == 0 && statfs(source, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
+		make_shm(mount, &fs);
+	else
+		add_volume(mount, source, where, spec);
+	return 0;
+}
+
+static int adapt_one(struct json_object *mount, struct sandbox_spec *spec, struct err *err)
+{
+	const char *type, *where;
+
+	if (!json_object_is_type(mount, json_type_object) || !*get_text(mount, "destination"))
+		return err_set(err, -EBADMSG, "one of \"mounts\" has no destination");
+	type = get_text(mount, "type");
+	where = get_text(mount, "destination");
+	if (is_bind(mount))
+		return adapt_bind(mount, where, spec, err);
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (strcmp(type, types[i]) == 0)
+			return 0;
+	return err_set(err, -ENOTSUP, "mounts: a file system of type \"%s\" cannot be had, on %s",
+		       type, where);
+}
+
+int oci_mounts_adapt(struct json_object *mounts, struct sandbox_spec *spec, struct err *err)
+{
+	size_t n =
+		json_object_is_type(mounts, json_type_array) ? json_object_array_length(mounts) : 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = adapt_one(json_object_array_get_idx(mounts, i), spec, err);
+	return r;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "sandbox/rootfs.h"
+#include "sandbox/volume.h"
+
+static char *volume_path(const struct record *record, size_t i)
+{
+	return xasprintf("%s/" SHARE_VOLUMES "/%zu", record->run_path, i);
+}
+
+static int make_folder(const struct record *record, const char *name, struct err *err)
+{
+	_cleanup_free_ char *path = path_join(record->run_path, name);
+
+	return mkdir(path, 0700) < 0 ? err_errno(err, -errno, "cannot make the folder %s", path)
+				     : 0;
+}
+
+/* What is mounted on a file has to be one. */
+static int make_place(const char *path, bool folder)
+{
+	_cleanup_close_ int fd = -EBADF;
+
+	if (folder)
+		return mkdir(path, 0700) < 0 ? -errno : 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : 0;
+}
+
+static int add_volume(const struct record *record, size_t i, const char *text, struct err *err)
+{
+	const struct volume volume = volume_of(text);
+	_cleanup_free_ char *path = volume_path(record, i);
+	_cleanup_close_ int source = open(volume.source, O_PATH | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (source < 0 || fstat(source, &st) < 0)
+		return err_errno(err, -errno, "cannot open the volume %s", volume.source);
+	r = make_place(path, S_ISDIR(st.st_mode));
+	if (r < 0)
+		return err_errno(err, r, "cannot make %s", path);
+	return rootfs_bind(source, path, volume.readonly, err);
+}
+
+static int mount_rootfs(const struct record *record, const struct sandbox_spec *spec,
+			struct err *err)
+{
+	_cleanup_free_ char *target = path_join(record->run_path, SHARE_ROOTFS);
+	_cleanup_close_ int source = -EBADF;
+
+	if (!*spec->bundle)
+		return rootfs_mount(spec->rootfs, record->dir_path, target, err);
+	source = open(spec->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (source < 0)
+		return err_errno(err, -errno, "cannot open the bundle's root file system %s",
+				 spec->rootfs);
+	return rootfs_bind(source, target, false, err);
+}
+
+int share_make(const struct record *record, const struct sandbox_spec *spec, struct err *err)
+{
+	static const char *const folders[] = {SHARE_FOLDER, SHARE_ROOTFS, SHARE_VOLUMES};
+	int r = rootfs_private_mounts(err);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(folders); i++)
+		r = make_folder(record, folders[i], err);
+	if (r == 0)
+		r = mount_rootfs(record, spec, err);
+	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
+		r = add_volume(record, i, spec->volumes.v[i], err);
+	return r;
+}
+
+void share_undo(const struct record *record, const struct sandbox_spec *spec)
+{
+	_cleanup_free_ char *rootfs = path_join(record->run_path, SHARE_ROOTFS);
+
+	for (size_t i = spec->volumes.n; i > 0; i--) {
+		_cleanup_free_ char *path = volume_path(record, i - 1);
+
+		rootfs_unmount(path);
+	}
+	rootfs_unmount(rootfs);
+}

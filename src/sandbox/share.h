@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "sandbox/record.h"
+
+/*
+ * What virtiofsd shows to the guest: a folder of mounts in our own mount namespace, with which they go.
+ *
+ *	<run>/share/rootfs	the root file system: an overlay on the image, or that of a bundle itself
+ *	<run>/share/volumes/0	and so on: folders or files of the host's, in the order of the spec, each
+ *				without what is beside it
+ */
+
+#define SHARE_FOLDER  "share"
+#define SHARE_ROOTFS  SHARE_FOLDER "/" SHARE_IN_ROOTFS
+#define SHARE_VOLUMES SHARE_FOLDER "/" SHARE_IN_VOLUMES
+/* The same, seen from within. */
+#define SHARE_IN_ROOTFS	 "rootfs"
+#define SHARE_IN_VOLUMES "volumes"
+
+/**
+ * share_make() - mount it all; no other process but our children sees any of it
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int share_make(const struct record *record, const struct sandbox_spec *spec, struct err *err);
+
+/** share_undo() - unmount it all, once nobody serves it any more; harmless otherwise */
+void share_undo(const struct record *record, const struct sandbox_spec *spec);
