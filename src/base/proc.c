@@ -81,8 +81,8 @@ static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int sta
 		r = place_fds(spec, status_fd);
 	if (r >= 0) {
 		status_fd = r;
-		(void)execvpe(spec->argv[0], (char *const *)spec->argv,
-			      spec->env ? spec->env : environ);
+		(void)execvpe(spec->program ? spec->program : spec->argv[0],
+			      (char *const *)spec->argv, spec->env ? spec->env : environ);
 		r = -errno;
 	}
 	(void)fd_write_full(status_fd, &r, sizeof(r));

@@ -11,6 +11,7 @@
 /**
  * struct proc_spec - a program to start (host only)
  * @argv: argv[0] is the path or a name looked up in $PATH; ends with NULL
+ * @program: its path, where argv[0] is another word; NULL: argv[0]
  * @env: environment, ends with NULL; NULL: the caller's own
  * @stdin_fd, @stdout_fd, @stderr_fd: become 0, 1, 2; -EBADF: /dev/null
  * @fds: further descriptors that the program inherits, at @fd_base, @fd_base + 1, …; -EBADF:
@@ -25,6 +26,7 @@
  */
 struct proc_spec {
 	const char *const *argv;
+	const char *program;
 	char *const *env;
 	int stdin_fd, stdout_fd, stderr_fd;
 	const int *fds;

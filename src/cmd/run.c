@@ -101,7 +101,8 @@ static int start_shim(struct run *run, struct err *err)
 	int r = run_furnish(run, err);
 
 	if (r == 0)
-		r = spawn_shim(&run->paths, &run->record, run->image.lock_fd, &run->shim, err);
+		r = spawn_shim(&run->paths, &run->record, run->image.lock_fd, NULL, &run->shim,
+			       err);
 	if (r < 0) {
 		(void)record_remove(&run->paths, &run->record, NULL);
 		return r;

@@ -13,13 +13,13 @@
 #include "sandbox/dial.h"
 #include "shim/lifeline.h"
 
-static int spawn(const struct paths *paths, struct record *record, int image_lock, bool visit,
-		 struct spawned *ret, struct err *err)
+static int spawn(const struct paths *paths, struct record *record, int image_lock,
+		 const int stdio[3], const char *option, struct spawned *ret, struct err *err)
 {
 	_cleanup_free_ char *program = paths_program(paths, "caisson-shim");
 	_cleanup_free_ char *socket_path = client_socket_path(record);
 	_cleanup_close_ int listener = unix_listen(socket_path), read_end = -EBADF;
-	const char *argv[] = {program, "--id", record->id, visit ? "--visit" : NULL, NULL};
+	const char *argv[] = {program, "--id", record->id, option, NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
 	int lifeline[2], r;
 
@@ -29,11 +29,17 @@ static int spawn(const struct paths *paths, struct record *record, int image_loc
 		return err_errno(err, -errno, "cannot make a pipe");
 	read_end = lifeline[0];
 	_Static_assert(SHIM_FD_LISTEN == 3 && SHIM_FD_LIFELINE == 4 && SHIM_FD_LOCK == 5 &&
-			       SHIM_FD_IMAGE == 6,
+			       SHIM_FD_IMAGE == 6 && SHIM_FD_STDIN == 7,
 		       "the order below");
 	spec.argv = argv;
-	spec.fds = (const int[]){listener, read_end, record->lock, image_lock};
-	spec.n_fds = 4;
+	spec.fds = (const int[]){listener,
+				 read_end,
+				 record->lock,
+				 image_lock,
+				 stdio ? stdio[0] : -EBADF,
+				 stdio ? stdio[1] : -EBADF,
+				 stdio ? stdio[2] : -EBADF};
+	spec.n_fds = stdio ? 7 : 4;
 	spec.new_session = true;
 	r = proc_start(&spec, &ret->proc);
 	if (r < 0) {
@@ -46,16 +52,16 @@ static int spawn(const struct paths *paths, struct record *record, int image_loc
 	return 0;
 }
 
-int spawn_shim(const struct paths *paths, struct record *record, int image_lock,
+int spawn_shim(const struct paths *paths, struct record *record, int image_lock, const int stdio[3],
 	       struct spawned *ret, struct err *err)
 {
-	return spawn(paths, record, image_lock, false, ret, err);
+	return spawn(paths, record, image_lock, stdio, stdio ? "--stdio" : NULL, ret, err);
 }
 
 int spawn_visit(const struct paths *paths, struct record *record, struct spawned *ret,
 		struct err *err)
 {
-	return spawn(paths, record, -EBADF, true, ret, err);
+	return spawn(paths, record, -EBADF, NULL, "--visit", ret, err);
 }
 
 /* Whole or not at all, as who waits for it may look at any time. */

@@ -21,10 +21,11 @@ struct spawned {
  * spawn_shim() - start the shim of a new container; its socket takes connections at once
  * @record: as made by record_create(); the shim takes the claim over
  * @image_lock: the lock_fd of its struct image; the shim holds it too; -EBADF: none
+ * @stdio: three descriptors that are the container's streams (shim/lifeline.h); NULL: Create tells
  *
  * Return: 0 or negative errno with a message; the record is then still the caller's to remove.
  */
-int spawn_shim(const struct paths *paths, struct record *record, int image_lock,
+int spawn_shim(const struct paths *paths, struct record *record, int image_lock, const int stdio[3],
 	       struct spawned *ret, struct err *err);
 
 /**

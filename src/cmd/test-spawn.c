@@ -92,7 +92,7 @@ static int spawn(void)
 	char buf[8];
 	int fd;
 
-	if (spawn_shim(&paths, &record, image, &shim, &err) < 0)
+	if (spawn_shim(&paths, &record, image, NULL, &shim, &err) < 0)
 		test_fail("%s", err.text);
 	test_true(record.lock < 0);
 	fd = unix_connect(path);
@@ -165,7 +165,7 @@ static void without_a_shim_the_record_stays_ours(void)
 
 	begin();
 	test_int(unlink(program), 0);
-	test_int(spawn_shim(&paths, &record, image, &shim, &err), -ENOENT);
+	test_int(spawn_shim(&paths, &record, image, NULL, &shim, &err), -ENOENT);
 	test_true(strstr(err.text, SHIM));
 	test_true(record.lock >= 0 && shim.lifeline < 0);
 	test_int(record_state(&record, &status), RECORD_RUNNING);

@@ -140,17 +140,14 @@ static const struct rule rules[PROCESS_OP_MAX_][PROCESS_STATE_MAX_] = {
 			[PROCESS_NONE] = REFUSE("container not created"),
 			[PROCESS_CREATING] = REFUSE("container not created"),
 			[PROCESS_ADDED] = REFUSE("container not created"),
-			[PROCESS_CREATED] =
-				REFUSE("cannot resume a container that was not started"),
-			[PROCESS_STARTING] =
-				REFUSE("cannot resume a container that is being started"),
-			[PROCESS_RUNNING] = REFUSE("cannot resume a running container"),
+			[PROCESS_CREATED] = REFUSE("container not paused"),
+			[PROCESS_STARTING] = REFUSE("container not paused"),
+			[PROCESS_RUNNING] = REFUSE("container not paused"),
 			[PROCESS_PAUSING] = ALLOW,
 			[PROCESS_PAUSED] = ALLOW,
-			[PROCESS_DELETING] =
-				REFUSE("cannot resume a container that is being deleted"),
-			[PROCESS_STOPPING] = REFUSE("cannot resume a stopped container"),
-			[PROCESS_STOPPED] = REFUSE("cannot resume a stopped container"),
+			[PROCESS_DELETING] = REFUSE("container not paused"),
+			[PROCESS_STOPPING] = REFUSE("container not paused"),
+			[PROCESS_STOPPED] = REFUSE("container not paused"),
 		},
 	[PROCESS_OP_UPDATE] =
 		{

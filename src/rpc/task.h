@@ -11,6 +11,12 @@
 #include "task.pb-c.h"
 #include "timestamp.pb-c.h"
 
+/*
+ * The type of UpdateTaskRequest.resources on the host, as containerd's typeurl names what is JSON
+ * (github.com/containerd/typeurl).
+ */
+#define RPC_TYPE_RESOURCES "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
+
 /* What the messages of the Task service and of events have in common. */
 
 /** RPC_TASK() - RPC_METHOD() for a method of Task; @stem: of its messages' names */

@@ -17,7 +17,6 @@ static const struct {
 	const char *path[PATH_DEPTH];
 	const char *why;
 } refused[] = {
-	{{"hooks"}, "hooks are programs of the host, and the container is not there"},
 	{{"linux", "devices"}, "linux.devices: devices of the host cannot be passed on"},
 	{{"linux", "netDevices"}, "linux.netDevices: interfaces of the host cannot be passed on"},
 	{{"linux", "intelRdt"}, "linux.intelRdt: the host's caches are not the guest's to divide"},
@@ -221,6 +220,8 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 
 	if (!own)
 		return err_set(err, -EBADMSG, "it is no JSON object with \"linux\" in it");
+	/* Their programs are on the host: sandbox/hooks.h. */
+	json_object_object_del(o, "hooks");
 	r = check_refused(o, err);
 	if (r == 0)
 		r = oci_mounts_adapt(get(o, "mounts", json_type_array), spec, err);
@@ -262,4 +263,40 @@ void oci_process_inherit(const char *config, bool same_user, char **process)
 	*process = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
 	json_object_put(all);
+}
+
+static int adapt_process(struct json_object *o, char **ret_command, bool *ret_terminal,
+			 struct err *err)
+{
+	struct json_object *terminal = get(o, "terminal", json_type_boolean);
+	_cleanup_strv_ struct strv args = STRV_NULL;
+	int r;
+
+	if (!is_object(o))
+		return err_set(err, -EBADMSG, "the process is no JSON object");
+	r = take_texts(o, "args", &args, err);
+	if (r == 0 && args.n == 0)
+		r = err_set(err, -EBADMSG, "process.args names no command");
+	if (r < 0)
+		return r;
+	/* Members of config.json's "process" there, of the process itself here. */
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
+		if (strcmp(labels[i][0], "process") == 0)
+			json_object_object_del(o, labels[i][1]);
+	*ret_terminal = terminal && json_object_get_boolean(terminal);
+	*ret_command = xstrdup(args.v[0]);
+	return 0;
+}
+
+int oci_process_adapt(const void *json, size_t len, char **ret, char **ret_command,
+		      bool *ret_terminal, struct err *err)
+{
+	_cleanup_free_ char *text = xstrndup(json, len);
+	struct json_object *o = json_tokener_parse(text);
+	int r = adapt_process(o, ret_command, ret_terminal, err);
+
+	if (r == 0)
+		*ret = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+	return r;
 }

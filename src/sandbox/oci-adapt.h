@@ -7,7 +7,7 @@
 /*
  * Bundles that somebody else has made, by `runc spec` for instance, made fit for a guest: the
  * contract is that of sandbox/oci-config.h. What only means something on the host is refused, but
- * for labels of AppArmor and SELinux, which no guest's kernel has.
+ * for labels of AppArmor and SELinux, which no guest's kernel has, and hooks, which the host runs.
  */
 
 /* What a guest takes is not more. */
@@ -33,3 +33,14 @@ int oci_config_adapt(const char *json, struct sandbox_spec *spec, char **ret, st
  * @process: of oci_process(); replaced
  */
 void oci_process_inherit(const char *config, bool same_user, char **process);
+
+/**
+ * oci_process_adapt() - make somebody else's "process" one that is executed in a guest's container
+ * @json, @len: the text
+ * @ret: the text for the guest
+ * @ret_command: its first word
+ *
+ * Return: 0 or -EBADMSG with a message.
+ */
+int oci_process_adapt(const void *json, size_t len, char **ret, char **ret_command,
+		      bool *ret_terminal, struct err *err);

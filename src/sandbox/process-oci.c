@@ -179,8 +179,11 @@ int process_oci_exec(struct process *p, char *const names[3],
 	Caisson__Guest__V1__Process *process = p->exec_spec;
 	_cleanup_free_ char *json = NULL;
 	static struct user user;
-	int r = find_user(p, process, &user, err);
+	int r;
 
+	if (p->exec_json)
+		return send_exec(p, names, p->exec_json, answered);
+	r = find_user(p, process, &user, err);
 	process->terminal = p->terminal;
 	if (r == 0)
 		r = oci_process(process, &user, &json, err);

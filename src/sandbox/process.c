@@ -140,6 +140,14 @@ static void stream_setup(struct process *p, struct stream *s, enum stream_kind k
 	s->userdata = p;
 }
 
+static void adopt(struct process *p, const int fds[3])
+{
+	p->input = fds[0] >= 0;
+	stream_adopt(&p->in, fds[0]);
+	stream_adopt(&p->out, fds[1]);
+	stream_adopt(&p->err, fds[2]);
+}
+
 struct process *process_new(struct sandbox *sandbox, const char *exec_id,
 			    const struct process_stdio *stdio, struct iolog *log)
 {
@@ -159,6 +167,9 @@ struct process *process_new(struct sandbox *sandbox, const char *exec_id,
 	stream_setup(p, &p->in, STREAM_STDIN, NULL);
 	stream_setup(p, &p->out, STREAM_STDOUT, log);
 	stream_setup(p, &p->err, STREAM_STDERR, log);
+	p->input = *stdio->in != '\0';
+	if (stdio->fds)
+		adopt(p, stdio->fds);
 	return p;
 }
 
@@ -185,6 +196,45 @@ static void forget_exec(struct process *p)
 		(void)send_delete(p, &p->forget, forgotten);
 }
 
+static void told(struct ttrpc_request *req, const struct ttrpc_answer *answer _unused_)
+{
+	free(req);
+}
+
+static void tell(struct process *p, const char *method, const ProtobufCMessage *message)
+{
+	struct ttrpc_request *req;
+
+	if (!p->sandbox->guest)
+		return;
+	req = xcalloc(1, sizeof(*req));
+	ttrpc_request_init(req);
+	if (rpc_call(p->sandbox->guest, req, RPC_SERVICE_TASK_V3, method, message, 0, told) < 0)
+		free(req);
+}
+
+void process_signal(struct process *p, int signo)
+{
+	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
+
+	request.id = p->sandbox->spec->id;
+	request.exec_id = p->exec_id;
+	request.signal = (uint32_t)signo;
+	tell(p, "Kill", &request.base);
+}
+
+void process_resize(struct process *p, uint32_t columns, uint32_t rows)
+{
+	Containerd__Task__V2__ResizePtyRequest request =
+		CONTAINERD__TASK__V2__RESIZE_PTY_REQUEST__INIT;
+
+	request.id = p->sandbox->spec->id;
+	request.exec_id = p->exec_id;
+	request.width = columns;
+	request.height = rows;
+	tell(p, "ResizePty", &request.base);
+}
+
 void process_free(struct process *p)
 {
 	list_del(&p->link);
@@ -202,6 +252,7 @@ void process_free(struct process *p)
 	for (int i = 0; i < 3; i++)
 		free(p->fifos[i]);
 	free(p->exec_id);
+	free(p->exec_json);
 	free(p->command);
 	free(p);
 }
@@ -218,7 +269,7 @@ static int open_stream(struct process *p, struct stream *s, const char *fifo, bo
 	return r;
 }
 
-void process_create(struct process *p, Caisson__Guest__V1__Process *exec)
+void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *json)
 {
 	const char *in = p->fifos[0], *out = p->fifos[1], *err = p->fifos[2];
 	bool first = !*p->exec_id;
@@ -227,11 +278,12 @@ void process_create(struct process *p, Caisson__Guest__V1__Process *exec)
 
 	p->state = PROCESS_CREATING;
 	p->exec_spec = exec;
+	p->exec_json = json;
 	if (exec && exec->n_args > 0)
 		p->command = xstrdup(exec->args[0]);
 	start_deadline(p);
 	/* The first process' output is logged, whether anybody looks at it or not. */
-	r = open_stream(p, &p->in, in, *in);
+	r = open_stream(p, &p->in, in, p->input);
 	if (r == 0)
 		r = open_stream(p, &p->out, out, first || *out);
 	if (r == 0)

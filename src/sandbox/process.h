@@ -32,9 +32,11 @@ struct process_result {
 /**
  * struct process_stdio - what a process' user gave for its streams
  * @in, @out, @err: paths of FIFOs; "" for none
+ * @fds: instead of them, three descriptors, -EBADF for none, which are the process' from here on; or NULL
  */
 struct process_stdio {
 	const char *in, *out, *err;
+	const int *fds;
 	bool terminal;
 };
 
@@ -48,6 +50,7 @@ struct process_stdio {
  * @exec_id: "" for the container's first
  * @command: an exec's, for messages about it
  * @fifos: stdin, stdout, stderr, as its user named them
+ * @input: it has an stdin
  * @pid: in the guest; 0 until CREATED (an exec: until RUNNING)
  * @status: exit status, once STOPPED
  * @exited_at: CLOCK_REALTIME of the end
@@ -65,7 +68,7 @@ struct process {
 	struct sandbox *sandbox;
 	char *exec_id, *command, *fifos[3];
 	enum process_state state;
-	bool terminal, lost;
+	bool terminal, input, lost;
 	uint32_t pid, status;
 	struct timespec exited_at;
 	struct stream in, out, err;
@@ -73,6 +76,7 @@ struct process {
 	struct loop_timer deadline;
 	struct ttrpc_request request, wait, forget;
 	Caisson__Guest__V1__Process *exec_spec;
+	char *exec_json;
 	void (*answered)(struct ttrpc_request *req, const struct ttrpc_answer *answer);
 	void (*created)(struct process *process, const struct process_result *result);
 	void (*started)(struct process *process, const struct process_result *result);
@@ -99,11 +103,12 @@ void process_free(struct process *process);
 
 /**
  * process_create() - open its streams and create it in the guest; @process->created follows
- * @exec: what to run, for an exec; taken over, freed with rpc_free(). NULL: the sandbox's spec
+ * @exec: what to run, for an exec; taken over, freed with rpc_free(). NULL: the sandbox's spec, or @json
+ * @json: what to run instead, as OCI has it, where the container is a bundle; taken over
  *
  * The sandbox must be READY.
  */
-void process_create(struct process *process, Caisson__Guest__V1__Process *exec);
+void process_create(struct process *process, Caisson__Guest__V1__Process *exec, char *json);
 
 /**
  * process_start() - let it run, from CREATED or ADDED only; @process->started follows
@@ -126,6 +131,12 @@ void process_pause(struct process *process);
 
 /** process_resume() - from PAUSING or PAUSED, let them go on; @process->frozen follows */
 void process_resume(struct process *process);
+
+/** process_signal() - send it a signal, if there is a guest to do that; nobody hears how it went */
+void process_signal(struct process *process, int signo);
+
+/** process_resize() - its terminal has another size; as process_signal() */
+void process_resize(struct process *process, uint32_t columns, uint32_t rows);
 
 /** process_lost() - the VM is gone: what was printed is delivered, the status is 137 */
 void process_lost(struct process *process);

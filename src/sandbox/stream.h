@@ -6,7 +6,7 @@
 #include "sandbox/iolog.h"
 
 /*
- * A process' stdin, stdout or stderr: a FIFO that its user made on one side, a stream of the guest
+ * A process' stdin, stdout or stderr: a FIFO that its user made, or any other descriptor, on one side, a stream of the guest
  * (abi.h) on the other.
  *
  *   IDLE --open--> GREETING --> READY --start--> COPYING --> CLOSED
@@ -58,6 +58,12 @@ struct stream {
 
 /** stream_init() - before anything else; @log, @opened, @closed, @userdata are set afterwards */
 void stream_init(struct stream *io, enum stream_kind kind, struct loop *loop);
+
+/** stream_adopt() - @fd, owned from here on, is the user's end; before stream_open() without a FIFO */
+static inline void stream_adopt(struct stream *io, int fd)
+{
+	io->fifo_fd = fd;
+}
 
 /**
  * stream_open() - open the FIFO and dial the guest

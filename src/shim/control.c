@@ -12,9 +12,6 @@
 #include "shim/metrics.h"
 #include "task.pb-c.h"
 
-/* As containerd's typeurl names what is JSON (github.com/containerd/typeurl). */
-#define TYPE_RESOURCES "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
-
 static struct process *find(struct ttrpc_call *call, const char *id, enum process_op op)
 {
 	struct process *p = shim_find(call, id, "");
@@ -96,8 +93,9 @@ void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 
 	if (!find(call, request->id, PROCESS_OP_UPDATE))
 		return;
-	if (!any || strcmp(any->type_url, TYPE_RESOURCES) != 0)
-		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "resources: not a " TYPE_RESOURCES);
+	if (!any || strcmp(any->type_url, RPC_TYPE_RESOURCES) != 0)
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
+				"resources: not a " RPC_TYPE_RESOURCES);
 	else if (oci_resources_parse((const char *)any->value.data, any->value.len, &settings,
 				     &err) < 0)
 		ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);

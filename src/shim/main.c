@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of operation: two processes. The keeper does nothing but wait for the other one, which
- * does everything else; should that be killed, the keeper writes or removes the record. Should the
- * keeper be killed, the other one gets SIGTERM and ends the container. Both hold the claim on the
+ * Theory of operation: two processes. The keeper (keeper.h) waits for the other one, which does everything
+ * else, and passes signals on to it; should that be killed, the keeper writes or removes the record. Should
+ * the keeper be killed, the other one gets SIGTERM and ends the container. Both hold the claim on the
  * record and the lock of the image.
  */
 #include <errno.h>
@@ -13,17 +13,17 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "shim/keeper.h"
 #include "shim/lifeline.h"
 #include "shim/shim.h"
-
-#define STATUS_KILLED (128 + SIGKILL)
+#include "shim/terminal.h"
+#include "shim/told.h"
 
 /* A client that reads nothing may hold up the end of the shim, and so `delete -f`, this long. */
 #define TELLING_TIME (10 * NSEC_PER_SEC)
@@ -100,6 +100,20 @@ static void lifeline_moved(struct loop_io *io, uint32_t revents _unused_)
 	shim_quit_when_told(shim);
 }
 
+/* The number of a signal that the keeper got: it is for the container. */
+static void signal_passed(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct shim *shim = container_of(io, struct shim, passed);
+	unsigned char signo;
+
+	if (read(io->fd, &signo, 1) != 1)
+		loop_io_stop(io);
+	else if (signo == KEEPER_SEES)
+		told_seen(shim);
+	else
+		shim_task_signal(shim, signo);
+}
+
 static int serve(struct shim *shim)
 {
 	sigset_t signals;
@@ -126,119 +140,128 @@ static int serve(struct shim *shim)
 	return loop_run(shim->loop);
 }
 
-/* What stays of the container: nothing, its record with an exit status, or with what it had. */
-enum leaving {
-	LEAVE_NOTHING,
-	LEAVE_STATUS,
-	LEAVE_AS_IT_WAS,
-};
-
-static void settle(const struct paths *paths, const struct record *record, enum leaving leaving)
+static enum leaving leaving_of(const struct shim *shim)
 {
-	int known;
-
-	if (leaving == LEAVE_NOTHING) {
-		(void)record_remove(paths, record, NULL);
-		return;
-	}
-	if (leaving == LEAVE_STATUS && record_state(record, &known) != RECORD_STOPPED)
-		(void)record_set_exit(record, STATUS_KILLED);
-	record_remove_run(paths, record);
+	if (shim->visit)
+		return LEAVE_AS_IT_WAS;
+	return shim->started && !shim->spec->remove ? LEAVE_STATUS : LEAVE_NOTHING;
 }
 
-static int run_shim(const struct paths *paths, struct record *record,
-		    const struct sandbox_spec *spec, bool visit)
+/* struct start - what the command line says; @passed: where the keeper passes signals on */
+struct start {
+	const struct paths *paths;
+	struct record *record;
+	const struct sandbox_spec *spec;
+	bool visit, stdio;
+	int passed;
+};
+
+/* Return: exit status: the container's. */
+static int run_shim(const struct start *start, pid_t keeper)
 {
 	struct loop loop;
 	struct shim shim = {
 		.loop = &loop,
-		.paths = paths,
-		.record = record,
-		.spec = spec,
-		.visit = visit,
+		.paths = start->paths,
+		.record = start->record,
+		.spec = start->spec,
+		.visit = start->visit,
+		.stdio = start->stdio,
+		.keeper = keeper,
+		.ask_view = start->stdio ? keeper_ask_view : NULL,
 		.log = IOLOG_NULL,
 		.lifeline = LOOP_IO_NULL,
+		.passed = LOOP_IO_NULL,
 		.signals = {.io = LOOP_IO_NULL},
+		.winch = {.io = LOOP_IO_NULL},
+		.tty = -EBADF,
 	};
-	int r = loop_init(&loop);
+	int r = loop_init(&loop), status;
 
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		keeper_settle(start->paths, start->record, leaving_of(&shim));
+		return 1;
+	}
 	list_init(&shim.execs);
 	list_init(&shim.waiters);
 	list_init(&shim.forwards);
 	list_init(&shim.holders);
 	loop_timer_init(&shim.telling);
-	sandbox_init(&shim.sandbox, &loop, paths, record, spec);
+	sandbox_init(&shim.sandbox, &loop, shim.paths, shim.record, shim.spec);
 	shim.sandbox.userdata = &shim;
 	shim.sandbox.ready = sandbox_ready;
 	shim.sandbox.ended = sandbox_ended;
-	if (!visit)
-		r = iolog_open(&shim.log, record->dir, "log");
+	/* Who passes on descriptors keeps what comes through them. */
+	if (!shim.visit && !shim.stdio)
+		r = iolog_open(&shim.log, shim.record->dir, "log");
+	if (r == 0)
+		r = loop_io_start(&loop, &shim.passed, start->passed, EPOLLIN, signal_passed);
+	if (r == 0)
+		r = terminal_begin(&shim);
 	if (r == 0)
 		r = serve(&shim);
 	sandbox_deinit(&shim.sandbox);
 	/* The mounts go with us, but the folders under them can only go once they are free. */
-	settle(paths, record,
-	       visit			       ? LEAVE_AS_IT_WAS
-	       : shim.started && !spec->remove ? LEAVE_STATUS
-					       : LEAVE_NOTHING);
+	keeper_settle(shim.paths, shim.record, leaving_of(&shim));
+	status = shim.init ? (int)shim.init->status : 1;
 	ttrpc_server_free(shim.server);
 	shim_task_deinit(&shim);
 	loop_timer_stop(&shim.telling);
 	loop_io_stop(&shim.lifeline);
+	loop_io_stop(&shim.passed);
+	terminal_end(&shim);
 	loop_signal_stop(&shim.signals);
 	iolog_close(&shim.log);
 	loop_deinit(&loop);
-	return r;
+	return r < 0 ? 1 : status;
 }
 
-static int keep(const struct paths *paths, const struct record *record, enum leaving leaving,
-		pid_t child)
+/* The keeper has none of these, or their end would go unnoticed. */
+static void close_childs(const struct start *start)
 {
-	int status;
-
-	/* Only the shim itself may hold these, or its end would go unnoticed. */
 	fd_close(SHIM_FD_LISTEN);
 	fd_close(SHIM_FD_LIFELINE);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	settle(paths, record, leaving);
-	return 1;
+	for (int i = 0; start->stdio && i < 3; i++)
+		fd_close(SHIM_FD_STDIN + i);
 }
 
-static int fork_shim(const struct paths *paths, struct record *record,
-		     const struct sandbox_spec *spec, bool visit)
+static int fork_shim(struct start *start)
 {
+	enum leaving leaving = start->visit	     ? LEAVE_AS_IT_WAS
+			       : start->spec->remove ? LEAVE_NOTHING
+						     : LEAVE_STATUS;
 	pid_t keeper = getpid(), child;
-	sigset_t term;
+	sigset_t before;
+	int fds[2];
 
-	/* Blocked before the keeper can die, taken by the loop later. */
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	(void)sigprocmask(SIG_BLOCK, &term, NULL);
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return 1;
+	keeper_block(&before);
 	child = fork();
 	if (child < 0)
-		return -errno;
-	if (child > 0)
-		return keep(paths, record,
-			    visit	   ? LEAVE_AS_IT_WAS
-			    : spec->remove ? LEAVE_NOTHING
-					   : LEAVE_STATUS,
-			    child);
+		return 1;
+	if (child > 0) {
+		fd_close(fds[0]);
+		close_childs(start);
+		return keeper_run(start->paths, start->record, start->spec, child, fds[1], leaving);
+	}
+	fd_close(fds[1]);
+	start->passed = fds[0];
+	/* Blocked before the keeper can die, taken by the loop later. */
+	sigaddset(&before, SIGTERM);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != keeper)
 		(void)raise(SIGTERM);
-	return run_shim(paths, record, spec, visit) < 0;
+	return run_shim(start, keeper);
 }
 
-static const char *parse_words(int argc, char **argv, bool *ret_visit)
+static const char *parse_words(int argc, char **argv, struct start *ret)
 {
 	static const struct option options[] = {
 		{"id", required_argument, NULL, 'i'},
 		{"visit", no_argument, NULL, 'f'},
+		{"stdio", no_argument, NULL, 's'},
 		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
 	};
@@ -253,7 +276,9 @@ static const char *parse_words(int argc, char **argv, bool *ret_visit)
 		if (c == 'i')
 			id = optarg;
 		else if (c == 'f')
-			*ret_visit = true;
+			ret->visit = true;
+		else if (c == 's')
+			ret->stdio = true;
 		else
 			exit(2);
 	}
@@ -283,15 +308,23 @@ static void spec_for_visit(struct sandbox_spec *spec)
 	spec->terminal = false;
 }
 
+static void close_on_exec(const struct start *start)
+{
+	int last = start->stdio ? SHIM_FD_STDIN + 2 : SHIM_FD_IMAGE;
+
+	for (int fd = SHIM_FD_LISTEN; fd <= last; fd++)
+		(void)fd_cloexec(fd, true);
+}
+
 int main(int argc, char **argv)
 {
-	bool visit = false;
-	const char *id = parse_words(argc, argv, &visit);
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 	struct record record = RECORD_NULL;
 	struct paths paths = PATHS_NULL;
+	struct start start = {.paths = &paths, .record = &record, .spec = &spec};
+	const char *id = parse_words(argc, argv, &start);
 	struct err err = ERR_NULL;
-	int r;
+	int r, status = 1;
 
 	log_init("caisson-shim", STDERR_FILENO, LOG_LEVEL_WARN);
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -300,21 +333,17 @@ int main(int argc, char **argv)
 		r = record_open(&paths, id, &record, &err);
 	if (r == 0)
 		r = record_load(&record, &spec, &err);
-	if (r == 0 && visit)
+	if (r == 0 && start.visit)
 		spec_for_visit(&spec);
 	if (r == 0) {
 		record.lock = SHIM_FD_LOCK;
-		(void)fd_cloexec(SHIM_FD_LISTEN, true);
-		(void)fd_cloexec(SHIM_FD_LIFELINE, true);
-		(void)fd_cloexec(SHIM_FD_LOCK, true);
-		(void)fd_cloexec(SHIM_FD_IMAGE, true);
-		r = fork_shim(&paths, &record, &spec, visit);
+		close_on_exec(&start);
+		status = fork_shim(&start);
 	} else {
 		log_error("%s", err.text);
-		r = 1;
 	}
 	record_done(&record);
 	sandbox_spec_done(&spec);
 	paths_done(&paths);
-	return r == 0 ? 0 : 1;
+	return status;
 }

@@ -18,6 +18,11 @@
  * struct shim - all there is
  * @init: the container's first process, once Create has come
  * @visit: for its files only; see shim/lifeline.h
+ * @stdio: the container's streams are descriptors that we were started with
+ * @winch: hears of the size of @tty, which is a descriptor of the container's terminal; -EBADF: it has none
+ * @ask_view: make the keeper see what the container sees; told_seen() follows. NULL: it need not
+ * @keeper: the process that stands for the container
+ * @passed: where it passes on the signals that it gets
  * @started: the command was started: there is an exit status to keep
  * @waited: somebody has been told how it ended
  * @deleted: and it was deleted: there is nothing more to ask about
@@ -42,9 +47,13 @@ struct shim {
 	struct list waiters, forwards, holders;
 	struct ttrpc_call *released;
 	struct loop_io lifeline;
-	struct loop_signal signals;
+	struct loop_signal signals, winch;
+	int tty;
 	struct loop_timer telling;
-	bool resuming, visit, started, waited, deleted, told_enough;
+	struct loop_io passed;
+	void (*ask_view)(pid_t keeper);
+	pid_t keeper;
+	bool resuming, visit, stdio, started, waited, deleted, told_enough;
 };
 
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */
@@ -59,6 +68,9 @@ struct process *shim_find(struct ttrpc_call *call, const char *id, const char *e
 
 /** shim_task_ready() - the guest is up: a Create that waits goes on */
 void shim_task_ready(struct shim *shim);
+
+/** shim_task_signal() - a signal for the container's first process, if it runs */
+void shim_task_signal(struct shim *shim, int signo);
 
 /** shim_task_lost() - the VM is gone: everything that still waits is answered */
 void shim_task_lost(struct shim *shim);

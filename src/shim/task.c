@@ -15,11 +15,14 @@
 #include <unistd.h>
 
 #include "abi/abi.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "rpc/task.h"
+#include "sandbox/oci-adapt.h"
 #include "shim/calls.h"
 #include "shim/control.h"
 #include "shim/hold.h"
+#include "shim/lifeline.h"
 #include "shim/shim.h"
 #include "shim/told.h"
 #include "task.pb-c.h"
@@ -83,7 +86,7 @@ static void create_now(struct shim *shim)
 	struct process *p = shim->init;
 
 	told_of_init(p);
-	process_create(p, NULL);
+	process_create(p, NULL, NULL);
 	remove_fifos(shim, p->fifos[0], p->fifos[1], p->fifos[2]);
 }
 
@@ -126,6 +129,8 @@ static bool check_create(struct ttrpc_call *call,
 		 "options: there are none for a container of caisson"},
 		{request->terminal != shim->spec->terminal, TTRPC_INVALID_ARGUMENT,
 		 "terminal: the container was described otherwise"},
+		{shim->stdio && (*request->stdin_ || *request->stdout_ || *request->stderr_),
+		 TTRPC_INVALID_ARGUMENT, "stdin, stdout, stderr: the container has them already"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -139,6 +144,7 @@ static bool check_create(struct ttrpc_call *call,
 
 static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
+	static const int stdio_fds[] = {SHIM_FD_STDIN, SHIM_FD_STDIN + 1, SHIM_FD_STDIN + 2};
 	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
 	struct process_stdio stdio = {
 		.in = request->stdin_,
@@ -160,7 +166,9 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
 		return;
 	}
-	shim->init = process_new(&shim->sandbox, "", &stdio, &shim->log);
+	if (shim->stdio)
+		stdio.fds = stdio_fds;
+	shim->init = process_new(&shim->sandbox, "", &stdio, shim->stdio ? NULL : &shim->log);
 	calls_keep(shim->init, call);
 	if (shim->sandbox.state == SANDBOX_READY)
 		create_now(shim);
@@ -228,6 +236,55 @@ static bool exec_allowed(struct ttrpc_call *call, const char *exec_id)
 	return true;
 }
 
+/* struct exec_spec - what an exec runs: one of the two */
+struct exec_spec {
+	ProtobufCMessage *process;
+	char *json, *command;
+	bool terminal;
+};
+
+static int read_json(const struct shim *shim, const Google__Protobuf__Any *spec,
+		     struct exec_spec *ret, struct err *err)
+{
+	if (!sandbox_spec_has_bundle(shim->spec))
+		return err_set(err, -EINVAL,
+			       "spec: of type " ABI_TYPE_OCI_PROCESS " only for an OCI bundle");
+	return oci_process_adapt(spec->value.data, spec->value.len, &ret->json, &ret->command,
+				 &ret->terminal, err);
+}
+
+static int read_spec(const struct shim *shim, const Google__Protobuf__Any *spec,
+		     struct exec_spec *ret, struct err *err)
+{
+	*ret = (struct exec_spec){.process = NULL};
+	if (spec && strcmp(spec->type_url, ABI_TYPE_OCI_PROCESS) == 0)
+		return read_json(shim, spec, ret, err);
+	if (rpc_any_unpack(spec, &caisson__guest__v1__process__descriptor, &ret->process) < 0)
+		return err_set(err, -EINVAL, "exec needs a spec of type " ABI_TYPE_PROCESS);
+	ret->terminal = ((Caisson__Guest__V1__Process *)ret->process)->terminal;
+	return 0;
+}
+
+static void exec_spec_done(struct exec_spec *spec)
+{
+	rpc_free(spec->process);
+	free(spec->json);
+	free(spec->command);
+}
+
+static struct process *add_exec(struct shim *shim, uint64_t conn, const char *exec_id,
+				const struct process_stdio *stdio, const char *command)
+{
+	struct process *p = process_new(&shim->sandbox, exec_id, stdio, NULL);
+
+	p->conn = conn;
+	p->command = command ? xstrdup(command) : NULL;
+	list_append(&shim->execs, &p->link);
+	shim->n_execs++;
+	told_of_exec(p);
+	return p;
+}
+
 static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__ExecProcessRequest *request = (const void *)message;
@@ -238,31 +295,30 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 		.terminal = request->terminal,
 	};
 	struct shim *shim = shim_of(call);
+	struct err err = ERR_NULL;
+	struct exec_spec spec;
 	struct process *p;
-	ProtobufCMessage *spec;
 
 	if (!shim_find(call, request->id, "") || !exec_allowed(call, request->exec_id))
 		return;
-	if (!process_id_valid(request->exec_id) ||
-	    rpc_any_unpack(request->spec, &caisson__guest__v1__process__descriptor, &spec) < 0) {
-		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
-				"exec needs a valid exec_id and a spec of type " ABI_TYPE_PROCESS);
+	if (!process_id_valid(request->exec_id)) {
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "exec needs a valid exec_id");
 		return;
 	}
-	stdio.terminal |= ((Caisson__Guest__V1__Process *)spec)->terminal;
-	if (!check_stdio(call, &stdio)) {
-		rpc_free(spec);
+	if (read_spec(shim, request->spec, &spec, &err) < 0) {
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "%s", err.text);
 		return;
 	}
-	p = process_new(&shim->sandbox, request->exec_id, &stdio, NULL);
-	p->conn = call->conn;
-	list_append(&shim->execs, &p->link);
-	shim->n_execs++;
-	told_of_exec(p);
-	calls_keep(p, call);
-	process_create(p, (Caisson__Guest__V1__Process *)spec);
-	/* It may have failed, and be gone. */
-	remove_fifos(shim, stdio.in, stdio.out, stdio.err);
+	stdio.terminal |= spec.terminal;
+	if (check_stdio(call, &stdio)) {
+		p = add_exec(shim, call->conn, request->exec_id, &stdio, spec.command);
+		calls_keep(p, call);
+		process_create(p, (Caisson__Guest__V1__Process *)take_ptr(spec.process),
+			       take_ptr(spec.json));
+		/* It may have failed, and be gone. */
+		remove_fifos(shim, stdio.in, stdio.out, stdio.err);
+	}
+	exec_spec_done(&spec);
 }
 
 void shim_wait(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -356,7 +412,7 @@ static void task_connect(struct ttrpc_call *call, const ProtobufCMessage *messag
 		CONTAINERD__TASK__V2__CONNECT_RESPONSE__INIT;
 	struct shim *shim = shim_of(call);
 
-	response.shim_pid = (uint32_t)getpid();
+	response.shim_pid = (uint32_t)shim->keeper;
 	if (shim->init && strcmp(request->id, shim->spec->id) == 0)
 		response.task_pid = shim->init->pid;
 	response.version = (char *)CAISSON_VERSION;
@@ -412,6 +468,14 @@ const struct ttrpc_method shim_task_methods[] = {
 	RPC_TASK_EMPTY("Shutdown", shutdown, task_shutdown),
 	{.name = NULL},
 };
+
+void shim_task_signal(struct shim *shim, int signo)
+{
+	const char *why;
+
+	if (shim->init && process_allows(shim->init->state, PROCESS_OP_KILL, &why) == TTRPC_OK)
+		process_signal(shim->init, signo);
+}
 
 void shim_task_lost(struct shim *shim)
 {

@@ -141,6 +141,9 @@ void test_shim_begin(bool remove)
 		.spec = &t.spec,
 		.log = IOLOG_NULL,
 		.lifeline = LOOP_IO_NULL,
+		.passed = LOOP_IO_NULL,
+		.winch = {.io = LOOP_IO_NULL},
+		.tty = -EBADF,
 		.signals = {.io = LOOP_IO_NULL},
 	};
 	list_init(&t.shim.execs);

@@ -5,6 +5,7 @@
 #include "sandbox/annotation.h"
 #include "shim/calls.h"
 #include "shim/hold.h"
+#include "shim/terminal.h"
 #include "task.pb-c.h"
 
 void told_forget_exec(struct shim *shim, struct process *p)
@@ -51,26 +52,42 @@ static void exec_stopped(struct process *p)
 	shim_quit_when_told(shim_of_process(p));
 }
 
-static void init_created(struct process *p, const struct process_result *result)
+static void reply_created(const struct process *p, struct ttrpc_call *call)
 {
-	struct shim *shim = shim_of_process(p);
-	struct ttrpc_call *call = calls_kept(p);
 	Containerd__Task__V2__CreateTaskResponse response =
 		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
 
-	/* Who visits it asks for no exit status. */
-	shim->waited |= shim->visit;
-	if (result->code != TTRPC_OK) {
-		if (call)
-			ttrpc_call_fail(call, result->code, "%s", result->message);
-		calls_fail_waiters(shim, p, result->message);
-		sandbox_stop(&shim->sandbox, false);
-		return;
-	}
-	sandbox_phase(&shim->sandbox, SANDBOX_PHASE_CREATED);
 	response.pid = p->pid;
 	if (call)
 		rpc_reply(call, &response.base);
+}
+
+static void init_created(struct process *p, const struct process_result *result)
+{
+	struct shim *shim = shim_of_process(p);
+	struct ttrpc_call *call;
+
+	/* Who visits it asks for no exit status. */
+	shim->waited |= shim->visit;
+	if (result->code == TTRPC_OK) {
+		sandbox_phase(&shim->sandbox, SANDBOX_PHASE_CREATED);
+		if (shim->ask_view)
+			shim->ask_view(shim->keeper);
+		else
+			reply_created(p, calls_kept(p));
+		return;
+	}
+	call = calls_kept(p);
+	if (call)
+		ttrpc_call_fail(call, result->code, "%s", result->message);
+	calls_fail_waiters(shim, p, result->message);
+	sandbox_stop(&shim->sandbox, false);
+}
+
+void told_seen(struct shim *shim)
+{
+	if (shim->init && shim->init->state == PROCESS_CREATED)
+		reply_created(shim->init, calls_kept(shim->init));
 }
 
 static void exec_created(struct process *p, const struct process_result *result)
@@ -103,6 +120,7 @@ static void process_started(struct process *p, const struct process_result *resu
 	}
 	if (p == shim->init) {
 		shim->started = true;
+		terminal_tell(shim);
 		sandbox_phase(&shim->sandbox, SANDBOX_PHASE_STARTED);
 	}
 	response.pid = p->pid;

@@ -11,6 +11,9 @@ void told_of_init(struct process *p);
 /** told_of_exec() - hear of an exec */
 void told_of_exec(struct process *p);
 
+/** told_seen() - the keeper sees what the container sees: it has been created */
+void told_seen(struct shim *shim);
+
 /** told_deleted() - answer a Delete of what has ended, and forget it */
 void told_deleted(struct ttrpc_call *call, struct process *p);
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "shim/view.h"
+
+#define STATUS_KILLED (128 + SIGKILL)
+
+void keeper_settle(const struct paths *paths, const struct record *record, enum leaving leaving)
+{
+	int known;
+
+	if (leaving == LEAVE_NOTHING) {
+		(void)record_remove(paths, record, NULL);
+		return;
+	}
+	if (leaving == LEAVE_STATUS && record_state(record, &known) != RECORD_STOPPED)
+		(void)record_set_exit(record, STATUS_KILLED);
+	record_remove_run(paths, record);
+}
+
+void keeper_block(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, old);
+}
+
+/* What does not fit into the pipe, nobody is waiting for any more. */
+static void pass_on(int passing, int signo)
+{
+	unsigned char byte = (unsigned char)signo;
+
+	while (write(passing, &byte, 1) < 0 && errno == EINTR)
+		;
+}
+
+void keeper_ask_view(pid_t keeper)
+{
+	(void)kill(keeper, SIGRTMIN);
+}
+
+/* Without it whoever takes us for the container would reach the host's files. */
+static void take_view(const struct record *record, const struct sandbox_spec *spec, pid_t child,
+		      int passing)
+{
+	if (view_enter(child, record, spec) < 0)
+		(void)kill(child, SIGKILL);
+	else
+		pass_on(passing, KEEPER_SEES);
+}
+
+static void signalled(const siginfo_t *info, const struct record *record,
+		      const struct sandbox_spec *spec, pid_t child, int passing)
+{
+	if (info->si_signo == SIGRTMIN && info->si_pid == child)
+		take_view(record, spec, child, passing);
+	else if (info->si_signo != SIGCHLD)
+		pass_on(passing, info->si_signo);
+}
+
+int keeper_run(const struct paths *paths, const struct record *record,
+	       const struct sandbox_spec *spec, pid_t child, int passing, enum leaving leaving)
+{
+	_cleanup_close_ int home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	siginfo_t info;
+	sigset_t all;
+	int status;
+
+	sigfillset(&all);
+	while (waitpid(child, &status, WNOHANG) == 0)
+		if (sigwaitinfo(&all, &info) > 0)
+			signalled(&info, record, spec, child, passing);
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	/* The record is not in the container's view. */
+	(void)setns(home, CLONE_NEWNS);
+	keeper_settle(paths, record, leaving);
+	return STATUS_KILLED;
+}
