@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "sandbox/hooks.h"
 #include "sandbox/oci-adapt.h"
 
 static int read_config(const char *bundle, char **ret, struct err *err)
@@ -41,7 +43,18 @@ static int find_root(const char *bundle, struct sandbox_spec *spec, struct err *
 	return 0;
 }
 
-int bundle_load(const char *path, struct sandbox_spec *spec, char **ret_config, struct err *err)
+static int load(const char *json, struct sandbox_spec *spec, struct bundle *ret, struct err *err)
+{
+	int r = hooks_take(json, &ret->hooks, err);
+
+	if (r == 0)
+		r = oci_config_adapt(json, spec, &ret->config, err);
+	if (r < 0)
+		(void)err_wrap(err, r, "%s/" OCI_CONFIG_FILE, spec->bundle);
+	return r;
+}
+
+int bundle_load(const char *path, struct sandbox_spec *spec, struct bundle *ret, struct err *err)
 {
 	_cleanup_free_ char *json = NULL;
 	int r;
@@ -50,14 +63,31 @@ int bundle_load(const char *path, struct sandbox_spec *spec, char **ret_config, 
 	if (!spec->bundle)
 		return err_errno(err, -errno, "cannot use the bundle %s", path);
 	r = read_config(spec->bundle, &json, err);
+	if (r == 0)
+		r = load(json, spec, ret, err);
 	if (r < 0)
 		return r;
-	r = oci_config_adapt(json, spec, ret_config, err);
-	if (r < 0) {
-		(void)err_wrap(err, r, "%s/" OCI_CONFIG_FILE, spec->bundle);
-		return r;
-	}
 	spec->stop_signal = SIGTERM;
 	spec->image = xstrdup(spec->bundle);
 	return find_root(spec->bundle, spec, err);
+}
+
+static int keep(const struct record *record, const char *name, const char *text, struct err *err)
+{
+	int r = text ? file_write_atomic_at(record->dir, name, text, strlen(text), 0600) : 0;
+
+	return r < 0 ? err_errno(err, r, "cannot write %s/%s", record->dir_path, name) : 0;
+}
+
+int bundle_keep(const struct bundle *bundle, const struct record *record, struct err *err)
+{
+	int r = keep(record, OCI_CONFIG_FILE, bundle->config, err);
+
+	return r < 0 ? r : keep(record, HOOKS_FILE, bundle->hooks, err);
+}
+
+void bundle_done(struct bundle *bundle)
+{
+	free(take_ptr(bundle->config));
+	free(take_ptr(bundle->hooks));
 }

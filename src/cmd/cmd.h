@@ -9,14 +9,20 @@
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND      127
 #define STATUS_INTERRUPTED    130
+/* Of `caisson exec --process`, as runc has it. */
+#define STATUS_OCI_FAILED 255
+
+/* Of the runtime specification that we keep to. */
+#define OCI_VERSION "1.0.2"
 
 /* One file a command; the table is in main.c. */
-extern const struct command command_run, command_exec, command_cp, command_list, command_logs,
-	command_kill, command_wait, command_delete, command_commit, command_diff, command_export,
-	command_inspect, command_state, command_kernel, command_image, command_images,
-	command_image_list, command_image_pull, command_image_import, command_image_remove,
-	command_image_prune, command_image_inspect, command_image_build, command_image_convert,
-	command_image_init_config, command_image_verify;
+extern const struct command command_create, command_start, command_pause, command_resume,
+	command_update, command_features, command_run, command_exec, command_cp, command_list,
+	command_logs, command_kill, command_wait, command_delete, command_commit, command_diff,
+	command_export, command_inspect, command_state, command_kernel, command_image,
+	command_images, command_image_list, command_image_pull, command_image_import,
+	command_image_remove, command_image_prune, command_image_inspect, command_image_build,
+	command_image_convert, command_image_init_config, command_image_verify;
 
 /** cmd_fail() - print "caisson: <message>". Return: the command's failure status. */
 int cmd_fail(const struct command *command, const struct err *err);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/describe.h"
 #include "cmd/task-call.h"
+#include "sandbox/hooks.h"
 
 /* A guest has ten to shut down, and the machine may be busy. */
 #define END_SECONDS 60
@@ -48,15 +51,43 @@ static int end_container(struct record *record, bool force, struct err *err)
 	return r;
 }
 
+/* Nobody has started it: as runc has it, that is not running. */
+static bool is_created(struct record *record)
+{
+	struct client client = CLIENT_NULL;
+	const char *state = NULL;
+
+	if (client_connect(&client, record, NULL) == 0)
+		state = describe_state(&client, record->id, NULL);
+	client_disconnect(&client);
+	return state && strcmp(state, "created") == 0;
+}
+
+/* A hook that fails keeps nobody from removing the container. */
+static void run_hooks(const struct record *record)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct err err = ERR_NULL;
+	int r = record_load(record, &spec, &err);
+
+	if (r == 0)
+		r = hooks_run(record, &spec, "poststop", "stopped", 0, &err);
+	if (r < 0)
+		fprintf(stderr, "caisson: warning: %s\n", err.text);
+	sandbox_spec_done(&spec);
+}
+
 static int remove_it(const struct paths *paths, struct record *record, bool force, struct err *err)
 {
 	int status, r = record_claim(record);
 	/* The command has ended; the VM is on its way, or up for a visit: it does not run any more. */
 	bool ending = r == -EWOULDBLOCK && record_state(record, &status) != RECORD_RUNNING;
 
+	force |= r == -EWOULDBLOCK && !ending && !force && is_created(record);
 	if (r == -EWOULDBLOCK && !ending && !force)
 		return err_set(err, -EBUSY,
-			       "container %s is running: end it with `caisson kill %s`, with "
+			       "cannot delete container %s that is not stopped: running: end it "
+			       "with `caisson kill %s`, with "
 			       "-s KILL where it does not heed TERM, or use `caisson delete -f %s`",
 			       record->id, record->id, record->id);
 	if (r == -EWOULDBLOCK)
@@ -68,6 +99,7 @@ static int remove_it(const struct paths *paths, struct record *record, bool forc
 		return 0;
 	if (r < 0)
 		return err_errno(err, r, "cannot claim container %s", record->id);
+	run_hooks(record);
 	return record_remove(paths, record, err);
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
 #include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/cmd.h"
@@ -6,19 +8,27 @@
 
 struct kill {
 	const char *signal;
+	bool all;
 };
 
 static const struct opt options[] = {
 	OPT(kill, 's', "signal", OPT_STRING, signal, "SIGNAL",
 	    "name or number; without it the image's stop signal"),
+	OPT(kill, 'a', "all", OPT_FLAG, all, NULL, "to all processes of the container"),
 	{.kind = OPT_END},
 };
 
-static int send(struct client *client, const char *id, int signo, struct err *err)
+/* In the words that those who run OCI runtimes look for. */
+static int not_running(const char *id, struct err *err)
 {
-	int r = task_kill(client, id, "", signo, false, err);
+	return err_set(err, -ENOTCONN, "container not running: %s", id);
+}
 
-	return r == -ENOENT ? err_set(err, -ENOTCONN, "container %s is not running", id) : r;
+static int send(struct client *client, const char *id, int signo, bool all, struct err *err)
+{
+	int r = task_kill(client, id, "", signo, all, err);
+
+	return r == -ENOENT ? not_running(id, err) : r;
 }
 
 static int connect_to(struct client *client, const struct record *record, struct err *err)
@@ -46,7 +56,10 @@ static int kill_one(const struct paths *paths, const char *name, void *userdata,
 		r = connect_to(&client, &record, err);
 	if (r == 0)
 		r = send(&client, record.id,
-			 kill->signal ? signal_from_name(kill->signal) : spec.stop_signal, err);
+			 kill->signal ? signal_from_name(kill->signal) : spec.stop_signal,
+			 kill->all, err);
+	else if (r == -ENOTCONN)
+		r = kill->all ? 0 : not_running(record.id, err);
 	client_disconnect(&client);
 	sandbox_spec_done(&spec);
 	record_done(&record);
@@ -67,6 +80,15 @@ static char *spell_out(int argc, char **argv)
 	return argv[1];
 }
 
+/* As OCI runtimes have it: the name, then the signal. */
+static void take_last(char **words, struct kill *kill)
+{
+	if (kill->signal || !words[0] || !words[1] || words[2] || signal_from_name(words[1]) < 0)
+		return;
+	kill->signal = words[1];
+	words[1] = NULL;
+}
+
 static int kill_main(const struct command *self, int argc, char **argv)
 {
 	struct kill kill = {.signal = NULL};
@@ -78,12 +100,13 @@ static int kill_main(const struct command *self, int argc, char **argv)
 		at = err_set(&err, -EINVAL, "--signal %s: no such signal", kill.signal);
 	if (at < 0)
 		return cmd_fail(self, &err);
+	take_last(argv + at, &kill);
 	return cmd_each(self, argv + at, kill_one, &kill);
 }
 
 const struct command command_kill = {
 	.name = "kill",
-	.usage = "[OPTIONS] NAME...",
+	.usage = "[OPTIONS] NAME... | [OPTIONS] NAME SIGNAL",
 	.summary = "Send a signal to a container's first process.",
 	.details = "-SIGNAL as the first word, -9 or -KILL, is the same as --signal SIGNAL.\n",
 	.opts = options,

@@ -7,14 +7,16 @@
 #include "abi/abi.h"
 #include "base/parse.h"
 #include "cmd/cmd.h"
+#include "cmd/global.h"
 #include "cmd/guess.h"
 #include "cmd/output.h"
 
 static const struct command *const commands[] = {
-	&command_run,	 &command_exec,	  &command_cp,	  &command_list,
-	&command_logs,	 &command_kill,	  &command_wait,  &command_inspect,
-	&command_state,	 &command_delete, &command_diff,  &command_commit,
-	&command_export, &command_kernel, &command_image, &command_images,
+	&command_run,	 &command_create,   &command_start,  &command_pause,   &command_resume,
+	&command_update, &command_features, &command_exec,   &command_cp,      &command_list,
+	&command_logs,	 &command_kill,	    &command_wait,   &command_inspect, &command_state,
+	&command_delete, &command_diff,	    &command_commit, &command_export,  &command_kernel,
+	&command_image,	 &command_images,
 };
 
 static const struct guess known[] = {
@@ -23,8 +25,7 @@ static const struct guess known[] = {
 	{"rm", "delete"},
 	{"remove", "delete"},
 	{"stop", "kill"},
-	{"create", "run"},
-	{"start", "run"},
+	{"unpause", "resume"},
 	{"top", "exec NAME ps"},
 	{"copy", "cp"},
 	{"rmi", "image rm"},
@@ -43,6 +44,7 @@ static const struct guess known[] = {
 int cmd_fail(const struct command *command, const struct err *err)
 {
 	fprintf(stderr, "caisson: %s\n", err->text);
+	global_log(err->text);
 	return command->failure;
 }
 
@@ -78,11 +80,13 @@ int cmd_each(const struct command *command, char **names,
 
 static void help(FILE *out)
 {
-	fputs("Usage: caisson COMMAND [ARG...]\n\n"
+	fputs("Usage: caisson [OPTIONS] COMMAND [ARG...]\n\n"
 	      "Runs each container in a microVM of its own.\n\nCommands:\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("\nOptions:\n", out);
+	global_help(out);
 	fputs("\n`caisson COMMAND --help` says more of each. To begin with:\n"
 	      "  caisson run --rm -it debian:12 bash\n",
 	      out);
@@ -137,26 +141,44 @@ static int help_main(char **topics)
 	return output_end(command ? help_of(command, topics[1]) : 0, 1);
 }
 
+/* The first line is as go-runc and Podman read it. */
+static int version_main(void)
+{
+	puts("caisson version " CAISSON_VERSION "\nspec: " OCI_VERSION);
+	return output_end(0, 1);
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
+	struct err err = ERR_NULL;
+	int at;
 
 	/* A reader who leaves is an error of write(), not our end. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	output_begin();
-	if (argc < 2) {
+	at = global_parse(argc, argv, &err);
+	if (at < 0) {
+		fprintf(stderr, "caisson: %s\n", err.text);
+		return STATUS_CAISSON_FAILED;
+	}
+	argc -= at;
+	argv += at;
+	if (argc < 1) {
 		help(stderr);
 		return STATUS_CAISSON_FAILED;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0)
-		return help_main(argv + 2);
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0) {
-		puts("caisson version " CAISSON_VERSION);
-		return output_end(0, 1);
-	}
-	command = find(argv[1]);
+	if (is_one_of(argv[0], "--help", "-h", "help"))
+		return help_main(argv + 1);
+	if (is_one_of(argv[0], "--version", "-v", "-v"))
+		return version_main();
+	command = find(argv[0]);
 	if (!command)
-		return unknown(argv + 1);
-	return output_end(command->run(command, argc - 1, argv + 1), command->failure);
+		return unknown(argv);
+	return output_end(command->run(command, argc, argv), command->failure);
 }

@@ -94,7 +94,12 @@ static int load_bundle(struct run *run, struct err *err)
 	int r = annotations_set(&run->spec.annotations, &run->annotations, err);
 
 	if (r == 0)
-		r = bundle_load(run->bundle, &run->spec, &run->config, err);
+		r = bundle_load(run->bundle, &run->spec, &run->files, err);
+	if (r == 0 && run->files.hooks)
+		r = err_set(err, -ENOTSUP,
+			    "%s/" OCI_CONFIG_FILE " has hooks, which are run by `caisson create`, "
+			    "`start` and `delete` only",
+			    run->spec.bundle);
 	run->terminal = run->spec.terminal;
 	run->interactive = !run->detach;
 	if (r == 0 && run->terminal && run->interactive && !isatty(STDIN_FILENO))
@@ -149,16 +154,6 @@ static int make_record(struct run *run, struct err *err)
 	return r;
 }
 
-static int keep_config(struct run *run, struct err *err)
-{
-	int r = run->config ? file_write_atomic_at(run->record.dir, OCI_CONFIG_FILE, run->config,
-						   strlen(run->config), 0600)
-			    : 0;
-
-	return r < 0 ? err_errno(err, r, "cannot write %s/" OCI_CONFIG_FILE, run->record.dir_path)
-		     : 0;
-}
-
 /* Of an overlay: where it is mounted, as who is in its upper folder counts, too. */
 static const char *names_from(const struct run *run)
 {
@@ -203,7 +198,7 @@ int run_prepare(struct run *run, const char *reference, char **words, struct err
 
 int run_furnish(struct run *run, struct err *err)
 {
-	int r = keep_config(run, err);
+	int r = bundle_keep(&run->files, &run->record, err);
 
 	return r == 0 && sandbox_spec_has_disks(&run->spec) ? make_disks(run, err) : r;
 }

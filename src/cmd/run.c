@@ -26,10 +26,6 @@
 #include "task.pb-c.h"
 #include "vmm/vmm.h"
 
-#define NAME_RULE                                                                             \
-	"letters, digits, \"_\", \".\" and \"-\", beginning with a letter or digit, at most " \
-	"64"
-
 static const struct opt options[] = {
 	OPT(run, 0, "rm", OPT_FLAG, remove, NULL,
 	    "remove the container when its command has ended"),
@@ -240,7 +236,8 @@ static int check_bundle(const struct run *run, int argc, char **argv, int at, st
 			       "as well: its command is in config.json",
 			       argv[at + 1]);
 	if (!sandbox_id_valid(argv[at]))
-		return err_set(err, -EINVAL, "\"%s\" is no container's name: " NAME_RULE, argv[at]);
+		return err_set(err, -EINVAL, "\"%s\" is no container's name: " SANDBOX_ID_RULE,
+			       argv[at]);
 	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
 		if (said[i].given)
 			return err_set(err, -EINVAL,
@@ -258,7 +255,7 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 	if (at == argc)
 		return err_set(err, -EINVAL, "which image? See `caisson run --help`");
 	if (run->name && !sandbox_id_valid(run->name))
-		return err_set(err, -EINVAL, "--name %s: " NAME_RULE, run->name);
+		return err_set(err, -EINVAL, "--name %s: " SANDBOX_ID_RULE, run->name);
 	if (run->detach && (run->interactive || run->timing))
 		return err_set(err, -EINVAL,
 			       "--detach goes with neither --interactive nor --timing");
@@ -301,7 +298,7 @@ static void done(struct run *run)
 	paths_done(&run->paths);
 	strv_done(&run->env);
 	strv_done(&run->annotations);
-	free(run->config);
+	bundle_done(&run->files);
 }
 
 /* What the administrator prefers, but for what cannot be so: bundles are folders. */

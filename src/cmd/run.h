@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/attach.h"
+#include "cmd/bundle.h"
 #include "cmd/client.h"
 #include "cmd/compose.h"
 #include "cmd/spawn.h"
@@ -32,7 +33,7 @@ struct run {
 	struct paths paths;
 	struct image image;
 	struct compose compose;
-	char *config;
+	struct bundle files;
 	struct sandbox_spec spec;
 	struct record record;
 	struct spawned shim;

@@ -10,8 +10,6 @@
 #include "cmd/describe.h"
 #include "sandbox/record.h"
 
-#define OCI_VERSION "1.0.2"
-
 /* What a container without a shim is to OCI, whether somebody saw its end or not. */
 #define STOPPED "stopped"
 
@@ -56,6 +54,20 @@ static int ask(const struct record *record, struct told *told, struct err *err)
 	return r == -ETIMEDOUT ? r : 0;
 }
 
+static struct json_object *annotations_of(const struct sandbox_spec *spec)
+{
+	struct json_object *o = json_object_new_object();
+
+	for (size_t i = 0; i < spec->annotations.n; i++) {
+		const char *word = spec->annotations.v[i], *equals = strchr(word, '=');
+		_cleanup_free_ char *name = equals ? xstrndup(word, (size_t)(equals - word)) : NULL;
+
+		if (name)
+			json_object_object_add(o, name, json_object_new_string(equals + 1));
+	}
+	return o;
+}
+
 /* The fields of OCI's runtime specification (runtime.md, "State"), and the supervisor. */
 static struct json_object *to_json(const struct record *record, const struct sandbox_spec *spec,
 				   const struct told *told)
@@ -75,7 +87,10 @@ static struct json_object *to_json(const struct record *record, const struct san
 	json_object_object_add(
 		o, "bundle",
 		json_object_new_string(*spec->bundle ? spec->bundle : record->dir_path));
+	json_object_object_add(o, "rootfs", json_object_new_string(spec->rootfs));
 	json_object_object_add(o, "created", time_to_json((time_t)spec->created));
+	json_object_object_add(o, "annotations", annotations_of(spec));
+	json_object_object_add(o, "owner", json_object_new_string(""));
 	json_object_object_add(o, "supervisor", supervisor);
 	return o;
 }

@@ -91,6 +91,22 @@ int task_shutdown(struct client *client, const char *id, struct err *err)
 	return client_call(client, "Shutdown", &request.base, NULL, NULL, err);
 }
 
+int task_pause(struct client *client, const char *id, struct err *err)
+{
+	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
+
+	request.id = rpc_str(id);
+	return client_call(client, "Pause", &request.base, NULL, NULL, err);
+}
+
+int task_resume(struct client *client, const char *id, struct err *err)
+{
+	Containerd__Task__V2__ResumeRequest request = CONTAINERD__TASK__V2__RESUME_REQUEST__INIT;
+
+	request.id = rpc_str(id);
+	return client_call(client, "Resume", &request.base, NULL, NULL, err);
+}
+
 static int call_of_ours(struct client *client, const char *method, const char *id, struct err *err)
 {
 	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;

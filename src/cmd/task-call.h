@@ -32,6 +32,10 @@ void task_kill_send(struct client *client, const char *id, const char *exec_id, 
 /** task_delete() - forget a process that has ended */
 int task_delete(struct client *client, const char *id, const char *exec_id, struct err *err);
 
+/** task_pause(), task_resume() - stop all its processes, and let them go on */
+int task_pause(struct client *client, const char *id, struct err *err);
+int task_resume(struct client *client, const char *id, struct err *err);
+
 /** task_hold() - pause it for as long as @client is connected; if it is paused already, that stays */
 int task_hold(struct client *client, const char *id, struct err *err);
 

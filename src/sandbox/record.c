@@ -212,7 +212,7 @@ static int find_by_prefix(const struct paths *paths, const char *name, char **re
 	}
 	if (r == 0 && !found)
 		r = err_set(err, -ENOENT,
-			    "no container is called \"%s\": `caisson list` shows those there are",
+			    "container \"%s\" does not exist: `caisson list` shows those there are",
 			    name);
 	if (r == 0)
 		*ret = xstrdup(found);

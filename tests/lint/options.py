@@ -129,6 +129,7 @@ def check_names(page):
     verdict("init.conf", differences(have, want, "docs/options.md"))
     have = {w for row in rows(page, "variable of an image") for w in words(row[0])}
     want = set(re.findall(r'define IMAGE_ENV_\w+\s+"(\w+)"', read("src/image/build.h")))
+    want |= set(re.findall(r'\{"(RUNCVM_\w+)", set_', read("src/cmd/machine.c")))
     verdict("variables of images", differences(have, want, "docs/options.md"))
     have = {w for row in rows(page, "key of the configuration") for w in words(row[0])}
     want = set(re.findall(r'define CONF_\w+\s+"([a-z]+\.[a-z]+)"', read("src/sandbox/conf.h")))

@@ -105,7 +105,7 @@ refused() {
 }
 
 test_bad_bundles() {
-	refused 'hooks are programs of the host' 'c["hooks"] = {"prestart": [{"path": "/bin/true"}]}'
+	refused 'hooks.startContainer: it is to run in the container' 'c["hooks"] = {"startContainer": [{"path": "/bin/true"}]}'
 	refused 'mounts: /dev/null, for /mnt, is a device of the host' \
 		'c["mounts"].append({"destination": "/mnt", "source": "/dev/null", "type": "none", "options": ["bind"]})'
 	refused 'linux.namespaces: the network namespace /proc/1/ns/net of the host' \

@@ -368,7 +368,7 @@ test_bad_words() {
 	status 1 caisson diff
 	one_sentence
 	status 1 caisson diff nobody
-	has "$(err)" 'no container is called "nobody"'
+	has "$(err)" 'container "nobody" does not exist'
 	one_sentence
 	status 1 caisson diff a b
 	one_sentence
@@ -377,7 +377,7 @@ test_bad_words() {
 	status 1 caisson commit
 	one_sentence
 	status 1 caisson commit nobody web
-	has "$(err)" 'no container is called "nobody"'
+	has "$(err)" 'container "nobody" does not exist'
 	status 1 caisson commit nobody 'web@sha256:12'
 	has "$(err)" "is no name for an image"
 	for name in docker-archive:x.tar dir:web ext4:web tar:web; do

@@ -361,11 +361,11 @@ test_unknown_names() {
 	for command in kill wait logs delete; do
 		status 1 caisson $command no-such-container
 		one_sentence
-		has "$(err)" "no container is called"
+		has "$(err)" "does not exist"
 	done
 	status 125 caisson exec no-such-container true
 	one_sentence
-	has "$(err)" "no container is called"
+	has "$(err)" "does not exist"
 }
 
 run_tests "$@"

@@ -1,0 +1,489 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of an OCI runtime, as conmon and containerd's runc shim call them.
+
+We are the subreaper of what they leave behind: the process in the pid file stands for the container.
+"""
+
+import array
+import ctypes
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import traceback
+
+PR_SET_CHILD_SUBREAPER = 36
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CAISSON = os.path.join(TOP, "build/bin/caisson")
+WORK = tempfile.mkdtemp(prefix="caisson-test.")
+ENV = {**os.environ, "CAISSON_CONFIG": WORK + "/caisson.conf"}
+ROOT = WORK + "/root"
+LOG = WORK + "/log.json"
+PATIENCE = 120
+
+
+class Failed(Exception):
+    pass
+
+
+def check(have, want, what="value"):
+    if have != want:
+        raise Failed(f"{what} is {have!r}, not {want!r}")
+
+
+def holds(text, part):
+    if part not in text:
+        raise Failed(f"{part!r} is not in {text!r}")
+
+
+def caisson(*words, status=0, log=None, **more):
+    """Run a command; as engines do, with nothing of ours open but what it is given."""
+    options = ["--root", ROOT] + (["--log", log, "--log-format", "json"] if log else [])
+    more = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+    run = subprocess.run([CAISSON, *options, *words], check=False, env=ENV, timeout=PATIENCE, **more)
+    text = run.stderr.decode() if run.stderr else ""
+    if run.returncode != status:
+        raise Failed(f"{words}: status {run.returncode}, not {status}: {text}")
+    return run.stdout.decode() if run.stdout else "", text
+
+
+def bundle(name, script, change=None):
+    """A folder with a root file system of busybox's, which it may write to."""
+    folder = f"{WORK}/{name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder + "/rootfs/bin")
+    os.makedirs(folder + "/rootfs/tmp")
+    shutil.copy("/bin/busybox", folder + "/rootfs/bin/busybox")
+    for word in ["sh", "cat", "id", "ls", "sleep", "stty", "tty", "echo", "true", "touch"]:
+        os.symlink("busybox", folder + "/rootfs/bin/" + word)
+    subprocess.run(["crun", "spec"], cwd=folder, check=True)
+    with open(folder + "/config.json", encoding="utf-8") as file:
+        config = json.load(file)
+    config["process"].update(terminal=False, args=["sh", "-c", script])
+    config["root"]["readonly"] = False
+    if change:
+        change(config)
+    with open(folder + "/config.json", "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    return folder
+
+
+class Container:
+    """Created, with pipes at its standard streams."""
+
+    def __init__(self, name, script, change=None, options=(), stdin=None):
+        self.name, self.folder = name, bundle(name, script, change)
+        pipes = [os.pipe() for _ in range(3)]
+        mine = [pipes[0][1], pipes[1][0], pipes[2][0]]
+        theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
+        self.stdin, self.stdout, self.stderr = mine
+        if stdin is not None:
+            os.write(self.stdin, stdin)
+        try:
+            caisson("create", "--bundle", self.folder, "--pid-file", self.folder + "/pid", *options, name,
+                    log=LOG, stdin=theirs[0], stdout=theirs[1], stderr=theirs[2])
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        with open(self.folder + "/pid", encoding="ascii") as file:
+            text = file.read()
+        check(text.strip(), text, "the pid file")
+        self.pid = int(text)
+
+    def start(self):
+        caisson("start", self.name)
+
+    def state(self):
+        return json.loads(caisson("state", self.name)[0])
+
+    def output(self):
+        """All that comes until nobody has the other end any more."""
+        read = []
+        for fd in (self.stdout, self.stderr):
+            with os.fdopen(fd, "rb") as file:
+                read.append(file.read().decode())
+        return read
+
+    def line(self):
+        """The next line of its output."""
+        text = b""
+        while not text.endswith(b"\n"):
+            byte = os.read(self.stdout, 1)
+            if not byte:
+                raise Failed(f"the output ends: {text!r}")
+            text += byte
+        return text.decode().rstrip("\n")
+
+    def wait(self):
+        return reap(self.pid)
+
+
+def reap(pid):
+    """Exit status of what was left to us, as an engine makes it out."""
+    signal.alarm(PATIENCE)
+    _, status = os.waitpid(pid, 0)
+    signal.alarm(0)
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+
+
+def test_life():
+    box = Container("life", 'cat; echo words >&2; echo file >/made; exit 7', stdin=b"typed\n")
+    state = box.state()
+    check((state["status"], state["pid"], state["bundle"]), ("created", box.pid, box.folder), "state")
+    # Whoever takes the number for the container finds the container's files, not the host's.
+    check(sorted(os.listdir(f"/proc/{box.pid}/root")), sorted(os.listdir(box.folder + "/rootfs")), "its root")
+    os.close(box.stdin)
+    box.start()
+    check(box.output(), ["typed\n", "words\n"], "output")
+    check(box.wait(), 7, "exit status")
+    state = box.state()
+    check((state["status"], state["pid"]), ("stopped", 0), "state")
+    with open(box.folder + "/rootfs/made", encoding="ascii") as file:
+        check(file.read(), "file\n", "what it wrote")
+    caisson("delete", box.name)
+    clean()
+
+
+def test_words_that_callers_look_for():
+    box = Container("words", "sleep 1000")
+    said = [
+        (["create", "-b", box.folder, box.name], 1, "container with given ID already exists"),
+        (["resume", box.name], 1, "not paused"),
+        (["state", "nobody"], 1, "does not exist"),
+        (["kill", "nobody", "9"], 1, "does not exist"),
+        (["delete", "nobody"], 1, "does not exist"),
+        (["start", "nobody"], 1, "does not exist"),
+    ]
+    for words, status, text in said:
+        holds(caisson(*words, status=status)[1], text)
+    check(caisson("delete", "--force", "nobody"), ("", ""), "what delete --force says")
+    box.start()
+    holds(caisson("start", box.name, status=1)[1], "cannot start")
+    # What was never started is not running.
+    other = Container("other", "true")
+    caisson("delete", other.name)
+    other.wait()
+    holds(caisson("delete", box.name, status=1)[1], "that is not stopped: running")
+    caisson("kill", box.name, "KILL")
+    check(box.wait(), 137, "exit status")
+    holds(caisson("kill", box.name, "15", status=1)[1], "container not running")
+    caisson("kill", "--all", box.name, "9")
+    holds(caisson("start", box.name, status=1)[1], "cannot start a container that has stopped")
+    holds(caisson("exec", "--process", "/dev/null", box.name, status=255)[1], "/dev/null")
+    with open(WORK + "/process", "w", encoding="ascii") as file:
+        json.dump({"args": ["true"], "cwd": "/"}, file)
+    holds(caisson("exec", "--process", WORK + "/process", box.name, status=255)[1],
+          "cannot exec in a stopped container")
+    caisson("delete", box.name)
+    clean()
+
+
+def test_errors_in_the_log():
+    """Podman parses the whole file: there is one object in it, and nothing where all went well."""
+    folder = bundle("log", "true", lambda c: c["process"].update(args=["nonesuch"]))
+    log = WORK + "/one.json"
+    box = subprocess.run([CAISSON, "--root=" + ROOT, "--log=" + log, "--log-format=json", "create", "-b",
+                          folder, "log"], env=ENV, check=False, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if box.returncode == 0:
+        holds(caisson("start", "log", status=1, log=log)[1], "nonesuch")
+    with open(log, encoding="utf-8") as file:
+        told = json.load(file)
+    check(told["level"], "error", "level")
+    holds(told["msg"], "executable file not found in $PATH")
+    caisson("delete", "--force", "log")
+    clean()
+
+
+def test_pause_and_kill():
+    box = Container("pause", "trap 'echo term; exit 3' TERM; echo up; while :; do sleep 0.1; done")
+    box.start()
+    check(box.line(), "up")
+    caisson("pause", box.name)
+    check(box.state()["status"], "paused", "status")
+    holds(caisson("pause", box.name, status=1)[1], "pause")
+    caisson("resume", box.name)
+    check(box.state()["status"], "running", "status")
+    # Podman and CRI-O send signals to the number that they were given, too.
+    os.kill(box.pid, signal.SIGTERM)
+    check(box.line(), "term")
+    check(box.wait(), 3, "exit status")
+    caisson("delete", box.name)
+    clean()
+
+
+def test_update():
+    box = Container("update", "while read x; do cat /sys/fs/cgroup/update/memory.max; done",
+                    lambda c: c["linux"].update(resources={"memory": {"limit": 64 << 20}}))
+    box.start()
+    os.write(box.stdin, b"x\n")
+    check(box.line(), str(64 << 20))
+    caisson("update", "--resources=-", box.name, stdin=None, input=b'{"memory": {"limit": 100663296}}')
+    os.write(box.stdin, b"x\n")
+    check(box.line(), "100663296")
+    holds(caisson("update", "-r", "-", box.name, status=1, stdin=None, input=b"[]")[1], "resources")
+    os.close(box.stdin)
+    check(box.wait(), 0, "exit status")
+    caisson("delete", box.name)
+    clean()
+
+
+def test_features():
+    told = json.loads(caisson("features")[0])
+    check(told["ociVersionMax"], "1.0.2", "version")
+    check(caisson("--version")[0].splitlines()[1], "spec: 1.0.2")
+
+
+def test_killed():
+    """Whoever is killed, the number's end is seen, and nothing stays."""
+    for victim in ["keeper", "shim", "qemu-system", "virtiofsd"]:
+        box = Container("killed", "echo up; sleep 1000")
+        box.start()
+        check(box.line(), "up")
+        pid = box.pid if victim == "keeper" else find(box.pid, victim)
+        os.kill(pid, signal.SIGKILL)
+        check(box.wait(), 137, f"exit status without {victim}")
+        box.output()
+        caisson("delete", "--force", box.name)
+        clean()
+
+
+def test_hooks():
+    """Each gets the state, in order; one that fails is told, and undoes the create."""
+    told = WORK + "/told"
+
+    def hook(stage, script=""):
+        return {"path": "/bin/sh", "args": ["hook", "-c", f'{{ echo {stage} $A; cat; echo; }} >>{told}; {script}'],
+                "env": ["A=b"], "timeout": 10}
+
+    def change(config):
+        config["hooks"] = {x: [hook(x)] for x in ["prestart", "createRuntime", "poststart", "poststop"]}
+
+    box = Container("hooks", "cat", change)
+    box.start()
+    os.close(box.stdin)
+    check(box.wait(), 0, "exit status")
+    caisson("delete", box.name)
+    with open(told, encoding="ascii") as file:
+        lines = file.read().splitlines()
+    states = {lines[i].split()[0]: json.loads(lines[i + 1]) for i in range(0, len(lines), 2)}
+    check(lines[::2], [x + " b" for x in ["prestart", "createRuntime", "poststart", "poststop"]], "stages")
+    check([x["status"] for x in states.values()], ["creating", "creating", "running", "stopped"], "states")
+    check([x["pid"] for x in states.values()], [box.pid, box.pid, box.pid, 0], "numbers")
+    for script, text in [("echo a lot; echo why >&2; exit 3", "status 3: why"), ("sleep 100", "in its time"),
+                         ("yes | head -c 1000000; echo end >&2; exit 1", "status 1: end")]:
+        def bad(config, script=script):
+            config["hooks"] = {"createRuntime": [{**hook("x", script), "timeout": 1}]}
+        holds(caisson("create", "-b", bundle("hooks", "true", bad), "hooks", status=1)[1], text)
+        clean()
+    for stage in ["createContainer", "startContainer"]:
+        def late(config, stage=stage):
+            config["hooks"] = {stage: [hook("x")]}
+        holds(caisson("create", "-b", bundle("hooks", "true", late), "hooks", status=1)[1], f"hooks.{stage}: ")
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(x) for x in file.read().split()]
+
+
+def find(keeper, name):
+    """The shim, or one of those that it has started."""
+    shim, = children(keeper)
+    if name == "shim":
+        return shim
+    for pid in children(shim):
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+            if name in file.read():
+                return pid
+    raise Failed(f"there is no {name}")
+
+
+def test_volumes():
+    os.makedirs(WORK + "/vol")
+    for name in ["vol/one", "alone", "neighbour"]:
+        with open(f"{WORK}/{name}", "w", encoding="ascii") as file:
+            file.write(name)
+
+    def change(config):
+        for where, source, how in [("/ro", "vol", "ro"), ("/rw", "vol", "rw"), ("/etc/alone", "alone", "rw")]:
+            config["mounts"].append({"destination": where, "type": "bind", "source": f"{WORK}/{source}",
+                                     "options": ["rbind", how]})
+
+    script = "cat /ro/one /etc/alone; ls /etc; (touch /ro/x) 2>&1; touch /rw/x; echo new >/etc/alone; ls /ro; cat"
+    box = Container("volumes", script, change)
+    box.start()
+    for want in ["vol/onealonealone", "touch: /ro/x: Read-only file system", "one", "x"]:
+        check(box.line(), want)
+    for path in [WORK + "/alone", f"/proc/{box.pid}/root/etc/alone"]:
+        with open(path, encoding="ascii") as file:
+            check(file.read(), "new\n", "what it wrote")
+    os.close(box.stdin)
+    check(box.wait(), 0, "exit status")
+    caisson("delete", box.name)
+    clean()
+
+
+def execute(box, process, options=(), **more):
+    """A detached one. Return: its number."""
+    with open(WORK + "/process", "w", encoding="utf-8") as file:
+        json.dump({"cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}, **process}, file)
+    caisson("exec", "--process", WORK + "/process", "--detach", "--pid-file", WORK + "/exec.pid", *options,
+            box.name, log=LOG, **more)
+    with open(WORK + "/exec.pid", encoding="ascii") as file:
+        return int(file.read())
+
+
+def test_execs():
+    box = Container("execs", "echo up; sleep 1000")
+    box.start()
+    check(box.line(), "up")
+    out, err = os.pipe(), os.pipe()
+    pid = execute(box, {"args": ["sh", "-c", "id; echo err >&2; exit 9"],
+                        "user": {"uid": 5, "gid": 6, "additionalGids": [7, 8]}}, stdout=out[1], stderr=err[1])
+    os.close(out[1])
+    os.close(err[1])
+    with os.fdopen(out[0]) as file, os.fdopen(err[0]) as errors:
+        check(file.read(), "uid=5 gid=6 groups=7,8\n", "output")
+        check(errors.read(), "err\n", "errors")
+    check(reap(pid), 9, "exit status")
+    # In the foreground, as CRI-O does.
+    with open(WORK + "/process", "w", encoding="utf-8") as file:
+        json.dump({"cwd": "/tmp", "args": ["sh", "-c", "cat; exit 4"], "env": ["PATH=/bin"]}, file)
+    said = caisson("exec", "--process", WORK + "/process", box.name, status=4, stdin=None, input=b"typed")
+    check(said, ("typed", ""), "output")
+    try:
+        execute(box, {"args": ["nonesuch"]})
+    except Failed as error:
+        holds(str(error), "status 255")
+        holds(str(error), "executable file not found in $PATH")
+    else:
+        raise Failed("what is not there was executed")
+    pid = execute(box, {"args": ["sleep", "1000"]}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    caisson("delete", "--force", box.name)
+    check(box.wait(), 137, "exit status")
+    if reap(pid) == 0:
+        raise Failed("an exec of a container that is gone has ended well")
+    clean()
+
+
+class Terminal:
+    """Who listens on a console socket."""
+
+    def __init__(self):
+        self.path = WORK + "/console"
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(1)
+
+    def take(self):
+        conn, _ = self.listener.accept()
+        fds = array.array("i")
+        name, ancillary, _, _ = conn.recvmsg(100, socket.CMSG_LEN(fds.itemsize))
+        fds.frombytes(ancillary[0][2])
+        conn.close()
+        self.listener.close()
+        if not name.startswith(b"/dev/pts/"):
+            raise Failed(f"the terminal is called {name}")
+        return fds[0]
+
+
+def read_until(fd, word):
+    text = b""
+    while word not in text:
+        text += os.read(fd, 1000)
+    return text.decode()
+
+
+def resize(fd, rows, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def test_terminals():
+    terminal = Terminal()
+    script = ("trap 'stty size' WINCH; tty; stty size; echo up; "
+              "while :; do read x && echo \"got $x\" && [ \"$x\" = end ] && exit 5; done")
+
+    def change(config):
+        config["process"].update(terminal=True, consoleSize={"height": 30, "width": 100})
+
+    holds(caisson("create", "-b", bundle("tty", script, change), "tty", status=1)[1], "--console-socket")
+    box = Container("tty", script, change, ["--console-socket", terminal.path])
+    fd = terminal.take()
+    box.start()
+    text = read_until(fd, b"up\r\n")
+    holds(text, "/dev/pts/0\r\n")
+    holds(text, "30 100")
+    resize(fd, 40, 120)
+    os.write(fd, b"line\r")
+    text = read_until(fd, b"got line\r\n")
+    if "40 120" not in text:
+        holds(read_until(fd, b"40 120"), "40 120")
+    terminal = Terminal()
+    pid = execute(box, {"args": ["sh", "-c", "tty; read x; stty size; exit 6"], "terminal": True},
+                  ["--console-socket", terminal.path])
+    other = terminal.take()
+    read_until(other, b"/dev/pts/1\r\n")
+    resize(other, 50, 130)
+    os.write(other, b"x\r")
+    holds(read_until(other, b"130"), "50 130")
+    check(reap(pid), 6, "exit status of the exec")
+    os.write(fd, b"end\r")
+    check(box.wait(), 5, "exit status")
+    caisson("delete", box.name)
+    clean()
+
+
+def clean():
+    """Nothing of a container is left that is gone."""
+    left = os.listdir(ROOT + "/containers") if os.path.exists(ROOT + "/containers") else []
+    check(left, [], "containers")
+    # What was killed may be on its way out; what is not would never be.
+    signal.alarm(PATIENCE)
+    try:
+        while True:
+            os.waitpid(-1, 0)
+    except ChildProcessError:
+        signal.alarm(0)
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        mounts = [line for line in file if WORK in line]
+    check(mounts, [], "mounts")
+
+
+def main():
+    if not shutil.which("crun"):
+        print("ok runtime # SKIP there is no crun")
+        return 77
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with open(ENV["CAISSON_CONFIG"], "w", encoding="ascii"):
+        pass
+    failed = 0
+    for name, function in list(globals().items()):
+        if not name.startswith("test_") or (sys.argv[1:] and name not in sys.argv[1:]):
+            continue
+        begun = time.monotonic()
+        try:
+            function()
+            print(f"ok {name} ({time.monotonic() - begun:.1f} s)", flush=True)
+        except (Failed, OSError, ValueError, KeyError, subprocess.SubprocessError):
+            failed = 1
+            print(f"not ok {name}\n" + traceback.format_exc(), flush=True)
+            for box in os.listdir(ROOT + "/containers") if os.path.exists(ROOT + "/containers") else []:
+                subprocess.run([CAISSON, "--root", ROOT, "delete", "-f", box], env=ENV, check=False)
+    shutil.rmtree(WORK, ignore_errors=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
