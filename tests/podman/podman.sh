@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A real podman, as root, with caisson as its runtime.
+. "$(dirname "$0")/../lib/lib.sh"
+
+command -v podman >/dev/null || {
+	echo "ok podman # SKIP there is no podman"
+	exit $SKIPPED
+}
+
+# What is kept by podman's own rules is in folders of ours; what caisson keeps, where podman's commands
+# look for it, which do not all pass options on.
+export CONTAINERS_CONF=$WORK/containers.conf
+cat >"$CONTAINERS_CONF" <<-EOF
+	[containers]
+	default_ulimits = ["nofile=20000:20000"]
+	netns = "none"
+	[engine]
+	cgroup_manager = "cgroupfs"
+	events_logger = "file"
+	runtime = "caisson"
+	runtime_supports_json = ["caisson"]
+	runtime_supports_kvm = ["caisson"]
+	[engine.runtimes]
+	caisson = ["$TOP/build/bin/caisson"]
+EOF
+podman() {
+	command podman --root "$WORK/store" --runroot "$WORK/podman" --tmpdir "$WORK/tmp" --storage-driver vfs "$@"
+}
+
+"$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/busybox.tar"
+podman load -q -i "$WORK/busybox.tar" >/dev/null
+IMAGE=localhost/busybox:latest
+
+test_run() {
+	status 0 podman run --rm $IMAGE sh -c 'echo out; echo err >&2'
+	is "$(out)" out
+	is "$(err)" err
+	status 7 podman run --rm $IMAGE sh -c 'exit 7'
+	status 0 podman run --rm -i $IMAGE cat <<<typed
+	is "$(out)" typed
+	status 0 podman run --rm -u 5:6 -w /tmp -e A=b --hostname box --read-only --tmpfs /t $IMAGE \
+		sh -c 'id -u; id -g; pwd; echo $A; hostname; (touch /x) 2>&1; touch /t/x'
+	is "$(out)" "$(printf '5\n6\n/tmp\nb\nbox\ntouch: /x: Read-only file system')"
+	is_clean
+}
+
+test_what_cannot_be_executed() {
+	status 127 podman run --rm $IMAGE nonesuch
+	has "$(err)" 'exec: "nonesuch": executable file not found in $PATH'
+	status 126 podman run --rm $IMAGE /etc
+	has "$(err)" 'exec: "/etc": permission denied'
+	is_clean
+}
+
+test_terminal() {
+	script -qec "podman --root $WORK/store --runroot $WORK/podman --tmpdir $WORK/tmp --storage-driver vfs \
+		run --rm -it $IMAGE sh -c 'tty; exit 5'" /dev/null </dev/null >"$WORK/seen" || is $? 5
+	has "$(cat "$WORK/seen")" /dev/pts/0
+	is_clean
+}
+
+test_life() {
+	mkdir -p "$WORK/vol"
+	echo here >"$WORK/vol/file"
+	status 0 podman run -d --name box -v "$WORK/vol:/vol" $IMAGE \
+		sh -c 'trap "echo term; exit 3" TERM; echo up; while :; do sleep 0.1; done'
+	status 0 podman exec box sh -c 'cat /vol/file; echo there >/vol/new'
+	is "$(out)" here
+	is "$(cat "$WORK/vol/new")" there
+	status 0 podman exec -i -u 8 -w /tmp -e A=b box sh -c 'cat; id -u; pwd; echo $A' <<<typed
+	is "$(out)" "$(printf 'typed\n8\n/tmp\nb')"
+	status 9 podman exec box sh -c 'exit 9'
+	status 127 podman exec box nonesuch
+	status 0 podman exec -d box sh -c 'echo made >/vol/made'
+	status 0 podman pause box
+	status 0 podman inspect -f '{{.State.Status}}' box
+	is "$(out)" paused
+	status 0 podman unpause box
+	echo copied >"$WORK/one"
+	status 0 podman cp "$WORK/one" box:/two
+	status 0 podman exec box cat /two
+	is "$(out)" copied
+	status 0 podman cp box:/vol/made -
+	status 0 podman diff box
+	has "$(out)" "A /two"
+	status 0 podman stop box
+	status 0 podman wait box
+	is "$(out)" 3
+	status 0 podman logs box
+	is "$(out)" "$(printf 'up\nterm')"
+	status 0 podman commit -q box made
+	status 0 podman run --rm localhost/made cat /two
+	is "$(out)" copied
+	# Once more, and gone at once.
+	status 0 podman start box
+	status 0 podman restart -t 1 box
+	status 0 podman rm -f box
+	is_clean
+}
+
+# Nobody but the kernel tells podman.
+test_killed() {
+	status 0 podman run -d --name killed $IMAGE sleep 1000
+	status 0 podman inspect -f '{{.State.Pid}}' killed
+	kill -KILL "$(out)"
+	status 0 podman wait killed
+	is "$(out)" 137
+	status 0 podman rm killed
+	is_clean
+}
+
+run_tests "$@"
