@@ -3,11 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -16,6 +13,7 @@
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "guest/network/netlink.h"
 
 #define LIST_MAX 65536
 
@@ -90,9 +88,13 @@ void early_modules(void)
 
 void early_loopback(void)
 {
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	struct netlink netlink = NETLINK_NULL;
+	int r = netlink_open(&netlink);
 
-	if (fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		log_warn("cannot set lo up: %s", strerror(errno));
+	if (r < 0)
+		return;
+	r = netlink_set_loopback_up(&netlink);
+	if (r < 0)
+		log_warn("cannot set lo up: %s", strerror(-r));
+	netlink_close(&netlink);
 }

@@ -189,8 +189,3 @@ bool netconf_next_word(const char **cmdline, char word[NETCONF_WORD_MAX])
 		return true;
 	}
 }
-
-const char *netaddr_text(const struct netaddr *address, char *buf)
-{
-	return inet_ntop(address->family, address->bytes, buf, INET6_ADDRSTRLEN);
-}

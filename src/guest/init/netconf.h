@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "abi/abi.h"
+#include "guest/network/netaddr.h"
 
 /*
  * The kernel's word ip=, for an init that has to do what a kernel without CONFIG_IP_PNP does not
@@ -16,16 +17,6 @@
  */
 
 #define NETCONF_WORD_MAX 512
-
-/**
- * struct netaddr - an address
- * @family: AF_UNSPEC: none, AF_INET, AF_INET6
- * @bytes: in network byte order, 4 or 16
- */
-struct netaddr {
-	int family;
-	unsigned char bytes[16];
-};
 
 /**
  * struct netconf - one word
@@ -69,6 +60,3 @@ int netconf_parse(const char *value, struct netconf *ret, const char **ret_field
  * Return: was there one?
  */
 bool netconf_next_word(const char **cmdline, char word[NETCONF_WORD_MAX]);
-
-/** netaddr_text() - the address as people write it. Return: @buf, of INET6_ADDRSTRLEN bytes. */
-const char *netaddr_text(const struct netaddr *address, char *buf);

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/macro.h"
-#include "guest/init/netlink.h"
+#include "guest/network/netlink.h"
 
 #define CMDLINE_MAX    65536
 #define HOSTNAME_FILE  4096
@@ -71,6 +71,20 @@ static void list_devices(const char *wanted)
 		if_freenameindex(devices);
 }
 
+/* Also to a gateway beyond an address that is a network of its own, as many clouds give them. */
+static int add_default_route(struct netlink *netlink, unsigned int index,
+			     const struct netaddr *gateway)
+{
+	const struct netlink_route route = {
+		.index = index,
+		.destination = {.family = gateway->family},
+		.gateway = *gateway,
+		.onlink = true,
+	};
+
+	return netlink_add_route(netlink, &route);
+}
+
 static void apply_word(struct netlink *netlink, const struct netconf *conf)
 {
 	const char *device = *conf->device ? conf->device : DEFAULT_DEVICE;
@@ -82,7 +96,7 @@ static void apply_word(struct netlink *netlink, const struct netconf *conf)
 		list_devices(device);
 		return;
 	}
-	r = netlink_set_up(netlink, index);
+	r = netlink_set_up(netlink, index, true);
 	if (r < 0)
 		log_warn("cannot set %s up: %s", device, strerror(-r));
 	r = netlink_add_address(netlink, index, &conf->client, conf->prefix);
@@ -91,8 +105,8 @@ static void apply_word(struct netlink *netlink, const struct netconf *conf)
 			 conf->prefix, device, strerror(-r));
 	if (conf->gateway.family == AF_UNSPEC)
 		return;
-	r = netlink_add_default_route(netlink, index, &conf->gateway);
-	if (r < 0)
+	r = add_default_route(netlink, index, &conf->gateway);
+	if (r < 0 && r != -EEXIST)
 		log_warn("cannot route through %s on %s: %s", netaddr_text(&conf->gateway, text),
 			 device, strerror(-r));
 }
@@ -100,14 +114,13 @@ static void apply_word(struct netlink *netlink, const struct netconf *conf)
 void network_apply(const struct network *network)
 {
 	struct netlink netlink = NETLINK_NULL;
-	unsigned int lo = if_nametoindex("lo");
 	int r = netlink_open(&netlink);
 
 	if (r < 0) {
 		log_warn("cannot set up any network: %s", strerror(-r));
 		return;
 	}
-	r = lo ? netlink_set_up(&netlink, lo) : -ENODEV;
+	r = netlink_set_loopback_up(&netlink);
 	if (r < 0)
 		log_warn("cannot set lo up: %s", strerror(-r));
 	for (size_t i = 0; i < network->n; i++)

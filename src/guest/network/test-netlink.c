@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guest/init/netlink.h"
+#include "guest/network/netlink.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,9 +38,9 @@ static void has(const char *file, const char *part)
 
 static void test_set_up(void)
 {
-	test_int(netlink_set_up(&netlink, lo), 0);
-	test_int(netlink_set_up(&netlink, lo), 0);
-	test_int(netlink_set_up(&netlink, 9999), -ENODEV);
+	test_int(netlink_set_up(&netlink, lo, true), 0);
+	test_int(netlink_set_up(&netlink, lo, true), 0);
+	test_int(netlink_set_up(&netlink, 9999, true), -ENODEV);
 }
 
 static void test_addresses(void)
@@ -58,14 +59,20 @@ static void test_addresses(void)
 
 static void test_routes(void)
 {
-	struct netaddr v4 = address(AF_INET, "10.9.9.9"), v6 = address(AF_INET6, "fd00::1");
+	struct netlink_route route = {.index = lo, .onlink = true};
 
-	for (int i = 0; i < 2; i++)
-		test_int(netlink_add_default_route(&netlink, lo, &v4), 0);
-	/* Not through lo, with IPv6: what the kernel says is passed on. */
-	test_int(netlink_add_default_route(&netlink, lo, &v6), -EINVAL);
+	route.destination.family = AF_INET;
+	route.gateway = address(AF_INET, "10.9.9.9");
+	test_int(netlink_add_route(&netlink, &route), 0);
+	test_int(netlink_add_route(&netlink, &route), -EEXIST);
 	has("/proc/thread-self/net/route", "lo\t00000000\t0909090A\t0003");
-	test_int(netlink_add_default_route(&netlink, 9999, &v4), -ENODEV);
+	route.index = 9999;
+	test_int(netlink_add_route(&netlink, &route), -ENODEV);
+	/* Not through lo, with IPv6: what the kernel says is passed on. */
+	route.index = lo;
+	route.destination.family = AF_INET6;
+	route.gateway = address(AF_INET6, "fd00::1");
+	test_int(netlink_add_route(&netlink, &route), -EINVAL);
 }
 
 int main(void)
