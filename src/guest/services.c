@@ -7,6 +7,7 @@
 #include "guest/copy/copy.h"
 #include "guest/layer/layer.h"
 #include "guest/mount/mount-service.h"
+#include "guest/network/network-service.h"
 #include "guest/oci/bundle.h"
 #include "guest/transfer.h"
 
@@ -18,6 +19,7 @@ void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, st
 		events_init(events), system_init(system, workers),
 		bundle_service(),    mount_service(workers),
 		layer_service(),     copy_service(),
+		network_service(),
 	};
 
 	transfer_init(task->streams, workers, &task->processes);

@@ -143,7 +143,7 @@ void machine_begin(void)
 {
 	if (geteuid() != 0)
 		skip("not root");
-	if (unshare(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWPID) < 0)
+	if (unshare(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWNET | CLONE_NEWPID) < 0)
 		skip("cannot make namespaces");
 	become_init();
 	for (int signo = 1; signo < SIGRTMIN; signo++)
@@ -157,6 +157,7 @@ void machine_begin(void)
 	test_int(mkdir(BUNDLE_DIR, 0700), 0);
 	test_int(mkdir("/run/oci", 0700), 0);
 	make_cgroups();
+	test_int(system("ip link add machine0 address " MACHINE_NIC_TEXT " type veth"), 0);
 }
 
 static void list(FILE *to, const char *path)

@@ -8,6 +8,10 @@
  * linker is told to wrap execve(), ioctl(), clock_settime() and sync().
  */
 
+/* The address of its one NIC, as bytes and as text. */
+#define MACHINE_NIC	 "\x02mac_0"
+#define MACHINE_NIC_TEXT "02:6d:61:63:5f:30"
+
 /** machine_begin() - as root, in namespaces of the test's own; or the test is skipped */
 void machine_begin(void);
 

@@ -9,6 +9,7 @@
 #include "guest.pb-c.h"
 #include "guest/mount/mount.h"
 #include "guest/oci/bundle.h"
+#include "guest/test-machine.h"
 #include "rpc/task.h"
 
 #define BESIDE SIZE_MAX /* the path, rather than down it */
@@ -58,6 +59,16 @@ static const struct good {
 	{NULL, "FilesEntry", "value", ALWAYS, false, "{}", 0},
 	{NULL, NULL, "stream", ALWAYS, false, "stream://s", 0},
 	{"SetTimeRequest", NULL, "now", ALWAYS, true, NULL, 0},
+	{"ConfigureRequest", NULL, "interfaces", ALWAYS, true, NULL, 0},
+	{NULL, "Interface", "nic", ALWAYS, false, MACHINE_NIC, 0},
+	{NULL, "Interface", "name", ALWAYS, false, "eth0", 0},
+	{NULL, "Interface", "addresses", ALWAYS, true, NULL, 0},
+	{NULL, "Address", "ip", ALWAYS, false, "\x0a\x01\x02\x03", 0},
+	{NULL, "Address", "prefix", ALWAYS, false, NULL, 24},
+	{"ConfigureRequest", NULL, "routes", ALWAYS, true, NULL, 0},
+	{NULL, "Route", "interface", ALWAYS, false, "eth0", 0},
+	{NULL, "Route", "destination", ALWAYS, false, "\x0a\x09\x09\x09", 0},
+	{NULL, "Route", "prefix", ALWAYS, false, NULL, 32},
 	{NULL, "Timestamp", "seconds", ALWAYS, false, NULL, 1700000000},
 	{NULL, "ReseedRequest", "seed", ALWAYS, false, "0123456789abcdef0123456789abcdef", 0},
 };

@@ -17,7 +17,8 @@
  *   "events.pb-c.h"     Containerd__Events__TaskExit, …
  *   "forward.pb-c.h"    Containerd__Services__Events__Ttrpc__V1__ForwardRequest
  *   "guest.pb-c.h"      Caisson__Guest__V1__Container, Process and Resources
- *   "system.pb-c.h", "bundle.pb-c.h", "vmmount.pb-c.h", "layer.pb-c.h", "copy.pb-c.h", "vmevents.pb-c.h"
+ *   "system.pb-c.h", "bundle.pb-c.h", "vmmount.pb-c.h", "layer.pb-c.h", "copy.pb-c.h",
+ *   "network.pb-c.h", "vmevents.pb-c.h"
  *			  what the guest's other services take and give, Caisson__Guest__V1__…
  *   "metrics_v1.pb-c.h", "metrics_v2.pb-c.h"  Io__Containerd__Cgroups__V2__Metrics, …
  *   "any.pb-c.h", "empty.pb-c.h", "timestamp.pb-c.h"  Google__Protobuf__Any, …
@@ -32,6 +33,7 @@
 #define RPC_SERVICE_MOUNT   "caisson.guest.v1.Mount"
 #define RPC_SERVICE_LAYER   "caisson.guest.v1.Layer"
 #define RPC_SERVICE_COPY    "caisson.guest.v1.Copy"
+#define RPC_SERVICE_NETWORK "caisson.guest.v1.Network"
 
 /**
  * struct rpc_types - what a method takes and gives

@@ -5,6 +5,7 @@
 #include "base/test.h"
 #include "bundle.pb-c.h"
 #include "guest.pb-c.h"
+#include "network.pb-c.h"
 #include "rpc/task.h"
 #include "rpc/text.h"
 #include "system.pb-c.h"
@@ -42,6 +43,7 @@ static const ProtobufCMessageDescriptor *const types[] = {
 	&caisson__guest__v1__create_bundle_request__descriptor,
 	&caisson__guest__v1__mount_all_request__descriptor,
 	&caisson__guest__v1__unmount_request__descriptor,
+	&caisson__guest__v1__configure_request__descriptor,
 };
 
 static size_t pack(const ProtobufCMessage *message, uint8_t **ret)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the host asks a real guest as a whole: service System.
+"""What the host asks a real guest as a whole: services System and Network.
 
     system.py VSOCKD VMINITD
 """
@@ -14,8 +14,9 @@ from guest import VIRTIOFSD, Guest
 from guestlib import Failed, check, receive, same
 from ttrpc import Refused, message, parse
 
-INVALID, PRECONDITION = 3, 9
+INVALID, NOT_FOUND, PRECONDITION = 3, 5, 9
 SERVICE = "caisson.guest.v1.System"
+NETWORK = "caisson.guest.v1.Network"
 ALL_CAPS = 0
 
 
@@ -37,7 +38,7 @@ def info(guest):
     have = call(guest, "Info")
     check(have[1][0] and have[2][0].startswith(b"6."), "the versions")
     same(have[3], [b"cpu", b"cpuset", b"io", b"memory", b"pids"], "the controllers")
-    check({b"direct", b"events", b"freeze"} <= set(have[4]), "the features")
+    check({b"direct", b"events", b"freeze", b"network"} <= set(have[4]), "the features")
     check(0 < have[5][0] < 1000, f"resident: {have[5][0]} kB")
     check(have[6][0] > 0, "context switches")
     again = call(guest, "Info")
@@ -64,6 +65,50 @@ def frozen_and_thawed(guest):
     same(guest.run(["sh", "-c", waits], "x")[0], 0, "a writer that waits")
     call(guest, "ThawFilesystems")
     same(writer.end(), (0, b"written\n", b""), "the writer")
+    same(holder.close()[0], 0, "status")
+
+
+def the_network_is_the_containers(guest):
+    """Two NICs of the VMM's: they swap names, one has another MAC; then it is left alone."""
+    macs = [bytes.fromhex(f"5254000000{n:02x}") for n in range(2)]
+    other = bytes.fromhex("0242ac110002")
+    v4, v6 = bytes([10, 0, 0, 2]), b"\xfd" + bytes(14) + b"\x02"
+    addresses = [message(_1=v4, _2=24), message(_1=v6, _2=64)]
+    first = message(_1=macs[1], _2="eth0", _3=other, _4=1400, _5=addresses)
+    second = message(_1=macs[0], _2="eth1", _5=[message(_1=bytes([10, 1, 0, 2]), _2=16)])
+    routes = [message(_1="eth0", _4=bytes([10, 0, 0, 1])),
+              message(_1="eth0", _4=b"\xfd" + bytes(14) + b"\x01")]
+    holder = guest.begin(["cat"], stdin=b"", keep=True, caps=ALL_CAPS)
+
+    def shown(command):
+        status, out, err = guest.run(["sh", "-c", f"mount -t proc none /proc; busybox {command}"],
+                                     "n", caps=ALL_CAPS)
+        same((status, err), (0, b""), command)
+        return out.decode()
+
+    def configure(*request):
+        guest.client.call("Configure", message(_1=list(request), _2=routes), service=NETWORK)
+
+    for request in (first, second), (second, first), (first,):
+        # Not only what was there before is taken away.
+        shown("ip addr add 10.7.0.1/24 dev eth1")
+        shown("ip link set eth1 up")
+        configure(*request)
+        eth0, eth1 = shown("ip addr show eth0"), shown("ip addr show eth1")
+        for part in ("mtu 1400", "ether 02:42:ac:11:00:02", ",UP", "inet 10.0.0.2/24 brd 10.0.0.255",
+                     "inet6 fd00::2/64"):
+            check(part in eth0, f"{part} is not in {eth0}")
+        same(eth0.count("inet"), 2, eth0)
+        check("ether 52:54:00:00:00:00" in eth1, eth1)
+        same(eth1.count("inet 10.1.0.2/16"), len(request) - 1, eth1)
+        same(eth1.count("inet"), len(request) - 1, eth1)
+        same(",UP" in eth1, len(request) == 2, eth1)
+        check("default via 10.0.0.1 dev eth0" in shown("ip route"), "the default route")
+        check("default via fd00::1 dev eth0" in shown("ip -6 route"), "the default route of IPv6")
+    lo = shown("ip addr show lo")
+    check("127.0.0.1/8" in lo and "::1/128" in lo and ",UP" in lo, lo)
+    refused(guest, NOT_FOUND, "interfaces[0].nic: there is no 02:42:ac:11:00:02", "Configure",
+            message(_1=[message(_1=other, _2="eth0")]), service=NETWORK)
     same(holder.close()[0], 0, "status")
 
 
@@ -104,7 +149,7 @@ def nothing_begins_before_the_end(guest):
     same(holder.close()[:2], (0, b"alive"), "who was there before")
 
 
-TESTS = [info, frozen_and_thawed, the_time_is_set, random_numbers_are_reseeded,
+TESTS = [info, frozen_and_thawed, the_network_is_the_containers, the_time_is_set, random_numbers_are_reseeded,
          nothing_begins_before_the_end]
 
 
@@ -118,7 +163,11 @@ def main(args):
         subprocess.run(["mke2fs", "-q", "-t", "ext4", disk.name, "16M"], check=True)
         drive = ["-drive", f"id=disk,if=none,format=raw,file={disk.name}",
                  "-device", "virtio-blk-device,drive=disk"]
-        with Guest(*args[:2], devices=drive) as guest:
+        # Nothing is at the other end of them.
+        nics = [word for n in range(2) for word in (
+            "-netdev", f"hubport,id=n{n},hubid={n}",
+            "-device", f"virtio-net-device,netdev=n{n},mac=52:54:00:00:00:{n:02x}")]
+        with Guest(*args[:2], devices=drive + nics) as guest:
             try:
                 guest.serve()
                 for case in TESTS:

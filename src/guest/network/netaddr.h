@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /**
@@ -18,3 +19,9 @@ const char *netaddr_text(const struct netaddr *address, char *buf);
 
 /** netaddr_len() - how many bytes it has. Return: 0, 4 or 16. */
 size_t netaddr_len(const struct netaddr *address);
+
+/** netaddr_set() - from bytes in network order; none: no address. Return: has it 0, 4 or 16 bytes? */
+bool netaddr_set(struct netaddr *ret, const void *bytes, size_t len);
+
+/** netaddr_equal() - Return: are they the same, or both none? */
+bool netaddr_equal(const struct netaddr *a, const struct netaddr *b);

@@ -2,6 +2,7 @@
 #include "guest/network/netlink.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -9,17 +10,25 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/macro.h"
+
+#define DUMP_TRIES 8
+/* The kernel fills no more than this, see netlink_dump() in its af_netlink.c, unless one is larger. */
+#define DUMP_MAX 16384
 
 /* The largest body, and five attributes of the largest kind. */
 struct request {
 	struct nlmsghdr header;
 	union {
+		struct rtgenmsg all;
 		struct ifinfomsg link;
 		struct ifaddrmsg address;
 		struct rtmsg route;
 	};
 	char attributes[5 * RTA_SPACE(sizeof(struct in6_addr))];
 };
+
+static_assert(IFNAMSIZ <= sizeof(struct in6_addr), "netlink_set_link() has room for a name");
 
 static void add_attribute(struct request *request, unsigned short type, const void *data,
 			  size_t len)
@@ -127,6 +136,16 @@ int netlink_set_up(struct netlink *netlink, unsigned int index, bool up)
 	return netlink_ask(netlink, &request.header);
 }
 
+int netlink_set_link(struct netlink *netlink, unsigned int index, unsigned short attribute,
+		     const void *data, size_t len)
+{
+	struct request request = new_request(RTM_NEWLINK, 0, sizeof(request.link));
+
+	request.link.ifi_index = (int)index;
+	add_attribute(&request, attribute, data, len);
+	return netlink_ask(netlink, &request.header);
+}
+
 /* As engines and the kernel's own ip= give it to interfaces. */
 static void add_broadcast(struct request *request, const struct netaddr *address,
 			  unsigned int prefix)
@@ -181,4 +200,106 @@ int netlink_add_route(struct netlink *netlink, const struct netlink_route *route
 	if (route->metric > 0)
 		add_attribute(&request, RTA_PRIORITY, &route->metric, sizeof(route->metric));
 	return netlink_ask(netlink, &request.header);
+}
+
+const void *netlink_attribute(const struct nlmsghdr *message, size_t body, unsigned short type,
+			      size_t min, size_t *ret_len)
+{
+	size_t at = NLMSG_SPACE(body), len;
+
+	for (; at + sizeof(struct rtattr) <= message->nlmsg_len; at += RTA_ALIGN(len)) {
+		const struct rtattr *attribute = (const void *)((const char *)message + at);
+
+		len = attribute->rta_len;
+		if (len < sizeof(*attribute) || at + len > message->nlmsg_len)
+			return NULL;
+		if (attribute->rta_type != type || len < RTA_LENGTH(min))
+			continue;
+		if (ret_len)
+			*ret_len = len - RTA_LENGTH(0);
+		return RTA_DATA(attribute);
+	}
+	return NULL;
+}
+
+static void read_address(const struct nlmsghdr *message, unsigned short type, int family,
+			 struct netaddr *ret)
+{
+	const void *data;
+
+	ret->family = family;
+	data = netlink_attribute(message, sizeof(struct rtmsg), type, netaddr_len(ret), NULL);
+	(void)netaddr_set(ret, data, data ? netaddr_len(ret) : 0);
+}
+
+bool netlink_read_route(const struct nlmsghdr *message, struct netlink_route *ret)
+{
+	const struct rtmsg *route = NLMSG_DATA(message);
+	const uint32_t *index = netlink_attribute(message, sizeof(*route), RTA_OIF, 4, NULL);
+	const uint32_t *metric = netlink_attribute(message, sizeof(*route), RTA_PRIORITY, 4, NULL);
+
+	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*route)) || !index ||
+	    (route->rtm_family != AF_INET && route->rtm_family != AF_INET6) ||
+	    route->rtm_table != RT_TABLE_MAIN || route->rtm_type != RTN_UNICAST)
+		return false;
+	*ret = (struct netlink_route){
+		.index = *index,
+		.prefix = route->rtm_dst_len,
+		.metric = metric ? *metric : 0,
+		.onlink = route->rtm_flags & RTNH_F_ONLINK,
+	};
+	read_address(message, RTA_DST, route->rtm_family, &ret->destination);
+	ret->destination.family = route->rtm_family;
+	read_address(message, RTA_GATEWAY, route->rtm_family, &ret->gateway);
+	read_address(message, RTA_PREFSRC, route->rtm_family, &ret->source);
+	return true;
+}
+
+/* Return: 1: there is more; 0 or negative errno. */
+static int each_message(struct netlink *netlink, bool *interrupted,
+			void (*each)(void *userdata, const struct nlmsghdr *message),
+			void *userdata)
+{
+	static union {
+		struct nlmsghdr first;
+		char bytes[DUMP_MAX];
+	} buffer;
+	ssize_t n = receive(netlink, &buffer, sizeof(buffer));
+	const struct nlmsghdr *message = &buffer.first;
+	size_t left = (size_t)n;
+
+	if (n < 0)
+		return (int)n;
+	if (left > sizeof(buffer))
+		return -EMSGSIZE;
+	for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
+		if (message->nlmsg_seq != netlink->sequence)
+			continue;
+		*interrupted |= message->nlmsg_flags & NLM_F_DUMP_INTR;
+		if (message->nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (message->nlmsg_type == NLMSG_ERROR)
+			return ((const struct nlmsgerr *)NLMSG_DATA(message))->error;
+		each(userdata, message);
+	}
+	return 1;
+}
+
+int netlink_dump(struct netlink *netlink, unsigned short type,
+		 void (*each)(void *userdata, const struct nlmsghdr *message), void *userdata)
+{
+	bool interrupted = true;
+	int r = 0;
+
+	for (int i = 0; i < DUMP_TRIES && interrupted && r == 0; i++) {
+		struct request request = new_request(type, 0, sizeof(request.all));
+
+		interrupted = false;
+		r = begin(netlink, &request.header, NLM_F_DUMP);
+		if (r == 0)
+			do
+				r = each_message(netlink, &interrupted, each, userdata);
+			while (r == 1);
+	}
+	return r == 0 && interrupted ? -EAGAIN : r;
 }

@@ -41,6 +41,16 @@ int netlink_set_loopback_up(struct netlink *netlink);
 int netlink_set_up(struct netlink *netlink, unsigned int index, bool up);
 
 /**
+ * netlink_set_link() - change something about a link
+ * @attribute: IFLA_IFNAME and the like
+ * @len: at most IFNAMSIZ
+ *
+ * Return: 0 or negative errno.
+ */
+int netlink_set_link(struct netlink *netlink, unsigned int index, unsigned short attribute,
+		     const void *data, size_t len);
+
+/**
  * netlink_add_address() - with the route to its network
  *
  * Return: 0, also when it is there already, or negative errno.
@@ -65,6 +75,34 @@ struct netlink_route {
 
 /** netlink_add_route() - Return: 0 or negative errno: -EEXIST: there is one with that metric */
 int netlink_add_route(struct netlink *netlink, const struct netlink_route *route);
+
+/**
+ * netlink_read_route() - what a message of a dump says
+ *
+ * Return: false: it is none of the main table, or not of one device and one gateway.
+ */
+bool netlink_read_route(const struct nlmsghdr *message, struct netlink_route *ret);
+
+/**
+ * netlink_dump() - hear of all there are
+ * @type: RTM_GETLINK, RTM_GETADDR or RTM_GETROUTE
+ * @each: may be called with the same twice, if somebody changes something meanwhile
+ *
+ * Return: 0 or negative errno.
+ */
+int netlink_dump(struct netlink *netlink, unsigned short type,
+		 void (*each)(void *userdata, const struct nlmsghdr *message), void *userdata);
+
+/**
+ * netlink_attribute() - find an attribute of a message
+ * @body: size of what is between header and attributes
+ * @min: bytes that it has to have
+ * @ret_len: may be NULL
+ *
+ * Return: its data, or NULL.
+ */
+const void *netlink_attribute(const struct nlmsghdr *message, size_t body, unsigned short type,
+			      size_t min, size_t *ret_len);
 
 /** netlink_ask() - send a message of the caller's own. Return: 0 or the kernel's negative errno. */
 int netlink_ask(struct netlink *netlink, struct nlmsghdr *message);
