@@ -18,6 +18,7 @@ rpc: base loop proto ttrpc
 oci: base json-c
 image: base overlay tar json-c archive openssl ext2fs
 vmm: base loop json-c archive openssl ext2fs
+net: base loop libmnl json-c
 vsockd: base loop
 sandbox: base loop proto ttrpc rpc vmm json-c
 shim: base loop proto ttrpc rpc oci vmm sandbox
