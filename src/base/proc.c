@@ -12,7 +12,7 @@
 
 #include "base/fd.h"
 
-#define PROC_FDS_MAX 16
+#define PROC_FDS_MAX 32
 
 static void reset_signals(void)
 {

@@ -204,6 +204,8 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.vsock = p->vsock;
 	spec.shares = &share;
 	spec.n_shares = p->share_path != NULL;
+	spec.nics = sb->network.nics;
+	spec.n_nics = sb->network.n;
 	spec.disks = disks;
 	spec.n_disks = list_disks(p, sandbox_spec_has_copy(sb->spec), disks);
 	spec.cmdline = cmdline;
@@ -245,8 +247,11 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		r = launch_vsock(sb, &plan, err);
 	if (r == 0 && !sandbox_spec_has_disks(sb->spec))
 		r = launch_share(sb, &plan, err);
+	if (r == 0 && *sb->spec->netns)
+		r = network_prepare(&sb->network, err);
 	if (r == 0)
 		r = start_vmm(sb, &plan, err);
+	network_handed_over(&sb->network);
 	sandbox_phase(sb, SANDBOX_PHASE_LAUNCHED);
 	plan_done(&plan);
 	return r;

@@ -115,8 +115,8 @@ static void drop_labels(struct json_object *o)
 	}
 }
 
-/* The VM's own network is the container's. */
-static int adapt_namespaces(struct json_object *own, struct err *err)
+/* The VM's own network is the container's, made of what is in the namespace. */
+static int adapt_namespaces(struct json_object *own, struct sandbox_spec *spec, struct err *err)
 {
 	struct json_object *list = get(own, "namespaces", json_type_array), *kept;
 
@@ -127,6 +127,11 @@ static int adapt_namespaces(struct json_object *own, struct err *err)
 		struct json_object *item = json_object_array_get_idx(list, i);
 		const char *type = get_text(item, "type"), *path = get_text(item, "path");
 
+		if (strcmp(type, "network") == 0) {
+			free(spec->netns);
+			spec->netns = xstrdup(*path ? path : SANDBOX_NETNS_NEW);
+			continue;
+		}
 		if (*path) {
 			json_object_put(kept);
 			return err_set(err, -ENOTSUP,
@@ -134,10 +139,14 @@ static int adapt_namespaces(struct json_object *own, struct err *err)
 				       "be joined",
 				       type, path);
 		}
-		if (strcmp(type, "network") != 0)
-			json_object_array_add(kept, json_object_get(item));
+		json_object_array_add(kept, json_object_get(item));
 	}
 	json_object_object_add(own, "namespaces", kept);
+	if (!spec->netns)
+		return err_set(
+			err, -ENOTSUP,
+			"linux.namespaces: there is no network namespace, and the host's own "
+			"network cannot be had in a VM");
 	return 0;
 }
 
@@ -226,7 +235,7 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 	if (r == 0)
 		r = oci_mounts_adapt(get(o, "mounts", json_type_array), spec, err);
 	if (r == 0)
-		r = adapt_namespaces(own, err);
+		r = adapt_namespaces(own, spec, err);
 	if (r == 0)
 		r = take_root(o, spec, err);
 	if (r == 0)

@@ -52,6 +52,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 		.accept = LOOP_IO_NULL,
 	};
 	metadata_init(&sb->metadata);
+	network_init(&sb->network, sb);
 	ttrpc_request_init(&sb->shutdown);
 	loop_timer_init(&sb->deadline);
 	loop_defer_init(&sb->ending);
@@ -71,6 +72,7 @@ static void stop_everything(struct sandbox *sb)
 	helper_stop(&sb->vsockd);
 	helper_stop(&sb->virtiofsd);
 	metadata_stop(&sb->metadata);
+	network_end(&sb->network);
 	tail_stop(&sb->console);
 	sb->accept_fd = fd_close(sb->accept_fd);
 	sb->cid_fd = fd_close(sb->cid_fd);
@@ -283,6 +285,12 @@ static void guest_dialled(struct loop_io *io, uint32_t revents _unused_)
 	sb->state = SANDBOX_READY;
 	sandbox_phase(sb, SANDBOX_PHASE_READY);
 	sb->ready(sb);
+}
+
+void sandbox_fail(struct sandbox *sb, const struct err *why)
+{
+	sb->failure = *why;
+	sb->state = SANDBOX_ENDED;
 }
 
 int sandbox_start(struct sandbox *sb)

@@ -5,6 +5,7 @@
 #include "sandbox/dial.h"
 #include "sandbox/helper.h"
 #include "sandbox/metadata.h"
+#include "sandbox/network.h"
 #include "sandbox/record.h"
 #include "ttrpc/client.h"
 #include "vmm/vmm.h"
@@ -70,6 +71,7 @@ struct sandbox {
 	int accept_fd, cid_fd;
 	struct loop_io accept;
 	struct metadata metadata;
+	struct network network;
 	struct ttrpc_client *guest;
 	struct ttrpc_request shutdown;
 	struct loop_timer deadline;
@@ -92,6 +94,9 @@ void sandbox_init(struct sandbox *sandbox, struct loop *loop, const struct paths
  * ENDED, no callback comes.
  */
 int sandbox_start(struct sandbox *sandbox);
+
+/** sandbox_fail() - what sandbox_start() would do if it failed of @why, instead of it */
+void sandbox_fail(struct sandbox *sandbox, const struct err *why);
 
 /** sandbox_phase() - note that a phase is over now, if it was not yet */
 void sandbox_phase(struct sandbox *sandbox, enum sandbox_phase phase);

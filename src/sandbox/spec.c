@@ -33,19 +33,20 @@ static const struct field {
 	{                                                            \
 #member, type, offsetof(struct sandbox_spec, member) \
 	}
-	FIELD(id, FIELD_STRING),	  FIELD(image, FIELD_STRING),
-	FIELD(bundle, FIELD_STRING),	  FIELD(rootfs, FIELD_STRING),
-	FIELD(args, FIELD_STRV),	  FIELD(env, FIELD_STRV),
-	FIELD(cwd, FIELD_STRING),	  FIELD(user, FIELD_STRING),
-	FIELD(capabilities, FIELD_U64),	  FIELD(stop_signal, FIELD_INT),
-	FIELD(terminal, FIELD_BOOL),	  FIELD(remove, FIELD_BOOL),
-	FIELD(executor, FIELD_STRING),	  FIELD(hypervisor, FIELD_STRING),
-	FIELD(accel, FIELD_STRING),	  FIELD(kernel, FIELD_STRING),
-	FIELD(memory, FIELD_U64),	  FIELD(cpus, FIELD_U32),
-	FIELD(boot_timeout, FIELD_U32),	  FIELD(created, FIELD_I64),
-	FIELD(annotations, FIELD_STRV),	  FIELD(supervisor_config, FIELD_STRING),
-	FIELD(rootfs_mode, FIELD_STRING), FIELD(settings_in_image, FIELD_BOOL),
-	FIELD(volumes, FIELD_STRV),	  FIELD(volume_targets, FIELD_STRV),
+	FIELD(id, FIELD_STRING),	   FIELD(image, FIELD_STRING),
+	FIELD(bundle, FIELD_STRING),	   FIELD(rootfs, FIELD_STRING),
+	FIELD(args, FIELD_STRV),	   FIELD(env, FIELD_STRV),
+	FIELD(cwd, FIELD_STRING),	   FIELD(user, FIELD_STRING),
+	FIELD(capabilities, FIELD_U64),	   FIELD(stop_signal, FIELD_INT),
+	FIELD(terminal, FIELD_BOOL),	   FIELD(remove, FIELD_BOOL),
+	FIELD(executor, FIELD_STRING),	   FIELD(hypervisor, FIELD_STRING),
+	FIELD(accel, FIELD_STRING),	   FIELD(kernel, FIELD_STRING),
+	FIELD(memory, FIELD_U64),	   FIELD(cpus, FIELD_U32),
+	FIELD(boot_timeout, FIELD_U32),	   FIELD(created, FIELD_I64),
+	FIELD(annotations, FIELD_STRV),	   FIELD(supervisor_config, FIELD_STRING),
+	FIELD(rootfs_mode, FIELD_STRING),  FIELD(settings_in_image, FIELD_BOOL),
+	FIELD(volumes, FIELD_STRV),	   FIELD(netns, FIELD_STRING),
+	FIELD(volume_targets, FIELD_STRV),
 #undef FIELD
 };
 

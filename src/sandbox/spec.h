@@ -19,6 +19,7 @@
  * @rootfs: absolute path of the unpacked image, or of its disk; never written to
  * @volumes: what else of the host's the container gets to see, in the form of sandbox/volume.h
  * @volume_targets: for each, where it has it
+ * @netns: of whose interfaces the guest's are made: a path, SANDBOX_NETNS_NEW, or empty: of none
  * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES
  * @settings_in_image: what is not said here is in files of the image, for the guest to read
  * @args: the command, at least one, or none where @settings_in_image
@@ -43,7 +44,7 @@
 struct sandbox_spec {
 	char *id, *image, *bundle, *rootfs, *rootfs_mode;
 	struct strv volumes, volume_targets, args, env;
-	char *cwd, *user;
+	char *cwd, *user, *netns;
 	uint64_t capabilities;
 	int stop_signal;
 	bool terminal, remove, settings_in_image;
@@ -72,6 +73,8 @@ struct sandbox_spec {
 #define SANDBOX_ROOTFS_MODE_DEFAULT "virtiofs"
 #define SANDBOX_ROOTFS_MODE_IMAGE   "image"
 #define SANDBOX_ROOTFS_MODE_COPY    "copy"
+
+#define SANDBOX_NETNS_NEW	    "new"
 
 #define SANDBOX_MEMORY_MIN	    (UINT64_C(64) << 20)
 #define SANDBOX_MEMORY_DEFAULT	    (UINT64_C(256) << 20)

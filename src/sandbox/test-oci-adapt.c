@@ -49,6 +49,7 @@ static void adapted(void)
 		 "c1\",\"namespaces\":[{\"type\":\"pid\"}],\"seccomp\":{\"a\":1},\"maskedPaths\":"
 		 "[\"\\/proc\\/x\"]}}");
 	test_str(spec.rootfs, "../fs");
+	test_str(spec.netns, SANDBOX_NETNS_NEW);
 	test_str(spec.args.v[1], "b");
 	test_str(spec.env.v[0], "K=v");
 	test_str(spec.cwd, "/d");
@@ -82,9 +83,12 @@ static const struct {
 	 "linux.intelRdt: the host's caches are not the guest's to divide"},
 	{"{\"linux\":{\"seccomp\":{\"listenerPath\":\"/x\"}}," ROOT "," PROCESS "}", -ENOTSUP,
 	 "linux.seccomp.listenerPath: a socket of the host cannot be reached"},
-	{"{\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"/n\"}]}," ROOT "," PROCESS
-	 "}",
-	 -ENOTSUP, "linux.namespaces: the network namespace /n of the host cannot be joined"},
+	{"{\"linux\":{\"namespaces\":[{\"type\":\"ipc\",\"path\":\"/n\"}]}," ROOT "," PROCESS "}",
+	 -ENOTSUP, "linux.namespaces: the ipc namespace /n of the host cannot be joined"},
+	{"{\"linux\":{\"namespaces\":[{\"type\":\"pid\"}]}," ROOT "," PROCESS "}", -ENOTSUP,
+	 "linux.namespaces: there is no network namespace, and the host's own network cannot be "
+	 "had in "
+	 "a VM"},
 	{"{\"linux\":{},\"mounts\":[{\"destination\":\"/d\",\"source\":\"/"
 	 "nowhere\",\"type\":\"none\","
 	 "\"options\":[\"rbind\"]}]," ROOT "," PROCESS "}",

@@ -22,6 +22,7 @@ static const char *const fields[] = {
 	"annotations", "supervisor_config",
 	"rootfs_mode", "settings_in_image",
 	"volumes",     "volume_targets",
+	"netns",
 };
 
 static struct sandbox_spec example(void)

@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sandbox/network.h"
 #include "shim/keeper.h"
 #include "shim/lifeline.h"
 #include "shim/shim.h"
@@ -114,7 +115,7 @@ static void signal_passed(struct loop_io *io, uint32_t revents _unused_)
 		shim_task_signal(shim, signo);
 }
 
-static int serve(struct shim *shim)
+static int serve(struct shim *shim, const struct err *failure)
 {
 	sigset_t signals;
 	int r;
@@ -136,7 +137,10 @@ static int serve(struct shim *shim)
 		return r;
 	ttrpc_server_on_conn_closed(shim->server, conn_closed, shim);
 	/* A failure is told to Create, so we serve all the same. */
-	(void)sandbox_start(&shim->sandbox);
+	if (failure->code)
+		sandbox_fail(&shim->sandbox, failure);
+	else
+		(void)sandbox_start(&shim->sandbox);
 	return loop_run(shim->loop);
 }
 
@@ -147,13 +151,17 @@ static enum leaving leaving_of(const struct shim *shim)
 	return shim->started && !shim->spec->remove ? LEAVE_STATUS : LEAVE_NOTHING;
 }
 
-/* struct start - what the command line says; @passed: where the keeper passes signals on */
+/*
+ * struct start - what the command line says; @passed: where the keeper passes signals on; @failure: what
+ * went wrong already, to be told to Create
+ */
 struct start {
 	const struct paths *paths;
 	struct record *record;
 	const struct sandbox_spec *spec;
 	bool visit, stdio;
 	int passed;
+	struct err failure;
 };
 
 /* Return: exit status: the container's. */
@@ -199,7 +207,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 	if (r == 0)
 		r = terminal_begin(&shim);
 	if (r == 0)
-		r = serve(&shim);
+		r = serve(&shim, &start->failure);
 	sandbox_deinit(&shim.sandbox);
 	/* The mounts go with us, but the folders under them can only go once they are free. */
 	keeper_settle(shim.paths, shim.record, leaving_of(&shim));
@@ -338,6 +346,9 @@ int main(int argc, char **argv)
 	if (r == 0) {
 		record.lock = SHIM_FD_LOCK;
 		close_on_exec(&start);
+		/* The keeper, too: who asks for the container's network by its number finds it. */
+		if (!start.visit)
+			(void)network_enter(spec.netns, &start.failure);
 		status = fork_shim(&start);
 	} else {
 		log_error("%s", err.text);

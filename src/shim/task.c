@@ -174,6 +174,25 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 		create_now(shim);
 }
 
+static void network_applied(struct network *network _unused_, const struct err *err, void *userdata)
+{
+	struct process *p = userdata;
+
+	if (!err)
+		process_start(p);
+	else
+		told_not_started(p, err);
+}
+
+/* An engine may have made the interfaces since the container was created. */
+static void start(struct shim *shim, struct process *p)
+{
+	if (p == shim->init && shim->sandbox.network.n > 0)
+		network_apply(&shim->sandbox.network, network_applied, p);
+	else
+		process_start(p);
+}
+
 static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__StartRequest *request = (const void *)message;
@@ -192,7 +211,7 @@ static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 	    (p != init && !process_check(call, init->state, PROCESS_OP_EXEC)))
 		return;
 	calls_keep(p, call);
-	process_start(p);
+	start(shim_of(call), p);
 }
 
 /* Nobody will start it, or ask how it ended. */

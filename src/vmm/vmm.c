@@ -169,6 +169,20 @@ static int check_disk(const struct vmm_disk *disk, struct err *err)
 	return 0;
 }
 
+static int check_nics(const struct vmm_spec *spec, struct err *err)
+{
+	if (spec->n_nics > VMM_NICS_MAX)
+		return err_set(err, -E2BIG, "a VM can have %d network interfaces, not %zu",
+			       VMM_NICS_MAX, spec->n_nics);
+	for (size_t i = 0; i < spec->n_nics; i++)
+		if (spec->nics[i].fd < 0 || (spec->nics[i].mac[0] & 1))
+			return err_set(err, -EINVAL,
+				       "network interface %zu has no tap, or a "
+				       "multicast address",
+				       i);
+	return 0;
+}
+
 static int check_disks(const struct vmm_spec *spec, struct err *err)
 {
 	int r = 0;
@@ -234,6 +248,8 @@ static int check_spec(const struct vmm_spec *spec, struct err *err)
 		r = check_shares(spec, err);
 	if (r == 0)
 		r = check_disks(spec, err);
+	if (r == 0)
+		r = check_nics(spec, err);
 	return r;
 }
 

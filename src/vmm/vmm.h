@@ -37,6 +37,8 @@
 
 #define VMM_SHARES_MAX	       8
 #define VMM_DISKS_MAX	       8
+#define VMM_NICS_MAX	       8
+#define VMM_MAC_LEN	       6
 #define VMM_SERIAL_MAX	       20 /* bytes, without a final NUL (virtio 1.2, 5.2.6) */
 #define VMM_TAG_MAX	       36 /* bytes, without a final NUL (virtio 1.2, 5.11.4) */
 #define VMM_CPUS_MAX	       64
@@ -101,6 +103,16 @@ struct vmm_disk {
 };
 
 /**
+ * struct vmm_nic - one virtio-net interface
+ * @fd: a tap, whose frames have a struct virtio_net_hdr in front
+ * @mac: that the guest finds it by; no multicast address
+ */
+struct vmm_nic {
+	int fd;
+	uint8_t mac[VMM_MAC_LEN];
+};
+
+/**
  * struct vmm_spec - what to start; plain data, all of it borrowed for the length of vmm_start()
  * @name: for messages and the process list: letters, digits, "-", "_", "."; at most 64 characters
  * @run_dir: an existing folder that belongs to this VM alone
@@ -116,6 +128,7 @@ struct vmm_disk {
  * @vsock: its device
  * @shares, @n_shares: virtiofs devices
  * @disks, @n_disks: virtio-blk devices
+ * @nics, @n_nics: virtio-net devices
  * @cmdline: further words for the kernel's command line, NULL-terminated array; may be NULL.
  *	Those with characters that would end a word are refused
  *
@@ -137,6 +150,8 @@ struct vmm_spec {
 	size_t n_shares;
 	const struct vmm_disk *disks;
 	size_t n_disks;
+	const struct vmm_nic *nics;
+	size_t n_nics;
 	const char *const *cmdline;
 };
 

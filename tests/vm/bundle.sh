@@ -108,8 +108,8 @@ test_bad_bundles() {
 	refused 'hooks.startContainer: it is to run in the container' 'c["hooks"] = {"startContainer": [{"path": "/bin/true"}]}'
 	refused 'mounts: /dev/null, for /mnt, is a device of the host' \
 		'c["mounts"].append({"destination": "/mnt", "source": "/dev/null", "type": "none", "options": ["bind"]})'
-	refused 'linux.namespaces: the network namespace /proc/1/ns/net of the host' \
-		'l["namespaces"] = [{"type": "network", "path": "/proc/1/ns/net"}]'
+	refused 'linux.namespaces: the ipc namespace /proc/1/ns/ipc of the host' \
+		'l["namespaces"] = [{"type": "ipc", "path": "/proc/1/ns/ipc"}]'
 	refused 'linux.devices: ' 'l["devices"] = [{"path": "/dev/sda", "type": "b", "major": 8, "minor": 0}]'
 	refused 'linux.intelRdt: ' 'l["intelRdt"] = {"closID": "x"}'
 	refused 'process.args names no command' 'p["args"] = []'

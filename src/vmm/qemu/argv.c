@@ -63,7 +63,8 @@ static void add_socket(struct qemu_command *c, const char *id, int fd, const cha
 
 static bool without_acpi(const struct vmm_spec *spec)
 {
-	size_t devices = spec->n_shares + spec->n_disks + (spec->vsock.kind != VMM_VSOCK_NONE);
+	size_t devices = spec->n_shares + spec->n_disks + spec->n_nics +
+			 (spec->vsock.kind != VMM_VSOCK_NONE);
 
 	return spec->tuned && spec->accel == VMM_ACCEL_TCG && devices <= DEVICES_WITHOUT_ACPI;
 }
@@ -244,6 +245,21 @@ static void add_disks(struct qemu_command *c, const struct vmm_spec *spec)
 	}
 }
 
+/* A tap tells by itself that its frames have a header. */
+static void add_nics(struct qemu_command *c, const struct vmm_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_nics; i++) {
+		const uint8_t *m = spec->nics[i].mac;
+
+		strv_add(&c->argv, "-netdev");
+		strv_addf(&c->argv, "tap,id=net%zu,fd=%d", i, inherit(c, spec->nics[i].fd));
+		strv_add(&c->argv, "-device");
+		strv_addf(&c->argv,
+			  "virtio-net-device,netdev=net%zu,mac=%02x:%02x:%02x:%02x:%02x:%02x", i,
+			  m[0], m[1], m[2], m[3], m[4], m[5]);
+	}
+}
+
 int qemu_argv(const struct vmm_spec *spec, int qmp_fd, uint32_t tsc_khz, struct qemu_command *ret)
 {
 	_cleanup_qemu_command_ struct qemu_command c = QEMU_COMMAND_NULL;
@@ -258,6 +274,7 @@ int qemu_argv(const struct vmm_spec *spec, int qmp_fd, uint32_t tsc_khz, struct 
 	add_vsock(&c, &spec->vsock);
 	add_shares(&c, spec);
 	add_disks(&c, spec);
+	add_nics(&c, spec);
 	*ret = c;
 	c = (struct qemu_command)QEMU_COMMAND_NULL;
 	return 0;

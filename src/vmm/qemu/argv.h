@@ -6,7 +6,7 @@
 
 /** The first descriptor that QEMU inherits; qemu_argv() counts up from here. */
 #define QEMU_FD_BASE 3
-#define QEMU_FDS_MAX (2 + VMM_SHARES_MAX + VMM_DISKS_MAX)
+#define QEMU_FDS_MAX (2 + VMM_SHARES_MAX + VMM_DISKS_MAX + VMM_NICS_MAX)
 
 /** The name under which QEMU is looked for in $PATH. */
 #define QEMU_PROGRAM "qemu-system-x86_64"
