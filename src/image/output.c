@@ -6,14 +6,48 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "image/text.h"
 
 #define NAME_TRIES 100
+
+/* ".NAME.PID.N" of a name: what follows the former. Return: is that two numbers? */
+static bool is_tmp(const char *rest)
+{
+	size_t pid = strspn(rest, "0123456789"), n;
+
+	if (pid == 0 || rest[pid] != '.')
+		return false;
+	n = strspn(rest + pid + 1, "0123456789");
+	return n > 0 && rest[pid + 1 + n] == '\0';
+}
+
+/* Who is killed while a name is replaced leaves a file, locked by nobody. */
+static void sweep(const struct output *o)
+{
+	_cleanup_free_ char *prefix = xasprintf(".%.200s.", o->name);
+	_cleanup_dir_ DIR *dir = dir_open(o->dir, ".");
+	const char *name, *rest;
+
+	while (dir && (name = dir_next(dir))) {
+		_cleanup_close_ int fd = -EBADF;
+
+		rest = str_starts(name, prefix);
+		if (!rest || !is_tmp(rest))
+			continue;
+		fd = openat(o->dir, name,
+			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			(void)unlinkat(o->dir, name, 0);
+	}
+}
 
 static char *tmp_name(const struct output *o, int i)
 {
@@ -43,11 +77,18 @@ static int open_named(struct output *o)
 
 static int open_new(struct output *o)
 {
+	int r = 0;
+
 	o->fd = openat(o->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
-	if (o->fd >= 0)
-		return 0;
-	o->fd = -EBADF;
-	return errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT ? open_named(o) : -errno;
+	if (o->fd < 0) {
+		o->fd = -EBADF;
+		r = errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT ? open_named(o)
+									      : -errno;
+	}
+	/* Before it has a name that sweep() looks at, where that can be. */
+	if (r == 0)
+		(void)flock(o->fd, LOCK_EX | LOCK_NB);
+	return r;
 }
 
 int output_open(struct output *o, const char *path, struct err *err)
@@ -75,6 +116,7 @@ int output_open(struct output *o, const char *path, struct err *err)
 	if (fstatat(o->dir, o->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
 		return err_set(err, -EEXIST, "'%s' is there, and is no regular file",
 			       text_of(path));
+	sweep(o);
 	r = open_new(o);
 	return r < 0 ? err_errno(err, r, "cannot write to '%s'", text_of(path)) : 0;
 }

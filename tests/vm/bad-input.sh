@@ -38,7 +38,7 @@ test_wrong_calls() {
 	refused 125 "needs a terminal" caisson run -it "$IMAGE"
 	refused 125 "unknown command" caisson rum
 	status 125 caisson
-	has "$(err)" "Usage: caisson COMMAND"
+	has "$(err)" "Usage: caisson [OPTIONS] COMMAND"
 	refused 125 "unknown command" caisson help rum
 	refused 1 "unknown option" caisson list --all
 	refused 1 "unknown option" caisson logs web --nonsense
