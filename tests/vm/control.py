@@ -156,7 +156,7 @@ def paused_and_resumed(guest):
     same(receive(run.out, 4), b"late", "output")
     while figures(guest)[1][1][0] == before:
         pass
-    refused(guest, PRECONDITION, "running", "Resume", message(_1="c"))
+    refused(guest, PRECONDITION, "not paused", "Resume", message(_1="c"))
     guest.client.call("Pause", message(_1="c"))
     guest.client.call("Kill", message(_1="c", _3=9))
     same(run.end()[0], 137, "status of one killed while paused")

@@ -109,7 +109,7 @@ test_others_during_a_visit() {
 	status 0 caisson wait visited
 	is "$(out)" 5
 	status 1 caisson kill visited
-	has "$(err)" "container visited is not running"
+	has "$(err)" "container not running: visited"
 	status 0 caisson state visited
 	has "$(out)" '"stopped"'
 	status 0 caisson inspect visited

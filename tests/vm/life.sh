@@ -18,7 +18,7 @@ test_detached_life() {
 	is "$(out)" inside
 	status 1 caisson delete life
 	one_sentence
-	has "$(err)" "is running"
+	has "$(err)" "that is not stopped: running"
 	has "$(err)" "-s KILL"
 	status 0 caisson kill life
 	status 0 caisson wait life
@@ -225,7 +225,8 @@ test_a_guest_that_does_not_answer_is_told() {
 # But who waits goes on waiting.
 test_a_shim_that_does_not_answer_is_told() {
 	status 0 caisson run -d --name still "$IMAGE" sleep 1000
-	shim=$(caisson state still | sed -n 's/^  "pid": \([0-9]*\).*/\1/p')
+	# The process that stands for the container has the one that does the work as its child.
+	shim=$(pgrep -P "$(caisson state still | sed -n 's/^  "pid": \([0-9]*\).*/\1/p')")
 	mkfifo "$WORK/still.out"
 	"$TOP/tests/vm/wait.py" still >"$WORK/still.out" &
 	exec 3<"$WORK/still.out"
