@@ -192,6 +192,7 @@ static int check(const struct exec *exec, int argc, int at, struct err *err)
 		{exec->process && (exec->env.n > 0 || exec->workdir || exec->user),
 		 "--process does not go with --env, --workdir or --user: the file says that"},
 		{exec->console_socket && !exec->detach, "--console-socket goes with --detach only"},
+		{exec->pid_file && !exec->detach, "--pid-file goes with --detach only"},
 		{exec->detach && exec->interactive && !exec->process,
 		 "--detach does not go with --interactive"},
 	};

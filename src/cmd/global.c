@@ -68,7 +68,7 @@ static const struct global {
 	{"log", "FILE", "errors go there, too", set_log},
 	{"log-format", "text|json", "how they are written there", set_format},
 	{"rootless", "auto|false", "as runc has it; containers need root", set_rootless},
-	{"systemd-cgroup", NULL, "cgroupsPath is as systemd has it", NULL},
+	{"systemd-cgroup", NULL, "as runc has it; no cgroup is made on the host", NULL},
 	{"debug", NULL, "as runc has it; there is no more to tell", NULL},
 };
 
