@@ -11,6 +11,7 @@
 #include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "cmd/console.h"
+#include "cmd/describe.h"
 #include "cmd/machine.h"
 #include "cmd/spawn.h"
 #include "rpc/task.h"
@@ -82,7 +83,10 @@ static int make_record(struct create *c, struct err *err)
 		return err_set(err, r, "container with given ID already exists: %s", c->spec.id);
 	if (r < 0)
 		return r;
-	return bundle_keep(&c->bundle_files, &c->record, err);
+	r = bundle_keep(&c->bundle_files, &c->record, err);
+	if (r < 0)
+		(void)record_remove(&c->paths, &c->record, NULL);
+	return r;
 }
 
 static int start_shim(struct create *c, struct err *err)
@@ -114,12 +118,21 @@ static int ask(struct create *c, struct err *err)
 	return client_call(&c->client, "Create", &request.base, NULL, NULL, err);
 }
 
-/* The VM comes up meanwhile. */
+/*
+ * The VM comes up meanwhile. The shim answers once it is in the container's network namespace, which
+ * hooks look for by its number: before, that is the host's.
+ */
 static int run_hooks(struct create *c, struct err *err)
 {
 	static const char *const early[] = {"prestart", "createRuntime"};
 	int r = 0;
 
+	if (!c->bundle_files.hooks)
+		return 0;
+	if (describe_shim(&c->client, c->record.id, err) != c->shim.proc.pid)
+		return err->code < 0
+			       ? err->code
+			       : err_set(err, -EPROTO, "somebody else is the container's shim");
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(early); i++)
 		r = hooks_run(&c->record, &c->spec, early[i], "creating", c->shim.proc.pid, err);
 	return r;

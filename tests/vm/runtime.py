@@ -262,6 +262,8 @@ def test_machine():
 
 def test_options_before_the_command():
     holds(caisson("create", "--preserve-fds", "1", "x", status=1)[1], "--preserve-fds")
+    for option in ["--pid-file", "--console-socket"]:
+        holds(caisson("exec", option, "/x", "x", "true", status=125)[1], option + " goes with --detach only")
     for words, text in [(["--log-format", "xml", "list"], "must be text or json"), (["--root"], "needs a value"),
                         (["--rootless=true", "list"], "need root"), (["--debug=1", "list"], "takes no value")]:
         run = subprocess.run([CAISSON, *words], check=False, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
@@ -316,6 +318,18 @@ def test_hooks():
     check(lines[::2], [x + " b" for x in ["prestart", "createRuntime", "poststart", "poststop"]], "stages")
     check([x["status"] for x in states.values()], ["creating", "creating", "running", "stopped"], "states")
     check([x["pid"] for x in states.values()], [box.pid, box.pid, box.pid, 0], "numbers")
+    # Docker's looks for the network by the number: it is not to find the host's.
+    def looks(config):
+        config["hooks"] = {"prestart": [{"path": "/bin/sh", "args": ["sh", "-c", "pid=$(grep -o '\"pid\":[0-9]*' "
+                           f"| cut -d: -f2); readlink /proc/$pid/ns/net >{told}"]}]}
+    for _ in range(5):
+        box = Container("hooks", "true", looks)
+        with open(told, encoding="ascii") as file:
+            check(file.read().strip(), os.readlink(f"/proc/{box.pid}/ns/net"), "the namespace that a hook saw")
+        if os.readlink(f"/proc/{box.pid}/ns/net") == os.readlink("/proc/self/ns/net"):
+            raise Failed("the container has the host's network namespace")
+        caisson("delete", box.name)
+        box.wait()
     for script, text in [("echo a lot; echo why >&2; exit 3", "status 3: why"), ("sleep 100", "in its time"),
                          ("yes | head -c 1000000; echo end >&2; exit 1", "status 1: end")]:
         def bad(config, script=script):
