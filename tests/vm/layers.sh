@@ -295,8 +295,8 @@ test_commit_killed() {
 	kill -KILL $committer
 	wait $committer || true
 	# Nobody tells but the end of its connection.
-	until caisson state held | grep -q '"running"'; do
-		caisson state held | grep -q '"paused"' || fail "it is neither paused nor running"
+	while state=$(caisson state held) && [[ $state != *'"running"'* ]]; do
+		has "$state" '"paused"'
 	done
 	status 0 caisson exec held true
 	is "$(ls "$WORK/never")" ""
