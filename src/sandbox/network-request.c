@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "network.pb-c.h"
+#include "sandbox/sandbox.h"
 
 struct network_request {
 	const struct network *network;
@@ -15,6 +16,8 @@ struct network_request {
 	Caisson__Guest__V1__Address addrs[NET_IFS_MAX][NET_ADDRS_MAX],
 		*addr_lists[NET_IFS_MAX][NET_ADDRS_MAX];
 	Caisson__Guest__V1__Route routes[NET_ROUTES_MAX], *route_list[NET_ROUTES_MAX];
+	Caisson__Guest__V1__Sysctl *sysctls, **sysctl_list;
+	struct strv names;
 };
 
 static ProtobufCBinaryData bytes_of(const struct net_ip *ip)
@@ -88,6 +91,24 @@ static void add_route(struct network_request *r, const struct net_route *from)
 	r->route_list[r->message.n_routes++] = to;
 }
 
+/* Once: later the container may have set them itself. */
+static void add_sysctls(struct network_request *r, const struct strv *sysctls)
+{
+	r->sysctls = xcalloc(sysctls->n + 1, sizeof(*r->sysctls));
+	r->sysctl_list = xcalloc(sysctls->n + 1, sizeof(*r->sysctl_list));
+	for (size_t i = 0; i < sysctls->n; i++) {
+		const char *value = strchr(sysctls->v[i], '=');
+
+		caisson__guest__v1__sysctl__init(&r->sysctls[i]);
+		strv_take(&r->names, xstrndup(sysctls->v[i], (size_t)(value - sysctls->v[i])));
+		r->sysctls[i].name = r->names.v[i];
+		r->sysctls[i].value = (char *)value + 1;
+		r->sysctl_list[i] = &r->sysctls[i];
+	}
+	r->message.sysctls = r->sysctl_list;
+	r->message.n_sysctls = sysctls->n;
+}
+
 struct network_request *network_request_new(const struct network *network)
 {
 	struct network_request *r = xcalloc(1, sizeof(*r));
@@ -99,6 +120,8 @@ struct network_request *network_request_new(const struct network *network)
 		fill_interface(r, i);
 	for (unsigned int i = 0; i < state->n_routes; i++)
 		add_route(r, &state->routes[i]);
+	if (!network->told)
+		add_sysctls(r, &network->sandbox->spec->sysctls);
 	r->message.interfaces = r->if_list;
 	r->message.n_interfaces = state->n_ifs;
 	r->message.routes = r->route_list;
@@ -112,5 +135,10 @@ const ProtobufCMessage *network_request_message(const struct network_request *re
 
 void network_request_free(struct network_request *request)
 {
+	if (!request)
+		return;
+	free(request->sysctls);
+	free(request->sysctl_list);
+	strv_done(&request->names);
 	free(request);
 }

@@ -150,6 +150,34 @@ static int adapt_namespaces(struct json_object *own, struct sandbox_spec *spec, 
 	return 0;
 }
 
+/*
+ * The container's network is the VM's, and crun sets what is the network's in a new one only. The rest
+ * it sets, or refuses.
+ */
+static int take_sysctls(struct json_object *own, struct sandbox_spec *spec, struct err *err)
+{
+	struct json_object *all = get(own, "sysctl", json_type_object), *kept;
+
+	if (!all)
+		return 0;
+	kept = json_object_new_object();
+	json_object_object_foreach(all, name, value)
+	{
+		if (strncmp(name, "net.", 4) != 0 && strncmp(name, "net/", 4) != 0) {
+			json_object_object_add(kept, name, json_object_get(value));
+		} else if (json_object_is_type(value, json_type_string) && !strchr(name, '=')) {
+			strv_take(&spec->sysctls,
+				  xasprintf("%s=%s", name, json_object_get_string(value)));
+		} else {
+			json_object_put(kept);
+			return err_set(err, -EBADMSG, "linux.sysctl: the value of %s is no string",
+				       name);
+		}
+	}
+	json_object_object_add(own, "sysctl", kept);
+	return 0;
+}
+
 static int take_texts(struct json_object *process, const char *name, struct strv *ret,
 		      struct err *err)
 {
@@ -236,6 +264,8 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 		r = oci_mounts_adapt(get(o, "mounts", json_type_array), spec, err);
 	if (r == 0)
 		r = adapt_namespaces(own, spec, err);
+	if (r == 0)
+		r = take_sysctls(own, spec, err);
 	if (r == 0)
 		r = take_root(o, spec, err);
 	if (r == 0)

@@ -46,7 +46,7 @@ static const struct field {
 	FIELD(annotations, FIELD_STRV),	   FIELD(supervisor_config, FIELD_STRING),
 	FIELD(rootfs_mode, FIELD_STRING),  FIELD(settings_in_image, FIELD_BOOL),
 	FIELD(volumes, FIELD_STRV),	   FIELD(netns, FIELD_STRING),
-	FIELD(volume_targets, FIELD_STRV),
+	FIELD(volume_targets, FIELD_STRV), FIELD(sysctls, FIELD_STRV),
 #undef FIELD
 };
 

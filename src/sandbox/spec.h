@@ -19,6 +19,7 @@
  * @rootfs: absolute path of the unpacked image, or of its disk; never written to
  * @volumes: what else of the host's the container gets to see, in the form of sandbox/volume.h
  * @volume_targets: for each, where it has it
+ * @sysctls: NAME=VALUE, of the network
  * @netns: of whose interfaces the guest's are made: a path, SANDBOX_NETNS_NEW, or empty: of none
  * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES
  * @settings_in_image: what is not said here is in files of the image, for the guest to read
@@ -43,7 +44,7 @@
  */
 struct sandbox_spec {
 	char *id, *image, *bundle, *rootfs, *rootfs_mode;
-	struct strv volumes, volume_targets, args, env;
+	struct strv volumes, volume_targets, sysctls, args, env;
 	char *cwd, *user, *netns;
 	uint64_t capabilities;
 	int stop_signal;
@@ -85,7 +86,7 @@ struct sandbox_spec {
 #define SANDBOX_SPEC_NULL                                                                         \
 	{                                                                                         \
 		.id = NULL, .volumes = STRV_NULL, .volume_targets = STRV_NULL, .args = STRV_NULL, \
-		.env = STRV_NULL, .annotations = STRV_NULL,                                       \
+		.env = STRV_NULL, .sysctls = STRV_NULL, .annotations = STRV_NULL,                 \
 		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT                                      \
 	}
 

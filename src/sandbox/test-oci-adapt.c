@@ -33,7 +33,8 @@ static void adapted(void)
 		"\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\"}],\"linux\":{"
 		"\"devices\":[],\"cgroupsPath\":\"/kubepods/"
 		"x\",\"mountLabel\":\"s0\",\"namespaces\":"
-		"[{\"type\":\"pid\"},{\"type\":\"network\"}],\"seccomp\":{\"a\":1},\"maskedPaths\":"
+		"[{\"type\":\"pid\"},{\"type\":\"network\"}],\"sysctl\":{\"net.ipv4.x\":\"1 2\","
+		"\"kernel.sem\":\"1\"},\"seccomp\":{\"a\":1},\"maskedPaths\":"
 		"[\"/proc/x\"]}}";
 	struct sandbox_spec spec;
 	char *json;
@@ -46,10 +47,13 @@ static void adapted(void)
 		 "\"mounts\":"
 		 "[{\"destination\":\"\\/proc\",\"type\":\"proc\"}],\"linux\":{\"cgroupsPath\":"
 		 "\"\\/"
-		 "c1\",\"namespaces\":[{\"type\":\"pid\"}],\"seccomp\":{\"a\":1},\"maskedPaths\":"
+		 "c1\",\"namespaces\":[{\"type\":\"pid\"}],\"sysctl\":{\"kernel.sem\":\"1\"},"
+		 "\"seccomp\":{\"a\":1},\"maskedPaths\":"
 		 "[\"\\/proc\\/x\"]}}");
 	test_str(spec.rootfs, "../fs");
 	test_str(spec.netns, SANDBOX_NETNS_NEW);
+	test_int(spec.sysctls.n, 1);
+	test_str(spec.sysctls.v[0], "net.ipv4.x=1 2");
 	test_str(spec.args.v[1], "b");
 	test_str(spec.env.v[0], "K=v");
 	test_str(spec.cwd, "/d");
@@ -103,6 +107,9 @@ static const struct {
 	{"{\"linux\":{},\"mounts\":[{\"destination\":\"/d\",\"type\":\"ext4\"}]," ROOT "," PROCESS
 	 "}",
 	 -ENOTSUP, "mounts: a file system of type \"ext4\" cannot be had, on /d"},
+	{"{\"linux\":{\"sysctl\":{\"net.x\":1},\"namespaces\":[{\"type\":\"network\"}]}," ROOT
+	 "," PROCESS "}",
+	 -EBADMSG, "linux.sysctl: the value of net.x is no string"},
 	{"{\"linux\":{},\"mounts\":[1]," ROOT "," PROCESS "}", -EBADMSG,
 	 "one of \"mounts\" has no destination"},
 };

@@ -22,7 +22,7 @@ static const char *const fields[] = {
 	"annotations", "supervisor_config",
 	"rootfs_mode", "settings_in_image",
 	"volumes",     "volume_targets",
-	"netns",
+	"netns",       "sysctls",
 };
 
 static struct sandbox_spec example(void)
@@ -60,6 +60,7 @@ static struct sandbox_spec example(void)
 	strv_add(&spec.env, "A=b=c");
 	strv_add(&spec.volumes, "ro:/v");
 	strv_add(&spec.volume_targets, "/mnt");
+	strv_add(&spec.sysctls, "net.x=1 2");
 	strv_add(&spec.annotations, "io.spin.extras.files={\"/a\": 1}");
 	return spec;
 }

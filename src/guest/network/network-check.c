@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "guest/network/netaddr.h"
+#include "guest/network/sysctls.h"
 
 #define MTU_MIN 68 /* of IPv4 */
 #define MTU_MAX 65535
@@ -215,5 +216,7 @@ int network_check(const Caisson__Guest__V1__ConfigureRequest *request, struct er
 		if (r == 0)
 			r = check_unique(request, &place);
 	}
-	return r == 0 ? check_routes(request, err) : r;
+	if (r == 0)
+		r = check_routes(request, err);
+	return r == 0 ? sysctls_check(request, err) : r;
 }

@@ -7,6 +7,7 @@
 #define NETWORK_INTERFACES_MAX 16
 #define NETWORK_ADDRESSES_MAX  64 /* of each interface */
 #define NETWORK_ROUTES_MAX     256
+#define NETWORK_SYSCTLS_MAX    64
 
 /**
  * network_check() - does a request make sense?

@@ -7,6 +7,7 @@
 #include "guest/network/network-check.h"
 #include "guest/network/nics.h"
 #include "guest/network/routes.h"
+#include "guest/network/sysctls.h"
 #include "rpc/rpc.h"
 
 /* As long as the VM: which NIC is which is told by the addresses that they had at first. */
@@ -24,7 +25,9 @@ static int configure_all(struct netlink *netlink,
 		r = links_configure(&nics, netlink, request, err);
 	if (r == 0)
 		r = addresses_configure(&nics, netlink, err);
-	return r == 0 ? routes_configure(&nics, netlink, request, err) : r;
+	if (r == 0)
+		r = routes_configure(&nics, netlink, request, err);
+	return r == 0 ? sysctls_configure(request, err) : r;
 }
 
 int network_configure(const Caisson__Guest__V1__ConfigureRequest *request, struct err *err)

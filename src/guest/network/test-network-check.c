@@ -168,6 +168,12 @@ static void family_other(void)
 	RT(0).family = AF_INET6;
 }
 
+static void sysctl_other(void)
+{
+	request_sysctl("net.ipv4.ip_forward", "1");
+	request_sysctl("kernel.core_pattern", "|/x");
+}
+
 static const struct {
 	void (*spoil)(void);
 	const char *text;
@@ -194,6 +200,7 @@ static const struct {
 	{source_long, "routes[1].source: it has to have 0, 4 or 16 bytes"},
 	{onlink_alone, "routes[3].onlink: there is no gateway"},
 	{family_none, "routes[5].family: it has to be 2 or 10, as that of the addresses"},
+	{sysctl_other, "sysctls[1].name: it is not of \"net\""},
 	{family_other, "routes[0].family: it has to be 2 or 10, as that of the addresses"},
 };
 
@@ -254,6 +261,11 @@ static void test_counts(void)
 		request_interface(nic, name, NULL);
 	}
 	refused(-ENOSPC, "interfaces: at most 16, not 17");
+	request_end();
+	request_first();
+	while (request.n_sysctls <= NETWORK_SYSCTLS_MAX)
+		request_sysctl("net.x", "1");
+	refused(-ENOSPC, "sysctls: at most 64, not 65");
 	request_end();
 }
 

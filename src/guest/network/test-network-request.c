@@ -93,6 +93,18 @@ Caisson__Guest__V1__Route *request_route(const char *interface, const char *dest
 	return r;
 }
 
+void request_sysctl(const char *name, const char *value)
+{
+	void *new;
+	Caisson__Guest__V1__Sysctl *s;
+
+	request.sysctls = grow(request.sysctls, request.n_sysctls++, sizeof(*s), &new);
+	s = new;
+	caisson__guest__v1__sysctl__init(s);
+	s->name = strdup(name);
+	s->value = strdup(value);
+}
+
 void request_begin(void)
 {
 	caisson__guest__v1__configure_request__init(&request);
@@ -104,8 +116,11 @@ void request_end(void)
 		caisson__guest__v1__interface__free_unpacked(request.interfaces[i], NULL);
 	for (size_t i = 0; i < request.n_routes; i++)
 		caisson__guest__v1__route__free_unpacked(request.routes[i], NULL);
+	for (size_t i = 0; i < request.n_sysctls; i++)
+		caisson__guest__v1__sysctl__free_unpacked(request.sysctls[i], NULL);
 	free(request.interfaces);
 	free(request.routes);
+	free(request.sysctls);
 }
 
 void request_first(void)

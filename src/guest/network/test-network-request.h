@@ -36,3 +36,6 @@ void request_address(Caisson__Guest__V1__Interface *i, const char *text, uint32_
 /** request_route() - add one; @destination, @gateway: NULL: none. Return: it. */
 Caisson__Guest__V1__Route *request_route(const char *interface, const char *destination,
 					 uint32_t prefix, const char *gateway);
+
+/** request_sysctl() - add one */
+void request_sysctl(const char *name, const char *value);

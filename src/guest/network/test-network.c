@@ -248,7 +248,7 @@ static void test_unplugged(void)
 	run("ip link del eth1");
 	request_first();
 	refused(-ENOENT, "interfaces[1].nic: there is no " NIC_B);
-	run("ip link add fresh address " NIC_B " type veth peer name pd");
+	run("ip link add fresh address " NIC_B " type veth peer name p7");
 	configure();
 	expect_first();
 	request_end();
@@ -294,6 +294,36 @@ static void test_refused(void)
 	expect_first();
 }
 
+static void sysctl_refused(const char *name, const char *value, int r, const char *text)
+{
+	request_first();
+	request_sysctl(name, value);
+	refused(r, text);
+	request_end();
+}
+
+/* Also of an interface that gets its name by the same request, and of one with a dot in its name. */
+static void test_sysctls(void)
+{
+	run("ip link add odd.7 type veth peer name podd");
+	request_first();
+	request_sysctl("net.ipv4.ip_local_port_range", "1024 2000");
+	request_sysctl("net.ipv4.conf.eth1.forwarding", "1");
+	request_sysctl("net/ipv4/conf/odd.7/forwarding", "1");
+	configure();
+	request_end();
+	test_str(output("cat /proc/sys/net/ipv4/ip_local_port_range"), "1024\t2000;");
+	test_str(output("cat /proc/sys/net/ipv4/conf/eth1/forwarding"), "1;");
+	test_str(output("cat /proc/sys/net/ipv4/conf/odd.7/forwarding"), "1;");
+	sysctl_refused("net.ipv4.none", "1", -ENOENT,
+		       "sysctls[0]: cannot set net.ipv4.none: No such file or directory");
+	sysctl_refused("net.ipv4.ip_forward", "x", -EINVAL,
+		       "sysctls[0]: cannot set net.ipv4.ip_forward: Invalid argument");
+	sysctl_refused("net/../../sysrq-trigger", "h", -EXDEV,
+		       "sysctls[0]: cannot set net/../../sysrq-trigger: Invalid cross-device link");
+	run("ip link del odd.7");
+}
+
 /* As many as there may be of each. */
 static void test_many(void)
 {
@@ -334,6 +364,7 @@ int main(void)
 	test_run(test_unplugged);
 	test_run(test_kernel);
 	test_run(test_refused);
+	test_run(test_sysctls);
 	test_run(test_many);
 	return 0;
 }

@@ -130,7 +130,9 @@ static void kernel_words(const struct vmm_spec *spec, uint32_t tsc_khz, struct s
 {
 	/* ABI: the guest ends by a reset, after a panic too. */
 	static const char *const always[] = {"console=ttyS0", "8250.nr_uarts=1", "reboot=t",
-					     "panic=-1", "rdinit=/init"};
+					     "panic=-1", "rdinit=/init",
+					     /* An interface that nobody made. */
+					     "dummy.numdummies=0"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		strv_add(line, always[i]);
