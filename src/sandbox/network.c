@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/macro.h"
 #include "net/join.h"
 #include "net/tap.h"
 #include "rpc/rpc.h"
@@ -17,6 +19,21 @@
 
 #define NICS_MIN 2
 #define LO_INDEX 1
+
+/* Ours, before we have left it, and that of the machine's init, if that is another. */
+static bool is_hosts_own(int netns)
+{
+	static const char *const own[] = {"/proc/self/ns/net", "/proc/1/ns/net"};
+	struct stat st, theirs;
+
+	if (fstat(netns, &theirs) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (stat(own[i], &st) == 0 && st.st_dev == theirs.st_dev &&
+		    st.st_ino == theirs.st_ino)
+			return true;
+	return false;
+}
 
 int network_enter(const char *netns, struct err *err)
 {
@@ -30,6 +47,9 @@ int network_enter(const char *netns, struct err *err)
 		return net_link_set(LO_INDEX, 0, true, err);
 	}
 	fd = open(netns, O_RDONLY | O_CLOEXEC);
+	/* What comes in at its interfaces would all go to the guest. */
+	if (fd >= 0 && is_hosts_own(fd))
+		return err_set(err, -ENOTSUP, "the host's own network cannot be had in a VM");
 	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
 		return err_errno(err, -errno, "cannot enter the network namespace %s", netns);
 	return 0;
