@@ -8,6 +8,7 @@
 #include "base/macro.h"
 #include "base/mem.h"
 #include "sandbox/oci-config.h"
+#include "sandbox/oci-devices.h"
 #include "sandbox/oci-mounts.h"
 
 #define PATH_DEPTH 4
@@ -17,7 +18,6 @@ static const struct {
 	const char *path[PATH_DEPTH];
 	const char *why;
 } refused[] = {
-	{{"linux", "devices"}, "linux.devices: devices of the host cannot be passed on"},
 	{{"linux", "netDevices"}, "linux.netDevices: interfaces of the host cannot be passed on"},
 	{{"linux", "intelRdt"}, "linux.intelRdt: the host's caches are not the guest's to divide"},
 	{{"linux", "seccomp", "listenerPath"},
@@ -115,10 +115,19 @@ static void drop_labels(struct json_object *o)
 	}
 }
 
+static void add_namespace(struct json_object *list, const char *type)
+{
+	struct json_object *item = json_object_new_object();
+
+	json_object_object_add(item, "type", json_object_new_string(type));
+	json_object_array_add(list, item);
+}
+
 /* The VM's own network is the container's, made of what is in the namespace. */
 static int adapt_namespaces(struct json_object *own, struct sandbox_spec *spec, struct err *err)
 {
 	struct json_object *list = get(own, "namespaces", json_type_array), *kept;
+	bool has_cgroup = false;
 
 	if (!list)
 		return 0;
@@ -139,8 +148,12 @@ static int adapt_namespaces(struct json_object *own, struct sandbox_spec *spec, 
 				       "be joined",
 				       type, path);
 		}
+		has_cgroup = has_cgroup || strcmp(type, "cgroup") == 0;
 		json_object_array_add(kept, json_object_get(item));
 	}
+	/* What is the host's tree of cgroups for others is vminitd's for them. */
+	if (!has_cgroup)
+		add_namespace(kept, "cgroup");
 	json_object_object_add(own, "namespaces", kept);
 	if (!spec->netns)
 		return err_set(
@@ -260,6 +273,8 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 	/* Their programs are on the host: sandbox/hooks.h. */
 	json_object_object_del(o, "hooks");
 	r = check_refused(o, err);
+	if (r == 0)
+		r = oci_devices_adapt(own, err);
 	if (r == 0)
 		r = oci_mounts_adapt(get(o, "mounts", json_type_array), spec, err);
 	if (r == 0)

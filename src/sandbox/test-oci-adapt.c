@@ -6,6 +6,7 @@
 #include "base/macro.h"
 #include "base/mem.h"
 #include "base/test.h"
+#include "sandbox/oci-devices.h"
 
 #define PROCESS "\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"}"
 #define ROOT	"\"root\":{\"path\":\"x\"}"
@@ -45,9 +46,11 @@ static void adapted(void)
 		 "\"b\"],\"env\":[\"K=v\"],\"cwd\":\"\\/d\",\"terminal\":true,\"user\":{\"uid\":5,"
 		 "\"gid\":6},\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_BPF\"]}},"
 		 "\"mounts\":"
-		 "[{\"destination\":\"\\/proc\",\"type\":\"proc\"}],\"linux\":{\"cgroupsPath\":"
+		 "[{\"destination\":\"\\/"
+		 "proc\",\"type\":\"proc\"}],\"linux\":{\"devices\":[],\"cgroupsPath\":"
 		 "\"\\/"
-		 "c1\",\"namespaces\":[{\"type\":\"pid\"}],\"sysctl\":{\"kernel.sem\":\"1\"},"
+		 "c1\",\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"cgroup\"}],\"sysctl\":{"
+		 "\"kernel.sem\":\"1\"},"
 		 "\"seccomp\":{\"a\":1},\"maskedPaths\":"
 		 "[\"\\/proc\\/x\"]}}");
 	test_str(spec.rootfs, "../fs");
@@ -82,7 +85,9 @@ static const struct {
 	{"{\"linux\":{}," ROOT ",\"process\":{\"args\":[\"a\"],\"cwd\":\"d\"}}", -EBADMSG,
 	 "process.cwd is no absolute path"},
 	{"{\"linux\":{\"devices\":[{\"path\":\"/dev/x\"}]}," ROOT "," PROCESS "}", -ENOTSUP,
-	 "linux.devices: devices of the host cannot be passed on"},
+	 "linux.devices: /dev/x is a device of the host, which cannot be passed on"},
+	{"{\"linux\":{\"devices\":{}}," ROOT "," PROCESS "}", -EBADMSG,
+	 "linux.devices is no array"},
 	{"{\"linux\":{\"intelRdt\":{\"closID\":\"x\"}}," ROOT "," PROCESS "}", -ENOTSUP,
 	 "linux.intelRdt: the host's caches are not the guest's to divide"},
 	{"{\"linux\":{\"seccomp\":{\"listenerPath\":\"/x\"}}," ROOT "," PROCESS "}", -ENOTSUP,
@@ -127,6 +132,40 @@ static void what_cannot_be_had(void)
 	}
 }
 
+#define NULL_AND_DISK                                                                \
+	"\"devices\":[{\"path\":\"/dev/n\",\"type\":\"c\",\"major\":1,\"minor\":3}," \
+	"{\"path\":\"/dev/sda\",\"type\":\"b\",\"major\":8,\"minor\":0}]"
+
+static int devices(const char *rules, const char *want)
+{
+	_cleanup_free_ char *json =
+		xasprintf("{" NULL_AND_DISK ",\"resources\":{\"devices\":[%s]}}", rules);
+	struct json_object *own = json_tokener_parse(json);
+	int r = oci_devices_adapt(own, &err);
+
+	if (r == 0)
+		test_str(json_object_to_json_string_ext(json_object_object_get(own, "devices"),
+							JSON_C_TO_STRING_PLAIN |
+								JSON_C_TO_STRING_NOSLASHESCAPE),
+			 want);
+	json_object_put(own);
+	return r;
+}
+
+/* Nobody wants a VM to have the host's disks who lets a container have all devices there are. */
+static void devices_of_the_guest(void)
+{
+	static const char left[] = "[{\"path\":\"/dev/n\",\"type\":\"c\",\"major\":1,\"minor\":3}]";
+
+	test_int(devices("{\"allow\":false,\"access\":\"rwm\"}", NULL), -ENOTSUP);
+	test_str(err.text,
+		 "linux.devices: /dev/sda is a device of the host, which cannot be passed on");
+	test_int(devices("{\"allow\":true,\"type\":\"b\",\"access\":\"rwm\"}", NULL), -ENOTSUP);
+	test_int(devices("{\"allow\":true,\"major\":8,\"access\":\"rwm\"}", NULL), -ENOTSUP);
+	test_int(devices("{\"allow\":true,\"access\":\"rwm\"}", left), 0);
+	test_int(devices("{\"allow\":false},{\"allow\":true,\"type\":\"a\"}", left), 0);
+}
+
 static void execs_inherit(void)
 {
 	static const char config[] = "{\"process\":{\"user\":{\"uid\":5,\"additionalGids\":[7]},"
@@ -146,6 +185,7 @@ int main(void)
 {
 	test_run(adapted);
 	test_run(what_cannot_be_had);
+	test_run(devices_of_the_guest);
 	test_run(execs_inherit);
 	return 0;
 }
