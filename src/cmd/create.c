@@ -84,6 +84,8 @@ static int make_record(struct create *c, struct err *err)
 	if (r < 0)
 		return r;
 	r = bundle_keep(&c->bundle_files, &c->record, err);
+	if (r == 0)
+		r = record_mark_boot(&c->record, err);
 	if (r < 0)
 		(void)record_remove(&c->paths, &c->record, NULL);
 	return r;

@@ -15,6 +15,7 @@
 #include "base/parse.h"
 
 static const char *log_path, *log_format = "text";
+static bool has_root;
 
 /* Containers of one folder have sockets apart from those of another, with paths that are short. */
 static int set_root(const char *value, struct err *err)
@@ -35,6 +36,7 @@ static int set_root(const char *value, struct err *err)
 	run = xasprintf("/run/caisson/@%08x", (unsigned int)(hash ^ hash >> 32));
 	(void)setenv("CAISSON_ROOT", full, 1);
 	(void)setenv("CAISSON_RUN", run, 1);
+	has_root = true;
 	return 0;
 }
 
@@ -136,6 +138,14 @@ static char *as_text(const char *message, const char *now)
 
 	json_object_put(quoted);
 	return line;
+}
+
+void global_end(void)
+{
+	const char *run = has_root ? getenv("CAISSON_RUN") : NULL;
+
+	if (run)
+		(void)rmdir(run);
 }
 
 void global_log(const char *message)

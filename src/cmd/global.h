@@ -23,5 +23,8 @@ int global_parse(int argc, char **argv, struct err *err);
  */
 void global_log(const char *message);
 
+/** global_end() - a folder of sockets that --root led to does not stay when it is empty */
+void global_end(void);
+
 /** global_help() - the options, for --help, on stdout or stderr */
 void global_help(FILE *out);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/oci-state.h"
 #include "cmd/table.h"
 #include "image/image.h"
 #include "sandbox/record.h"
@@ -16,7 +17,7 @@ struct list_options {
 
 static const struct opt options[] = {
 	OPT(list_options, 'q', "quiet", OPT_FLAG, quiet, NULL, "names only"),
-	OPT(list_options, 0, "format", OPT_CHOICE, format, "table|json", "how to print them",
+	OPT(list_options, 'f', "format", OPT_CHOICE, format, "table|json", "how to print them",
 	    "table|json"),
 	{.kind = OPT_END},
 };
@@ -25,6 +26,7 @@ static const struct opt options[] = {
  * struct row - what is shown of a container
  */
 struct row {
+	struct record record;
 	struct sandbox_spec spec;
 	char status[32];
 	const char *state;
@@ -48,17 +50,16 @@ static char *join_args(const struct strv *args)
 
 static int load_row(const struct paths *paths, const char *id, struct row *row)
 {
-	struct record record = RECORD_NULL;
 	struct err ignored = ERR_NULL;
 	enum record_state state;
 	int exit_status, r;
 
-	*row = (struct row){.spec = SANDBOX_SPEC_NULL, .exit_status = -1};
-	r = record_open(paths, id, &record, &ignored);
+	*row = (struct row){.record = RECORD_NULL, .spec = SANDBOX_SPEC_NULL, .exit_status = -1};
+	r = record_open(paths, id, &row->record, &ignored);
 	if (r == 0)
-		r = record_load(&record, &row->spec, &ignored);
+		r = record_load(&row->record, &row->spec, &ignored);
 	if (r == 0) {
-		state = record_state(&record, &exit_status);
+		state = record_state(&row->record, &exit_status);
 		row->state = record_state_name(state);
 		(void)snprintf(row->status, sizeof(row->status), "%s", row->state);
 		if (state == RECORD_STOPPED) {
@@ -67,13 +68,15 @@ static int load_row(const struct paths *paths, const char *id, struct row *row)
 				       exit_status);
 		}
 		row->command = join_args(&row->spec.args);
+	} else {
+		record_done(&row->record);
 	}
-	record_done(&record);
 	return r;
 }
 
 static void row_done(struct row *row)
 {
+	record_done(&row->record);
 	sandbox_spec_done(&row->spec);
 	free(row->command);
 }
@@ -90,15 +93,24 @@ static void print_row(const struct row *row)
 	printf("%-16s %s\n", age, row->status);
 }
 
+/* What runc tells of each, and what a container was made with: where both have a name, runc's counts. */
 static struct json_object *row_to_json(const struct row *row)
 {
 	_cleanup_free_ char *text = sandbox_spec_describe(&row->spec);
-	struct json_object *o = json_tokener_parse(text);
+	struct json_object *o = json_tokener_parse(text), *told;
+	struct oci_state state;
 
+	/* Who does not answer is shown all the same. */
+	(void)oci_state_ask(&row->record, false, &state, NULL);
+	told = oci_state_to_json(&row->record, &row->spec, &state);
+	json_object_object_foreach(told, name, value)
+	{
+		json_object_object_add(o, name, json_object_get(value));
+	}
+	json_object_put(told);
 	/* The environment may hold secrets: a listing is no place for them. */
 	json_object_object_del(o, "env");
 	json_object_object_add(o, "state", json_object_new_string(row->state));
-	json_object_object_add(o, "status", json_object_new_string(row->status));
 	json_object_object_add(o, "exit_status",
 			       row->exit_status < 0 ? NULL : json_object_new_int(row->exit_status));
 	return o;

@@ -157,7 +157,7 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 	struct err err = ERR_NULL;
-	int at;
+	int at, status;
 
 	/* A reader who leaves is an error of write(), not our end. */
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -180,5 +180,7 @@ int main(int argc, char **argv)
 	command = find(argv[0]);
 	if (!command)
 		return unknown(argv);
-	return output_end(command->run(command, argc, argv), command->failure);
+	status = output_end(command->run(command, argc, argv), command->failure);
+	global_end();
+	return status;
 }

@@ -22,8 +22,12 @@
 #define SPEC_FILE "spec.json"
 #define LOCK_FILE "lock"
 #define EXIT_FILE "exit"
+#define BOOT_FILE "boot"
+/* A line of /proc/sys/kernel/random/boot_id. */
+#define BOOT_ID_MAX 64
 /* In <run>/<id>. */
-#define VISIT_FILE "visit"
+#define VISIT_FILE  "visit"
+#define KEEPER_FILE "keeper"
 
 /* The longest socket name in <run>/<id>; the path must fit sockaddr_un (unix(7)). */
 #define LONGEST_SOCKET RECORD_VSOCK_SOCKET "_65535"
@@ -130,11 +134,15 @@ int record_wait(struct record *rec, unsigned int seconds)
 
 int record_make_run(const struct record *rec, struct err *err)
 {
+	int r;
+
 	/* A folder of that name in <run> is what a killed shim left. */
 	(void)path_remove_tree(AT_FDCWD, rec->run_path);
-	if (mkdir(rec->run_path, 0700) < 0)
-		return err_errno(err, -errno, "cannot make the folder %s", rec->run_path);
-	return 0;
+	/* Whoever finds the folder around it empty may remove that. */
+	r = path_mkdirs(rec->run_path, 0700);
+	if (r == -ENOENT)
+		r = path_mkdirs(rec->run_path, 0700);
+	return r < 0 ? err_errno(err, r, "cannot make the folder %s", rec->run_path) : 0;
 }
 
 static int make_folders(const struct paths *paths, struct record *rec, struct err *err)
@@ -302,6 +310,26 @@ int record_set_exit(const struct record *rec, int status)
 	return file_write_atomic_at(rec->dir, EXIT_FILE, text, (size_t)n, 0600);
 }
 
+int record_set_keeper(const struct record *rec, pid_t pid)
+{
+	_cleanup_close_ int run = open(rec->run_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", (int)pid);
+
+	return run < 0 ? -errno : file_write_atomic_at(run, KEEPER_FILE, text, (size_t)n, 0600);
+}
+
+pid_t record_keeper(const struct record *rec)
+{
+	_cleanup_free_ char *path = path_join(rec->run_path, KEEPER_FILE), *text = NULL;
+	uint32_t pid;
+
+	if (file_slurp_at(AT_FDCWD, path, 16, &text, NULL) < 0 ||
+	    parse_u32(text, 1, INT32_MAX, &pid) < 0)
+		return 0;
+	return (pid_t)pid;
+}
+
 int record_mark_visit(const struct record *rec, struct err *err)
 {
 	_cleanup_free_ char *mark = path_join(rec->run_path, VISIT_FILE);
@@ -343,6 +371,31 @@ int record_list(const struct paths *paths, struct strv *ret, struct err *err)
 	return 0;
 }
 
+static char *present_boot(void)
+{
+	char *id;
+
+	if (file_slurp_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &id, NULL) < 0)
+		return NULL;
+	return id;
+}
+
+int record_mark_boot(const struct record *rec, struct err *err)
+{
+	_cleanup_free_ char *id = present_boot();
+	int r = id ? file_write_atomic_at(rec->dir, BOOT_FILE, id, strlen(id), 0600) : -ENOENT;
+
+	return r < 0 ? err_errno(err, r, "cannot write %s/" BOOT_FILE, rec->dir_path) : 0;
+}
+
+static bool is_of_earlier_boot(const struct record *rec)
+{
+	_cleanup_free_ char *now = present_boot(), *then = NULL;
+
+	return now && file_slurp_at(rec->dir, BOOT_FILE, BOOT_ID_MAX, &then, NULL) == 0 &&
+	       strcmp(now, then) != 0;
+}
+
 static void sweep_one(const struct paths *paths, const char *id)
 {
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
@@ -353,7 +406,7 @@ static void sweep_one(const struct paths *paths, const char *id)
 	if (open_dir(&rec) == 0 && record_claim(&rec) == 0) {
 		/* A folder without a readable spec was being made, or removed, at a SIGKILL. */
 		r = record_load(&rec, &spec, NULL);
-		if (r < 0 || spec.remove)
+		if (r < 0 || spec.remove || is_of_earlier_boot(&rec))
 			(void)record_remove(paths, &rec, NULL);
 		else
 			record_remove_run(paths, &rec);

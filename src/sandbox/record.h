@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "sandbox/paths.h"
 #include "sandbox/spec.h"
@@ -13,6 +14,7 @@
  *   config.json   of an OCI bundle (oci-adapt.h), if the container was made of one
  *   lock       flock'ed by the shim for as long as it lives: who can take it knows it has died
  *   exit       the exit status in decimal, once the command has ended
+ *   boot       which boot of the host it was created in, if it does not outlive that (record_mark_boot())
  *   log        what the command printed (iolog.h)
  *   upper/ work/   what the container changed of its image (overlayfs)
  *   upper.ext4     the same on a disk, where the root file system is on disks
@@ -96,6 +98,12 @@ int record_wait(struct record *rec, unsigned int seconds);
 /** record_state() - @ret_status: exit status when RECORD_STOPPED */
 enum record_state record_state(const struct record *rec, int *ret_status);
 
+/** record_set_keeper() - say in <run>/<id> which process stands for it. Return: 0 or negative errno. */
+int record_set_keeper(const struct record *rec, pid_t pid);
+
+/** record_keeper() - which that is, while a shim has the claim. Return: 0: that is not known. */
+pid_t record_keeper(const struct record *rec);
+
 /** record_state_name() - for people: "running", "stopped", "dead" */
 const char *record_state_name(enum record_state state);
 
@@ -139,7 +147,15 @@ char *record_image_disk(const struct record *rec, const struct sandbox_spec *spe
 int record_list(const struct paths *paths, struct strv *ret, struct err *err);
 
 /**
+ * record_mark_boot() - say that it is gone after a reboot, as what other OCI runtimes keep in /run is
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int record_mark_boot(const struct record *rec, struct err *err);
+
+/**
  * record_sweep() - remove what a reboot or a SIGKILL of shim and keeper left behind: containers to
- * be removed at their end whose shim is dead, and <run>/<id> of any whose shim is dead
+ * be removed at their end whose shim is dead, those that a reboot ends (record_mark_boot()), and
+ * <run>/<id> of any whose shim is dead
  */
 void record_sweep(const struct paths *paths);

@@ -101,6 +101,9 @@ static void a_record_lives_and_ends(void)
 	rec = create("c1", false);
 	test_true(exists(paths.run, "c1"));
 	test_int(state_of("c1", &status), RECORD_RUNNING);
+	test_int(record_keeper(&rec), 0);
+	test_int(record_set_keeper(&rec, 4711), 0);
+	test_int(record_keeper(&rec), 4711);
 	test_int(record_open(&paths, "c1", &other, &err), 0);
 	test_int(record_claim(&other), -EWOULDBLOCK);
 	test_int(record_wait(&other, 1), -ETIMEDOUT);
@@ -318,6 +321,37 @@ static void what_a_killed_shim_left_is_replaced(void)
 	record_done(&rec);
 }
 
+static void a_reboot_ends_what_says_so(void)
+{
+	struct record rec;
+
+	begin();
+	rec = create("now", false);
+	test_int(record_mark_boot(&rec, &err), 0);
+	record_done(&rec);
+	rec = create("live", false);
+	create_dead("earlier", false);
+	create_dead("unmarked", false);
+	write_in("earlier", "boot", "another", 7);
+	write_in("live", "boot", "another", 7);
+	record_sweep(&paths);
+	test_true(is_recorded("now") && is_recorded("unmarked"));
+	test_true(!is_recorded("earlier"));
+	test_true(is_recorded("live"));
+	record_done(&rec);
+}
+
+static void the_folder_of_sockets_may_vanish(void)
+{
+	struct record rec;
+
+	begin();
+	test_int(rmdir(paths.run), 0);
+	rec = create("c1", false);
+	test_true(exists(paths.run, "c1"));
+	record_done(&rec);
+}
+
 static bool waits_for_a_lock(pid_t pid)
 {
 	char line[256];
@@ -374,6 +408,8 @@ int main(void)
 	test_run(sockets_must_fit);
 	test_run(lists_are_sorted_and_ours);
 	test_run(the_dead_are_swept);
+	test_run(a_reboot_ends_what_says_so);
+	test_run(the_folder_of_sockets_may_vanish);
 	test_run(what_a_killed_shim_left_is_replaced);
 	/* Before a fork(), or the child prints it again. */
 	(void)fflush(stdout);

@@ -244,6 +244,8 @@ static int fork_shim(struct start *start)
 
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return 1;
+	/* For those whom nobody answers. */
+	(void)record_set_keeper(start->record, keeper);
 	keeper_block(&before);
 	child = fork();
 	if (child < 0)

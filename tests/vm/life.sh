@@ -226,7 +226,8 @@ test_a_guest_that_does_not_answer_is_told() {
 test_a_shim_that_does_not_answer_is_told() {
 	status 0 caisson run -d --name still "$IMAGE" sleep 1000
 	# The process that stands for the container has the one that does the work as its child.
-	shim=$(pgrep -P "$(caisson state still | sed -n 's/^  "pid": \([0-9]*\).*/\1/p')")
+	keeper=$(caisson state still | sed -n 's/^  "pid": \([0-9]*\).*/\1/p')
+	shim=$(pgrep -P "$keeper")
 	mkfifo "$WORK/still.out"
 	"$TOP/tests/vm/wait.py" still >"$WORK/still.out" &
 	exec 3<"$WORK/still.out"
@@ -240,7 +241,7 @@ test_a_shim_that_does_not_answer_is_told() {
 	answer exec 125 "its caisson-shim, process $shim, does not answer"
 	has "$(cat "$WORK/answer.inspect.out")" '"state": "running"'
 	has "$(cat "$WORK/answer.state.out")" '"status": "running"'
-	has "$(cat "$WORK/answer.state.out")" "\"pid\": $shim"
+	has "$(cat "$WORK/answer.state.out")" "\"pid\": $keeper"
 	kill -CONT "$shim"
 	status 0 caisson inspect still
 	status 0 caisson delete -f still
