@@ -24,10 +24,11 @@ static const struct {
 	const char *method;
 	enum asked asked;
 } others[] = {
-	{"Info", ASKED_GUEST},		 {"Hold", ASKED_GUEST_TO_ACT},
-	{"Release", ASKED_GUEST_TO_ACT}, {"Exec", ASKED_GUEST_TO_ACT},
-	{"Start", ASKED_GUEST_TO_ACT},	 {"Kill", ASKED_GUEST_TO_ACT},
-	{"Delete", ASKED_GUEST_TO_ACT},	 {"Wait", ASKED_TO_WAIT},
+	{"Info", ASKED_GUEST},	      {"Stats", ASKED_GUEST},
+	{"Hold", ASKED_GUEST_TO_ACT}, {"Release", ASKED_GUEST_TO_ACT},
+	{"Exec", ASKED_GUEST_TO_ACT}, {"Start", ASKED_GUEST_TO_ACT},
+	{"Kill", ASKED_GUEST_TO_ACT}, {"Delete", ASKED_GUEST_TO_ACT},
+	{"Wait", ASKED_TO_WAIT},
 };
 
 /**

@@ -12,21 +12,22 @@
 #include "cmd/output.h"
 
 static const struct command *const commands[] = {
-	&command_run,	 &command_create,   &command_start,  &command_pause,   &command_resume,
-	&command_update, &command_features, &command_exec,   &command_cp,      &command_list,
-	&command_logs,	 &command_kill,	    &command_wait,   &command_inspect, &command_state,
-	&command_delete, &command_diff,	    &command_commit, &command_export,  &command_kernel,
-	&command_image,	 &command_images,
+	&command_run,	     &command_create,	&command_start,	 &command_pause,   &command_resume,
+	&command_update,     &command_features, &command_ps,	 &command_events,  &command_spec,
+	&command_checkpoint, &command_restore,	&command_exec,	 &command_cp,	   &command_list,
+	&command_logs,	     &command_kill,	&command_wait,	 &command_inspect, &command_state,
+	&command_delete,     &command_diff,	&command_commit, &command_export,  &command_kernel,
+	&command_image,	     &command_images,
 };
 
 static const struct guess known[] = {
-	{"ps", "list"},
 	{"ls", "list"},
 	{"rm", "delete"},
 	{"remove", "delete"},
 	{"stop", "kill"},
 	{"unpause", "resume"},
-	{"top", "exec NAME ps"},
+	{"top", "ps"},
+	{"stats", "events --stats"},
 	{"copy", "cp"},
 	{"rmi", "image rm"},
 	{"pull", "image pull"},

@@ -189,6 +189,7 @@ static int32_t good_code(void)
 	} refused[] = {
 		{"Checkpoint", TTRPC_UNIMPLEMENTED},
 		{"Pause", TTRPC_NOT_FOUND},
+		{"Processes", TTRPC_NOT_FOUND}, /* there is no such stream */
 		{"Resume", TTRPC_FAILED_PRECONDITION},
 		{"Stats", TTRPC_UNKNOWN},
 		{"Update", TTRPC_FAILED_PRECONDITION},

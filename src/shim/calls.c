@@ -183,7 +183,7 @@ static void forward(struct ttrpc_call *call, const void *payload, size_t len, ui
 	struct forward *f;
 	int r = -ENOTCONN;
 
-	if (strcmp(service, RPC_SERVICE_TASK_V2) == 0)
+	if (strcmp(service, RPC_SERVICE_TASK_V2) == 0 || strcmp(service, SHIM_SERVICE) == 0)
 		service = RPC_SERVICE_TASK_V3;
 
 	f = xcalloc(1, sizeof(*f));

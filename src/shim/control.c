@@ -133,6 +133,14 @@ void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message)
 				 metrics_host_is_v1() ? reply_v1 : NULL);
 }
 
+void control_stats_of_guest(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__StatsRequest *request = (const void *)message;
+
+	if (find(call, request->id, PROCESS_OP_STATS))
+		calls_forward(call);
+}
+
 void control_checkpoint(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__CheckpointTaskRequest *request = (const void *)message;

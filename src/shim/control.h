@@ -6,6 +6,9 @@
 
 /* What is about a container as a whole: its limits and figures. */
 
+/** control_stats_of_guest() - as the guest has them, whatever the host's tools expect */
+void control_stats_of_guest(struct ttrpc_call *call, const ProtobufCMessage *message);
+
 /* Handlers of the Task service. */
 void control_pause(struct ttrpc_call *call, const ProtobufCMessage *message);
 void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message);

@@ -53,6 +53,8 @@ static const struct ttrpc_method sandbox_methods[] = {
 		   hold_release),
 	RPC_METHOD("GuestAddress", google__protobuf__empty,
 		   caisson__sandbox__v1__guest_address_response, sandbox_guest_address),
+	RPC_METHOD("Stats", containerd__task__v2__stats_request,
+		   containerd__task__v2__stats_response, control_stats_of_guest),
 	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,
 		   sandbox_timing),
 	{.name = NULL},
@@ -61,6 +63,7 @@ static const struct ttrpc_method sandbox_methods[] = {
 /* What is about the guest alone the guest answers. */
 static const struct ttrpc_method system_methods[] = {
 	{.name = "Info", .handler = calls_forward},
+	{.name = "Processes", .handler = calls_forward_patiently},
 	{.name = NULL},
 };
 

@@ -187,6 +187,50 @@ def test_words_that_callers_look_for():
     clean()
 
 
+def test_list_and_ps():
+    box = Container("listed", "sleep 1000")
+    told, = json.loads(caisson("list", "--format=json")[0])
+    check({x: told[x] for x in ["ociVersion", "id", "pid", "status", "bundle", "rootfs", "owner"]},
+          {"ociVersion": "1.0.2", "id": "listed", "pid": box.pid, "status": "created", "bundle": box.folder,
+           "rootfs": box.folder + "/rootfs", "owner": ""})
+    time.strptime(told["created"], "%Y-%m-%dT%H:%M:%SZ")
+    box.start()
+    caisson("pause", box.name)
+    check(json.loads(caisson("list", "-f", "json")[0])[0]["status"], "paused", "status")
+    check(json.loads(caisson("ps", "--format", "json", box.name)[0]), [box.pid], "numbers")
+    check(os.path.exists(sockets()), True, "a folder for sockets")
+    holds(caisson("ps", box.name)[0], "sleep 1000")
+    caisson("kill", box.name, "KILL")
+    check(box.wait(), 137, "exit status")
+    check(json.loads(caisson("list", "-f", "json")[0])[0]["status"], "stopped", "status")
+    check(caisson("ps", "--format", "json", box.name)[0], "null\n", "numbers")
+    caisson("delete", box.name)
+    clean()
+
+
+def sockets():
+    """The folder that goes with ours, as src/cmd/global.c has it."""
+    value = 0xcbf29ce484222325
+    for byte in ROOT.encode():
+        value = (value ^ byte) * 0x100000001b3 % (1 << 64)
+    return f"/run/caisson/@{(value ^ value >> 32) % (1 << 32):08x}"
+
+
+def test_reboot():
+    """What was there before is not there any more, and its name is free."""
+    box = Container("before", "true")
+    box.start()
+    check(box.wait(), 0, "exit status")
+    check(caisson("list", "-q")[0], "before\n", "the list")
+    with open(ROOT + "/containers/before/boot", "w", encoding="ascii") as file:
+        file.write("another")
+    box = Container("before", "true")
+    caisson("delete", box.name)
+    box.wait()
+    check(os.path.exists(sockets()), False, "a folder for sockets")
+    clean()
+
+
 def test_errors_in_the_log():
     """Podman parses the whole file: there is one object in it, and nothing where all went well."""
     folder = bundle("log", "true", lambda c: c["process"].update(args=["nonesuch"]))

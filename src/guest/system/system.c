@@ -19,6 +19,7 @@
 #include "guest/early.h"
 #include "guest/procfs.h"
 #include "guest/system/freeze.h"
+#include "guest/system/processes.h"
 #include "rpc/task.h"
 
 /* Disks may be slow, and file systems broken. */
@@ -346,6 +347,11 @@ static void reseed(struct ttrpc_call *call, const ProtobufCMessage *message)
 		rpc_reply_empty(call);
 }
 
+static void processes(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	processes_tell(call, system_of(call)->task, message);
+}
+
 static const struct ttrpc_method methods[] = {
 	RPC_METHOD("Info", google__protobuf__empty, caisson__guest__v1__info_response, info),
 	RPC_METHOD("FreezeFilesystems", google__protobuf__empty,
@@ -357,6 +363,8 @@ static const struct ttrpc_method methods[] = {
 	RPC_METHOD("SetTime", caisson__guest__v1__set_time_request, google__protobuf__empty,
 		   set_time),
 	RPC_METHOD("Reseed", caisson__guest__v1__reseed_request, google__protobuf__empty, reseed),
+	RPC_METHOD("Processes", caisson__guest__v1__processes_request, google__protobuf__empty,
+		   processes),
 	{.name = NULL},
 };
 
