@@ -179,6 +179,7 @@ static void answered(struct ttrpc_request *req, const struct ttrpc_answer *answe
 	struct err err = ERR_NULL;
 
 	n->asking = false;
+	n->refused = answer->code != TTRPC_OK;
 	if (answer->code == TTRPC_OK) {
 		n->known = n->next;
 		finish(n, NULL);
@@ -217,7 +218,7 @@ void network_apply(struct network *n,
 	n->done = done;
 	n->userdata = userdata;
 	r = net_scan(&n->next, &err);
-	if (r == 0 && n->told && net_state_equal(&n->next, &n->known)) {
+	if (r == 0 && n->told && !n->refused && net_state_equal(&n->next, &n->known)) {
 		finish(n, NULL);
 		return;
 	}

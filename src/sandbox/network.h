@@ -20,6 +20,7 @@ struct sandbox;
  * @joined: for each, the index of the interface that it is joined with; 0: free
  * @known: what the guest was told last
  * @told: it was told anything
+ * @refused: not all of what it was told last
  * @asking: the guest has not answered yet
  * @again: it has changed meanwhile
  * @done: of the network_apply() under way
@@ -32,7 +33,7 @@ struct network {
 	struct net_state known, next;
 	struct net_watch watch;
 	struct ttrpc_request request;
-	bool told, asking, again;
+	bool told, refused, asking, again;
 	void (*done)(struct network *network, const struct err *err, void *userdata);
 	void *userdata;
 };

@@ -181,8 +181,7 @@ int netlink_add_address(struct netlink *netlink, unsigned int index, const struc
 
 int netlink_add_route(struct netlink *netlink, const struct netlink_route *route)
 {
-	struct request request =
-		new_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof(request.route));
+	struct request request = new_request(RTM_NEWROUTE, NLM_F_CREATE, sizeof(request.route));
 	bool direct = route->gateway.family == AF_UNSPEC;
 
 	request.route.rtm_family = (unsigned char)route->destination.family;

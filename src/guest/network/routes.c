@@ -99,9 +99,12 @@ int routes_configure(struct nics *nics, struct netlink *netlink,
 	struct routes routes = {.nics = nics, .request = request};
 	int r = sweep(netlink, RTM_GETROUTE, "a route", owner, &routes, err);
 
-	/* Gateways may be where another one of them leads. */
+	/*
+	 * Gateways may be where another one of them leads. Of those that are equal but for where they
+	 * lead, the kernel puts a new one first, and uses that.
+	 */
 	for (int gateways = 0; gateways < 2; gateways++)
-		for (size_t i = 0; i < request->n_routes && r == 0; i++)
+		for (size_t i = request->n_routes; i-- > 0 && r == 0;)
 			if (!routes.there[i] && (gateways || request->routes[i]->gateway.len == 0))
 				r = add(&routes, netlink, i, err);
 	return r;

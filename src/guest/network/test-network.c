@@ -347,6 +347,23 @@ static void test_many(void)
 	request_end();
 }
 
+/* The first of them is used, as on the host; one that comes later is there as well. */
+static void test_equal_routes(void)
+{
+	for (int n = 1; n <= 2; n++) {
+		request_begin();
+		request_address(request_interface(NIC_B, "eth1", NULL), "10.2.0.2", 24);
+		request_address(request_interface(NIC_A, "eth0", NULL), "10.1.0.2", 24);
+		if (n == 2)
+			request_route("eth1", NULL, 0, "10.2.0.1")->metric = 100;
+		request_route("eth0", NULL, 0, "10.1.0.1")->metric = 100;
+		configure();
+		request_end();
+	}
+	test_str(output("ip route show default | awk '{print $3}'"), "10.2.0.1;10.1.0.1;");
+	test_str(output("ip route get 192.0.2.1 | awk 'NR == 1 {print $3}'"), "10.2.0.1;");
+}
+
 int main(void)
 {
 	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0) {
@@ -366,5 +383,6 @@ int main(void)
 	test_run(test_refused);
 	test_run(test_sysctls);
 	test_run(test_many);
+	test_run(test_equal_routes);
 	return 0;
 }
