@@ -1,36 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A real podman, as root, with caisson as its runtime.
-. "$(dirname "$0")/../lib/lib.sh"
-
-command -v podman >/dev/null || {
-	echo "ok podman # SKIP there is no podman"
-	exit $SKIPPED
-}
-
-# What is kept by podman's own rules is in folders of ours; what caisson keeps, where podman's commands
-# look for it, which do not all pass options on.
-export CONTAINERS_CONF=$WORK/containers.conf
-cat >"$CONTAINERS_CONF" <<-EOF
-	[containers]
-	default_ulimits = ["nofile=20000:20000"]
-	netns = "none"
-	[engine]
-	cgroup_manager = "cgroupfs"
-	events_logger = "file"
-	runtime = "caisson"
-	runtime_supports_json = ["caisson"]
-	runtime_supports_kvm = ["caisson"]
-	[engine.runtimes]
-	caisson = ["$TOP/build/bin/caisson"]
-EOF
-podman() {
-	command podman --root "$WORK/store" --runroot "$WORK/podman" --tmpdir "$WORK/tmp" --storage-driver vfs "$@"
-}
-
-"$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/busybox.tar"
-podman load -q -i "$WORK/busybox.tar" >/dev/null
-IMAGE=localhost/busybox:latest
+# What people do with a container.
+. "$(dirname "$0")/podman-lib.sh"
 
 test_run() {
 	status 0 podman run --rm $IMAGE sh -c 'echo out; echo err >&2'
@@ -54,8 +25,7 @@ test_what_cannot_be_executed() {
 }
 
 test_terminal() {
-	script -qec "podman --root $WORK/store --runroot $WORK/podman --tmpdir $WORK/tmp --storage-driver vfs \
-		run --rm -it $IMAGE sh -c 'tty; exit 5'" /dev/null </dev/null >"$WORK/seen" || is $? 5
+	script -qec "$PODMAN run --rm -it $IMAGE sh -c 'tty; exit 5'" /dev/null </dev/null >"$WORK/seen" || is $? 5
 	has "$(cat "$WORK/seen")" /dev/pts/0
 	is_clean
 }
