@@ -266,7 +266,7 @@ def test_pause_and_kill():
 
 
 def test_update():
-    box = Container("update", "while read x; do cat /sys/fs/cgroup/update/memory.max; done",
+    box = Container("update", "while read x; do cat /sys/fs/cgroup/memory.max; done",
                     lambda c: c["linux"].update(resources={"memory": {"limit": 64 << 20}}))
     box.start()
     os.write(box.stdin, b"x\n")
