@@ -16,6 +16,7 @@ tar: base overlay archive
 ttrpc: base loop
 rpc: base loop proto ttrpc
 oci: base json-c
+cgroup: base
 image: base overlay tar json-c archive openssl ext2fs
 vmm: base loop json-c archive openssl ext2fs
 net: base loop libmnl json-c
