@@ -1,37 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stddef.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-#include "base/err.h"
+#include "oci/oci-limits.h"
 
 /*
- * The limits of a container: "resources" of the OCI runtime specification (config-linux.md, "Control
- * groups"), turned into files of cgroup v2 and what to write into them. The conversions are those of
- * runc, and of crun: what was said for version 1 (shares, swap) means the same here.
+ * A container's limits as files of control groups: of its own in the guest, and of that on the host which
+ * holds its whole virtual machine. The conversions between the versions are those of runc, and of crun:
+ * what was said for version 1 (shares, swap) means the same in version 2.
  */
 
-#define OCI_SETTINGS_MAX  16
-#define OCI_SETTING_FILE  32
-#define OCI_SETTING_VALUE 256
-
-/**
- * struct oci_settings - in the order in which they are to be written
+/*
+ * What the processes of a virtual machine may use beyond its memory: the hypervisor's own, virtiofsd's, and
+ * under emulation the translated code; and the threads that these programs are made of.
  */
-struct oci_settings {
-	size_t n;
-	struct {
-		char file[OCI_SETTING_FILE], value[OCI_SETTING_VALUE];
-	} list[OCI_SETTINGS_MAX];
-};
+#define OCI_HOST_MEMORY_OVERHEAD (UINT64_C(256) << 20)
+#define OCI_HOST_PIDS_OVERHEAD	 512
 
 /**
- * oci_resources_parse() - from the JSON of a LinuxResources
- * @json, @len: not trusted
+ * oci_resources_guest() - files of version 2 in the guest
+ * @cpusets: with those: the numbers of CPUs are the guest's
  *
- * What is 0, empty or absent is not limited, as Docker writes it. What cannot be limited is refused
- * by name, never left out.
- *
- * Return: 0; -EINVAL for what makes no sense, -EOPNOTSUPP for what there is not.
+ * Return: 0, or -EINVAL with a message for limits that contradict each other.
  */
-int oci_resources_parse(const char *json, size_t len, struct oci_settings *ret, struct err *err);
+int oci_resources_guest(const struct oci_limits *limits, bool cpusets, struct oci_settings *ret,
+			struct err *err);
+
+/**
+ * oci_resources_host() - files on the host
+ * @memory: of the virtual machine, bytes; the limit, whatever that of the container is
+ * @v2: of version 2; else 1
+ *
+ * Return: as above.
+ */
+int oci_resources_host(const struct oci_limits *limits, uint64_t memory, bool v2,
+		       struct oci_settings *ret, struct err *err);

@@ -7,12 +7,17 @@
 #include "oci/resources.h"
 
 static struct oci_settings settings;
+static struct oci_limits limits;
 static struct err err;
 
 static int parse(const char *json)
 {
+	int r;
+
 	err.code = 0;
-	return oci_resources_parse(json, strlen(json), &settings, &err);
+	err.text[0] = '\0';
+	r = oci_limits_parse(json, strlen(json), &limits, &err);
+	return r < 0 ? r : oci_resources_guest(&limits, true, &settings, &err);
 }
 
 /* "FILE=VALUE FILE=VALUE", in their order */
@@ -115,10 +120,61 @@ static void there_is_a_limit_to_limits(void)
 	test_true(strstr(err.text, "more than 16"));
 }
 
+static const char *on_host(const char *json, bool v2)
+{
+	test_int(oci_limits_parse_known(json, strlen(json), &limits, &err), 0);
+	if (oci_resources_host(&limits, (UINT64_C(4096) << 20) - OCI_HOST_MEMORY_OVERHEAD, v2,
+			       &settings, &err) < 0)
+		return err.text;
+	return told();
+}
+
+/* Where the virtual machine has 4 GiB with all that belongs to it. */
+static void the_host_limits_the_machine(void)
+{
+	static const struct {
+		const char *json, *v1, *v2;
+	} rows[] = {
+		{"{}", "", ""},
+		/* The container's own limit is kept in the guest. */
+		{"{\"memory\":{\"limit\":100}}", "", ""},
+		{"{\"memory\":{\"limit\":100,\"swap\":300,\"reservation\":50}}",
+		 "; memory.memsw.limit_in_bytes=4294967496; memory.soft_limit_in_bytes=50",
+		 "; memory.swap.max=200; memory.low=50"},
+		{"{\"memory\":{\"swap\":-1}}", "; memory.memsw.limit_in_bytes=-1",
+		 "; memory.swap.max=max"},
+		{"{\"cpu\":{\"shares\":1024}}", "; cpu.shares=1024", "; cpu.weight=39"},
+		{"{\"cpu\":{\"quota\":50000}}",
+		 "; cpu.cfs_period_us=100000; cpu.cfs_quota_us=50000", "; cpu.max=50000 100000"},
+		{"{\"cpu\":{\"quota\":-1,\"period\":50000,\"burst\":7}}",
+		 "; cpu.cfs_period_us=50000; cpu.cfs_quota_us=-1; cpu.cfs_burst_us=7",
+		 "; cpu.max=max 50000; cpu.max.burst=7"},
+		{"{\"cpu\":{\"cpus\":\"0-1\",\"mems\":\"0\"}}", "; cpuset.cpus=0-1; cpuset.mems=0",
+		 "; cpuset.cpus=0-1; cpuset.mems=0"},
+		{"{\"pids\":{\"limit\":100}}", "; pids.max=612", "; pids.max=612"},
+		{"{\"pids\":{\"limit\":-1}}", "; pids.max=max", "; pids.max=max"},
+		{"{\"pids\":{\"limit\":9223372036854775807}}", "; pids.max=max", "; pids.max=max"},
+		/* Files of the guest, and what only the guest limits. */
+		{"{\"unified\":{\"memory.high\":\"1G\"},\"devices\":[{\"allow\":false}]}", "", ""},
+	};
+	char want[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		(void)snprintf(want, sizeof(want), "memory.limit_in_bytes=4294967296%s",
+			       rows[i].v1);
+		test_str(on_host(rows[i].json, false), want);
+		(void)snprintf(want, sizeof(want), "memory.max=4294967296%s", rows[i].v2);
+		test_str(on_host(rows[i].json, true), want);
+	}
+	test_true(strstr(on_host("{\"memory\":{\"swap\":5}}", true), "limit both"));
+	test_true(strstr(on_host("{\"cpu\":{\"shares\":1}}", false), "shares are from 2"));
+}
+
 int main(void)
 {
 	test_run(limits_become_files);
 	test_run(what_cannot_be_is_refused_by_name);
 	test_run(there_is_a_limit_to_limits);
+	test_run(the_host_limits_the_machine);
 	return 0;
 }

@@ -89,6 +89,7 @@ void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__UpdateTaskRequest *request = (const void *)message;
 	const Google__Protobuf__Any *any = request->resources;
 	struct oci_settings settings;
+	struct oci_limits limits;
 	struct err err = ERR_NULL;
 
 	if (!find(call, request->id, PROCESS_OP_UPDATE))
@@ -96,8 +97,9 @@ void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (!any || strcmp(any->type_url, RPC_TYPE_RESOURCES) != 0)
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
 				"resources: not a " RPC_TYPE_RESOURCES);
-	else if (oci_resources_parse((const char *)any->value.data, any->value.len, &settings,
-				     &err) < 0)
+	else if (oci_limits_parse((const char *)any->value.data, any->value.len, &limits, &err) <
+			 0 ||
+		 oci_resources_guest(&limits, true, &settings, &err) < 0)
 		ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
 	else if (settings.n == 0)
 		rpc_reply_empty(call);
