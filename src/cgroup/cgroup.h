@@ -31,6 +31,18 @@ int cgroup_places(const char *path, const char *id, struct strv *ret, struct err
 int cgroup_places_in(const char *mountinfo, const char *self, const char *path, const char *id,
 		     struct strv *ret, struct err *err);
 
+/**
+ * cgroup_systemd_path() - what cgroup_places() takes, from what engines that use systemd say
+ * @name: "SLICE:PREFIX:NAME"; empty: as with runc, a scope of system.slice
+ * @ret: the folder that systemd has for that scope; free() it
+ *
+ * Return: 0; -EINVAL for another form, -EOPNOTSUPP where systemd does not run, with a message.
+ */
+int cgroup_systemd_path(const char *name, const char *id, char **ret, struct err *err);
+
+/** cgroup_scope_path() - the same, wherever it is called. Return: 0 or -EINVAL with a message. */
+int cgroup_scope_path(const char *name, const char *id, char **ret, struct err *err);
+
 /** cgroup_is_v2() - Return: whether the places are of version 2 */
 bool cgroup_is_v2(const struct strv *places);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -97,11 +98,45 @@ static void without_control_groups_none_can_be_asked_for(void)
 			 "no control groups"));
 }
 
+static const char *scope(const char *name)
+{
+	static char text[CGROUP_PATH_MAX];
+	char *path;
+
+	if (cgroup_scope_path(name, "ID", &path, &err) < 0)
+		return err.text;
+	(void)snprintf(text, sizeof(text), "%s", path);
+	free(path);
+	return text;
+}
+
+static void slices_are_in_slices(void)
+{
+	test_str(scope("system.slice:docker:1"), "/system.slice/docker-1.scope");
+	test_str(scope(""), "/system.slice/caisson-ID.scope");
+	test_str(scope(":docker:1"), "/system.slice/docker-1.scope");
+	test_str(scope("kube-pod-x.slice:cri:1"),
+		 "/kube.slice/kube-pod.slice/kube-pod-x.slice/cri-1.scope");
+	test_str(scope("a.slice::b"), "/a.slice/b.scope");
+	test_str(scope("a.slice:p:b.slice"), "/a.slice/b.slice");
+	test_str(scope("-.slice:p:b"), "/p-b.scope");
+	test_true(strstr(scope("/docker/1"), "is not SLICE:PREFIX:NAME"));
+	test_true(strstr(scope("a.slice:p:b:c"), "is not SLICE:PREFIX:NAME"));
+	test_true(strstr(scope("a.slice:p:"), "is not SLICE:PREFIX:NAME"));
+	test_true(strstr(scope("a.slice:../p:b"), "is not SLICE:PREFIX:NAME"));
+	test_true(strstr(scope("a/../b.slice:p:b"), "is no slice"));
+	test_true(strstr(scope("a--b.slice:p:b"), "is no slice"));
+	test_true(strstr(scope("-a.slice:p:b"), "is no slice"));
+	test_true(strstr(scope("a-.slice:p:b"), "is no slice"));
+	test_true(strstr(scope("a:p:b"), "is no slice"));
+}
+
 int main(void)
 {
 	test_run(paths_are_those_of_runc);
 	test_run(a_container_sees_only_its_own_groups);
 	test_run(nothing_leads_elsewhere);
+	test_run(slices_are_in_slices);
 	test_run(without_control_groups_none_can_be_asked_for);
 	return 0;
 }

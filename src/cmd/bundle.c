@@ -12,6 +12,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "cgroup/cgroup.h"
+#include "cmd/global.h"
 #include "sandbox/hooks.h"
 #include "sandbox/oci-adapt.h"
 
@@ -43,12 +45,26 @@ static int find_root(const char *bundle, struct sandbox_spec *spec, struct err *
 	return 0;
 }
 
+/* Of the host: the guest has its own. */
+static int find_group(struct sandbox_spec *spec, struct err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (!global_systemd_cgroup())
+		return cgroup_places(spec->cgroups_path, spec->id, &spec->cgroups, err);
+	r = cgroup_systemd_path(spec->cgroups_path, spec->id, &path, err);
+	return r < 0 ? r : cgroup_places(path, spec->id, &spec->cgroups, err);
+}
+
 static int load(const char *json, struct sandbox_spec *spec, struct bundle *ret, struct err *err)
 {
 	int r = hooks_take(json, &ret->hooks, err);
 
 	if (r == 0)
 		r = oci_config_adapt(json, spec, &ret->config, err);
+	if (r == 0)
+		r = find_group(spec, err);
 	if (r < 0)
 		(void)err_wrap(err, r, "%s/" OCI_CONFIG_FILE, spec->bundle);
 	return r;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 
+static bool systemd_cgroup;
 static const char *log_path, *log_format = "text";
 static bool has_root;
 
@@ -61,6 +62,17 @@ static int set_rootless(const char *value, struct err *err)
 	return err_set(err, -ENOTSUP, "--rootless %s: containers need root", value);
 }
 
+static int set_systemd(const char *value _unused_, struct err *err _unused_)
+{
+	systemd_cgroup = true;
+	return 0;
+}
+
+bool global_systemd_cgroup(void)
+{
+	return systemd_cgroup;
+}
+
 /* @set: NULL: a flag that changes nothing here, for what it is about is not there. */
 static const struct global {
 	const char *name, *argument, *help;
@@ -70,7 +82,7 @@ static const struct global {
 	{"log", "FILE", "errors go there, too", set_log},
 	{"log-format", "text|json", "how they are written there", set_format},
 	{"rootless", "auto|false", "as runc has it; containers need root", set_rootless},
-	{"systemd-cgroup", NULL, "as runc has it; no cgroup is made on the host", NULL},
+	{"systemd-cgroup", NULL, "linux.cgroupsPath of bundles is SLICE:PREFIX:NAME", set_systemd},
 	{"debug", NULL, "as runc has it; there is no more to tell", NULL},
 };
 
@@ -92,8 +104,12 @@ static int parse_one(char **words, struct err *err)
 
 	if (!g)
 		return 0;
-	if (!g->argument)
-		return word[len] ? err_set(err, -EINVAL, "--%s takes no value", g->name) : 1;
+	if (!g->argument) {
+		r = word[len] ? err_set(err, -EINVAL, "--%s takes no value", g->name) : 0;
+		if (r == 0 && g->set)
+			r = g->set(NULL, err);
+		return r < 0 ? r : 1;
+	}
 	value = word[len] ? word + len + 1 : words[1];
 	if (!value)
 		return err_set(err, -EINVAL, "--%s needs a value", g->name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/err.h"
@@ -25,6 +26,9 @@ void global_log(const char *message);
 
 /** global_end() - a folder of sockets that --root led to does not stay when it is empty */
 void global_end(void);
+
+/** global_systemd_cgroup() - Return: whether control groups are said in the words of systemd */
+bool global_systemd_cgroup(void);
 
 /** global_help() - the options, for --help, on stdout or stderr */
 void global_help(FILE *out);

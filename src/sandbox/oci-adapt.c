@@ -262,6 +262,22 @@ static int take_root(struct json_object *o, struct sandbox_spec *spec, struct er
 	return 0;
 }
 
+/* Of the host's CPUs and memory nodes the guest knows nothing, which has numbers of its own. */
+static void take_resources(struct json_object *own, struct sandbox_spec *spec)
+{
+	struct json_object *resources = get(own, "resources", json_type_object);
+	struct json_object *cpu = get(resources, "cpu", json_type_object);
+
+	spec->cgroups_path = xstrdup(get_text(own, "cgroupsPath"));
+	if (resources)
+		spec->resources =
+			xstrdup(json_object_to_json_string_ext(resources, JSON_C_TO_STRING_PLAIN));
+	if (!cpu)
+		return;
+	json_object_object_del(cpu, "cpus");
+	json_object_object_del(cpu, "mems");
+}
+
 static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *err)
 {
 	struct json_object *own = get(o, "linux", json_type_object);
@@ -286,6 +302,7 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 	if (r == 0)
 		r = take_process(o, spec, err);
 	drop_labels(o);
+	take_resources(own, spec);
 	json_object_object_add(own, "cgroupsPath", json_object_new_string(cgroup));
 	return r;
 }

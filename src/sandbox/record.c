@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "cgroup/cgroup.h"
 
 #define SPEC_MAX  (16u << 20)
 #define SPEC_FILE "spec.json"
@@ -344,10 +345,24 @@ void record_remove_run(const struct paths *paths, const struct record *rec)
 	(void)path_remove_tree(AT_FDCWD, rec->run_path);
 }
 
+int record_remove_cgroups(const struct record *rec, unsigned int patience)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	int r = record_load(rec, &spec, NULL);
+
+	if (r == 0) {
+		cgroup_leave(&spec.cgroups);
+		r = cgroup_remove(&spec.cgroups, patience);
+	}
+	sandbox_spec_done(&spec);
+	return r;
+}
+
 int record_remove(const struct paths *paths, const struct record *rec, struct err *err)
 {
 	int r;
 
+	(void)record_remove_cgroups(rec, 0);
 	record_remove_run(paths, rec);
 	r = path_remove_tree(AT_FDCWD, rec->dir_path);
 	return r < 0 ? err_errno(err, r, "cannot remove %s", rec->dir_path) : 0;

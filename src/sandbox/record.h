@@ -129,7 +129,17 @@ int record_mark_visit(const struct record *rec, struct err *err);
 void record_remove_run(const struct paths *paths, const struct record *rec);
 
 /**
+ * record_remove_cgroups() - remove the host's control group, which the calling process leaves
+ * @patience: milliseconds that others in it, on their way out, may take
+ *
+ * Return: 0 or negative errno (-EBUSY: somebody is still in it).
+ */
+int record_remove_cgroups(const struct record *rec, unsigned int patience);
+
+/**
  * record_remove() - remove everything; the caller has the claim
+ *
+ * A control group that somebody is still in stays.
  *
  * Return: 0 or negative errno with a message.
  */

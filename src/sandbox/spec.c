@@ -47,6 +47,8 @@ static const struct field {
 	FIELD(rootfs_mode, FIELD_STRING),  FIELD(settings_in_image, FIELD_BOOL),
 	FIELD(volumes, FIELD_STRV),	   FIELD(netns, FIELD_STRING),
 	FIELD(volume_targets, FIELD_STRV), FIELD(sysctls, FIELD_STRV),
+	FIELD(cgroups, FIELD_STRV),	   FIELD(cgroups_path, FIELD_STRING),
+	FIELD(resources, FIELD_STRING),
 #undef FIELD
 };
 

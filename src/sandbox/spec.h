@@ -20,6 +20,10 @@
  * @volumes: what else of the host's the container gets to see, in the form of sandbox/volume.h
  * @volume_targets: for each, where it has it
  * @sysctls: NAME=VALUE, of the network
+ * @cgroups_path: of a bundle, linux.cgroupsPath; empty: it says nothing
+ * @cgroups: the places (cgroup/cgroup.h) of the host's group that all processes of the VM are in; none:
+ *	that of whoever created it
+ * @resources: of a bundle, linux.resources as JSON; empty: it says nothing
  * @netns: of whose interfaces the guest's are made: a path, SANDBOX_NETNS_NEW, or empty: of none
  * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES
  * @settings_in_image: what is not said here is in files of the image, for the guest to read
@@ -44,8 +48,8 @@
  */
 struct sandbox_spec {
 	char *id, *image, *bundle, *rootfs, *rootfs_mode;
-	struct strv volumes, volume_targets, sysctls, args, env;
-	char *cwd, *user, *netns;
+	struct strv volumes, volume_targets, sysctls, args, env, cgroups;
+	char *cwd, *user, *netns, *cgroups_path, *resources;
 	uint64_t capabilities;
 	int stop_signal;
 	bool terminal, remove, settings_in_image;
@@ -86,8 +90,8 @@ struct sandbox_spec {
 #define SANDBOX_SPEC_NULL                                                                         \
 	{                                                                                         \
 		.id = NULL, .volumes = STRV_NULL, .volume_targets = STRV_NULL, .args = STRV_NULL, \
-		.env = STRV_NULL, .sysctls = STRV_NULL, .annotations = STRV_NULL,                 \
-		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT                                      \
+		.env = STRV_NULL, .sysctls = STRV_NULL, .cgroups = STRV_NULL,                     \
+		.annotations = STRV_NULL, .boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT            \
 	}
 
 /** sandbox_spec_done() - may be called again */

@@ -63,6 +63,8 @@ static void adapted(void)
 	test_str(spec.user, "5:6");
 	test_true(spec.capabilities == (1 | UINT64_C(1) << 39));
 	test_true(spec.terminal);
+	test_str(spec.cgroups_path, "/kubepods/x");
+	test_true(!spec.resources);
 	free(json);
 	sandbox_spec_done(&spec);
 }

@@ -9,20 +9,22 @@
 #include "vmm/vmm.h"
 
 static const char *const fields[] = {
-	"id",	       "image",
-	"bundle",      "rootfs",
-	"args",	       "env",
-	"cwd",	       "user",
-	"terminal",    "remove",
-	"kernel",      "capabilities",
-	"stop_signal", "accel",
-	"executor",    "hypervisor",
-	"memory",      "cpus",
-	"created",     "boot_timeout",
-	"annotations", "supervisor_config",
-	"rootfs_mode", "settings_in_image",
-	"volumes",     "volume_targets",
-	"netns",       "sysctls",
+	"id",		"image",
+	"bundle",	"rootfs",
+	"args",		"env",
+	"cwd",		"user",
+	"terminal",	"remove",
+	"kernel",	"capabilities",
+	"stop_signal",	"accel",
+	"executor",	"hypervisor",
+	"memory",	"cpus",
+	"created",	"boot_timeout",
+	"annotations",	"supervisor_config",
+	"rootfs_mode",	"settings_in_image",
+	"volumes",	"volume_targets",
+	"netns",	"cgroups",
+	"cgroups_path", "resources",
+	"sysctls",
 };
 
 static struct sandbox_spec example(void)
@@ -51,6 +53,8 @@ static struct sandbox_spec example(void)
 		.annotations = STRV_NULL,
 		.supervisor_config = xstrdup("/etc/token"),
 		.rootfs_mode = xstrdup("image"),
+		.cgroups_path = xstrdup("/docker/x"),
+		.resources = xstrdup("{}"),
 	};
 
 	strv_add(&spec.args, "");
@@ -61,6 +65,7 @@ static struct sandbox_spec example(void)
 	strv_add(&spec.volumes, "ro:/v");
 	strv_add(&spec.volume_targets, "/mnt");
 	strv_add(&spec.sysctls, "net.x=1 2");
+	strv_add(&spec.cgroups, "/sys/fs/cgroup/./docker/x");
 	strv_add(&spec.annotations, "io.spin.extras.files={\"/a\": 1}");
 	return spec;
 }

@@ -8,6 +8,7 @@
 #include "oci/resources.h"
 #include "rpc/task.h"
 #include "shim/calls.h"
+#include "shim/group.h"
 #include "shim/hold.h"
 #include "shim/metrics.h"
 #include "task.pb-c.h"
@@ -83,13 +84,40 @@ static void pass_on(struct ttrpc_call *call, const char *id, const struct oci_se
 	rpc_any_done(&any);
 }
 
+/* Neither virtio-mem nor a balloon can make a microvm larger than it was started. */
+static int check_size(const struct sandbox_spec *spec, const struct oci_limits *limits,
+		      struct err *err)
+{
+	if (limits->memory <= 0 || (uint64_t)limits->memory <= spec->memory)
+		return 0;
+	return err_set(err, -EINVAL,
+		       "resources: a limit of %llu MiB is more than the virtual machine's memory, "
+		       "%llu MiB, which cannot grow while it runs: start the container with more",
+		       (unsigned long long)limits->memory >> 20,
+		       (unsigned long long)spec->memory >> 20);
+}
+
+/* The host's part first: what it refuses has not changed anything in the guest. @ret: for that */
+static int update_host(const struct sandbox_spec *spec, const Google__Protobuf__Any *any,
+		       struct oci_settings *ret, struct err *err)
+{
+	struct oci_limits limits;
+	int r = oci_limits_parse((const char *)any->value.data, any->value.len, &limits, err);
+
+	if (r == 0)
+		r = check_size(spec, &limits, err);
+	/* Numbers of CPUs are the host's, if there it has a group. */
+	if (r == 0)
+		r = oci_resources_guest(&limits, spec->cgroups.n == 0, ret, err);
+	return r == 0 ? group_limit(spec, &limits, err) : r;
+}
+
 /* Annotations come along, and say nothing about limits. */
 void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__UpdateTaskRequest *request = (const void *)message;
 	const Google__Protobuf__Any *any = request->resources;
 	struct oci_settings settings;
-	struct oci_limits limits;
 	struct err err = ERR_NULL;
 
 	if (!find(call, request->id, PROCESS_OP_UPDATE))
@@ -97,9 +125,7 @@ void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (!any || strcmp(any->type_url, RPC_TYPE_RESOURCES) != 0)
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
 				"resources: not a " RPC_TYPE_RESOURCES);
-	else if (oci_limits_parse((const char *)any->value.data, any->value.len, &limits, &err) <
-			 0 ||
-		 oci_resources_guest(&limits, true, &settings, &err) < 0)
+	else if (update_host(shim_of(call)->spec, any, &settings, &err) < 0)
 		ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
 	else if (settings.n == 0)
 		rpc_reply_empty(call);

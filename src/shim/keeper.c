@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "cgroup/cgroup.h"
 #include "shim/view.h"
 
 #define STATUS_KILLED (128 + SIGKILL)
+/* Milliseconds that processes of a VM that was killed may take to be gone. */
+#define GROUP_PATIENCE 5000
 
 void keeper_settle(const struct paths *paths, const struct record *record, enum leaving leaving)
 {
@@ -66,6 +70,17 @@ static void signalled(const siginfo_t *info, const struct record *record,
 		pass_on(passing, info->si_signo);
 }
 
+/* Where the record has gone nobody else will: and as long as we are in it our child could not. */
+static void end_group(const struct record *record, const struct sandbox_spec *spec)
+{
+	struct stat st;
+
+	if (fstat(record->dir, &st) < 0 || st.st_nlink > 0)
+		return;
+	cgroup_leave(&spec->cgroups);
+	(void)cgroup_remove(&spec->cgroups, GROUP_PATIENCE);
+}
+
 int keeper_run(const struct paths *paths, const struct record *record,
 	       const struct sandbox_spec *spec, pid_t child, int passing, enum leaving leaving)
 {
@@ -78,10 +93,10 @@ int keeper_run(const struct paths *paths, const struct record *record,
 	while (waitpid(child, &status, WNOHANG) == 0)
 		if (sigwaitinfo(&all, &info) > 0)
 			signalled(&info, record, spec, child, passing);
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	/* The record is not in the container's view. */
+	/* Neither the record nor control groups are in the container's view. */
 	(void)setns(home, CLONE_NEWNS);
-	keeper_settle(paths, record, leaving);
-	return STATUS_KILLED;
+	if (!WIFEXITED(status))
+		keeper_settle(paths, record, leaving);
+	end_group(record, spec);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_KILLED;
 }

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sandbox/network.h"
+#include "shim/group.h"
 #include "shim/keeper.h"
 #include "shim/lifeline.h"
 #include "shim/shim.h"
@@ -326,6 +327,13 @@ static void close_on_exec(const struct start *start)
 		(void)fd_cloexec(fd, true);
 }
 
+/* The keeper, too: who asks for the container's network or group by its number finds it. */
+static void begin(const struct sandbox_spec *spec, struct err *err)
+{
+	if (group_enter(spec, err) == 0)
+		(void)network_enter(spec->netns, err);
+}
+
 int main(int argc, char **argv)
 {
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
@@ -348,9 +356,8 @@ int main(int argc, char **argv)
 	if (r == 0) {
 		record.lock = SHIM_FD_LOCK;
 		close_on_exec(&start);
-		/* The keeper, too: who asks for the container's network by its number finds it. */
 		if (!start.visit)
-			(void)network_enter(spec.netns, &start.failure);
+			begin(&spec, &start.failure);
 		status = fork_shim(&start);
 	} else {
 		log_error("%s", err.text);

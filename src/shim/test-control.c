@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pause, Resume, Update, Stats: what the shim makes of them. */
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
 #include "guest.pb-c.h"
 #include "metrics_v1.pb-c.h"
 #include "metrics_v2.pb-c.h"
@@ -248,6 +252,47 @@ static void limits_are_passed_on(void)
 	test_shim_end();
 }
 
+static const char *place_file(const char *name)
+{
+	static char text[64];
+	_cleanup_free_ char *path = path_join(t.spec.cgroups.v[0], name), *data = NULL;
+
+	test_int(file_slurp_at(AT_FDCWD, path, sizeof(text) - 1, &data, NULL), 0);
+	strcpy(text, data);
+	return text;
+}
+
+static void put_files(const char *dir)
+{
+	static const char *const names[] = {"memory.max", "cpuset.cpus", "cgroup.controllers"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *path = path_join(dir, names[i]);
+
+		fd_close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	}
+}
+
+/* A folder takes the place of a control group. */
+static void the_host_has_its_part(void)
+{
+	begin_running(false);
+	strv_addf(&t.spec.cgroups, "%s/./", t.record.dir_path);
+	put_files(t.record.dir_path);
+	ask_update(RESOURCES, "{\"cpu\":{\"cpus\":\"0-1\"},\"memory\":{\"limit\":0}}");
+	expect(&asked, TTRPC_OK, "");
+	/* The host's CPUs have other numbers than the guest's. */
+	test_true(!guest_was_asked("Update"));
+	test_str(place_file("cpuset.cpus"), "0-1");
+	test_str(place_file("memory.max"), "536870912");
+	/* What the host refuses the guest does not hear of. */
+	ask_update(RESOURCES, "{\"cpu\":{\"shares\":7},\"pids\":{\"limit\":7}}");
+	expect(&asked, TTRPC_NOT_FOUND, "cannot limit cpu.weight");
+	test_true(!guest_was_asked("Update"));
+	strv_done(&t.spec.cgroups);
+	test_shim_end();
+}
+
 static void wrong_limits_are_not(void)
 {
 	begin_running(false);
@@ -257,6 +302,9 @@ static void wrong_limits_are_not(void)
 	expect(&asked, TTRPC_UNIMPLEMENTED, "blockIO");
 	ask_update(RESOURCES, "{");
 	expect(&asked, TTRPC_INVALID_ARGUMENT, "JSON");
+	/* The default size, and a byte more. */
+	ask_update(RESOURCES, "{\"memory\":{\"limit\":268435457}}");
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "the virtual machine's memory, 256 MiB");
 	ask_update(RESOURCES, "{\"cpu\":{\"shares\":0}}");
 	expect(&asked, TTRPC_OK, "");
 	test_true(!guest_was_asked("Update"));
@@ -333,6 +381,7 @@ int main(void)
 	test_run(a_paused_container_may_end);
 	test_run(a_paused_container_outlives_its_client);
 	test_run(limits_are_passed_on);
+	test_run(the_host_has_its_part);
 	test_run(wrong_limits_are_not);
 	test_run(figures_become_those_of_version_1);
 	return 0;

@@ -122,6 +122,7 @@ static void make_record(bool remove)
 	t.spec.cwd = xstrdup("/work");
 	t.spec.user = xstrdup("1000");
 	t.spec.remove = remove;
+	t.spec.memory = SANDBOX_MEMORY_DEFAULT;
 	strv_add(&t.spec.args, "sleep");
 	strv_add(&t.spec.args, "1000");
 	strv_add(&t.spec.env, "A=b");

@@ -21,9 +21,9 @@ image: base overlay tar json-c archive openssl ext2fs
 vmm: base loop json-c archive openssl ext2fs
 net: base loop libmnl json-c
 vsockd: base loop
-sandbox: base loop proto ttrpc rpc vmm net json-c
-shim: base loop proto ttrpc rpc oci vmm sandbox
-cmd: base loop overlay tar proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/entrypoint.h guest/init/init-conf.h json-c
+sandbox: base loop cgroup proto ttrpc rpc vmm net json-c
+shim: base loop cgroup proto ttrpc rpc oci vmm sandbox
+cmd: base loop cgroup oci overlay tar proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/entrypoint.h guest/init/init-conf.h json-c
 guest: base loop overlay tar proto ttrpc rpc
 '
 

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/machine.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "base/test.h"
+#include "vmm/vmm.h"
+
+#define MIB (1ll << 20)
+
+static struct err err;
+
+static int choose(const char *resources, const char *variable, struct sandbox_spec *ret)
+{
+	*ret = (struct sandbox_spec)SANDBOX_SPEC_NULL;
+	ret->resources = xstrdup(resources);
+	if (variable)
+		strv_add(&ret->env, variable);
+	return machine_choose(ret, &err);
+}
+
+static void limits_are_its_size(void)
+{
+	static const struct {
+		const char *resources;
+		long long memory;
+		int cpus;
+	} rows[] = {
+		{NULL, 256, 1},
+		{"{}", 256, 1},
+		{"{\"memory\":{\"limit\":0},\"cpu\":{\"quota\":0,\"cpus\":\"\"}}", 256, 1},
+		{"{\"memory\":{\"limit\":-1},\"cpu\":{\"quota\":-1}}", 256, 1},
+		{"{\"memory\":{\"limit\":536870912}}", 512 + 64, 1},
+		{"{\"memory\":{\"limit\":536870913}}", 513 + 64, 1},
+		{"{\"memory\":{\"limit\":1}}", 65, 1},
+		{"{\"memory\":{\"limit\":9223372036854775807}}", VMM_MEMORY_MAX / MIB, 1},
+		{"{\"cpu\":{\"quota\":50000}}", 256, 1},
+		{"{\"cpu\":{\"quota\":250000}}", 256, 3},
+		{"{\"cpu\":{\"quota\":250000,\"period\":50000}}", 256, 5},
+		{"{\"cpu\":{\"quota\":9223372036854775807,\"period\":1}}", 256, VMM_CPUS_MAX},
+		{"{\"cpu\":{\"cpus\":\"0-3,7\"}}", 256, 5},
+		{"{\"cpu\":{\"cpus\":\"5\"}}", 256, 1},
+		{"{\"cpu\":{\"cpus\":\"0-1\",\"quota\":400000}}", 256, 2},
+		{"{\"cpu\":{\"cpus\":\"0-99999999999999999999\"}}", 256, 64},
+		{"{\"cpu\":{\"cpus\":\"a,-,3-1,,\"}}", 256, 1},
+		{"{\"devices\":[{\"allow\":false}],\"blockIO\":{\"weight\":10}}", 256, 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct sandbox_spec spec;
+
+		test_int(choose(rows[i].resources, NULL, &spec), 0);
+		test_int(spec.memory, rows[i].memory * MIB);
+		test_int(spec.cpus, rows[i].cpus);
+		sandbox_spec_done(&spec);
+	}
+}
+
+static void what_an_image_says_comes_first(void)
+{
+	static const char both[] = "{\"memory\":{\"limit\":536870912},\"cpu\":{\"quota\":300000}}";
+	struct sandbox_spec spec;
+
+	test_int(choose(both, "RUNCVM_MEM_SIZE=128M", &spec), 0);
+	test_int(spec.memory, 128 * MIB);
+	test_int(spec.cpus, 3);
+	sandbox_spec_done(&spec);
+	test_int(choose(both, "RUNCVM_CPUS=2", &spec), 0);
+	test_int(spec.memory, (512 + 64) * MIB);
+	test_int(spec.cpus, 2);
+	sandbox_spec_done(&spec);
+	test_int(choose("{\"memory\":{\"limit\":\"1G\"}}", NULL, &spec), -EINVAL);
+	sandbox_spec_done(&spec);
+}
+
+int main(void)
+{
+	test_run(limits_are_its_size);
+	test_run(what_an_image_says_comes_first);
+	return 0;
+}
