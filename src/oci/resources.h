@@ -14,7 +14,7 @@
 
 /*
  * What the processes of a virtual machine may use beyond its memory: the hypervisor's own, virtiofsd's, and
- * under emulation the translated code; and the threads that these programs are made of.
+ * under emulation the translated code (vmm/qemu/argv.c); and the threads that these programs are made of.
  */
 #define OCI_HOST_MEMORY_OVERHEAD (UINT64_C(256) << 20)
 #define OCI_HOST_PIDS_OVERHEAD	 512

@@ -17,6 +17,12 @@
  * QEMU adds the virtio-mmio devices to the kernel's command line itself where there is no ACPI.
  */
 
+/*
+ * How much translated code QEMU keeps. By itself it would be a GiB, which belongs to nobody: a container's
+ * memory is what its machine has and OCI_HOST_MEMORY_OVERHEAD (oci/resources.h).
+ */
+#define TRANSLATED_MIB "128"
+
 /* What QEMU may add: "virtio_mmio.device=512@0xfeb00000:12 " for each device. */
 #define CMDLINE_RESERVE (40 * (2 + VMM_SHARES_MAX + VMM_DISKS_MAX))
 
@@ -94,7 +100,7 @@ static void add_machine(struct qemu_command *c, const struct vmm_spec *spec)
 		  "memory-backend=mem",
 		  without_acpi(spec) ? "off" : "on");
 	strv_add(&c->argv, "-accel");
-	strv_add(&c->argv, kvm ? "kvm" : "tcg");
+	strv_add(&c->argv, kvm ? "kvm" : "tcg,tb-size=" TRANSLATED_MIB);
 	strv_add(&c->argv, "-cpu");
 	/* Told that "rep movsb" is fast Linux copies bytes, and each of them is slow to emulate. */
 	strv_add(&c->argv, kvm ? "host" : "max,-erms,-fsrm");

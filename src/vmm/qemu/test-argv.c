@@ -61,7 +61,7 @@ static void plain_machine(void)
 	test_str(c.argv.v[0], QEMU_PROGRAM);
 	test_str(after("-m"), "256M");
 	test_str(after("-smp"), "3");
-	test_str(after("-accel"), "tcg");
+	test_str(after("-accel"), "tcg,tb-size=128");
 	test_str(after("-cpu"), "max,-erms,-fsrm");
 	test_str(after("-kernel"), "/k");
 	test_str(after("-initrd"), "/i");
