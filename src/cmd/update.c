@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <json-c/json.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "cmd/cmd.h"
 #include "cmd/task-call.h"
 #include "rpc/task.h"
@@ -14,15 +17,112 @@
 /* What one container's limits may take as text. */
 #define RESOURCES_MAX (1u << 20)
 
+/* What can be given as an option of its own, in the order of limits[]. */
+enum limit {
+	LIMIT_MEMORY,
+	LIMIT_RESERVATION,
+	LIMIT_SWAP,
+	LIMIT_PERIOD,
+	LIMIT_QUOTA,
+	LIMIT_SHARE,
+	LIMIT_CPUS,
+	LIMIT_MEMS,
+	LIMIT_PIDS,
+	LIMIT_MAX,
+};
+
 struct update {
 	const char *resources;
+	const char *limits[LIMIT_MAX];
 };
+
+#define LIMIT(word, limit, argument, help) \
+	OPT(update, 0, word, OPT_STRING, limits[LIMIT_##limit], argument, help)
 
 static const struct opt options[] = {
 	OPT(update, 'r', "resources", OPT_STRING, resources, "FILE",
 	    "limits as JSON of OCI; \"-\": from stdin"),
+	LIMIT("memory", MEMORY, "SIZE", "bytes, or 512M; -1: all that the VM has"),
+	LIMIT("memory-reservation", RESERVATION, "SIZE", "what it keeps if memory is scarce"),
+	LIMIT("memory-swap", SWAP, "SIZE", "memory and swap together; -1: no limit"),
+	LIMIT("cpu-period", PERIOD, "N", "microseconds that the quota is for"),
+	LIMIT("cpu-quota", QUOTA, "N", "microseconds of CPU time in a period; -1: no limit"),
+	LIMIT("cpu-share", SHARE, "N", "share of the CPUs where they are scarce, 2 to 262144"),
+	LIMIT("cpuset-cpus", CPUS, "LIST", "CPUs of the host, such as 0-1,3"),
+	LIMIT("cpuset-mems", MEMS, "LIST", "memory nodes of the host"),
+	LIMIT("pids-limit", PIDS, "N", "processes; -1: no limit"),
 	{.kind = OPT_END},
 };
+
+static struct json_object *as_text(const char *value)
+{
+	return json_object_new_string(value);
+}
+
+static struct json_object *as_number(const char *value)
+{
+	const char *digits = value + (*value == '-');
+	uint64_t n;
+
+	if (parse_u64(digits, 0, INT64_MAX, &n) < 0)
+		return NULL;
+	return json_object_new_int64(*value == '-' ? -(int64_t)n : (int64_t)n);
+}
+
+static struct json_object *as_size(const char *value)
+{
+	uint64_t bytes;
+
+	if (parse_size(value, &bytes) == 0 && bytes <= INT64_MAX)
+		return json_object_new_int64((int64_t)bytes);
+	return strcmp(value, "-1") == 0 ? json_object_new_int64(-1) : NULL;
+}
+
+/* Where each stands in OCI's JSON. */
+static const struct {
+	const char *option, *object, *member;
+	struct json_object *(*read)(const char *value);
+} limits[] = {
+	[LIMIT_MEMORY] = {"memory", "memory", "limit", as_size},
+	[LIMIT_RESERVATION] = {"memory-reservation", "memory", "reservation", as_size},
+	[LIMIT_SWAP] = {"memory-swap", "memory", "swap", as_size},
+	[LIMIT_PERIOD] = {"cpu-period", "cpu", "period", as_number},
+	[LIMIT_QUOTA] = {"cpu-quota", "cpu", "quota", as_number},
+	[LIMIT_SHARE] = {"cpu-share", "cpu", "shares", as_number},
+	[LIMIT_CPUS] = {"cpuset-cpus", "cpu", "cpus", as_text},
+	[LIMIT_MEMS] = {"cpuset-mems", "cpu", "mems", as_text},
+	[LIMIT_PIDS] = {"pids-limit", "pids", "limit", as_number},
+};
+
+static int put_limit(struct json_object *o, enum limit i, const char *value, struct err *err)
+{
+	struct json_object *read = limits[i].read(value), *object;
+
+	if (!read)
+		return err_set(err, -EINVAL, "--%s %s: not a %s", limits[i].option, value,
+			       limits[i].read == as_size ? "size" : "number");
+	if (!json_object_object_get_ex(o, limits[i].object, &object)) {
+		object = json_object_new_object();
+		json_object_object_add(o, limits[i].object, object);
+	}
+	json_object_object_add(object, limits[i].member, read);
+	return 0;
+}
+
+/* @ret: NULL: none was given */
+static int make_resources(const struct update *u, char **ret, struct err *err)
+{
+	struct json_object *o = json_object_new_object();
+	int r = 0;
+
+	for (enum limit i = 0; r == 0 && i < LIMIT_MAX; i++)
+		if (u->limits[i])
+			r = put_limit(o, i, u->limits[i], err);
+	if (r == 0 && json_object_object_length(o) > 0)
+		*ret = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+	return r;
+}
 
 static int read_resources(const char *path, char **ret, size_t *len, struct err *err)
 {
@@ -68,18 +168,24 @@ static int update(const char *name, const char *json, size_t len, struct err *er
 
 static int update_main(const struct command *self, int argc, char **argv)
 {
-	struct update options_given = {.resources = NULL};
+	struct update given = {.resources = NULL};
 	_cleanup_free_ char *json = NULL;
 	struct err err = ERR_NULL;
 	size_t len = 0;
-	int at = opts_parse(self, argc, argv, &options_given, &err), r = at;
+	int at = opts_parse(self, argc, argv, &given, &err), r = at;
 
 	if (r >= 0 && argc - at != 1)
 		r = err_set(&err, -EINVAL, "which container? See `caisson update --help`");
-	if (r >= 0 && !options_given.resources)
-		r = err_set(&err, -EINVAL, "--resources: which limits?");
 	if (r >= 0)
-		r = read_resources(options_given.resources, &json, &len, &err);
+		r = make_resources(&given, &json, &err);
+	if (r >= 0 && !json == !given.resources)
+		r = err_set(&err, -EINVAL,
+			    json ? "--resources: either a file, or limits as options"
+				 : "which limits? See `caisson update --help`");
+	if (r >= 0 && json)
+		len = strlen(json);
+	else if (r >= 0)
+		r = read_resources(given.resources, &json, &len, &err);
 	if (r >= 0)
 		r = update(argv[at], json, len, &err);
 	return r < 0 ? cmd_fail(self, &err) : 0;
@@ -87,7 +193,7 @@ static int update_main(const struct command *self, int argc, char **argv)
 
 const struct command command_update = {
 	.name = "update",
-	.usage = "--resources FILE NAME",
+	.usage = "OPTIONS NAME",
 	.summary = "Change the limits of a running container.",
 	.opts = options,
 	.failure = 1,
