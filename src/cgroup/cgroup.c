@@ -136,10 +136,15 @@ static int make_place(const char *place, bool v2, struct err *err)
 int cgroup_make(const struct strv *places, struct err *err)
 {
 	const bool v2 = cgroup_is_v2(places);
+	size_t i;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < places->n; i++)
+	for (i = 0; r == 0 && i < places->n; i++)
 		r = make_place(places->v[i], v2, err);
+	/* Nor is what somebody else has ours to remove. */
+	if (r < 0)
+		for (i--; i-- > 0;)
+			(void)rmdir(places->v[i]);
 	return r;
 }
 
@@ -192,16 +197,21 @@ static pid_t find_process(int dir, pid_t pid, bool not )
 	return 0;
 }
 
-void cgroup_leave(const struct strv *places)
+bool cgroup_leave(const struct strv *places)
 {
+	bool was_in = false;
+
 	for (size_t i = 0; i < places->n; i++) {
 		_cleanup_close_ int dir = open_folder(AT_FDCWD, places->v[i]);
 		const char *rest;
 		_cleanup_close_ int root = open_root(places->v[i], &rest);
 
-		if (root >= 0 && find_process(dir, getpid(), false))
-			(void)write_file(root, PROCS, "0");
+		if (root < 0 || !find_process(dir, getpid(), false))
+			continue;
+		was_in = true;
+		(void)write_file(root, PROCS, "0");
 	}
+	return was_in;
 }
 
 /* Return: false: there is nobody to wait for */
@@ -218,17 +228,15 @@ static bool await_process(const char *place, uint64_t until)
 	return poll(&p, 1, (int)((until - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC)) > 0;
 }
 
-static int remove_place(const char *place, unsigned int patience)
+static int remove_place(const char *place, uint64_t until)
 {
-	const uint64_t until = clock_now() + patience * NSEC_PER_MSEC;
 	unsigned int yields = 0;
 
 	while (rmdir(place) < 0 && errno != ENOENT) {
-		if (errno != EBUSY || patience == 0)
+		if (errno != EBUSY || clock_now() >= until)
 			return -errno;
 		/* Kernels take a process out of its group a moment before or after it counts as ended. */
-		if (!await_process(place, until) &&
-		    (clock_now() >= until || yields++ == YIELDS_MAX))
+		if (!await_process(place, until) && yields++ == YIELDS_MAX)
 			return -EBUSY;
 		(void)sched_yield();
 	}
@@ -237,10 +245,11 @@ static int remove_place(const char *place, unsigned int patience)
 
 int cgroup_remove(const struct strv *places, unsigned int patience)
 {
+	const uint64_t until = clock_now() + patience * NSEC_PER_MSEC;
 	int r = 0;
 
 	for (size_t i = 0; i < places->n; i++) {
-		int one = remove_place(places->v[i], patience);
+		int one = remove_place(places->v[i], until);
 
 		if (r == 0)
 			r = one;

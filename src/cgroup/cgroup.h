@@ -51,7 +51,7 @@ bool cgroup_is_v2(const struct strv *places);
  *
  * One that is there is made anew, unless it has processes or groups in it: then it is somebody else's.
  *
- * Return: 0, -EBUSY or another negative errno, with a message. What was made is the caller's to remove.
+ * Return: 0, -EBUSY or another negative errno, with a message: nothing was made.
  */
 int cgroup_make(const struct strv *places, struct err *err);
 
@@ -66,12 +66,12 @@ int cgroup_set(const struct strv *places, const char *file, const char *value, s
 /** cgroup_join() - move the calling process into it. Return: 0 or negative errno with a message. */
 int cgroup_join(const struct strv *places, struct err *err);
 
-/** cgroup_leave() - move the calling process out, to the root, if it is in it */
-void cgroup_leave(const struct strv *places);
+/** cgroup_leave() - move the calling process out, to the root. Return: whether it was in it. */
+bool cgroup_leave(const struct strv *places);
 
 /**
  * cgroup_remove() - remove it; what is not there is no error
- * @patience: milliseconds that processes in it, on their way out, may take to end; each place has as much
+ * @patience: milliseconds that processes in it, on their way out, may take to end
  *
  * Return: 0, or -EBUSY or another negative errno: some of it is still there.
  */

@@ -150,6 +150,23 @@ static void version_1_inherits_cpus_and_nodes(void)
 	end(&places);
 }
 
+static void nothing_is_left_of_half_a_group(void)
+{
+	struct strv places = begin(files_v1, "a");
+	_cleanup_close_ int dir = -EBADF;
+
+	strv_addf(&places, "%s/./b", root);
+	test_int(cgroup_make(&places, &err), 0);
+	test_int(cgroup_remove(&places, 0), 0);
+	test_int(cgroup_make(&places, &err), 0);
+	dir = open(places.v[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	put(dir, "cgroup.procs", "4294967\n");
+	test_int(cgroup_make(&places, &err), -EBUSY);
+	test_int(access(places.v[0], F_OK), -1);
+	test_str(content("b/cgroup.procs"), "4294967\n");
+	end(&places);
+}
+
 static void one_in_use_is_left_alone(void)
 {
 	struct strv places = begin(files_v2, "a/b");
@@ -256,10 +273,10 @@ static void live(struct strv *places)
 	pid = fork();
 	if (pid == 0) {
 		/* Who is not in it stays where it is. */
-		cgroup_leave(places);
+		test_true(!cgroup_leave(places));
 		test_int(cgroup_join(places, &err), 0);
 		test_true(is_in(getpid(), places->v[0]));
-		cgroup_leave(places);
+		test_true(cgroup_leave(places));
 		_exit(cgroup_remove(places, 0) == 0 ? 0 : 1);
 	}
 	test_int(waitpid(pid, &err.code, 0), pid);
@@ -301,6 +318,7 @@ int main(void)
 {
 	test_run(version_2_hands_controllers_down);
 	test_run(version_1_inherits_cpus_and_nodes);
+	test_run(nothing_is_left_of_half_a_group);
 	test_run(one_in_use_is_left_alone);
 	test_run(real_groups_are_made_entered_and_removed);
 	test_run(real_limits_are_set);

@@ -350,19 +350,27 @@ int record_remove_cgroups(const struct record *rec, unsigned int patience)
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 	int r = record_load(rec, &spec, NULL);
 
-	if (r == 0) {
-		cgroup_leave(&spec.cgroups);
+	if (r == 0)
 		r = cgroup_remove(&spec.cgroups, patience);
-	}
 	sandbox_spec_done(&spec);
 	return r;
+}
+
+/* Who was never in it may not have it: it was somebody else's. */
+static void leave_cgroups(const struct record *rec)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+
+	if (record_load(rec, &spec, NULL) == 0 && cgroup_leave(&spec.cgroups))
+		(void)cgroup_remove(&spec.cgroups, 0);
+	sandbox_spec_done(&spec);
 }
 
 int record_remove(const struct paths *paths, const struct record *rec, struct err *err)
 {
 	int r;
 
-	(void)record_remove_cgroups(rec, 0);
+	leave_cgroups(rec);
 	record_remove_run(paths, rec);
 	r = path_remove_tree(AT_FDCWD, rec->dir_path);
 	return r < 0 ? err_errno(err, r, "cannot remove %s", rec->dir_path) : 0;
@@ -421,10 +429,15 @@ static void sweep_one(const struct paths *paths, const char *id)
 	if (open_dir(&rec) == 0 && record_claim(&rec) == 0) {
 		/* A folder without a readable spec was being made, or removed, at a SIGKILL. */
 		r = record_load(&rec, &spec, NULL);
-		if (r < 0 || spec.remove || is_of_earlier_boot(&rec))
+		if (r < 0 || spec.remove) {
+			(void)record_remove_cgroups(&rec, 0);
 			(void)record_remove(paths, &rec, NULL);
-		else
+		} else if (is_of_earlier_boot(&rec)) {
+			/* Its groups have ended with that boot: what is called so now is another's. */
+			(void)record_remove(paths, &rec, NULL);
+		} else {
 			record_remove_run(paths, &rec);
+		}
 		sandbox_spec_done(&spec);
 	}
 	record_done(&rec);

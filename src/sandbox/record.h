@@ -129,7 +129,7 @@ int record_mark_visit(const struct record *rec, struct err *err);
 void record_remove_run(const struct paths *paths, const struct record *rec);
 
 /**
- * record_remove_cgroups() - remove the host's control group, which the calling process leaves
+ * record_remove_cgroups() - remove the host's control group of a container that has ended
  * @patience: milliseconds that others in it, on their way out, may take
  *
  * Return: 0 or negative errno (-EBUSY: somebody is still in it).
@@ -139,7 +139,8 @@ int record_remove_cgroups(const struct record *rec, unsigned int patience);
 /**
  * record_remove() - remove everything; the caller has the claim
  *
- * A control group that somebody is still in stays.
+ * If the calling process is in the container's control group it leaves that, and removes it if nobody else
+ * is in it.
  *
  * Return: 0 or negative errno with a message.
  */

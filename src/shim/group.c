@@ -27,7 +27,14 @@ int group_enter(const struct sandbox_spec *spec, struct err *err)
 
 	if (r == 0)
 		r = cgroup_make(&spec->cgroups, err);
+	if (r < 0)
+		return r;
+	r = group_limit(spec, &limits, err);
 	if (r == 0)
-		r = group_limit(spec, &limits, err);
-	return r == 0 ? cgroup_join(&spec->cgroups, err) : r;
+		r = cgroup_join(&spec->cgroups, err);
+	if (r < 0) {
+		(void)cgroup_leave(&spec->cgroups);
+		(void)cgroup_remove(&spec->cgroups, 0);
+	}
+	return r;
 }

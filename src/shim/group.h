@@ -9,10 +9,9 @@
 /**
  * group_enter() - make it, set its limits, and move the calling process into it; before it has children
  *
- * Nothing is done if the container has none. What was made stays after a failure, for whoever removes the
- * record.
+ * Nothing is done if the container has none.
  *
- * Return: 0 or negative errno with a message.
+ * Return: 0 or negative errno with a message: there is no group.
  */
 int group_enter(const struct sandbox_spec *spec, struct err *err);
 

@@ -77,8 +77,8 @@ static void end_group(const struct record *record, const struct sandbox_spec *sp
 
 	if (fstat(record->dir, &st) < 0 || st.st_nlink > 0)
 		return;
-	cgroup_leave(&spec->cgroups);
-	(void)cgroup_remove(&spec->cgroups, GROUP_PATIENCE);
+	if (cgroup_leave(&spec->cgroups))
+		(void)cgroup_remove(&spec->cgroups, GROUP_PATIENCE);
 }
 
 int keeper_run(const struct paths *paths, const struct record *record,
