@@ -37,7 +37,7 @@ test_runs() {
 		ulimit -n; (echo x >/here) 2>&1; ls -a /sys/firmware; cat /proc/sys/kernel/hostname; exit 7' \
 		'p["env"].append("A=1"); p["cwd"] = "/tmp"; p["user"] = {"uid": 5, "gid": 6, "additionalGids": [7]}
 p["apparmorProfile"] = "docker-default"; p["selinuxLabel"] = "a:b:c"; l["mountLabel"] = "a:b:c"
-l["cgroupsPath"] = "/system.slice/x"; c["hooks"] = {"prestart": []}; c["hostname"] = "theirs"
+l["cgroupsPath"] = "/caisson-test-x"; c["hooks"] = {"prestart": []}; c["hostname"] = "theirs"
 l["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"]}'
 	(cd "$WORK" && echo typed | status 7 caisson run --rm -b plain one)
 	cat >"$WORK/expected" <<-'EOF'
