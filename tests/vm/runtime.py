@@ -316,7 +316,7 @@ def in_group(path, **resources):
 def test_group():
     """All processes of the VM are in it; who else wants it is refused; it goes with the container."""
     path = GROUP + "/box"
-    box = Container("grouped", "grep MemTotal /proc/meminfo; cat; cat /sys/fs/cgroup/grouped/memory.max",
+    box = Container("grouped", "grep MemTotal /proc/meminfo; cat; cat /sys/fs/cgroup/memory.max",
                     in_group(path, memory={"limit": 96 << 20}, pids={"limit": 50},
                              cpu={"quota": 150000, "cpus": "0"}))
     box.start()
