@@ -10,6 +10,7 @@
 
 /* More than a pipe holds (pipe(7)) comes from somebody who prints all the time. */
 #define DRAIN_READS 256
+#define READ_MAX    4096
 
 static void append(struct tail *t, const char *data, size_t n)
 {
@@ -26,14 +27,42 @@ static void append(struct tail *t, const char *data, size_t n)
 	t->len += n;
 }
 
+static void copy_printable(const char *from, size_t len, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n < size - 1; i++) {
+		unsigned char c = (unsigned char)from[i];
+
+		if (c != '\r')
+			buf[n++] =
+				c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f) ? (char)c : '?';
+	}
+	buf[n] = '\0';
+}
+
+static void copy(struct tail *t, const char *data, size_t n)
+{
+	char text[READ_MAX + 1];
+
+	if (t->copy_fd < 0)
+		return;
+	copy_printable(data, MIN(n, TAIL_COPIED_MAX - t->copied), text, sizeof(text));
+	t->copied += MIN(n, TAIL_COPIED_MAX - t->copied);
+	if (fd_write_full(t->copy_fd, text, strlen(text)) < 0 || t->copied == TAIL_COPIED_MAX)
+		t->copy_fd = fd_close(t->copy_fd);
+}
+
 /* True while more may come. */
 static bool read_some(struct tail *t)
 {
-	char buf[4096];
+	char buf[READ_MAX];
 	ssize_t n = read(t->read_fd, buf, sizeof(buf));
 
-	if (n > 0)
+	if (n > 0) {
 		append(t, buf, (size_t)n);
+		copy(t, buf, (size_t)n);
+	}
 	return n > 0 || (n < 0 && errno == EINTR);
 }
 
@@ -52,6 +81,8 @@ int tail_start(struct tail *tail, struct loop *loop, int *ret_write_fd)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 	tail->read_fd = fds[0];
+	tail->copy_fd = -EBADF;
+	tail->copied = 0;
 	tail->len = 0;
 	/* Only our end: a VMM that blocks on a full console is slow; with EAGAIN it loses text. */
 	r = fd_nonblock(fds[0], true);
@@ -66,6 +97,11 @@ int tail_start(struct tail *tail, struct loop *loop, int *ret_write_fd)
 	return 0;
 }
 
+void tail_copy(struct tail *tail, int fd)
+{
+	tail->copy_fd = fd;
+}
+
 void tail_drain(struct tail *tail)
 {
 	for (int i = 0; i < DRAIN_READS && tail->read_fd >= 0; i++)
@@ -77,20 +113,7 @@ void tail_stop(struct tail *tail)
 {
 	loop_io_stop(&tail->io);
 	tail->read_fd = fd_close(tail->read_fd);
-}
-
-static void copy_printable(const char *from, size_t len, char *buf, size_t size)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len && n < size - 1; i++) {
-		unsigned char c = (unsigned char)from[i];
-
-		if (c != '\r')
-			buf[n++] =
-				c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f) ? (char)c : '?';
-	}
-	buf[n] = '\0';
+	tail->copy_fd = fd_close(tail->copy_fd);
 }
 
 /* Where the last @lines lines begin. */

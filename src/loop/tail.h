@@ -5,7 +5,8 @@
 
 #include "loop/loop.h"
 
-#define TAIL_KEPT 8192
+#define TAIL_KEPT	8192
+#define TAIL_COPIED_MAX (1u << 20)
 
 /**
  * struct tail - the end of what somebody printed, in fixed memory however much it is
@@ -16,14 +17,15 @@
  */
 struct tail {
 	struct loop_io io;
-	int read_fd;
+	int read_fd, copy_fd;
+	size_t copied;
 	char text[TAIL_KEPT];
 	size_t len;
 };
 
-#define TAIL_NULL                                     \
-	{                                             \
-		.io = LOOP_IO_NULL, .read_fd = -EBADF \
+#define TAIL_NULL                                                        \
+	{                                                                \
+		.io = LOOP_IO_NULL, .read_fd = -EBADF, .copy_fd = -EBADF \
 	}
 
 /**
@@ -33,6 +35,12 @@ struct tail {
  * Return: 0 or negative errno.
  */
 int tail_start(struct tail *tail, struct loop *loop, int *ret_write_fd);
+
+/**
+ * tail_copy() - have the first TAIL_COPIED_MAX bytes written to a file as well
+ * @fd: the tail's from here on. What cannot be written is lost
+ */
+void tail_copy(struct tail *tail, int fd);
 
 /** tail_drain() - take what is in the pipe now */
 void tail_drain(struct tail *tail);

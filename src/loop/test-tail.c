@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -103,6 +104,26 @@ static void only_the_end_is_kept(void)
 
 static struct loop_defer quitter = LOOP_DEFER_NULL(quitter);
 
+static void a_copy_is_bounded(void)
+{
+	_cleanup_close_ int fd = memfd_create("copy", MFD_CLOEXEC);
+	_cleanup_free_ char *much = xcalloc(1, 4096), *text = NULL;
+	size_t len;
+
+	memset(much, 'x', 4096);
+	begin();
+	tail_copy(&tail, dup(fd));
+	print("a\033b\r\n", 5);
+	for (size_t i = 0; i < TAIL_COPIED_MAX / 4096 + 1; i++)
+		print(much, 4096);
+	end();
+	test_int(lseek(fd, 0, SEEK_SET), 0);
+	test_int(fd_slurp(fd, 2 * TAIL_COPIED_MAX, &text, &len), 0);
+	/* Without the carriage return. */
+	test_int(len, TAIL_COPIED_MAX - 1);
+	test_mem(text, "a?b\nxx", 6);
+}
+
 static void quit_soon(struct loop_defer *d _unused_)
 {
 	loop_quit(&loop, 0);
@@ -170,6 +191,7 @@ int main(void)
 	test_run(nothing_moves_the_cursor);
 	test_run(it_fits_whatever_is_printed);
 	test_run(only_the_end_is_kept);
+	test_run(a_copy_is_bounded);
 	test_run(the_loop_reads_it);
 	test_run(a_message_is_the_line_that_is_named);
 	test_run(long_messages_are_cut);

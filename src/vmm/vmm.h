@@ -123,6 +123,7 @@ struct vmm_nic {
  * @kernel: path of an uncompressed ELF kernel with a PVH entry (see vmm/boot/kernel.h)
  * @tuned: the kernel is one of our own (struct kernel): it needs no ACPI, and takes clock rates
  * @initrd: path of an initramfs (see vmm/boot/initramfs.h)
+ * @verbose: the kernel says all it can on its console, instead of what is wrong
  * @console_fd: what the guest writes on its serial console goes here (a pipe or a file; a pipe's
  *	other end must be read, or the guest stops); -EBADF: dropped
  * @vsock: its device
@@ -142,7 +143,7 @@ struct vmm_spec {
 	uint32_t cpus;
 	enum vmm_accel accel;
 	const char *kernel;
-	bool tuned;
+	bool tuned, verbose;
 	const char *initrd;
 	int console_fd;
 	struct vmm_vsock vsock;

@@ -142,7 +142,7 @@ static void kernel_words(const struct vmm_spec *spec, uint32_t tsc_khz, struct s
 
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		strv_add(line, always[i]);
-	strv_add(line, "quiet");
+	strv_add(line, spec->verbose ? "ignore_loglevel" : "quiet");
 	if (spec->accel == VMM_ACCEL_TCG)
 		emulated_words(spec, tsc_khz, line);
 	for (const char *const *word = spec->cmdline; word && *word; word++)

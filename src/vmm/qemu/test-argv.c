@@ -76,6 +76,16 @@ static void plain_machine(void)
 	test_true(strstr(after("-append"), "quiet") != NULL);
 }
 
+static void a_kernel_may_say_all(void)
+{
+	struct vmm_spec spec = a_spec();
+
+	spec.verbose = true;
+	render(&spec);
+	test_true(strstr(after("-append"), " ignore_loglevel") != NULL);
+	test_true(strstr(after("-append"), "quiet") == NULL);
+}
+
 static void kvm_needs_no_frequency(void)
 {
 	struct vmm_spec spec = a_spec();
@@ -248,6 +258,7 @@ static void long_command_line_is_refused(void)
 int main(void)
 {
 	test_run(plain_machine);
+	test_run(a_kernel_may_say_all);
 	test_run(kvm_needs_no_frequency);
 	test_run(own_kernel_needs_no_acpi);
 	test_run(unknown_frequency_is_left_out);
