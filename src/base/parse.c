@@ -85,6 +85,18 @@ const char *str_starts(const char *s, const char *prefix)
 	return strncmp(s, prefix, n) == 0 ? s + n : NULL;
 }
 
+bool str_is_choice(const char *choices, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *c = choices;; c += strcspn(c, "|") + 1) {
+		if (strcspn(c, "|") == len && strncmp(c, word, len) == 0)
+			return true;
+		if (!strchr(c, '|'))
+			return false;
+	}
+}
+
 #define SIGNAL(name) [SIG##name] = #name
 static const char *const signal_names[] = {
 	SIGNAL(HUP),  SIGNAL(INT),    SIGNAL(QUIT), SIGNAL(ILL),    SIGNAL(TRAP), SIGNAL(ABRT),

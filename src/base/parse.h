@@ -22,5 +22,8 @@ int parse_size(const char *s, uint64_t *ret_bytes);
 /** str_starts() - does @s begin with @prefix? Return: what follows it, or NULL. */
 const char *str_starts(const char *s, const char *prefix);
 
+/** str_is_choice() - is @word one of @choices, which are "a|b|c"? */
+bool str_is_choice(const char *choices, const char *word);
+
 /** signal_from_name() - "TERM", "SIGTERM" or "15" to the number. Return: it; -EINVAL: there is none. */
 int signal_from_name(const char *name);

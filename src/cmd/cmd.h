@@ -16,8 +16,8 @@
 #define OCI_VERSION "1.0.2"
 
 /* One file a command; the table is in main.c. */
-extern const struct command command_create, command_start, command_pause, command_resume,
-	command_update, command_features, command_ps, command_events, command_spec,
+extern const struct command command_create, command_config, command_start, command_pause,
+	command_resume, command_update, command_features, command_ps, command_events, command_spec,
 	command_checkpoint, command_restore, command_run, command_exec, command_cp, command_list,
 	command_logs, command_kill, command_wait, command_delete, command_commit, command_diff,
 	command_export, command_inspect, command_state, command_kernel, command_image,

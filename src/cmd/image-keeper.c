@@ -29,7 +29,8 @@ static void removed(const char *id, void *userdata)
 	struct image_keeper *k = userdata;
 
 	strv_addf(&k->removed,
-		  "removed the image %.*s, unused for longest, since " CONF_IMAGES_LIMIT
+		  "removed the image %.*s, unused for longest, since "
+		  "images.limit"
 		  " was reached",
 		  SHORT_ID, strchr(id, ':') + 1);
 }
@@ -44,7 +45,9 @@ int image_keeper_begin(struct image_keeper *k, const struct image_limit **ret_li
 	r = conf_load(&k->conf, err);
 	if (r < 0 || k->conf.images_limit == 0)
 		return r;
-	k->name = xasprintf(CONF_IMAGES_LIMIT " of %s", k->conf.path);
+	k->name = xasprintf("images.limit"
+			    " of %s",
+			    k->conf.path);
 	k->limit = (struct image_limit){
 		.bytes = k->conf.images_limit,
 		.name = k->name,

@@ -13,11 +13,13 @@
 #include "sandbox/record.h"
 
 struct logs {
-	bool follow;
+	bool follow, console;
 };
 
 static const struct opt options[] = {
 	OPT(logs, 'f', "follow", OPT_FLAG, follow, NULL, "go on until the container ends"),
+	OPT(logs, 0, "console", OPT_FLAG, console, NULL,
+	    "what its VM's kernel and init have said, where that is kept"),
 	{.kind = OPT_END},
 };
 
@@ -69,6 +71,28 @@ static int follow(const struct record *record, struct iolog_reader *reader)
 	}
 }
 
+/* Written as it comes, without what could move a cursor. */
+static int print_console(const struct record *record, struct err *err)
+{
+	_cleanup_close_ int fd =
+		openat(record->dir, RECORD_CONSOLE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char buf[4096];
+	ssize_t n = 0;
+	int r = 0;
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, -ENOENT,
+			       "of container %s the console is not kept, unless it has "
+			       "RUNCVM_LOG_LEVEL=info or debug",
+			       record->id);
+	while (fd >= 0 && r == 0 && (n = fd_read_full(fd, buf, sizeof(buf))) > 0)
+		r = fd_write_full(STDOUT_FILENO, buf, (size_t)n);
+	r = fd < 0 ? -errno : n < 0 ? (int)n : r;
+	return r < 0 && r != -EPIPE
+		       ? err_errno(err, r, "cannot show the console of container %s", record->id)
+		       : 0;
+}
+
 static int logs_one(const struct paths *paths, const char *name, void *userdata, struct err *err)
 {
 	const struct logs *logs = userdata;
@@ -78,6 +102,11 @@ static int logs_one(const struct paths *paths, const char *name, void *userdata,
 
 	if (r < 0)
 		return r;
+	if (logs->console) {
+		r = print_console(&record, err);
+		record_done(&record);
+		return r;
+	}
 	reader.fd = openat(record.dir, "log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (reader.fd < 0)
 		r = -errno;
@@ -100,6 +129,8 @@ static int logs_main(const struct command *self, int argc, char **argv)
 
 	if (at >= 0 && opts_check_words(self, argv + at, 1, 1, "which container?", &err) < 0)
 		at = -EINVAL;
+	if (at >= 0 && logs.follow && logs.console)
+		at = err_set(&err, -EINVAL, "--console does not go with --follow");
 	if (at < 0)
 		return cmd_fail(self, &err);
 	return cmd_each(self, argv + at, logs_one, &logs);

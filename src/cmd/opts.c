@@ -26,19 +26,6 @@ static size_t count(const struct opt *opts)
 	return n;
 }
 
-static bool is_choice(const char *choices, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *c = choices;; c += strcspn(c, "|") + 1) {
-		if (strcspn(c, "|") == len && strncmp(c, word, len) == 0)
-			return true;
-		if (!strchr(c, '|'))
-			break;
-	}
-	return false;
-}
-
 /* As the documents write it: in the largest unit that goes without a remainder. */
 static const char *size_text(uint64_t bytes, char *buf, size_t size)
 {
@@ -91,7 +78,7 @@ static int store(const struct opt *o, const char *text, void *values, struct err
 		*(bool *)member = true;
 		break;
 	case OPT_CHOICE:
-		if (!is_choice(o->choices, text))
+		if (!str_is_choice(o->choices, text))
 			return err_set(err, -EINVAL, "--%s %s: must be one of %s", o->name, text,
 				       o->choices);
 		*(const char **)member = text;

@@ -9,36 +9,32 @@
 #include "base/copy.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "base/parse.h"
 #include "base/path.h"
 #include "image/build.h"
-#include "image/text.h"
+#include "sandbox/setting.h"
 
 /* It is a file of holes: what is not used takes no room. As much as Docker's block devices have. */
 #define FREE_SIZE (UINT64_C(10) << 30)
 
-/* @image: bytes that it has to have at least. @size: what was asked for; 0: nothing. */
-static int choose_size(const struct sandbox_spec *spec, uint64_t image, uint64_t *size,
-		       struct err *err)
-{
-	const char *value = strv_env_get(&spec->env, IMAGE_ENV_ROOTFS_SIZE);
+_Static_assert(SETTING_ROOTFS_MIN == IMAGE_SIZE_MIN && SETTING_ROOTFS_MAX == IMAGE_SIZE_MAX,
+	       "what can be set can be made");
 
-	if (*size == 0 && (!value || !*value)) {
-		*size = MIN(image + FREE_SIZE, MAX(image, (uint64_t)IMAGE_SIZE_MAX));
-		return 0;
-	}
-	if (*size == 0 &&
-	    (parse_size(value, size) < 0 || *size < IMAGE_SIZE_MIN || *size > IMAGE_SIZE_MAX))
-		return err_set(err, -EINVAL,
-			       IMAGE_ENV_ROOTFS_SIZE
-			       " of '%s' is no size from %lluM to %lluM, such as 512M or 10G: "
-			       "--rootfs-size says another",
-			       text_of(value), IMAGE_SIZE_MIN >> 20, IMAGE_SIZE_MAX >> 20);
-	if (*size < image)
+/* @image: bytes that it has to have at least. */
+static int choose_size(const struct sandbox_spec *spec, uint64_t image, uint64_t limit,
+		       uint64_t *ret, struct err *err)
+{
+	uint64_t size = spec->rootfs_size;
+
+	if (limit == 0)
+		limit = IMAGE_SIZE_MAX;
+	if (size == 0)
+		size = MIN(image + FREE_SIZE, MAX(image, limit));
+	if (size < image)
 		return err_set(err, -EFBIG,
 			       "a root file system of %lluM is too little: the image takes %lluM",
-			       (unsigned long long)(*size >> 20),
+			       (unsigned long long)(size >> 20),
 			       (unsigned long long)((image + (1 << 20) - 1) >> 20));
+	*ret = size;
 	return 0;
 }
 
@@ -63,14 +59,15 @@ static int build(const struct record *record, const char *name, const struct san
 
 /* To the size wanted: the guest makes the file system as large. */
 static int extend(int disk, const struct record *record, const struct sandbox_spec *spec,
-		  uint64_t size, struct err *err)
+		  uint64_t limit, struct err *err)
 {
 	struct stat st;
+	uint64_t size = 0;
 	int r;
 
 	if (fstat(disk, &st) < 0)
 		return err_errno(err, -errno, "cannot read %s/" RECORD_ROOT_DISK, record->dir_path);
-	r = choose_size(spec, (uint64_t)st.st_size, &size, err);
+	r = choose_size(spec, (uint64_t)st.st_size, limit, &size, err);
 	if (r < 0)
 		return r;
 	return ftruncate(disk, (off_t)size) < 0
@@ -98,12 +95,13 @@ static int copy(const struct record *record, const struct sandbox_spec *spec,
 }
 
 static int make_upper(const struct record *record, const struct sandbox_spec *spec,
-		      const char *changed, uint64_t size, const volatile sig_atomic_t *cancel,
+		      const char *changed, uint64_t limit, const volatile sig_atomic_t *cancel,
 		      struct err *err)
 {
 	_cleanup_close_ int fd =
 		openat(record->dir, RECORD_UPPER_DISK, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int r = choose_size(spec, 0, &size, err);
+	uint64_t size = 0;
+	int r = choose_size(spec, 0, limit, &size, err);
 
 	if (r < 0)
 		return r;
@@ -121,7 +119,7 @@ static bool is_folder(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static int make_copy(const struct record *record, const struct sandbox_spec *spec, uint64_t size,
+static int make_copy(const struct record *record, const struct sandbox_spec *spec, uint64_t limit,
 		     const volatile sig_atomic_t *cancel, struct err *err)
 {
 	_cleanup_close_ int disk = -EBADF;
@@ -133,18 +131,18 @@ static int make_copy(const struct record *record, const struct sandbox_spec *spe
 	disk = openat(record->dir, RECORD_ROOT_DISK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	return disk < 0 ? err_errno(err, -errno, "cannot open %s/" RECORD_ROOT_DISK,
 				    record->dir_path)
-			: extend(disk, record, spec, size, err);
+			: extend(disk, record, spec, limit, err);
 }
 
 int root_disk_make(const struct record *record, const struct sandbox_spec *spec,
-		   const char *changed, uint64_t size, const volatile sig_atomic_t *cancel,
+		   const char *changed, uint64_t limit, const volatile sig_atomic_t *cancel,
 		   struct err *err)
 {
 	int r = 0;
 
 	if (sandbox_spec_has_copy(spec))
-		return make_copy(record, spec, size, cancel, err);
+		return make_copy(record, spec, limit, cancel, err);
 	if (is_folder(spec->rootfs))
 		r = build(record, RECORD_IMAGE_DISK, spec, cancel, err);
-	return r < 0 ? r : make_upper(record, spec, changed, size, cancel, err);
+	return r < 0 ? r : make_upper(record, spec, changed, limit, cancel, err);
 }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -10,6 +9,7 @@
 #include "base/parse.h"
 #include "cmd/bundle.h"
 #include "cmd/image-shown.h"
+#include "cmd/machine.h"
 #include "cmd/root-disk.h"
 #include "cmd/root-names.h"
 #include "cmd/run.h"
@@ -61,7 +61,7 @@ static char *file_wanted(const char *file)
 
 static char *kernel_wanted(const char *kernel)
 {
-	return kernel && strchr(kernel, '/') ? file_wanted(kernel) : xstrdup(kernel ? kernel : "");
+	return strchr(kernel, '/') ? file_wanted(kernel) : xstrdup(kernel);
 }
 
 static int build_spec(struct run *run, const char *reference, char **words, struct err *err)
@@ -109,23 +109,39 @@ static int load_bundle(struct run *run, struct err *err)
 	return r;
 }
 
-static void choose_machine(struct run *run)
+static void replace(char **field, char *value)
+{
+	free(*field);
+	*field = value;
+}
+
+/* An option counts for more than what the container itself says. */
+static int choose_machine(struct run *run, struct err *err)
 {
 	struct sandbox_spec *spec = &run->spec;
+	int r = machine_begin(spec, &run->conf, err);
 
 	spec->remove = run->remove;
 	spec->executor = xstrdup(run->executor ? run->executor
 				 : run->bundle ? SANDBOX_EXECUTOR_BUNDLES
 					       : SANDBOX_EXECUTOR_DEFAULT);
 	spec->rootfs_mode = xstrdup(run->rootfs_mode);
-	spec->hypervisor = xstrdup(run->hypervisor);
-	spec->accel = xstrdup(run->accel);
-	spec->kernel = kernel_wanted(run->kernel);
 	spec->supervisor_config = file_wanted(run->supervisor_config);
-	spec->memory = run->memory & ~((UINT64_C(1) << 20) - 1);
-	spec->cpus = run->cpus;
-	spec->boot_timeout = run->boot_timeout;
-	spec->created = time(NULL);
+	if (run->hypervisor)
+		replace(&spec->hypervisor, xstrdup(run->hypervisor));
+	if (run->accel)
+		replace(&spec->accel, xstrdup(run->accel));
+	if (run->kernel)
+		replace(&spec->kernel, kernel_wanted(run->kernel));
+	if (run->memory)
+		spec->memory = run->memory & ~((UINT64_C(1) << 20) - 1);
+	if (run->rootfs_size)
+		spec->rootfs_size = run->rootfs_size;
+	if (run->cpus)
+		spec->cpus = run->cpus;
+	if (run->boot_timeout)
+		spec->boot_timeout = run->boot_timeout;
+	return r == 0 ? machine_end(spec, &run->conf, err) : r;
 }
 
 /* Before a VM boots for nothing. A bundle's config.json is JSON already. */
@@ -169,8 +185,8 @@ static int make_disks(struct run *run, struct err *err)
 	if (sandbox_spec_has_bundle(&run->spec))
 		r = root_names_keep(&run->record, names_from(run), err);
 	if (r == 0)
-		r = root_disk_make(&run->record, &run->spec, run->image.upper, run->rootfs_size,
-				   run->interrupted, err);
+		r = root_disk_make(&run->record, &run->spec, run->image.upper,
+				   run->conf.limit_rootfs_size, run->interrupted, err);
 	timing_note(&run->times, "disks made");
 	return r;
 }
@@ -188,9 +204,10 @@ int run_prepare(struct run *run, const char *reference, char **words, struct err
 			r = build_spec(run, reference, words, err);
 	}
 	if (r == 0) {
-		choose_machine(run);
-		r = check_texts(run, err);
+		r = choose_machine(run, err);
 	}
+	if (r == 0)
+		r = check_texts(run, err);
 	if (r == 0)
 		r = make_record(run, err);
 	return r;

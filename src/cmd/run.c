@@ -298,44 +298,32 @@ static void done(struct run *run)
 	paths_done(&run->paths);
 	strv_done(&run->env);
 	strv_done(&run->annotations);
+	conf_done(&run->conf);
 	bundle_done(&run->files);
 }
 
-/* What the administrator prefers, but for what cannot be so: bundles are folders. */
-static int choose_default(struct run *run, const char *reference, struct err *err)
-{
-	_cleanup_conf_ struct conf conf = CONF_NULL;
-	int r = run->bundle ? 0 : conf_load(&conf, err);
-
-	if (r < 0)
-		return r;
-	if (conf.rootfs_mode && strcmp(conf.rootfs_mode, SANDBOX_ROOTFS_MODE_COPY) == 0)
-		run->rootfs_mode = SANDBOX_ROOTFS_MODE_COPY;
-	else if (conf.rootfs_mode && strcmp(conf.rootfs_mode, SANDBOX_ROOTFS_MODE_IMAGE) == 0)
-		run->rootfs_mode = SANDBOX_ROOTFS_MODE_IMAGE;
-	else
-		run->rootfs_mode = default_mode(run, reference);
-	return 0;
-}
-
-/* A file system of somebody else's is always copied. */
-static int choose_mode(struct run *run, const char *reference, struct err *err)
+/*
+ * A file system of somebody else's is always copied; bundles are folders. Else what the administrator
+ * prefers.
+ */
+static void choose_mode(struct run *run, const char *reference)
 {
 	run->ext4 = !run->bundle && str_starts(reference, IMAGE_EXT4);
 	if (run->rootfs_mode)
-		return 0;
-	run->rootfs_mode = SANDBOX_ROOTFS_MODE_COPY;
-	return run->ext4 ? 0 : choose_default(run, reference, err);
+		return;
+	if (run->ext4)
+		run->rootfs_mode = SANDBOX_ROOTFS_MODE_COPY;
+	else if (!run->bundle && run->conf.rootfs_mode &&
+		 strcmp(run->conf.rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) != 0)
+		run->rootfs_mode = run->conf.rootfs_mode;
+	else
+		run->rootfs_mode = default_mode(run, reference);
 }
 
 static int run_main(const struct command *self, int argc, char **argv)
 {
 	struct run run = {
-		.hypervisor = VMM_HYPERVISOR_DEFAULT,
-		.accel = VMM_ACCEL_DEFAULT,
-		.memory = SANDBOX_MEMORY_DEFAULT,
-		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT,
-		.cpus = 1,
+		.conf = CONF_NULL,
 		.paths = PATHS_NULL,
 		.image = IMAGE_NULL,
 		.spec = SANDBOX_SPEC_NULL,
@@ -349,11 +337,14 @@ static int run_main(const struct command *self, int argc, char **argv)
 
 	timing_note(&run.times, "caisson started");
 	at = opts_parse(self, argc, argv, &run, &err);
-	if (at >= 0 && at < argc && choose_mode(&run, argv[at], &err) < 0)
+	if (at >= 0 && conf_load(&run.conf, &err) < 0)
 		at = -EINVAL;
+	if (at >= 0 && at < argc)
+		choose_mode(&run, argv[at]);
 	if (at < 0 || check(&run, argc, argv, at, &err) < 0) {
 		strv_done(&run.env);
 		strv_done(&run.annotations);
+		conf_done(&run.conf);
 		return cmd_fail(self, &err);
 	}
 	run.interrupted = interrupts_catch();

@@ -11,6 +11,7 @@
 #include "cmd/spawn.h"
 #include "cmd/timing.h"
 #include "image/image.h"
+#include "sandbox/conf.h"
 #include "sandbox/record.h"
 
 /* Between run.c and run-prepare.c. */
@@ -30,6 +31,7 @@ struct run {
 	uint32_t cpus, boot_timeout;
 
 	const volatile sig_atomic_t *interrupted;
+	struct conf conf;
 	struct paths paths;
 	struct image image;
 	struct compose compose;

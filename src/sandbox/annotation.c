@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "sandbox/setting.h"
 
 static const char *const own_prefixes[] = {"io.caisson.", "io.spin."};
 static const char *const known[] = {ANNOTATION_EXTRAS};
@@ -22,18 +23,21 @@ int annotation_check(const char *word, struct err *err)
 	size_t len = strcspn(word, "=");
 
 	if (len == 0 || word[len] != '=')
-		return err_set(err, -EINVAL, "--annotation %.64s: must be NAME=VALUE", word);
+		return err_set(err, -EINVAL, "annotation %.64s: must be NAME=VALUE", word);
 	if (strlen(word) > ANNOTATION_BYTES_MAX)
-		return err_set(err, -EINVAL, "--annotation %.64s: longer than %d bytes", word,
+		return err_set(err, -EINVAL, "annotation %.64s: longer than %d bytes", word,
 			       ANNOTATION_BYTES_MAX);
 	if (!is_own(word))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (len == strlen(known[i]) && strncmp(word, known[i], len) == 0)
 			return 0;
+	if (setting_is_annotation(word, len))
+		return 0;
 	return err_set(err, -EINVAL,
-		       "--annotation %.*s: caisson knows no annotation of this name, only %s",
-		       (int)MIN(len, 128), word, ANNOTATION_EXTRAS);
+		       "annotation %.*s: caisson knows none of this name, only " ANNOTATION_EXTRAS
+		       " and settings, as " SETTING_ANNOTATION "mem_size",
+		       (int)MIN(len, 128), word);
 }
 
 int annotations_set(struct strv *list, const struct strv *words, struct err *err)
@@ -41,7 +45,7 @@ int annotations_set(struct strv *list, const struct strv *words, struct err *err
 	int r = 0;
 
 	if (words->n > ANNOTATIONS_MAX)
-		return err_set(err, -EINVAL, "--annotation: more than %d", ANNOTATIONS_MAX);
+		return err_set(err, -EINVAL, "there are more than %d annotations", ANNOTATIONS_MAX);
 	for (size_t i = 0; r == 0 && i < words->n; i++) {
 		r = annotation_check(words->v[i], err);
 		if (r == 0)

@@ -12,116 +12,220 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sandbox/conf-line.h"
+#include "sandbox/setting.h"
 #include "sandbox/spec.h"
+#include "vmm/vmm.h"
 
-/* Return: NULL, or what is wrong with the value. */
-static const char *set_allow(struct conf *conf, const char *value)
+enum conf_kind {
+	CONF_SIZE,     /* uint64_t: bytes */
+	CONF_NUMBER,   /* uint32_t */
+	CONF_TEXT,     /* char * */
+	CONF_WORD,     /* char *, one of "a|b|c" */
+	CONF_SOCKET,   /* char *, an absolute path */
+	CONF_FOLDERS,  /* struct strv of absolute paths */
+	CONF_SETTINGS, /* struct strv of their names (sandbox/setting.h) */
+};
+
+/* @preset: what holds without a line; NULL: nothing. @words: what CONF_WORD may be. */
+static const struct key {
+	const char *name;
+	enum conf_kind kind;
+	size_t offset;
+	const char *preset, *words;
+	uint64_t min, max;
+} keys[] = {
+#define AT(member) offsetof(struct conf, member)
+	{CONF_EXTRAS_ALLOW, CONF_FOLDERS, AT(extras_allow), NULL, NULL, 0, 0},
+	{"images.limit", CONF_SIZE, AT(images_limit), NULL, NULL, 1, UINT64_MAX},
+	{CONF_KERNEL_ALLOW, CONF_FOLDERS, AT(kernel_allow), NULL, NULL, 0, 0},
+	{CONF_LIMIT_CPUS, CONF_NUMBER, AT(limit_cpus), NULL, NULL, 1, VMM_CPUS_MAX},
+	{CONF_LIMIT_MEMORY, CONF_SIZE, AT(limit_memory), NULL, NULL, SANDBOX_MEMORY_MIN,
+	 VMM_MEMORY_MAX},
+	{CONF_LIMIT_ROOTFS, CONF_SIZE, AT(limit_rootfs_size), NULL, NULL, SETTING_ROOTFS_MIN,
+	 SETTING_ROOTFS_MAX},
+	{"rootfs.mode", CONF_WORD, AT(rootfs_mode), NULL, SANDBOX_ROOTFS_MODES, 0, 0},
+	{CONF_SETTINGS_ALLOW, CONF_SETTINGS, AT(settings_allow), NULL, NULL, 0, 0},
+	{CONF_SETTINGS_DENY, CONF_SETTINGS, AT(settings_deny), NULL, NULL, 0, 0},
+	{"supervisor.socket", CONF_SOCKET, AT(supervisor_socket), NULL, NULL, 0, 0},
+	{"vm.accel", CONF_WORD, AT(accel), VMM_ACCEL_DEFAULT, VMM_ACCELS, 0, 0},
+	{"vm.boot_timeout", CONF_NUMBER, AT(boot_timeout), "120", NULL, 1,
+	 SANDBOX_BOOT_TIMEOUT_MAX},
+	{"vm.cpus", CONF_NUMBER, AT(cpus), "1", NULL, 1, VMM_CPUS_MAX},
+	{"vm.hypervisor", CONF_WORD, AT(hypervisor), VMM_HYPERVISOR_DEFAULT, VMM_HYPERVISORS, 0, 0},
+	{"vm.kernel", CONF_TEXT, AT(kernel), NULL, NULL, 0, 0},
+	{"vm.kernel_append", CONF_TEXT, AT(kernel_append), NULL, NULL, 0, 0},
+	{"vm.memory", CONF_SIZE, AT(memory), "256M", NULL, SANDBOX_MEMORY_MIN, VMM_MEMORY_MAX},
+#undef AT
+};
+
+static int set_size(void *at, const struct key *key, const char *value, struct err *err)
 {
-	if (conf->extras_allow.n == CONF_ALLOW_MAX)
-		return "too many of these";
+	uint64_t size;
+
+	if (parse_size(value, &size) < 0 || size < key->min)
+		return err_set(err, -EINVAL, "must be a size: 500M, 20G");
+	if (size > key->max)
+		return err_set(err, -EINVAL, "is more than %lluM",
+			       (unsigned long long)(key->max >> 20));
+	*(uint64_t *)at = size;
+	return 0;
+}
+
+static int set_number(void *at, const struct key *key, const char *value, struct err *err)
+{
+	uint32_t number;
+
+	if (parse_u32(value, (uint32_t)key->min, (uint32_t)key->max, &number) < 0)
+		return err_set(err, -EINVAL, "must be a number from %llu to %llu",
+			       (unsigned long long)key->min, (unsigned long long)key->max);
+	*(uint32_t *)at = number;
+	return 0;
+}
+
+static int set_text(void *at, const struct key *key _unused_, const char *value, struct err *err)
+{
+	if (!setting_text_valid(value))
+		return err_set(err, -EINVAL, "must be printable ASCII");
+	free(*(char **)at);
+	*(char **)at = xstrdup(value);
+	return 0;
+}
+
+static int set_word(void *at, const struct key *key, const char *value, struct err *err)
+{
+	return str_is_choice(key->words, value)
+		       ? set_text(at, key, value, err)
+		       : err_set(err, -EINVAL, "must be one of %s", key->words);
+}
+
+static int set_socket(void *at, const struct key *key _unused_, const char *value, struct err *err)
+{
 	if (*value != '/')
-		return "must be the absolute path of a folder";
-	strv_add(&conf->extras_allow, value);
-	return NULL;
-}
-
-static const char *set_limit(struct conf *conf, const char *value)
-{
-	if (conf->images_limit)
-		return "there is another one above";
-	if (parse_size(value, &conf->images_limit) < 0 || conf->images_limit == 0)
-		return "must be a size: 500M, 20G";
-	return NULL;
-}
-
-static const char *set_mode(struct conf *conf, const char *value)
-{
-	static const char *const modes[] = {SANDBOX_ROOTFS_MODE_DEFAULT, SANDBOX_ROOTFS_MODE_IMAGE,
-					    SANDBOX_ROOTFS_MODE_COPY};
-
-	if (conf->rootfs_mode)
-		return "there is another one above";
-	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
-		if (strcmp(value, modes[i]) == 0)
-			conf->rootfs_mode = xstrdup(value);
-	return conf->rootfs_mode ? NULL : "must be one of " SANDBOX_ROOTFS_MODES;
-}
-
-static const char *set_socket(struct conf *conf, const char *value)
-{
-	if (conf->supervisor_socket)
-		return "there is another one above";
-	if (*value != '/')
-		return "must be the absolute path of a unix socket";
+		return err_set(err, -EINVAL, "must be the absolute path of a unix socket");
 	if (strlen(value) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return "too long for a unix socket";
-	conf->supervisor_socket = xstrdup(value);
-	return NULL;
+		return err_set(err, -EINVAL, "too long for a unix socket");
+	*(char **)at = xstrdup(value);
+	return 0;
+}
+
+static int add_folder(void *at, const struct key *key _unused_, const char *value, struct err *err)
+{
+	if (*value != '/')
+		return err_set(err, -EINVAL, "must be the absolute path of a folder");
+	strv_add(at, value);
+	return 0;
+}
+
+static int add_setting(void *at, const struct key *key _unused_, const char *value, struct err *err)
+{
+	if (!setting_known(value))
+		return err_set(err, -EINVAL,
+			       "there is no setting of that name that containers could make");
+	strv_add(at, value);
+	return 0;
 }
 
 static const struct {
-	const char *key;
-	const char *(*set)(struct conf *conf, const char *value);
-} keys[] = {
-	{CONF_EXTRAS_ALLOW, set_allow},
-	{CONF_IMAGES_LIMIT, set_limit},
-	{CONF_ROOTFS_MODE, set_mode},
-	{CONF_SUPERVISOR_SOCKET, set_socket},
+	int (*set)(void *at, const struct key *key, const char *value, struct err *err);
+	bool is_list;
+} kinds[] = {
+	[CONF_SIZE] = {set_size, false},       [CONF_NUMBER] = {set_number, false},
+	[CONF_TEXT] = {set_text, false},       [CONF_WORD] = {set_word, false},
+	[CONF_SOCKET] = {set_socket, false},   [CONF_FOLDERS] = {add_folder, true},
+	[CONF_SETTINGS] = {add_setting, true},
 };
 
-/* Cuts blanks off both ends. */
-static char *trim(char *s)
+static size_t count(const struct conf *conf, size_t key)
 {
-	size_t len;
+	size_t n = 0;
 
-	s += strspn(s, " \t\r");
-	len = strlen(s);
-	while (len > 0 && strchr(" \t\r", s[len - 1]))
-		len--;
-	s[len] = '\0';
-	return s;
+	for (size_t i = 0; i < conf->n_lines; i++)
+		n += conf->lines[i].key == key;
+	return n;
 }
 
-static int parse_line(struct conf *conf, char *line, unsigned int number, struct err *err)
+static int set(struct conf *conf, size_t i, const char *value, unsigned int number, struct err *err)
 {
-	char *key = trim(line), *value = strchr(key, '=');
-	const char *wrong;
+	size_t before = count(conf, i);
 
-	if (*key == '\0' || *key == '#')
-		return 0;
-	if (!value)
-		return err_set(err, -EINVAL, "%s, line %u: must be \"key = value\"", conf->path,
-			       number);
-	*value++ = '\0';
-	key = trim(key);
+	if (kinds[keys[i].kind].is_list ? before == CONF_LIST_MAX : before > 0)
+		return err_set(err, -EINVAL, "%s",
+			       kinds[keys[i].kind].is_list ? "too many of these"
+							   : "there is another one above");
+	conf->lines = xreallocarray(conf->lines, conf->n_lines + 1, sizeof(*conf->lines));
+	conf->lines[conf->n_lines++] =
+		(struct conf_line){.key = i, .number = number, .value = xstrdup(value)};
+	return kinds[keys[i].kind].set((char *)conf + keys[i].offset, &keys[i], value, err);
+}
+
+static int refuse_key(const char *name, struct err *err)
+{
+	_cleanup_free_ char *all = xstrdup("");
+
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (strcmp(key, keys[i].key) != 0)
-			continue;
-		wrong = keys[i].set(conf, trim(value));
-		return wrong ? err_set(err, -EINVAL, "%s, line %u: %s: %s", conf->path, number, key,
-				       wrong)
-			     : 0;
+		_cleanup_free_ char *before = all;
+
+		all = xasprintf("%s%s%s", before, i > 0 ? ", " : "", keys[i].name);
 	}
-	return err_set(err, -EINVAL,
-		       "%s, line %u: there is no key \"%.64s\", only " CONF_EXTRAS_ALLOW
-		       ", " CONF_IMAGES_LIMIT ", " CONF_ROOTFS_MODE " and " CONF_SUPERVISOR_SOCKET,
-		       conf->path, number, key);
+	return err_set(err, -EINVAL, "there is no key \"%s\", only %s", name, all);
+}
+
+static int set_all(struct conf *conf, const char *name, const struct strv *values,
+		   unsigned int number, struct err *err)
+{
+	size_t i = 0;
+	int r = 0;
+
+	while (i < ARRAY_SIZE(keys) && strcmp(name, keys[i].name) != 0)
+		i++;
+	if (i == ARRAY_SIZE(keys))
+		return refuse_key(name, err);
+	if (values->n != 1 && !kinds[keys[i].kind].is_list)
+		r = err_set(err, -EINVAL, "must be one value, not a list");
+	for (size_t v = 0; r == 0 && v < values->n; v++)
+		r = set(conf, i, values->v[v], number, err);
+	return r < 0 ? err_wrap(err, r, "%s", name) : 0;
+}
+
+static int parse_line(struct conf *conf, struct conf_reader *reader, char *line,
+		      unsigned int number, struct err *err)
+{
+	_cleanup_strv_ struct strv values = STRV_NULL;
+	char key[CONF_NAME_MAX];
+	const char *wrong = conf_line_read(reader, line, key, &values);
+	int r = wrong ? err_set(err, -EINVAL, "%s", wrong) : 0;
+
+	if (r == 0 && *key)
+		r = set_all(conf, key, &values, number, err);
+	return r < 0 ? err_wrap(err, r, "%s, line %u", conf->path, number) : 0;
+}
+
+/* What holds where nothing is said; a line replaces it. */
+static void preset(struct conf *conf)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (keys[i].preset)
+			(void)kinds[keys[i].kind].set((char *)conf + keys[i].offset, &keys[i],
+						      keys[i].preset, NULL);
 }
 
 int conf_parse(const char *path, const char *text, size_t len, struct conf *ret, struct err *err)
 {
 	_cleanup_conf_ struct conf conf = {.path = xstrdup(path)};
 	_cleanup_free_ char *copy = xmalloc(len + 1);
+	struct conf_reader reader = {.table = ""};
 	char *rest = copy, *line;
 	unsigned int number = 0;
 	int r = 0;
 
 	memcpy(copy, text, len);
 	copy[len] = '\0';
-	if (memchr(text, '\0', len))
+	if (strlen(copy) != len)
 		return err_set(err, -EINVAL, "%s: is no text", path);
+	preset(&conf);
 	while (r == 0 && (line = strsep(&rest, "\n")))
-		r = parse_line(&conf, line, ++number, err);
+		r = parse_line(&conf, &reader, line, ++number, err);
 	if (r < 0)
 		return r;
 	*ret = conf;
@@ -148,17 +252,15 @@ static int check_owner(const char *path, int fd, struct err *err)
 
 int conf_load(struct conf *ret, struct err *err)
 {
-	const char *chosen = getenv("CAISSON_CONFIG");
+	const char *chosen = getenv(CONF_VARIABLE);
 	const char *path = chosen && *chosen ? chosen : CONF_PATH;
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 	int r;
 
-	if (fd < 0 && errno == ENOENT && path != chosen) {
-		*ret = (struct conf){.path = xstrdup(path)};
-		return 0;
-	}
+	if (fd < 0 && errno == ENOENT && path != chosen)
+		return conf_parse(path, "", 0, ret, err);
 	if (fd < 0)
 		return err_errno(err, -errno, "cannot read the configuration %s", path);
 	r = check_owner(path, fd, err);
@@ -170,11 +272,43 @@ int conf_load(struct conf *ret, struct err *err)
 	return conf_parse(path, text, len, ret, err);
 }
 
+void conf_each(const struct conf *conf, void (*each)(void *data, const struct conf_value *value),
+	       void *data)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		struct conf_value value = {.key = keys[i].name, .value = keys[i].preset};
+
+		value.is_list = kinds[keys[i].kind].is_list;
+		if (count(conf, i) == 0)
+			each(data, &value);
+		for (size_t l = 0; l < conf->n_lines; l++) {
+			if (conf->lines[l].key != i)
+				continue;
+			value.value = conf->lines[l].value;
+			value.line = conf->lines[l].number;
+			each(data, &value);
+		}
+	}
+}
+
 void conf_done(struct conf *conf)
 {
-	free(conf->path);
+	char *const texts[] = {conf->path,
+			       conf->hypervisor,
+			       conf->accel,
+			       conf->kernel,
+			       conf->kernel_append,
+			       conf->rootfs_mode,
+			       conf->supervisor_socket};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		free(texts[i]);
+	for (size_t i = 0; i < conf->n_lines; i++)
+		free(conf->lines[i].value);
+	free(conf->lines);
 	strv_done(&conf->extras_allow);
-	free(conf->rootfs_mode);
-	free(conf->supervisor_socket);
+	strv_done(&conf->kernel_allow);
+	strv_done(&conf->settings_allow);
+	strv_done(&conf->settings_deny);
 	*conf = (struct conf)CONF_NULL;
 }

@@ -19,8 +19,6 @@
 #include "vmm/boot/initramfs.h"
 #include "vmm/boot/kernel.h"
 
-/* Of our own on the kernel's command line. */
-#define MAX_WORDS 3
 #define DISKS_MAX 3
 
 static void plan_done(struct launch_plan *p)
@@ -177,21 +175,30 @@ static size_t list_disks(const struct launch_plan *p, bool copy, struct vmm_disk
 	return n;
 }
 
+/* The container's first: ours cannot be replaced by them. */
+static void list_words(const struct sandbox *sb, const struct launch_plan *p, struct strv *ret)
+{
+	const char *word = sb->spec->kernel_append + strspn(sb->spec->kernel_append, " ");
+
+	for (size_t len; (len = strcspn(word, " ")) > 0; word += len + strspn(word + len, " "))
+		strv_addf(ret, "%.*s", (int)len, word);
+	if (p->port[0])
+		strv_add(ret, p->port);
+	if (p->metadata_port[0])
+		strv_add(ret, p->metadata_port);
+	if (p->extras >= 0)
+		strv_add(ret, ABI_CMDLINE_EXTRAS "1");
+}
+
 static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	struct vmm_disk disks[DISKS_MAX];
-	const char *cmdline[MAX_WORDS + 1] = {NULL};
-	size_t n = 0;
+	_cleanup_strv_ struct strv words = STRV_NULL;
 	struct vmm_share share = {.tag = ABI_SHARE_TAG, .fd = -EBADF, .socket_path = p->share_path};
 	struct vmm_spec spec = VMM_SPEC_NULL;
 	struct vmm_callbacks callbacks = {.exited = p->callbacks->vmm_exited, .data = sb};
 
-	if (p->port[0])
-		cmdline[n++] = p->port;
-	if (p->metadata_port[0])
-		cmdline[n++] = p->metadata_port;
-	if (p->extras >= 0)
-		cmdline[n++] = ABI_CMDLINE_EXTRAS "1";
+	list_words(sb, p, &words);
 	spec.name = sb->spec->id;
 	spec.run_dir = sb->record->run_path;
 	spec.memory = sb->spec->memory;
@@ -199,6 +206,7 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.accel = p->accel;
 	spec.kernel = p->kernel.vmlinux;
 	spec.tuned = p->kernel.tuned;
+	spec.verbose = strcmp(sb->spec->console, SANDBOX_CONSOLE_DEBUG) == 0;
 	spec.initrd = p->initramfs;
 	spec.console_fd = p->console;
 	spec.vsock = p->vsock;
@@ -208,15 +216,25 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.n_nics = sb->network.n;
 	spec.disks = disks;
 	spec.n_disks = list_disks(p, sandbox_spec_has_copy(sb->spec), disks);
-	spec.cmdline = cmdline;
+	spec.cmdline = (const char *const *)words.v;
 	return vmm_start(sb->loop, p->driver, &spec, &callbacks, &sb->vmm, err);
 }
 
 static int start_console(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
-	int r = tail_start(&sb->console, sb->loop, &p->console);
+	int fd, r = tail_start(&sb->console, sb->loop, &p->console);
 
-	return r < 0 ? err_errno(err, r, "cannot make a pipe") : 0;
+	if (r < 0)
+		return err_errno(err, r, "cannot make a pipe");
+	if (!*sb->spec->console)
+		return 0;
+	fd = openat(sb->record->dir, RECORD_CONSOLE,
+		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot write %s/" RECORD_CONSOLE,
+				 sb->record->dir_path);
+	tail_copy(&sb->console, fd);
+	return 0;
 }
 
 int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct err *err)

@@ -7,6 +7,7 @@
 
 #include "base/macro.h"
 #include "base/mem.h"
+#include "sandbox/annotation.h"
 #include "sandbox/oci-config.h"
 #include "sandbox/oci-devices.h"
 #include "sandbox/oci-mounts.h"
@@ -251,6 +252,27 @@ static int take_process(struct json_object *o, struct sandbox_spec *spec, struct
 	return 0;
 }
 
+/* What caisson was told of them itself counts for more. */
+static int take_annotations(struct json_object *all, struct sandbox_spec *spec, struct err *err)
+{
+	_cleanup_strv_ struct strv words = STRV_NULL;
+
+	if (!is_object(all))
+		return 0;
+	json_object_object_foreach(all, name, value)
+	{
+		const char *text = json_object_get_string(value);
+
+		if (!json_object_is_type(value, json_type_string) || strchr(name, '=') ||
+		    strlen(text) != (size_t)json_object_get_string_len(value))
+			return err_set(err, -EBADMSG,
+				       "annotations.%.64s is no text, or its name is none", name);
+		if (!strv_env_get(&spec->annotations, name))
+			strv_addf(&words, "%s=%s", name, text);
+	}
+	return annotations_set(&spec->annotations, &words, err);
+}
+
 static int take_root(struct json_object *o, struct sandbox_spec *spec, struct err *err)
 {
 	struct json_object *root = get(o, "root", json_type_object);
@@ -301,6 +323,8 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 		r = take_root(o, spec, err);
 	if (r == 0)
 		r = take_process(o, spec, err);
+	if (r == 0)
+		r = take_annotations(get(o, "annotations", json_type_object), spec, err);
 	drop_labels(o);
 	take_resources(own, spec);
 	json_object_object_add(own, "cgroupsPath", json_object_new_string(cgroup));

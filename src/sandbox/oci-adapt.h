@@ -17,8 +17,8 @@
 /**
  * oci_config_adapt() - make somebody else's config.json one for a guest
  * @json: the text
- * @spec: has its id; gets rootfs as it is written there, args, env, cwd, user, capabilities and
- *	terminal, which are for those who ask, and for execs
+ * @spec: has its id; gets rootfs as it is written there, args, env, cwd, user, capabilities,
+ *	terminal and annotations, which are for those who ask, and for execs
  * @ret: the text for the guest
  *
  * Return: 0; -EBADMSG or -ENOTSUP with a message: it is not the JSON of a container, or of one that

@@ -73,6 +73,7 @@ static void stop_everything(struct sandbox *sb)
 	helper_stop(&sb->virtiofsd);
 	metadata_stop(&sb->metadata);
 	network_end(&sb->network);
+	tail_drain(&sb->console);
 	tail_stop(&sb->console);
 	sb->accept_fd = fd_close(sb->accept_fd);
 	sb->cid_fd = fd_close(sb->cid_fd);

@@ -48,7 +48,8 @@ static const struct field {
 	FIELD(volumes, FIELD_STRV),	   FIELD(netns, FIELD_STRING),
 	FIELD(volume_targets, FIELD_STRV), FIELD(sysctls, FIELD_STRV),
 	FIELD(cgroups, FIELD_STRV),	   FIELD(cgroups_path, FIELD_STRING),
-	FIELD(resources, FIELD_STRING),
+	FIELD(resources, FIELD_STRING),	   FIELD(kernel_append, FIELD_STRING),
+	FIELD(console, FIELD_STRING),	   FIELD(rootfs_size, FIELD_U64),
 #undef FIELD
 };
 

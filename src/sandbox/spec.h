@@ -39,7 +39,11 @@
  * @hypervisor: a word of VMM_HYPERVISORS (vmm/vmm.h)
  * @accel: a word of VMM_ACCELS
  * @kernel: name or path; empty: the default one
+ * @kernel_append: words for the kernel's command line, with blanks between them
+ * @console: what of the guest's console is kept, in RECORD_CONSOLE: nothing if empty; all of it; or
+ *	SANDBOX_CONSOLE_DEBUG: with all that the kernel says
  * @memory: bytes
+ * @rootfs_size: bytes of its own disk, where it has one; 0: not said
  * @cpus: virtual CPUs
  * @annotations: NAME=VALUE, checked (sandbox/annotation.h)
  * @supervisor_config: path of the file that a supervisor gets as its metadata; empty: none
@@ -53,8 +57,8 @@ struct sandbox_spec {
 	uint64_t capabilities;
 	int stop_signal;
 	bool terminal, remove, settings_in_image;
-	char *executor, *hypervisor, *accel, *kernel;
-	uint64_t memory;
+	char *executor, *hypervisor, *accel, *kernel, *kernel_append, *console;
+	uint64_t memory, rootfs_size;
 	uint32_t cpus, boot_timeout;
 	int64_t created;
 	struct strv annotations;
@@ -80,6 +84,9 @@ struct sandbox_spec {
 #define SANDBOX_ROOTFS_MODE_COPY    "copy"
 
 #define SANDBOX_NETNS_NEW	    "new"
+
+#define SANDBOX_CONSOLE_KEPT	    "kept"
+#define SANDBOX_CONSOLE_DEBUG	    "debug"
 
 #define SANDBOX_MEMORY_MIN	    (UINT64_C(64) << 20)
 #define SANDBOX_MEMORY_DEFAULT	    (UINT64_C(256) << 20)

@@ -11,6 +11,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/test.h"
+#include "sandbox/spec.h"
+#include "vmm/vmm.h"
 
 static struct conf conf = CONF_NULL;
 static struct err err;
@@ -56,9 +58,123 @@ static void values(void)
 	test_str(conf.supervisor_socket, "/run/s.sock");
 }
 
+static void toml(void)
+{
+	test_int(parse("# what is said\n"
+		       "[vm]  # of all\n"
+		       "memory = \"512M\" # a comment\n"
+		       "cpus = 3#7\n"
+		       "cpus = 3\n"),
+		 -EINVAL);
+	test_int(parse("images.limit = '1G'\n"
+		       "[ vm ]  # of all\n"
+		       "memory = \"512M\" # a comment\n"
+		       "cpus = 3 # another\n"
+		       "kernel_append = \"a=\\\"b\\\" \\\\ # c\"\n"
+		       "hypervisor=\"qemu\"\n"
+		       "[extras]\n"
+		       "allow = [ \"/a, b\", '/c\\t' ,\"/d\",]# end\n"
+		       "[settings]\n"
+		       "deny = []\n"),
+		 0);
+	test_true(conf.images_limit == UINT64_C(1) << 30 && conf.memory == UINT64_C(512) << 20);
+	test_int(conf.cpus, 3);
+	test_str(conf.kernel_append, "a=\"b\" \\ # c");
+	test_str(conf.hypervisor, "qemu");
+	test_int(conf.extras_allow.n, 3);
+	test_str(conf.extras_allow.v[0], "/a, b");
+	test_str(conf.extras_allow.v[1], "/c\\t");
+	test_str(conf.extras_allow.v[2], "/d");
+	test_int(conf.settings_deny.n, 0);
+}
+
+static void presets(void)
+{
+	test_int(parse(""), 0);
+	test_true(conf.memory == SANDBOX_MEMORY_DEFAULT);
+	test_int(conf.cpus, 1);
+	test_int(conf.boot_timeout, SANDBOX_BOOT_TIMEOUT_DEFAULT);
+	test_str(conf.hypervisor, VMM_HYPERVISOR_DEFAULT);
+	test_str(conf.accel, VMM_ACCEL_DEFAULT);
+	test_true(!conf.kernel && !conf.kernel_append && !conf.rootfs_mode && !conf.limit_memory);
+}
+
+struct seen {
+	int n, lists;
+	char text[512];
+};
+
+static void see(void *data, const struct conf_value *value)
+{
+	struct seen *seen = data;
+	size_t len = strlen(seen->text);
+
+	seen->n++;
+	seen->lists += value->is_list;
+	if (value->line > 0)
+		(void)snprintf(seen->text + len, sizeof(seen->text) - len, "%s=%s@%u ", value->key,
+			       value->value, value->line);
+}
+
+static void each(void)
+{
+	struct seen none = {.n = 0}, seen = {.n = 0};
+
+	test_int(parse(""), 0);
+	conf_each(&conf, see, &none);
+	test_str(none.text, "");
+	test_int(parse("vm.memory = 1024K\n"), -EINVAL);
+	test_int(
+		parse("extras.allow = /b\n\n[vm]\nmemory = 524288K\n[extras]\nallow = ['/a','/c']"),
+		0);
+	conf_each(&conf, see, &seen);
+	test_str(seen.text,
+		 "extras.allow=/b@1 extras.allow=/a@6 extras.allow=/c@6 vm.memory=524288K@4 ");
+	test_int(seen.n, none.n + 2);
+	test_int(seen.lists, none.lists + 2);
+}
+
+static void bad_syntax(void)
+{
+	static const struct {
+		const char *text, *part;
+	} all[] = {
+		{"[vm", "/etc/c, line 1: must be \"[table]\""},
+		{"[vm] x", "\"[table]\""},
+		{"[]", "\"[table]\""},
+		{"\n[vm]\nmemory", "/etc/c, line 3: must be \"key = value\""},
+		{"[vm]\nimages.limit = 1G", "no key \"vm.images.limit\""},
+		{"vm.kernel = \"a", "quotation mark"},
+		{"vm.kernel = 'a", "quotation mark"},
+		{"vm.kernel = \"a\" b", "more behind the value"},
+		{"vm.kernel = \"\\x\"", "backslash"},
+		{"vm.kernel = \"\\", "backslash"},
+		{"vm.kernel = \"a\tb\"", "vm.kernel: must be printable ASCII"},
+		{"vm.kernel = ['a', 'b']", "vm.kernel: must be one value, not a list"},
+		{"vm.kernel = []", "not a list"},
+		{"extras.allow = [", "list on one line"},
+		{"extras.allow = ['/a' '/b']", "list on one line"},
+		{"extras.allow = [/a]", "list on one line"},
+		{"extras.allow = ['/a',", "list on one line"},
+		{"extras.allow = ['/a'] x", "more behind"},
+		{"vm.cpus = 0", "vm.cpus: must be a number from 1 to 64"},
+		{"vm.cpus = two", "must be a number"},
+		{"limit.memory = 2T", "limit.memory: is more than 1048576M"},
+		{"limit.memory = 1M", "must be a size"},
+		{"settings.allow = kernels", "settings.allow: there is no setting of that name"},
+		{"settings.deny = ['cpus', 'disks']", "no setting of that name"},
+		{"vm.accel = fast", "must be one of auto|kvm|tcg"},
+		{"vm.hypervisor = qem", "must be one of qemu"},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (!strstr(refused(all[i].text), all[i].part))
+			test_fail("%s: %s", all[i].text, err.text);
+}
+
 static void nonsense(void)
 {
-	_cleanup_free_ char *many = xcalloc(CONF_ALLOW_MAX + 2, 32);
+	_cleanup_free_ char *many = xcalloc(CONF_LIST_MAX + 2, 32);
 	char path[200], *p = many;
 
 	test_str(refused("images.limit = much"),
@@ -76,12 +192,12 @@ static void nonsense(void)
 		strstr(refused("\n\nextras.deny = /x"), "line 3: there is no key \"extras.deny\""));
 	test_true(strstr(refused("extras.allow = x"), "absolute path"));
 	test_true(strstr(refused("extras.allow ="), "absolute path"));
-	test_true(strstr(refused("= /x"), "no key \"\""));
+	test_true(strstr(refused("= /x"), "must be \"key = value\""));
 	test_true(strstr(refused("supervisor.socket = run/x"), "absolute path"));
 	test_true(strstr(refused("supervisor.socket = /a\nsupervisor.socket = /b"), "line 2"));
 	(void)snprintf(path, sizeof(path), "supervisor.socket = /%0150d", 1);
 	test_true(strstr(refused(path), "too long"));
-	for (int i = 0; i <= CONF_ALLOW_MAX; i++)
+	for (int i = 0; i <= CONF_LIST_MAX; i++)
 		p = stpcpy(p, "extras.allow = /x\n");
 	test_true(strstr(refused(many), "too many"));
 	test_int(conf_parse("/etc/c", "a\0b", 3, &conf, &err), -EINVAL);
@@ -132,6 +248,10 @@ int main(void)
 {
 	test_run(empty_ones);
 	test_run(values);
+	test_run(toml);
+	test_run(presets);
+	test_run(each);
+	test_run(bad_syntax);
 	test_run(nonsense);
 	test_run(file);
 	conf_done(&conf);

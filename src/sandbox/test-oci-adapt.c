@@ -69,11 +69,42 @@ static void adapted(void)
 	sandbox_spec_done(&spec);
 }
 
+#define ANNOTATED(text)                                                          \
+	"{\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}," ROOT "," PROCESS \
+	",\"annotations\":{" text "}}"
+
+static void annotations(void)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	char *json = NULL;
+
+	spec.id = xstrdup("c1");
+	spec.bundle = xstrdup("/");
+	strv_add(&spec.annotations, "b=ours");
+	test_int(oci_config_adapt(ANNOTATED("\"a\":\"1=2\",\"b\":\"x\",\"io.caisson.cpus\":\"2\""),
+				  &spec, &json, &err),
+		 0);
+	test_int(spec.annotations.n, 3);
+	test_str(strv_env_get(&spec.annotations, "a"), "1=2");
+	test_str(strv_env_get(&spec.annotations, "b"), "ours");
+	test_str(strv_env_get(&spec.annotations, "io.caisson.cpus"), "2");
+	free(json);
+	sandbox_spec_done(&spec);
+}
+
 static const struct {
 	const char *json;
 	int error;
 	const char *text;
 } refused[] = {
+	{ANNOTATED("\"a\":1"), -EBADMSG, "annotations.a is no text, or its name is none"},
+	{ANNOTATED("\"a=b\":\"1\""), -EBADMSG, "annotations.a=b is no text, or its name is none"},
+	{ANNOTATED("\"a\":\"1\\u0000\""), -EBADMSG,
+	 "annotations.a is no text, or its name is none"},
+	{ANNOTATED("\"io.caisson.nonesuch\":\"1\""), -EINVAL,
+	 "annotation io.caisson.nonesuch: caisson knows none of this name, only "
+	 "io.spin.extras.files and "
+	 "settings, as io.caisson.mem_size"},
 	{"", -EBADMSG, "it is no JSON object with \"linux\" in it"},
 	{"{", -EBADMSG, "it is no JSON object with \"linux\" in it"},
 	{"[]", -EBADMSG, "it is no JSON object with \"linux\" in it"},
@@ -186,6 +217,7 @@ static void execs_inherit(void)
 int main(void)
 {
 	test_run(adapted);
+	test_run(annotations);
 	test_run(what_cannot_be_had);
 	test_run(devices_of_the_guest);
 	test_run(execs_inherit);

@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "sandbox/annotation.h"
 #include "sandbox/extras.h"
+#include "sandbox/setting.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -56,7 +57,16 @@ static void fuzz_annotation(const char *text, size_t len)
 	if (annotation_check(s, &err) < 0)
 		must(err.text[0]);
 	else
-		must(strchr(s, '=') && !str_starts(s, "io.caisson."));
+		must(strchr(s, '=') &&
+		     (!str_starts(s, "io.caisson.") || setting_is_annotation(s, strcspn(s, "="))));
+}
+
+static void use(void *data, const struct conf_value *value)
+{
+	const struct conf *conf = data;
+
+	must(*value->key && value->line <= CONF_BYTES_MAX + 1 && (!value->line || value->value));
+	must(conf->memory > 0 && conf->cpus > 0 && conf->hypervisor);
 }
 
 static void fuzz_conf(const char *text, size_t len)
@@ -68,9 +78,10 @@ static void fuzz_conf(const char *text, size_t len)
 		must(err.text[0]);
 		return;
 	}
-	must(conf.extras_allow.n <= CONF_ALLOW_MAX);
+	must(conf.extras_allow.n <= CONF_LIST_MAX);
 	for (size_t i = 0; i < conf.extras_allow.n; i++)
 		must(*conf.extras_allow.v[i] == '/');
+	conf_each(&conf, use, &conf);
 	conf_done(&conf);
 }
 

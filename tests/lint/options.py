@@ -129,14 +129,31 @@ def check_names(page):
     verdict("init.conf", differences(have, want, "docs/options.md"))
     have = {w for row in rows(page, "variable of an image") for w in words(row[0])}
     want = set(re.findall(r'define IMAGE_ENV_\w+\s+"(\w+)"', read("src/image/build.h")))
-    want |= set(re.findall(r'\{"(RUNCVM_\w+)", set_', read("src/cmd/machine.c")))
     verdict("variables of images", differences(have, want, "docs/options.md"))
     have = {w for row in rows(page, "key of the configuration") for w in words(row[0])}
-    want = set(re.findall(r'define CONF_\w+\s+"([a-z]+\.[a-z]+)"', read("src/sandbox/conf.h")))
+    want = set(re.findall(r'define CONF_\w+\s+"([a-z]+\.[a-z_]+)"', read("src/sandbox/conf.h")))
+    want |= set(re.findall(r'\{"([a-z]+\.[a-z_]+)", CONF_', read("src/sandbox/conf.c")))
     verdict("configuration", differences(have, want, "docs/options.md"))
     have = {w for row in rows(page, "option of meson") for w in words(row[0])}
     want = set(re.findall(r"option\('(\w+)'", read("meson_options.txt")))
     verdict("build", differences(have, want, "docs/options.md"))
+
+
+def check_settings(page):
+    """What became of each RUNCVM_* is the same in the table of the source."""
+    source = read("src/sandbox/setting.c")
+    have = {words(row[0])[0]: row[1] for row in rows(page, "setting")}
+    want = {name: fate.lower() for name, fate in re.findall(r'\{"(RUNCVM_\w+)",\s+([A-Z]+),', source)}
+    families = re.search(r"ignored_prefixes\[\] = \{(.*?)\}", source)[1]
+    want |= {name: "ignored" for name in re.findall(r'"(RUNCVM_\w+)"', families)}
+    wrong = [f"{name} is {want[name]}, not {have[name]}" for name in have.keys() & want.keys()
+             if have[name] != want[name]]
+    named = set()
+    for path in glob.glob("src/**/*.[ch]", root_dir=TOP, recursive=True):
+        if not os.path.basename(path).startswith("test-"):
+            named |= set(re.findall(r"RUNCVM_[A-Z]\w*", read(path)))
+    wrong += [f"{name} is in src, but in no row" for name in named - have.keys() - {"RUNCVM_NAME"}]
+    verdict("settings", wrong + differences(set(have), set(want), "docs/options.md"))
 
 
 def check_places(page):
@@ -158,6 +175,7 @@ def main(programs):
     page = read("docs/options.md")
     check_help(page, read("docs/caisson.1"), caisson, vsockd)
     check_names(page)
+    check_settings(page)
     check_places(page)
     return 1 if failed else 0
 

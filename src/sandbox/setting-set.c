@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/setting-set.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+#include "sandbox/setting.h"
+#include "vmm/vmm.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+static void replace(char **field, const char *value)
+{
+	free(*field);
+	*field = xstrdup(value);
+}
+
+static int take_size(const struct setting_value *v, uint64_t min, uint64_t max, uint64_t *ret,
+		     struct err *err)
+{
+	if (parse_size(v->value, ret) < 0 || *ret < min || *ret > max)
+		return err_set(err, -EINVAL,
+			       "%s of '%s' is no size from %lluM to %lluM, such as 512M or 10G",
+			       v->name, v->value, (unsigned long long)(min / MIB),
+			       (unsigned long long)(max / MIB));
+	return 0;
+}
+
+int setting_memory(const struct setting_value *v, struct err *err)
+{
+	int r = take_size(v, SANDBOX_MEMORY_MIN, VMM_MEMORY_MAX, &v->spec->memory, err);
+
+	v->spec->memory &= ~(MIB - 1);
+	return r;
+}
+
+int setting_rootfs_size(const struct setting_value *v, struct err *err)
+{
+	return take_size(v, SETTING_ROOTFS_MIN, SETTING_ROOTFS_MAX, &v->spec->rootfs_size, err);
+}
+
+int setting_cpus(const struct setting_value *v, struct err *err)
+{
+	if (parse_u32(v->value, 1, VMM_CPUS_MAX, &v->spec->cpus) < 0)
+		return err_set(err, -EINVAL, "%s of '%s' is no number from 1 to %d", v->name,
+			       v->value, VMM_CPUS_MAX);
+	return 0;
+}
+
+int setting_hypervisor(const struct setting_value *v, struct err *err)
+{
+	if (!str_is_choice(VMM_HYPERVISORS, v->value))
+		return err_set(err, -EINVAL, "%s of '%s' is not one of " VMM_HYPERVISORS, v->name,
+			       v->value);
+	replace(&v->spec->hypervisor, v->value);
+	return 0;
+}
+
+/* Both without symbolic links. */
+static bool is_below(const char *path, const char *folder)
+{
+	_cleanup_free_ char *real = realpath(folder, NULL);
+	const char *rest = real ? str_starts(path, real) : NULL;
+
+	return rest && (*rest == '/' || strcmp(real, "/") == 0);
+}
+
+int setting_kernel(const struct setting_value *v, struct err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	bool allowed = false;
+
+	if (!strchr(v->value, '/')) {
+		replace(&v->spec->kernel, v->value);
+		return 0;
+	}
+	path = *v->value == '/' ? realpath(v->value, NULL) : NULL;
+	for (size_t i = 0; path && !allowed && i < v->conf->kernel_allow.n; i++)
+		allowed = is_below(path, v->conf->kernel_allow.v[i]);
+	if (!allowed)
+		return err_set(err, -EPERM,
+			       "%s of '%s' is a path, and an image may have set it: a name of "
+			       "`caisson kernel list` would do, or a file below a folder "
+			       "that " CONF_KERNEL_ALLOW " in %s has",
+			       v->name, v->value, v->conf->path);
+	replace(&v->spec->kernel, path);
+	return 0;
+}
+
+int setting_kernel_append(const struct setting_value *v, struct err *err)
+{
+	(void)err;
+	replace(&v->spec->kernel_append, v->value);
+	return 0;
+}
+
+int setting_log_level(const struct setting_value *v, struct err *err)
+{
+	static const struct {
+		const char *word, *console;
+	} levels[] = {
+		{"off", ""},
+		{"error", ""},
+		{"info", SANDBOX_CONSOLE_KEPT},
+		{"debug", SANDBOX_CONSOLE_DEBUG},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+		if (strcasecmp(v->value, levels[i].word) == 0) {
+			replace(&v->spec->console, levels[i].console);
+			return 0;
+		}
+	return err_set(err, -EINVAL, "%s of '%s' is not one of off|error|info|debug", v->name,
+		       v->value);
+}
+
+int setting_kernel_debug(const struct setting_value *v, struct err *err)
+{
+	static const char *const words[] = {"0", "no", "false", "1", "yes", "true"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcasecmp(v->value, words[i]) == 0) {
+			if (i >= ARRAY_SIZE(words) / 2)
+				replace(&v->spec->console, SANDBOX_CONSOLE_DEBUG);
+			return 0;
+		}
+	return err_set(err, -EINVAL, "%s of '%s' is neither 1 nor 0", v->name, v->value);
+}
+
+int setting_cgroupfs(const struct setting_value *v, struct err *err)
+{
+	if (strcmp(v->value, "2") == 0)
+		return 0;
+	return err_set(err, -ENOTSUP, "%s of '%s': guests have version 2 of control groups",
+		       v->name, v->value);
+}

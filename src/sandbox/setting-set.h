@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "sandbox/conf.h"
+#include "sandbox/spec.h"
+
+/* What settings do, for the table in setting.c. */
+
+/**
+ * struct setting_value - what a container says
+ * @name: the variable or annotation, for messages
+ * @value: printable ASCII, not empty
+ * @spec: gets it
+ */
+struct setting_value {
+	const char *name, *value;
+	struct sandbox_spec *spec;
+	const struct conf *conf;
+};
+
+/** setting_memory() - bytes, of which whole MiB are taken. Return: 0 or negative errno with a message. */
+int setting_memory(const struct setting_value *value, struct err *err);
+/** setting_cpus() - a whole number of CPUs. Return: as setting_memory(). */
+int setting_cpus(const struct setting_value *value, struct err *err);
+/** setting_hypervisor() - a word of VMM_HYPERVISORS. Return: as setting_memory(). */
+int setting_hypervisor(const struct setting_value *value, struct err *err);
+/** setting_kernel() - a name, or a path below a folder of CONF_KERNEL_ALLOW. Return: as setting_memory(). */
+int setting_kernel(const struct setting_value *value, struct err *err);
+/** setting_kernel_append() - words for the kernel's command line. Return: as setting_memory(). */
+int setting_kernel_append(const struct setting_value *value, struct err *err);
+/** setting_log_level() - how much of the guest's console is kept. Return: as setting_memory(). */
+int setting_log_level(const struct setting_value *value, struct err *err);
+/** setting_kernel_debug() - all of it, with all that the kernel says. Return: as setting_memory(). */
+int setting_kernel_debug(const struct setting_value *value, struct err *err);
+/** setting_rootfs_size() - bytes of a container's own disk, where it has one. Return: as setting_memory(). */
+int setting_rootfs_size(const struct setting_value *value, struct err *err);
+/** setting_cgroupfs() - the version of the guest's control groups, which is 2. Return: as setting_memory(). */
+int setting_cgroupfs(const struct setting_value *value, struct err *err);

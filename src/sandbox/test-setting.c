@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/setting.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/test.h"
+
+static struct conf conf = CONF_NULL;
+static struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+static struct err err;
+
+static void allow(const char *text)
+{
+	conf_done(&conf);
+	test_int(conf_parse("/etc/c", text, strlen(text), &conf, &err), 0);
+}
+
+static void add(const char *word)
+{
+	strv_env_set(strchr(word, '.') && strchr(word, '.') < strchr(word, '=') ? &spec.annotations
+										: &spec.env,
+		     word);
+}
+
+/* What comes of a container that says these words, variables and annotations. */
+static int make(const char *a, const char *b)
+{
+	sandbox_spec_done(&spec);
+	spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
+	spec.hypervisor = xstrdup("");
+	spec.kernel = xstrdup("");
+	spec.kernel_append = xstrdup("");
+	spec.console = xstrdup("");
+	add("PATH=/bin");
+	add("org.example=x");
+	add(a);
+	if (b)
+		add(b);
+	err.text[0] = '\0';
+	return settings_make(&spec, &conf, &err);
+}
+
+static void refused(const char *word, int code, const char *part)
+{
+	test_int(make(word, NULL), code);
+	if (!strstr(err.text, part))
+		test_fail("%s: \"%s\" lacks \"%s\"", word, err.text, part);
+}
+
+static void kept(void)
+{
+	allow("");
+	test_int(make("RUNCVM_MEM_SIZE=1000K", NULL), -EINVAL);
+	test_int(make("RUNCVM_MEM_SIZE=131073K", NULL), 0);
+	test_true(spec.memory == UINT64_C(128) << 20);
+	test_int(make("io.caisson.mem_size=1G", NULL), 0);
+	test_true(spec.memory == UINT64_C(1) << 30);
+	test_int(make("RUNCVM_CPUS=3", NULL), 0);
+	test_int(spec.cpus, 3);
+	test_int(make("RUNCVM_HYPERVISOR=qemu", NULL), 0);
+	test_str(spec.hypervisor, "qemu");
+	test_int(make("RUNCVM_KERNEL=distro", NULL), 0);
+	test_str(spec.kernel, "distro");
+	test_int(make("RUNCVM_ROOTFS_SIZE=2G", NULL), 0);
+	test_true(spec.rootfs_size == UINT64_C(2) << 30);
+	test_int(make("RUNCVM_CGROUPFS=2", NULL), 0);
+	/* As if it were not there. */
+	test_int(make("RUNCVM_MEM_SIZE=", "RUNCVM_DISKS="), 0);
+	test_int(spec.memory, 0);
+}
+
+static void console(void)
+{
+	static const struct {
+		const char *word, *want;
+	} all[] = {
+		{"RUNCVM_LOG_LEVEL=OFF", ""},
+		{"RUNCVM_LOG_LEVEL=error", ""},
+		{"RUNCVM_LOG_LEVEL=INFO", SANDBOX_CONSOLE_KEPT},
+		{"RUNCVM_LOG_LEVEL=DEBUG", SANDBOX_CONSOLE_DEBUG},
+		{"RUNCVM_KERNEL_DEBUG=1", SANDBOX_CONSOLE_DEBUG},
+		{"RUNCVM_KERNEL_DEBUG=yes", SANDBOX_CONSOLE_DEBUG},
+		{"io.caisson.kernel_debug=true", SANDBOX_CONSOLE_DEBUG},
+		{"RUNCVM_KERNEL_DEBUG=0", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		test_int(make(all[i].word, NULL), 0);
+		test_str(spec.console, all[i].want);
+	}
+	/* It takes nothing away. */
+	test_int(make("RUNCVM_LOG_LEVEL=info", "RUNCVM_KERNEL_DEBUG=0"), 0);
+	test_str(spec.console, SANDBOX_CONSOLE_KEPT);
+}
+
+static void which_counts(void)
+{
+	test_int(make("RUNCVM_CPUS=3", "io.caisson.cpus=2"), 0);
+	test_int(spec.cpus, 2);
+	test_int(make("RUNCVM_KERNEL=new", "RUNCVM_FC_KERNEL_PATH=old"), 0);
+	test_str(spec.kernel, "new");
+	test_int(make("RUNCVM_KERNEL=new", "io.caisson.fc_kernel_path=old"), 0);
+	test_str(spec.kernel, "old");
+}
+
+static void values(void)
+{
+	static const struct {
+		const char *word, *part;
+	} all[] = {
+		{"RUNCVM_MEM_SIZE=1M", "RUNCVM_MEM_SIZE of '1M' is no size from 64M to 1048576M"},
+		{"RUNCVM_MEM_SIZE=2T", "is no size"},
+		{"RUNCVM_MEM_SIZE=much", "is no size"},
+		{"io.caisson.mem_size=x", "io.caisson.mem_size of 'x' is no size"},
+		{"RUNCVM_CPUS=0", "is no number from 1 to 64"},
+		{"RUNCVM_CPUS=65", "is no number"},
+		{"RUNCVM_CPUS=0.5", "is no number"},
+		{"RUNCVM_HYPERVISOR=fake", "is not one of qemu"},
+		{"RUNCVM_HYPERVISOR=bochs", "is not one of qemu"},
+		{"RUNCVM_LOG_LEVEL=loud", "is not one of off|error|info|debug"},
+		{"RUNCVM_KERNEL_DEBUG=2", "is neither 1 nor 0"},
+		{"RUNCVM_ROOTFS_SIZE=1k", "is no size from 1M"},
+		{"RUNCVM_CPUS=\x1b[2J", "RUNCVM_CPUS is not printable ASCII"},
+	};
+	_cleanup_free_ char *many = xmalloc(SETTING_VALUE_MAX + 64);
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		refused(all[i].word, -EINVAL, all[i].part);
+	refused("RUNCVM_CGROUPFS=1", -ENOTSUP, "version 2");
+	(void)snprintf(many, SETTING_VALUE_MAX + 64, "RUNCVM_KERNEL=%0*d", SETTING_VALUE_MAX + 1,
+		       1);
+	refused(many, -EINVAL, "longer than 1024");
+}
+
+static void what_cannot_be_had(void)
+{
+	refused("RUNCVM_DISKS=/a,/b,ext4,1G", -ENOTSUP, "RUNCVM_DISKS cannot be had yet");
+	refused("RUNCVM_MACHINE=q35", -ENOTSUP, "RUNCVM_MACHINE cannot be had yet");
+	refused("io.caisson.disks=x", -ENOTSUP, "io.caisson.disks cannot be had yet");
+	refused("RUNCVM_BREAK=prenet", -ENOTSUP, "RUNCVM_BREAK cannot be had: no shell");
+	refused("RUNCVM_LOG_FILE=/etc/passwd", -ENOTSUP, "does not choose files");
+	refused("RUNCVM_MEMSIZE=1G", -EINVAL,
+		"RUNCVM_MEMSIZE in the container's environment is no setting");
+	refused("RUNCVM_\x1b=1", -EINVAL, "RUNCVM_? in");
+	/* Notes of another runtime's, which are no annotations. */
+	test_int(make("RUNCVM_GUEST=/x", "RUNCVM_KERNEL_OS_SOMETHING=1"), 0);
+	test_int(make("RUNCVM_UIDGID=\x1b", NULL), 0);
+	test_true(!setting_is_annotation("io.caisson.guest", 16));
+}
+
+static void privileged(void)
+{
+	allow("");
+	refused("RUNCVM_KERNEL_APPEND=debug", -EPERM, "unless settings.allow in /etc/c has it");
+	refused("RUNCVM_KERNEL_ARGS=debug", -EPERM, "settings.allow");
+	allow("settings.allow = [\"kernel_append\"]");
+	test_int(make("RUNCVM_KERNEL_APPEND=debug x=y", NULL), 0);
+	test_str(spec.kernel_append, "debug x=y");
+	refused("RUNCVM_KERNEL_ARGS=debug", -EPERM, "settings.allow");
+	allow("settings.allow = ['*']");
+	test_int(make("RUNCVM_KERNEL_ARGS=a", "RUNCVM_KERNEL_APPEND=b"), 0);
+	test_str(spec.kernel_append, "b");
+	allow("settings.allow = \"*\"\nsettings.deny = [\"cpus\", \"kernel_append\"]");
+	refused("RUNCVM_CPUS=1", -EPERM, "settings.deny in /etc/c has it");
+	refused("io.caisson.kernel_append=x", -EPERM, "settings.deny in /etc/c has it");
+	test_int(make("RUNCVM_MEM_SIZE=1G", NULL), 0);
+	allow("settings.deny = \"*\"");
+	refused("RUNCVM_MEM_SIZE=1G", -EPERM, "settings.deny");
+	test_int(make("RUNCVM_GUEST=1", NULL), 0);
+}
+
+static void kernels(void)
+{
+	char dir[] = "/tmp/caisson-test.XXXXXX";
+	_cleanup_free_ char *text = NULL, *folder = NULL, *good = NULL, *word = NULL, *link = NULL,
+			    *out = NULL, *up = NULL, *beside = NULL;
+
+	test_true(mkdtemp(dir) != NULL);
+	folder = xasprintf("%s/kernels", dir);
+	beside = xasprintf("%s/kernels2", dir);
+	good = xasprintf("%s/vmlinux", folder);
+	link = xasprintf("%s/out", folder);
+	test_int(mkdir(folder, 0700) | mkdir(beside, 0700), 0);
+	fclose(fopen(good, "w"));
+	test_int(symlink("/etc/passwd", link), 0);
+	allow("");
+	word = xasprintf("RUNCVM_KERNEL=%s", good);
+	refused(word, -EPERM, "is a path, and an image may have set it");
+	text = xasprintf("kernel.allow = '%s'", folder);
+	allow(text);
+	test_int(make(word, NULL), 0);
+	test_true(strstr(spec.kernel, "/kernels/vmlinux"));
+	out = xasprintf("RUNCVM_KERNEL=%s", link);
+	refused(out, -EPERM, "kernel.allow in /etc/c");
+	up = xasprintf("RUNCVM_KERNEL=%s/../kernels2", folder);
+	refused(up, -EPERM, "kernel.allow");
+	refused("RUNCVM_KERNEL=./vmlinux", -EPERM, "kernel.allow");
+	test_int(unlink(link) | unlink(good) | rmdir(folder) | rmdir(beside) | rmdir(dir), 0);
+}
+
+static void limits(void)
+{
+	allow("limit.memory = 1G\nlimit.cpus = 2\nlimit.rootfs_size = 1G");
+	test_int(make("RUNCVM_MEM_SIZE=1G", "RUNCVM_CPUS=2"), 0);
+	test_int(settings_check_limits(&spec, &conf, &err), 0);
+	spec.memory++;
+	test_int(settings_check_limits(&spec, &conf, &err), -EPERM);
+	test_str(err.text,
+		 "1024M of memory are more than limit.memory in /etc/c lets a VM have: 1024M");
+	spec.memory--;
+	spec.cpus = 3;
+	test_int(settings_check_limits(&spec, &conf, &err), -EPERM);
+	test_str(err.text, "3 CPUs are more than limit.cpus in /etc/c lets a VM have: 2");
+	spec.cpus = 1;
+	spec.rootfs_size = UINT64_C(2) << 30;
+	test_int(settings_check_limits(&spec, &conf, &err), -EPERM);
+	allow("");
+	test_int(settings_check_limits(&spec, &conf, &err), 0);
+}
+
+static void names(void)
+{
+	test_true(setting_known("mem_size") && setting_known("kernel_append") &&
+		  setting_known("*"));
+	test_true(!setting_known("MEM_SIZE") && !setting_known("disks") && !setting_known(""));
+	test_true(!setting_known("guest") && !setting_known("mem_siz"));
+	test_true(setting_is_annotation("io.caisson.mem_size=x", 19));
+	test_true(!setting_is_annotation("io.caisson.mem_size=x", 18));
+	test_true(!setting_is_annotation("io.caisson.MEM_SIZE", 19));
+}
+
+int main(void)
+{
+	test_run(kept);
+	test_run(console);
+	test_run(which_counts);
+	test_run(values);
+	test_run(what_cannot_be_had);
+	test_run(privileged);
+	test_run(kernels);
+	test_run(limits);
+	test_run(names);
+	sandbox_spec_done(&spec);
+	conf_done(&conf);
+	return 0;
+}
