@@ -23,7 +23,7 @@ net: base loop libmnl json-c
 vsockd: base loop
 sandbox: base loop cgroup proto ttrpc rpc vmm net json-c
 shim: base loop cgroup proto ttrpc rpc oci vmm sandbox
-cmd: base loop cgroup oci overlay tar proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/entrypoint.h guest/init/init-conf.h json-c
+cmd: base loop cgroup oci overlay tar proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/entrypoint.h guest/init/init-conf.h json-c net
 guest: base loop overlay tar proto ttrpc rpc
 '
 

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/doctor.h"
+
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "cmd/cmd.h"
+#include "cmd/table.h"
+
+#define VERSION_MAX 65536
+
+struct doctor_options {
+	bool json;
+};
+
+static const struct opt options[] = {
+	OPT(doctor_options, 0, "json", OPT_FLAG, json, NULL, "as JSON"),
+	{.kind = OPT_END},
+};
+
+/* In this order: those at the end need what was found before. */
+static const struct {
+	const char *name;
+	doctor_check *look;
+} checks[] = {
+	{"system", doctor_system},
+	{"user", doctor_user},
+	{"config", doctor_config},
+	{"folders", doctor_folders},
+	{"programs", doctor_own_programs},
+	{"memory", doctor_memory},
+	{"cgroup", doctor_cgroup},
+	{"overlay", doctor_overlay},
+	{"qemu", doctor_qemu},
+	{"firecracker", doctor_firecracker},
+	{"kernel", doctor_kernel},
+	{"kvm", doctor_kvm},
+	{"vsock", doctor_vsock},
+	{"virtiofsd", doctor_virtiofsd},
+	{"crun", doctor_crun},
+	{"skopeo", doctor_skopeo},
+	{"tun", doctor_tun},
+	{"redirect", doctor_redirect},
+	{"docker", doctor_docker},
+	{"podman", doctor_podman},
+	{"containerd", doctor_containerd},
+};
+
+static const char *const levels[] = {
+	[DOCTOR_OK] = "ok",
+	[DOCTOR_NOTE] = "note",
+	[DOCTOR_LACKS] = "lacks",
+	[DOCTOR_FAILS] = "fails",
+};
+
+void doctor_say(struct finding *f, enum doctor_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	f->level = level;
+	va_start(ap, fmt);
+	(void)vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+}
+
+void doctor_mend(struct finding *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(f->mend, sizeof(f->mend), fmt, ap);
+	va_end(ap);
+}
+
+static void try_and_tell(int flags, int (*try)(void *data, struct err *err), void *data, int fd)
+{
+	struct err err = ERR_NULL;
+
+	if (unshare(flags) < 0)
+		err_errno(&err, -errno, "a namespace of its own");
+	else if (try(data, &err) == 0)
+		err.code = 0;
+	_exit(fd_write_full(fd, &err, sizeof(err)) < 0);
+}
+
+int doctor_try(int flags, int (*try)(void *data, struct err *err), void *data, struct err *err)
+{
+	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
+	struct err told = ERR_NULL;
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_errno(err, -errno, "cannot make a pipe");
+	rd = fds[0];
+	wr = fds[1];
+	pid = fork();
+	if (pid < 0)
+		return err_errno(err, -errno, "cannot start a process");
+	if (pid == 0)
+		try_and_tell(flags, try, data, wr);
+	wr = fd_close(wr);
+	if (fd_read_full(rd, &told, sizeof(told)) != sizeof(told))
+		told.code = err_set(&told, -EIO, "the trial has ended");
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return told.code < 0 ? err_set(err, told.code, "%s", told.text) : 0;
+}
+
+char *doctor_version(const char *program)
+{
+	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
+	struct proc_spec spec = PROC_SPEC_NULL;
+	struct proc proc = PROC_NULL;
+	char *text = NULL;
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return xstrdup("");
+	rd = fds[0];
+	wr = fds[1];
+	spec.argv = (const char *[]){program, "--version", NULL};
+	spec.stdout_fd = wr;
+	spec.death_signal = SIGKILL;
+	if (proc_start(&spec, &proc) < 0)
+		return xstrdup("");
+	wr = fd_close(wr);
+	if (fd_slurp(rd, VERSION_MAX, &text, NULL) < 0)
+		text = xstrdup("");
+	proc_done(&proc);
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+static void print(const char *name, const struct finding *f)
+{
+	_cleanup_free_ char *text = table_printable(f->text);
+
+	printf("%-6s %-12s %s\n", levels[f->level], name, text);
+	if (*f->mend)
+		printf("%19s -> %s\n", "", f->mend);
+}
+
+static struct json_object *to_json(const char *name, const struct finding *f)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "check", json_object_new_string(name));
+	json_object_object_add(o, "level", json_object_new_string(levels[f->level]));
+	json_object_object_add(o, "text", json_object_new_string(f->text));
+	json_object_object_add(o, "mend", *f->mend ? json_object_new_string(f->mend) : NULL);
+	return o;
+}
+
+/* Return: whether a container can be run. */
+static bool look(struct json_object *list)
+{
+	struct doctor d = {.conf = CONF_NULL, .paths = PATHS_NULL, .kernel = KERNEL_NULL};
+	bool usable = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		struct finding f = {.level = DOCTOR_OK};
+
+		checks[i].look(&d, &f);
+		usable &= f.level != DOCTOR_FAILS;
+		if (list)
+			json_object_array_add(list, to_json(checks[i].name, &f));
+		else
+			print(checks[i].name, &f);
+		/* Some take seconds. */
+		(void)fflush(stdout);
+	}
+	kernel_done(&d.kernel);
+	paths_done(&d.paths);
+	conf_done(&d.conf);
+	return usable;
+}
+
+static void print_json(bool usable, struct json_object *list)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "usable", json_object_new_boolean(usable));
+	json_object_object_add(o, "checks", list);
+	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+						       JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(o);
+}
+
+static int doctor_main(const struct command *self, int argc, char **argv)
+{
+	struct doctor_options how = {.json = false};
+	struct err err = ERR_NULL;
+	struct json_object *list;
+	bool usable;
+	int r = opts_parse(self, argc, argv, &how, &err);
+
+	if (r >= 0)
+		r = opts_check_words(self, argv + r, 0, 0, "", &err);
+	if (r < 0)
+		return cmd_fail(self, &err);
+	list = how.json ? json_object_new_array() : NULL;
+	usable = look(list);
+	if (list)
+		print_json(usable, list);
+	else
+		puts(usable ? "Containers can be run." : "No container can be run.");
+	return usable ? 0 : self->failure;
+}
+
+const struct command command_doctor = {
+	.name = "doctor",
+	.usage = "[OPTIONS]",
+	.summary = "Show what this machine has for containers, and how to mend what it lacks.",
+	.details = "The exit status is 0 if a container can be run.\n"
+		   "  ok     there, and tried where that is possible\n"
+		   "  note   good to know\n"
+		   "  lacks  containers run, but not all that they may want, or slower\n"
+		   "  fails  no container runs\n",
+	.opts = options,
+	.failure = 1,
+	.run = doctor_main,
+};

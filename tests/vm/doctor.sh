@@ -1,0 +1,151 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `caisson doctor`: what it says of a machine of which one thing is broken, in a mount namespace.
+. "$(dirname "$0")/../lib/lib.sh"
+
+# Programs of others, for a PATH in which one can be missing.
+mkdir -p "$WORK/bin"
+for name in qemu-system-x86_64 crun skopeo; do
+	path=$(command -v $name) && ln -s "$path" "$WORK/bin/$name"
+done
+: >"$WORK/empty"
+SETPRIV=$(command -v setpriv)
+
+# on LINE: `caisson doctor` where a shell has run the line, with tools as they are, as root unless $AS says how
+on() {
+	local line=$1
+	shift
+	# shellcheck disable=SC2016,SC2086 # for the inner shell; words
+	WORK=$WORK LINE=$line PATH=$PATH unshare --mount --propagation private sh -ec '
+		eval "$LINE"
+		PATH=$WORK/bin exec '"${AS:-}"' "$0" doctor "$@"' "$TOP/build/bin/caisson" "$@"
+}
+
+# says STATUS LEVEL CHECK TEXT MEND LINE: the check says so, and how to mend it
+says() {
+	local line
+	status "$1" on "$6"
+	line=$(grep -A1 "^$2  *$3 " "$WORK/out") || {
+		out
+		fail "$3 is not $2"
+	}
+	has "$(echo "$line" | tr -s ' ')" "$4"
+	[ -z "$5" ] || has "$line" "-> "
+	has "$line" "$5"
+	case $1 in
+	0) has "$(out | tail -n 1)" "Containers can be run." ;;
+	*) has "$(out | tail -n 1)" "No container can be run." ;;
+	esac
+	is "$(find "$CAISSON_ROOT" -maxdepth 1 -name 'doctor*' 2>/dev/null)" "" "what is left"
+}
+
+hide() { echo "mount --bind $WORK/empty $1"; }
+
+# /dev with nothing in it but what follows
+dev() {
+	# shellcheck disable=SC2016 # for the inner shell
+	echo 'mkdir -p $WORK/dev; mount --rbind /dev $WORK/dev; mount -t tmpfs none /dev; for d in null zero urandom '"$*"'; do
+		mkdir -p /dev/$(dirname $d); : >/dev/$d; mount --bind $WORK/dev/$d /dev/$d; done'
+}
+
+test_this_machine() {
+	status 0 on :
+	for check in system user config folders programs memory overlay qemu vsock tun redirect; do
+		out | grep -q "^ok  *$check " || fail "$check is not there: $(out)"
+	done
+	out | grep -qE "^(ok|lacks)  *kernel " || fail "kernel: $(out)"
+	is "$(err)" ""
+}
+
+test_as_json() {
+	status 0 on : --json
+	is "$(python3 -c 'import json, sys
+told = json.load(sys.stdin)
+print(told["usable"], *{tuple(sorted(x)) for x in told["checks"]}, [x["level"] for x in told["checks"] if x["check"] == "qemu"])' \
+		<"$WORK/out")" "True ('check', 'level', 'mend', 'text') ['ok']"
+	status 1 on 'rm $WORK/bin/qemu-system-x86_64' --json
+	has "$(out)" '"usable":false'
+	ln -s "$(command -v qemu-system-x86_64)" "$WORK/bin/"
+}
+
+test_programs() {
+	for name in qemu-system-x86_64 crun skopeo; do
+		mv "$WORK/bin/$name" "$WORK/hidden"
+		case $name in
+		qemu*) says 1 fails qemu "there is no qemu-system-x86_64: it runs the VMs" "install qemu-system-x86" : ;;
+		crun) says 0 lacks crun "there is no crun: bundles" "install crun" "$(hide /usr/bin/crun)" ;;
+		skopeo) says 0 lacks skopeo "there is no skopeo: no image is fetched" "install skopeo" : ;;
+		esac
+		mv "$WORK/hidden" "$WORK/bin/$name"
+	done
+	# shellcheck disable=SC2016 # for the inner shell
+	says 0 lacks virtiofsd "there is no virtiofsd: images are disks" "install qemu-system-common" \
+		'for f in /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd /usr/lib/virtiofsd; do
+			[ ! -e $f ] || mount --bind $WORK/empty $f; done'
+	says 1 fails programs "there is no $TOP/build/bin/../libexec/caisson/vminitd" "install caisson again" \
+		"$(hide "$TOP/build/libexec/caisson/vminitd")"
+	printf '#!/bin/sh\necho QEMU emulator version 5.2.0\n' >"$WORK/old"
+	chmod +x "$WORK/old"
+	says 0 lacks qemu "version 5.2.0" "take QEMU 7.2 or later" "mount --bind $WORK/old $(realpath "$WORK/bin/qemu-system-x86_64")"
+}
+
+test_devices() {
+	says 0 lacks kvm "VMs are emulated, and slower: /dev/kvm: No such file" "modprobe kvm_intel" "$(dev net/tun)"
+	says 0 lacks tun "/dev/net/tun: No such file or directory: containers with a network" "modprobe tun" "$(dev)"
+	says 0 lacks redirect "containers with a network do not run: cannot open /dev/net/tun" "act_mirred" "$(dev)"
+	if [ -e /dev/kvm ]; then
+		says 0 lacks kvm "/dev/kvm is not KVM's" "virtualization" "$(hide /dev/kvm)"
+	fi
+	out | grep -q "^ok  *vsock " || fail "vsock: $(out)"
+}
+
+test_kernels() {
+	export CAISSON_CACHE=$WORK/cache
+	says 1 fails kernel "there is no kernel for guests" "caisson kernel build" "mount -t tmpfs none /boot"
+	unset CAISSON_CACHE
+	caisson kernel list | grep -q distro || skip "there is no kernel of the distribution's"
+	echo 'vm.kernel = "distro"' >"$CAISSON_CONFIG"
+	says 0 lacks kernel "not tuned: /boot/vmlinuz" "caisson kernel build" :
+	: >"$CAISSON_CONFIG"
+}
+
+test_what_is_configured() {
+	echo 'vm.memory = "1T"' >"$CAISSON_CONFIG"
+	says 0 lacks memory "a VM has 1048576M unless it is told" "set vm.memory in $CAISSON_CONFIG" :
+	echo 'vm.memory = "little"' >"$CAISSON_CONFIG"
+	says 1 fails config "$CAISSON_CONFIG, line 1: vm.memory: must be a size" "mend that" :
+	: >"$CAISSON_CONFIG"
+	CAISSON_RUN=here says 1 fails folders 'CAISSON_RUN is "here": give an absolute path' "set the variable" :
+}
+
+test_rights() {
+	chmod 755 "$WORK"
+	AS="$SETPRIV --reuid=65534 --clear-groups" says 1 fails user "not root, but user 65534" "run caisson as root" 'PATH=$PATH:/usr/bin'
+	AS="$SETPRIV --bounding-set=-net_admin" says 0 lacks redirect "containers with a network do not run" "be root" :
+	AS="$SETPRIV --bounding-set=-sys_admin" says 0 lacks overlay "overlays cannot be mounted: " "rootfs.mode = \"image\"" :
+}
+
+test_engines() {
+	mkdir -p "$WORK/etc/docker" "$WORK/etc/containers" "$WORK/etc/containerd"
+	etc="mount -t overlay -o lowerdir=$WORK/etc:/etc none /etc"
+	for name in dockerd podman containerd; do
+		ln -sf /bin/true "$WORK/bin/$name"
+	done
+	echo '{"runtimes": {"boxes": {"path": "/nowhere/caisson"}}}' >"$WORK/etc/docker/daemon.json"
+	says 0 lacks docker "/nowhere/caisson is the runtime boxes in /etc/docker/daemon.json" "put caisson's path there" "$etc"
+	echo "{\"runtimes\": {\"x\": 1, \"boxes\": {\"path\": \"$TOP/build/bin/caisson\"}}}" >"$WORK/etc/docker/daemon.json"
+	says 0 ok docker "caisson is the runtime boxes in" "" "$etc"
+	echo '[' >"$WORK/etc/docker/daemon.json"
+	says 0 note docker "Docker does not know caisson" '{"runtimes": {"caisson": {"path": "' "$etc"
+	printf '[engine.runtimes]\n# caisson\n' >"$WORK/etc/containers/containers.conf"
+	says 0 note podman "Podman does not know caisson" 'caisson = ["' "$etc"
+	printf '[engine.runtimes]\ncaisson = ["/usr/bin/caisson"]\n' >"$WORK/etc/containers/containers.conf"
+	says 0 ok podman '/etc/containers/containers.conf says caisson = ["/usr/bin/caisson"]' "" "$etc"
+	printf 'version = 2\n  BinaryName = "/usr/bin/caisson"\n' >"$WORK/etc/containerd/config.toml"
+	says 0 ok containerd '/etc/containerd/config.toml says BinaryName = "/usr/bin/caisson"' "" "$etc"
+	rm "$WORK"/bin/dockerd "$WORK"/bin/podman "$WORK"/bin/containerd "$WORK/etc/docker/daemon.json"
+	says 0 note podman "Podman is not here" "" "$etc"
+	says 0 note docker "Docker is not here" "" :
+}
+
+run_tests "$@"
