@@ -85,10 +85,33 @@ static void fuzz_conf(const char *text, size_t len)
 	conf_done(&conf);
 }
 
+/* What a container says, one word a line; nothing is allowed that is not so by itself. */
+static void fuzz_settings(const char *text, size_t len)
+{
+	struct conf conf;
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	_cleanup_free_ char *copy = xstrndup(text, len);
+	struct err err = ERR_NULL;
+	char *rest = copy, *word;
+
+	must(conf_parse("conf", "", 0, &conf, &err) == 0);
+	while ((word = strsep(&rest, "\n")))
+		strv_add(str_starts(word, "io.") ? &spec.annotations : &spec.env, word);
+	spec.kernel_append = xstrdup("");
+	if (settings_make(&spec, &conf, &err) < 0)
+		must(err.text[0] && setting_text_valid(err.text));
+	else
+		must(!*spec.kernel_append && (!spec.kernel || !strchr(spec.kernel, '/')) &&
+		     spec.cpus <= 64);
+	sandbox_spec_done(&spec);
+	conf_done(&conf);
+}
+
 static void (*const parsers[])(const char *text, size_t len) = {
 	fuzz_extras,
 	fuzz_annotation,
 	fuzz_conf,
+	fuzz_settings,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -16,6 +16,19 @@ test_run() {
 	is_clean
 }
 
+test_settings() {
+	status 0 podman run --rm -e RUNCVM_CPUS=3 --annotation io.caisson.cpus=2 $IMAGE nproc
+	is "$(out)" 2
+	status 126 podman run --rm -e RUNCVM_KERNEL_APPEND=x $IMAGE true
+	has "$(err)" "RUNCVM_KERNEL_APPEND is not a container's to set, unless settings.allow in "
+	# Instead of RUNCVM_INIT: the engine puts its own program before the command.
+	if [ -x /usr/bin/tini-static ]; then
+		status 0 podman run --rm --init --init-path /usr/bin/tini-static $IMAGE cat /proc/1/comm
+		has "$(out)" podman-init
+	fi
+	is_clean
+}
+
 test_what_cannot_be_executed() {
 	status 127 podman run --rm $IMAGE nonesuch
 	has "$(err)" 'exec: "nonesuch": executable file not found in $PATH'
