@@ -86,6 +86,7 @@ int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err
 	spec->kernel = text(conf->kernel);
 	spec->kernel_append = xstrdup("");
 	spec->console = xstrdup("");
+	spec->virtiofs_cache = xstrdup("");
 	spec->memory = conf->memory & ~(MIB - 1);
 	spec->cpus = conf->cpus;
 	spec->boot_timeout = conf->boot_timeout;

@@ -38,13 +38,19 @@ static char *share_source(const char *run_path)
 	return option;
 }
 
+/* Where nobody but this guest changes the files it may keep all it has learnt of them. */
+static char *share_cache(const struct sandbox_spec *spec)
+{
+	if (*spec->virtiofs_cache)
+		return xasprintf("cache=%s", spec->virtiofs_cache);
+	return xasprintf("cache=%s", *spec->bundle || spec->volumes.n > 0 ? "auto" : "always");
+}
+
 int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	_cleanup_free_ char *source = share_source(sb->record->run_path);
 	const char *program = launch_virtiofsd();
-	/* Where nobody but this guest changes the files it may keep all it has learnt of them. */
-	const char *cache =
-		*sb->spec->bundle || sb->spec->volumes.n > 0 ? "cache=auto" : "cache=always";
+	_cleanup_free_ char *cache = share_cache(sb->spec);
 	const char *argv[] = {program, "--fd=3", "-o", source,
 			      "-o",    cache,	 "-o", "xattr,sandbox=namespace,announce_submounts",
 			      "-f",    NULL};

@@ -202,6 +202,8 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.name = sb->spec->id;
 	spec.run_dir = sb->record->run_path;
 	spec.memory = sb->spec->memory;
+	spec.prealloc = sb->spec->memory_prealloc;
+	spec.huge = sb->spec->memory_huge;
 	spec.cpus = sb->spec->cpus;
 	spec.accel = p->accel;
 	spec.kernel = p->kernel.vmlinux;

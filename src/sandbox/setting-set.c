@@ -118,17 +118,45 @@ int setting_log_level(const struct setting_value *v, struct err *err)
 		       v->value);
 }
 
-int setting_kernel_debug(const struct setting_value *v, struct err *err)
+static int take_bool(const struct setting_value *v, bool *ret, struct err *err)
 {
 	static const char *const words[] = {"0", "no", "false", "1", "yes", "true"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (strcasecmp(v->value, words[i]) == 0) {
-			if (i >= ARRAY_SIZE(words) / 2)
-				replace(&v->spec->console, SANDBOX_CONSOLE_DEBUG);
+			*ret = i >= ARRAY_SIZE(words) / 2;
 			return 0;
 		}
 	return err_set(err, -EINVAL, "%s of '%s' is neither 1 nor 0", v->name, v->value);
+}
+
+int setting_kernel_debug(const struct setting_value *v, struct err *err)
+{
+	bool debug = false;
+	int r = take_bool(v, &debug, err);
+
+	if (debug)
+		replace(&v->spec->console, SANDBOX_CONSOLE_DEBUG);
+	return r;
+}
+
+int setting_prealloc(const struct setting_value *v, struct err *err)
+{
+	return take_bool(v, &v->spec->memory_prealloc, err);
+}
+
+int setting_huge(const struct setting_value *v, struct err *err)
+{
+	return take_bool(v, &v->spec->memory_huge, err);
+}
+
+int setting_virtiofs_cache(const struct setting_value *v, struct err *err)
+{
+	if (!str_is_choice(SANDBOX_VIRTIOFS_CACHES, v->value))
+		return err_set(err, -EINVAL, "%s of '%s' is not one of " SANDBOX_VIRTIOFS_CACHES,
+			       v->name, v->value);
+	replace(&v->spec->virtiofs_cache, v->value);
+	return 0;
 }
 
 int setting_cgroupfs(const struct setting_value *v, struct err *err)

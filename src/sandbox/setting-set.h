@@ -34,5 +34,11 @@ int setting_log_level(const struct setting_value *value, struct err *err);
 int setting_kernel_debug(const struct setting_value *value, struct err *err);
 /** setting_rootfs_size() - bytes of a container's own disk, where it has one. Return: as setting_memory(). */
 int setting_rootfs_size(const struct setting_value *value, struct err *err);
+/** setting_prealloc() - is all memory taken at once? Return: as setting_memory(). */
+int setting_prealloc(const struct setting_value *value, struct err *err);
+/** setting_huge() - is it of huge pages? Return: as setting_memory(). */
+int setting_huge(const struct setting_value *value, struct err *err);
+/** setting_virtiofs_cache() - what the guest keeps of shared files. Return: as setting_memory(). */
+int setting_virtiofs_cache(const struct setting_value *value, struct err *err);
 /** setting_cgroupfs() - the version of the guest's control groups, which is 2. Return: as setting_memory(). */
 int setting_cgroupfs(const struct setting_value *value, struct err *err);

@@ -43,6 +43,10 @@
  * @console: what of the guest's console is kept, in RECORD_CONSOLE: nothing if empty; all of it; or
  *	SANDBOX_CONSOLE_DEBUG: with all that the kernel says
  * @memory: bytes
+ * @memory_prealloc: all of it is the VM's from the start, instead of when the guest touches it
+ * @memory_huge: it is made of the host's huge pages
+ * @virtiofs_cache: what the guest may keep of shared files, a word of SANDBOX_VIRTIOFS_CACHES; empty:
+ *	as follows from who else can change them
  * @rootfs_size: bytes of its own disk, where it has one; 0: not said
  * @cpus: virtual CPUs
  * @annotations: NAME=VALUE, checked (sandbox/annotation.h)
@@ -56,8 +60,9 @@ struct sandbox_spec {
 	char *cwd, *user, *netns, *cgroups_path, *resources;
 	uint64_t capabilities;
 	int stop_signal;
-	bool terminal, remove, settings_in_image;
+	bool terminal, remove, settings_in_image, memory_prealloc, memory_huge;
 	char *executor, *hypervisor, *accel, *kernel, *kernel_append, *console;
+	char *virtiofs_cache;
 	uint64_t memory, rootfs_size;
 	uint32_t cpus, boot_timeout;
 	int64_t created;
@@ -87,6 +92,8 @@ struct sandbox_spec {
 
 #define SANDBOX_CONSOLE_KEPT	    "kept"
 #define SANDBOX_CONSOLE_DEBUG	    "debug"
+
+#define SANDBOX_VIRTIOFS_CACHES	    "auto|always|none"
 
 #define SANDBOX_MEMORY_MIN	    (UINT64_C(64) << 20)
 #define SANDBOX_MEMORY_DEFAULT	    (UINT64_C(256) << 20)

@@ -37,6 +37,7 @@ static int make(const char *a, const char *b)
 	spec.kernel = xstrdup("");
 	spec.kernel_append = xstrdup("");
 	spec.console = xstrdup("");
+	spec.virtiofs_cache = xstrdup("");
 	add("PATH=/bin");
 	add("org.example=x");
 	add(a);
@@ -70,6 +71,8 @@ static void kept(void)
 	test_int(make("RUNCVM_ROOTFS_SIZE=2G", NULL), 0);
 	test_true(spec.rootfs_size == UINT64_C(2) << 30);
 	test_int(make("RUNCVM_CGROUPFS=2", NULL), 0);
+	test_int(make("RUNCVM_VIRTIOFSD_CACHE=none", NULL), 0);
+	test_str(spec.virtiofs_cache, "none");
 	/* As if it were not there. */
 	test_int(make("RUNCVM_MEM_SIZE=", "RUNCVM_DISKS="), 0);
 	test_int(spec.memory, 0);
@@ -126,6 +129,7 @@ static void values(void)
 		{"RUNCVM_LOG_LEVEL=loud", "is not one of off|error|info|debug"},
 		{"RUNCVM_KERNEL_DEBUG=2", "is neither 1 nor 0"},
 		{"RUNCVM_ROOTFS_SIZE=1k", "is no size from 1M"},
+		{"RUNCVM_VIRTIOFSD_CACHE=never", "is not one of auto|always|none"},
 		{"RUNCVM_CPUS=\x1b[2J", "RUNCVM_CPUS is not printable ASCII"},
 	};
 	_cleanup_free_ char *many = xmalloc(SETTING_VALUE_MAX + 64);
@@ -136,6 +140,41 @@ static void values(void)
 	(void)snprintf(many, SETTING_VALUE_MAX + 64, "RUNCVM_KERNEL=%0*d", SETTING_VALUE_MAX + 1,
 		       1);
 	refused(many, -EINVAL, "longer than 1024");
+}
+
+static void every_one_of_them(void)
+{
+	static const struct {
+		int code;
+		const char *names;
+	} all[] = {
+		{-ENOTSUP, /* later */
+		 "DISKS MACHINE SYSTEMD BIOS BIOS_DEBUG DISPLAY_MODE QEMU_DISPLAY QEMU_USB "
+		 "QEMU_VGA "
+		 "QEMU_VNC_DISPLAY "
+		 /* refused */
+		 "INIT BREAK DEBUG RUNTIME_DEBUG QEMU_DEBUG LOG_FILE QEMU_ARCH QEMU_NET_VHOST "
+		 "SYS_ADMIN KERNEL_MOUNT_LIB_MODULES NETWORK_MODE ENABLE_BALLOON BALLOON_SIZE_MIB "
+		 "ROOTFS_EXTRA NFS_VOLUMES NFS_DIR NFS_UID NFS_GID NFS_PORT NFS_HOST_EXPORTS "
+		 "SOCKET_DIR"},
+		{-EPERM, "KERNEL_APPEND KERNEL_ARGS QEMU_MEM_PREALLOC HUGETLB"},
+		{0, "CACHE_KEY DNS_IP ENTRYPOINT GUEST HAS_HOME JQ KERNEL_ID KERNEL_IDVER "
+		    "KERNEL_INITRAMFS_PATH KERNEL_PATH KERNEL_ROOT KERNEL_OS_X KERNEL_MODULES_X "
+		    "KUBERNETES_MODE LD MEM_LIMIT TMPFS UIDGID VM_MOUNTPOINT"},
+	};
+
+	allow("");
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		_cleanup_free_ char *names = xstrdup(all[i].names);
+		char *rest = names, *name;
+
+		while ((name = strsep(&rest, " "))) {
+			_cleanup_free_ char *word = xasprintf("RUNCVM_%s=1", name);
+
+			test_int(make(word, NULL), all[i].code);
+			test_true(all[i].code == 0 || strstr(err.text, name));
+		}
+	}
 }
 
 static void what_cannot_be_had(void)
@@ -166,6 +205,11 @@ static void privileged(void)
 	allow("settings.allow = ['*']");
 	test_int(make("RUNCVM_KERNEL_ARGS=a", "RUNCVM_KERNEL_APPEND=b"), 0);
 	test_str(spec.kernel_append, "b");
+	refused("RUNCVM_HUGETLB=maybe", -EINVAL, "is neither 1 nor 0");
+	test_int(make("RUNCVM_HUGETLB=1", "io.caisson.qemu_mem_prealloc=true"), 0);
+	test_true(spec.memory_huge && spec.memory_prealloc);
+	test_int(make("RUNCVM_HUGETLB=1", "io.caisson.hugetlb=0"), 0);
+	test_true(!spec.memory_huge && !spec.memory_prealloc);
 	allow("settings.allow = \"*\"\nsettings.deny = [\"cpus\", \"kernel_append\"]");
 	refused("RUNCVM_CPUS=1", -EPERM, "settings.deny in /etc/c has it");
 	refused("io.caisson.kernel_append=x", -EPERM, "settings.deny in /etc/c has it");
@@ -241,6 +285,7 @@ int main(void)
 	test_run(console);
 	test_run(which_counts);
 	test_run(values);
+	test_run(every_one_of_them);
 	test_run(what_cannot_be_had);
 	test_run(privileged);
 	test_run(kernels);

@@ -43,6 +43,9 @@ static const char *const fields[] = {
 	"console",
 	"kernel_append",
 	"rootfs_size",
+	"memory_prealloc",
+	"memory_huge",
+	"virtiofs_cache",
 };
 
 static struct sandbox_spec example(void)

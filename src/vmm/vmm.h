@@ -118,6 +118,8 @@ struct vmm_nic {
  * @run_dir: an existing folder that belongs to this VM alone
  * @program: the VMM's executable; NULL: the driver's own choice, from $PATH
  * @memory: bytes, whole MiB
+ * @prealloc: the host gives all of it at once, instead of what the guest touches
+ * @huge: in the host's huge pages, of which there have to be enough
  * @cpus: at least 1
  * @accel: KVM or TCG: ask vmm_accel_resolve() first
  * @kernel: path of an uncompressed ELF kernel with a PVH entry (see vmm/boot/kernel.h)
@@ -140,6 +142,7 @@ struct vmm_spec {
 	const char *run_dir;
 	const char *program;
 	uint64_t memory;
+	bool prealloc, huge;
 	uint32_t cpus;
 	enum vmm_accel accel;
 	const char *kernel;

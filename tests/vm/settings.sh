@@ -103,6 +103,42 @@ test_what_is_refused() {
 	is_clean
 }
 
+# rss NAME: MiB of shared memory that its QEMU has touched
+rss() {
+	local pid
+	# shellcheck disable=SC2046 # one word a process
+	pid=$(ps -o pid=,args= -p $(processes | paste -sd ,) | sed -n "s/^ *\([0-9]*\) qemu-system[^ ]* -name $1 .*/\1/p")
+	awk '/^RssShmem/ { print int($2 / 1024) }' "/proc/$pid/status"
+}
+
+test_memory() {
+	config 'settings.allow = ["qemu_mem_prealloc", "hugetlb"]'
+	status 0 caisson run -d --name some "$IMAGE" sleep 1000
+	status 0 caisson run -d --name all -e RUNCVM_QEMU_MEM_PREALLOC=1 "$IMAGE" sleep 1000
+	[ "$(rss some)" -lt 200 ] || fail "$(rss some) MiB are there"
+	[ "$(rss all)" -ge 256 ] || fail "only $(rss all) MiB are there"
+	caisson delete -f some all
+	huge=$(sed -n 's/^HugePages_Free: *//p' /proc/meminfo)
+	if [ "$huge" -gt 128 ]; then
+		status 0 caisson run --rm -e RUNCVM_HUGETLB=1 "$IMAGE" true
+	else
+		status 125 caisson run --rm -e RUNCVM_HUGETLB=1 "$IMAGE" true
+		has "$(err)" "Cannot allocate memory"
+	fi
+	is_clean
+}
+
+test_cache_of_shared_files() {
+	config
+	for how in none auto always; do
+		status 0 caisson run -d --name cache -e RUNCVM_VIRTIOFSD_CACHE=$how "$IMAGE" sleep 1000
+		# shellcheck disable=SC2046 # one word a process
+		has "$(ps -o args= -p $(processes | paste -sd ,))" "-o cache=$how"
+		caisson delete -f cache
+	done
+	is_clean
+}
+
 test_bundles() {
 	command -v crun >/dev/null || skip "there is no crun"
 	config

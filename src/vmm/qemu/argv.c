@@ -112,7 +112,8 @@ static void add_machine(struct qemu_command *c, const struct vmm_spec *spec)
 	strv_addf(&c->argv, "%lluM", mib);
 	/* Shared, so that vhost-user backends can map the guest's memory. */
 	strv_add(&c->argv, "-object");
-	strv_addf(&c->argv, "memory-backend-memfd,id=mem,size=%lluM,share=on", mib);
+	strv_addf(&c->argv, "memory-backend-memfd,id=mem,size=%lluM,share=on%s%s", mib,
+		  spec->prealloc ? ",prealloc=on" : "", spec->huge ? ",hugetlb=on" : "");
 }
 
 /*

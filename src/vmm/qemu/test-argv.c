@@ -86,6 +86,19 @@ static void a_kernel_may_say_all(void)
 	test_true(strstr(after("-append"), "quiet") == NULL);
 }
 
+static void memory_may_be_taken_at_once(void)
+{
+	struct vmm_spec spec = a_spec();
+
+	spec.prealloc = true;
+	render(&spec);
+	test_true(has("-object", "memory-backend-memfd,id=mem,size=256M,share=on,prealloc=on"));
+	spec.huge = true;
+	spec.prealloc = false;
+	render(&spec);
+	test_true(has("-object", "memory-backend-memfd,id=mem,size=256M,share=on,hugetlb=on"));
+}
+
 static void kvm_needs_no_frequency(void)
 {
 	struct vmm_spec spec = a_spec();
@@ -259,6 +272,7 @@ int main(void)
 {
 	test_run(plain_machine);
 	test_run(a_kernel_may_say_all);
+	test_run(memory_may_be_taken_at_once);
 	test_run(kvm_needs_no_frequency);
 	test_run(own_kernel_needs_no_acpi);
 	test_run(unknown_frequency_is_left_out);
