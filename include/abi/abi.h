@@ -78,6 +78,9 @@
 #define ABI_SHARE_LAYER "share"
 #define ABI_SHARE_DIR	ABI_LAYERS_DIR "/" ABI_SHARE_LAYER
 
+/* How much a container may have mounted besides its root file system. */
+#define ABI_MOUNTS_MAX 64
+
 /*
  * Or a root file system of one disk, the container's own. ABI_MOUNT_GROW is an option of a mount: the
  * file system is made as large as its disk, if that has grown.

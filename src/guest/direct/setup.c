@@ -24,6 +24,7 @@
 #include "guest/direct/namespace.h"
 #include "guest/direct/rootfs.h"
 #include "guest/direct/terminal.h"
+#include "guest/direct/volumes.h"
 #include "guest/folder.h"
 
 #define DEFAULT_UMASK 0022
@@ -316,8 +317,10 @@ static const struct {
 	{namespace_hostname, FIRST, "set the host name"},
 	{namespace_cgroup, FIRST, "hide the other control groups"},
 	{rootfs_mount, FIRST, "mount the root file system"},
+	{volumes_make, FIRST, "make what is mounted"},
 	{rootfs_enter, FIRST, "enter the root file system"},
 	{rootfs_furnish, FIRST, "mount what a container has"},
+	{volumes_attach, FIRST, "mount what it has besides"},
 	{namespace_keep, FIRST, "keep the mounts"},
 	{image_settings_read, FIRST, "read what the image says"},
 	{begin_session, BOTH, "begin a session"},

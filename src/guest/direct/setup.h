@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "abi/abi.h"
 #include "base/user.h"
 #include "guest/task/executor.h"
 
@@ -47,6 +48,7 @@ struct setup_report {
  * @rows, @columns: of the terminal; 0: unknown
  *
  * @mntns: the container's own
+ * @volumes: made, and not in their place yet
  * @folder_refused: root may not enter the working directory; perhaps the user may
  * @argv, @env: with room for one variable more: @home
  * @user, @path: found out on the way; @found: @path, if that was looked for
@@ -63,6 +65,7 @@ struct setup {
 	uint16_t rows, columns;
 
 	int mntns;
+	int volumes[ABI_MOUNTS_MAX];
 	bool folder_refused;
 	char **argv, **env;
 	const char *path;

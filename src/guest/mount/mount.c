@@ -394,16 +394,14 @@ static const struct mount_type *find_type(const char *name)
 	return NULL;
 }
 
-int mount_request(const Containerd__Types__Mount *what, int target, bool confined,
-		  struct mount_error *error)
+int mount_make(const Containerd__Types__Mount *what, bool confined, struct mount_error *error)
 {
 	struct attempt a = {.what = what,
 			    .confined = confined,
 			    .recursive = true,
 			    .fs = -EBADF,
 			    .error = error};
-	_cleanup_close_ int fd = -EBADF;
-	struct stat st;
+	int fd;
 
 	*error = (struct mount_error){.code = TTRPC_OK};
 	a.type = find_type(what->type);
@@ -412,16 +410,30 @@ int mount_request(const Containerd__Types__Mount *what, int target, bool confine
 			      "mount type \"%s\" is not supported", what->type);
 	fd = a.type->source == SOURCE_PATH ? make_bind(&a) : make(&a);
 	a.fs = fd_close(a.fs);
+	return fd < 0 && error->code == TTRPC_OK ? fail(&a, fd) : fd;
+}
+
+int mount_attach(int mount, int target)
+{
+	struct stat st;
+
 	/*
 	 * Of a virtiofs the kernel knows nothing before somebody looks; an overlay does not, and would
 	 * have a root that only CAP_DAC_OVERRIDE may enter.
 	 */
-	if (fd >= 0)
-		(void)fstat(fd, &st);
-	if (fd >= 0 && syscall(SYS_move_mount, fd, "", target, "",
-			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return fail(&a, -errno);
-	if (fd < 0 && error->code == TTRPC_OK)
-		return fail(&a, fd);
-	return fd < 0 ? fd : 0;
+	(void)fstat(mount, &st);
+	return syscall(SYS_move_mount, mount, "", target, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+		       ? -errno
+		       : 0;
+}
+
+int mount_request(const Containerd__Types__Mount *what, int target, bool confined,
+		  struct mount_error *error)
+{
+	struct attempt a = {.what = what, .error = error};
+	_cleanup_close_ int fd = mount_make(what, confined, error);
+	int r = fd < 0 ? fd : mount_attach(fd, target);
+
+	return fd >= 0 && r < 0 ? fail(&a, r) : r;
 }

@@ -35,6 +35,16 @@ int mount_request(const Containerd__Types__Mount *what, int target, bool confine
 		  struct mount_error *ret_error);
 
 /**
+ * mount_make() - the first half of mount_request(): nobody sees it yet
+ *
+ * Return: a descriptor of it, for mount_attach(); or negative errno.
+ */
+int mount_make(const Containerd__Types__Mount *what, bool confined, struct mount_error *ret_error);
+
+/** mount_attach() - the second half. Return: 0 or negative errno. */
+int mount_attach(int mount, int target);
+
+/**
  * mount_open() - open what is below MOUNT_DIR or a bundle's root file system
  * @path: absolute; symbolic links and ".." are refused
  *
