@@ -83,6 +83,10 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 		r = compose_spec(&run->compose, &run->image.config, spec, err);
 	if (r < 0)
 		return r;
+	r = mount_options_apply(&run->mounts, run->paths.root, spec, err);
+	if (r < 0)
+		return r;
+	spec->readonly_rootfs = run->read_only;
 	spec->image = xstrdup(reference);
 	spec->rootfs = xstrdup(run->image.rootfs);
 	return 0;

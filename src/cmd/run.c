@@ -39,6 +39,13 @@ static const struct opt options[] = {
 	OPT(run, 0, "entrypoint", OPT_STRING, entrypoint, "E",
 	    "instead of the image's; \"\": none"),
 	OPT(run, 0, "name", OPT_STRING, name, "N", "name of the container"),
+	OPT(run, 'v', "volume", OPT_STRV, mounts.volumes, "SRC:DST[:ro]",
+	    "show it a folder or a file of the host's, or a named volume"),
+	OPT(run, 0, "mount", OPT_STRV, mounts.mounts, "KEY=VALUE,...",
+	    "the same, as `docker run --mount`"),
+	OPT(run, 0, "tmpfs", OPT_STRV, mounts.tmpfs, "DST[:OPTIONS]", "mount an empty tmpfs"),
+	OPT(run, 0, "read-only", OPT_FLAG, read_only, NULL,
+	    "let it write to its volumes and tmpfs only"),
 	OPT(run, 'b', "bundle", OPT_STRING, bundle, "DIR",
 	    "an OCI bundle instead of an image; NAME follows"),
 	OPT(run, 0, "pid-file", OPT_STRING, pid_file, "FILE",
@@ -221,10 +228,17 @@ static int check_bundle(const struct run *run, int argc, char **argv, int at, st
 		bool given;
 		const char *name;
 	} said[] = {
-		{run->env.n > 0, "--env"}, {run->workdir, "--workdir"},
-		{run->user, "--user"},	   {run->entrypoint, "--entrypoint"},
-		{run->name, "--name"},	   {run->interactive, "--interactive"},
+		{run->env.n > 0, "--env"},
+		{run->workdir, "--workdir"},
+		{run->user, "--user"},
+		{run->entrypoint, "--entrypoint"},
+		{run->name, "--name"},
+		{run->interactive, "--interactive"},
 		{run->terminal, "--tty"},
+		{run->mounts.volumes.n > 0, "--volume"},
+		{run->mounts.mounts.n > 0, "--mount"},
+		{run->mounts.tmpfs.n > 0, "--tmpfs"},
+		{run->read_only, "--read-only"},
 	};
 
 	if (at == argc)
@@ -259,7 +273,8 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 	if (run->detach && (run->interactive || run->timing))
 		return err_set(err, -EINVAL,
 			       "--detach goes with neither --interactive nor --timing");
-	if (compose_check_workdir(run->workdir, err) < 0)
+	if (compose_check_workdir(run->workdir, err) < 0 ||
+	    mount_options_check(&run->mounts, err) < 0)
 		return -EINVAL;
 	if (run->ext4 && strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_COPY) != 0)
 		return err_set(err, -EINVAL, IMAGE_EXT4 " goes with --rootfs-mode copy only");
@@ -299,6 +314,7 @@ static void done(struct run *run)
 	strv_done(&run->env);
 	strv_done(&run->annotations);
 	conf_done(&run->conf);
+	mount_options_done(&run->mounts);
 	bundle_done(&run->files);
 }
 
@@ -345,6 +361,7 @@ static int run_main(const struct command *self, int argc, char **argv)
 		strv_done(&run.env);
 		strv_done(&run.annotations);
 		conf_done(&run.conf);
+		mount_options_done(&run.mounts);
 		return cmd_fail(self, &err);
 	}
 	run.interrupted = interrupts_catch();

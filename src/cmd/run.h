@@ -8,6 +8,7 @@
 #include "cmd/bundle.h"
 #include "cmd/client.h"
 #include "cmd/compose.h"
+#include "cmd/mount-option.h"
 #include "cmd/spawn.h"
 #include "cmd/timing.h"
 #include "image/image.h"
@@ -22,8 +23,9 @@
  * @interrupted: until there is a shim to talk to, a signal means: undo what was begun
  */
 struct run {
-	bool remove, interactive, terminal, detach, timing, ext4;
+	bool remove, interactive, terminal, detach, timing, ext4, read_only;
 	struct strv env, annotations;
+	struct mount_options mounts;
 	const char *supervisor_config, *bundle, *pid_file;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
 	const char *rootfs_mode;

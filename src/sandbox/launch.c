@@ -130,8 +130,9 @@ static int plan_disks(struct sandbox *sb, struct launch_plan *p, struct err *err
 
 static int plan_rootfs(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
-	return sandbox_spec_has_disks(sb->spec) ? plan_disks(sb, p, err)
-						: share_make(sb->record, sb->spec, err);
+	int r = sandbox_spec_has_disks(sb->spec) ? plan_disks(sb, p, err) : 0;
+
+	return r == 0 && share_is_needed(sb->spec) ? share_make(sb->record, sb->spec, err) : r;
 }
 
 static int plan_metadata(struct sandbox *sb, const struct conf *conf, struct err *err)
@@ -265,7 +266,7 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 	sandbox_phase(sb, SANDBOX_PHASE_PREPARED);
 	if (r == 0)
 		r = launch_vsock(sb, &plan, err);
-	if (r == 0 && !sandbox_spec_has_disks(sb->spec))
+	if (r == 0 && share_is_needed(sb->spec))
 		r = launch_share(sb, &plan, err);
 	if (r == 0 && *sb->spec->netns)
 		r = network_prepare(&sb->network, err);

@@ -282,7 +282,18 @@ static int fill_process(struct json_object *o, const Caisson__Guest__V1__Process
 	return put_rlimits(o, process, err);
 }
 
-static void put_mounts(struct json_object *o)
+static void put_mount(struct json_object *list, const Containerd__Types__Mount *m)
+{
+	struct json_object *item = json_object_new_object();
+
+	put(item, "destination", m->target);
+	put(item, "type", m->type);
+	put(item, "source", m->source);
+	put_texts(item, "options", m->options, m->n_options);
+	json_object_array_add(list, item);
+}
+
+static void put_mounts(struct json_object *o, const Caisson__Guest__V1__Container *container)
 {
 	struct json_object *list = put_list(o, "mounts");
 
@@ -298,6 +309,8 @@ static void put_mounts(struct json_object *o)
 					      json_object_new_string(mounts[i].options[j]));
 		json_object_array_add(list, item);
 	}
+	for (size_t i = 0; i < container->n_mounts; i++)
+		put_mount(list, container->mounts[i]);
 }
 
 /* None but those that crun makes in every container's /dev. */
@@ -344,22 +357,24 @@ static char *take_text(struct json_object *o)
 	return text;
 }
 
-int oci_config(const char *id, const Caisson__Guest__V1__Process *process, const struct user *user,
-	       char **ret, struct err *err)
+int oci_config(const Caisson__Guest__V1__Container *container, const struct user *user, char **ret,
+	       struct err *err)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_object_new_object(), *root = put_object(o, "root");
 	int r;
 
 	put(o, "ociVersion", OCI_VERSION);
-	put(o, "hostname", id);
-	put(put_object(o, "root"), "path", "rootfs");
-	r = fill_process(put_object(o, "process"), process, user, err);
+	put(o, "hostname", container->hostname);
+	put(root, "path", "rootfs");
+	json_object_object_add(root, "readonly",
+			       json_object_new_boolean(container->readonly_rootfs));
+	r = fill_process(put_object(o, "process"), container->process, user, err);
 	if (r < 0) {
 		json_object_put(o);
 		return r;
 	}
-	put_mounts(o);
-	put_linux(o, id, process);
+	put_mounts(o, container);
+	put_linux(o, container->hostname, container->process);
 	*ret = take_text(o);
 	return 0;
 }

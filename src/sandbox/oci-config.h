@@ -18,15 +18,14 @@
 
 /**
  * oci_config() - config.json of a container that `caisson run` makes, with Docker's defaults
- * @id: of the container, and its host name
- * @process: its first process
- * @user: who that is
+ * @container: its first process, its mounts; its id is its host name
+ * @user: who that process is
  * @ret: a new string
  *
  * Return: 0; -EILSEQ: an argument or variable is not UTF-8, which JSON cannot hold.
  */
-int oci_config(const char *id, const Caisson__Guest__V1__Process *process, const struct user *user,
-	       char **ret, struct err *err);
+int oci_config(const Caisson__Guest__V1__Container *container, const struct user *user, char **ret,
+	       struct err *err);
 
 /**
  * oci_check() - can JSON hold these of a process? What oci_config() checks too, for before a boot

@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <linux/magic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "abi/abi.h"
@@ -23,17 +21,6 @@ static const char *const types[] = {
 
 /* What is mounted in the guest later, nobody on the host sees. */
 static const char *const shared[] = {"shared", "rshared"};
-
-/* Kinds of files that are nothing without the host's kernel. */
-static const struct {
-	mode_t type;
-	const char *what;
-} useless[] = {
-	{S_IFSOCK, "a socket of the host, which nobody in the guest could connect to"},
-	{S_IFIFO, "a FIFO of the host, whose other end nobody in the guest could reach"},
-	{S_IFCHR, "a device of the host"},
-	{S_IFBLK, "a device of the host"},
-};
 
 static const char *get_text(struct json_object *o, const char *name)
 {
@@ -92,25 +79,15 @@ static void make_shm(struct json_object *mount, const struct statfs *fs)
 	set_options(mount, words, fs->f_blocks > 0 ? 5 : 4);
 }
 
-static int check_source(const char *source, const char *where, struct stat *st, struct err *err)
-{
-	if (stat(source, st) < 0)
-		return err_errno(err, -errno, "mounts: cannot bind %s to %s", source, where);
-	for (size_t i = 0; i < ARRAY_SIZE(useless); i++)
-		if ((st->st_mode & S_IFMT) == useless[i].type)
-			return err_set(err, -ENOTSUP, "mounts: %s, for %s, is %s", source, where,
-				       useless[i].what);
-	return 0;
-}
-
 static void add_volume(struct json_object *mount, const char *source, const char *where,
 		       struct sandbox_spec *spec)
 {
 	_cleanup_free_ char *path =
 		xasprintf(ABI_SHARE_DIR "/" SHARE_IN_VOLUMES "/%zu", spec->volumes.n);
+	const struct volume volume = {.source = source, .readonly = has_option(mount, "ro")};
 
 	strv_add(&spec->volume_targets, where);
-	strv_take(&spec->volumes, volume_text(source, has_option(mount, "ro")));
+	strv_take(&spec->volumes, volume_text(&volume));
 	set_text(mount, "source", path);
 }
 
@@ -119,9 +96,8 @@ static int adapt_bind(struct json_object *mount, const char *where, struct sandb
 {
 	const char *text = get_text(mount, "source");
 	_cleanup_free_ char *joined = *text == '/' ? xstrdup(text) : path_join(spec->bundle, text);
-	_cleanup_free_ char *source = realpath(joined, NULL);
+	_cleanup_free_ char *source = NULL;
 	struct statfs fs;
-	struct stat st;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
@@ -130,11 +106,9 @@ static int adapt_bind(struct json_object *mount, const char *where, struct sandb
 				       "mounts: %s: \"%s\" cannot be had: what is mounted in a VM "
 				       "is not seen on its host",
 				       where, shared[i]);
-	if (!source)
-		return err_errno(err, -errno, "mounts: cannot bind %s to %s", joined, where);
-	r = check_source(source, where, &st, err);
+	r = volume_find(joined, where, &source, err);
 	if (r < 0)
-		return r;
+		return err_wrap(err, r, "mounts");
 	if (strcmp(where, SHM) == 0 && statfs(source, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
 		make_shm(mount, &fs);
 	else

@@ -3,6 +3,7 @@
 
 #include "base/macro.h"
 #include "rpc/task.h"
+#include "sandbox/process-mounts.h"
 #include "sandbox/process-oci.h"
 #include "sandbox/process-root.h"
 #include "task.pb-c.h"
@@ -29,6 +30,7 @@ static int send_create(struct process *p, char *const names[3],
 	Caisson__Guest__V1__Container container = CAISSON__GUEST__V1__CONTAINER__INIT;
 	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
 	struct process_root root;
+	struct process_mounts mounts;
 	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
 	const struct sandbox_spec *spec = p->sandbox->spec;
 	int r;
@@ -38,7 +40,9 @@ static int send_create(struct process *p, char *const names[3],
 	container.hostname = spec->id;
 	container.settings_in_image = spec->settings_in_image;
 	process_root(spec, &root);
+	process_mounts(spec, &mounts, &container);
 	r = rpc_any_pack(&container.base, &any);
+	process_mounts_done(&mounts);
 	if (r < 0)
 		return r;
 	request.id = spec->id;

@@ -12,6 +12,7 @@
 #include "rpc/task.h"
 #include "sandbox/oci-adapt.h"
 #include "sandbox/oci-config.h"
+#include "sandbox/process-mounts.h"
 #include "sandbox/process-root.h"
 #include "sandbox/share.h"
 
@@ -104,22 +105,33 @@ static int send_bundle(struct process *p, const char *json)
 			0, bundle_answered);
 }
 
+static int make_config(const struct process *p, Caisson__Guest__V1__Process *process, char **ret,
+		       struct err *err)
+{
+	Caisson__Guest__V1__Container container = CAISSON__GUEST__V1__CONTAINER__INIT;
+	struct process_mounts mounts;
+	static struct user user;
+	int r = find_user(p, process, &user, err);
+
+	if (r < 0)
+		return r;
+	container.process = process;
+	container.hostname = p->sandbox->spec->id;
+	process_mounts(p->sandbox->spec, &mounts, &container);
+	r = oci_config(&container, &user, ret, err);
+	process_mounts_done(&mounts);
+	return r;
+}
+
 int process_oci_create(struct process *p, Caisson__Guest__V1__Process *process,
 		       void (*answered)(struct ttrpc_request *req,
 					const struct ttrpc_answer *answer),
 		       struct err *err)
 {
 	_cleanup_free_ char *json = NULL;
-	static struct user user;
-	int r;
+	int r = has_own_config(p) ? read_config(p, &json, err)
+				  : make_config(p, process, &json, err);
 
-	if (has_own_config(p)) {
-		r = read_config(p, &json, err);
-	} else {
-		r = find_user(p, process, &user, err);
-		if (r == 0)
-			r = oci_config(p->sandbox->spec->id, process, &user, &json, err);
-	}
 	p->answered = answered;
 	return r < 0 ? r : send_bundle(p, json);
 }

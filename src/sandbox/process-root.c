@@ -33,8 +33,9 @@ void process_root(const struct sandbox_spec *spec, struct process_root *root)
 					      "workdir=" OWN "/" ABI_WORK_FOLDER};
 
 	root->n = 0;
-	if (!sandbox_spec_has_disks(spec)) {
+	if (share_is_needed(spec))
 		add_mount(root, "virtiofs", ABI_SHARE_TAG, ABI_SHARE_LAYER, NULL, 0);
+	if (!sandbox_spec_has_disks(spec)) {
 		add_mount(root, "bind", ABI_SHARE_DIR "/" SHARE_IN_ROOTFS, "", NULL, 0);
 		return;
 	}

@@ -11,7 +11,7 @@
  * @mounts: for the request; they point into @parts
  */
 struct process_root {
-	Containerd__Types__Mount parts[3], *mounts[3];
+	Containerd__Types__Mount parts[4], *mounts[4];
 	size_t n;
 };
 

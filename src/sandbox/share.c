@@ -41,10 +41,13 @@ static int add_volume(const struct record *record, size_t i, const char *text, s
 {
 	const struct volume volume = volume_of(text);
 	_cleanup_free_ char *path = volume_path(record, i);
-	_cleanup_close_ int source = open(volume.source, O_PATH | O_CLOEXEC);
+	_cleanup_close_ int source = -EBADF;
 	struct stat st;
 	int r;
 
+	if (volume.kind != VOLUME_SHARED)
+		return 0;
+	source = open(volume.source, O_PATH | O_CLOEXEC);
 	if (source < 0 || fstat(source, &st) < 0)
 		return err_errno(err, -errno, "cannot open the volume %s", volume.source);
 	r = make_place(path, S_ISDIR(st.st_mode));
@@ -68,6 +71,11 @@ static int mount_rootfs(const struct record *record, const struct sandbox_spec *
 	return rootfs_bind(source, target, false, err);
 }
 
+bool share_is_needed(const struct sandbox_spec *spec)
+{
+	return !sandbox_spec_has_disks(spec) || volumes_shared(&spec->volumes);
+}
+
 int share_make(const struct record *record, const struct sandbox_spec *spec, struct err *err)
 {
 	static const char *const folders[] = {SHARE_FOLDER, SHARE_ROOTFS, SHARE_VOLUMES};
@@ -75,7 +83,7 @@ int share_make(const struct record *record, const struct sandbox_spec *spec, str
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(folders); i++)
 		r = make_folder(record, folders[i], err);
-	if (r == 0)
+	if (r == 0 && !sandbox_spec_has_disks(spec))
 		r = mount_rootfs(record, spec, err);
 	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
 		r = add_volume(record, i, spec->volumes.v[i], err);

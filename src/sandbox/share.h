@@ -6,7 +6,8 @@
 /*
  * What virtiofsd shows to the guest: a folder of mounts in our own mount namespace, with which they go.
  *
- *	<run>/share/rootfs	the root file system: an overlay on the image, or that of a bundle itself
+ *	<run>/share/rootfs	the root file system: an overlay on the image, or that of a bundle itself;
+ *				nothing, where it is on disks
  *	<run>/share/volumes/0	and so on: folders or files of the host's, in the order of the spec, each
  *				without what is beside it
  */
@@ -17,6 +18,9 @@
 /* The same, seen from within. */
 #define SHARE_IN_ROOTFS	 "rootfs"
 #define SHARE_IN_VOLUMES "volumes"
+
+/** share_is_needed() - has the VM anything that is not on its disks? */
+bool share_is_needed(const struct sandbox_spec *spec);
 
 /**
  * share_make() - mount it all; no other process but our children sees any of it

@@ -70,6 +70,7 @@ static const struct field {
 	FIELD(memory_prealloc, FIELD_BOOL),
 	FIELD(memory_huge, FIELD_BOOL),
 	FIELD(virtiofs_cache, FIELD_STRING),
+	FIELD(readonly_rootfs, FIELD_BOOL),
 #undef FIELD
 };
 

@@ -19,6 +19,7 @@
  * @rootfs: absolute path of the unpacked image, or of its disk; never written to
  * @volumes: what else of the host's the container gets to see, in the form of sandbox/volume.h
  * @volume_targets: for each, where it has it
+ * @readonly_rootfs: the container may write to these only
  * @sysctls: NAME=VALUE, of the network
  * @cgroups_path: of a bundle, linux.cgroupsPath; empty: it says nothing
  * @cgroups: the places (cgroup/cgroup.h) of the host's group that all processes of the VM are in; none:
@@ -60,7 +61,7 @@ struct sandbox_spec {
 	char *cwd, *user, *netns, *cgroups_path, *resources;
 	uint64_t capabilities;
 	int stop_signal;
-	bool terminal, remove, settings_in_image, memory_prealloc, memory_huge;
+	bool terminal, remove, settings_in_image, readonly_rootfs, memory_prealloc, memory_huge;
 	char *executor, *hypervisor, *accel, *kernel, *kernel_append, *console;
 	char *virtiofs_cache;
 	uint64_t memory, rootfs_size;

@@ -52,9 +52,12 @@ static const char *text_at(struct json_object *o, const char *path)
 static struct json_object *config_of(const Caisson__Guest__V1__Process *process,
 				     const struct user *user)
 {
+	Caisson__Guest__V1__Container container = CAISSON__GUEST__V1__CONTAINER__INIT;
 	_cleanup_free_ char *json = NULL;
 
-	if (oci_config("box", process, user, &json, &err) < 0)
+	container.process = (Caisson__Guest__V1__Process *)process;
+	container.hostname = (char *)"box";
+	if (oci_config(&container, user, &json, &err) < 0)
 		test_fail("%s", err.text);
 	return json_tokener_parse(json);
 }

@@ -46,6 +46,7 @@ static const char *const fields[] = {
 	"memory_prealloc",
 	"memory_huge",
 	"virtiofs_cache",
+	"readonly_rootfs",
 };
 
 static struct sandbox_spec example(void)
@@ -63,6 +64,7 @@ static struct sandbox_spec example(void)
 		.stop_signal = 64,
 		.terminal = true,
 		.remove = true,
+		.readonly_rootfs = true,
 		.executor = xstrdup("oci"),
 		.hypervisor = xstrdup("qemu"),
 		.accel = xstrdup("auto"),

@@ -3,13 +3,23 @@
 
 #include <stdbool.h>
 
+#include "base/err.h"
+#include "base/strv.h"
+
+enum volume_kind {
+	VOLUME_SHARED, /* a folder or a file of the host's */
+	VOLUME_TMPFS,
+};
+
 /**
- * struct volume - a folder or a file of the host's that a container gets to see
- * @source: absolute path
+ * struct volume - what a container has mounted besides its root file system
+ * @source: SHARED: absolute path; TMPFS: its options, with commas between them
+ * @readonly: SHARED: the host lets nobody in the VM write to it
  *
- * In a spec it is text, "ro:/path" or "rw:/path".
+ * In a spec it is text: "ro:/path", "rw:/path", or "tmpfs:size=1m".
  */
 struct volume {
+	enum volume_kind kind;
 	const char *source;
 	bool readonly;
 };
@@ -17,5 +27,19 @@ struct volume {
 /** volume_of() - out of a spec's text, which it then borrows */
 struct volume volume_of(const char *text);
 
-/** volume_text() - the reverse, a new string. @readonly: the container may not write to it */
-char *volume_text(const char *source, bool readonly);
+/** volume_text() - the reverse, a new string */
+char *volume_text(const struct volume *volume);
+
+/**
+ * volume_find() - the folder or file that is to be a volume
+ * @path: absolute, or of the working folder
+ * @where: where the container is to have it, for messages
+ * @ret: a new string: without symbolic links
+ *
+ * Return: 0; -ENOTSUP with a message: it is nothing without the host's kernel; or another negative errno
+ * with one.
+ */
+int volume_find(const char *path, const char *where, char **ret, struct err *err);
+
+/** volumes_shared() - is any of these something of the host's? */
+bool volumes_shared(const struct strv *volumes);

@@ -121,8 +121,9 @@ static void refused(void)
 {
 	begin("true");
 	add("bind", "/nowhere", "/a", NULL);
-	expect_failure(TTRPC_INTERNAL, "/a: cannot mount \"/nowhere\" of type bind: no such file or "
-				       "directory");
+	expect_failure(TTRPC_INTERNAL,
+		       "/a: cannot mount \"/nowhere\" of type bind: no such file or "
+		       "directory");
 	begin("true");
 	add("bind", FOLDER, "/etc/passwd", NULL);
 	expect_failure(TTRPC_INVALID_ARGUMENT, "cannot mount on /etc/passwd: not a directory");

@@ -29,7 +29,8 @@ int volumes_make(struct setup *s)
 
 static int make_file(int folder, const char *name)
 {
-	_cleanup_close_ int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	_cleanup_close_ int fd =
+		openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
 	return fd < 0 ? -errno : 0;
 }

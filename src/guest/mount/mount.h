@@ -36,6 +36,7 @@ int mount_request(const Containerd__Types__Mount *what, int target, bool confine
 
 /**
  * mount_make() - the first half of mount_request(): nobody sees it yet
+ * @what, @confined, @ret_error: as there
  *
  * Return: a descriptor of it, for mount_attach(); or negative errno.
  */

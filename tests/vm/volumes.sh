@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `caisson run --volume`, --mount, --tmpfs, --read-only: with every way a root file system gets into a VM.
+. "$(dirname "$0")/../lib/lib.sh"
+
+"$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/busybox.tar"
+IMAGE=docker-archive:$WORK/busybox.tar
+err_has() { has "$(err)" "$1"; }
+MODES="virtiofs image copy virtiofs,oci image,oci"
+# MODE or MODE,EXECUTOR
+run_as() {
+	local how=$1 executor=
+	shift
+	case $how in *,*) executor=${how#*,} ;; esac
+	caisson run --rootfs-mode "${how%,*}" ${executor:+--executor "$executor"} "$@"
+}
+
+# Neighbours of a file are not shown; what is nested is where it belongs, in whatever order it is given.
+test_folders_and_files() {
+	for how in $MODES; do
+		rm -rf "$WORK/v"
+		mkdir -p "$WORK/v/in"
+		echo one >"$WORK/v/one"
+		echo two >"$WORK/v/in/two"
+		echo alone >"$WORK/alone"
+		status 0 run_as "$how" --rm -v "$WORK/v/in:/made/deep/nested:ro" -v "$WORK/v:/made/deep" \
+			-v "$WORK/alone:/etc/alone" --tmpfs /made/deep/t:size=1m "$IMAGE" sh -c '
+			cat /made/deep/one /made/deep/nested/two /etc/alone
+			(echo x >/made/deep/nested/x) 2>/dev/null || echo refused
+			echo changed >/etc/alone; echo new >/made/deep/new; echo lost >/made/deep/t/lost
+			grep -o " /made/deep/t .*size=1024k" /proc/mounts | cut -d " " -f 2'
+		is "$(out | tr '\n' ' ')" "one two alone refused /made/deep/t " "$how"
+		is "$(cat "$WORK/alone" "$WORK/v/new" | tr '\n' ' ')" "changed new " "$how"
+		is "$(ls "$WORK/v/in" "$WORK/v/t")" "$WORK/v/in:
+two
+
+$WORK/v/t:" "$how"
+	done
+	is_clean
+}
+
+test_read_only() {
+	for how in $MODES; do
+		status 0 run_as "$how" --rm --read-only -v data:/data --tmpfs /tmp "$IMAGE" sh -c '
+			(echo x >/etc/x) 2>/dev/null || echo refused
+			echo "$(date +%s)" >/data/x && echo y >/tmp/y && cat /tmp/y'
+		is "$(out | tr '\n' ' ')" "refused y " "$how"
+	done
+	# Named ones stay.
+	status 0 caisson run --rm -v data:/a:ro "$IMAGE" ls /a
+	is "$(out)" x
+	is "$(ls "$CAISSON_ROOT/volumes")" data
+	is_clean
+}
+
+# The host enforces it: not even who has taken over all of the guest, and virtiofsd, writes there.
+test_read_only_holds_on_the_host() {
+	mkdir -p "$WORK/held"
+	status 0 caisson run -d --name held -v "$WORK/held:/held:ro" -v "$WORK/held:/rw" "$IMAGE" sleep 1000
+	for pid in $(processes); do
+		case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *virtiofsd*) daemon=$pid ;; esac
+	done
+	status 1 nsenter -t "$daemon" -m /rootfs/bin/touch /volumes/0/x
+	err_has "Read-only file system"
+	status 0 nsenter -t "$daemon" -m /rootfs/bin/touch /volumes/1/x
+	status 0 caisson delete -f held
+	is_clean
+}
+
+# What the source or the target is, and is not.
+test_what_there_is_not() {
+	status 0 caisson run --rm -v "$WORK/made/by/us:/a" "$IMAGE" touch /a/x
+	[ -e "$WORK/made/by/us/x" ] || fail "the folder was not made"
+	status 125 caisson run --rm --mount "type=bind,source=$WORK/missing,target=/a" "$IMAGE" true
+	err_has "cannot bind $WORK/missing to /a: No such file or directory"
+	[ ! -e "$WORK/missing" ] || fail "the folder was made"
+	status 125 caisson run --rm -v /dev/null:/a "$IMAGE" true
+	err_has "/dev/null, for /a, is a device of the host"
+	status 125 caisson run --rm -v "$WORK:/a:rslave" "$IMAGE" true
+	err_has "--volume: \"rslave\" cannot be had: what is mounted on a host is not seen in a VM"
+	status 125 caisson run --rm -v "$WORK:/etc/passwd" "$IMAGE" true
+	err_has "cannot mount on /etc/passwd: not a directory"
+	status 125 caisson run -b "$WORK" -v "$WORK:/a" name
+	err_has "--bundle does not go with --volume: config.json says that"
+	is_clean
+}
+
+# What is mounted is none of the layer's; and it is there when a container is visited that has ended.
+test_visits() {
+	mkdir -p "$WORK/visit"
+	for how in virtiofs image; do
+		echo mounted >"$WORK/visit/file"
+		status 0 run_as "$how" --name "visit-$how" -v "$WORK/visit:/v" "$IMAGE" sh -c 'echo own >/own'
+		status 0 caisson diff "visit-$how"
+		is "$(out)" "A /own
+A /v" "$how"
+		status 0 caisson export -o "$WORK/visit.tar" "visit-$how"
+		is "$(tar -tf "$WORK/visit.tar" | sed 's,^\./,,' | grep -E '^(v/|own)' | sort | tr '\n' ' ')" "own v/ " "$how"
+		status 0 caisson commit "visit-$how" "visited-$how"
+		status 0 caisson run --rm "visited-$how" sh -c 'cat /own; ls /v'
+		is "$(out)" own "$how"
+		status 0 caisson cp "visit-$how:/v/file" -
+		is "$(tar -xOf "$WORK/out")" mounted "$how"
+		status 0 caisson delete "visit-$how"
+	done
+	is_clean
+}
+
+run_tests "$@"
