@@ -85,6 +85,36 @@ test_what_there_is_not() {
 	is_clean
 }
 
+# Both ways; inotify tells of changes that are made inside.
+test_live() {
+	mkdir -p "$WORK/live"
+	echo before >"$WORK/live/file"
+	status 0 caisson run -d --name live -v "$WORK/live:/live" "$IMAGE" sleep 1000
+	status 0 caisson exec live cat /live/file
+	echo "now it is longer" >"$WORK/live/file"
+	status 0 timeout 30 caisson exec live sh -c 'until grep -q longer /live/file; do :; done; cat /live/file'
+	is "$(out)" "now it is longer"
+	echo more >"$WORK/live/second"
+	status 0 caisson exec live sh -c 'cat /live/second; rm /live/second; echo inside >/live/file'
+	is "$(out)" more
+	is "$(cat "$WORK/live/"*)" inside
+	musl-gcc -static -o "$WORK/live/inotify" "$TOP/tests/vm/guests/inotify.c"
+	mkfifo "$WORK/seen"
+	caisson exec live /live/inotify /live >"$WORK/seen" &
+	exec 3<"$WORK/seen"
+	read -r line <&3
+	is "$line" watching
+	status 0 caisson exec live touch /live/third
+	read -r line <&3
+	is "$line" third
+	wait $!
+	status 0 caisson inspect live
+	has "$(out)" "rw:$WORK/live"
+	has "$(out)" '"/live"'
+	status 0 caisson delete -f live
+	is_clean
+}
+
 # What is mounted is none of the layer's; and it is there when a container is visited that has ended.
 test_visits() {
 	mkdir -p "$WORK/visit"
