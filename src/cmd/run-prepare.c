@@ -10,6 +10,7 @@
 #include "cmd/bundle.h"
 #include "cmd/image-shown.h"
 #include "cmd/machine.h"
+#include "cmd/port-option.h"
 #include "cmd/root-disk.h"
 #include "cmd/root-names.h"
 #include "cmd/run.h"
@@ -17,6 +18,10 @@
 #include "sandbox/annotation.h"
 #include "sandbox/oci-adapt.h"
 #include "sandbox/oci-config.h"
+#include "sandbox/passt.h"
+#include "sandbox/volume.h"
+
+#define RESOLV_CONF "/etc/resolv.conf"
 
 /* From the options to a container's record, with all that is in it before its VM starts. */
 
@@ -64,6 +69,36 @@ static char *kernel_wanted(const char *kernel)
 	return strchr(kernel, '/') ? file_wanted(kernel) : xstrdup(kernel);
 }
 
+/* Unless the container is to have another one there. */
+static void add_resolv_conf(struct sandbox_spec *spec)
+{
+	const struct volume volume = {.kind = VOLUME_TEXT, .source = "nameserver " PASST_DNS "\n"};
+
+	for (size_t i = 0; i < spec->volume_targets.n; i++)
+		if (strcmp(spec->volume_targets.v[i], RESOLV_CONF) == 0)
+			return;
+	strv_take(&spec->volumes, volume_text(&volume));
+	strv_add(&spec->volume_targets, RESOLV_CONF);
+}
+
+static int set_network(const struct run *run, struct sandbox_spec *spec, struct err *err)
+{
+	const char *network = run->network	 ? run->network
+			      : run->ports.n > 0 ? SANDBOX_NETWORK_PASST
+						 : SANDBOX_NETWORK_NONE;
+	char *port;
+
+	spec->network = xstrdup(network);
+	for (size_t i = 0; i < run->ports.n; i++) {
+		if (port_option(run->ports.v[i], &port, err) < 0)
+			return -EINVAL;
+		strv_take(&spec->ports, port);
+	}
+	if (strcmp(network, SANDBOX_NETWORK_PASST) == 0)
+		add_resolv_conf(spec);
+	return 0;
+}
+
 static int build_spec(struct run *run, const char *reference, char **words, struct err *err)
 {
 	struct sandbox_spec *spec = &run->spec;
@@ -87,6 +122,9 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 	if (r < 0)
 		return r;
 	spec->readonly_rootfs = run->read_only;
+	r = set_network(run, spec, err);
+	if (r < 0)
+		return r;
 	spec->image = xstrdup(reference);
 	spec->rootfs = xstrdup(run->image.rootfs);
 	return 0;

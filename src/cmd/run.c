@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include "abi/abi.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
 #include "cmd/compose.h"
 #include "cmd/describe.h"
 #include "cmd/interrupts.h"
+#include "cmd/port-option.h"
 #include "cmd/run.h"
 #include "cmd/spawn.h"
 #include "cmd/task-call.h"
@@ -46,6 +48,10 @@ static const struct opt options[] = {
 	OPT(run, 0, "tmpfs", OPT_STRV, mounts.tmpfs, "DST[:OPTIONS]", "mount an empty tmpfs"),
 	OPT(run, 0, "read-only", OPT_FLAG, read_only, NULL,
 	    "let it write to its volumes and tmpfs only"),
+	OPT(run, 0, "network", OPT_CHOICE, network, SANDBOX_NETWORKS,
+	    "none: its own lo; passt: the host's, as one of its programs", SANDBOX_NETWORKS),
+	OPT(run, 'p', "publish", OPT_STRV, ports, "[IP:]HOST:PORT",
+	    "pass connections to that port of the host on to it"),
 	OPT(run, 'b', "bundle", OPT_STRING, bundle, "DIR",
 	    "an OCI bundle instead of an image; NAME follows"),
 	OPT(run, 0, "pid-file", OPT_STRING, pid_file, "FILE",
@@ -239,6 +245,8 @@ static int check_bundle(const struct run *run, int argc, char **argv, int at, st
 		{run->mounts.mounts.n > 0, "--mount"},
 		{run->mounts.tmpfs.n > 0, "--tmpfs"},
 		{run->read_only, "--read-only"},
+		{run->network, "--network"},
+		{run->ports.n > 0, "--publish"},
 	};
 
 	if (at == argc)
@@ -276,6 +284,15 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 	if (compose_check_workdir(run->workdir, err) < 0 ||
 	    mount_options_check(&run->mounts, err) < 0)
 		return -EINVAL;
+	for (size_t i = 0; i < run->ports.n; i++) {
+		_cleanup_free_ char *port = NULL;
+
+		if (port_option(run->ports.v[i], &port, err) < 0)
+			return -EINVAL;
+	}
+	if (run->ports.n > 0 && run->network && strcmp(run->network, SANDBOX_NETWORK_PASST) != 0)
+		return err_set(err, -EINVAL,
+			       "--publish goes with --network " SANDBOX_NETWORK_PASST " only");
 	if (run->ext4 && strcmp(run->rootfs_mode, SANDBOX_ROOTFS_MODE_COPY) != 0)
 		return err_set(err, -EINVAL, IMAGE_EXT4 " goes with --rootfs-mode copy only");
 	if (run_form(run) == IMAGE_DISK && run->bundle)
@@ -315,6 +332,7 @@ static void done(struct run *run)
 	strv_done(&run->annotations);
 	conf_done(&run->conf);
 	mount_options_done(&run->mounts);
+	strv_done(&run->ports);
 	bundle_done(&run->files);
 }
 
@@ -362,6 +380,7 @@ static int run_main(const struct command *self, int argc, char **argv)
 		strv_done(&run.annotations);
 		conf_done(&run.conf);
 		mount_options_done(&run.mounts);
+		strv_done(&run.ports);
 		return cmd_fail(self, &err);
 	}
 	run.interrupted = interrupts_catch();

@@ -24,7 +24,8 @@
  */
 struct run {
 	bool remove, interactive, terminal, detach, timing, ext4, read_only;
-	struct strv env, annotations;
+	struct strv env, annotations, ports;
+	const char *network;
 	struct mount_options mounts;
 	const char *supervisor_config, *bundle, *pid_file;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;

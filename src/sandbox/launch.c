@@ -14,6 +14,7 @@
 #include "sandbox/annotation.h"
 #include "sandbox/extras.h"
 #include "sandbox/launch-plan.h"
+#include "sandbox/passt.h"
 #include "sandbox/share.h"
 #include "vmm/accel.h"
 #include "vmm/boot/initramfs.h"
@@ -191,6 +192,14 @@ static void list_words(const struct sandbox *sb, const struct launch_plan *p, st
 		strv_add(ret, ABI_CMDLINE_EXTRAS "1");
 }
 
+static int launch_network(struct sandbox *sb, const struct launch_callbacks *callbacks,
+			  struct err *err)
+{
+	if (strcmp(sb->spec->network, SANDBOX_NETWORK_PASST) == 0)
+		return passt_start(sb, callbacks->helper_died, err);
+	return *sb->spec->netns ? network_prepare(&sb->network, err) : 0;
+}
+
 static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	struct vmm_disk disks[DISKS_MAX];
@@ -268,8 +277,8 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		r = launch_vsock(sb, &plan, err);
 	if (r == 0 && share_is_needed(sb->spec))
 		r = launch_share(sb, &plan, err);
-	if (r == 0 && *sb->spec->netns)
-		r = network_prepare(&sb->network, err);
+	if (r == 0)
+		r = launch_network(sb, callbacks, err);
 	if (r == 0)
 		r = start_vmm(sb, &plan, err);
 	network_handed_over(&sb->network);

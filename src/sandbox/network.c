@@ -15,6 +15,7 @@
 #include "net/tap.h"
 #include "rpc/rpc.h"
 #include "sandbox/network-request.h"
+#include "sandbox/passt.h"
 #include "sandbox/sandbox.h"
 
 #define NICS_MIN 2
@@ -148,10 +149,20 @@ static int join(struct network *n, const struct net_if *interface, struct err *e
 	return r;
 }
 
+static int look(struct network *n, struct err *err)
+{
+	if (!n->passt)
+		return net_scan(&n->next, err);
+	passt_state(&n->next);
+	return 0;
+}
+
 static int join_all(struct network *n, struct err *err)
 {
 	int r = 0;
 
+	if (n->passt)
+		return 0;
 	let_go(n);
 	for (size_t i = 0; r == 0 && i < n->next.n_ifs; i++)
 		r = join(n, &n->next.ifs[i], err);
@@ -217,7 +228,7 @@ void network_apply(struct network *n,
 		return;
 	n->done = done;
 	n->userdata = userdata;
-	r = net_scan(&n->next, &err);
+	r = look(n, &err);
 	if (r == 0 && n->told && !n->refused && net_state_equal(&n->next, &n->known)) {
 		finish(n, NULL);
 		return;

@@ -23,6 +23,7 @@ struct sandbox;
  * @refused: not all of what it was told last
  * @asking: the guest has not answered yet
  * @again: it has changed meanwhile
+ * @passt: not of a namespace: passt.h
  * @done: of the network_apply() under way
  */
 struct network {
@@ -33,7 +34,7 @@ struct network {
 	struct net_state known, next;
 	struct net_watch watch;
 	struct ttrpc_request request;
-	bool told, refused, asking, again;
+	bool told, refused, asking, again, passt;
 	void (*done)(struct network *network, const struct err *err, void *userdata);
 	void *userdata;
 };

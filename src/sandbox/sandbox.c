@@ -47,6 +47,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 		.console = TAIL_NULL,
 		.vsockd = HELPER_NULL,
 		.virtiofsd = HELPER_NULL,
+		.passt = HELPER_NULL,
 		.accept_fd = -EBADF,
 		.cid_fd = -EBADF,
 		.accept = LOOP_IO_NULL,
@@ -68,9 +69,11 @@ static void stop_everything(struct sandbox *sb)
 	/* All at once, so that nobody's end is waited for before the next one's is begun. */
 	proc_kill(&sb->vsockd.proc, SIGKILL);
 	proc_kill(&sb->virtiofsd.proc, SIGKILL);
+	proc_kill(&sb->passt.proc, SIGKILL);
 	vmm_free(take_ptr(sb->vmm));
 	helper_stop(&sb->vsockd);
 	helper_stop(&sb->virtiofsd);
+	helper_stop(&sb->passt);
 	metadata_stop(&sb->metadata);
 	network_end(&sb->network);
 	tail_drain(&sb->console);
@@ -221,11 +224,11 @@ static void left_alone(struct loop_timer *timer)
 {
 	struct sandbox *sb = container_of(timer, struct sandbox, deadline);
 
-	helper_failed(sb, sb->vsockd.proc.pid > 0 ? &sb->virtiofsd : &sb->vsockd, 0);
+	helper_failed(sb, sb->left, 0);
 }
 
 /*
- * Both leave when the VMM closes its end. So a good end of one of them is news of the VMM's, which
+ * All leave when the VMM closes its end. So a good end of one of them is news of the VMM's, which
  * is about to come and knows the reason; only if it does not come the helper itself is to blame.
  */
 static void helper_died(struct helper *helper, int status)
@@ -234,6 +237,7 @@ static void helper_died(struct helper *helper, int status)
 
 	if (sb->state == SANDBOX_ENDING)
 		return;
+	sb->left = helper;
 	if (status == 0)
 		loop_timer_start(sb->loop, &sb->deadline, loop_now(sb->loop) + LEFT_DEADLINE,
 				 left_alone);

@@ -19,8 +19,8 @@
  *                                                                   v
  *                                            ENDED <--(VMM gone)-- ENDING
  *
- * Whoever dies first, everything goes: vsockd and virtiofsd end with the VMM, the VMM with us, and
- * if one of the two helpers dies the VM is stopped. Nothing here waits by the clock; the only timer
+ * Whoever dies first, everything goes: vsockd, virtiofsd and passt end with the VMM, the VMM
+ * with us, and if one of the helpers dies the VM is stopped. Nothing here waits by the clock; the only timer
  * is the deadline of the boot, and of the guest's clean end.
  */
 
@@ -50,6 +50,7 @@ const char *sandbox_phase_name(enum sandbox_phase phase);
 /**
  * struct sandbox - one VM
  * @failure: why it failed, once it has
+ * @left: the helper that has ended, and said that all was well
  * @guest: TTRPC to vminitd, NULL unless READY
  * @ready: called once when the state becomes READY
  * @ended: called once when the state becomes ENDED; everything was reaped. sandbox_deinit() may be
@@ -64,7 +65,7 @@ struct sandbox {
 	struct err failure;
 	uint64_t phases[SANDBOX_PHASE_MAX];
 	struct tail console;
-	struct helper vsockd, virtiofsd;
+	struct helper vsockd, virtiofsd, passt, *left;
 	struct vmm *vmm;
 	char *hybrid_path;
 	struct guest_address address;

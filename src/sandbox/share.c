@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,16 @@ static int make_place(const char *path, bool folder)
 	return fd < 0 ? -errno : 0;
 }
 
+static int make_text(const char *path, const char *text, struct err *err)
+{
+	size_t len = strlen(text);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	return fd < 0 || write(fd, text, len) != (ssize_t)len
+		       ? err_errno(err, -errno, "cannot write %s", path)
+		       : 0;
+}
+
 static int add_volume(const struct record *record, size_t i, const char *text, struct err *err)
 {
 	const struct volume volume = volume_of(text);
@@ -45,8 +56,10 @@ static int add_volume(const struct record *record, size_t i, const char *text, s
 	struct stat st;
 	int r;
 
-	if (volume.kind != VOLUME_SHARED)
+	if (volume.kind == VOLUME_TMPFS)
 		return 0;
+	if (volume.kind == VOLUME_TEXT)
+		return make_text(path, volume.source, err);
 	source = open(volume.source, O_PATH | O_CLOEXEC);
 	if (source < 0 || fstat(source, &st) < 0)
 		return err_errno(err, -errno, "cannot open the volume %s", volume.source);

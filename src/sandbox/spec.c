@@ -71,6 +71,8 @@ static const struct field {
 	FIELD(memory_huge, FIELD_BOOL),
 	FIELD(virtiofs_cache, FIELD_STRING),
 	FIELD(readonly_rootfs, FIELD_BOOL),
+	FIELD(network, FIELD_STRING),
+	FIELD(ports, FIELD_STRV),
 #undef FIELD
 };
 

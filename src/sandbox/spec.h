@@ -20,6 +20,8 @@
  * @volumes: what else of the host's the container gets to see, in the form of sandbox/volume.h
  * @volume_targets: for each, where it has it
  * @readonly_rootfs: the container may write to these only
+ * @network: a word of SANDBOX_NETWORKS, or empty: that of @netns
+ * @ports: that passt takes connections to: "[IP:]HOSTPORT:PORT/tcp", or "/udp"
  * @sysctls: NAME=VALUE, of the network
  * @cgroups_path: of a bundle, linux.cgroupsPath; empty: it says nothing
  * @cgroups: the places (cgroup/cgroup.h) of the host's group that all processes of the VM are in; none:
@@ -57,8 +59,8 @@
  */
 struct sandbox_spec {
 	char *id, *image, *bundle, *rootfs, *rootfs_mode;
-	struct strv volumes, volume_targets, sysctls, args, env, cgroups;
-	char *cwd, *user, *netns, *cgroups_path, *resources;
+	struct strv volumes, volume_targets, sysctls, ports, args, env, cgroups;
+	char *cwd, *user, *netns, *network, *cgroups_path, *resources;
 	uint64_t capabilities;
 	int stop_signal;
 	bool terminal, remove, settings_in_image, readonly_rootfs, memory_prealloc, memory_huge;
@@ -89,24 +91,29 @@ struct sandbox_spec {
 #define SANDBOX_ROOTFS_MODE_IMAGE   "image"
 #define SANDBOX_ROOTFS_MODE_COPY    "copy"
 
-#define SANDBOX_NETNS_NEW	    "new"
+/* What a container of an image has: nothing but its own lo, or passt (passt.h). As above. */
+#define SANDBOX_NETWORKS	"none|passt"
+#define SANDBOX_NETWORK_NONE	"none"
+#define SANDBOX_NETWORK_PASST	"passt"
 
-#define SANDBOX_CONSOLE_KEPT	    "kept"
-#define SANDBOX_CONSOLE_DEBUG	    "debug"
+#define SANDBOX_CONSOLE_KEPT	"kept"
+#define SANDBOX_CONSOLE_DEBUG	"debug"
 
-#define SANDBOX_VIRTIOFS_CACHES	    "auto|always|none"
+#define SANDBOX_VIRTIOFS_CACHES "auto|always|none"
 
-#define SANDBOX_MEMORY_MIN	    (UINT64_C(64) << 20)
-#define SANDBOX_MEMORY_DEFAULT	    (UINT64_C(256) << 20)
+#define SANDBOX_NETNS_NEW	"new"
+
+#define SANDBOX_MEMORY_MIN	(UINT64_C(64) << 20)
+#define SANDBOX_MEMORY_DEFAULT	(UINT64_C(256) << 20)
 /* Under emulation, on a machine busy with other VMs, a boot has been seen to take half a minute. */
 #define SANDBOX_BOOT_TIMEOUT_DEFAULT 120u
 #define SANDBOX_BOOT_TIMEOUT_MAX     3600u
 
-#define SANDBOX_SPEC_NULL                                                                         \
-	{                                                                                         \
-		.id = NULL, .volumes = STRV_NULL, .volume_targets = STRV_NULL, .args = STRV_NULL, \
-		.env = STRV_NULL, .sysctls = STRV_NULL, .cgroups = STRV_NULL,                     \
-		.annotations = STRV_NULL, .boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT            \
+#define SANDBOX_SPEC_NULL                                                                          \
+	{                                                                                          \
+		.id = NULL, .volumes = STRV_NULL, .volume_targets = STRV_NULL, .ports = STRV_NULL, \
+		.args = STRV_NULL, .env = STRV_NULL, .sysctls = STRV_NULL, .cgroups = STRV_NULL,   \
+		.annotations = STRV_NULL, .boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT             \
 	}
 
 /** sandbox_spec_done() - may be called again */

@@ -47,6 +47,8 @@ static const char *const fields[] = {
 	"memory_huge",
 	"virtiofs_cache",
 	"readonly_rootfs",
+	"network",
+	"ports",
 };
 
 static struct sandbox_spec example(void)

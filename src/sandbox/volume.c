@@ -16,6 +16,7 @@ static const struct {
 	{"ro:", VOLUME_SHARED, true},
 	{"rw:", VOLUME_SHARED, false},
 	{"tmpfs:", VOLUME_TMPFS, false},
+	{"text:", VOLUME_TEXT, false},
 };
 
 /* Kinds of files that are nothing without the host's kernel. */
@@ -68,7 +69,7 @@ int volume_find(const char *path, const char *where, char **ret, struct err *err
 bool volumes_shared(const struct strv *volumes)
 {
 	for (size_t i = 0; i < volumes->n; i++)
-		if (volume_of(volumes->v[i]).kind == VOLUME_SHARED)
+		if (volume_of(volumes->v[i]).kind != VOLUME_TMPFS)
 			return true;
 	return false;
 }

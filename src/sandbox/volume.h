@@ -9,14 +9,15 @@
 enum volume_kind {
 	VOLUME_SHARED, /* a folder or a file of the host's */
 	VOLUME_TMPFS,
+	VOLUME_TEXT, /* a file of the container's own, with this in it */
 };
 
 /**
  * struct volume - what a container has mounted besides its root file system
- * @source: SHARED: absolute path; TMPFS: its options, with commas between them
+ * @source: SHARED: absolute path; TMPFS: its options, with commas between them; TEXT: what is in it
  * @readonly: SHARED: the host lets nobody in the VM write to it
  *
- * In a spec it is text: "ro:/path", "rw:/path", or "tmpfs:size=1m".
+ * In a spec it is text: "ro:/path", "rw:/path", "tmpfs:size=1m", or "text:words".
  */
 struct volume {
 	enum volume_kind kind;
@@ -41,5 +42,5 @@ char *volume_text(const struct volume *volume);
  */
 int volume_find(const char *path, const char *where, char **ret, struct err *err);
 
-/** volumes_shared() - is any of these something of the host's? */
+/** volumes_shared() - is any of these a file or a folder that the host has to share? */
 bool volumes_shared(const struct strv *volumes);

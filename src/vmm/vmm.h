@@ -102,12 +102,18 @@ struct vmm_disk {
 	bool readonly;
 };
 
+enum vmm_nic_kind {
+	VMM_NIC_TAP, /* whose frames have a struct virtio_net_hdr in front */
+	VMM_NIC_STREAM, /* a stream socket, connected: each frame has its length in front, 4 bytes, big-endian */
+};
+
 /**
  * struct vmm_nic - one virtio-net interface
- * @fd: a tap, whose frames have a struct virtio_net_hdr in front
+ * @fd: of what @kind says
  * @mac: that the guest finds it by; no multicast address
  */
 struct vmm_nic {
+	enum vmm_nic_kind kind;
 	int fd;
 	uint8_t mac[VMM_MAC_LEN];
 };

@@ -38,6 +38,6 @@ verdict "descriptors without CLOEXEC" "$(files 'src/*.c' | grep -v 'test-' | xar
 verdict "trailing blanks" "$(printf '%s\n' "$all" | xargs -d '\n' grep -nIE '[[:blank:]]+$' || true)"
 verdict "licence in every source" "$(files '*.c' '*.h' '*.py' '*.sh' '*.proto' 'meson.build' '*/meson.build' ':!tests/fuzz/corpus' ':!kernel/source' | xargs -d '\n' grep -L "SPDX-License-Identifier: Apache-2.0" || true)"
 verdict "binaries" "$(files ':!tests/fuzz/corpus' | grep -E '\.(o|a|so|img|ext4|cpio|bin|tar|gz|zst|xz)$' || true)"
-verdict "spelling" "$(printf '%s\n' "$all" | xargs -d '\n' codespell --quiet-level 3 --ignore-words-list 'fo,te,ro,ser,nd,licence,unx,ba,mis,wit,creat,inh' || true)"
+verdict "spelling" "$(printf '%s\n' "$all" | xargs -d '\n' codespell --quiet-level 3 --ignore-words-list 'fo,te,ro,ser,nd,licence,unx,ba,mis,wit,creat,inh,passt' || true)"
 verdict "shell scripts" "$(files '*.sh' setup demo test .ci/run 'bench/run' | xargs -d '\n' grep -lE '^#!/bin/(ba)?sh' | xargs -d '\n' shellcheck -x -S warning 2>&1 || true)"
 exit $status

@@ -255,13 +255,23 @@ static void add_disks(struct qemu_command *c, const struct vmm_spec *spec)
 }
 
 /* A tap tells by itself that its frames have a header. */
+static void add_nic(struct qemu_command *c, const struct vmm_nic *nic, size_t i)
+{
+	int fd = inherit(c, nic->fd);
+
+	if (nic->kind == VMM_NIC_TAP)
+		strv_addf(&c->argv, "tap,id=net%zu,fd=%d", i, fd);
+	else
+		strv_addf(&c->argv, "stream,id=net%zu,server=off,addr.type=fd,addr.str=%d", i, fd);
+}
+
 static void add_nics(struct qemu_command *c, const struct vmm_spec *spec)
 {
 	for (size_t i = 0; i < spec->n_nics; i++) {
 		const uint8_t *m = spec->nics[i].mac;
 
 		strv_add(&c->argv, "-netdev");
-		strv_addf(&c->argv, "tap,id=net%zu,fd=%d", i, inherit(c, spec->nics[i].fd));
+		add_nic(c, &spec->nics[i], i);
 		strv_add(&c->argv, "-device");
 		strv_addf(&c->argv,
 			  "virtio-net-device,netdev=net%zu,mac=%02x:%02x:%02x:%02x:%02x:%02x", i,
