@@ -11,6 +11,12 @@
 #define ABI_PORT_STREAMS    1025 /* stdio: one connection a stream, the host dials */
 #define ABI_PORT_SUPERVISOR 1027 /* metadata of the supervisor, the guest dials */
 
+/* Sockets of the host's that containers may use: as many ports from here on as they have of them. */
+#define ABI_PORT_SOCKETS 2048
+
+/* Where the guest has them, by their number, for binds. */
+#define ABI_SOCKETS_DIR "/run/sockets"
+
 /* Well-known vsock addresses (virtio 1.2, 5.10.4). */
 #define ABI_CID_HOST  2
 #define ABI_CID_GUEST 3

@@ -9,6 +9,7 @@
 #include "guest/mount/mount-service.h"
 #include "guest/network/network-service.h"
 #include "guest/oci/bundle.h"
+#include "guest/sockets/sockets.h"
 #include "guest/transfer.h"
 
 void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, struct events *events,
@@ -19,7 +20,7 @@ void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, st
 		events_init(events), system_init(system, workers),
 		bundle_service(),    mount_service(workers),
 		layer_service(),     copy_service(),
-		network_service(),
+		network_service(),   sockets_service(task->loop),
 	};
 
 	transfer_init(task->streams, workers, &task->processes);

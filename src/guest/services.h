@@ -7,7 +7,7 @@
 #include "guest/worker.h"
 #include "ttrpc/server.h"
 
-#define SERVICES_MAX 11
+#define SERVICES_MAX 12
 
 /**
  * services_init() - all that vminitd answers, for ttrpc_server_new()

@@ -170,6 +170,8 @@ static void unstage(struct answer *answer)
 		take_answers(answer);
 	if (strcmp(service->name, RPC_SERVICE_MOUNT) == 0)
 		expect_ok(RPC_SERVICE_MOUNT, "UnmountAll", &nothing);
+	if (strcmp(service->name, RPC_SERVICE_SOCKETS) == 0)
+		expect_ok(RPC_SERVICE_SOCKETS, "Listen", &nothing);
 	session_reap_children();
 	peer_done(&peer);
 	session_end();

@@ -311,6 +311,7 @@ static void finish(void)
 	test_int(steps[n_steps - 1].code, TTRPC_OK);
 	session_forget_all();
 	CALL(RPC_SERVICE_MOUNT, "UnmountAll", "");
+	CALL(RPC_SERVICE_SOCKETS, "Listen", "");
 	test_true(steps[n_steps - 1].code == TTRPC_OK);
 	session_reap_children();
 	/* A bundle that no container was made of is the host's. */

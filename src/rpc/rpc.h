@@ -34,6 +34,7 @@
 #define RPC_SERVICE_LAYER   "caisson.guest.v1.Layer"
 #define RPC_SERVICE_COPY    "caisson.guest.v1.Copy"
 #define RPC_SERVICE_NETWORK "caisson.guest.v1.Network"
+#define RPC_SERVICE_SOCKETS "caisson.guest.v1.Sockets"
 
 /**
  * struct rpc_types - what a method takes and gives

@@ -32,8 +32,8 @@
 
 /* Words are added, and never change their meaning. The last ones are for VMs that have crun. */
 static const char *const features[] = {
-	"direct", "events", "stats",	  "pause",   "update", "freeze", "set-time",
-	"reseed", "mount",  "supervisor", "network", "bundle", "oci",
+	"direct", "events", "stats",	  "pause",   "update",	"freeze", "set-time",
+	"reseed", "mount",  "supervisor", "network", "sockets", "bundle", "oci",
 };
 #define FEATURES_OF_CRUN 2
 
