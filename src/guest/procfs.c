@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -14,6 +15,8 @@
 #include "base/fd.h"
 
 #define PF_FORKNOEXEC 0x40 /* proc(5), "flags", and the kernel's include/linux/sched.h */
+
+#define FLAGS_FIELD   7 /* in /proc/PID/stat, behind the name */
 
 /* There is one PID namespace that vminitd is in. */
 static int proc = -EBADF;
@@ -41,7 +44,6 @@ bool procfs_has_executed(pid_t pid)
 {
 	char path[32], stat[512];
 	_cleanup_close_ int fd = -EBADF;
-	unsigned int flags;
 	const char *rest;
 	ssize_t n;
 
@@ -53,8 +55,9 @@ bool procfs_has_executed(pid_t pid)
 	stat[n] = '\0';
 	/* The name, in brackets, may have anything in it. */
 	rest = strrchr(stat, ')');
-	return !rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1 ||
-	       !(flags & PF_FORKNOEXEC);
+	for (int i = 0; rest && i < FLAGS_FIELD; i++)
+		rest = strchr(rest + 1, ' ');
+	return !rest || !(strtoul(rest, NULL, 10) & PF_FORKNOEXEC);
 }
 
 int procfs_user(pid_t pid, uid_t *ret)

@@ -26,11 +26,12 @@ static int open_group(const char *id)
 
 static int read_pids(int group, pid_t *ret, int max)
 {
-	int fd = openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC), pid, n = 0;
+	int fd = openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC), n = 0;
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	char line[16];
 
-	while (file && n < max && fscanf(file, "%d", &pid) == 1)
-		ret[n++] = pid;
+	while (file && n < max && fgets(line, sizeof(line), file))
+		ret[n++] = (pid_t)strtol(line, NULL, 10);
 	if (file)
 		(void)fclose(file);
 	else

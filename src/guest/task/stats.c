@@ -157,6 +157,17 @@ static void set_io_word(Io__Containerd__Cgroups__V2__IOEntry *entry, const char 
 			*words[i].field = strtoull(word + strlen(words[i].prefix), NULL, 10);
 }
 
+static bool read_device(const char *line, Io__Containerd__Cgroups__V2__IOEntry *entry)
+{
+	char *end;
+
+	entry->major = strtoull(line, &end, 10);
+	if (*end != ':')
+		return false;
+	entry->minor = strtoull(end + 1, NULL, 10);
+	return true;
+}
+
 /* "254:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6" */
 static void read_io(const struct cgroup *cgroup, struct stats *s)
 {
@@ -169,7 +180,7 @@ static void read_io(const struct cgroup *cgroup, struct stats *s)
 		Io__Containerd__Cgroups__V2__IOEntry *entry = &s->entries[s->io.n_usage];
 
 		io__containerd__cgroups__v2__ioentry__init(entry);
-		if (sscanf(line, "%lu:%lu", &entry->major, &entry->minor) != 2)
+		if (!read_device(line, entry))
 			continue;
 		while ((word = strsep(&words, " ")))
 			set_io_word(entry, word);
