@@ -108,18 +108,20 @@ static int make_missing(const struct mount_option *o, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot make the folder %s", o->source) : 0;
 }
 
-static int find_source(const struct mount_option *o, const char *root, char **ret, struct err *err)
+/* @ret: its kind and source, a new string */
+static int find(const struct mount_option *o, const char *root, struct volume *ret, struct err *err)
 {
+	char *path;
 	int r;
 
-	switch (o->kind) {
-	case MOUNT_TMPFS:
-		*ret = xstrdup(o->source);
+	if (o->kind == MOUNT_TMPFS) {
+		*ret = (struct volume){.kind = VOLUME_TMPFS, .source = xstrdup(o->source)};
 		return 0;
-	case MOUNT_VOLUME:
-		return volume_store_make(root, o->source, ret, err);
-	case MOUNT_PATH:
-		break;
+	}
+	if (o->kind == MOUNT_VOLUME) {
+		r = volume_store_make(root, o->source, &path, err);
+		ret->source = r < 0 ? NULL : path;
+		return r;
 	}
 	r = make_missing(o, err);
 	return r < 0 ? r : volume_find(o->source, o->target, ret, err);
@@ -128,17 +130,14 @@ static int find_source(const struct mount_option *o, const char *root, char **re
 static int add(const struct mount_option *o, const char *root, struct sandbox_spec *spec,
 	       struct err *err)
 {
-	_cleanup_free_ char *source = NULL;
 	struct volume volume = {.kind = VOLUME_SHARED, .readonly = o->readonly};
-	int r = find_source(o, root, &source, err);
+	int r = find(o, root, &volume, err);
 
 	if (r < 0)
 		return r;
-	if (o->kind == MOUNT_TMPFS)
-		volume = (struct volume){.kind = VOLUME_TMPFS};
-	volume.source = source;
 	strv_take(&spec->volumes, volume_text(&volume));
 	strv_add(&spec->volume_targets, o->target);
+	free((char *)volume.source);
 	return 0;
 }
 

@@ -44,6 +44,20 @@ int unix_connect(const char *path)
 	return r < 0 ? r : take_fd(fd);
 }
 
+int unix_connect_now(const char *path)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct sockaddr_un sun;
+	int r = unix_address(path, &sun);
+
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
 int unix_listen(const char *path)
 {
 	_cleanup_close_ int fd = -EBADF;

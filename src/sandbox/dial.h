@@ -54,6 +54,9 @@ void dial_stop(struct dial *dial);
  */
 int unix_connect(const char *path);
 
+/** unix_connect_now() - the same; who does not accept connections is as good as not there (-EAGAIN) */
+int unix_connect_now(const char *path);
+
 /**
  * unix_listen() - a stream socket that listens on @path (mode 0600); a stale file there is replaced
  *

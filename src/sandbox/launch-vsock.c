@@ -28,6 +28,12 @@ static int listen_on_port(struct sandbox *sb, int port, struct err *err)
 	return fd < 0 ? err_errno(err, fd, "cannot listen on %s", path) : fd;
 }
 
+static int listen_for_socket(struct sandbox *sb, uint32_t port, uint32_t *ret_port, struct err *err)
+{
+	*ret_port = port;
+	return listen_on_port(sb, (int)port, err);
+}
+
 static int serve_metadata(struct sandbox *sb, int fd, struct err *err)
 {
 	int r = metadata_serve(&sb->metadata, sb->loop, fd, sb->address.cid);
@@ -42,6 +48,8 @@ static int listen_for_guest(struct sandbox *sb, struct err *err)
 	sb->accept_fd = listen_on_port(sb, ABI_PORT_RPC, err);
 	if (sb->accept_fd < 0)
 		return sb->accept_fd;
+	if (sockets_serve(&sb->sockets, listen_for_socket, err) < 0)
+		return err->code;
 	if (!metadata_configured(&sb->metadata))
 		return 0;
 	fd = listen_on_port(sb, ABI_PORT_SUPERVISOR, err);
@@ -126,6 +134,12 @@ static int use_kernel_metadata(struct sandbox *sb, struct launch_plan *p, struct
 	return serve_metadata(sb, fd, err);
 }
 
+static int listen_for_socket_anywhere(struct sandbox *sb _unused_, uint32_t port _unused_,
+				      uint32_t *ret_port, struct err *err)
+{
+	return listen_on_free_port(ret_port, err);
+}
+
 /* The host's own vsock: its ports are shared, so the guest is told which ones are for it. */
 static int use_kernel_vsock(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
@@ -140,6 +154,8 @@ static int use_kernel_vsock(struct sandbox *sb, struct launch_plan *p, struct er
 	(void)snprintf(p->port, sizeof(p->port), ABI_CMDLINE_PORT "%u", port);
 	p->vsock = (struct vmm_vsock){
 		.kind = VMM_VSOCK_VHOST, .fd = sb->cid_fd, .cid = sb->address.cid};
+	if (sockets_serve(&sb->sockets, listen_for_socket_anywhere, err) < 0)
+		return err->code;
 	return use_kernel_metadata(sb, p, err);
 }
 

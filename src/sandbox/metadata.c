@@ -12,16 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-
-#define PIECE 16384
-
-/* Two ways, each with descriptors of its own: a loop knows a descriptor once. */
-struct metadata_peer {
-	struct metadata_conn *conn;
-	int fd, fd_copy, guest_copy;
-	struct pump up, down;
-	char up_buf[PIECE], down_buf[PIECE];
-};
+#include "sandbox/dial.h"
 
 void metadata_init(struct metadata *m)
 {
@@ -62,22 +53,13 @@ bool metadata_configured(const struct metadata *m)
 	return m->data || m->socket_path;
 }
 
-static void free_peer(struct metadata_peer *peer)
-{
-	pump_stop(&peer->up);
-	pump_stop(&peer->down);
-	fd_close(peer->fd);
-	fd_close(peer->fd_copy);
-	fd_close(peer->guest_copy);
-	free(peer);
-}
-
 static void close_conn(struct metadata_conn *c)
 {
 	loop_io_stop(&c->io);
 	loop_timer_stop(&c->patience);
-	if (c->peer)
-		free_peer(take_ptr(c->peer));
+	if (c->passage)
+		passage_stop(c->passage);
+	free(take_ptr(c->passage));
 	c->fd = fd_close(c->fd);
 	/* A place for one who waits. */
 	if (loop_io_active(&c->owner->io))
@@ -147,26 +129,9 @@ static int serve_file(struct metadata_conn *c)
 			     c->owner->len ? EPOLLIN | EPOLLOUT : EPOLLIN, serve_ready);
 }
 
-/* The reader of the other pump learns of it by itself. */
-static void passed_on(struct pump *pump, int error _unused_)
+static void passed_on(struct passage *passage)
 {
-	struct metadata_peer *peer = pump->userdata;
-
-	(void)shutdown(pump->out_fd, SHUT_WR);
-	if (!pump_active(&peer->up) && !pump_active(&peer->down))
-		close_conn(peer->conn);
-}
-
-/* Whoever does not accept connections is as good as not there: we do not wait. */
-static int connect_peer(const char *path)
-{
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-
-	strncpy(sun.sun_path, path, sizeof(sun.sun_path) - 1);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
-		return -errno;
-	return take_fd(fd);
+	close_conn(passage->userdata);
 }
 
 static int send_header(struct metadata *m, int fd)
@@ -182,43 +147,24 @@ static int send_header(struct metadata *m, int fd)
 	return n == len || (n < 0 && errno == EPIPE) ? 0 : -EIO;
 }
 
-static int start_pumps(struct metadata_conn *c, struct metadata_peer *peer)
-{
-	struct loop *loop = c->owner->loop;
-	int r;
-
-	peer->fd_copy = fcntl(peer->fd, F_DUPFD_CLOEXEC, 3);
-	peer->guest_copy = fcntl(c->fd, F_DUPFD_CLOEXEC, 3);
-	if (peer->fd_copy < 0 || peer->guest_copy < 0)
-		return -errno;
-	r = pump_start(&peer->up, loop, c->fd, peer->fd_copy, peer->up_buf, PIECE);
-	if (r == 0)
-		r = pump_start(&peer->down, loop, peer->fd, peer->guest_copy, peer->down_buf,
-			       PIECE);
-	return r;
-}
-
 static int pass_on(struct metadata_conn *c)
 {
-	struct metadata_peer *peer = xcalloc(1, sizeof(*peer));
-	int r;
+	_cleanup_close_ int fd = unix_connect_now(c->owner->socket_path);
+	int r = fd < 0 ? fd : send_header(c->owner, fd);
 
-	c->peer = peer;
-	peer->conn = c;
-	peer->fd_copy = peer->guest_copy = -EBADF;
-	pump_init(&peer->up);
-	pump_init(&peer->down);
-	peer->up.userdata = peer->down.userdata = peer;
-	peer->up.done = peer->down.done = passed_on;
-	peer->fd = connect_peer(c->owner->socket_path);
-	r = peer->fd < 0 ? peer->fd : send_header(c->owner, peer->fd);
-	return r < 0 ? r : start_pumps(c, peer);
+	if (r < 0)
+		return r;
+	c->passage = xcalloc(1, sizeof(*c->passage));
+	passage_init(c->passage);
+	c->passage->userdata = c;
+	c->passage->done = passed_on;
+	return passage_start(c->passage, c->owner->loop, take_fd(c->fd), take_fd(fd));
 }
 
 static struct metadata_conn *free_place(struct metadata *m)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(m->conns); i++)
-		if (m->conns[i].fd < 0)
+		if (m->conns[i].fd < 0 && !m->conns[i].passage)
 			return &m->conns[i];
 	return NULL;
 }

@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
-#include "loop/pump.h"
+#include "loop/passage.h"
 
 /*
  * What a VM's supervisor asks the host for, on vsock port ABI_PORT_SUPERVISOR: the content of a
@@ -21,13 +21,12 @@
 #define METADATA_HEADER	     "caisson 1 %s\n"
 
 struct metadata;
-struct metadata_peer;
 
 /**
  * struct metadata_conn - a connection of the guest
- * @fd: -EBADF: a free place
+ * @fd: -EBADF: a free place, unless there is a passage
  * @sent: bytes of the file
- * @peer: the other side, when they are passed on
+ * @passage: to the other side, when they are passed on
  */
 struct metadata_conn {
 	struct metadata *owner;
@@ -35,7 +34,7 @@ struct metadata_conn {
 	struct loop_io io;
 	struct loop_timer patience;
 	size_t sent;
-	struct metadata_peer *peer;
+	struct passage *passage;
 };
 
 /**

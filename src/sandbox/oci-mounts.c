@@ -6,10 +6,8 @@
 #include <string.h>
 #include <sys/vfs.h>
 
-#include "abi/abi.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "sandbox/share.h"
 #include "sandbox/volume.h"
 
 #define SHM "/dev/shm"
@@ -79,15 +77,14 @@ static void make_shm(struct json_object *mount, const struct statfs *fs)
 	set_options(mount, words, fs->f_blocks > 0 ? 5 : 4);
 }
 
-static void add_volume(struct json_object *mount, const char *source, const char *where,
+static void add_volume(struct json_object *mount, const struct volume *volume, const char *where,
 		       struct sandbox_spec *spec)
 {
-	_cleanup_free_ char *path =
-		xasprintf(ABI_SHARE_DIR "/" SHARE_IN_VOLUMES "/%zu", spec->volumes.n);
-	const struct volume volume = {.source = source, .readonly = has_option(mount, "ro")};
+	_cleanup_free_ char *path = NULL;
 
 	strv_add(&spec->volume_targets, where);
-	strv_take(&spec->volumes, volume_text(&volume));
+	strv_take(&spec->volumes, volume_text(volume));
+	path = volume_guest_path(&spec->volumes, spec->volumes.n - 1);
 	set_text(mount, "source", path);
 }
 
@@ -96,6 +93,7 @@ static int adapt_bind(struct json_object *mount, const char *where, struct sandb
 {
 	const char *text = get_text(mount, "source");
 	_cleanup_free_ char *joined = *text == '/' ? xstrdup(text) : path_join(spec->bundle, text);
+	struct volume volume = {.readonly = has_option(mount, "ro")};
 	_cleanup_free_ char *source = NULL;
 	struct statfs fs;
 	int r;
@@ -106,13 +104,14 @@ static int adapt_bind(struct json_object *mount, const char *where, struct sandb
 				       "mounts: %s: \"%s\" cannot be had: what is mounted in a VM "
 				       "is not seen on its host",
 				       where, shared[i]);
-	r = volume_find(joined, where, &source, err);
+	r = volume_find(joined, where, &volume, err);
+	source = (char *)volume.source;
 	if (r < 0)
 		return err_wrap(err, r, "mounts");
 	if (strcmp(where, SHM) == 0 && statfs(source, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
 		make_shm(mount, &fs);
 	else
-		add_volume(mount, source, where, spec);
+		add_volume(mount, &volume, where, spec);
 	return 0;
 }
 

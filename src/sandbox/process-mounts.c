@@ -5,7 +5,6 @@
 
 #include "base/mem.h"
 #include "rpc/rpc.h"
-#include "sandbox/share.h"
 #include "sandbox/volume.h"
 
 static void split(const char *options, struct strv *ret)
@@ -17,9 +16,9 @@ static void split(const char *options, struct strv *ret)
 	}
 }
 
-static void add(struct process_mounts *m, size_t i, const char *text, const char *target)
+static void add(struct process_mounts *m, size_t i, const struct strv *volumes, const char *target)
 {
-	struct volume volume = volume_of(text);
+	struct volume volume = volume_of(volumes->v[i]);
 	Containerd__Types__Mount *part = &m->parts[i];
 
 	containerd__types__mount__init(part);
@@ -29,7 +28,7 @@ static void add(struct process_mounts *m, size_t i, const char *text, const char
 		split(volume.source, &m->options[i]);
 	} else {
 		part->type = rpc_str("bind");
-		m->sources[i] = xasprintf(ABI_SHARE_DIR "/" SHARE_IN_VOLUMES "/%zu", i);
+		m->sources[i] = volume_guest_path(volumes, i);
 		strv_add(&m->options[i], "rbind");
 		strv_add(&m->options[i], volume.readonly ? "ro" : "rw");
 	}
@@ -45,7 +44,7 @@ void process_mounts(const struct sandbox_spec *spec, struct process_mounts *m,
 {
 	*m = (struct process_mounts){.n = MIN(spec->volumes.n, ABI_MOUNTS_MAX)};
 	for (size_t i = 0; i < m->n; i++)
-		add(m, i, spec->volumes.v[i], spec->volume_targets.v[i]);
+		add(m, i, &spec->volumes, spec->volume_targets.v[i]);
 	container->mounts = m->mounts;
 	container->n_mounts = m->n;
 	container->readonly_rootfs = spec->readonly_rootfs;

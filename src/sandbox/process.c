@@ -85,6 +85,29 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 	report(p, p->created, answer->code, answer->message);
 }
 
+static void create_in_guest(struct process *p);
+
+static void sockets_told(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct process *p = container_of(req, struct process, request);
+
+	if (answer->code == TTRPC_OK)
+		create_in_guest(p);
+	else
+		create_answered(req, answer);
+}
+
+/* The container is to find them where its mounts lead. */
+static void prepare_guest(struct process *p)
+{
+	struct sandbox *sb = p->sandbox;
+
+	if (*p->exec_id || sb->sockets.n == 0 || !sb->guest)
+		create_in_guest(p);
+	else if (sockets_tell(&sb->sockets, &p->request, sockets_told) < 0)
+		report(p, p->created, TTRPC_INTERNAL, "cannot ask the guest");
+}
+
 static void create_in_guest(struct process *p)
 {
 	char in[PROCESS_URI_MAX], out[PROCESS_URI_MAX], error[PROCESS_URI_MAX];
@@ -127,7 +150,7 @@ static void stream_opened(struct stream *s, int error)
 		return;
 	}
 	if (--p->opening == 0)
-		create_in_guest(p);
+		prepare_guest(p);
 }
 
 static void stream_setup(struct process *p, struct stream *s, enum stream_kind kind,
@@ -293,7 +316,7 @@ void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *
 			       strerror(-r));
 		report(p, p->created, ttrpc_code_from_errno(r), message);
 	} else if (p->opening == 0) {
-		create_in_guest(p);
+		prepare_guest(p);
 	}
 }
 

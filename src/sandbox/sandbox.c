@@ -54,6 +54,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 	};
 	metadata_init(&sb->metadata);
 	network_init(&sb->network, sb);
+	sockets_init(&sb->sockets, sb);
 	ttrpc_request_init(&sb->shutdown);
 	loop_timer_init(&sb->deadline);
 	loop_defer_init(&sb->ending);
@@ -75,6 +76,7 @@ static void stop_everything(struct sandbox *sb)
 	helper_stop(&sb->virtiofsd);
 	helper_stop(&sb->passt);
 	metadata_stop(&sb->metadata);
+	sockets_stop(&sb->sockets);
 	network_end(&sb->network);
 	tail_drain(&sb->console);
 	tail_stop(&sb->console);

@@ -56,7 +56,7 @@ static int add_volume(const struct record *record, size_t i, const char *text, s
 	struct stat st;
 	int r;
 
-	if (volume.kind == VOLUME_TMPFS)
+	if (volume.kind == VOLUME_TMPFS || volume.kind == VOLUME_SOCKET)
 		return 0;
 	if (volume.kind == VOLUME_TEXT)
 		return make_text(path, volume.source, err);

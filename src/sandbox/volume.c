@@ -3,20 +3,23 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
+#include "abi/abi.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sandbox/share.h"
 
 static const struct {
 	const char *prefix;
 	enum volume_kind kind;
 	bool readonly;
 } forms[] = {
-	{"ro:", VOLUME_SHARED, true},
-	{"rw:", VOLUME_SHARED, false},
-	{"tmpfs:", VOLUME_TMPFS, false},
-	{"text:", VOLUME_TEXT, false},
+	{"ro:", VOLUME_SHARED, true},	   {"rw:", VOLUME_SHARED, false},
+	{"tmpfs:", VOLUME_TMPFS, false},   {"text:", VOLUME_TEXT, false},
+	{"socket:", VOLUME_SOCKET, false},
 };
 
 /* Kinds of files that are nothing without the host's kernel. */
@@ -24,7 +27,6 @@ static const struct {
 	mode_t type;
 	const char *what;
 } useless[] = {
-	{S_IFSOCK, "a socket of the host, which nobody in the guest could connect to"},
 	{S_IFIFO, "a FIFO of the host, whose other end nobody in the guest could reach"},
 	{S_IFCHR, "a device of the host"},
 	{S_IFBLK, "a device of the host"},
@@ -46,12 +48,13 @@ char *volume_text(const struct volume *volume)
 {
 	size_t i = 0;
 
-	while (forms[i].kind != volume->kind || forms[i].readonly != volume->readonly)
+	while (forms[i].kind != volume->kind ||
+	       (volume->kind == VOLUME_SHARED && forms[i].readonly != volume->readonly))
 		i++;
 	return xasprintf("%s%s", forms[i].prefix, volume->source);
 }
 
-int volume_find(const char *path, const char *where, char **ret, struct err *err)
+int volume_find(const char *path, const char *where, struct volume *ret, struct err *err)
 {
 	_cleanup_free_ char *source = realpath(path, NULL);
 	struct stat st;
@@ -62,14 +65,35 @@ int volume_find(const char *path, const char *where, char **ret, struct err *err
 		if ((st.st_mode & S_IFMT) == useless[i].type)
 			return err_set(err, -ENOTSUP, "%s, for %s, is %s", source, where,
 				       useless[i].what);
-	*ret = take_ptr(source);
+	if (S_ISSOCK(st.st_mode) &&
+	    strlen(source) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return err_set(err, -ENAMETOOLONG,
+			       "the path of the socket %s, for %s, is too long to be connected to",
+			       source, where);
+	ret->kind = S_ISSOCK(st.st_mode) ? VOLUME_SOCKET : VOLUME_SHARED;
+	ret->source = take_ptr(source);
 	return 0;
+}
+
+char *volume_guest_path(const struct strv *volumes, size_t i)
+{
+	enum volume_kind kind = volume_of(volumes->v[i]).kind;
+	size_t socket = 0;
+
+	if (kind == VOLUME_TMPFS)
+		return NULL;
+	if (kind != VOLUME_SOCKET)
+		return xasprintf(ABI_SHARE_DIR "/" SHARE_IN_VOLUMES "/%zu", i);
+	for (size_t k = 0; k < i; k++)
+		socket += volume_of(volumes->v[k]).kind == VOLUME_SOCKET;
+	return xasprintf(ABI_SOCKETS_DIR "/%zu", socket);
 }
 
 bool volumes_shared(const struct strv *volumes)
 {
 	for (size_t i = 0; i < volumes->n; i++)
-		if (volume_of(volumes->v[i]).kind != VOLUME_TMPFS)
+		if (volume_of(volumes->v[i]).kind == VOLUME_SHARED ||
+		    volume_of(volumes->v[i]).kind == VOLUME_TEXT)
 			return true;
 	return false;
 }

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "sandbox/share.h"
+#include "sandbox/volume.h"
 
 /* A copy of its namespace: what is mounted in ours it does not see. */
 static int copy_namespace(pid_t shim)
@@ -63,6 +64,7 @@ int view_enter(pid_t shim, const struct record *record, const struct sandbox_spe
 	if (root < 0)
 		return -errno;
 	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
-		r = bind_volume(root, record, i, spec->volume_targets.v[i]);
+		if (volume_of(spec->volumes.v[i]).kind == VOLUME_SHARED)
+			r = bind_volume(root, record, i, spec->volume_targets.v[i]);
 	return r < 0 ? r : pivot(root);
 }

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 import traceback
 
@@ -666,15 +667,22 @@ def test_volumes():
         with open(f"{WORK}/{name}", "w", encoding="ascii") as file:
             file.write(name)
 
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(WORK + "/sock")
+    server.listen()
+    threading.Thread(target=lambda: server.accept()[0].sendall(b"from the socket\n"), daemon=True).start()
+    subprocess.run(["gcc", "-static", "-o", WORK + "/client", TOP + "/tests/vm/guests/unix-client.c"], check=True)
+
     def change(config):
-        for where, source, how in [("/ro", "vol", "ro"), ("/rw", "vol", "rw"), ("/etc/alone", "alone", "rw")]:
+        for where, source, how in [("/ro", "vol", "ro"), ("/rw", "vol", "rw"), ("/etc/alone", "alone", "rw"),
+                                   ("/run/host.sock", "sock", "rw"), ("/client", "client", "ro")]:
             config["mounts"].append({"destination": where, "type": "bind", "source": f"{WORK}/{source}",
                                      "options": ["rbind", how]})
 
-    script = "cat /ro/one /etc/alone; ls /etc; (touch /ro/x) 2>&1; touch /rw/x; echo new >/etc/alone; ls /ro; cat"
+    script = "/client /run/host.sock </dev/null; cat /ro/one /etc/alone; ls /etc; (touch /ro/x) 2>&1; touch /rw/x; echo new >/etc/alone; ls /ro; cat"
     box = Container("volumes", script, change)
     box.start()
-    for want in ["vol/onealonealone", "touch: /ro/x: Read-only file system", "one", "x"]:
+    for want in ["from the socket", "vol/onealonealone", "touch: /ro/x: Read-only file system", "one", "x"]:
         check(box.line(), want)
     for path in [WORK + "/alone", f"/proc/{box.pid}/root/etc/alone"]:
         with open(path, encoding="ascii") as file:

@@ -115,6 +115,62 @@ test_live() {
 	is_clean
 }
 
+# A server of the host's: it sends back what it gets, until that ends.
+server() {
+	cat >"$WORK/server.py" <<-'END'
+		import os, socket, sys, threading
+		server = socket.socket(socket.AF_UNIX)
+		server.bind(sys.argv[1])
+		os.chmod(sys.argv[1], 0o660)
+		server.listen(200)
+		print("up", flush=True)
+		def serve(conn):
+		    with conn:
+		        while (piece := conn.recv(65536)):
+		            conn.sendall(piece)
+		while True:
+		    threading.Thread(target=serve, args=[server.accept()[0]], daemon=True).start()
+	END
+	exec python3 "$WORK/server.py" "$1"
+}
+
+# Half-closes go through, and bytes in bulk; whoever has all of the guest reaches no other port.
+test_sockets() {
+	mkdir -p "$WORK/tools"
+	musl-gcc -static -isystem /usr/include -isystem /usr/include/x86_64-linux-gnu -o "$WORK/tools/client" \
+		"$TOP/tests/vm/guests/unix-client.c" 2>"$WORK/err" ||
+		gcc -static -o "$WORK/tools/client" "$TOP/tests/vm/guests/unix-client.c"
+	coproc SERVER { server "$WORK/sock"; }
+	read -r line <&"${SERVER[0]}"
+	is "$line" up
+	for how in $MODES; do
+		status 0 run_as "$how" --rm -v "$WORK/sock:/var/run/docker.sock" -v "$WORK/tools:/tools" --tmpfs /t "$IMAGE" sh -c '
+			stat -c "%a %u %F" /var/run/docker.sock; echo hello | /tools/client /var/run/docker.sock
+			head -c 5000000 /dev/urandom >/t/a; /tools/client /var/run/docker.sock </t/a | cmp - /t/a && echo same'
+		is "$(out | tr '\n' ' ')" "660 0 socket hello same " "$how"
+	done
+	status 0 timeout 100 caisson run --rm -v "$WORK/sock:/s" -v "$WORK/tools:/tools" "$IMAGE" sh -c '
+		/tools/client /s 60; echo direct | /tools/client vsock:2048
+		for port in 1024 1025 1026 1027 2047 2049 2050; do /tools/client vsock:$port </dev/null; echo $?; done' 2>&1
+	is "$(out | tr '\n' ' ')" "60 direct 1 1 1 1 1 1 1 "
+	kill "$SERVER_PID"
+	wait "$SERVER_PID" 2>/dev/null || true
+	# Nobody is there any more, and then somebody is again.
+	status 0 caisson run -d --name later -v "$WORK/sock:/s" -v "$WORK/tools:/tools" "$IMAGE" sleep 1000
+	status 0 caisson exec later /tools/client /s </dev/null
+	is "$(out)" ""
+	rm "$WORK/sock"
+	coproc SERVER { server "$WORK/sock"; }
+	read -r line <&"${SERVER[0]}"
+	status 0 caisson exec -i later /tools/client /s <"$CAISSON_CONFIG"
+	status 0 sh -c 'echo again | caisson exec -i later /tools/client /s'
+	is "$(out)" again
+	kill "$SERVER_PID"
+	wait "$SERVER_PID" 2>/dev/null || true
+	status 0 caisson delete -f later
+	is_clean
+}
+
 # What is mounted is none of the layer's; and it is there when a container is visited that has ended.
 test_visits() {
 	mkdir -p "$WORK/visit"
