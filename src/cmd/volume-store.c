@@ -2,10 +2,13 @@
 #include "cmd/volume-store.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
 
@@ -20,9 +23,58 @@ bool volume_name_valid(const char *name)
 	return len >= 2 && len <= NAME_LENGTH && !name[len] && isalnum((unsigned char)*name);
 }
 
+char *volume_store_path(const char *root, const char *name)
+{
+	return xasprintf("%s/" FOLDER "/%s", root, name);
+}
+
+/* Return: a descriptor of the folder of all of them, or negative errno. */
+static int open_store(const char *root)
+{
+	_cleanup_free_ char *folder = path_join(root, FOLDER);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int volume_store_list(const char *root, struct strv *ret, struct err *err)
+{
+	int fd = open_store(root);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (fd == -ENOENT)
+		return 0;
+	if (!dir) {
+		fd_close(fd);
+		return err_errno(err, fd < 0 ? fd : -ENOMEM, "cannot list the volumes in %s", root);
+	}
+	while ((entry = readdir(dir)))
+		if (volume_name_valid(entry->d_name))
+			strv_add(ret, entry->d_name);
+	(void)closedir(dir);
+	strv_sort(ret);
+	return 0;
+}
+
+int volume_store_remove(const char *root, const char *name, struct err *err)
+{
+	_cleanup_close_ int fd = open_store(root);
+	struct stat st;
+	int r = fd < 0 ? fd : 0;
+
+	if (!volume_name_valid(name) || r == -ENOENT ||
+	    (r == 0 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0))
+		return err_set(err, -ENOENT, "there is no volume \"%s\"", name);
+	if (r == 0)
+		r = path_remove_tree(fd, name);
+	return r < 0 ? err_errno(err, r, "cannot remove the volume \"%s\"", name) : 0;
+}
+
 int volume_store_make(const char *root, const char *name, char **ret, struct err *err)
 {
-	_cleanup_free_ char *folder = path_join(root, FOLDER), *path = path_join(folder, name);
+	_cleanup_free_ char *folder = path_join(root, FOLDER),
+			    *path = volume_store_path(root, name);
 	int r = mkdir(folder, 0711) < 0 && errno != EEXIST ? -errno : 0;
 
 	if (r == 0 && mkdir(path, 0755) < 0 && errno != EEXIST)

@@ -15,6 +15,15 @@
 /** volume_name_valid() - may a volume be called so? */
 bool volume_name_valid(const char *name);
 
+/** volume_store_path() - where one is, or would be; a new string */
+char *volume_store_path(const char *root, const char *name);
+
+/** volume_store_list() - their names, sorted. Return: 0 or negative errno with a message. */
+int volume_store_list(const char *root, struct strv *ret, struct err *err);
+
+/** volume_store_remove() - with all that is in it. Return: 0 or negative errno with a message. */
+int volume_store_remove(const char *root, const char *name, struct err *err);
+
 /**
  * volume_store_make() - a volume's folder, made if it is not there
  * @root: of all that is ours

@@ -50,6 +50,16 @@ test_read_only() {
 	status 0 caisson run --rm -v data:/a:ro "$IMAGE" ls /a
 	is "$(out)" x
 	is "$(ls "$CAISSON_ROOT/volumes")" data
+	status 0 caisson run --name holder -v data:/a -v other:/b "$IMAGE" true
+	status 0 caisson volume list
+	is "$(out | tr '\n' ' ')" "data other "
+	status 1 caisson volume rm data
+	err_has "the volume \"data\" is in use by holder: \`caisson delete\` removes containers"
+	status 0 caisson delete holder
+	status 0 caisson volume rm data other
+	status 1 caisson volume rm ../images
+	err_has "there is no volume \"../images\""
+	is "$(ls "$CAISSON_ROOT/volumes")" ""
 	is_clean
 }
 
