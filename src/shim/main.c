@@ -303,7 +303,7 @@ static const char *parse_words(int argc, char **argv, struct start *ret)
 
 /*
  * Whatever the container did to its files, they have to be reached: nothing of them is looked up,
- * and nobody but us is there.
+ * and nobody but us is there. No port of the host is taken, which another one may have by now.
  */
 static void spec_for_visit(struct sandbox_spec *spec)
 {
@@ -311,11 +311,15 @@ static void spec_for_visit(struct sandbox_spec *spec)
 	free(spec->user);
 	free(spec->executor);
 	free(spec->supervisor_config);
+	free(spec->network);
+	free(spec->netns);
 	strv_done(&spec->annotations);
 	spec->cwd = xstrdup("");
 	spec->user = xstrdup("");
 	spec->executor = xstrdup(SANDBOX_EXECUTOR_DEFAULT);
 	spec->supervisor_config = xstrdup("");
+	spec->network = xstrdup(SANDBOX_NETWORK_NONE);
+	spec->netns = xstrdup("");
 	spec->terminal = false;
 }
 

@@ -100,6 +100,24 @@ test_outwards() {
 	is_clean
 }
 
+# To look at its files takes no port, which somebody else may have.
+test_a_visit_needs_no_network() {
+	status 0 in_net caisson run --name visited --rootfs-mode image -p 80:80 "$IMAGE" touch /made
+	nsenter --net="/run/netns/$NET" python3 -c '
+import signal, socket
+s = socket.create_server(("", 80))
+print("up", flush=True)
+signal.pause()' >"$WORK/up" &
+	until [ -s "$WORK/up" ]; do :; done
+	status 0 in_net caisson diff visited
+	is "$(out | tr "\n" " ")" "C /etc A /etc/resolv.conf A /made "
+	status 0 in_net caisson export -o "$WORK/visited.tar" visited
+	kill $!
+	rm "$WORK/up"
+	status 0 caisson delete visited
+	is_clean
+}
+
 # Whoever ends first.
 test_one_ends_the_other() {
 	status 0 in_net caisson run -d --name one --network passt "$IMAGE" sleep 1000
@@ -110,8 +128,9 @@ test_one_ends_the_other() {
 	is "$(out)" 137
 	status 0 caisson delete one
 	status 0 in_net caisson run -d --name two --network passt "$IMAGE" sleep 1000
-	# shellcheck disable=SC2046 # one word a process
-	kill -9 $(pgrep -f "caisson-shim --id two")
+	for pid in $(processes); do
+		case $(cat "/proc/$pid/comm") in caisson-shim*) kill -9 "$pid" ;; esac
+	done
 	processes_end 30
 	is "$(running_passt)" ""
 	status 0 caisson delete -f two
