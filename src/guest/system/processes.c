@@ -44,6 +44,8 @@ static size_t read_of(pid_t pid, const char *name, char *buf, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
+enum { STAT_PARENT = 4, STAT_TTY = 7, STAT_USER = 14, STAT_SYSTEM = 15, STAT_START = 22 };
+
 /* A line of its status without what is before it, or NULL. */
 static char *line_of(char *status, const char *name)
 {
@@ -67,8 +69,9 @@ static int see_status(pid_t pid, unsigned int *uid)
 	line = line_of(status, "\nNSpid:");
 	last = line ? strrchr(line, '\t') : NULL;
 	line = line_of(status, "\nUid:");
-	if (!last || !line || sscanf(line, "%u", uid) != 1)
+	if (!last || !line)
 		return 0;
+	*uid = (unsigned int)strtoul(line, NULL, 10);
 	return atoi(last);
 }
 
@@ -81,10 +84,24 @@ static time_t booted_at(void)
 	return now.tv_sec - since.tv_sec;
 }
 
+/* Those after the state, by proc(5)'s numbers of them. */
+static bool read_numbers(const char *text, long long numbers[STAT_START + 1])
+{
+	for (size_t i = STAT_PARENT; i <= STAT_START; i++) {
+		char *end;
+
+		numbers[i] = strtoll(text, &end, 10);
+		if (end == text)
+			return false;
+		text = end;
+	}
+	return true;
+}
+
 static bool see_stat(pid_t pid, struct seen *s)
 {
-	const unsigned long long hertz = (unsigned long long)sysconf(_SC_CLK_TCK);
-	unsigned long long user, system, start;
+	const long long hertz = sysconf(_SC_CLK_TCK);
+	long long numbers[STAT_START + 1];
 	char stat[512], *name, *rest;
 
 	if (read_of(pid, "stat", stat, sizeof(stat)) == 0)
@@ -92,14 +109,13 @@ static bool see_stat(pid_t pid, struct seen *s)
 	/* The name, in brackets, may have anything in it. */
 	name = strchr(stat, '(');
 	rest = strrchr(stat, ')');
-	if (!name || !rest ||
-	    sscanf(rest,
-		   ") %*c %d %*d %*d %d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d "
-		   "%*d %llu",
-		   &s->parent, &s->tty, &user, &system, &start) != 5)
+	if (!name || !rest || strlen(rest) < strlen(") R ") ||
+	    !read_numbers(rest + strlen(") R "), numbers))
 		return false;
-	s->used = (user + system) * 1000 / hertz;
-	s->started = (unsigned long long)booted_at() + start / hertz;
+	s->parent = (int)numbers[STAT_PARENT];
+	s->tty = (int)numbers[STAT_TTY];
+	s->used = (unsigned long long)((numbers[STAT_USER] + numbers[STAT_SYSTEM]) * 1000 / hertz);
+	s->started = (unsigned long long)(booted_at() + numbers[STAT_START] / hertz);
 	(void)snprintf(s->command, sizeof(s->command), "[%.*s]", (int)(rest - name - 1), name + 1);
 	return true;
 }
