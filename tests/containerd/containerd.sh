@@ -93,7 +93,7 @@ test_run() {
 		sh -c 'read -r x; echo $x $A; pwd; (touch /x) 2>&1; true'
 	is "$(out)" "$(printf 'typed b\n/tmp\ntouch: /x: Read-only file system')"
 	code=0
-	on_terminal "ctr run --rm -t ${RUNTIME[*]} $IMAGE three sh -c 'tty; exit 5'" || code=$?
+	on_terminal "ctr run --rm -t ${RUNTIME[*]@Q} $IMAGE three sh -c 'tty; exit 5'" || code=$?
 	is $code 5 "exit status on a terminal"
 	has "$(cat "$WORK/seen")" /dev/pts/0
 	status 1 run --rm $IMAGE four nonesuch
