@@ -1,0 +1,205 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `docker run --runtime caisson`, and all that is done with a container: as with runc.
+. "$(dirname "$0")/docker-lib.sh"
+
+test_run() {
+	status 0 docker run --rm $IMAGE sh -c 'echo out; echo err >&2'
+	is "$(out)" out
+	is "$(err)" err
+	status 7 docker run --rm --runtime caisson $IMAGE sh -c 'exit 7'
+	status 0 docker run --rm -i $IMAGE cat <<<typed
+	is "$(out)" typed
+	status 0 docker run --rm -u 5:6 --group-add 9 -w /tmp -e A=b --hostname box --add-host other:1.2.3.4 \
+		--dns 9.9.9.9 --init $IMAGE \
+		sh -c 'id; pwd; echo $A; hostname; grep other /etc/hosts; cat /etc/resolv.conf; head -n 1 /proc/1/comm'
+	is "$(out)" "$(printf '%s\n' 'uid=5 gid=6 groups=6,9' /tmp b box $'1.2.3.4\tother' \
+		'nameserver 9.9.9.9' docker-init)"
+	is_clean
+}
+
+test_what_cannot_be_executed() {
+	status 127 docker run --rm $IMAGE nonesuch
+	has "$(err)" 'exec: "nonesuch": executable file not found in $PATH'
+	status 126 docker run --rm $IMAGE /etc
+	has "$(err)" 'exec: "/etc": permission denied'
+	is_clean
+}
+
+# What limits the container holds in the guest.
+test_limits() {
+	status 0 docker run --rm --read-only --tmpfs /a:size=1m --tmpfs /b --shm-size 12m --ulimit nofile=100:200 \
+		--cap-drop ALL --cap-add chown --security-opt no-new-privileges -m 100m --pids-limit 50 \
+		--sysctl net.ipv4.ip_forward=1 --sysctl kernel.shmmax=1000000 $IMAGE sh -c '
+			touch /x 2>/dev/null || echo read-only
+			touch /a/x /b/x
+			df -k /a /dev/shm | awk "NR > 1 {print \$2}"
+			ulimit -n; ulimit -Hn
+			grep -E "^(CapBnd|NoNewPrivs|Seccomp):" /proc/self/status
+			cd /sys/fs/cgroup; cat memory.max pids.max
+			cd /proc/sys; cat net/ipv4/ip_forward kernel/shmmax'
+	is "$(out)" "$(printf '%s\n' read-only 1024 12288 100 200 $'CapBnd:\t0000000000000001' $'NoNewPrivs:\t1' \
+		$'Seccomp:\t2' 104857600 50 1 1000000)"
+	status 0 docker run --rm --security-opt seccomp=unconfined $IMAGE grep Seccomp: /proc/self/status
+	is "$(out)" $'Seccomp:\t0'
+	is_clean
+}
+
+# The guest's, never the host's.
+test_devices() {
+	status 0 docker run --rm --privileged $IMAGE sh -c '
+		grep CapBnd /proc/self/status; ls /dev; : <>/dev/fuse && mount -t tmpfs none /tmp'
+	has "$(out)" $'CapBnd:\t0000003fffffffff'
+	status 0 docker run --rm --device /dev/fuse $IMAGE test -c /dev/fuse
+	status 125 docker run --rm --device /dev/loop0:/dev/sda $IMAGE true
+	has "$(err)" "/dev/sda is a device of the host, which cannot be passed on"
+	is_clean
+}
+
+test_terminal() {
+	script -qec "docker run --rm -it $IMAGE sh -c 'tty; stty size; exit 5'" /dev/null </dev/null >"$WORK/seen" || is $? 5
+	has "$(cat "$WORK/seen")" /dev/pts/0
+	status 0 docker run -d --name shell $IMAGE sleep 1000
+	script -qec "docker exec -it shell sh -c 'tty; exit 6'" /dev/null </dev/null >"$WORK/seen" || is $? 6
+	has "$(cat "$WORK/seen")" /dev/pts/
+	status 0 docker rm -f shell
+	is_clean
+}
+
+test_life() {
+	mkdir -p "$WORK/vol"
+	echo here >"$WORK/vol/file"
+	status 0 docker run -d --name box -v "$WORK/vol:/vol" -v "$WORK/vol/file:/ro:ro" -v named:/named $IMAGE \
+		sh -c 'trap "echo term; exit 3" TERM; echo up; while :; do sleep 0.1; done'
+	status 0 docker exec box sh -c 'cat /vol/file; echo there >/vol/new; touch /named/x; echo no >/ro || cat /ro'
+	is "$(out)" "$(printf 'here\nhere')"
+	is "$(cat "$WORK/vol/new")" there
+	status 0 docker exec -i -u 8 -w /tmp -e A=b box sh -c 'cat; id -u; pwd; echo $A' <<<typed
+	is "$(out)" "$(printf 'typed\n8\n/tmp\nb')"
+	status 9 docker exec box sh -c 'exit 9'
+	status 126 docker exec box nonesuch
+	has "$(out)" 'exec: "nonesuch": executable file not found in $PATH'
+	status 0 docker exec -d box sh -c 'echo made >/vol/made'
+	status 0 docker rename box boxed
+	status 0 docker pause boxed
+	status 1 docker exec boxed true
+	status 0 docker inspect -f '{{.State.Status}}' boxed
+	is "$(out)" paused
+	status 0 docker unpause boxed
+	status 0 docker stop boxed
+	status 0 docker wait boxed
+	is "$(out)" 3
+	status 0 docker logs boxed
+	is "$(out)" "$(printf 'up\nterm')"
+	status 0 docker start boxed
+	status 0 docker exec boxed ls /named
+	is "$(out)" x
+	status 0 docker restart -t 1 boxed
+	status 0 docker kill boxed
+	status 0 docker inspect -f '{{.State.ExitCode}} {{.State.Running}}' boxed
+	is "$(out)" "137 false"
+	status 0 docker rm boxed
+	is_clean
+}
+
+# As they are written, whoever waits for them.
+test_attach_and_logs() {
+	mkfifo "$WORK/typed" "$WORK/followed"
+	status 0 docker run -d -i --name talks $IMAGE \
+		sh -c 'while read -r line && [ "$line" != end ]; do echo "got $line"; done; exit 4'
+	docker logs -f talks >"$WORK/followed" &
+	follower=$!
+	docker attach talks <"$WORK/typed" >"$WORK/attached" &
+	attached=$!
+	exec 8>"$WORK/typed" 9<"$WORK/followed"
+	echo one >&8
+	is "$(head -n 1 <&9)" "got one"
+	echo end >&8
+	exec 8>&-
+	wait $attached || is $? 4
+	wait $follower
+	exec 9<&-
+	is "$(cat "$WORK/attached")" "got one"
+	status 0 docker rm talks
+	is_clean
+}
+
+test_files() {
+	status 0 docker run -d --name files $IMAGE sleep 1000
+	echo copied >"$WORK/one"
+	mkdir -p "$WORK/folder/below"
+	echo deep >"$WORK/folder/below/file"
+	status 0 docker cp "$WORK/one" files:/two
+	status 0 docker cp "$WORK/folder" files:/srv
+	status 0 docker exec files sh -c 'cat /two /srv/below/file; echo more >/srv/own; chown 5:6 /srv/own'
+	is "$(out)" "$(printf 'copied\ndeep')"
+	status 0 docker diff files
+	has "$(out)" "A /two"
+	for state in running stopped; do
+		docker cp files:/srv - | tar -tvf - --numeric-owner >"$WORK/list"
+		has "$(cat "$WORK/list")" "5/6"
+		[ $state = stopped ] || status 0 docker kill files
+	done
+	status 0 docker cp "$WORK/one" files:/three
+	status 0 docker commit files made
+	status 0 docker run --rm made cat /two /three /srv/own
+	is "$(out)" "$(printf 'copied\ncopied\nmore')"
+	status 0 docker rm files
+	status 0 docker rmi made
+	is_clean
+}
+
+# happened N NAME EVENT: waits until it has, since the beginning, that often; prints them
+happened() {
+	exec 6< <(exec docker events --filter "container=$2" --filter "event=$3" --since 0)
+	head -n "$1" <&6
+	kill $!
+	exec 6<&-
+}
+
+test_restart_policy() {
+	status 0 docker run -d --name again --restart on-failure:2 $IMAGE sh -c 'echo run; exit 1'
+	happened 3 again start
+	status 0 docker wait again
+	is "$(out)" 1
+	status 0 docker logs again
+	is "$(out)" "$(printf 'run\nrun\nrun')"
+	status 0 docker rm -f again
+	is_clean
+}
+
+test_healthcheck() {
+	status 0 docker run -d --name well --health-cmd 'test -e /well' --health-interval 1s --health-retries 1 $IMAGE \
+		sh -c 'touch /well; sleep 1000'
+	has "$(happened 1 well health_status)" "health_status: healthy"
+	status 0 docker rm -f well
+	is_clean
+}
+
+# Nobody but the kernel tells Docker.
+test_killed() {
+	status 0 docker run -d --name killed $IMAGE sleep 1000
+	status 0 docker inspect -f '{{.State.Pid}}' killed
+	kill -KILL "$(out)"
+	status 0 docker wait killed
+	is "$(out)" 137
+	status 0 docker rm killed
+	is_clean
+}
+
+# A daemon that was killed finds its containers as they were.
+test_dockerd_killed() {
+	status 0 docker run -d --name stays $IMAGE sh -c 'trap "exit 8" TERM; while :; do sleep 0.1; done'
+	exec 7<"/proc/$(cat "$WORK/docker.pid")/ns/net"
+	stop_dockerd KILL
+	start_dockerd nsenter --net=/proc/self/fd/7
+	status 0 docker exec stays echo here
+	is "$(out)" here
+	status 0 docker stop stays
+	status 0 docker wait stays
+	is "$(out)" 8
+	status 0 docker rm stays
+	is_clean
+}
+
+run_tests "$@"
