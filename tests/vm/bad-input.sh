@@ -58,7 +58,6 @@ test_words_that_are_no_commands() {
 		# shellcheck disable=SC2086 # several words
 		refused 125 "unknown command \"$words\": did you mean \`caisson $here\`?" caisson $words
 	done <<-END
-		ps|list
 		rm|delete
 		rmi|image rm
 		pull|image pull

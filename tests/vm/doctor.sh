@@ -39,7 +39,7 @@ says() {
 	is "$(find "$CAISSON_ROOT" -maxdepth 1 -name 'doctor*' 2>/dev/null)" "" "what is left"
 }
 
-hide() { echo "mount --bind $WORK/empty $1"; }
+hide() { printf "mount --bind %q %q" "$WORK/empty" "$1"; }
 
 # /dev with nothing in it but what follows
 dev() {
