@@ -61,8 +61,10 @@ int passage_start(struct passage *p, struct loop *loop, int a, int b)
 
 void passage_stop(struct passage *p)
 {
+	/* Each has a descriptor of either side. */
+	pump_stop(&p->pumps[0]);
+	pump_stop(&p->pumps[1]);
 	for (int i = 0; i < 2; i++) {
-		pump_stop(&p->pumps[i]);
 		p->fds[i] = fd_close(p->fds[i]);
 		p->copies[i] = fd_close(p->copies[i]);
 	}

@@ -85,12 +85,27 @@ static void who_goes_on_writing_is_told(void)
 	run(vanish);
 }
 
+static void it_may_be_stopped_at_any_time(void)
+{
+	int a[2], b[2];
+
+	test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, a), 0);
+	test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, b), 0);
+	passage_init(&passage);
+	test_int(passage_start(&passage, &loop, a[1], b[1]), 0);
+	passage_stop(&passage);
+	test_int(passage.fds[1], -EBADF);
+	fd_close(a[0]);
+	fd_close(b[0]);
+}
+
 int main(void)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
 	test_int(loop_init(&loop), 0);
 	test_run(each_way_ends_by_itself);
 	test_run(who_goes_on_writing_is_told);
+	test_run(it_may_be_stopped_at_any_time);
 	loop_deinit(&loop);
 	return 0;
 }
