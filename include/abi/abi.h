@@ -17,6 +17,14 @@
 /* Where the guest has them, by their number, for binds. */
 #define ABI_SOCKETS_DIR "/run/sockets"
 
+/*
+ * A DNS server of the host's for one container: at 127.0.0.11, as Docker's is, on both sides. As many
+ * queries may wait for their answers.
+ */
+#define ABI_RESOLVER_ADDRESS 0x7f00000bu
+#define ABI_RESOLVER_PORT    53
+#define ABI_RESOLVER_CLIENTS 64
+
 /* Well-known vsock addresses (virtio 1.2, 5.10.4). */
 #define ABI_CID_HOST  2
 #define ABI_CID_GUEST 3

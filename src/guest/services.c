@@ -9,6 +9,7 @@
 #include "guest/mount/mount-service.h"
 #include "guest/network/network-service.h"
 #include "guest/oci/bundle.h"
+#include "guest/resolver/resolver.h"
 #include "guest/sockets/sockets.h"
 #include "guest/transfer.h"
 
@@ -16,11 +17,17 @@ void services_init(struct ttrpc_service ret[SERVICES_MAX], struct task *task, st
 		   struct system *system, struct workers *workers)
 {
 	const struct ttrpc_service all[] = {
-		task->services[0],   task->services[1],
-		events_init(events), system_init(system, workers),
-		bundle_service(),    mount_service(workers),
-		layer_service(),     copy_service(),
-		network_service(),   sockets_service(task->loop),
+		task->services[0],
+		task->services[1],
+		events_init(events),
+		system_init(system, workers),
+		bundle_service(),
+		mount_service(workers),
+		layer_service(),
+		copy_service(),
+		network_service(),
+		sockets_service(task->loop),
+		resolver_service(task->loop, task->cgroups),
 	};
 
 	transfer_init(task->streams, workers, &task->processes);

@@ -189,10 +189,12 @@ static int32_t good_code(void)
 		const char *method;
 		enum ttrpc_code code;
 	} refused[] = {
+		{"Answer", TTRPC_NOT_FOUND},
 		{"Checkpoint", TTRPC_UNIMPLEMENTED},
 		{"Pause", TTRPC_NOT_FOUND},
 		{"Processes", TTRPC_NOT_FOUND}, /* there is no such stream */
 		{"Resume", TTRPC_FAILED_PRECONDITION},
+		{"Serve", TTRPC_FAILED_PRECONDITION},
 		{"Stats", TTRPC_UNKNOWN},
 		{"Update", TTRPC_FAILED_PRECONDITION},
 		{"Wait", TTRPC_NOT_FOUND}, /* it is deleted meanwhile */

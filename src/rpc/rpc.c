@@ -146,6 +146,21 @@ int rpc_call(struct ttrpc_client *client, struct ttrpc_request *req, const char 
 	return r;
 }
 
+int rpc_stream(struct ttrpc_client *client, struct ttrpc_request *req, const char *service,
+	       const char *method, const ProtobufCMessage *request,
+	       void (*received)(struct ttrpc_request *req, const uint8_t *data, size_t len),
+	       void (*done)(struct ttrpc_request *req, const struct ttrpc_answer *answer))
+{
+	struct packed packed;
+	int r = pack(&packed, request);
+
+	if (r == 0)
+		r = ttrpc_client_stream(client, req, service, method, packed.data, packed.len,
+					false, received, done);
+	free(packed.heap);
+	return r;
+}
+
 /* The generated names of stdin, stdout and stderr, which are macros, have a "_" behind them. */
 static void fail_text(struct ttrpc_call *call, const char *field)
 {

@@ -18,23 +18,24 @@
  *   "forward.pb-c.h"    Containerd__Services__Events__Ttrpc__V1__ForwardRequest
  *   "guest.pb-c.h"      Caisson__Guest__V1__Container, Process and Resources
  *   "system.pb-c.h", "bundle.pb-c.h", "vmmount.pb-c.h", "layer.pb-c.h", "copy.pb-c.h",
- *   "network.pb-c.h", "vmevents.pb-c.h"
+ *   "network.pb-c.h", "resolver.pb-c.h", "vmevents.pb-c.h"
  *			  what the guest's other services take and give, Caisson__Guest__V1__…
  *   "metrics_v1.pb-c.h", "metrics_v2.pb-c.h"  Io__Containerd__Cgroups__V2__Metrics, …
  *   "any.pb-c.h", "empty.pb-c.h", "timestamp.pb-c.h"  Google__Protobuf__Any, …
  * Members stdin, stdout and stderr are called stdin_, stdout_ and stderr_.
  */
 
-#define RPC_SERVICE_TASK_V2 "containerd.task.v2.Task"
-#define RPC_SERVICE_TASK_V3 "containerd.task.v3.Task"
-#define RPC_SERVICE_EVENTS  "caisson.guest.v1.Events"
-#define RPC_SERVICE_SYSTEM  "caisson.guest.v1.System"
-#define RPC_SERVICE_BUNDLE  "caisson.guest.v1.Bundle"
-#define RPC_SERVICE_MOUNT   "caisson.guest.v1.Mount"
-#define RPC_SERVICE_LAYER   "caisson.guest.v1.Layer"
-#define RPC_SERVICE_COPY    "caisson.guest.v1.Copy"
-#define RPC_SERVICE_NETWORK "caisson.guest.v1.Network"
-#define RPC_SERVICE_SOCKETS "caisson.guest.v1.Sockets"
+#define RPC_SERVICE_TASK_V2  "containerd.task.v2.Task"
+#define RPC_SERVICE_TASK_V3  "containerd.task.v3.Task"
+#define RPC_SERVICE_EVENTS   "caisson.guest.v1.Events"
+#define RPC_SERVICE_SYSTEM   "caisson.guest.v1.System"
+#define RPC_SERVICE_BUNDLE   "caisson.guest.v1.Bundle"
+#define RPC_SERVICE_MOUNT    "caisson.guest.v1.Mount"
+#define RPC_SERVICE_LAYER    "caisson.guest.v1.Layer"
+#define RPC_SERVICE_COPY     "caisson.guest.v1.Copy"
+#define RPC_SERVICE_NETWORK  "caisson.guest.v1.Network"
+#define RPC_SERVICE_SOCKETS  "caisson.guest.v1.Sockets"
+#define RPC_SERVICE_RESOLVER "caisson.guest.v1.Resolver"
 
 /**
  * struct rpc_types - what a method takes and gives
@@ -99,6 +100,12 @@ int rpc_send(struct ttrpc_call *call, const ProtobufCMessage *message);
 int rpc_call(struct ttrpc_client *client, struct ttrpc_request *req, const char *service,
 	     const char *method, const ProtobufCMessage *request, int64_t timeout_nano,
 	     void (*done)(struct ttrpc_request *req, const struct ttrpc_answer *answer));
+
+/** rpc_stream() - the same with a call that is answered by a stream; as ttrpc_client_stream() */
+int rpc_stream(struct ttrpc_client *client, struct ttrpc_request *req, const char *service,
+	       const char *method, const ProtobufCMessage *request,
+	       void (*received)(struct ttrpc_request *req, const uint8_t *data, size_t len),
+	       void (*done)(struct ttrpc_request *req, const struct ttrpc_answer *answer));
 
 /**
  * rpc_unpack() - bounded unpacking of a message

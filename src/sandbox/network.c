@@ -174,8 +174,11 @@ static void finish(struct network *n, const struct err *err)
 	void (*done)(struct network * network, const struct err *err, void *userdata) = n->done;
 
 	n->done = NULL;
-	if (!err)
+	if (!err) {
 		n->told = true;
+		if (!n->passt)
+			resolver_look(&n->sandbox->resolver);
+	}
 	if (done)
 		done(n, err, n->userdata);
 	else if (err)

@@ -54,6 +54,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 	};
 	metadata_init(&sb->metadata);
 	network_init(&sb->network, sb);
+	resolver_init(&sb->resolver, sb);
 	sockets_init(&sb->sockets, sb);
 	ttrpc_request_init(&sb->shutdown);
 	loop_timer_init(&sb->deadline);
@@ -78,6 +79,7 @@ static void stop_everything(struct sandbox *sb)
 	metadata_stop(&sb->metadata);
 	sockets_stop(&sb->sockets);
 	network_end(&sb->network);
+	resolver_stop(&sb->resolver);
 	tail_drain(&sb->console);
 	tail_stop(&sb->console);
 	sb->accept_fd = fd_close(sb->accept_fd);

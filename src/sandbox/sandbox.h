@@ -7,6 +7,7 @@
 #include "sandbox/metadata.h"
 #include "sandbox/network.h"
 #include "sandbox/record.h"
+#include "sandbox/resolver.h"
 #include "sandbox/sockets.h"
 #include "ttrpc/client.h"
 #include "vmm/vmm.h"
@@ -74,6 +75,7 @@ struct sandbox {
 	struct loop_io accept;
 	struct metadata metadata;
 	struct network network;
+	struct resolver resolver;
 	struct sockets sockets;
 	struct ttrpc_client *guest;
 	struct ttrpc_request shutdown;

@@ -71,7 +71,7 @@ static void connected(struct loop_io *io, uint32_t revents _unused_)
 	guest = accept4(port->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (guest < 0 || !is_ours(s->sandbox, guest))
 		return;
-	host = unix_connect_now(port->path);
+	host = port->connect(port);
 	if (host < 0)
 		return;
 	passage = xcalloc(1, sizeof(*passage));
@@ -84,21 +84,35 @@ static void connected(struct loop_io *io, uint32_t revents _unused_)
 		*place = passage;
 }
 
-static int serve_one(struct sockets *s, const char *path,
-		     int (*listen)(struct sandbox *sandbox, uint32_t port, uint32_t *ret_port,
-				   struct err *err),
-		     struct err *err)
+static int connect_path(const struct socket_port *port)
+{
+	return unix_connect_now(port->path);
+}
+
+static int serve(struct sockets *s, const struct socket_port *wanted, struct err *err)
 {
 	struct socket_port *port = &s->ports[s->n];
 	int r;
 
-	*port = (struct socket_port){.owner = s, .path = path, .io = LOOP_IO_NULL};
-	port->fd = listen(s->sandbox, ABI_PORT_SOCKETS + (uint32_t)s->n, &port->port, err);
+	*port = *wanted;
+	port->owner = s;
+	port->fd = s->listen(s->sandbox, ABI_PORT_SOCKETS + (uint32_t)s->n, &port->port, err);
 	if (port->fd < 0)
 		return port->fd;
 	s->n++;
 	r = loop_io_start(s->sandbox->loop, &port->io, port->fd, EPOLLIN, connected);
-	return r < 0 ? err_errno(err, r, "cannot pass on the socket %s", path) : 0;
+	return r < 0 ? err_errno(err, r, "cannot pass on connections of the guest's") : 0;
+}
+
+int sockets_serve_one(struct sockets *s, int (*connect)(const struct socket_port *port),
+		      uint32_t *ret_port, struct err *err)
+{
+	struct socket_port wanted = {.connect = connect, .io = LOOP_IO_NULL};
+	int r = serve(s, &wanted, err);
+
+	if (r == 0)
+		*ret_port = s->ports[s->n - 1].port;
+	return r;
 }
 
 int sockets_serve(struct sockets *s,
@@ -109,12 +123,15 @@ int sockets_serve(struct sockets *s,
 	const struct strv *volumes = &s->sandbox->spec->volumes;
 	int r = 0;
 
+	s->listen = listen;
 	s->ports = xcalloc(volumes->n + 1, sizeof(*s->ports));
 	for (size_t i = 0; r == 0 && i < volumes->n; i++) {
 		struct volume volume = volume_of(volumes->v[i]);
+		struct socket_port wanted = {
+			.path = volume.source, .connect = connect_path, .io = LOOP_IO_NULL};
 
 		if (volume.kind == VOLUME_SOCKET)
-			r = serve_one(s, volume.source, listen, err);
+			r = serve(s, &wanted, err);
 	}
 	return r;
 }
@@ -138,7 +155,7 @@ int sockets_tell(struct sockets *s, struct ttrpc_request *request,
 	Caisson__Guest__V1__ListenRequest message = CAISSON__GUEST__V1__LISTEN_REQUEST__INIT;
 	Caisson__Guest__V1__Socket sockets[ABI_MOUNTS_MAX], *list[ABI_MOUNTS_MAX];
 
-	for (size_t i = 0; i < s->n && i < ABI_MOUNTS_MAX; i++) {
+	for (size_t i = 0; i < s->n && i < ABI_MOUNTS_MAX && s->ports[i].path; i++) {
 		describe(&s->ports[i], &sockets[i]);
 		list[message.n_sockets++] = &sockets[i];
 	}

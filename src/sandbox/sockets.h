@@ -17,10 +17,14 @@
 struct sandbox;
 struct sockets;
 
-/* A socket that is passed on, and where the guest asks for it. */
+/*
+ * A socket that is passed on, and where the guest asks for it. @path: NULL: it is none of the volumes';
+ * @connect: to it; a non-blocking descriptor or negative errno
+ */
 struct socket_port {
 	struct sockets *owner;
 	const char *path;
+	int (*connect)(const struct socket_port *port);
 	struct loop_io io;
 	int fd;
 	uint32_t port;
@@ -35,6 +39,7 @@ struct sockets {
 	size_t n;
 	struct socket_port *ports;
 	struct passage *conns[SOCKETS_CONNS_MAX];
+	int (*listen)(struct sandbox *sandbox, uint32_t port, uint32_t *ret_port, struct err *err);
 };
 
 /** sockets_init() - there are none */
@@ -50,6 +55,16 @@ int sockets_serve(struct sockets *sockets,
 		  int (*listen)(struct sandbox *sandbox, uint32_t port, uint32_t *ret_port,
 				struct err *err),
 		  struct err *err);
+
+/**
+ * sockets_serve_one() - take connections for one more, that is no volume; once
+ * @connect: as in struct socket_port
+ * @ret_port: where the guest asks for it
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int sockets_serve_one(struct sockets *sockets, int (*connect)(const struct socket_port *port),
+		      uint32_t *ret_port, struct err *err);
 
 /**
  * sockets_tell() - have the guest listen

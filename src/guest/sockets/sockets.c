@@ -12,89 +12,19 @@
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "empty.pb-c.h"
-#include "guest/vsock.h"
-#include "loop/passage.h"
+#include "guest/sockets/door.h"
 #include "rpc/rpc.h"
 #include "sockets.pb-c.h"
 
 #define BACKLOG 128
 
-/* One that containers connect to. */
-struct door {
-	struct loop_io io;
-	uint32_t port;
-};
-
-/* @fd: the container's end, until the host has answered; then it is the passage's */
-struct visitor {
-	bool busy;
-	int fd;
-	struct vsock_dial dial;
-	struct passage passage;
-};
-
 static struct loop *loop;
 static struct door doors[ABI_MOUNTS_MAX];
 static size_t n_doors;
-static struct visitor visitors[SOCKETS_CONNS_MAX];
 
 static void door_path(size_t i, char path[64])
 {
 	(void)snprintf(path, 64, ABI_SOCKETS_DIR "/%zu", i);
-}
-
-static void open_doors(uint32_t events)
-{
-	for (size_t i = 0; i < n_doors; i++)
-		(void)loop_io_set(&doors[i].io, events);
-}
-
-static void leave(struct visitor *v)
-{
-	v->fd = fd_close(v->fd);
-	v->busy = false;
-	open_doors(EPOLLIN);
-}
-
-static void passed(struct passage *passage)
-{
-	leave(container_of(passage, struct visitor, passage));
-}
-
-static void dialled(struct vsock_dial *dial, int host)
-{
-	struct visitor *v = container_of(dial, struct visitor, dial);
-
-	if (host < 0 || passage_start(&v->passage, loop, take_fd(v->fd), host) < 0)
-		leave(v);
-}
-
-static struct visitor *free_place(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(visitors); i++)
-		if (!visitors[i].busy)
-			return &visitors[i];
-	return NULL;
-}
-
-static void knocked(struct loop_io *io, uint32_t revents _unused_)
-{
-	const struct door *door = container_of(io, struct door, io);
-	struct visitor *v = free_place();
-
-	if (!v) {
-		open_doors(0);
-		return;
-	}
-	v->fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (v->fd < 0)
-		return;
-	v->busy = true;
-	v->dial = (struct vsock_dial)VSOCK_DIAL_NULL;
-	passage_init(&v->passage);
-	v->passage.done = passed;
-	if (vsock_dial(&v->dial, loop, door->port, dialled) < 0)
-		leave(v);
 }
 
 static void remove_all(void)
@@ -102,11 +32,7 @@ static void remove_all(void)
 	char path[64];
 
 	while (n_doors > 0) {
-		struct loop_io *io = &doors[--n_doors].io;
-		int fd = io->fd;
-
-		loop_io_stop(io);
-		fd_close(fd);
+		door_close(&doors[--n_doors]);
 		door_path(n_doors, path);
 		(void)unlink(path);
 	}
@@ -138,12 +64,12 @@ static int add_door(const Caisson__Guest__V1__Socket *wanted)
 	door_path(n_doors, path);
 	(void)unlink(path);
 	fd = make_file(path, wanted);
-	r = fd < 0 ? fd : loop_io_start(loop, &door->io, fd, EPOLLIN, knocked);
+	*door = (struct door)DOOR_NULL(*door);
+	r = fd < 0 ? fd : door_open(door, loop, fd, wanted->port);
 	if (r < 0) {
 		(void)unlink(path);
 		return r;
 	}
-	door->port = wanted->port;
 	n_doors++;
 	(void)take_fd(fd);
 	return 0;

@@ -4,9 +4,6 @@
 #include "loop/loop.h"
 #include "ttrpc/server.h"
 
-/* SOCKETS_CONNS_MAX connections are passed on at a time; more wait to be accepted. */
-#define SOCKETS_CONNS_MAX 64
-
 /**
  * sockets_service() - the Sockets service (proto/caisson/guest/v1/sockets.proto)
  * @loop: in which bytes are passed on
