@@ -213,12 +213,25 @@ static int part(struct mnl_socket *nl, int index)
 	return r == 0 && other.to == index ? part_one(nl, one.to, &other) : r;
 }
 
+/* Of a tap that is gone the kernel has forgotten the number. */
+static bool is_joined_elsewhere(struct mnl_socket *nl, int index, int tap_index)
+{
+	struct redirect had;
+
+	return look(nl, index, &had) == 0 && had.ours && had.to != 0 && had.to != tap_index;
+}
+
 int net_join(int interface_index, int tap_index, struct err *err)
 {
 	_cleanup_(mnl_socket_close) struct mnl_socket *nl = NULL;
 	char name[RTNL_NAME_MAX];
 	int r = rtnl_open(&nl);
 
+	if (r == 0 && is_joined_elsewhere(nl, interface_index, tap_index))
+		return err_set(err, -EBUSY,
+			       "the network interface %s is another VM's: containers of different "
+			       "VMs cannot share one",
+			       rtnl_name(interface_index, name));
 	if (r == 0)
 		r = redirect(nl, tap_index, interface_index);
 	if (r == 0)

@@ -10,8 +10,8 @@
  *
  * The kernel's own network no longer sees what they receive: it answers no ARP and refuses no
  * connection, though the interface keeps its addresses. It is a filter behind those that others may
- * have on the interface, and takes the place of an earlier one of ours; joined already, nothing
- * changes.
+ * have on the interface, and takes the place of an earlier one of ours whose tap is gone; joined
+ * already, nothing changes.
  *
  * Frames keep their state of checksum and segmentation on the way, as they do between two
  * interfaces of a bridge, and no offload needs to be turned off. Towards the guest: a frame whose
@@ -22,7 +22,8 @@
  * leaves by, finishes it. Without IFF_VNET_HDR all would be finished at the tap, which is as right,
  * and slower.
  *
- * Return: 0 or negative errno (-ENOENT: the kernel lacks what it needs); neither is joined then.
+ * Return: 0 or negative errno (-ENOENT: the kernel lacks what it needs); neither is joined then. -EBUSY:
+ * the interface is with another tap, and stays so.
  */
 int net_join(int interface_index, int tap_index, struct err *err);
 

@@ -197,6 +197,24 @@ static void another_tap_takes_the_place_of_the_first(void)
 	end();
 }
 
+/* Another container with the same network must not take it from the first. */
+static void a_tap_in_use_keeps_its_place(void)
+{
+	_cleanup_close_ int outer = -EBADF, second = -EBADF;
+	struct err err = ERR_NULL;
+	char name[IFNAMSIZ];
+	int index;
+
+	begin();
+	outer = outer_socket();
+	join();
+	second = net_tap_open(name, &index, NULL);
+	test_int(net_join(eth_index, index, &err), -EBUSY);
+	test_true(strstr(err.text, "is another VM's"));
+	expect_to_cross(outer, 'e');
+	end();
+}
+
 static void parted_they_are_as_before(void)
 {
 	_cleanup_free_ char *before = NULL, *after = NULL;
@@ -414,6 +432,7 @@ int main(void)
 	test_run(frames_cross_both_ways);
 	test_run(to_join_twice_is_to_join);
 	test_run(another_tap_takes_the_place_of_the_first);
+	test_run(a_tap_in_use_keeps_its_place);
 	test_run(parted_they_are_as_before);
 	test_run(others_filters_stay);
 	test_run(a_qdisc_of_another_kind_stays);
