@@ -54,3 +54,6 @@ int err_errno(struct err *err, int code, const char *fmt, ...) _printf_(3, 4);
  * Return: @code.
  */
 int err_wrap(struct err *err, int code, const char *fmt, ...) _printf_(3, 4);
+
+/** err_one_line() - what it quotes may be somebody else's: put '?' for control characters in it */
+void err_one_line(struct err *err);

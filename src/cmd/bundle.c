@@ -70,7 +70,8 @@ static int load(const char *json, struct sandbox_spec *spec, struct bundle *ret,
 	return r;
 }
 
-int bundle_load(const char *path, struct sandbox_spec *spec, struct bundle *ret, struct err *err)
+static int load_from(const char *path, struct sandbox_spec *spec, struct bundle *ret,
+		     struct err *err)
 {
 	_cleanup_free_ char *json = NULL;
 	int r;
@@ -86,6 +87,15 @@ int bundle_load(const char *path, struct sandbox_spec *spec, struct bundle *ret,
 	spec->stop_signal = SIGTERM;
 	spec->image = xstrdup(spec->bundle);
 	return find_root(spec->bundle, spec, err);
+}
+
+int bundle_load(const char *path, struct sandbox_spec *spec, struct bundle *ret, struct err *err)
+{
+	int r = load_from(path, spec, ret, err);
+
+	if (r < 0)
+		err_one_line(err);
+	return r;
 }
 
 static int keep(const struct record *record, const char *name, const char *text, struct err *err)

@@ -130,10 +130,8 @@ static int adapt_namespaces(struct json_object *own, struct sandbox_spec *spec, 
 	struct json_object *list = get(own, "namespaces", json_type_array), *kept;
 	bool has_cgroup = false;
 
-	if (!list)
-		return 0;
 	kept = json_object_new_array();
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		struct json_object *item = json_object_array_get_idx(list, i);
 		const char *type = get_text(item, "type"), *path = get_text(item, "path");
 
@@ -156,12 +154,16 @@ static int adapt_namespaces(struct json_object *own, struct sandbox_spec *spec, 
 	if (!has_cgroup)
 		add_namespace(kept, "cgroup");
 	json_object_object_add(own, "namespaces", kept);
-	if (!spec->netns)
-		return err_set(
-			err, -ENOTSUP,
-			"linux.namespaces: there is no network namespace, and the host's own "
-			"network cannot be had in a VM");
 	return 0;
+}
+
+static int check_network(const struct sandbox_spec *spec, struct err *err)
+{
+	if (spec->netns)
+		return 0;
+	return err_set(err, -ENOTSUP,
+		       "linux.namespaces: there is no network namespace, and the host's own "
+		       "network cannot be had in a VM");
 }
 
 /*
@@ -325,6 +327,8 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 		r = take_process(o, spec, err);
 	if (r == 0)
 		r = take_annotations(get(o, "annotations", json_type_object), spec, err);
+	if (r == 0)
+		r = check_network(spec, err);
 	drop_labels(o);
 	take_resources(own, spec);
 	json_object_object_add(own, "cgroupsPath", json_object_new_string(cgroup));
