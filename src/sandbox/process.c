@@ -64,6 +64,45 @@ static void start_deadline(struct process *p)
 			 no_answer);
 }
 
+static void forget_exec(struct process *p);
+
+static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct process *p = container_of(req, struct process, wait);
+	Containerd__Task__V2__WaitResponse *response;
+	ProtobufCMessage *m;
+
+	/* The connection has ended: whoever knows why is about to call process_lost(). */
+	if (answer->code == TTRPC_UNAVAILABLE)
+		return;
+	/* What was asked last, to start or to delete it, is about to be answered, and tells of its end. */
+	if (p->state == PROCESS_STARTING || p->state == PROCESS_DELETING)
+		return;
+	if (answer->code != TTRPC_OK || rpc_unpack(&containerd__task__v2__wait_response__descriptor,
+						   answer->payload, answer->payload_len, &m) < 0) {
+		process_lost(p);
+		return;
+	}
+	response = (Containerd__Task__V2__WaitResponse *)m;
+	/* 255 is as far as a status goes on any host. */
+	p->status = response->exit_status & 0xff;
+	rpc_free(m);
+	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
+	p->state = PROCESS_STOPPING;
+	forget_exec(p);
+	check_stopped(p);
+}
+
+static int send_wait(struct process *p)
+{
+	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
+
+	request.id = p->sandbox->spec->id;
+	request.exec_id = p->exec_id;
+	return rpc_call(p->sandbox->guest, &p->wait, RPC_SERVICE_TASK_V3, "Wait", &request.base, 0,
+			wait_answered);
+}
+
 static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct process *p = container_of(req, struct process, request);
@@ -83,6 +122,9 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 		stream_start(&p->err);
 	}
 	report(p, p->created, answer->code, answer->message);
+	/* A container can be killed before it is started. */
+	if (p->state == PROCESS_CREATED && send_wait(p) < 0)
+		process_lost(p);
 }
 
 static void create_in_guest(struct process *p);
@@ -320,40 +362,6 @@ void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *
 	}
 }
 
-static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
-{
-	struct process *p = container_of(req, struct process, wait);
-	Containerd__Task__V2__WaitResponse *response;
-	ProtobufCMessage *m;
-
-	/* The connection has ended: whoever knows why is about to call process_lost(). */
-	if (answer->code == TTRPC_UNAVAILABLE)
-		return;
-	if (answer->code != TTRPC_OK || rpc_unpack(&containerd__task__v2__wait_response__descriptor,
-						   answer->payload, answer->payload_len, &m) < 0) {
-		process_lost(p);
-		return;
-	}
-	response = (Containerd__Task__V2__WaitResponse *)m;
-	/* 255 is as far as a status goes on any host. */
-	p->status = response->exit_status & 0xff;
-	rpc_free(m);
-	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
-	p->state = PROCESS_STOPPING;
-	forget_exec(p);
-	check_stopped(p);
-}
-
-static int send_wait(struct process *p)
-{
-	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
-
-	request.id = p->sandbox->spec->id;
-	request.exec_id = p->exec_id;
-	return rpc_call(p->sandbox->guest, &p->wait, RPC_SERVICE_TASK_V3, "Wait", &request.base, 0,
-			wait_answered);
-}
-
 static void start_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct process *p = container_of(req, struct process, request);
@@ -371,7 +379,7 @@ static void start_answered(struct ttrpc_request *req, const struct ttrpc_answer 
 	}
 	p->state = PROCESS_RUNNING;
 	report(p, p->started, TTRPC_OK, "");
-	if (send_wait(p) < 0)
+	if (*p->exec_id && send_wait(p) < 0)
 		process_lost(p);
 }
 

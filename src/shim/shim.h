@@ -23,7 +23,7 @@
  * @ask_view: make the keeper see what the container sees; told_seen() follows. NULL: it need not
  * @keeper: the process that stands for the container
  * @passed: where it passes on the signals that it gets
- * @started: the command was started: there is an exit status to keep
+ * @started: the command was started, or ended before: there is an exit status to keep
  * @waited: somebody has been told how it ended
  * @deleted: and it was deleted: there is nothing more to ask about
  * @holders: who the container is paused for; see shim/hold.h

@@ -393,6 +393,25 @@ static void execs_come_and_go(void)
 	test_shim_end();
 }
 
+static void one_that_was_not_started_can_end(void)
+{
+	test_shim_begin(false);
+	test_shim_boot();
+	ask_create(&create, "c1");
+	guest_creates();
+	expect(&create, TTRPC_OK, "");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__CREATED);
+	ask_wait(&waiting, "");
+	guest_ends(137);
+	close_outputs();
+	expect_waited(&waiting, 137);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__STOPPED);
+	test_true(t.shim.started);
+	ask_start(&asked, "");
+	expect(&asked, TTRPC_FAILED_PRECONDITION, "stopped");
+	test_shim_end();
+}
+
 /* Two calls of Wait are with the guest then; the first one is the container's own. */
 static void an_exec_ends(void)
 {
@@ -655,6 +674,7 @@ int main(void)
 	test_run(an_exec_is_not_all);
 	test_run(input_ends_when_it_should);
 	test_run(execs_come_and_go);
+	test_run(one_that_was_not_started_can_end);
 	test_run(an_exec_ends);
 	test_run(execs_of_clients_that_vanished_make_room);
 	test_run(execs_never_started_make_room_too);

@@ -38,6 +38,8 @@ static void init_stopped(struct process *p)
 {
 	struct shim *shim = shim_of_process(p);
 
+	/* One that was killed before it was started has a status, too. */
+	shim->started |= !p->lost;
 	/* The record first: who hears of the end may ask for it at once. */
 	if (!shim->spec->remove && !shim->visit)
 		(void)record_set_exit(shim->record, (int)p->status);
@@ -86,7 +88,10 @@ static void init_created(struct process *p, const struct process_result *result)
 
 void told_seen(struct shim *shim)
 {
-	if (shim->init && shim->init->state == PROCESS_CREATED)
+	enum process_state state = shim->init ? shim->init->state : PROCESS_NONE;
+
+	/* It may have been killed meanwhile. */
+	if (state == PROCESS_CREATED || state == PROCESS_STOPPING || state == PROCESS_STOPPED)
 		reply_created(shim->init, calls_kept(shim->init));
 }
 

@@ -456,6 +456,18 @@ def test_features():
     check(caisson("--version")[0].splitlines()[1], "spec: 1.0.2")
 
 
+def test_killed_before_start():
+    box = Container("early", "true")
+    caisson("kill", box.name, "KILL")
+    check(box.wait(), 137, "exit status")
+    state = box.state()
+    check((state["status"], state["pid"]), ("stopped", 0), "state")
+    holds(caisson("start", box.name, status=1)[1], "cannot start a container that has stopped")
+    check(box.output(), ["", ""], "output")
+    caisson("delete", box.name)
+    clean()
+
+
 def test_killed():
     """Whoever is killed, the number's end is seen, and nothing stays."""
     for victim in ["keeper", "shim", "qemu-system", "virtiofsd"]:
