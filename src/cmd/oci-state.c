@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/describe.h"
+#include "sandbox/annotation.h"
 
 /* What a container without a shim is to OCI, whether somebody saw its end or not. */
 #define STOPPED "stopped"
@@ -48,20 +49,6 @@ int oci_state_ask(const struct record *record, bool guest, struct oci_state *ret
 	return r == -ETIMEDOUT ? r : 0;
 }
 
-static struct json_object *annotations_of(const struct sandbox_spec *spec)
-{
-	struct json_object *o = json_object_new_object();
-
-	for (size_t i = 0; i < spec->annotations.n; i++) {
-		const char *word = spec->annotations.v[i], *equals = strchr(word, '=');
-		_cleanup_free_ char *name = equals ? xstrndup(word, (size_t)(equals - word)) : NULL;
-
-		if (name)
-			json_object_object_add(o, name, json_object_new_string(equals + 1));
-	}
-	return o;
-}
-
 struct json_object *oci_state_to_json(const struct record *record, const struct sandbox_spec *spec,
 				      const struct oci_state *state)
 {
@@ -80,7 +67,7 @@ struct json_object *oci_state_to_json(const struct record *record, const struct 
 		json_object_new_string(*spec->bundle ? spec->bundle : record->dir_path));
 	json_object_object_add(o, "rootfs", json_object_new_string(spec->rootfs));
 	json_object_object_add(o, "created", time_to_json((time_t)spec->created));
-	json_object_object_add(o, "annotations", annotations_of(spec));
+	json_object_object_add(o, "annotations", annotations_to_json(&spec->annotations));
 	json_object_object_add(o, "owner", json_object_new_string(""));
 	return o;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/parse.h"
 #include "sandbox/setting.h"
 
@@ -52,4 +53,18 @@ int annotations_set(struct strv *list, const struct strv *words, struct err *err
 			strv_env_set(list, words->v[i]);
 	}
 	return r;
+}
+
+struct json_object *annotations_to_json(const struct strv *list)
+{
+	struct json_object *o = json_object_new_object();
+
+	for (size_t i = 0; i < list->n; i++) {
+		const char *word = list->v[i], *equals = strchr(word, '=');
+		_cleanup_free_ char *name = equals ? xstrndup(word, (size_t)(equals - word)) : NULL;
+
+		if (name)
+			json_object_object_add(o, name, json_object_new_string(equals + 1));
+	}
+	return o;
 }

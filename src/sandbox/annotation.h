@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <json-c/json.h>
+
 #include "base/err.h"
 #include "base/strv.h"
 
@@ -28,3 +30,10 @@ int annotation_check(const char *word, struct err *err);
  * Return: 0 or -EINVAL with a message.
  */
 int annotations_set(struct strv *list, const struct strv *words, struct err *err);
+
+/**
+ * annotations_to_json() - as the runtime specification's state has them: an object of texts
+ *
+ * Return: a new object of the caller's.
+ */
+struct json_object *annotations_to_json(const struct strv *list);

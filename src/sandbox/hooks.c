@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "sandbox/annotation.h"
 #include "sandbox/helper.h"
 
 #define HOOKS_MAX   (1u << 20)
@@ -201,6 +202,7 @@ static char *state_text(const struct record *record, const struct sandbox_spec *
 	json_object_object_add(o, "status", json_object_new_string(status));
 	json_object_object_add(o, "pid", json_object_new_int(pid));
 	json_object_object_add(o, "bundle", json_object_new_string(spec->bundle));
+	json_object_object_add(o, "annotations", annotations_to_json(&spec->annotations));
 	text = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
 	return text;

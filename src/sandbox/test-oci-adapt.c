@@ -167,6 +167,7 @@ static void what_cannot_be_had(void)
 
 #define NULL_AND_DISK                                                                \
 	"\"devices\":[{\"path\":\"/dev/n\",\"type\":\"c\",\"major\":1,\"minor\":3}," \
+	"{\"path\":\"/dev/pipe\",\"type\":\"p\"},"                                   \
 	"{\"path\":\"/dev/sda\",\"type\":\"b\",\"major\":8,\"minor\":0}]"
 
 static int devices(const char *rules, const char *want)
@@ -188,7 +189,8 @@ static int devices(const char *rules, const char *want)
 /* Nobody wants a VM to have the host's disks who lets a container have all devices there are. */
 static void devices_of_the_guest(void)
 {
-	static const char left[] = "[{\"path\":\"/dev/n\",\"type\":\"c\",\"major\":1,\"minor\":3}]";
+	static const char left[] = "[{\"path\":\"/dev/n\",\"type\":\"c\",\"major\":1,\"minor\":3},"
+				   "{\"path\":\"/dev/pipe\",\"type\":\"p\"}]";
 
 	test_int(devices("{\"allow\":false,\"access\":\"rwm\"}", NULL), -ENOTSUP);
 	test_str(err.text,

@@ -492,6 +492,7 @@ def test_hooks():
 
     def change(config):
         config["hooks"] = {x: [hook(x)] for x in ["prestart", "createRuntime", "poststart", "poststop"]}
+        config["annotations"] = {"org.example": "said=1"}
 
     box = Container("hooks", "cat", change)
     box.start()
@@ -504,6 +505,7 @@ def test_hooks():
     check(lines[::2], [x + " b" for x in ["prestart", "createRuntime", "poststart", "poststop"]], "stages")
     check([x["status"] for x in states.values()], ["creating", "creating", "running", "stopped"], "states")
     check([x["pid"] for x in states.values()], [box.pid, box.pid, box.pid, 0], "numbers")
+    check([x["annotations"] for x in states.values()], 4 * [{"org.example": "said=1"}], "annotations")
     # Docker's looks for the network by the number: it is not to find the host's.
     def looks(config):
         config["hooks"] = {"prestart": [{"path": "/bin/sh", "args": ["sh", "-c", "pid=$(grep -o '\"pid\":[0-9]*' "
