@@ -210,11 +210,17 @@ static char *state_text(const struct record *record, const struct sandbox_spec *
 
 static int run_list(struct json_object *list, const char *stage, const char *state, struct err *err)
 {
-	int r = 0;
+	/* What one of them has left is for the others to clear away all the same. */
+	bool all = strcmp(stage, "poststop") == 0;
+	int first = 0;
 
-	for (size_t i = 0; r == 0 && i < count(list); i++)
-		r = run_hook(json_object_array_get_idx(list, i), stage, state, err);
-	return r;
+	for (size_t i = 0; (first == 0 || all) && i < count(list); i++) {
+		int r = run_hook(json_object_array_get_idx(list, i), stage, state,
+				 first == 0 ? err : NULL);
+
+		first = first == 0 ? r : first;
+	}
+	return first;
 }
 
 int hooks_run(const struct record *record, const struct sandbox_spec *spec, const char *stage,

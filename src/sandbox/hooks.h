@@ -29,7 +29,8 @@ int hooks_take(const char *config, char **ret, struct err *err);
  *
  * Each gets the container's state on its stdin, and has as long as its timeout says.
  *
- * Return: 0; or negative errno with a message, of the first one that failed: those behind it are not run.
+ * Return: 0; or negative errno with a message, of the first one that failed: those behind it are not
+ * run, but for "poststop".
  */
 int hooks_run(const struct record *record, const struct sandbox_spec *spec, const char *stage,
 	      const char *status, pid_t pid, struct err *err);

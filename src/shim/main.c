@@ -95,7 +95,8 @@ static void lifeline_moved(struct loop_io *io, uint32_t revents _unused_)
 	if (n < 0)
 		return;
 	loop_io_stop(io);
-	if (n == 1 && byte == LIFELINE_LET_GO)
+	shim->let_go = n == 1 && byte == LIFELINE_LET_GO;
+	if (shim->let_go)
 		return;
 	/* Of a visit there is something to write back. */
 	sandbox_stop(&shim->sandbox, shim->visit);

@@ -23,6 +23,7 @@
  * @ask_view: make the keeper see what the container sees; told_seen() follows. NULL: it need not
  * @keeper: the process that stands for the container
  * @passed: where it passes on the signals that it gets
+ * @let_go: its starter has done what it wanted to, and the container goes on without it
  * @started: the command was started, or ended before: there is an exit status to keep
  * @waited: somebody has been told how it ended
  * @deleted: and it was deleted: there is nothing more to ask about
@@ -53,7 +54,7 @@ struct shim {
 	struct loop_io passed;
 	void (*ask_view)(pid_t keeper);
 	pid_t keeper;
-	bool resuming, visit, stdio, started, waited, deleted, told_enough;
+	bool resuming, visit, stdio, let_go, started, waited, deleted, told_enough;
 };
 
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */

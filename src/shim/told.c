@@ -38,8 +38,8 @@ static void init_stopped(struct process *p)
 {
 	struct shim *shim = shim_of_process(p);
 
-	/* One that was killed before it was started has a status, too. */
-	shim->started |= !p->lost;
+	/* One that ends before it is started has a status, too, but if nobody has seen it made. */
+	shim->started |= !p->lost || shim->let_go;
 	/* The record first: who hears of the end may ask for it at once. */
 	if (!shim->spec->remove && !shim->visit)
 		(void)record_set_exit(shim->record, (int)p->status);

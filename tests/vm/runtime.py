@@ -524,6 +524,14 @@ def test_hooks():
             config["hooks"] = {"createRuntime": [{**hook("x", script), "timeout": 1}]}
         holds(caisson("create", "-b", bundle("hooks", "true", bad), "hooks", status=1)[1], text)
         clean()
+    os.unlink(told)
+    def after(config):
+        config["hooks"] = {"poststop": [hook("first", "exit 1"), hook("second", "exit 2")]}
+    box = Container("hooks", "true", after)
+    holds(caisson("delete", box.name)[1], "ended with status 1")
+    box.wait()
+    with open(told, encoding="ascii") as file:
+        check(file.read().splitlines()[::2], ["first b", "second b"], "hooks behind one that failed")
     for stage in ["createContainer", "startContainer"]:
         def late(config, stage=stage):
             config["hooks"] = {stage: [hook("x")]}
