@@ -31,6 +31,17 @@ static void resumed_late(struct ttrpc_request *req _unused_,
 {
 }
 
+static void stands_still(void *userdata, int r)
+{
+	struct process *p = userdata;
+
+	if (r < 0)
+		report_frozen(p, PROCESS_RUNNING, TTRPC_UNAVAILABLE,
+			      "the virtual machine has ended");
+	else
+		report_frozen(p, PROCESS_PAUSED, TTRPC_OK, "");
+}
+
 static void pause_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct process *p = container_of(req, struct process, request);
@@ -39,7 +50,10 @@ static void pause_answered(struct ttrpc_request *req, const struct ttrpc_answer 
 	/* What cannot be stopped now must not stop later, when nobody expects it any more. */
 	if (answer->code == TTRPC_DEADLINE_EXCEEDED && p->sandbox->guest)
 		(void)send_resume(p, resumed_late);
-	report_frozen(p, paused ? PROCESS_PAUSED : PROCESS_RUNNING, answer->code, answer->message);
+	if (paused)
+		standby_allow(&p->sandbox->standby, stands_still, p);
+	else
+		report_frozen(p, PROCESS_RUNNING, answer->code, answer->message);
 }
 
 static void resume_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
@@ -50,12 +64,16 @@ static void resume_answered(struct ttrpc_request *req, const struct ttrpc_answer
 	report_frozen(p, resumed ? PROCESS_RUNNING : PROCESS_PAUSED, answer->code, answer->message);
 }
 
-void process_pause(struct process *p)
+void process_pause(struct process *p, bool standby)
 {
 	Containerd__Task__V2__PauseRequest request = CONTAINERD__TASK__V2__PAUSE_REQUEST__INIT;
 	int r = -ENOTCONN;
 
 	p->state = PROCESS_PAUSING;
+	if (standby)
+		standby_expect(&p->sandbox->standby);
+	else
+		standby_forbid(&p->sandbox->standby);
 	request.id = p->sandbox->spec->id;
 	ttrpc_request_cancel(&p->request);
 	if (p->sandbox->guest)
@@ -71,6 +89,7 @@ void process_resume(struct process *p)
 	enum process_state before = p->state;
 
 	ttrpc_request_cancel(&p->request);
+	standby_forbid(&p->sandbox->standby);
 	if (!p->sandbox->guest || send_resume(p, resume_answered) < 0)
 		report_frozen(p, before, TTRPC_UNAVAILABLE, "the virtual machine has ended");
 }

@@ -89,6 +89,8 @@ static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *
 	rpc_free(m);
 	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
 	p->state = PROCESS_STOPPING;
+	/* Its last output may still be in the guest. */
+	standby_forbid(&p->sandbox->standby);
 	forget_exec(p);
 	check_stopped(p);
 }
@@ -285,6 +287,7 @@ void process_signal(struct process *p, int signo)
 	request.id = p->sandbox->spec->id;
 	request.exec_id = p->exec_id;
 	request.signal = (uint32_t)signo;
+	standby_forbid(&p->sandbox->standby);
 	tell(p, "Kill", &request.base);
 }
 

@@ -124,15 +124,20 @@ void process_delete(struct process *process);
 
 /**
  * process_pause() - stop all processes of the container, from RUNNING; @process->frozen follows
+ * @standby: and then the VM, as long as nobody needs it
  *
  * If they do not stop in the time that a guest has for an answer, they go on: DEADLINE_EXCEEDED.
  */
-void process_pause(struct process *process);
+void process_pause(struct process *process, bool standby);
 
 /** process_resume() - from PAUSING or PAUSED, let them go on; @process->frozen follows */
 void process_resume(struct process *process);
 
-/** process_signal() - send it a signal, if there is a guest to do that; nobody hears how it went */
+/**
+ * process_signal() - send it a signal, if there is a guest to do that; nobody hears how it went
+ *
+ * A paused VM runs from then on: the process may end of it.
+ */
 void process_signal(struct process *process, int signo);
 
 /** process_resize() - its terminal has another size; as process_signal() */

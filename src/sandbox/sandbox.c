@@ -56,6 +56,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 	network_init(&sb->network, sb);
 	resolver_init(&sb->resolver, sb);
 	sockets_init(&sb->sockets, sb);
+	standby_init(&sb->standby, sb);
 	ttrpc_request_init(&sb->shutdown);
 	loop_timer_init(&sb->deadline);
 	loop_defer_init(&sb->ending);
@@ -67,6 +68,7 @@ static void stop_everything(struct sandbox *sb)
 	loop_timer_stop(&sb->deadline);
 	loop_defer_stop(&sb->ending);
 	loop_io_stop(&sb->accept);
+	standby_end(&sb->standby);
 	ttrpc_client_free(take_ptr(sb->guest));
 	/* All at once, so that nobody's end is waited for before the next one's is begun. */
 	proc_kill(&sb->vsockd.proc, SIGKILL);
@@ -170,6 +172,7 @@ void sandbox_stop(struct sandbox *sb, bool clean)
 	if (sb->state != SANDBOX_BOOTING && !was_ready)
 		return;
 	sb->state = SANDBOX_ENDING;
+	standby_forbid(&sb->standby);
 	if (!clean || !was_ready || ask_guest_to_end(sb) < 0) {
 		kill_vmm(sb);
 		return;

@@ -9,6 +9,7 @@
 #include "sandbox/record.h"
 #include "sandbox/resolver.h"
 #include "sandbox/sockets.h"
+#include "sandbox/standby.h"
 #include "ttrpc/client.h"
 #include "vmm/vmm.h"
 
@@ -77,6 +78,7 @@ struct sandbox {
 	struct network network;
 	struct resolver resolver;
 	struct sockets sockets;
+	struct standby standby;
 	struct ttrpc_client *guest;
 	struct ttrpc_request shutdown;
 	struct loop_timer deadline;

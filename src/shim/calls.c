@@ -20,6 +20,7 @@ struct forward {
 	struct list link;
 	struct ttrpc_request request;
 	struct ttrpc_call *call;
+	struct standby *standby;
 	void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer);
 };
 
@@ -149,13 +150,19 @@ bool calls_waited_for(const struct shim *shim, const struct process *p)
 	return false;
 }
 
+static void forward_free(struct forward *f)
+{
+	standby_leave(f->standby);
+	list_del(&f->link);
+	free(f);
+}
+
 static void forward_cancelled(struct ttrpc_call *call)
 {
 	struct forward *f = call->userdata;
 
 	ttrpc_request_cancel(&f->request);
-	list_del(&f->link);
-	free(f);
+	forward_free(f);
 }
 
 static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
@@ -171,8 +178,7 @@ static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answe
 				"the guest does not answer: `caisson delete -f` ends its VM");
 	else
 		ttrpc_call_fail(f->call, answer->code, "%s", answer->message);
-	list_del(&f->link);
-	free(f);
+	forward_free(f);
 }
 
 static void forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeout,
@@ -191,11 +197,13 @@ static void forward(struct ttrpc_call *call, const void *payload, size_t len, ui
 	f->reply = reply;
 	ttrpc_request_init(&f->request);
 	list_init(&f->link);
+	f->standby = &shim->sandbox.standby;
+	standby_use(f->standby);
 	if (shim->sandbox.guest)
 		r = ttrpc_client_call(shim->sandbox.guest, &f->request, service, call->method->name,
 				      payload, len, timeout, forward_answered);
 	if (r < 0) {
-		free(f);
+		forward_free(f);
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s",
 				shim->sandbox.state == SANDBOX_BOOTING
 					? "the virtual machine is still booting"
@@ -233,7 +241,6 @@ void calls_lost(struct shim *shim)
 			ttrpc_call_fail(f->call, TTRPC_NOT_FOUND, "process already finished");
 		else
 			ttrpc_call_fail(f->call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
-		list_del(&f->link);
-		free(f);
+		forward_free(f);
 	}
 }

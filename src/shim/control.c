@@ -28,7 +28,7 @@ void control_pause(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (!p)
 		return;
 	calls_keep(p, call);
-	process_pause(p);
+	process_pause(p, true);
 }
 
 void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -77,6 +77,8 @@ static void pass_on(struct ttrpc_call *call, const char *id, const struct oci_se
 	pack_settings(settings, &any);
 	request.id = rpc_str(id);
 	request.resources = &any;
+	/* Less memory may be the end of a paused process, too. */
+	standby_forbid(&shim_of(call)->sandbox.standby);
 	payload = xmalloc(protobuf_c_message_get_packed_size(&request.base));
 	len = protobuf_c_message_pack(&request.base, payload);
 	calls_forward_as(call, payload, len, NULL);

@@ -87,7 +87,7 @@ void hold_handle(struct ttrpc_call *call, const ProtobufCMessage *message)
 		add(shim, call);
 	} else if (process_check(call, p->state, PROCESS_OP_PAUSE)) {
 		add(shim, call);
-		process_pause(p);
+		process_pause(p, false);
 	}
 }
 
@@ -141,7 +141,7 @@ void hold_frozen(struct shim *shim, const struct process_result *result)
 	if (result->code != TTRPC_OK)
 		hold_forget(shim, result->code, result->message);
 	else if (resumed && !list_empty(&shim->holders) && shim->init->state == PROCESS_RUNNING)
-		process_pause(shim->init);
+		process_pause(shim->init, false);
 	else
 		answer(shim);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/rpc.h"
 #include "sandbox.pb-c.h"
+#include "shim/awake.h"
 #include "shim/calls.h"
 #include "shim/control.h"
 #include "shim/hold.h"
@@ -41,6 +42,7 @@ static void sandbox_guest_address(struct ttrpc_call *call, const ProtobufCMessag
 	if (sb->address.hybrid_path)
 		response.hybrid_path = rpc_str(sb->address.hybrid_path);
 	response.cid = sb->address.cid;
+	awake_until_closed(call);
 	rpc_reply(call, &response.base);
 }
 

@@ -29,6 +29,7 @@
  * @deleted: and it was deleted: there is nothing more to ask about
  * @holders: who the container is paused for; see shim/hold.h
  * @resuming: since the last of them has gone
+ * @awake: for whom the VM of a paused container runs; see shim/awake.h
  * @released: who is told once it goes on; NULL: nobody
  * @telling: how long the end of the VM may be told
  * @told_enough: that time is over
@@ -45,7 +46,7 @@ struct shim {
 	struct process *init;
 	struct list execs;
 	size_t n_execs;
-	struct list waiters, forwards, holders;
+	struct list waiters, forwards, holders, awake;
 	struct ttrpc_call *released;
 	struct loop_io lifeline;
 	struct loop_signal signals, winch;

@@ -19,6 +19,7 @@
 #include "base/parse.h"
 #include "rpc/task.h"
 #include "sandbox/oci-adapt.h"
+#include "shim/awake.h"
 #include "shim/calls.h"
 #include "shim/control.h"
 #include "shim/hold.h"
@@ -358,6 +359,7 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (!p || !process_check(call, p->state, PROCESS_OP_KILL) ||
 	    !process_check_kill(call, request))
 		return;
+	standby_forbid(&shim->sandbox.standby);
 	if (request->signal != SIGKILL || shim->sandbox.state != SANDBOX_BOOTING) {
 		calls_forward(call);
 		return;
@@ -533,11 +535,13 @@ void shim_task_conn_closed(struct shim *shim, uint64_t conn)
 		if (p->conn == conn)
 			p->conn = 0;
 	}
+	awake_conn_closed(shim, conn);
 	hold_conn_closed(shim, conn);
 }
 
 void shim_task_deinit(struct shim *shim)
 {
+	awake_forget(shim);
 	hold_forget(shim, TTRPC_CANCELLED, "");
 	list_for_each_safe (it, &shim->execs)
 		process_free(container_of(it, struct process, link));

@@ -64,12 +64,14 @@ static const struct ttrpc_method guest_methods[] = {
 	{.name = "ResizePty", .handler = guest_called},
 	{.name = "Shutdown", .handler = guest_called},
 	{.name = "Stat", .handler = guest_called},
+	{.name = "SetTime", .handler = guest_called},
 	{.name = NULL},
 };
 
 static const struct ttrpc_service guest_services[] = {
 	{.name = RPC_SERVICE_TASK_V3, .methods = guest_methods},
 	{.name = RPC_SERVICE_COPY, .methods = guest_methods},
+	{.name = RPC_SERVICE_SYSTEM, .methods = guest_methods},
 	{.name = NULL},
 };
 
@@ -151,6 +153,7 @@ void test_shim_begin(bool remove)
 	list_init(&t.shim.waiters);
 	list_init(&t.shim.forwards);
 	list_init(&t.shim.holders);
+	list_init(&t.shim.awake);
 	test_int(iolog_open(&t.shim.log, t.record.dir, "log"), 0);
 	sandbox_init(&t.shim.sandbox, &t.loop, &t.paths, &t.record, &t.spec);
 	t.shim.sandbox.userdata = &t.shim;

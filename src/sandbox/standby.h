@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "ttrpc/client.h"
+
+/*
+ * A VM whose container is paused has nothing to do: its CPUs are stopped, until the container goes on or
+ * somebody wants something of the guest. What was sent to it meanwhile is there when it runs again, so
+ * nobody waits for that; but while an answer is awaited it must run.
+ */
+
+struct sandbox;
+
+enum standby_state {
+	STANDBY_NEVER,
+	STANDBY_SOON, /* its container is being paused */
+	STANDBY_ALLOWED,
+};
+
+/**
+ * struct standby - whether a VM stands still
+ * @users: who need the guest all the same
+ * @stopped: what the VMM was asked for last
+ * @asked: and it has not answered yet
+ * @done: whom to tell once it stands still; NULL: nobody
+ */
+struct standby {
+	struct sandbox *sandbox;
+	enum standby_state state;
+	bool stopped, asked;
+	unsigned users;
+	void (*done)(void *userdata, int r);
+	void *userdata;
+	struct ttrpc_request clock;
+};
+
+/** standby_init() - it runs */
+void standby_init(struct standby *standby, struct sandbox *sandbox);
+
+/** standby_expect() - standby_allow() will mean something, unless standby_forbid() comes first */
+void standby_expect(struct standby *standby);
+
+/**
+ * standby_allow() - the VM may stand still, if that was expected
+ * @done: called once, maybe before this returns, unless standby_forbid() comes first. @r: 0: it stands
+ *	still, or will when nobody needs it any more, or need not; -ESHUTDOWN: the VM has ended
+ */
+void standby_allow(struct standby *standby, void (*done)(void *userdata, int r), void *userdata);
+
+/** standby_forbid() - it must run from here on: something may end in it, and that is to be heard of */
+void standby_forbid(struct standby *standby);
+
+/** standby_use(), standby_leave() - it must run in between */
+void standby_use(struct standby *standby);
+void standby_leave(struct standby *standby);
+
+/** standby_end() - the VM is gone */
+void standby_end(struct standby *standby);
