@@ -76,11 +76,25 @@ static int read_unified(struct reading *l, const struct member *m, struct json_o
 	return r;
 }
 
+static bool says_nothing(struct json_object *value);
+
+/* As engines write what nobody asked for: {"weight": 0} */
+static bool members_say_nothing(struct json_object *o)
+{
+	json_object_object_foreach(o, name, value)
+	{
+		(void)name;
+		if (!says_nothing(value))
+			return false;
+	}
+	return true;
+}
+
 static bool says_nothing(struct json_object *value)
 {
 	switch (json_object_get_type(value)) {
 	case json_type_object:
-		return json_object_object_length(value) == 0;
+		return members_say_nothing(value);
 	case json_type_array:
 		return json_object_array_length(value) == 0;
 	case json_type_int:

@@ -59,7 +59,7 @@ static void limits_become_files(void)
 		{"{\"unified\":{\"memory.high\":\"1G\"}}", "memory.high=1G"},
 		/* As Docker sends what nobody has asked for. */
 		{"{\"cpu\":{\"shares\":0,\"quota\":0,\"period\":0,\"cpus\":\"\"},"
-		 "\"memory\":{\"limit\":0,\"swap\":0},\"blockIO\":{},\"devices\":[],"
+		 "\"memory\":{\"limit\":0,\"swap\":0},\"blockIO\":{\"weight\":0},\"devices\":[],"
 		 "\"memory\":{\"kernel\":0,\"disableOOMKiller\":false}}",
 		 ""},
 	};

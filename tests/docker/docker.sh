@@ -176,6 +176,83 @@ test_healthcheck() {
 	is_clean
 }
 
+# bytes SIZE: as `docker stats` writes it
+bytes() {
+	case $1 in
+	*KiB) awk "BEGIN {print int(${1%KiB} * 1024)}" ;;
+	*MiB) awk "BEGIN {print int(${1%MiB} * 1048576)}" ;;
+	*GiB) awk "BEGIN {print int(${1%GiB} * 1073741824)}" ;;
+	esac
+}
+
+memory() {
+	status 0 docker stats --no-stream --format '{{.MemUsage}}' "$1"
+	bytes "$(out | cut -d ' ' -f 1)"
+}
+
+test_stats_and_top() {
+	local before after
+	status 0 docker run -d --name holds -m 200m $IMAGE sleep 1000
+	before=$(memory holds)
+	status 0 docker exec holds dd if=/dev/zero of=/dev/shm/held bs=1M count=50
+	after=$(memory holds)
+	[ $((after - before)) -ge $((50 << 20)) ] || fail "$before, and with 50 MiB more $after"
+	# What the host has of it; who wants what is inside asks caisson.
+	status 0 docker inspect -f '{{.State.Pid}} {{.Id}}' holds
+	read -r pid id < <(out)
+	status 0 docker top holds -o pid,comm
+	is "$(out | awk 'NR > 1 {print $1, $2}')" "$pid caisson-shim"
+	status 0 env -u CAISSON_ROOT -u CAISSON_RUN caisson --root "$WORK/exec/runtime-runc/moby" ps "$id"
+	has "$(out)" "sleep 1000"
+	status 0 docker rm -f holds
+	is_clean
+}
+
+test_update() {
+	status 0 docker run -d --name box -m 100m $IMAGE sleep 1000
+	status 0 docker update --memory 64m --memory-swap 64m --cpus 0.5 --pids-limit 60 box
+	status 0 docker exec box sh -c 'cd /sys/fs/cgroup; cat memory.max cpu.max pids.max'
+	is "$(out)" "$(printf '67108864\n50000 100000\n60')"
+	status 0 docker update --restart always box
+	status 1 docker update --memory 4g --memory-swap 4g box
+	has "$(err)" "which cannot grow while it runs"
+	status 0 docker rm -f box
+	is_clean
+}
+
+# As runc's: nothing is answered by the container, all else is done with it.
+test_paused() {
+	local state
+	status 0 docker run -d --name box $IMAGE sh -c 'trap "exit 9" TERM; touch /up; while :; do sleep 0.1; done'
+	until docker exec box test -e /up; do :; done
+	status 0 docker pause box
+	status 1 docker exec box true
+	has "$(err)" "is paused"
+	status 0 docker top box
+	status 0 docker stats --no-stream box
+	echo copied >"$WORK/one"
+	status 0 docker cp "$WORK/one" box:/two
+	status 0 docker cp box:/two "$WORK/three"
+	is "$(cat "$WORK/three")" copied
+	status 0 docker diff box
+	has "$(out)" "A /two"
+	status 0 docker commit box made
+	status 0 docker inspect -f '{{.State.Status}}' box
+	is "$(out)" paused
+	# Which resumes it.
+	status 0 docker stop box
+	status 0 docker inspect -f '{{.State.ExitCode}}' box
+	is "$(out)" 9
+	for state in kill 'rm -f'; do
+		status 0 docker start box
+		status 0 docker pause box
+		# shellcheck disable=SC2086 # two words
+		status 0 docker $state box
+	done
+	status 0 docker rmi made
+	is_clean
+}
+
 # Nobody but the kernel tells Docker.
 test_killed() {
 	status 0 docker run -d --name killed $IMAGE sleep 1000
