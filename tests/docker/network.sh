@@ -31,6 +31,8 @@ test_the_default_one() {
 	done
 	status 0 docker inspect -f '{{.NetworkSettings.MacAddress}} {{.NetworkSettings.IPAddress}}' web
 	read -r mac ip <<<"$(out)"
+	status 0 docker exec web sh -c 'ls /sys/class/net; ip -o link | wc -l'
+	is "$(out)" "$(printf 'eth0\nlo\n2')" "interfaces"
 	status 0 docker exec web ip addr show eth0
 	has "$(out)" "link/ether $mac"
 	has "$(out)" "inet $ip/16"
@@ -89,7 +91,7 @@ test_connect() {
 	status 0 docker exec box wget -qO- http://web/
 	is "$(out)" page
 	status 0 docker network disconnect net box
-	status 0 docker exec box sh -c 'while ip addr show eth1 | grep "inet "; do sleep 0.1; done; ip addr show eth0'
+	status 0 docker exec box sh -c 'while [ -e /sys/class/net/eth1 ]; do sleep 0.1; done; ip addr show eth0'
 	has "$(out)" 'inet '
 	status 0 docker rm -f web box
 	status 0 docker network rm net

@@ -7,6 +7,7 @@
 #include "guest/network/network-check.h"
 #include "guest/network/nics.h"
 #include "guest/network/routes.h"
+#include "guest/network/spares.h"
 #include "guest/network/sysctls.h"
 #include "rpc/rpc.h"
 
@@ -20,6 +21,7 @@ static int configure_all(struct netlink *netlink,
 
 	if (r < 0)
 		return err_errno(err, r, "lo: cannot set it up");
+	spares_fetch(request);
 	r = nics_read(&nics, netlink, request, err);
 	if (r == 0)
 		r = links_configure(&nics, netlink, request, err);
@@ -27,6 +29,8 @@ static int configure_all(struct netlink *netlink,
 		r = addresses_configure(&nics, netlink, err);
 	if (r == 0)
 		r = routes_configure(&nics, netlink, request, err);
+	if (r == 0)
+		spares_put_away(&nics, netlink);
 	return r == 0 ? sysctls_configure(request, err) : r;
 }
 

@@ -30,7 +30,7 @@ static struct nic *find_original(struct nics *nics, const void *mac)
 	return NULL;
 }
 
-static bool is_asked_for(const Caisson__Guest__V1__ConfigureRequest *request, const void *mac)
+bool nics_asked_for(const Caisson__Guest__V1__ConfigureRequest *request, const void *mac)
 {
 	for (size_t i = 0; i < request->n_interfaces; i++)
 		if (memcmp(request->interfaces[i]->nic.data, mac, ETH_ALEN) == 0)
@@ -54,7 +54,7 @@ static struct nic *add(struct reading *reading, const struct nlmsghdr *message, 
 	struct nic *nic;
 
 	if (attribute(message, IFLA_LINKINFO, 0) &&
-	    (find_original(nics, mac) || !is_asked_for(reading->request, mac)))
+	    (find_original(nics, mac) || !nics_asked_for(reading->request, mac)))
 		return NULL;
 	reading->full |= nics->n == NICS_MAX;
 	if (nics->n == NICS_MAX)

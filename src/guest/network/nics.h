@@ -43,5 +43,8 @@ struct nics {
 int nics_read(struct nics *nics, struct netlink *netlink,
 	      const Caisson__Guest__V1__ConfigureRequest *request, struct err *err);
 
+/** nics_asked_for() - does the request want the one that had this MAC address at first? */
+bool nics_asked_for(const Caisson__Guest__V1__ConfigureRequest *request, const void *mac);
+
 /** nics_find() - by its index. Return: NULL: it is none of them. */
 struct nic *nics_find(struct nics *nics, unsigned int index);

@@ -205,6 +205,13 @@ static void test_difference(void)
 	request_end();
 }
 
+/* "02:00:00:00:00:0a UP;" of each NIC that can be seen. */
+static const char *nics_seen(void)
+{
+	return output("ip -o link show type veth | grep -oE 'link/ether (" NIC_A "|" NIC_B "|" NIC_C
+		      ")' | cut -d ' ' -f 2 | sort");
+}
+
 /* And the one that stays gets a name that another one has. */
 static void test_gone(void)
 {
@@ -216,17 +223,13 @@ static void test_gone(void)
 	configure();
 	test_str(link_of("eth0"), NIC_C " 1500 UP;");
 	test_str(addresses("eth0"), "10.3.0.4/24;");
-	test_str(link_of("eth1"), NIC_A " 1400 DOWN;");
-	test_str(addresses("eth1"), "");
-	test_str(link_of("nic0"), NIC_B " 1500 DOWN;");
-	test_str(addresses("nic0"), "");
-	test_str(routes(4, "eth1"), "");
+	test_str(nics_seen(), NIC_C ";");
+	test_str(output("ip route show dev eth0 | wc -l"), "1;");
 	expect_others();
 	request_end();
 	request_begin();
 	configure();
-	test_str(addresses("eth0"), "");
-	test_str(link_of("eth0"), NIC_C " 1500 DOWN;");
+	test_str(nics_seen(), "");
 	expect_others();
 	request_end();
 }
