@@ -145,20 +145,35 @@ static int help_main(char **topics)
 }
 
 /* The first line is as go-runc and Podman read it. */
-static int version_main(void)
+static int version_main(char **words _unused_)
 {
 	puts("caisson version " CAISSON_VERSION "\nspec: " OCI_VERSION);
 	return output_end(0, 1);
 }
 
-static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+/* struct other - what is written in a command's place, and is none */
+struct other {
+	const char *word;
+	int (*run)(char **words);
+};
+
+static const struct other others[] = {
+	{"help", help_main},	     {"--help", help_main}, {"-h", help_main},
+	{"--version", version_main}, {"-v", version_main},
+};
+
+static const struct other *find_other(const char *word)
 {
-	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (strcmp(others[i].word, word) == 0)
+			return &others[i];
+	return NULL;
 }
 
 int main(int argc, char **argv)
 {
 	const struct command *command;
+	const struct other *other;
 	struct err err = ERR_NULL;
 	int at, status;
 
@@ -176,10 +191,9 @@ int main(int argc, char **argv)
 		help(stderr);
 		return STATUS_CAISSON_FAILED;
 	}
-	if (is_one_of(argv[0], "--help", "-h", "help"))
-		return help_main(argv + 1);
-	if (is_one_of(argv[0], "--version", "-v", "-v"))
-		return version_main();
+	other = find_other(argv[0]);
+	if (other)
+		return other->run(argv + 1);
 	command = find(argv[0]);
 	if (!command)
 		return unknown(argv);
