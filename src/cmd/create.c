@@ -17,6 +17,7 @@
 #include "rpc/task.h"
 #include "sandbox/hooks.h"
 #include "sandbox/oci-adapt.h"
+#include "sandbox/systemd.h"
 #include "task.pb-c.h"
 
 /**
@@ -62,6 +63,8 @@ static int load(struct create *c, const char *id, struct err *err)
 		r = machine_choose(&c->spec, err);
 	if (r < 0)
 		return r;
+	if (c->spec.systemd)
+		systemd_adapt(&c->spec, &c->bundle_files.config);
 	if (c->spec.terminal && !c->console_socket)
 		return err_set(err, -EINVAL,
 			       "%s/" OCI_CONFIG_FILE " wants a terminal (process.terminal): "

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "oci/oci-limits.h"
 #include "sandbox/setting.h"
+#include "sandbox/systemd.h"
 #include "vmm/vmm.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -87,6 +88,7 @@ int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err
 	spec->kernel_append = xstrdup("");
 	spec->console = xstrdup("");
 	spec->virtiofs_cache = xstrdup("");
+	spec->systemd = systemd_is_command(&spec->args);
 	spec->memory = conf->memory & ~(MIB - 1);
 	spec->cpus = conf->cpus;
 	spec->boot_timeout = conf->boot_timeout;

@@ -19,6 +19,7 @@
 #include "sandbox/oci-adapt.h"
 #include "sandbox/oci-config.h"
 #include "sandbox/passt.h"
+#include "sandbox/systemd.h"
 #include "sandbox/volume.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -122,6 +123,8 @@ static int build_spec(struct run *run, const char *reference, char **words, stru
 	if (r < 0)
 		return r;
 	spec->readonly_rootfs = run->read_only;
+	if (run->privileged)
+		spec->capabilities = 0;
 	r = set_network(run, spec, err);
 	if (r < 0)
 		return r;
@@ -155,6 +158,17 @@ static void replace(char **field, char *value)
 {
 	free(*field);
 	*field = value;
+}
+
+/* What its first process is may follow from what the container says of itself. */
+static void furnish_systemd(struct run *run)
+{
+	if (run->systemd && strcmp(run->systemd, "auto") != 0)
+		run->spec.systemd = strcmp(run->systemd, "always") == 0;
+	if (run->spec.systemd && run->bundle)
+		systemd_adapt(&run->spec, &run->files.config);
+	else if (run->spec.systemd)
+		systemd_furnish(&run->spec);
 }
 
 /* An option counts for more than what the container itself says. */
@@ -248,6 +262,8 @@ int run_prepare(struct run *run, const char *reference, char **words, struct err
 	if (r == 0) {
 		r = choose_machine(run, err);
 	}
+	if (r == 0)
+		furnish_systemd(run);
 	if (r == 0)
 		r = check_texts(run, err);
 	if (r == 0)

@@ -23,9 +23,9 @@
  * @interrupted: until there is a shim to talk to, a signal means: undo what was begun
  */
 struct run {
-	bool remove, interactive, terminal, detach, timing, ext4, read_only;
+	bool remove, interactive, terminal, detach, timing, ext4, read_only, privileged;
 	struct strv env, annotations, ports;
-	const char *network;
+	const char *network, *systemd;
 	struct mount_options mounts;
 	const char *supervisor_config, *bundle, *pid_file;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;

@@ -293,24 +293,63 @@ static void put_mount(struct json_object *list, const Containerd__Types__Mount *
 	json_object_array_add(list, item);
 }
 
+/* One that may mount would have them otherwise at once. */
+static bool is_writable(const Caisson__Guest__V1__Container *container, const char *destination)
+{
+	return capabilities_of(container->process) & CAP_SYS_ADMIN_BIT ||
+	       (container->delegate_cgroups && strcmp(destination, "/sys/fs/cgroup") == 0);
+}
+
+static void put_options(struct json_object *list, const char *const *words, size_t n, bool writable)
+{
+	for (size_t i = 0; i < n && words[i]; i++)
+		if (!writable || strcmp(words[i], "ro") != 0)
+			json_object_array_add(list, json_object_new_string(words[i]));
+}
+
 static void put_mounts(struct json_object *o, const Caisson__Guest__V1__Container *container)
 {
 	struct json_object *list = put_list(o, "mounts");
 
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
-		struct json_object *item = json_object_new_object(), *options;
+		struct json_object *item = json_object_new_object();
 
 		put(item, "destination", mounts[i].destination);
 		put(item, "type", mounts[i].type);
 		put(item, "source", mounts[i].source);
-		options = put_list(item, "options");
-		for (size_t j = 0; j < ARRAY_SIZE(mounts[i].options) && mounts[i].options[j]; j++)
-			json_object_array_add(options,
-					      json_object_new_string(mounts[i].options[j]));
+		put_options(put_list(item, "options"), mounts[i].options,
+			    ARRAY_SIZE(mounts[i].options),
+			    is_writable(container, mounts[i].destination));
 		json_object_array_add(list, item);
 	}
 	for (size_t i = 0; i < container->n_mounts; i++)
 		put_mount(list, container->mounts[i]);
+}
+
+/* What one that may do anything would miss; vminitd makes the same. */
+static void put_more_devices(struct json_object *own)
+{
+	static const struct {
+		const char *path;
+		int major, minor;
+	} more[] = {
+		{"/dev/kmsg", 1, 11},
+		{"/dev/fuse", 10, 229},
+		{"/dev/loop-control", 10, 237},
+		{"/dev/net/tun", 10, 200},
+	};
+	struct json_object *list = put_list(own, "devices");
+
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+		struct json_object *item = json_object_new_object();
+
+		put(item, "path", more[i].path);
+		put(item, "type", "c");
+		json_object_object_add(item, "major", json_object_new_int(more[i].major));
+		json_object_object_add(item, "minor", json_object_new_int(more[i].minor));
+		json_object_object_add(item, "fileMode", json_object_new_int(0666));
+		json_object_array_add(list, item);
+	}
 }
 
 /* None but those that crun makes in every container's /dev. */
@@ -342,8 +381,10 @@ static void put_linux(struct json_object *o, const char *id,
 		json_object_array_add(list, item);
 	}
 	/* One that may mount could take these away again. */
-	if (capabilities_of(process) & CAP_SYS_ADMIN_BIT)
+	if (capabilities_of(process) & CAP_SYS_ADMIN_BIT) {
+		put_more_devices(own);
 		return;
+	}
 	put_devices(own);
 	put_words(own, "maskedPaths", masked);
 	put_words(own, "readonlyPaths", read_only);

@@ -10,7 +10,8 @@
 #include "base/path.h"
 #include "sandbox/volume.h"
 
-#define SHM "/dev/shm"
+#define CGROUPS "/sys/fs/cgroup"
+#define SHM	"/dev/shm"
 
 /* File systems that are made, and do not show something of the host's. */
 static const char *const types[] = {
@@ -77,6 +78,24 @@ static void make_shm(struct json_object *mount, const struct statfs *fs)
 	set_options(mount, words, fs->f_blocks > 0 ? 5 : 4);
 }
 
+/*
+ * Whoever starts systemd gives it the host's control groups, as it needs some. In a guest these would be
+ * nothing but files: it has its own.
+ *
+ * Return: whether it was that.
+ */
+static bool adapt_cgroups(struct json_object *mount, const char *source, const char *where)
+{
+	const char *const words[] = {"nosuid", "noexec", "nodev", "ro"};
+
+	if (strcmp(source, CGROUPS) != 0 || strcmp(where, CGROUPS) != 0)
+		return false;
+	set_text(mount, "type", "cgroup");
+	set_text(mount, "source", "cgroup");
+	set_options(mount, words, has_option(mount, "ro") ? 4 : 3);
+	return true;
+}
+
 static void add_volume(struct json_object *mount, const struct volume *volume, const char *where,
 		       struct sandbox_spec *spec)
 {
@@ -98,6 +117,8 @@ static int adapt_bind(struct json_object *mount, const char *where, struct sandb
 	struct statfs fs;
 	int r;
 
+	if (adapt_cgroups(mount, joined, where))
+		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
 		if (has_option(mount, shared[i]))
 			return err_set(err, -ENOTSUP,

@@ -48,6 +48,7 @@ void process_mounts(const struct sandbox_spec *spec, struct process_mounts *m,
 	container->mounts = m->mounts;
 	container->n_mounts = m->n;
 	container->readonly_rootfs = spec->readonly_rootfs;
+	container->delegate_cgroups = spec->systemd;
 }
 
 void process_mounts_done(struct process_mounts *m)

@@ -10,6 +10,7 @@
 #include "rpc/task.h"
 #include "sandbox/process-ask.h"
 #include "sandbox/process-oci.h"
+#include "sandbox/systemd.h"
 #include "task.pb-c.h"
 
 /* As a shell and runc say it: killed by SIGKILL. */
@@ -86,6 +87,8 @@ static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *
 	response = (Containerd__Task__V2__WaitResponse *)m;
 	/* 255 is as far as a status goes on any host. */
 	p->status = response->exit_status & 0xff;
+	if (!*p->exec_id)
+		p->status = systemd_status(p->sandbox->spec, p->status);
 	rpc_free(m);
 	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
 	p->state = PROCESS_STOPPING;
@@ -287,6 +290,8 @@ void process_signal(struct process *p, int signo)
 	request.id = p->sandbox->spec->id;
 	request.exec_id = p->exec_id;
 	request.signal = (uint32_t)signo;
+	if (!*p->exec_id)
+		request.signal = systemd_signal(p->sandbox->spec, request.signal);
 	standby_forbid(&p->sandbox->standby);
 	tell(p, "Kill", &request.base);
 }

@@ -150,6 +150,11 @@ int setting_huge(const struct setting_value *v, struct err *err)
 	return take_bool(v, &v->spec->memory_huge, err);
 }
 
+int setting_systemd(const struct setting_value *v, struct err *err)
+{
+	return take_bool(v, &v->spec->systemd, err);
+}
+
 int setting_virtiofs_cache(const struct setting_value *v, struct err *err)
 {
 	if (!str_is_choice(SANDBOX_VIRTIOFS_CACHES, v->value))

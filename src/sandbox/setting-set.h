@@ -38,6 +38,9 @@ int setting_rootfs_size(const struct setting_value *value, struct err *err);
 int setting_prealloc(const struct setting_value *value, struct err *err);
 /** setting_huge() - is it of huge pages? Return: as setting_memory(). */
 int setting_huge(const struct setting_value *value, struct err *err);
+/** setting_systemd() - is the first process systemd? Return: as setting_memory(). */
+int setting_systemd(const struct setting_value *value, struct err *err);
+
 /** setting_virtiofs_cache() - what the guest keeps of shared files. Return: as setting_memory(). */
 int setting_virtiofs_cache(const struct setting_value *value, struct err *err);
 /** setting_cgroupfs() - the version of the guest's control groups, which is 2. Return: as setting_memory(). */

@@ -73,6 +73,7 @@ static const struct field {
 	FIELD(readonly_rootfs, FIELD_BOOL),
 	FIELD(network, FIELD_STRING),
 	FIELD(ports, FIELD_STRV),
+	FIELD(systemd, FIELD_BOOL),
 #undef FIELD
 };
 

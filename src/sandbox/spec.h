@@ -29,6 +29,7 @@
  * @resources: of a bundle, linux.resources as JSON; empty: it says nothing
  * @netns: of whose interfaces the guest's are made: a path, SANDBOX_NETNS_NEW, or empty: of none
  * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES
+ * @systemd: its first process is systemd, or the like (systemd.h)
  * @settings_in_image: what is not said here is in files of the image, for the guest to read
  * @args: the command, at least one, or none where @settings_in_image
  * @env: KEY=VALUE
@@ -64,6 +65,7 @@ struct sandbox_spec {
 	uint64_t capabilities;
 	int stop_signal;
 	bool terminal, remove, settings_in_image, readonly_rootfs, memory_prealloc, memory_huge;
+	bool systemd;
 	char *executor, *hypervisor, *accel, *kernel, *kernel_append, *console;
 	char *virtiofs_cache;
 	uint64_t memory, rootfs_size;
@@ -90,6 +92,9 @@ struct sandbox_spec {
 #define SANDBOX_ROOTFS_MODE_DEFAULT "virtiofs"
 #define SANDBOX_ROOTFS_MODE_IMAGE   "image"
 #define SANDBOX_ROOTFS_MODE_COPY    "copy"
+
+/* Whether the first process is systemd; auto: as its name says. As above. */
+#define SANDBOX_SYSTEMD_CHOICES "auto|always|never"
 
 /* What a container of an image has: nothing but its own lo, or passt (passt.h). As above. */
 #define SANDBOX_NETWORKS	"none|passt"

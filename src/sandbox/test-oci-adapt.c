@@ -2,6 +2,7 @@
 #include "sandbox/oci-adapt.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/macro.h"
 #include "base/mem.h"
@@ -65,6 +66,29 @@ static void adapted(void)
 	test_true(spec.terminal);
 	test_str(spec.cgroups_path, "/kubepods/x");
 	test_true(!spec.resources);
+	free(json);
+	sandbox_spec_done(&spec);
+}
+
+/* Of the host's control groups a guest could do nothing with the files. */
+static void control_groups(void)
+{
+	struct sandbox_spec spec;
+	char *json;
+
+	test_int(adapt("{\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}," ROOT "," PROCESS
+		       ",\"mounts\":[{\"destination\":\"/sys/fs/cgroup\",\"type\":\"bind\","
+		       "\"source\":\"/sys/fs/cgroup\",\"options\":[\"rbind\",\"rprivate\"]},"
+		       "{\"type\":\"none\",\"destination\":\"/sys/fs/cgroup\",\"source\":\"/sys/fs/"
+		       "cgroup\","
+		       "\"options\":[\"bind\",\"ro\"]}]}",
+		       &spec, &json),
+		 0);
+	test_int(spec.volumes.n, 0);
+	test_true(strstr(json, "[{\"destination\":\"\\/sys\\/fs\\/cgroup\",\"type\":\"cgroup\","
+			       "\"source\":\"cgroup\",\"options\":[\"nosuid\",\"noexec\","
+			       "\"nodev\"]},"));
+	test_true(strstr(json, "\"nodev\",\"ro\"]}]"));
 	free(json);
 	sandbox_spec_done(&spec);
 }
@@ -219,6 +243,7 @@ static void execs_inherit(void)
 int main(void)
 {
 	test_run(adapted);
+	test_run(control_groups);
 	test_run(annotations);
 	test_run(what_cannot_be_had);
 	test_run(devices_of_the_guest);

@@ -173,7 +173,26 @@ static void all_capabilities(void)
 	test_int(json_object_array_length(at(o, "process.capabilities.bounding")), 41);
 	test_true(!at(o, "linux.maskedPaths"));
 	test_true(!at(o, "linux.seccomp"));
+	test_int(json_object_array_length(at(o, "linux.devices")), 4);
+	test_true(!strstr(text_at(o, "mounts"), "\"ro\""));
 	json_object_put(o);
+}
+
+/* Of two that are read-only this one alone is not. */
+static void control_groups_of_its_own(void)
+{
+	Caisson__Guest__V1__Container container = CAISSON__GUEST__V1__CONTAINER__INIT;
+	Caisson__Guest__V1__Process process = example();
+	static struct user user = {.home = "/"};
+	_cleanup_free_ char *json = NULL;
+
+	container.process = &process;
+	container.hostname = (char *)"box";
+	container.delegate_cgroups = true;
+	test_int(oci_config(&container, &user, &json, &err), 0);
+	test_true(strstr(json, "\"source\":\"cgroup\",\"options\":[\"nosuid\""));
+	test_true(strstr(json, "\"source\":\"sysfs\",\"options\":[\"nosuid\",\"noexec\","
+			       "\"nodev\",\"ro\"]"));
 }
 
 static void which_is_not_utf8(void)
@@ -261,6 +280,7 @@ int main(void)
 	test_run(another_user);
 	test_run(system_calls);
 	test_run(all_capabilities);
+	test_run(control_groups_of_its_own);
 	test_run(which_is_not_utf8);
 	test_run(not_utf8);
 	test_run(users);

@@ -73,6 +73,10 @@ static void kept(void)
 	test_int(make("RUNCVM_CGROUPFS=2", NULL), 0);
 	test_int(make("RUNCVM_VIRTIOFSD_CACHE=none", NULL), 0);
 	test_str(spec.virtiofs_cache, "none");
+	test_int(make("RUNCVM_SYSTEMD=true", NULL), 0);
+	test_true(spec.systemd);
+	test_int(make("RUNCVM_SYSTEMD=true", "io.caisson.systemd=0"), 0);
+	test_true(!spec.systemd);
 	/* As if it were not there. */
 	test_int(make("RUNCVM_MEM_SIZE=", "RUNCVM_DISKS="), 0);
 	test_int(spec.memory, 0);
@@ -149,7 +153,7 @@ static void every_one_of_them(void)
 		const char *names;
 	} all[] = {
 		{-ENOTSUP, /* later */
-		 "DISKS MACHINE SYSTEMD BIOS BIOS_DEBUG DISPLAY_MODE QEMU_DISPLAY QEMU_USB "
+		 "DISKS MACHINE BIOS BIOS_DEBUG DISPLAY_MODE QEMU_DISPLAY QEMU_USB "
 		 "QEMU_VGA "
 		 "QEMU_VNC_DISPLAY "
 		 /* refused */

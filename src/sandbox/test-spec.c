@@ -49,6 +49,7 @@ static const char *const fields[] = {
 	"readonly_rootfs",
 	"network",
 	"ports",
+	"systemd",
 };
 
 static struct sandbox_spec example(void)

@@ -19,6 +19,7 @@
 #include "base/parse.h"
 #include "rpc/task.h"
 #include "sandbox/oci-adapt.h"
+#include "sandbox/systemd.h"
 #include "shim/awake.h"
 #include "shim/calls.h"
 #include "shim/control.h"
@@ -350,6 +351,24 @@ void shim_wait(struct ttrpc_call *call, const ProtobufCMessage *message)
 		calls_wait(call, p);
 }
 
+/* To the first process of a whole system, the same in its own words. */
+static void forward_kill(struct ttrpc_call *call, const Containerd__Task__V2__KillRequest *request)
+{
+	Containerd__Task__V2__KillRequest changed = *request;
+	_cleanup_free_ uint8_t *payload = NULL;
+	size_t len;
+
+	if (!*request->exec_id)
+		changed.signal = systemd_signal(shim_of(call)->spec, request->signal);
+	if (changed.signal == request->signal) {
+		calls_forward(call);
+		return;
+	}
+	payload = xmalloc(protobuf_c_message_get_packed_size(&changed.base));
+	len = protobuf_c_message_pack(&changed.base, payload);
+	calls_forward_as(call, payload, len, NULL);
+}
+
 static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__KillRequest *request = (const void *)message;
@@ -361,7 +380,7 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 		return;
 	standby_forbid(&shim->sandbox.standby);
 	if (request->signal != SIGKILL || shim->sandbox.state != SANDBOX_BOOTING) {
-		calls_forward(call);
+		forward_kill(call, request);
 		return;
 	}
 	/* There is no guest yet that could be asked, and nothing that has to hear of it. */

@@ -30,14 +30,14 @@ static struct direct *direct_of(struct executor *executor)
 }
 
 /* Like fork(), into a control group; signal handlers are at their default in the child. */
-static pid_t clone_child(uint64_t flags, const struct cgroup *cgroup, int *ret_pidfd)
+static pid_t clone_child(uint64_t flags, int cgroup, int *ret_pidfd)
 {
 	struct clone_args args = {.flags = flags | CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD};
 	long pid;
 
-	if (cgroup->dir >= 0) {
+	if (cgroup >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)cgroup->dir;
+		args.cgroup = (uint64_t)cgroup;
 	}
 	if (ret_pidfd) {
 		args.flags |= CLONE_PIDFD;
@@ -47,11 +47,14 @@ static pid_t clone_child(uint64_t flags, const struct cgroup *cgroup, int *ret_p
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
-/* A child in the container's PID namespace. In the child this returns 0, as clone does. */
+/*
+ * A child in the container's PID namespace, but not in its control group, which may be full, frozen, or
+ * divided. In the child this returns 0, as clone does.
+ */
 static pid_t clone_into(const struct process *container)
 {
 	int r = pidns_enter(container->pidfd, container);
-	pid_t pid = r < 0 ? r : clone_child(0, &container->cgroup, NULL);
+	pid_t pid = r < 0 ? r : clone_child(0, -EBADF, NULL);
 
 	/* The first process has ended: no more can be added. */
 	return pid == -ENOMEM ? -ESRCH : pid;
@@ -61,7 +64,7 @@ static pid_t clone_first(struct process *p)
 {
 	int r = pidns_come_home();
 
-	return r < 0 ? r : clone_child(CLONE_NEWPID | CLONE_NEWNS, &p->cgroup, &p->pidfd);
+	return r < 0 ? r : clone_child(CLONE_NEWPID | CLONE_NEWNS, p->cgroup.dir, &p->pidfd);
 }
 
 static void message_ready(struct loop_io *io, uint32_t revents);
@@ -117,6 +120,7 @@ static int begin_exec(struct direct *d, struct process *p, const struct executor
 	const struct spawner_place place = {
 		.pidfd = p->container->pidfd,
 		.cgroup = p->container->cgroup.dir,
+		.divided = p->container->divided,
 		.null_fd = d->null_fd,
 		.slots = d->spawner.slots,
 		.capabilities = p->capabilities,
@@ -274,6 +278,7 @@ static void direct_settle(struct executor *executor, struct process *p)
 static int direct_create(struct executor *executor, struct process *p,
 			 const struct executor_request *request)
 {
+	p->divided = request->container->delegate_cgroups;
 	return spawn(direct_of(executor), p, request, begin_first);
 }
 

@@ -59,23 +59,34 @@ static const struct furniture {
 	unsigned long flags;
 	const char *data;
 	bool optional; /* not all kernels have it */
+	bool groups;   /* of control groups */
 } furniture[] = {
-	{"proc", "/proc", "proc", LOCKED, NULL, false},
-	{"tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=64m", false},
+	{"proc", "/proc", "proc", LOCKED, NULL, false, false},
+	{"tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=64m", false, false},
 	{"devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-	 "newinstance,ptmxmode=0666,mode=0620,gid=5", false},
-	{"shm", "/dev/shm", "tmpfs", LOCKED, "mode=1777,size=64m", false},
-	{"mqueue", "/dev/mqueue", "mqueue", LOCKED, NULL, true},
-	{"sysfs", "/sys", "sysfs", LOCKED | MS_RDONLY, NULL, true},
-	{"cgroup", "/sys/fs/cgroup", "cgroup2", LOCKED | MS_RDONLY, NULL, true},
+	 "newinstance,ptmxmode=0666,mode=0620,gid=5", false, false},
+	{"shm", "/dev/shm", "tmpfs", LOCKED, "mode=1777,size=64m", false, false},
+	{"mqueue", "/dev/mqueue", "mqueue", LOCKED, NULL, true, false},
+	{"sysfs", "/sys", "sysfs", LOCKED | MS_RDONLY, NULL, true, false},
+	{"cgroup", "/sys/fs/cgroup", "cgroup2", LOCKED | MS_RDONLY, NULL, true, true},
 };
 
-static const struct {
+struct device {
 	const char *path;
 	unsigned int major, minor;
-} devices[] = {
+};
+
+static const struct device devices[] = {
 	{"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
 	{"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
+};
+
+/* What one that may do anything would miss. */
+static const struct device more_devices[] = {
+	{"/dev/kmsg", 1, 11},
+	{"/dev/fuse", 10, 229},
+	{"/dev/loop-control", 10, 237},
+	{"/dev/net/tun", 10, 200},
 };
 
 static const struct {
@@ -89,23 +100,45 @@ static const struct {
 static const char *const masked[] = {ABI_MASKED_PATHS};
 static const char *const read_only[] = {ABI_READ_ONLY_PATHS};
 
+static bool is_privileged(const struct setup *s)
+{
+	return identity_is_privileged(s->request->process);
+}
+
 static int put_furniture(struct setup *s, const struct furniture *f)
 {
+	bool groups = f->groups && s->request->container->delegate_cgroups;
+	unsigned long flags = f->flags;
 	char buf[64];
 
+	/* One that may mount would have it otherwise at once. */
+	if (groups || is_privileged(s))
+		flags &= ~(unsigned long)MS_RDONLY;
 	(void)mkdir(f->target, 0755);
-	if (mount(f->source, f->target, f->type, f->flags, f->data) == 0 || f->optional)
+	if (mount(f->source, f->target, f->type, flags, f->data) == 0 || f->optional)
 		return 0;
 	return setup_fail(s, -errno, TTRPC_INTERNAL, "cannot mount %s on %s: %s", f->type,
 			  f->target, setup_error(-errno, buf));
 }
 
-static int make_devices(void)
+static int make_nodes(const struct device *list, size_t n)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
-		if (mknod(devices[i].path, S_IFCHR | 0666,
-			  makedev(devices[i].major, devices[i].minor)) < 0)
+	for (size_t i = 0; i < n; i++)
+		if (mknod(list[i].path, S_IFCHR | 0666, makedev(list[i].major, list[i].minor)) < 0)
 			return -errno;
+	return 0;
+}
+
+static int make_devices(const struct setup *s)
+{
+	int r = make_nodes(devices, ARRAY_SIZE(devices));
+
+	if (r == 0 && is_privileged(s)) {
+		(void)mkdir("/dev/net", 0755);
+		r = make_nodes(more_devices, ARRAY_SIZE(more_devices));
+	}
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		if (symlink(links[i].target, links[i].path) < 0)
 			return -errno;
@@ -141,9 +174,9 @@ int rootfs_furnish(struct setup *s)
 	for (size_t i = 0; i < ARRAY_SIZE(furniture) && r == 0; i++)
 		r = put_furniture(s, &furniture[i]);
 	if (r == 0)
-		r = make_devices();
+		r = make_devices(s);
 	/* One that may mount could take all of this away again. */
-	if (identity_is_privileged(s->request->process))
+	if (is_privileged(s))
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(masked) && r == 0; i++)
 		r = mask(masked[i]);

@@ -2,12 +2,14 @@
 #include "guest/direct/spawner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +18,8 @@
 #include "guest/direct/setup.h"
 #include "guest/direct/vfork.h"
 #include "rpc/rpc.h"
+
+#define LEAF "caisson-exec"
 
 /* Of a child, on its way to its program. */
 #define STACK_SIZE (256 << 10)
@@ -150,6 +154,28 @@ static void child(void *sock)
 /* What ASan knows of a child's stack is not true of the next one's. */
 void __asan_unpoison_memory_region(void const volatile *memory, size_t size) __attribute__((weak));
 
+/*
+ * A group that is divided, as systemd does with its own, has no processes but in the groups below it; and
+ * one that has some is not divided.
+ *
+ * Return: one below it.
+ */
+static int open_leaf(int cgroup)
+{
+	if (mkdirat(cgroup, LEAF, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	cgroup = openat(cgroup, LEAF, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return cgroup < 0 ? -errno : cgroup;
+}
+
+static pid_t clone_in_leaf(const struct spawner_place *place, struct clone_args *args, int sock)
+{
+	_cleanup_close_ int leaf = open_leaf(place->cgroup);
+
+	args->cgroup = (uint64_t)leaf;
+	return leaf < 0 ? leaf : vfork_clone(args, child, &sock);
+}
+
 /* Return: its number, once it is on its own. */
 static pid_t make(const struct spawner_place *place, int sock, union spawner_slot *slot,
 		  void *stack)
@@ -161,7 +187,7 @@ static pid_t make(const struct spawner_place *place, int sock, union spawner_slo
 		.stack = (uint64_t)(uintptr_t)stack,
 		.stack_size = STACK_SIZE,
 	};
-	pid_t pid;
+	pid_t pid = -EBUSY;
 
 	if (place->cgroup >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
@@ -169,7 +195,10 @@ static pid_t make(const struct spawner_place *place, int sock, union spawner_slo
 	}
 	if (__asan_unpoison_memory_region)
 		__asan_unpoison_memory_region(stack, STACK_SIZE);
-	pid = vfork_clone(&args, child, &sock);
+	if (!place->divided || place->cgroup < 0)
+		pid = vfork_clone(&args, child, &sock);
+	if (pid == -EBUSY)
+		pid = clone_in_leaf(place, &args, sock);
 	/* The first process has ended: no more can be added. */
 	if (pid == -ENOMEM)
 		return fail(-ESRCH, TTRPC_FAILED_PRECONDITION, SETUP_CONTAINER_STOPPED);

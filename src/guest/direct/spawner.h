@@ -67,12 +67,14 @@ struct spawner_order {
  * struct spawner_place - where its children are to be
  * @pidfd: of the container's first process
  * @cgroup: folder of the container's control group; -EBADF: it has none
+ * @divided: it divides that itself: they are put into one below it
  * @null_fd: /dev/null
  * @slots: as in struct spawner
  * @capabilities: of its children; 0: all
  */
 struct spawner_place {
 	int pidfd, cgroup, null_fd;
+	bool divided;
 	union spawner_slot *slots;
 	uint64_t capabilities;
 };

@@ -97,6 +97,8 @@ static void what_it_may_do(void)
 	container_expect("cat /proc/self/oom_score_adj; ls /proc/self/fd | wc -l", "0\n4\n");
 }
 
+#define SYS_MOUNTS "grep -oE ' /sys(/fs/cgroup)? [a-z0-9]+ r.' /proc/mounts"
+
 static void what_it_sees(void)
 {
 	struct run run;
@@ -105,18 +107,32 @@ static void what_it_sees(void)
 	container_expect(
 		"for i in ptmx fd stdin; do readlink /dev/$i; done; stat -c '%t %T %a' /dev/tty",
 		"pts/ptmx\n/proc/self/fd\n/proc/self/fd/0\n5 0 666\n");
-	container_expect("grep -c ' /sys sysfs ro,' /proc/mounts; touch /dev/shm/x && echo shm",
+	container_expect("grep -c ' /sys sysfs rw,' /proc/mounts; touch /dev/shm/x && echo shm",
 			 "1\nshm\n");
+	container_expect("stat -c '%t:%T' /dev/kmsg /dev/fuse /dev/net/tun", "1:b\na:e5\na:c8\n");
 	run_init(&run, "",
 		 "hostname; cat /proc/kcore /proc/keys /proc/timer_list | wc -c; echo 1 > "
 		 "/proc/sys/kernel/pid_max || echo ro; "
-		 "touch /new || echo ro");
+		 "touch /new || echo ro; ls /dev/kmsg; " SYS_MOUNTS);
 	run.process.capabilities = 0xa80425fb;
 	run.create.container.hostname = (char *)"box";
 	run.create.container.readonly_rootfs = true;
 	test_int(run_begin(&run), TTRPC_OK);
 	test_int(run_end(&run), 0);
-	test_str(run.out[0], "box\n0\nro\nro\n");
+	test_str(run.out[0], "box\n0\nro\nro\n /sys sysfs ro\n /sys/fs/cgroup cgroup2 ro\n");
+}
+
+/* As systemd needs them, which needs not be privileged for that. */
+static void control_groups_of_its_own(void)
+{
+	struct run run;
+
+	run_init(&run, "", SYS_MOUNTS);
+	run.process.capabilities = 0xa80425fb;
+	run.create.container.delegate_cgroups = true;
+	test_int(run_begin(&run), TTRPC_OK);
+	test_int(run_end(&run), 0);
+	test_str(run.out[0], " /sys sysfs ro\n /sys/fs/cgroup cgroup2 rw\n");
 }
 
 static void expect_failure(struct run *run, enum ttrpc_code code, const char *text)
@@ -270,6 +286,7 @@ int main(void)
 	test_run(who_it_is);
 	test_run(what_it_may_do);
 	test_run(what_it_sees);
+	test_run(control_groups_of_its_own);
 	test_run(commands_that_do_not_exist);
 	test_run(programs_that_do_not_run);
 	test_run(containers_that_cannot_be);

@@ -52,6 +52,7 @@ struct process_table;
  * @pidfd, @mntns, @ctl, @ctl_io: the executor's; owned
  * @resumed_at: nanoseconds, of the loop's clock; 0: it was never paused
  * @cgroup: a container's; those executed in it are in there, too
+ * @divided: a container's: that is its own to divide
  * @pending: Create, Start, Delete or Pause, to be answered
  * @spec: what an exec runs, as it came, until it is started; malloc()ed
  * @capabilities: an exec's, if the executor takes no bundles
@@ -68,7 +69,7 @@ struct process {
 	struct process *container;
 	struct executor *executor;
 	enum process_state state;
-	bool deleted, removing, ending, terminal, reaped;
+	bool deleted, removing, ending, terminal, reaped, divided;
 	char id[ABI_ID_MAX + 1];
 	pid_t pid;
 	int pidfd, mntns, ctl;
