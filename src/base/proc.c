@@ -63,10 +63,24 @@ static int limit_files(uint64_t bytes)
 	return bytes > 0 && setrlimit(RLIMIT_FSIZE, &limit) < 0 ? -errno : 0;
 }
 
+static void prepare(const struct proc_spec *spec, int status_fd)
+{
+	struct err err = ERR_NULL;
+	int r = spec->prepare(spec->prepare_data, &err);
+
+	if (r == 0)
+		return;
+	(void)fd_write_full(status_fd, &r, sizeof(r));
+	(void)fd_write_full(status_fd, &err, sizeof(err));
+	_exit(127);
+}
+
 static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int status_fd)
 {
 	int r;
 
+	if (spec->prepare)
+		prepare(spec, status_fd);
 	if (spec->death_signal) {
 		(void)prctl(PR_SET_PDEATHSIG, spec->death_signal);
 		/* The parent may be gone already: then the signal will never come. */
@@ -87,6 +101,15 @@ static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int sta
 	}
 	(void)fd_write_full(status_fd, &r, sizeof(r));
 	_exit(127);
+}
+
+/* There is none where it is not @prepare that failed. */
+static void read_message(int fd, struct err *ret)
+{
+	struct err err;
+
+	if (fd_read_full(fd, &err, sizeof(err)) == sizeof(err))
+		*ret = err;
 }
 
 int proc_start(const struct proc_spec *spec, struct proc *ret)
@@ -120,12 +143,47 @@ int proc_start(const struct proc_spec *spec, struct proc *ret)
 	else if (fd_read_full(rd, &error, sizeof(error)) != sizeof(error))
 		error = 0;
 	if (error) {
+		if (spec->prepare_err)
+			read_message(rd, spec->prepare_err);
 		(void)kill(p.pid, SIGKILL);
 		(void)proc_wait(&p);
 		return error;
 	}
 	*ret = p;
 	return 0;
+}
+
+static _noreturn_ void call_and_tell(int (*call)(void *data, struct err *err), void *data, int fd)
+{
+	struct err err = ERR_NULL;
+	int r = call(data, &err);
+
+	err.code = r < 0 ? r : 0;
+	_exit(fd_write_full(fd, &err, sizeof(err)) < 0);
+}
+
+int proc_call(int (*call)(void *data, struct err *err), void *data, struct err *err)
+{
+	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
+	struct err told = ERR_NULL;
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_errno(err, -errno, "cannot make a pipe");
+	rd = fds[0];
+	wr = fds[1];
+	pid = fork();
+	if (pid < 0)
+		return err_errno(err, -errno, "cannot start a process");
+	if (pid == 0)
+		call_and_tell(call, data, wr);
+	wr = fd_close(wr);
+	if (fd_read_full(rd, &told, sizeof(told)) != sizeof(told))
+		told.code = err_set(&told, -EIO, "the process for it has ended");
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return told.code < 0 ? err_set(err, told.code, "%s", told.text) : 0;
 }
 
 void proc_kill(const struct proc *p, int sig)

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/err.h"
+
 /**
  * struct proc_spec - a program to start (host only)
  * @argv: argv[0] is the path or a name looked up in $PATH; ends with NULL
@@ -21,6 +23,10 @@
  * @death_signal: sent to the program when the starting thread's process ends; 0: none
  * @new_session: setsid() first
  * @file_bytes_max: no file may be written beyond that (RLIMIT_FSIZE); 0: as for the caller
+ * @prepare: called in the new process before all else, with all signals blocked; returns 0, or negative
+ *	errno with a message; NULL: nothing
+ * @prepare_data: for it
+ * @prepare_err: gets its message
  *
  * Nothing else is inherited. All signals are unblocked and at their default in the program.
  */
@@ -35,6 +41,9 @@ struct proc_spec {
 	int death_signal;
 	bool new_session;
 	uint64_t file_bytes_max;
+	int (*prepare)(void *data, struct err *err);
+	void *prepare_data;
+	struct err *prepare_err;
 };
 
 #define PROC_SPEC_NULL                                                                     \
@@ -61,9 +70,19 @@ struct proc {
  * proc_start() - start a program; returns once exec has succeeded or failed
  * @ret: set on success; end it with proc_wait() or proc_done()
  *
- * Return: 0 or the negative errno of fork, exec, or a descriptor (-ENOENT: no such program).
+ * Return: 0 or the negative errno of fork, exec, a descriptor, or @prepare (-ENOENT: no such program).
  */
 int proc_start(const struct proc_spec *spec, struct proc *ret);
+
+/**
+ * proc_call() - call a function in a process of its own, and wait
+ * @call: Return: 0 or negative errno with a message
+ *
+ * What it changes of the process, as its namespaces, changes nothing here.
+ *
+ * Return: what it returned, with its message; or negative errno with one.
+ */
+int proc_call(int (*call)(void *data, struct err *err), void *data, struct err *err);
 
 /** proc_kill() - send a signal through the pidfd; harmless when there is none or it has ended */
 void proc_kill(const struct proc *p, int sig);

@@ -170,6 +170,39 @@ static int run_sh(const char *script, char **out)
 	return test_proc_run(&spec, out);
 }
 
+static int prepare(void *data, struct err *err)
+{
+	if (setenv("PREPARED", data, 1) == 0 && *(const char *)data)
+		return 0;
+	return err_set(err, -EDOM, "nothing to prepare");
+}
+
+static void programs_are_prepared(void)
+{
+	const char *argv[] = {"sh", "-c", "echo $PREPARED", NULL};
+	_cleanup_free_ char *out = NULL, *none = NULL;
+	struct proc_spec spec = PROC_SPEC_NULL;
+	struct err err = ERR_NULL;
+
+	spec.argv = argv;
+	spec.prepare = prepare;
+	spec.prepare_data = (char[]){"well"};
+	spec.prepare_err = &err;
+	test_int(test_proc_run(&spec, &out), 0);
+	test_str(out, "well\n");
+	test_int(err.code, 0);
+	spec.prepare_data = (char[]){""};
+	test_int(test_proc_run(&spec, &none), -EDOM);
+	test_int(err.code, -EDOM);
+	test_str(err.text, "nothing to prepare");
+	/* That of exec leaves no message. */
+	err = (struct err)ERR_NULL;
+	spec.prepare_data = (char[]){"well"};
+	argv[0] = "/no/such/program";
+	test_int(test_proc_run(&spec, &none), -ENOENT);
+	test_int(err.code, 0);
+}
+
 static void programs_start_and_end(void)
 {
 	const char *missing[] = {"/no/such/program", NULL};
@@ -323,6 +356,7 @@ int main(void)
 	test_run(paths_stay_inside);
 	test_run(trees_of_any_depth_are_removed);
 	test_run(programs_start_and_end);
+	test_run(programs_are_prepared);
 	test_run(descriptors_land_where_asked);
 	test_run(lists_are_sorted_by_bytes);
 	test_run(environments_replace);

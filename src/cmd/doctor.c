@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -82,39 +81,26 @@ void doctor_mend(struct finding *f, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void try_and_tell(int flags, int (*try)(void *data, struct err *err), void *data, int fd)
-{
-	struct err err = ERR_NULL;
+struct trial {
+	int flags;
+	int (*try)(void *data, struct err *err);
+	void *data;
+};
 
-	if (unshare(flags) < 0)
-		err_errno(&err, -errno, "a namespace of its own");
-	else if (try(data, &err) == 0)
-		err.code = 0;
-	_exit(fd_write_full(fd, &err, sizeof(err)) < 0);
+static int try_apart(void *data, struct err *err)
+{
+	const struct trial *trial = data;
+
+	if (unshare(trial->flags) < 0)
+		return err_errno(err, -errno, "a namespace of its own");
+	return trial->try(trial->data, err);
 }
 
 int doctor_try(int flags, int (*try)(void *data, struct err *err), void *data, struct err *err)
 {
-	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
-	struct err told = ERR_NULL;
-	int fds[2];
-	pid_t pid;
+	struct trial trial = {.flags = flags, .try = try, .data = data};
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_errno(err, -errno, "cannot make a pipe");
-	rd = fds[0];
-	wr = fds[1];
-	pid = fork();
-	if (pid < 0)
-		return err_errno(err, -errno, "cannot start a process");
-	if (pid == 0)
-		try_and_tell(flags, try, data, wr);
-	wr = fd_close(wr);
-	if (fd_read_full(rd, &told, sizeof(told)) != sizeof(told))
-		told.code = err_set(&told, -EIO, "the trial has ended");
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return told.code < 0 ? err_set(err, told.code, "%s", told.text) : 0;
+	return proc_call(try_apart, &trial, err);
 }
 
 char *doctor_version(const char *program)
