@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sandbox/paths.h"
 
 static bool systemd_cgroup;
 static const char *log_path, *log_format = "text";
@@ -21,7 +22,7 @@ static bool has_root;
 /* Containers of one folder have sockets apart from those of another, with paths that are short. */
 static int set_root(const char *value, struct err *err)
 {
-	_cleanup_free_ char *full = NULL, *run = NULL;
+	_cleanup_free_ char *full = NULL, *run = NULL, *base = NULL;
 	char cwd[PATH_MAX];
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
@@ -34,7 +35,8 @@ static int set_root(const char *value, struct err *err)
 	/* FNV-1a */
 	for (const char *p = full; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-	run = xasprintf("/run/caisson/@%08x", (unsigned int)(hash ^ hash >> 32));
+	base = paths_default_run();
+	run = xasprintf("%s/@%08x", base, (unsigned int)(hash ^ hash >> 32));
 	(void)setenv("CAISSON_ROOT", full, 1);
 	(void)setenv("CAISSON_RUN", run, 1);
 	has_root = true;
@@ -59,7 +61,7 @@ static int set_rootless(const char *value, struct err *err)
 {
 	if (strcmp(value, "auto") == 0 || strcmp(value, "false") == 0)
 		return 0;
-	return err_set(err, -ENOTSUP, "--rootless %s: containers need root", value);
+	return err_set(err, -ENOTSUP, "--rootless %s: the containers of bundles need root", value);
 }
 
 static int set_systemd(const char *value _unused_, struct err *err _unused_)
@@ -81,7 +83,7 @@ static const struct global {
 	{"root", "DIR", "where containers are kept, instead of $CAISSON_ROOT", set_root},
 	{"log", "FILE", "errors go there, too", set_log},
 	{"log-format", "text|json", "how they are written there", set_format},
-	{"rootless", "auto|false", "as runc has it; containers need root", set_rootless},
+	{"rootless", "auto|false", "as runc has it; those of bundles need root", set_rootless},
 	{"systemd-cgroup", NULL, "linux.cgroupsPath of bundles is SLICE:PREFIX:NAME", set_systemd},
 	{"debug", NULL, "as runc has it; there is no more to tell", NULL},
 };

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "vmm/boot/kernel.h"
 
 /**
  * struct folder - where one of the folders is
@@ -24,15 +25,13 @@ static const struct folder folder_root = {"CAISSON_ROOT", "/var/lib/caisson", "X
 					  ".local/share", 0711};
 static const struct folder folder_run = {"CAISSON_RUN", "/run/caisson", "XDG_RUNTIME_DIR",
 					 ".local/run", 0700};
-static const struct folder folder_cache = {"CAISSON_CACHE", "/var/cache/caisson", "XDG_CACHE_HOME",
+static const struct folder folder_cache = {"CAISSON_CACHE", KERNEL_SYSTEM_CACHE, "XDG_CACHE_HOME",
 					   ".cache", 0755};
 
-static char *folder_path(const struct folder *f)
+static char *default_path(const struct folder *f)
 {
-	const char *own = secure_getenv(f->variable), *base;
+	const char *base;
 
-	if (own && *own)
-		return xstrdup(own);
 	if (geteuid() == 0)
 		return xstrdup(f->system);
 	base = secure_getenv(f->xdg);
@@ -40,6 +39,13 @@ static char *folder_path(const struct folder *f)
 		return path_join(base, "caisson");
 	base = secure_getenv("HOME");
 	return xasprintf("%s/%s/caisson", base && *base ? base : "/nonexistent", f->home_part);
+}
+
+static char *folder_path(const struct folder *f)
+{
+	const char *own = secure_getenv(f->variable);
+
+	return own && *own ? xstrdup(own) : default_path(f);
 }
 
 static int folder_make(const struct folder *f, char **ret, struct err *err)
@@ -50,7 +56,8 @@ static int folder_make(const struct folder *f, char **ret, struct err *err)
 	if (*path != '/')
 		return err_set(err, -EINVAL, "%s is \"%s\": give an absolute path", f->variable,
 			       path);
-	r = path_mkdirs(path, f->mode);
+	/* What is a user's is nobody else's. */
+	r = path_mkdirs(path, geteuid() == 0 ? f->mode : 0700);
 	if (r < 0)
 		return err_errno(err, r, "cannot make the folder %s (see $%s)", path, f->variable);
 	*ret = take_ptr(path);
@@ -77,6 +84,11 @@ int paths_init(struct paths *ret, struct err *err)
 	else
 		*ret = p;
 	return r;
+}
+
+char *paths_default_run(void)
+{
+	return default_path(&folder_run);
 }
 
 void paths_done(struct paths *paths)

@@ -25,12 +25,16 @@ struct paths {
 	}
 
 /**
- * paths_init() - find out where the folders are, and make them (mode 0711, 0700 for @run)
+ * paths_init() - find out where the folders are, and make them: for root, others may walk through @root and read
+ * @cache; else they may do nothing
  * @ret: set on success; end with paths_done()
  *
  * Return: 0 or negative errno with a message.
  */
 int paths_init(struct paths *ret, struct err *err);
+
+/** paths_default_run() - where @run is without $CAISSON_RUN; free() it */
+char *paths_default_run(void);
 
 /** paths_done() - may be called again */
 void paths_done(struct paths *paths);

@@ -64,33 +64,49 @@ static int no_folder(int r, const char *path, struct err *err)
 	return r == -ENOENT || r == -ENOTDIR ? 0 : err_errno(err, r, "the folder %s", path);
 }
 
-static int list_tuned(const char *folder, struct kernel_list *list, struct err *err)
+static bool is_listed(const struct kernel_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->entries[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Can nobody but root change what is there? */
+static bool is_roots(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
+}
+
+static void add_tuned(struct kernel_list *list, const char *folder, const char *name, bool roots)
+{
+	_cleanup_free_ char *dir = path_join(folder, name), *path = path_join(dir, "vmlinux");
+	struct stat st;
+
+	if (!plain_name(name) || is_listed(list, name) || stat(path, &st) < 0 ||
+	    !S_ISREG(st.st_mode) || (roots && (!is_roots(dir) || !is_roots(path))))
+		return;
+	add(list,
+	    (struct kernel_entry){
+		    .name = xstrdup(name),
+		    .path = take_ptr(path),
+		    .version = xstrdup(""),
+		    .time = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec,
+		    .tuned = true,
+	    });
+}
+
+static int list_tuned(const char *folder, bool roots, struct kernel_list *list, struct err *err)
 {
 	DIR *dir = opendir(folder);
 	struct dirent *de;
-	struct stat st;
 
 	if (!dir)
 		return no_folder(-errno, folder, err);
-	while ((de = readdir(dir))) {
-		char *path;
-
-		if (!plain_name(de->d_name))
-			continue;
-		path = xasprintf("%s/%s/vmlinux", folder, de->d_name);
-		if (stat(path, &st) < 0 || !S_ISREG(st.st_mode)) {
-			free(path);
-			continue;
-		}
-		add(list, (struct kernel_entry){
-				  .name = xstrdup(de->d_name),
-				  .path = path,
-				  .version = xstrdup(""),
-				  .time = (uint64_t)st.st_mtim.tv_sec * 1000000000 +
-					  (uint64_t)st.st_mtim.tv_nsec,
-				  .tuned = true,
-			  });
-	}
+	while ((de = readdir(dir)))
+		add_tuned(list, folder, de->d_name, roots);
 	(void)closedir(dir);
 	if (list->n)
 		qsort(list->entries, list->n, sizeof(*list->entries), newest_first);
@@ -131,34 +147,43 @@ static int list_distro(const struct kernel_places *places, struct kernel_list *l
 	return 0;
 }
 
-/* What the link says counts while it exists; then the order of the list does. */
-static void mark_default(const char *folder, struct kernel_list *list)
+/* Return: whether the link is there, and says one of these. */
+static bool mark_chosen(const char *folder, struct kernel_list *list)
 {
 	_cleanup_free_ char *path = path_join(folder, DEFAULT_LINK);
 	char target[NAME_MAX + 1];
 	ssize_t n = readlink(path, target, sizeof(target) - 1);
-	size_t chosen = 0;
 
-	if (list->n == 0)
-		return;
 	target[MAX(n, 0)] = '\0';
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(list->entries[i].name, target) == 0)
-			chosen = i;
-	list->entries[chosen].is_default = true;
+			return list->entries[i].is_default = true;
+	return false;
+}
+
+/* What the links say counts while it exists; then the order of the list does. */
+static void mark_default(const char *own, const char *system, struct kernel_list *list)
+{
+	if (list->n > 0 && !mark_chosen(own, list) && !(system && mark_chosen(system, list)))
+		list->entries[0].is_default = true;
 }
 
 int kernel_list_at(const struct kernel_places *places, struct kernel_list *ret, struct err *err)
 {
 	__attribute__((cleanup(kernel_list_done))) struct kernel_list list = KERNEL_LIST_NULL;
-	_cleanup_free_ char *folder = path_join(places->cache, "kernels");
-	int r = list_tuned(folder, &list, err);
+	_cleanup_free_ char *own = path_join(places->cache, "kernels"), *system = NULL;
+	int r = list_tuned(own, false, &list, err);
 
+	/* It may be none of ours to look into. */
+	if (places->system && is_roots(places->system))
+		system = path_join(places->system, "kernels");
+	if (system && is_roots(system))
+		(void)list_tuned(system, true, &list, NULL);
 	if (r == 0)
 		r = list_distro(places, &list, err);
 	if (r < 0)
 		return r;
-	mark_default(folder, &list);
+	mark_default(own, system, &list);
 	*ret = list;
 	list = (struct kernel_list)KERNEL_LIST_NULL;
 	return 0;

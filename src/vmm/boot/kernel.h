@@ -13,9 +13,13 @@
  *
  * <cache_dir>/kernels/<key>/vmlinux   tuned kernels, <key> is 64 hexadecimal digits
  * <cache_dir>/kernels/default	       symbolic link to one of the keys, or to "distro"
+ * KERNEL_SYSTEM_CACHE/kernels	       the same, for who is not root: they come after the user's own
  * <cache_dir>/vmlinux/<key>/	       what was made once out of other kernels: "vmlinux", and
  *				       "modules", the files to load
  */
+
+/** Root's cache, whose tuned kernels others boot, too. */
+#define KERNEL_SYSTEM_CACHE "/var/cache/caisson"
 
 /** The name of the distribution's own kernel. */
 #define KERNEL_DISTRO "distro"

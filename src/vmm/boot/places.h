@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <unistd.h>
+
 #include "vmm/boot/kernel.h"
 
 /*
@@ -10,18 +12,21 @@
 /**
  * struct kernel_places - where kernels come from
  * @cache: ours
+ * @system: root's, if that is another one; or NULL
  * @boot: the distribution's kernels, "vmlinuz-VERSION"
  * @modules: a folder "VERSION" for each
  */
 struct kernel_places {
 	const char *cache;
+	const char *system;
 	const char *boot;
 	const char *modules;
 };
 
-#define KERNEL_PLACES(cache_dir)                                                 \
-	{                                                                        \
-		.cache = (cache_dir), .boot = "/boot", .modules = "/lib/modules" \
+#define KERNEL_PLACES(cache_dir)                                                             \
+	{                                                                                    \
+		.cache = (cache_dir), .system = geteuid() == 0 ? NULL : KERNEL_SYSTEM_CACHE, \
+		.boot = "/boot", .modules = "/lib/modules"                                   \
 	}
 
 /** kernel_resolve_at() - kernel_resolve() */

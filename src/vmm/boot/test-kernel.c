@@ -37,15 +37,20 @@ static void put_file(const char *folder, const char *name, const void *data, siz
 	files_write(path, data, len, 0644);
 }
 
-static void put_tuned(const char *key, int seconds)
+static void put_tuned_in(const char *kernels, const char *key, int seconds)
 {
-	_cleanup_free_ char *folder = path_join("m/cache/kernels", key);
+	_cleanup_free_ char *folder = path_join(kernels, key);
 	_cleanup_free_ char *file = path_join(folder, "vmlinux");
 	const struct timeval times[2] = {{seconds, 0}, {seconds, 0}};
 	struct image_elf e = image_elf();
 
 	put_file(folder, "vmlinux", &e, sizeof(e));
 	test_int(utimes(files_path(file), times), 0);
+}
+
+static void put_tuned(const char *key, int seconds)
+{
+	put_tuned_in("m/cache/kernels", key, seconds);
 }
 
 static void put_modules(const char *version)
@@ -114,6 +119,48 @@ static void tuned_ones(void)
 	resolve("../kernels/" KEY_A, -ENOENT);
 	resolve("default", -ENOENT);
 	resolve("", -ENOENT);
+}
+
+static void found(const char *wanted, const char *path)
+{
+	resolve(wanted, 0);
+	test_str(k.vmlinux, files_path(path));
+}
+
+/* Whoever could write to root's would decide what others boot. */
+static void roots_are_taken(void)
+{
+	static const char *const opened[] = {"m/system", "m/system/kernels",
+					     "m/system/kernels/" KEY_B,
+					     "m/system/kernels/" KEY_B "/vmlinux"};
+	char system[PATH_MAX];
+
+	begin();
+	if (geteuid() != 0) {
+		puts("nothing here is root's");
+		return;
+	}
+	(void)snprintf(system, sizeof(system), "%s", files_path("m/system"));
+	places.system = system;
+	put_tuned_in("m/system/kernels", KEY_A, 1000);
+	put_tuned_in("m/system/kernels", KEY_B, 3000);
+	found(NULL, "m/system/kernels/" KEY_B "/vmlinux");
+	/* The user's own counts for more. */
+	put_tuned(KEY_A, 2000);
+	found(KEY_A, "m/cache/kernels/" KEY_A "/vmlinux");
+	test_int(symlink(KEY_A, files_path("m/system/kernels/default")), 0);
+	found(NULL, "m/cache/kernels/" KEY_A "/vmlinux");
+	test_int(symlink(KEY_B, files_path("m/cache/kernels/default")), 0);
+	found(NULL, "m/system/kernels/" KEY_B "/vmlinux");
+	for (size_t i = 0; i < ARRAY_SIZE(opened); i++) {
+		test_int(chmod(files_path(opened[i]), i == 3 ? 0664 : 0775), 0);
+		resolve(KEY_B, -ENOENT);
+		test_int(chmod(files_path(opened[i]), i == 3 ? 0644 : 0755), 0);
+		test_int(chown(files_path(opened[i]), 65534, 0), 0);
+		resolve(KEY_B, -ENOENT);
+		test_int(chown(files_path(opened[i]), 0, 0), 0);
+	}
+	found(KEY_B, "m/system/kernels/" KEY_B "/vmlinux");
 }
 
 static void default_is_chosen(void)
@@ -272,6 +319,7 @@ int main(void)
 	files_begin();
 	test_run(no_kernel_at_all);
 	test_run(tuned_ones);
+	test_run(roots_are_taken);
 	test_run(default_is_chosen);
 	test_run(distro_kernel_is_unpacked_once);
 	test_run(changed_modules_are_seen);
