@@ -242,6 +242,5 @@ const struct command command_commit = {
 		   "A running container is paused meanwhile.\n",
 	.opts = options,
 	.failure = 1,
-	.needs_root = true,
 	.run = commit_main,
 };

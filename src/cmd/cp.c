@@ -375,6 +375,5 @@ const struct command command_cp = {
 		   "container.\n",
 	.opts = options,
 	.failure = 1,
-	.needs_root = true,
 	.run = cp_main,
 };

@@ -222,6 +222,6 @@ const struct command command_create = {
 	.details = "Its standard streams are those of this command, and it goes on without it.\n",
 	.opts = options,
 	.failure = 1,
-	.needs_root = true,
+	.needs_root = "a bundle's files are shared as they are, with all their owners",
 	.run = create_main,
 };

@@ -142,6 +142,5 @@ const struct command command_delete = {
 	.summary = "Remove containers that have ended.",
 	.opts = options,
 	.failure = 1,
-	.needs_root = true,
 	.run = delete_main,
 };

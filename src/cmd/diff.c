@@ -88,6 +88,5 @@ const struct command command_diff = {
 	.summary = "Show what a container has changed of its image.",
 	.details = "One line each: A was added, C changed, D deleted, with the path.\n",
 	.failure = 1,
-	.needs_root = true,
 	.run = diff_main,
 };

@@ -13,6 +13,7 @@
 #include "cmd/doctor.h"
 #include "cmd/table.h"
 #include "sandbox/rootfs.h"
+#include "sandbox/userns.h"
 
 /* The kernel, its files, and ours. */
 
@@ -38,8 +39,49 @@ void doctor_user(struct doctor *d _unused_, struct finding *f)
 	doctor_say(f, DOCTOR_OK, "root");
 	if (geteuid() == 0)
 		return;
-	doctor_say(f, DOCTOR_FAILS, "not root, but user %u", geteuid());
-	doctor_mend(f, "run caisson as root: overlays, taps and virtiofsd need it");
+	doctor_say(f, DOCTOR_NOTE,
+		   "not root, but user %u: images are disks, networks are passt's, and bundles, so "
+		   "Docker's and Podman's containers, do not run",
+		   geteuid());
+}
+
+static int mount_inside(void *data, struct err *err)
+{
+	_cleanup_close_ int dir = -EBADF;
+	int r = rootfs_private_mounts(err);
+
+	if (r < 0)
+		return r;
+	dir = open(data, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return dir < 0 ? err_errno(err, -errno, "cannot open %s", (char *)data)
+		       : rootfs_bind(dir, data, true, err);
+}
+
+/* How a user shares files, see launch_share(). */
+void doctor_userns(struct doctor *d, struct finding *f)
+{
+	struct userns_range users, groups;
+	struct err err = ERR_NULL;
+
+	if (geteuid() == 0) {
+		doctor_say(f, DOCTOR_OK, "root needs none");
+		return;
+	}
+	if (!d->paths.run || userns_call(mount_inside, d->paths.run, &err) < 0) {
+		doctor_say(f, DOCTOR_LACKS, "containers with volumes do not run: %s", err.text);
+		doctor_mend(f, "allow user namespaces: see the settings user.max_user_namespaces, "
+			       "kernel.unprivileged_userns_clone and "
+			       "kernel.apparmor_restrict_unprivileged_userns");
+	} else if (!userns_ranges(&users, &groups)) {
+		doctor_say(f, DOCTOR_LACKS,
+			   "volumes have files of one owner, root of the container; others "
+			   "there can make none");
+		doctor_mend(f, "install uidmap, and give this user a range: `usermod "
+			       "--add-subuids 100000-165535 --add-subgids 100000-165535 NAME`");
+	} else {
+		doctor_say(f, DOCTOR_OK, "owners in volumes are %u and the %u numbers from %u on",
+			   getuid(), users.count, users.first);
+	}
 }
 
 void doctor_config(struct doctor *d, struct finding *f)
@@ -161,6 +203,10 @@ void doctor_overlay(struct doctor *d, struct finding *f)
 	struct err err = ERR_NULL;
 	int r;
 
+	if (geteuid() != 0) {
+		doctor_say(f, DOCTOR_NOTE, "not tried: without root the guest mounts them");
+		return;
+	}
 	if (!dir || !mkdtemp(dir)) {
 		doctor_say(f, DOCTOR_LACKS, "overlays cannot be tried");
 		return;

@@ -12,10 +12,20 @@
 
 /* What VMs are connected with. */
 
+/* Return: whether that was it: only bundles have a network by taps, and those need root. */
+static bool is_user(struct finding *f)
+{
+	if (geteuid() != 0)
+		doctor_say(f, DOCTOR_NOTE, "not tried: without root networks are passt's");
+	return geteuid() != 0;
+}
+
 void doctor_tun(struct doctor *d _unused_, struct finding *f)
 {
 	_cleanup_close_ int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
+	if (is_user(f))
+		return;
 	doctor_say(f, DOCTOR_OK, "/dev/net/tun opens");
 	if (fd >= 0)
 		return;
@@ -41,6 +51,8 @@ void doctor_redirect(struct doctor *d _unused_, struct finding *f)
 {
 	struct err err = ERR_NULL;
 
+	if (is_user(f))
+		return;
 	doctor_say(f, DOCTOR_OK, "tc redirects between interfaces");
 	if (doctor_try(CLONE_NEWNET, try_redirect, NULL, &err) == 0)
 		return;

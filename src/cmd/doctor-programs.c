@@ -117,7 +117,7 @@ static int try_guest(struct doctor *d, struct err *err)
 static const char *mend_device(int r)
 {
 	if (r == -EACCES || r == -EPERM)
-		return "be root, or in the group kvm";
+		return "be root, or in the group kvm: `usermod -a -G kvm NAME`, and log in again";
 	return "turn virtualization on in the firmware, or for this machine where it is a virtual "
 	       "one, "
 	       "and run `modprobe kvm_intel` or `kvm_amd`";
@@ -159,6 +159,15 @@ void doctor_crun(struct doctor *d _unused_, struct finding *f)
 		path = xstrdup(ABI_CRUN);
 	look_for(f, "crun", path, DOCTOR_LACKS,
 		 "bundles, so Docker's and Podman's containers, do not run", "install crun");
+}
+
+void doctor_passt(struct doctor *d _unused_, struct finding *f)
+{
+	_cleanup_free_ char *path = path_find_program("passt");
+
+	look_for(f, "passt", path, DOCTOR_LACKS,
+		 "containers of `caisson run` have no network and publish no port",
+		 "install passt");
 }
 
 void doctor_skopeo(struct doctor *d _unused_, struct finding *f)

@@ -216,6 +216,5 @@ const struct command command_events = {
 		"memory ran out is told with the next figures, as \"oom\".\n",
 	.opts = options,
 	.failure = 1,
-	.needs_root = true,
 	.run = events_main,
 };

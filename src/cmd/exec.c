@@ -320,6 +320,5 @@ const struct command command_exec = {
 	.opts = options,
 	.failure = STATUS_CAISSON_FAILED,
 	.command_follows = true,
-	.needs_root = true,
 	.run = exec_main,
 };

@@ -83,6 +83,5 @@ const struct command command_export = {
 	.details = "Without what is mounted in it. One that runs is not stopped meanwhile.\n",
 	.opts = options,
 	.failure = 1,
-	.needs_root = true,
 	.run = export_main,
 };

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "cmd/cmd.h"
@@ -64,7 +65,12 @@ static int get_all(const struct command *self, int argc, char **argv, enum image
 		   int (*check)(const char *source, enum transport transport, struct err *err))
 {
 	const volatile sig_atomic_t *cancelled = interrupts_catch();
-	const struct image_get_options how = {.cancel = cancelled, .pull = pull};
+	/* As it will be run. */
+	const struct image_get_options how = {
+		.cancel = cancelled,
+		.pull = pull,
+		.form = geteuid() == 0 ? IMAGE_FOLDER : IMAGE_DISK,
+	};
 	struct paths paths = PATHS_NULL;
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, NULL, &err), status = 0;
@@ -97,7 +103,7 @@ const struct command command_image_pull = {
 	.usage = "NAME...",
 	.summary = "Fetch images from registries, also those that are there, and print their IDs.",
 	.details = "NAME is [docker://]NAME[:TAG][@DIGEST]. What has not changed is not unpacked\n"
-		   "again. Needs skopeo, and root.\n",
+		   "again. Needs skopeo. Not root: they become disks, see --rootfs-mode of run.\n",
 	.failure = 1,
 	.run = pull_main,
 };
@@ -106,9 +112,10 @@ const struct command command_image_import = {
 	.name = "image import",
 	.usage = "SOURCE...",
 	.summary = "Unpack images out of files and folders into the store, and print their IDs.",
-	.details = "SOURCE is docker-archive:FILE[:REPO:TAG], oci-archive:FILE[:TAG] or\n"
-		   "oci:DIR[:TAG]. `caisson run` of the same SOURCE then begins at once. Needs "
-		   "root.\n",
+	.details =
+		"SOURCE is docker-archive:FILE[:REPO:TAG], oci-archive:FILE[:TAG] or\n"
+		"oci:DIR[:TAG]. `caisson run` of the same SOURCE then begins at once. Not root:\n"
+		"they become disks, see --rootfs-mode of run.\n",
 	.failure = 1,
 	.run = import_main,
 };

@@ -92,6 +92,5 @@ const struct command command_inspect = {
 		   "says of itself, which is null when it does not run. When it does not answer\n"
 		   "within five seconds \"guest_error\" says so, and the exit status is 1.\n",
 	.failure = 1,
-	.needs_root = true,
 	.run = inspect_main,
 };

@@ -116,14 +116,6 @@ static int list(const struct paths *paths, struct err *err)
 	return 0;
 }
 
-/* Another user's choice would be for containers that this user cannot have. */
-static int use(const struct paths *paths, const char *name, struct err *err)
-{
-	int r = opts_check_root(&command_kernel, err);
-
-	return r < 0 ? r : kernel_use(paths->cache, name, err);
-}
-
 /* The script's complaint becomes ours: its first line, without its name. */
 static int complain(int fd, struct err *err)
 {
@@ -171,7 +163,7 @@ static int dispatch(const struct paths *paths, char **words, int n, struct err *
 	if (strcmp(what, "list") == 0 && n == 1)
 		return list(paths, err);
 	if (strcmp(what, "use") == 0 && n == 2)
-		return use(paths, words[1], err);
+		return kernel_use(paths->cache, words[1], err);
 	if (strcmp(what, "check") == 0 && n == 2)
 		return check(words[1], err);
 	return err_set(err, -EINVAL,

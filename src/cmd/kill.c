@@ -111,6 +111,5 @@ const struct command command_kill = {
 	.details = "-SIGNAL as the first word, -9 or -KILL, is the same as --signal SIGNAL.\n",
 	.opts = options,
 	.failure = 1,
-	.needs_root = true,
 	.run = kill_main,
 };

@@ -205,6 +205,5 @@ const struct command command_list = {
 	.summary = "List all containers, ended ones too.",
 	.opts = options,
 	.failure = 1,
-	.needs_root = true,
 	.run = list_main,
 };

@@ -144,6 +144,5 @@ const struct command command_logs = {
 		   "are kept.\n",
 	.opts = options,
 	.failure = 1,
-	.needs_root = true,
 	.run = logs_main,
 };

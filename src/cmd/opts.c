@@ -180,8 +180,10 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
 		if (r < 0)
 			return r;
 	}
-	r = command->needs_root ? opts_check_root(command, err) : 0;
-	return r < 0 ? r : optind;
+	if (command->needs_root && geteuid() != 0)
+		return err_set(err, -EPERM, "`caisson %s` needs root, as %s: try sudo",
+			       command->name, command->needs_root);
+	return optind;
 }
 
 int opts_check_words(const struct command *command, char *const *words, size_t min, size_t max,
@@ -197,13 +199,6 @@ int opts_check_words(const struct command *command, char *const *words, size_t m
 		return err_set(err, -EINVAL, "\"%s\" is one word too many: see `caisson %s --help`",
 			       text_of(words[max]), command->name);
 	return 0;
-}
-
-int opts_check_root(const struct command *command, struct err *err)
-{
-	if (geteuid() == 0)
-		return 0;
-	return err_set(err, -EPERM, "`caisson %s` needs root: try sudo", command->name);
 }
 
 void opts_help(const struct command *command)

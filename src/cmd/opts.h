@@ -57,7 +57,7 @@ struct opt {
  * @failure: exit status when caisson itself is at fault, or was called wrongly
  * @command_follows: of somebody's: options end at the first word that is none; else they may stand
  *	among the words, up to "--"
- * @needs_root: other users are refused, before anything is looked for or made
+ * @needs_root: why other users are refused, before anything is looked for or made; NULL: they are not
  * @run: gets what follows the command's name, itself as argv[0]; returns the exit status
  */
 struct command {
@@ -67,7 +67,8 @@ struct command {
 	const char *details;
 	const struct opt *opts;
 	int failure;
-	bool command_follows, needs_root;
+	bool command_follows;
+	const char *needs_root;
 	int (*run)(const struct command *self, int argc, char **argv);
 };
 
@@ -90,9 +91,6 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
  */
 int opts_check_words(const struct command *command, char *const *words, size_t min, size_t max,
 		     const char *question, struct err *err);
-
-/** opts_check_root() - are we root? Return: 0 or -EPERM with a message. */
-int opts_check_root(const struct command *command, struct err *err);
 
 /** opts_help() - print a command's help on stdout */
 void opts_help(const struct command *command);

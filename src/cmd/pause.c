@@ -42,7 +42,6 @@ const struct command command_pause = {
 	.usage = "NAME...",
 	.summary = "Stop all processes of a container, until `caisson resume`.",
 	.failure = 1,
-	.needs_root = true,
 	.run = pause_main,
 };
 
@@ -51,6 +50,5 @@ const struct command command_resume = {
 	.usage = "NAME...",
 	.summary = "Let the processes of a paused container go on.",
 	.failure = 1,
-	.needs_root = true,
 	.run = resume_main,
 };

@@ -120,6 +120,5 @@ const struct command command_ps = {
 	.opts = options,
 	.failure = 1,
 	.command_follows = true,
-	.needs_root = true,
 	.run = ps_main,
 };

@@ -102,10 +102,14 @@ static bool is_disk_only(const char *reference)
 	return is;
 }
 
-/* Disks where nobody can share a folder, or there is none, if the container can have them. */
+/*
+ * Disks where nobody can share a folder, or there is none, if the container can have them. A folder of
+ * files with several owners only root can make; a disk is a file.
+ */
 static const char *default_mode(const struct run *run, const char *reference)
 {
-	bool disks = !run->bundle && (!launch_virtiofsd() || is_disk_only(reference));
+	bool disks =
+		!run->bundle && (geteuid() != 0 || !launch_virtiofsd() || is_disk_only(reference));
 
 	return disks ? SANDBOX_ROOTFS_MODE_IMAGE : SANDBOX_ROOTFS_MODE_DEFAULT;
 }
@@ -309,6 +313,13 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 		return err_set(err, -EINVAL,
 			       IMAGE_EXT4 " goes with --executor " SANDBOX_EXECUTOR_DEFAULT
 					  " only");
+	if (run_form(run) == IMAGE_FOLDER && geteuid() != 0)
+		return err_set(err, -EPERM,
+			       "%s needs root, as files are shared with all their owners: try "
+			       "sudo%s",
+			       run->bundle ? "--bundle"
+					   : "--rootfs-mode " SANDBOX_ROOTFS_MODE_DEFAULT,
+			       run->bundle ? "" : ", or --rootfs-mode " SANDBOX_ROOTFS_MODE_IMAGE);
 	if (run->rootfs_size && run_form(run) != IMAGE_DISK)
 		return err_set(err, -EINVAL,
 			       "--rootfs-size goes with --rootfs-mode " SANDBOX_ROOTFS_MODE_IMAGE
@@ -416,6 +427,5 @@ const struct command command_run = {
 	.opts = options,
 	.failure = STATUS_CAISSON_FAILED,
 	.command_follows = true,
-	.needs_root = true,
 	.run = run_main,
 };

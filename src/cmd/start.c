@@ -44,6 +44,5 @@ const struct command command_start = {
 	.usage = "NAME...",
 	.summary = "Run the command of a container that was created.",
 	.failure = 1,
-	.needs_root = true,
 	.run = start_main,
 };

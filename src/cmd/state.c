@@ -52,6 +52,5 @@ const struct command command_state = {
 		   "\"supervisor\"\n"
 		   "says how the agent beside it is doing, where there is a guest to ask.\n",
 	.failure = 1,
-	.needs_root = true,
 	.run = state_main,
 };

@@ -197,6 +197,5 @@ const struct command command_update = {
 	.summary = "Change the limits of a running container.",
 	.opts = options,
 	.failure = 1,
-	.needs_root = true,
 	.run = update_main,
 };

@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "sandbox/userns.h"
 
 #define FOLDER	    "volumes"
 #define NAME_LENGTH 64
@@ -57,6 +59,29 @@ int volume_store_list(const char *root, struct strv *ret, struct err *err)
 	return 0;
 }
 
+struct removal {
+	int fd;
+	const char *name;
+};
+
+static int remove_inside(void *data, struct err *err _unused_)
+{
+	const struct removal *removal = data;
+
+	return path_remove_tree(removal->fd, removal->name);
+}
+
+/* Without root, what users of the guest made belongs to those whom subuid(5) gives to ours. */
+static int remove_volume(int fd, const char *name)
+{
+	struct removal removal = {.fd = fd, .name = name};
+	int r = path_remove_tree(fd, name);
+
+	return (r == -EACCES || r == -EPERM) && geteuid() != 0
+		       ? userns_call(remove_inside, &removal, NULL)
+		       : r;
+}
+
 int volume_store_remove(const char *root, const char *name, struct err *err)
 {
 	_cleanup_close_ int fd = open_store(root);
@@ -67,7 +92,7 @@ int volume_store_remove(const char *root, const char *name, struct err *err)
 	    (r == 0 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0))
 		return err_set(err, -ENOENT, "there is no volume \"%s\"", name);
 	if (r == 0)
-		r = path_remove_tree(fd, name);
+		r = remove_volume(fd, name);
 	return r < 0 ? err_errno(err, r, "cannot remove the volume \"%s\"", name) : 0;
 }
 

@@ -88,6 +88,5 @@ const struct command command_volume = {
 	.summary = "List named volumes, and remove those that no container has.",
 	.details = "They are made by `caisson run --volume NAME:TARGET`.\n",
 	.failure = 1,
-	.needs_root = true,
 	.run = volume_main,
 };

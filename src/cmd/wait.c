@@ -74,6 +74,5 @@ const struct command command_wait = {
 	.usage = "NAME...",
 	.summary = "Wait until containers have ended and print their exit statuses.",
 	.failure = 1,
-	.needs_root = true,
 	.run = wait_main,
 };

@@ -10,6 +10,7 @@
 #include "sandbox/launch-plan.h"
 #include "sandbox/launch.h"
 #include "sandbox/share.h"
+#include "sandbox/userns.h"
 #include "sandbox/volume.h"
 
 /* Where Debian's qemu-system-common has it, then where newer packages do. */
@@ -53,6 +54,15 @@ static char *share_cache(const struct sandbox_spec *spec)
 	return xstrdup(*spec->bundle ? "cache=auto" : "cache=always");
 }
 
+/* In what becomes virtiofsd: this process stays who it is. */
+static int share_as_user(void *data, struct err *err)
+{
+	const struct sandbox *sb = data;
+	int r = userns_enter(err);
+
+	return r == 0 ? share_make(sb->record, sb->spec, err) : r;
+}
+
 int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	_cleanup_free_ char *source = share_source(sb->record->run_path);
@@ -62,6 +72,7 @@ int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
 			      "-o",    cache,	 "-o", "xattr,sandbox=namespace,announce_submounts",
 			      "-f",    NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
+	struct err unprepared = ERR_NULL;
 	int r;
 
 	if (!program)
@@ -78,7 +89,14 @@ int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.fds = &p->share_listen;
 	spec.n_fds = 1;
 	spec.death_signal = SIGKILL;
+	if (geteuid() != 0) {
+		spec.prepare = share_as_user;
+		spec.prepare_data = sb;
+		spec.prepare_err = &unprepared;
+	}
 	r = helper_start(&sb->virtiofsd, sb->loop, "virtiofsd", &spec, p->callbacks->helper_died,
 			 sb);
+	if (unprepared.code < 0)
+		return err_set(err, r, "%s", unprepared.text);
 	return r < 0 ? err_errno(err, r, "cannot start %s", program) : 0;
 }

@@ -132,8 +132,10 @@ static int plan_disks(struct sandbox *sb, struct launch_plan *p, struct err *err
 static int plan_rootfs(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	int r = sandbox_spec_has_disks(sb->spec) ? plan_disks(sb, p, err) : 0;
+	/* Who is not root mounts in a user namespace: virtiofsd's (launch_share()). */
+	bool now = share_is_needed(sb->spec) && geteuid() == 0;
 
-	return r == 0 && share_is_needed(sb->spec) ? share_make(sb->record, sb->spec, err) : r;
+	return r == 0 && now ? share_make(sb->record, sb->spec, err) : r;
 }
 
 static int plan_metadata(struct sandbox *sb, const struct conf *conf, struct err *err)
