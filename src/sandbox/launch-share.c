@@ -63,14 +63,19 @@ static int share_as_user(void *data, struct err *err)
 	return r == 0 ? share_make(sb->record, sb->spec, err) : r;
 }
 
+/*
+ * killpriv_v2: the host's kernel takes setuid bits away from a file that is written, truncated or given to somebody, as
+ * whom it may be. Without that truncating leaves them, and before each chown(2) the guest asks which there are.
+ */
+#define OPTIONS "xattr,sandbox=namespace,announce_submounts,killpriv_v2"
+
 int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	_cleanup_free_ char *source = share_source(sb->record->run_path);
 	const char *program = launch_virtiofsd();
 	_cleanup_free_ char *cache = share_cache(sb->spec);
-	const char *argv[] = {program, "--fd=3", "-o", source,
-			      "-o",    cache,	 "-o", "xattr,sandbox=namespace,announce_submounts",
-			      "-f",    NULL};
+	const char *argv[] = {program, "--fd=3", "-o",	  source, "-o",
+			      cache,   "-o",	 OPTIONS, "-f",	  NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
 	struct err unprepared = ERR_NULL;
 	int r;

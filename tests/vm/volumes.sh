@@ -63,6 +63,19 @@ test_read_only() {
 	is_clean
 }
 
+# As in any file system: but for root, who writes keeps no bits that are not his; whoever gives away loses them.
+test_setuid_bits() {
+	mkdir -m 777 "$WORK/bits"
+	for how in virtiofs image; do
+		status 0 run_as "$how" --rm -v "$WORK/bits:/v" "$IMAGE" sh -c '
+			for dir in /v /tmp; do cd $dir; for f in written cut roots given; do echo x >$f; chmod 6777 $f; done
+			su user -s /bin/sh -c "echo y >>written; : >cut"; echo y >>roots; chown 7:7 given
+			stat -c %a written cut roots given; rm -f written cut roots given; done'
+		is "$(out | tr '\n' ' ')" "777 777 6777 777 777 777 6777 777 " "$how"
+	done
+	is_clean
+}
+
 # The host enforces it: not even who has taken over all of the guest, and virtiofsd, writes there.
 test_read_only_holds_on_the_host() {
 	mkdir -p "$WORK/held"
