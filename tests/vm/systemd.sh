@@ -56,6 +56,15 @@ test_privileged() {
 	is_clean
 }
 
+test_terminal() {
+	script -qec "caisson run --rm -t --name box $IMAGE" /dev/null </dev/null >"$WORK/seen" &
+	# Its console is open now and then only, and hung up in between.
+	tail -n +1 -f --pid=$! "$WORK/seen" | grep -qa -m 1 'box console' || fail "$(tail -n 5 "$WORK/seen")"
+	caisson exec box systemctl poweroff
+	wait $! || is $? 0
+	is_clean
+}
+
 # What is none is treated as one where that is said, and the reverse.
 test_said() {
 	local image

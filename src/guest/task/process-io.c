@@ -176,6 +176,9 @@ int process_io_terminal(struct process *p, struct loop *loop, int master, bool m
 	fd_close(p->tty);
 	p->tty = master;
 	(void)fd_nonblock(master, true);
+	/* systemd hangs its console up, and opens it now and then only: that is not the end of it. */
+	if (!process_is_exec(p))
+		p->console = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	p->held = malloc(RELAY_HELD);
 	if (!p->held)
 		return -ENOMEM;
@@ -225,6 +228,7 @@ void process_io_finish(struct process *p)
 	drop_unused(p);
 	relay_stop(&p->relay[IN]);
 	p->tty = fd_close(p->tty);
+	p->console = fd_close(p->console);
 	relay_finish(&p->relay[OUT]);
 	relay_finish(&p->relay[ERR]);
 }
@@ -238,6 +242,7 @@ void process_io_close(struct process *p)
 		p->muted[i] = fd_close(p->muted[i]);
 	}
 	p->tty = fd_close(p->tty);
+	p->console = fd_close(p->console);
 	free(p->held);
 	p->held = NULL;
 }

@@ -47,7 +47,7 @@ struct process *process_new(struct process_table *table, struct process *contain
 	p->table = table;
 	p->container = container ? container : p;
 	strcpy(p->id, id);
-	p->pidfd = p->mntns = p->ctl = p->tty = -EBADF;
+	p->pidfd = p->mntns = p->ctl = p->tty = p->console = -EBADF;
 	p->ctl_io = (struct loop_io)LOOP_IO_NULL;
 	cgroup_init(&p->cgroup);
 	list_init(&p->waiters);

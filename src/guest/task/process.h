@@ -62,6 +62,7 @@ struct process_table;
  * @muted: our ends of its output, as long as it is not to be heard; owned
  * @relay: the copying between them
  * @tty: master of the terminal; owned
+ * @console: its other end, kept open while the process is there; owned; -EBADF: nobody needs it
  * @held: a terminal's output between two calls; malloc()ed
  */
 struct process {
@@ -86,7 +87,7 @@ struct process {
 	char *names;
 	int stream[3], child_io[3], muted[3];
 	struct relay relay[3];
-	int tty;
+	int tty, console;
 	char *held;
 	uint16_t rows, columns;
 };
