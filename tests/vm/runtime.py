@@ -266,6 +266,20 @@ def test_hooks():
     box.wait()
     with open(told, encoding="ascii") as file:
         check(file.read().splitlines()[::2], ["first b", "second b"], "hooks behind one that failed")
+    # What was begun is undone by hooks, too; it may be that of the guest that fails.
+    for begun, text in [({"createRuntime": [hook("x", "exit 3")]}, "status 3"), ({}, "/none")]:
+        os.unlink(told)
+
+        def fails(config, begun=begun):
+            config["hooks"] = {**begun, "poststop": [hook("poststop")]}
+            config["process"]["args"] = ["/none"]
+            config["process"]["cwd"] = "/proc/none"
+        caisson("create", "-b", bundle("hooks", "true", fails), "hooks", status=1)
+        with open(told, encoding="ascii") as file:
+            lines = file.read().splitlines()
+        check(lines[-2], "poststop b", f"the last hook with {text}")
+        check(json.loads(lines[-1])["status"], "stopped", "the state that it got")
+        clean()
     for stage in ["createContainer", "startContainer"]:
         def late(config, stage=stage):
             config["hooks"] = {stage: [hook("x")]}
@@ -317,6 +331,23 @@ def test_volumes():
             check(file.read(), "new\n", "what it wrote")
     os.close(box.stdin)
     check(box.wait(), 0, "exit status")
+    caisson("delete", box.name)
+    clean()
+
+
+def test_without_a_pid_namespace():
+    """The VM's: whose first process takes no harm, and ends all in good order if it is asked to."""
+    def shared(config):
+        config["linux"]["namespaces"] = [x for x in config["linux"]["namespaces"] if x["type"] != "pid"]
+        for which in config["process"]["capabilities"].values():
+            which.append("CAP_KILL")
+    box = Container("pids", "cat /proc/1/comm; for s in KILL STOP SEGV HUP USR1 ABRT; do kill -$s 1; done; "
+                    "for i in 2 3 4 5; do kill -KILL $i; done; echo lives; cat; kill -TERM 1; cat /dev/zero", shared)
+    box.start()
+    check([box.line(), box.line()], ["init", "lives"], "output")
+    check(caisson("exec", box.name, "echo", "inside")[0], "inside\n", "output of an exec")
+    os.close(box.stdin)
+    check(box.wait(), 128 + 15, "exit status")
     caisson("delete", box.name)
     clean()
 
