@@ -161,15 +161,6 @@ void doctor_crun(struct doctor *d _unused_, struct finding *f)
 		 "bundles, so Docker's and Podman's containers, do not run", "install crun");
 }
 
-void doctor_passt(struct doctor *d _unused_, struct finding *f)
-{
-	_cleanup_free_ char *path = path_find_program("passt");
-
-	look_for(f, "passt", path, DOCTOR_LACKS,
-		 "containers of `caisson run` have no network and publish no port",
-		 "install passt");
-}
-
 void doctor_skopeo(struct doctor *d _unused_, struct finding *f)
 {
 	_cleanup_free_ char *path = path_find_program("skopeo");
@@ -177,4 +168,14 @@ void doctor_skopeo(struct doctor *d _unused_, struct finding *f)
 	look_for(f, "skopeo", path, DOCTOR_LACKS,
 		 "no image is fetched from a registry, but archives and folders are taken",
 		 "install skopeo");
+}
+
+void doctor_passt(struct doctor *d _unused_, struct finding *f)
+{
+	_cleanup_free_ char *path = path_find_program("passt");
+
+	look_for(f, "passt", path, DOCTOR_LACKS,
+		 "`caisson run` has no network and publishes no ports; Docker's and Podman's "
+		 "containers have theirs",
+		 "install passt");
 }

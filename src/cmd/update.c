@@ -11,7 +11,9 @@
 #include "base/parse.h"
 #include "cmd/cmd.h"
 #include "cmd/task-call.h"
+#include "oci/oci-limits.h"
 #include "rpc/task.h"
+#include "sandbox/conf.h"
 #include "task.pb-c.h"
 
 /* What one container's limits may take as text. */
@@ -147,13 +149,33 @@ static int ask(struct client *client, const char *json, size_t len, struct err *
 	return client_call(client, "Update", &request.base, NULL, NULL, err);
 }
 
+/* A VM may be larger than what is configured by now. What makes no sense its shim will refuse. */
+static int check_configured(const char *json, size_t len, struct err *err)
+{
+	struct conf conf = CONF_NULL;
+	struct oci_limits asked;
+	int r = conf_load(&conf, err);
+
+	if (r == 0 && conf.limit_memory > 0 && oci_limits_parse(json, len, &asked, NULL) == 0 &&
+	    asked.memory > 0 && (uint64_t)asked.memory > conf.limit_memory)
+		r = err_set(err, -EPERM,
+			    "%lluM of memory are more than " CONF_LIMIT_MEMORY
+			    " in %s lets a VM have: %lluM",
+			    (unsigned long long)asked.memory >> 20, conf.path,
+			    (unsigned long long)conf.limit_memory >> 20);
+	conf_done(&conf);
+	return r;
+}
+
 static int update(const char *name, const char *json, size_t len, struct err *err)
 {
 	struct client client = CLIENT_NULL;
 	struct record record = RECORD_NULL;
 	struct paths paths = PATHS_NULL;
-	int r = paths_init(&paths, err);
+	int r = check_configured(json, len, err);
 
+	if (r == 0)
+		r = paths_init(&paths, err);
 	if (r == 0)
 		r = record_open(&paths, name, &record, err);
 	if (r == 0)

@@ -5,7 +5,7 @@
 
 # Programs of others, for a PATH in which one can be missing.
 mkdir -p "$WORK/bin"
-for name in qemu-system-x86_64 crun skopeo; do
+for name in qemu-system-x86_64 crun skopeo passt; do
 	path=$(command -v $name) && ln -s "$path" "$WORK/bin/$name"
 done
 : >"$WORK/empty"
@@ -69,12 +69,13 @@ print(told["usable"], *{tuple(sorted(x)) for x in told["checks"]}, [x["level"] f
 }
 
 test_programs() {
-	for name in qemu-system-x86_64 crun skopeo; do
+	for name in qemu-system-x86_64 crun skopeo passt; do
 		mv "$WORK/bin/$name" "$WORK/hidden"
 		case $name in
 		qemu*) says 1 fails qemu "there is no qemu-system-x86_64: it runs the VMs" "install qemu-system-x86" : ;;
 		crun) says 0 lacks crun "there is no crun: bundles" "install crun" "$(hide /usr/bin/crun)" ;;
 		skopeo) says 0 lacks skopeo "there is no skopeo: no image is fetched" "install skopeo" : ;;
+		passt) says 0 lacks passt "there is no passt: \`caisson run\` has no network" "install passt" : ;;
 		esac
 		mv "$WORK/hidden" "$WORK/bin/$name"
 	done

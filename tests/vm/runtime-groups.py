@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from runtimelib import (bundle, caisson, check, clean, Container, Failed, GROUP, holds, reap, run_tests)
+from runtimelib import (bundle, caisson, check, clean, Container, ENV, Failed, GROUP, holds, reap, run_tests)
 
 
 def groups_of(pid):
@@ -74,6 +74,12 @@ def test_group():
           "more than the virtual machine's memory, 160 MiB")
     holds(caisson("update", "--memory", "much", box.name, status=1)[1], "--memory much: not a size")
     holds(caisson("update", box.name, status=1)[1], "which limits?")
+    # What is allowed may be less by now than the VM was given.
+    with open(ENV["CAISSON_CONFIG"], "w", encoding="ascii") as file:
+        file.write('limit.memory = "72M"\n')
+    holds(caisson("update", "--memory", "80M", box.name, status=1)[1],
+          f"80M of memory are more than limit.memory in {ENV['CAISSON_CONFIG']} lets a VM have: 72M")
+    os.truncate(ENV["CAISSON_CONFIG"], 0)
     other = bundle("other", "true", in_group(path))
     holds(caisson("create", "-b", other, "other", status=1)[1], "is somebody else's")
     os.close(box.stdin)
