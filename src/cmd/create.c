@@ -20,6 +20,9 @@
 #include "sandbox/systemd.h"
 #include "task.pb-c.h"
 
+/* For the last processes of a VM that is to end. */
+#define END_SECONDS 10
+
 /**
  * struct create - the options, and what has been made so far
  */
@@ -143,6 +146,18 @@ static int run_hooks(struct create *c, struct err *err)
 	return r;
 }
 
+/* What has become nothing leaves nothing. A shim sees to that itself, unless it was killed. */
+static void undo(struct create *c)
+{
+	(void)hooks_run(&c->record, &c->spec, "poststop", "stopped", 0, NULL);
+	client_disconnect(&c->client);
+	spawn_end(&c->shim);
+	if (record_wait(&c->record, END_SECONDS) < 0)
+		return;
+	(void)record_remove_cgroups(&c->record, END_SECONDS * 1000);
+	(void)record_remove(&c->paths, &c->record, NULL);
+}
+
 static int create_all(struct create *c, const char *id, struct err *err)
 {
 	int r = load(c, id, err);
@@ -164,7 +179,7 @@ static int create_all(struct create *c, const char *id, struct err *err)
 	if (r == 0)
 		spawn_let_go(&c->shim);
 	else if (c->shim.proc.pid > 0)
-		(void)hooks_run(&c->record, &c->spec, "poststop", "stopped", 0, NULL);
+		undo(c);
 	return r;
 }
 

@@ -255,13 +255,22 @@ test_paused() {
 
 # Nobody but the kernel tells Docker.
 test_killed() {
-	status 0 docker run -d --name killed $IMAGE sleep 1000
-	status 0 docker inspect -f '{{.State.Pid}}' killed
-	kill -KILL "$(out)"
-	status 0 docker wait killed
-	is "$(out)" 137
-	status 0 docker rm killed
-	is_clean
+	local victim keeper shim
+	for victim in keeper shim qemu-system virtiofsd vsockd; do
+		status 0 docker run -d --name killed $IMAGE sleep 1000
+		status 0 docker inspect -f '{{.State.Pid}}' killed
+		keeper=$(out)
+		shim=$(pgrep -P "$keeper")
+		case $victim in
+		keeper) kill -KILL "$keeper" ;;
+		shim) kill -KILL "$shim" ;;
+		*) pkill -KILL -f -P "$shim" $victim ;;
+		esac
+		status 0 docker wait killed
+		is "$(out)" 137 "exit status without $victim"
+		status 0 docker rm killed
+		is_clean
+	done
 }
 
 # A daemon that was killed finds its containers as they were.

@@ -84,13 +84,22 @@ test_life() {
 
 # Nobody but the kernel tells podman.
 test_killed() {
-	status 0 podman run -d --name killed $IMAGE sleep 1000
-	status 0 podman inspect -f '{{.State.Pid}}' killed
-	kill -KILL "$(out)"
-	status 0 podman wait killed
-	is "$(out)" 137
-	status 0 podman rm killed
-	is_clean
+	local victim keeper shim
+	for victim in keeper shim qemu-system virtiofsd vsockd; do
+		status 0 podman run -d --name killed $IMAGE sleep 1000
+		status 0 podman inspect -f '{{.State.Pid}}' killed
+		keeper=$(out)
+		shim=$(pgrep -P "$keeper")
+		case $victim in
+		keeper) kill -KILL "$keeper" ;;
+		shim) kill -KILL "$shim" ;;
+		*) pkill -KILL -f -P "$shim" $victim ;;
+		esac
+		status 0 podman wait killed
+		is "$(out)" 137 "exit status without $victim"
+		status 0 podman rm killed
+		is_clean
+	done
 }
 
 run_tests "$@"

@@ -202,17 +202,39 @@ def test_killed_before_start():
     clean()
 
 
+VICTIMS = ["keeper", "shim", "qemu-system", "virtiofsd", "vsockd"]
+
+
 def test_killed():
-    """Whoever is killed, the number's end is seen, and nothing stays."""
-    for victim in ["keeper", "shim", "qemu-system", "virtiofsd"]:
+    """Whoever is killed, and when, the number's end is seen, and nothing stays."""
+    whens = ["running", "created", "paused", "running", "paused"]
+    for victim, when in [*zip(VICTIMS, whens), *zip(VICTIMS, reversed(whens[1:]))]:
         box = Container("killed", "echo up; sleep 1000")
-        box.start()
-        check(box.line(), "up")
+        if when != "created":
+            box.start()
+            check(box.line(), "up")
+        if when == "paused":
+            caisson("pause", box.name)
         pid = box.pid if victim == "keeper" else find(box.pid, victim)
         os.kill(pid, signal.SIGKILL)
-        check(box.wait(), 137, f"exit status without {victim}")
+        check(box.wait(), 137, f"exit status of one that is {when} without {victim}")
         box.output()
         caisson("delete", "--force", box.name)
+        clean()
+
+
+def test_killed_while_it_is_created():
+    """A hook does that, as it is run in the midst of it."""
+    script = ("pid=$(grep -o '\"pid\":[0-9]*' | cut -d: -f2); shim=$(cat /proc/$pid/task/$pid/children); "
+              "case $0 in keeper) kill -9 $pid; exit;; shim) kill -9 $shim; exit;; esac; "
+              "for i in $(cat /proc/${shim% }/task/${shim% }/children); do "
+              "grep -q $0 /proc/$i/cmdline && kill -9 $i && exit; done; exit 1")
+    for victim in VICTIMS:
+        def kills(config, victim=victim):
+            config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", script, victim]}]}
+        said = caisson("create", "-b", bundle("killed", "true", kills), "killed", status=1)[1]
+        if "createRuntime" in said:
+            raise Failed(f"the hook did not kill {victim}: {said}")
         clean()
 
 
