@@ -15,6 +15,16 @@
 
 #define BACKLOG 128
 
+bool guest_is_peer(const struct guest_address *address, int fd)
+{
+	struct sockaddr_vm peer;
+	socklen_t len = sizeof(peer);
+
+	return address->hybrid_path ||
+	       (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+		peer.svm_family == AF_VSOCK && peer.svm_cid == address->cid);
+}
+
 static int unix_address(const char *path, struct sockaddr_un *sun)
 {
 	size_t len = strlen(path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,13 @@ int dial_start(struct dial *dial, struct loop *loop, const struct guest_address 
 
 /** dial_stop() - give up without calling @done; may be called again */
 void dial_stop(struct dial *dial);
+
+/**
+ * guest_is_peer() - Return: whether the guest is at the other end of a connection that was accepted
+ *
+ * A hybrid socket is in a folder of this VM alone; at the host's own vsock others could connect as well.
+ */
+bool guest_is_peer(const struct guest_address *address, int fd);
 
 /* How long to wait for a place among those who wait to be let in. */
 #define UNIX_PATIENCE_SECONDS 5

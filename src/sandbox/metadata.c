@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/vm_sockets.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -171,13 +170,9 @@ static struct metadata_conn *free_place(struct metadata *m)
 
 static bool is_ours(const struct metadata *m, int fd)
 {
-	struct sockaddr_vm peer;
-	socklen_t len = sizeof(peer);
+	const struct guest_address address = {.cid = m->cid};
 
-	if (m->cid == 0)
-		return true;
-	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
-	       peer.svm_family == AF_VSOCK && peer.svm_cid == m->cid;
+	return m->cid == 0 || guest_is_peer(&address, fd);
 }
 
 static void connected(struct loop_io *io, uint32_t revents _unused_)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/sandbox.h"
 
-#include <linux/vm_sockets.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -263,25 +262,13 @@ static void guest_closed(struct ttrpc_client *client _unused_, void *userdata)
 		fail(sb, -EIO, "the guest's init closed its connection");
 }
 
-static bool peer_is_guest(struct sandbox *sb, int fd)
-{
-	struct sockaddr_vm peer;
-	socklen_t len = sizeof(peer);
-
-	/* The hybrid socket is in a folder of this VM alone; the host's vsock ports are not. */
-	if (sb->address.hybrid_path)
-		return true;
-	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
-	       peer.svm_family == AF_VSOCK && peer.svm_cid == sb->address.cid;
-}
-
 static void guest_dialled(struct loop_io *io, uint32_t revents _unused_)
 {
 	struct sandbox *sb = container_of(io, struct sandbox, accept);
 	_cleanup_close_ int fd = accept4(sb->accept_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	int r;
 
-	if (fd < 0 || !peer_is_guest(sb, fd))
+	if (fd < 0 || !guest_is_peer(&sb->address, fd))
 		return;
 	r = ttrpc_client_new(sb->loop, fd, guest_closed, sb, &sb->guest);
 	if (r < 0) {

@@ -2,7 +2,6 @@
 #include "sandbox/sockets.h"
 
 #include <errno.h>
-#include <linux/vm_sockets.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -45,17 +44,6 @@ static void ended(struct passage *passage)
 	listen_to(s, EPOLLIN);
 }
 
-/* On the host's own vsock others could connect as well. */
-static bool is_ours(const struct sandbox *sb, int fd)
-{
-	struct sockaddr_vm peer;
-	socklen_t len = sizeof(peer);
-
-	return sb->address.hybrid_path ||
-	       (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
-		peer.svm_family == AF_VSOCK && peer.svm_cid == sb->address.cid);
-}
-
 static void connected(struct loop_io *io, uint32_t revents _unused_)
 {
 	struct socket_port *port = container_of(io, struct socket_port, io);
@@ -69,7 +57,7 @@ static void connected(struct loop_io *io, uint32_t revents _unused_)
 		return;
 	}
 	guest = accept4(port->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (guest < 0 || !is_ours(s->sandbox, guest))
+	if (guest < 0 || !guest_is_peer(&s->sandbox->address, guest))
 		return;
 	host = port->connect(port);
 	if (host < 0)

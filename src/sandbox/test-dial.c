@@ -200,6 +200,19 @@ static void long_paths_are_refused(void)
 	loop_deinit(&loop);
 }
 
+static void who_is_not_on_vsock_is_no_guest(void)
+{
+	const struct guest_address hybrid = {.hybrid_path = "/vm/vsock"}, vsock = {.cid = 3};
+	int fds[2];
+
+	test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	test_true(guest_is_peer(&hybrid, fds[0]));
+	test_true(!guest_is_peer(&vsock, fds[0]));
+	test_true(!guest_is_peer(&vsock, -1));
+	fd_close(fds[0]);
+	fd_close(fds[1]);
+}
+
 int main(void)
 {
 	test_true(mkdtemp(folder));
@@ -212,6 +225,7 @@ int main(void)
 	test_run(who_leaves_at_once_is_noticed);
 	test_run(sockets_are_ours_alone);
 	test_run(long_paths_are_refused);
+	test_run(who_is_not_on_vsock_is_no_guest);
 	test_int(rmdir(folder), 0);
 	return 0;
 }
