@@ -126,14 +126,29 @@ static int add_setting(void *at, const struct key *key _unused_, const char *val
 	return 0;
 }
 
+static void free_text(void *at)
+{
+	free(*(char **)at);
+}
+
+static void free_list(void *at)
+{
+	strv_done(at);
+}
+
+/* @done: NULL: nothing is owned */
 static const struct {
 	int (*set)(void *at, const struct key *key, const char *value, struct err *err);
+	void (*done)(void *at);
 	bool is_list;
 } kinds[] = {
-	[CONF_SIZE] = {set_size, false},       [CONF_NUMBER] = {set_number, false},
-	[CONF_TEXT] = {set_text, false},       [CONF_WORD] = {set_word, false},
-	[CONF_SOCKET] = {set_socket, false},   [CONF_FOLDERS] = {add_folder, true},
-	[CONF_SETTINGS] = {add_setting, true},
+	[CONF_SIZE] = {set_size, NULL, false},
+	[CONF_NUMBER] = {set_number, NULL, false},
+	[CONF_TEXT] = {set_text, free_text, false},
+	[CONF_WORD] = {set_word, free_text, false},
+	[CONF_SOCKET] = {set_socket, free_text, false},
+	[CONF_FOLDERS] = {add_folder, free_list, true},
+	[CONF_SETTINGS] = {add_setting, free_list, true},
 };
 
 static size_t count(const struct conf *conf, size_t key)
@@ -293,22 +308,12 @@ void conf_each(const struct conf *conf, void (*each)(void *data, const struct co
 
 void conf_done(struct conf *conf)
 {
-	char *const texts[] = {conf->path,
-			       conf->hypervisor,
-			       conf->accel,
-			       conf->kernel,
-			       conf->kernel_append,
-			       conf->rootfs_mode,
-			       conf->supervisor_socket};
-
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		free(texts[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (kinds[keys[i].kind].done)
+			kinds[keys[i].kind].done((char *)conf + keys[i].offset);
 	for (size_t i = 0; i < conf->n_lines; i++)
 		free(conf->lines[i].value);
 	free(conf->lines);
-	strv_done(&conf->extras_allow);
-	strv_done(&conf->kernel_allow);
-	strv_done(&conf->settings_allow);
-	strv_done(&conf->settings_deny);
+	free(conf->path);
 	*conf = (struct conf)CONF_NULL;
 }
