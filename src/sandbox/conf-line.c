@@ -45,7 +45,7 @@ static const char *read_table(struct conf_reader *reader, char *s)
 static const char *read_quoted(char **s, struct strv *ret)
 {
 	static const char escapes[] = "\"\"\\\\t\tn\n";
-	char quote = **s, *in = *s + 1, *out = in;
+	char quote = **s, *start = *s + 1, *in = start, *out = start;
 
 	for (; *in && *in != quote; in++) {
 		const char *escape = NULL;
@@ -61,13 +61,9 @@ static const char *read_quoted(char **s, struct strv *ret)
 	}
 	if (!*in)
 		return no_quote;
-	{
-		char *start = *s + 1;
-
-		*s = in + 1;
-		*out = '\0';
-		strv_add(ret, start);
-	}
+	*s = in + 1;
+	*out = '\0';
+	strv_add(ret, start);
 	return NULL;
 }
 
