@@ -332,6 +332,15 @@ static int check(const struct run *run, int argc, char **argv, int at, struct er
 	return attach_check(run->interactive, run->terminal, err);
 }
 
+static void options_done(struct run *run)
+{
+	strv_done(&run->env);
+	strv_done(&run->annotations);
+	strv_done(&run->ports);
+	mount_options_done(&run->mounts);
+	conf_done(&run->conf);
+}
+
 static void done(struct run *run)
 {
 	attach_end(&run->attach);
@@ -345,11 +354,7 @@ static void done(struct run *run)
 	sandbox_spec_done(&run->spec);
 	image_done(&run->image);
 	paths_done(&run->paths);
-	strv_done(&run->env);
-	strv_done(&run->annotations);
-	conf_done(&run->conf);
-	mount_options_done(&run->mounts);
-	strv_done(&run->ports);
+	options_done(run);
 	bundle_done(&run->files);
 }
 
@@ -393,11 +398,7 @@ static int run_main(const struct command *self, int argc, char **argv)
 	if (at >= 0 && at < argc)
 		choose_mode(&run, argv[at]);
 	if (at < 0 || check(&run, argc, argv, at, &err) < 0) {
-		strv_done(&run.env);
-		strv_done(&run.annotations);
-		conf_done(&run.conf);
-		mount_options_done(&run.mounts);
-		strv_done(&run.ports);
+		options_done(&run);
 		return cmd_fail(self, &err);
 	}
 	run.interrupted = interrupts_catch();
