@@ -196,8 +196,8 @@ static int update_main(const struct command *self, int argc, char **argv)
 	size_t len = 0;
 	int at = opts_parse(self, argc, argv, &given, &err), r = at;
 
-	if (r >= 0 && argc - at != 1)
-		r = err_set(&err, -EINVAL, "which container? See `caisson update --help`");
+	if (r >= 0)
+		r = opts_check_words(self, argv + at, 1, 1, "which container?", &err);
 	if (r >= 0)
 		r = make_resources(&given, &json, &err);
 	if (r >= 0 && !json == !given.resources)
