@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -17,9 +18,7 @@
 
 /* The kernel, its files, and ours. */
 
-#define CGROUP2_MAGIC 0x63677270
-#define TMPFS_MAGIC   0x01021994
-#define ROOM_WANTED   (UINT64_C(1) << 30)
+#define ROOM_WANTED (UINT64_C(1) << 30)
 
 void doctor_system(struct doctor *d _unused_, struct finding *f)
 {
@@ -132,8 +131,12 @@ void doctor_own_programs(struct doctor *d, struct finding *f)
 {
 	static const char *const names[] = {"caisson-shim", "caisson-vsockd", "vminitd"};
 
+	if (!d->paths.programs) {
+		doctor_say(f, DOCTOR_NOTE, "without folders they are not looked for");
+		return;
+	}
 	doctor_say(f, DOCTOR_OK, "caisson-shim, caisson-vsockd and vminitd are there");
-	for (size_t i = 0; d->paths.programs && i < ARRAY_SIZE(names); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_cleanup_free_ char *path = paths_program(&d->paths, names[i]);
 
 		if (access(path, X_OK) == 0)
@@ -171,7 +174,7 @@ void doctor_cgroup(struct doctor *d _unused_, struct finding *f)
 	struct statfs fs;
 	bool has = statfs("/sys/fs/cgroup", &fs) == 0;
 
-	if (has && fs.f_type == CGROUP2_MAGIC)
+	if (has && fs.f_type == CGROUP2_SUPER_MAGIC)
 		doctor_say(f, DOCTOR_OK, "version 2");
 	else if (has && fs.f_type == TMPFS_MAGIC)
 		doctor_say(f, DOCTOR_OK, "version 1%s",
