@@ -49,6 +49,11 @@ int path_open_strict(int dirfd, const char *path, uint64_t flags, mode_t mode)
 	return open_resolved(dirfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
+int path_open_real(const char *path, uint64_t flags)
+{
+	return open_resolved(AT_FDCWD, path, flags, 0, RESOLVE_NO_SYMLINKS);
+}
+
 int path_mkdirs(const char *path, mode_t mode)
 {
 	char buf[PATH_MAX];

@@ -32,6 +32,12 @@ int path_open_in_root(int rootfd, const char *path, uint64_t flags, mode_t mode)
  */
 int path_open_strict(int dirfd, const char *path, uint64_t flags, mode_t mode);
 
+/**
+ * path_open_real() - open what had the absolute name @path when it was looked up; a symbolic link
+ * that has come into it since is -ELOOP
+ */
+int path_open_real(const char *path, uint64_t flags);
+
 /** path_mkdirs() - make a folder and all above it ("mkdir -p"). Return: 0 or negative errno. */
 int path_mkdirs(const char *path, mode_t mode);
 

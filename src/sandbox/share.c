@@ -60,9 +60,10 @@ static int add_volume(const struct record *record, size_t i, const char *text, s
 		return 0;
 	if (volume.kind == VOLUME_TEXT)
 		return make_text(path, volume.source, err);
-	source = open(volume.source, O_PATH | O_CLOEXEC);
-	if (source < 0 || fstat(source, &st) < 0)
-		return err_errno(err, -errno, "cannot open the volume %s", volume.source);
+	source = path_open_real(volume.source, O_PATH);
+	r = source < 0 ? source : fstat(source, &st) < 0 ? -errno : 0;
+	if (r < 0)
+		return err_errno(err, r, "cannot open the volume %s", volume.source);
 	r = make_place(path, S_ISDIR(st.st_mode));
 	if (r < 0)
 		return err_errno(err, r, "cannot make %s", path);
@@ -77,9 +78,9 @@ static int mount_rootfs(const struct record *record, const struct sandbox_spec *
 
 	if (!*spec->bundle)
 		return rootfs_mount(spec->rootfs, record->dir_path, target, err);
-	source = open(spec->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	source = path_open_real(spec->rootfs, O_PATH | O_DIRECTORY);
 	if (source < 0)
-		return err_errno(err, -errno, "cannot open the bundle's root file system %s",
+		return err_errno(err, source, "cannot open the bundle's root file system %s",
 				 spec->rootfs);
 	return rootfs_bind(source, target, false, err);
 }

@@ -2,12 +2,15 @@
 #include "sandbox/sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "rpc/rpc.h"
 #include "sandbox/dial.h"
 #include "sandbox/sandbox.h"
@@ -72,9 +75,16 @@ static void connected(struct loop_io *io, uint32_t revents _unused_)
 		*place = passage;
 }
 
+/* A container may have the folder as well, and make the name a link to another socket. */
 static int connect_path(const struct socket_port *port)
 {
-	return unix_connect_now(port->path);
+	_cleanup_close_ int fd = path_open_real(port->path, O_PATH);
+	char path[32];
+
+	if (fd < 0)
+		return fd;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return unix_connect_now(path);
 }
 
 static int serve(struct sockets *s, const struct socket_port *wanted, struct err *err)
@@ -127,10 +137,12 @@ int sockets_serve(struct sockets *s,
 /* As on the host, where the server may have ended meanwhile. */
 static void describe(const struct socket_port *port, Caisson__Guest__V1__Socket *ret)
 {
+	_cleanup_close_ int fd = path_open_real(port->path, O_PATH);
 	struct stat st = {.st_mode = 0600};
 
 	caisson__guest__v1__socket__init(ret);
-	(void)stat(port->path, &st);
+	if (fd >= 0)
+		(void)fstat(fd, &st);
 	ret->port = port->port;
 	ret->mode = st.st_mode & 0777;
 	ret->uid = st.st_uid;

@@ -194,6 +194,25 @@ test_sockets() {
 	is_clean
 }
 
+# Who may write where a socket is leads to no other one by it: nor who swaps a volume before the start.
+test_swapped() {
+	mkdir -p "$WORK/tools" "$WORK/swapped" "$WORK/kept"
+	[ -e "$WORK/tools/client" ] || gcc -static -o "$WORK/tools/client" "$TOP/tests/vm/guests/unix-client.c"
+	coproc SERVER { server "$WORK/kept/secret"; }
+	read -r line <&"${SERVER[0]}"
+	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$WORK/swapped/s"
+	status 0 caisson run -d --name swapper -v "$WORK/swapped:/v" -v "$WORK/swapped/s:/s" \
+		-v "$WORK/tools:/tools" "$IMAGE" sleep 1000
+	status 0 caisson exec swapper ln -sf "$WORK/kept/secret" /v/s
+	[ -h "$WORK/swapped/s" ] || fail "it was not swapped"
+	status 0 sh -c 'echo stolen | caisson exec -i swapper /tools/client /s'
+	is "$(out)" ""
+	kill "$SERVER_PID"
+	wait "$SERVER_PID" 2>/dev/null || true
+	status 0 caisson delete -f swapper
+	is_clean
+}
+
 # What is mounted is none of the layer's; and it is there when a container is visited that has ended.
 test_visits() {
 	mkdir -p "$WORK/visit"
