@@ -112,7 +112,7 @@ static int adapt_bind(struct json_object *mount, const char *where, struct sandb
 {
 	const char *text = get_text(mount, "source");
 	_cleanup_free_ char *joined = *text == '/' ? xstrdup(text) : path_join(spec->bundle, text);
-	struct volume volume = {.readonly = has_option(mount, "ro")};
+	struct volume volume = {.readonly = has_option(mount, "ro") || has_option(mount, "rro")};
 	_cleanup_free_ char *source = NULL;
 	struct statfs fs;
 	int r;

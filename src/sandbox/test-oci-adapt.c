@@ -225,6 +225,27 @@ static void devices_of_the_guest(void)
 	test_int(devices("{\"allow\":false},{\"allow\":true,\"type\":\"a\"}", left), 0);
 }
 
+#define BOUND(options) \
+	"{\"destination\":\"/d\",\"source\":\"/\",\"type\":\"bind\",\"options\":[" options "]}"
+
+static void the_host_holds_what_is_read_only(void)
+{
+	struct sandbox_spec spec;
+	char *json;
+
+	test_int(adapt("{\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}," ROOT "," PROCESS
+		       ",\"mounts\":[" BOUND("\"rw\"") "," BOUND("\"ro\"") "," BOUND(
+			       "\"rbind\",\"rro\"") "]}",
+		       &spec, &json),
+		 0);
+	test_int(spec.volumes.n, 3);
+	test_str(spec.volumes.v[0], "rw:/");
+	test_str(spec.volumes.v[1], "ro:/");
+	test_str(spec.volumes.v[2], "ro:/");
+	free(json);
+	sandbox_spec_done(&spec);
+}
+
 static void execs_inherit(void)
 {
 	static const char config[] = "{\"process\":{\"user\":{\"uid\":5,\"additionalGids\":[7]},"
@@ -247,6 +268,7 @@ int main(void)
 	test_run(annotations);
 	test_run(what_cannot_be_had);
 	test_run(devices_of_the_guest);
+	test_run(the_host_holds_what_is_read_only);
 	test_run(execs_inherit);
 	return 0;
 }
