@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,9 @@
 #include "base/path.h"
 #include "sandbox/rootfs.h"
 #include "sandbox/volume.h"
+
+#define SHARE_SIZE   "1m"
+#define SHARE_INODES 256
 
 static char *volume_path(const struct record *record, size_t i)
 {
@@ -70,6 +74,18 @@ static int add_volume(const struct record *record, size_t i, const char *text, s
 	return rootfs_bind(source, path, volume.readonly, err);
 }
 
+/* What the guest writes beside the mounts is memory of the host, and goes with it. */
+static int mount_own(const struct record *record, const struct sandbox_spec *spec, struct err *err)
+{
+	_cleanup_free_ char *path = path_join(record->run_path, SHARE_FOLDER);
+	_cleanup_free_ char *options = xasprintf("mode=0700,size=" SHARE_SIZE ",nr_inodes=%zu",
+						 spec->volumes.n + SHARE_INODES);
+
+	return mount("caisson", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0
+		       ? err_errno(err, -errno, "cannot mount on %s", path)
+		       : 0;
+}
+
 static int mount_rootfs(const struct record *record, const struct sandbox_spec *spec,
 			struct err *err)
 {
@@ -92,9 +108,13 @@ bool share_is_needed(const struct sandbox_spec *spec)
 
 int share_make(const struct record *record, const struct sandbox_spec *spec, struct err *err)
 {
-	static const char *const folders[] = {SHARE_FOLDER, SHARE_ROOTFS, SHARE_VOLUMES};
+	static const char *const folders[] = {SHARE_ROOTFS, SHARE_VOLUMES};
 	int r = rootfs_private_mounts(err);
 
+	if (r == 0)
+		r = make_folder(record, SHARE_FOLDER, err);
+	if (r == 0)
+		r = mount_own(record, spec, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(folders); i++)
 		r = make_folder(record, folders[i], err);
 	if (r == 0 && !sandbox_spec_has_disks(spec))
@@ -107,6 +127,7 @@ int share_make(const struct record *record, const struct sandbox_spec *spec, str
 void share_undo(const struct record *record, const struct sandbox_spec *spec)
 {
 	_cleanup_free_ char *rootfs = path_join(record->run_path, SHARE_ROOTFS);
+	_cleanup_free_ char *own = path_join(record->run_path, SHARE_FOLDER);
 
 	for (size_t i = spec->volumes.n; i > 0; i--) {
 		_cleanup_free_ char *path = volume_path(record, i - 1);
@@ -114,4 +135,5 @@ void share_undo(const struct record *record, const struct sandbox_spec *spec)
 		rootfs_unmount(path);
 	}
 	rootfs_unmount(rootfs);
+	rootfs_unmount(own);
 }

@@ -6,6 +6,7 @@
 /*
  * What virtiofsd shows to the guest: a folder of mounts in our own mount namespace, with which they go.
  *
+ *	<run>/share		a small tmpfs, so that a guest that writes there fills nothing
  *	<run>/share/rootfs	the root file system: an overlay on the image, or that of a bundle itself;
  *				nothing, where it is on disks
  *	<run>/share/volumes/0	and so on: folders or files of the host's, in the order of the spec, each

@@ -86,6 +86,11 @@ test_read_only_holds_on_the_host() {
 	status 1 nsenter -t "$daemon" -m /rootfs/bin/touch /volumes/0/x
 	err_has "Read-only file system"
 	status 0 nsenter -t "$daemon" -m /rootfs/bin/touch /volumes/1/x
+	# Beside them there is next to no room.
+	for place in /x /volumes/x; do
+		status 1 nsenter -t "$daemon" -m /rootfs/bin/dd "of=$place" bs=1M count=8 </dev/zero
+		err_has "No space left on device"
+	done
 	status 0 caisson delete -f held
 	is_clean
 }
