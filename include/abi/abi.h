@@ -24,6 +24,7 @@
 #define ABI_RESOLVER_ADDRESS 0x7f00000bu
 #define ABI_RESOLVER_PORT    53
 #define ABI_RESOLVER_CLIENTS 64
+#define ABI_RESOLVER_QUERY   4096 /* bytes */
 
 /* Well-known vsock addresses (virtio 1.2, 5.10.4). */
 #define ABI_CID_HOST  2

@@ -80,8 +80,11 @@ static void answered(struct loop_io *io, uint32_t revents _unused_)
 static void ask(struct resolver *r, const Caisson__Guest__V1__Query *asked)
 {
 	struct resolver_query *query = &r->queries[asked->client % ARRAY_SIZE(r->queries)];
-	_cleanup_close_ int fd = connect_to_server(SOCK_DGRAM);
+	_cleanup_close_ int fd = -EBADF;
 
+	if (asked->data.len > ABI_RESOLVER_QUERY)
+		return;
+	fd = connect_to_server(SOCK_DGRAM);
 	forget(query);
 	query->client = asked->client;
 	if (fd < 0 || send(fd, asked->data.data, asked->data.len, 0) < 0)

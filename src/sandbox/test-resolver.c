@@ -205,6 +205,18 @@ static void of_too_many_the_oldest_is_forgotten(void)
 	end();
 }
 
+static void one_that_is_too_large_is_dropped(void)
+{
+	static char text[ABI_RESOLVER_QUERY + 2];
+
+	memset(text, 'x', sizeof(text) - 1);
+	begin_serving();
+	ask(0, text);
+	ask(1, "who?");
+	(void)query_comes("who?");
+	end();
+}
+
 static void ponged(struct ttrpc_request *req _unused_, const struct ttrpc_answer *a)
 {
 	test_int(a->code, TTRPC_UNIMPLEMENTED);
@@ -287,6 +299,7 @@ int main(void)
 		return r;
 	test_run(answers_go_to_who_asked);
 	test_run(of_too_many_the_oldest_is_forgotten);
+	test_run(one_that_is_too_large_is_dropped);
 	test_run(a_server_that_has_gone_is_survived);
 	test_run(tcp_is_passed_on);
 	test_run(without_a_server_nothing_is_asked);

@@ -17,7 +17,6 @@
 #include "rpc/rpc.h"
 
 #define BACKLOG	   128
-#define QUERY_MAX  4096
 #define PORT_TRIES 8
 
 /* @number: what the host knows it by */
@@ -58,7 +57,7 @@ static void asked(struct loop_io *io, uint32_t revents _unused_)
 	Caisson__Guest__V1__Query query = CAISSON__GUEST__V1__QUERY__INIT;
 	struct client *client = &resolver.clients[resolver.asked % ABI_RESOLVER_CLIENTS];
 	socklen_t len = sizeof(client->address);
-	uint8_t data[QUERY_MAX];
+	uint8_t data[ABI_RESOLVER_QUERY];
 	ssize_t n = recvfrom(io->fd, data, sizeof(data), MSG_TRUNC,
 			     (struct sockaddr *)&client->address, &len);
 
