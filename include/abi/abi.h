@@ -104,6 +104,12 @@
 #define ABI_MOUNT_GROW	"x-caisson.grow"
 
 /*
+ * Disks that a container has besides: from 0 upwards, as layers with numbers as theirs, for binds.
+ */
+#define ABI_DISK_SERIAL "caisson-disk"
+#define ABI_DISK_LAYER	"disk"
+
+/*
  * The extras disk: a read-only ext4 file system, with files for the guest itself, not for a
  * container. It is known by its serial; the two folders of it appear in vminitd's own root.
  */

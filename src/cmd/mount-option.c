@@ -3,11 +3,15 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "cmd/volume-store.h"
+#include "sandbox/disk.h"
+#include "sandbox/volume.h"
 
 /* From the words of an option to what is meant: nothing of the host is looked at here. */
 
@@ -34,35 +38,11 @@ static bool is_one_of(const char *word, const char *const *list, size_t n)
 }
 #define IS_ONE_OF(word, list) is_one_of(word, list, ARRAY_SIZE(list))
 
-/* Return: the path without what means nothing in it; NULL: it is none that can be mounted on. */
-static char *clean_target(const char *path)
-{
-	char *clean = xmalloc(strlen(path) + 1), *p = clean;
-
-	for (size_t len; *path; path += len) {
-		path += strspn(path, "/");
-		len = strcspn(path, "/");
-		if (len == 0 || (len == 1 && *path == '.'))
-			continue;
-		if (len == 2 && path[0] == '.' && path[1] == '.') {
-			p = clean;
-			break;
-		}
-		*p++ = '/';
-		p = mempcpy(p, path, len);
-	}
-	*p = '\0';
-	if (p != clean)
-		return clean;
-	free(clean);
-	return NULL;
-}
-
 static int set_target(struct mount_option *o, const char *option, const char *target,
 		      struct err *err)
 {
 	free(o->target);
-	o->target = *target == '/' ? clean_target(target) : NULL;
+	o->target = volume_target(target);
 	return o->target ? 0
 			 : err_set(err, -EINVAL,
 				   "%s: \"%s\" is no absolute path below / without \"..\"", option,
@@ -302,6 +282,40 @@ int mount_option_mount(const char *text, struct mount_option *o, struct err *err
 	while (r == 0 && (word = strsep(&rest, ",")))
 		r = set_key(&keys, type, word, err);
 	return r < 0 ? r : take_keys(o, &keys, type, err);
+}
+
+/* The shim may have another working folder; what is not there yet has no real path, but its folder has. */
+static char *absolute(const char *path)
+{
+	_cleanup_free_ char *folder = xstrdup(path), *real = NULL;
+	char *slash = strrchr(folder, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	if (slash)
+		*slash = '\0';
+	real = realpath(!slash ? "." : slash == folder ? "/" : folder, NULL);
+	if (!real || !*name)
+		return xstrdup(path);
+	return path_join(strcmp(real, "/") == 0 ? "" : real, name);
+}
+
+int mount_option_disk(const char *text, struct mount_option *o, struct err *err)
+{
+	struct disk disk;
+	int r = disk_parse("--disk", text, &disk, err);
+	char *source;
+
+	o->kind = MOUNT_DISK;
+	o->readonly = disk.readonly;
+	if (r == 0) {
+		source = absolute(disk.source);
+		free(disk.source);
+		disk.source = source;
+		o->source = disk_volume(&disk);
+		o->target = take_ptr(disk.target);
+	}
+	disk_done(&disk);
+	return r;
 }
 
 void mount_option_done(struct mount_option *o)

@@ -5,24 +5,25 @@
 #include "base/strv.h"
 #include "sandbox/spec.h"
 
-/* --volume, --mount and --tmpfs of `caisson run`, as `docker run` has them. */
+/* --volume, --mount and --tmpfs of `caisson run`, as `docker run` has them, and --disk. */
 
 /**
  * struct mount_options - what was given of each
  */
 struct mount_options {
-	struct strv volumes, mounts, tmpfs;
+	struct strv volumes, mounts, tmpfs, disks;
 };
 
 enum mount_kind {
 	MOUNT_PATH,   /* a folder or file of the host's */
 	MOUNT_VOLUME, /* a named volume */
 	MOUNT_TMPFS,
+	MOUNT_DISK, /* a file or block device of the host's */
 };
 
 /**
  * struct mount_option - one of them
- * @source: path, or name; TMPFS: its options
+ * @source: path, or name; TMPFS: its options; DISK: as volumes have it (sandbox/volume.h)
  * @target: absolute, without "." and "//"
  * @make: a folder that is not there is made
  */
@@ -37,7 +38,7 @@ struct mount_option {
 		.source = NULL, .target = NULL \
 	}
 
-/** mount_option_volume(), mount_option_mount(), mount_option_tmpfs() - read one
+/** mount_option_volume(), mount_option_mount(), mount_option_tmpfs(), mount_option_disk() - read one
  * @ret: of which what was read is set in any case; end with mount_option_done()
  *
  * Return: 0 or -EINVAL or -ENOTSUP with a message.
@@ -45,6 +46,7 @@ struct mount_option {
 int mount_option_volume(const char *text, struct mount_option *ret, struct err *err);
 int mount_option_mount(const char *text, struct mount_option *ret, struct err *err);
 int mount_option_tmpfs(const char *text, struct mount_option *ret, struct err *err);
+int mount_option_disk(const char *text, struct mount_option *ret, struct err *err);
 
 /** mount_option_done() - may be called again */
 void mount_option_done(struct mount_option *option);

@@ -63,7 +63,8 @@ static void sort(struct list *list)
 static int check_list(const struct list *list, struct err *err)
 {
 	if (list->n > ABI_MOUNTS_MAX)
-		return err_set(err, -EINVAL, "a container has at most %d volumes, mounts and tmpfs",
+		return err_set(err, -EINVAL,
+			       "a container has at most %d volumes, mounts, tmpfs and disks",
 			       ABI_MOUNTS_MAX);
 	for (size_t i = 0; i < list->n; i++)
 		for (size_t j = 0; j < i; j++)
@@ -75,7 +76,7 @@ static int check_list(const struct list *list, struct err *err)
 
 static int read_list(const struct mount_options *options, struct list *list, struct err *err)
 {
-	size_t n = options->volumes.n + options->mounts.n + options->tmpfs.n;
+	size_t n = options->volumes.n + options->mounts.n + options->tmpfs.n + options->disks.n;
 	int r;
 
 	*list = (struct list){.items = xcalloc(n + 1, sizeof(*list->items))};
@@ -84,6 +85,8 @@ static int read_list(const struct mount_options *options, struct list *list, str
 		r = read_all(list, &options->mounts, mount_option_mount, err);
 	if (r == 0)
 		r = read_all(list, &options->tmpfs, mount_option_tmpfs, err);
+	if (r == 0)
+		r = read_all(list, &options->disks, mount_option_disk, err);
 	if (r == 0)
 		r = check_list(list, err);
 	if (r == 0)
@@ -114,8 +117,9 @@ static int find(const struct mount_option *o, const char *root, struct volume *r
 	char *path;
 	int r;
 
-	if (o->kind == MOUNT_TMPFS) {
-		*ret = (struct volume){.kind = VOLUME_TMPFS, .source = xstrdup(o->source)};
+	if (o->kind == MOUNT_TMPFS || o->kind == MOUNT_DISK) {
+		ret->kind = o->kind == MOUNT_DISK ? VOLUME_DISK : VOLUME_TMPFS;
+		ret->source = xstrdup(o->source);
 		return 0;
 	}
 	if (o->kind == MOUNT_VOLUME) {
@@ -158,4 +162,5 @@ void mount_options_done(struct mount_options *options)
 	strv_done(&options->volumes);
 	strv_done(&options->mounts);
 	strv_done(&options->tmpfs);
+	strv_done(&options->disks);
 }

@@ -133,16 +133,19 @@ static void into_a_spec(void)
 	strv_add(&options.volumes, "data:/a");
 	strv_add(&options.tmpfs, "/a/b");
 	strv_add(&options.tmpfs, "/z");
+	strv_add(&options.disks, "/proc/../disk,/a/b/c/d,1G,ro");
 	if (apply() < 0)
 		test_fail("%s", err.text);
 	/* What is in another one comes after it. */
-	test_int(spec.volumes.n, 4);
+	test_int(spec.volumes.n, 5);
 	test_str(spec.volumes.v[0], store);
 	test_str(spec.volume_targets.v[0], "/a");
 	test_str(spec.volume_targets.v[1], "/z");
 	test_str(spec.volume_targets.v[2], "/a/b");
 	test_str(spec.volumes.v[2], "tmpfs:noexec,nosuid,nodev");
 	test_str(spec.volumes.v[3], want);
+	test_str(spec.volumes.v[4], "disk-ro:1073741824:/disk");
+	test_str(spec.volume_targets.v[4], "/a/b/c/d");
 	test_int(access(store + 3, X_OK), 0);
 	test_int(access(want + 3, X_OK), 0);
 	sandbox_spec_done(&spec);
@@ -168,7 +171,7 @@ static void not_into_a_spec(void)
 		strv_add(&options.tmpfs, text);
 	}
 	test_int(apply(), -EINVAL);
-	test_str(err.text, "a container has at most 64 volumes, mounts and tmpfs");
+	test_str(err.text, "a container has at most 64 volumes, mounts, tmpfs and disks");
 }
 
 int main(void)

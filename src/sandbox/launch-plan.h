@@ -3,6 +3,7 @@
 
 #include "abi/abi.h"
 #include "sandbox/conf.h"
+#include "sandbox/disk.h"
 #include "sandbox/launch.h"
 #include "vmm/accel.h"
 #include "vmm/boot/kernel.h"
@@ -12,6 +13,7 @@
 
 /**
  * struct launch_plan - what a launch has found out so far
+ * @disks: those that the container has besides its root
  */
 struct launch_plan {
 	const struct launch_callbacks *callbacks;
@@ -24,6 +26,12 @@ struct launch_plan {
 	char *share_path;
 	struct conf conf;
 	int extras, image, own;
+	struct launch_disk {
+		int fd;
+		bool readonly, device;
+		char serial[sizeof(ABI_DISK_SERIAL) + 8];
+	} disks[DISKS_MAX];
+	size_t n_disks;
 	char port[sizeof(ABI_CMDLINE_PORT) + 16];
 	char metadata_port[sizeof(ABI_CMDLINE_METADATA) + 16];
 };
@@ -34,6 +42,13 @@ struct launch_plan {
  * Return: 0 or negative errno with a message.
  */
 int launch_vsock(struct sandbox *sb, struct launch_plan *p, struct err *err);
+
+/**
+ * launch_disks() - open what the container's disks besides its root are on; the share is made already
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int launch_disks(struct sandbox *sb, struct launch_plan *p, struct err *err);
 
 /** launch_share() - start virtiofsd for the mounted root. Return: 0 or negative errno with a message. */
 int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err);

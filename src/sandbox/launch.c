@@ -20,7 +20,10 @@
 #include "vmm/boot/initramfs.h"
 #include "vmm/boot/kernel.h"
 
-#define DISKS_MAX 3
+/* The image's, the container's own, and the extras. */
+#define OUR_DISKS_MAX 3
+#define ALL_DISKS_MAX (OUR_DISKS_MAX + DISKS_MAX)
+_Static_assert(ALL_DISKS_MAX <= VMM_DISKS_MAX, "a VM can have all of them");
 
 static void plan_done(struct launch_plan *p)
 {
@@ -31,6 +34,8 @@ static void plan_done(struct launch_plan *p)
 	fd_close(p->extras);
 	fd_close(p->image);
 	fd_close(p->own);
+	for (size_t i = 0; i < p->n_disks; i++)
+		fd_close(p->disks[i].fd);
 	if (p->vsock.kind == VMM_VSOCK_VHOST_USER)
 		fd_close(p->vsock.fd);
 	fd_close(p->vsock_peer);
@@ -135,7 +140,9 @@ static int plan_rootfs(struct sandbox *sb, struct launch_plan *p, struct err *er
 	/* Who is not root mounts in a user namespace: virtiofsd's (launch_share()). */
 	bool now = share_is_needed(sb->spec) && geteuid() == 0;
 
-	return r == 0 && now ? share_make(sb->record, sb->spec, err) : r;
+	if (r == 0 && now)
+		r = share_make(sb->record, sb->spec, err);
+	return r < 0 ? r : launch_disks(sb, p, err);
 }
 
 static int plan_metadata(struct sandbox *sb, const struct conf *conf, struct err *err)
@@ -164,18 +171,25 @@ static int plan_supervisor(struct sandbox *sb, struct launch_plan *p, struct err
 	return p->extras < 0 ? p->extras : 0;
 }
 
-static size_t list_disks(const struct launch_plan *p, bool copy, struct vmm_disk ret[DISKS_MAX])
+static size_t list_disks(const struct launch_plan *p, bool copy, struct vmm_disk ret[ALL_DISKS_MAX])
 {
-	const struct vmm_disk disks[DISKS_MAX] = {
+	const struct vmm_disk disks[OUR_DISKS_MAX] = {
 		{.fd = p->image, .serial = ABI_IMAGE_SERIAL, .readonly = true},
 		{.fd = p->own, .serial = copy ? ABI_ROOT_SERIAL : ABI_UPPER_SERIAL},
 		{.fd = p->extras, .serial = ABI_EXTRAS_SERIAL, .readonly = true},
 	};
 	size_t n = 0;
 
-	for (size_t i = 0; i < DISKS_MAX; i++)
+	for (size_t i = 0; i < OUR_DISKS_MAX; i++)
 		if (disks[i].fd >= 0)
 			ret[n++] = disks[i];
+	for (size_t i = 0; i < p->n_disks; i++)
+		ret[n++] = (struct vmm_disk){
+			.fd = p->disks[i].fd,
+			.serial = p->disks[i].serial,
+			.readonly = p->disks[i].readonly,
+			.device = p->disks[i].device,
+		};
 	return n;
 }
 
@@ -204,7 +218,7 @@ static int launch_network(struct sandbox *sb, const struct launch_callbacks *cal
 
 static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
-	struct vmm_disk disks[DISKS_MAX];
+	struct vmm_disk disks[ALL_DISKS_MAX];
 	_cleanup_strv_ struct strv words = STRV_NULL;
 	struct vmm_share share = {.tag = ABI_SHARE_TAG, .fd = -EBADF, .socket_path = p->share_path};
 	struct vmm_spec spec = VMM_SPEC_NULL;

@@ -314,7 +314,7 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 	json_object_object_del(o, "hooks");
 	r = check_refused(o, err);
 	if (r == 0)
-		r = oci_devices_adapt(own, err);
+		r = oci_devices_adapt(own, spec, err);
 	if (r == 0)
 		r = oci_mounts_adapt(get(o, "mounts", json_type_array), spec, err);
 	if (r == 0)

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "base/mem.h"
+#include "sandbox/oci-adapt.h"
 
 /* Character devices that every guest has (Linux, Documentation/admin-guide/devices.txt). */
 static const struct {
@@ -85,7 +87,41 @@ static bool is_privileged(struct json_object *own)
 	return all;
 }
 
-int oci_devices_adapt(struct json_object *own, struct err *err)
+static int refuse(const char *path, struct err *err)
+{
+	return err_set(err, -ENOTSUP,
+		       "linux.devices: %s is a device of the host, which cannot be passed on",
+		       path);
+}
+
+/* It may be what a disk is on: that is known once the settings are. */
+static bool keep_block(struct json_object *device, struct sandbox_spec *spec)
+{
+	const char *path = text_of(device, "path");
+
+	if (strcmp(text_of(device, "type"), "b") != 0 || strchr(path, '='))
+		return false;
+	strv_addf(&spec->block_devices, "%s=%lld:%lld", path, (long long)number_of(device, "major"),
+		  (long long)number_of(device, "minor"));
+	return true;
+}
+
+int oci_devices_check(const struct sandbox_spec *spec, struct err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (spec->block_devices.n == 0)
+		return 0;
+	path = xstrndup(spec->block_devices.v[0], strcspn(spec->block_devices.v[0], "="));
+	r = err_set(err, -ENOTSUP,
+		    "linux.devices: %s is a device of the host, which cannot be passed on, unless "
+		    "RUNCVM_DISKS mounts what is on it",
+		    path);
+	return spec->bundle ? err_wrap(err, r, "%s/" OCI_CONFIG_FILE, spec->bundle) : r;
+}
+
+int oci_devices_adapt(struct json_object *own, struct sandbox_spec *spec, struct err *err)
 {
 	struct json_object *devices, *kept;
 	bool all = is_privileged(own);
@@ -100,12 +136,9 @@ int oci_devices_adapt(struct json_object *own, struct err *err)
 
 		if (guest_has(device)) {
 			json_object_array_add(kept, json_object_get(device));
-		} else if (!all) {
+		} else if (!all && !keep_block(device, spec)) {
 			json_object_put(kept);
-			return err_set(err, -ENOTSUP,
-				       "linux.devices: %s is a device of the host, which cannot be "
-				       "passed on",
-				       text_of(device, "path"));
+			return refuse(text_of(device, "path"), err);
 		}
 	}
 	json_object_object_add(own, "devices", kept);

@@ -16,6 +16,23 @@ static void split(const char *options, struct strv *ret)
 	}
 }
 
+static size_t depth(const char *target)
+{
+	size_t n = 0;
+
+	for (; *target; target++)
+		n += target[0] == '/' && target[1] && target[1] != '/';
+	return n;
+}
+
+/* What is in another one comes after it: disks may have come to a spec last. */
+static void put(struct process_mounts *m, size_t n, Containerd__Types__Mount *part)
+{
+	for (; n > 0 && depth(m->mounts[n - 1]->target) > depth(part->target); n--)
+		m->mounts[n] = m->mounts[n - 1];
+	m->mounts[n] = part;
+}
+
 static void add(struct process_mounts *m, size_t i, const struct strv *volumes, const char *target)
 {
 	struct volume volume = volume_of(volumes->v[i]);
@@ -36,7 +53,7 @@ static void add(struct process_mounts *m, size_t i, const struct strv *volumes, 
 	part->target = rpc_str(target);
 	part->options = m->options[i].v;
 	part->n_options = m->options[i].n;
-	m->mounts[i] = part;
+	put(m, i, part);
 }
 
 void process_mounts(const struct sandbox_spec *spec, struct process_mounts *m,

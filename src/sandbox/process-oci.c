@@ -12,6 +12,7 @@
 #include "rpc/task.h"
 #include "sandbox/oci-adapt.h"
 #include "sandbox/oci-config.h"
+#include "sandbox/oci-disks.h"
 #include "sandbox/process-mounts.h"
 #include "sandbox/process-root.h"
 #include "sandbox/share.h"
@@ -129,8 +130,11 @@ int process_oci_create(struct process *p, Caisson__Guest__V1__Process *process,
 		       struct err *err)
 {
 	_cleanup_free_ char *json = NULL;
-	int r = has_own_config(p) ? read_config(p, &json, err)
-				  : make_config(p, process, &json, err);
+	bool own = has_own_config(p);
+	int r = own ? read_config(p, &json, err) : make_config(p, process, &json, err);
+
+	if (r == 0 && own)
+		oci_disks_add(p->sandbox->spec, &json);
 
 	p->answered = answered;
 	return r < 0 ? r : send_bundle(p, json);

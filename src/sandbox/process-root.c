@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/process-root.h"
 
+#include <stdio.h>
+
 #include "abi/abi.h"
 #include "base/macro.h"
 #include "rpc/rpc.h"
+#include "sandbox/disk.h"
 #include "sandbox/share.h"
+#include "sandbox/volume.h"
 
 /* Where the two disks are mounted: names in ABI_LAYERS_DIR. */
 #define LAYER_IMAGE "image"
@@ -25,6 +29,28 @@ static void add_mount(struct process_root *root, const char *type, const char *s
 	root->mounts[root->n++] = m;
 }
 
+/* What volumes of disks bind (volume.h). */
+static void add_disks(const struct sandbox_spec *spec, struct process_root *root)
+{
+	static const char *const ro[] = {"ro"}, *const grow[] = {ABI_MOUNT_GROW};
+	size_t n = 0;
+
+	for (size_t i = 0; i < spec->volumes.n && n < DISKS_MAX; i++) {
+		const struct volume volume = volume_of(spec->volumes.v[i]);
+		struct process_root_disk *disk = &root->disks[n];
+		uint64_t size;
+
+		if (!volume_is_disk(&volume))
+			continue;
+		(void)disk_of_volume(volume.source, &size);
+		(void)snprintf(disk->source, sizeof(disk->source), "serial:" ABI_DISK_SERIAL "%zu",
+			       n);
+		(void)snprintf(disk->target, sizeof(disk->target), ABI_DISK_LAYER "%zu", n++);
+		add_mount(root, "ext4", disk->source, disk->target, volume.readonly ? ro : grow,
+			  volume.readonly || size > 0);
+	}
+}
+
 void process_root(const struct sandbox_spec *spec, struct process_root *root)
 {
 	static const char *const ro[] = {"ro"}, *const grow[] = {ABI_MOUNT_GROW};
@@ -33,6 +59,7 @@ void process_root(const struct sandbox_spec *spec, struct process_root *root)
 					      "workdir=" OWN "/" ABI_WORK_FOLDER};
 
 	root->n = 0;
+	add_disks(spec, root);
 	if (share_is_needed(spec))
 		add_mount(root, "virtiofs", ABI_SHARE_TAG, ABI_SHARE_LAYER, NULL, 0);
 	if (!sandbox_spec_has_disks(spec)) {

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sandbox/disk.h"
 #include "sandbox/setting.h"
 #include "vmm/vmm.h"
 
@@ -162,6 +163,16 @@ int setting_virtiofs_cache(const struct setting_value *v, struct err *err)
 			       v->name, v->value);
 	replace(&v->spec->virtiofs_cache, v->value);
 	return 0;
+}
+
+/* Both names would add theirs, and the annotation is the one that counts. */
+int setting_disks(const struct setting_value *v, struct err *err)
+{
+	const char *other = strv_env_get(&v->spec->annotations, SETTING_ANNOTATION "disks");
+
+	if (str_starts(v->name, SETTING_VARIABLE) && other && *other)
+		return 0;
+	return disks_set(v->name, v->value, v->spec, err);
 }
 
 int setting_cgroupfs(const struct setting_value *v, struct err *err)

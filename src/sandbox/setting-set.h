@@ -43,5 +43,7 @@ int setting_systemd(const struct setting_value *value, struct err *err);
 
 /** setting_virtiofs_cache() - what the guest keeps of shared files. Return: as setting_memory(). */
 int setting_virtiofs_cache(const struct setting_value *value, struct err *err);
+/** setting_disks() - disks besides the root (disk.h). Return: as setting_memory(). */
+int setting_disks(const struct setting_value *value, struct err *err);
 /** setting_cgroupfs() - the version of the guest's control groups, which is 2. Return: as setting_memory(). */
 int setting_cgroupfs(const struct setting_value *value, struct err *err);

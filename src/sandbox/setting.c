@@ -9,7 +9,10 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sandbox/disk.h"
+#include "sandbox/oci-devices.h"
 #include "sandbox/setting-set.h"
+#include "sandbox/volume.h"
 
 #define NAME_MAX_SHOWN 64
 
@@ -43,8 +46,8 @@ static const struct setting {
 	{"RUNCVM_VIRTIOFSD_CACHE", KEPT, NULL, setting_virtiofs_cache},
 	{"RUNCVM_QEMU_MEM_PREALLOC", PRIVILEGED, NULL, setting_prealloc},
 	{"RUNCVM_HUGETLB", PRIVILEGED, NULL, setting_huge},
+	{"RUNCVM_DISKS", KEPT, NULL, setting_disks},
 
-	{"RUNCVM_DISKS", LATER, NULL, NULL},
 	{"RUNCVM_MACHINE", LATER, NULL, NULL},
 	{"RUNCVM_BIOS", LATER, NULL, NULL},
 	{"RUNCVM_BIOS_DEBUG", LATER, NULL, NULL},
@@ -248,7 +251,28 @@ int settings_make(struct sandbox_spec *spec, const struct conf *conf, struct err
 			if (v.value)
 				r = make(&settings[i], &v, err);
 		}
-	return r;
+	if (r == 0)
+		r = disks_check(spec, err);
+	return r == 0 ? oci_devices_check(spec, err) : r;
+}
+
+static int check_disks(const struct sandbox_spec *spec, const struct conf *conf, struct err *err)
+{
+	for (size_t i = 0; i < spec->volumes.n; i++) {
+		const struct volume volume = volume_of(spec->volumes.v[i]);
+		uint64_t size = 0;
+
+		if (volume_is_disk(&volume))
+			(void)disk_of_volume(volume.source, &size);
+		if (conf->limit_rootfs_size > 0 && size > conf->limit_rootfs_size)
+			return err_set(err, -EPERM,
+				       "%lluM of disk, on %s, are more than " CONF_LIMIT_ROOTFS
+				       " in %s lets a disk have: %lluM",
+				       (unsigned long long)size >> 20, spec->volume_targets.v[i],
+				       conf->path,
+				       (unsigned long long)conf->limit_rootfs_size >> 20);
+	}
+	return 0;
 }
 
 int settings_check_limits(const struct sandbox_spec *spec, const struct conf *conf, struct err *err)
@@ -271,5 +295,5 @@ int settings_check_limits(const struct sandbox_spec *spec, const struct conf *co
 				       limits[i].suffix, limits[i].what, limits[i].key, conf->path,
 				       (unsigned long long)(limits[i].limit / limits[i].unit),
 				       limits[i].suffix);
-	return 0;
+	return check_disks(spec, conf, err);
 }

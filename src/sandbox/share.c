@@ -60,7 +60,7 @@ static int add_volume(const struct record *record, size_t i, const char *text, s
 	struct stat st;
 	int r;
 
-	if (volume.kind == VOLUME_TMPFS || volume.kind == VOLUME_SOCKET)
+	if (volume.kind == VOLUME_TMPFS || volume.kind == VOLUME_SOCKET || volume_is_disk(&volume))
 		return 0;
 	if (volume.kind == VOLUME_TEXT)
 		return make_text(path, volume.source, err);
@@ -122,6 +122,58 @@ int share_make(const struct record *record, const struct sandbox_spec *spec, str
 	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
 		r = add_volume(record, i, spec->volumes.v[i], err);
 	return r;
+}
+
+/* Return: what follows @target in @path; NULL: that is somewhere else. */
+static const char *rest_of(const char *path, const char *target)
+{
+	size_t len = strlen(target);
+
+	while (len > 0 && target[len - 1] == '/')
+		len--;
+	return strncmp(path, target, len) == 0 && (path[len] == '/' || !path[len]) ? path + len
+										   : NULL;
+}
+
+static int open_part(char *path, const char *what, struct err *err)
+{
+	_cleanup_free_ char *name = path;
+	int fd = open(name, O_PATH | O_CLOEXEC);
+
+	return fd < 0 ? err_errno(err, -errno, "cannot open what %s is in", what) : fd;
+}
+
+int share_find(const struct record *record, const struct sandbox_spec *spec, const char **path,
+	       struct err *err)
+{
+	const char *whole = *path, *rest;
+	size_t found = spec->volumes.n;
+
+	for (size_t i = 0; i < spec->volumes.n; i++) {
+		rest = rest_of(whole, spec->volume_targets.v[i]);
+		if (rest && (found == spec->volumes.n || rest > *path)) {
+			*path = rest;
+			found = i;
+		}
+	}
+	if (geteuid() != 0)
+		return err_set(err, -ENOTSUP,
+			       "%s of the container cannot be a disk without root: --disk takes files of "
+			       "the host",
+			       whole);
+	if (found == spec->volumes.n) {
+		if (!sandbox_spec_has_disks(spec))
+			return open_part(path_join(record->run_path, SHARE_ROOTFS), whole, err);
+		return err_set(
+			err, -ENOTSUP,
+			"%s is in the root file system, which is a disk itself (--rootfs-mode "
+			"%s): a volume can have it",
+			whole, spec->rootfs_mode);
+	}
+	if (volume_of(spec->volumes.v[found]).kind == VOLUME_SHARED)
+		return open_part(volume_path(record, found), whole, err);
+	return err_set(err, -ENOTSUP, "%s is in %s, which is no folder of the host's", whole,
+		       spec->volume_targets.v[found]);
 }
 
 void share_undo(const struct record *record, const struct sandbox_spec *spec)

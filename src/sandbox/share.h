@@ -30,5 +30,14 @@ bool share_is_needed(const struct sandbox_spec *spec);
  */
 int share_make(const struct record *record, const struct sandbox_spec *spec, struct err *err);
 
+/**
+ * share_find() - what of it a path of the container leads into, as long as nobody replaces its folders there
+ * @path: absolute, the container's; set to what is left of it, which may be nothing
+ *
+ * Return: a descriptor of that, to open the rest in as if it were "/"; or negative errno with a message.
+ */
+int share_find(const struct record *record, const struct sandbox_spec *spec, const char **path,
+	       struct err *err);
+
 /** share_undo() - unmount it all, once nobody serves it any more; harmless otherwise */
 void share_undo(const struct record *record, const struct sandbox_spec *spec);

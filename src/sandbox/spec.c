@@ -60,6 +60,7 @@ static const struct field {
 	FIELD(volumes, FIELD_STRV),
 	FIELD(netns, FIELD_STRING),
 	FIELD(volume_targets, FIELD_STRV),
+	FIELD(block_devices, FIELD_STRV),
 	FIELD(sysctls, FIELD_STRV),
 	FIELD(cgroups, FIELD_STRV),
 	FIELD(cgroups_path, FIELD_STRING),

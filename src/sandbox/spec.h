@@ -20,6 +20,7 @@
  * @volumes: what else of the host's the container gets to see, in the form of sandbox/volume.h
  * @volume_targets: for each, where it has it
  * @readonly_rootfs: the container may write to these only
+ * @block_devices: of a bundle, those of the host's that it names and no disk is on yet: PATH=MAJOR:MINOR
  * @network: a word of SANDBOX_NETWORKS, or empty: that of @netns
  * @ports: that passt takes connections to: "[IP:]HOSTPORT:PORT/tcp", or "/udp"
  * @sysctls: NAME=VALUE, of the network
@@ -60,7 +61,7 @@
  */
 struct sandbox_spec {
 	char *id, *image, *bundle, *rootfs, *rootfs_mode;
-	struct strv volumes, volume_targets, sysctls, ports, args, env, cgroups;
+	struct strv volumes, volume_targets, block_devices, sysctls, ports, args, env, cgroups;
 	char *cwd, *user, *netns, *network, *cgroups_path, *resources;
 	uint64_t capabilities;
 	int stop_signal;
@@ -114,11 +115,12 @@ struct sandbox_spec {
 #define SANDBOX_BOOT_TIMEOUT_DEFAULT 120u
 #define SANDBOX_BOOT_TIMEOUT_MAX     3600u
 
-#define SANDBOX_SPEC_NULL                                                                          \
-	{                                                                                          \
-		.id = NULL, .volumes = STRV_NULL, .volume_targets = STRV_NULL, .ports = STRV_NULL, \
-		.args = STRV_NULL, .env = STRV_NULL, .sysctls = STRV_NULL, .cgroups = STRV_NULL,   \
-		.annotations = STRV_NULL, .boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT             \
+#define SANDBOX_SPEC_NULL                                                              \
+	{                                                                              \
+		.id = NULL, .volumes = STRV_NULL, .volume_targets = STRV_NULL,         \
+		.block_devices = STRV_NULL, .ports = STRV_NULL, .args = STRV_NULL,     \
+		.env = STRV_NULL, .sysctls = STRV_NULL, .cgroups = STRV_NULL,          \
+		.annotations = STRV_NULL, .boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT \
 	}
 
 /** sandbox_spec_done() - may be called again */

@@ -199,8 +199,12 @@ static int devices(const char *rules, const char *want)
 	_cleanup_free_ char *json =
 		xasprintf("{" NULL_AND_DISK ",\"resources\":{\"devices\":[%s]}}", rules);
 	struct json_object *own = json_tokener_parse(json);
-	int r = oci_devices_adapt(own, &err);
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	int r = oci_devices_adapt(own, &spec, &err);
 
+	if (r == 0)
+		r = oci_devices_check(&spec, &err);
+	sandbox_spec_done(&spec);
 	if (r == 0)
 		test_str(json_object_to_json_string_ext(json_object_object_get(own, "devices"),
 							JSON_C_TO_STRING_PLAIN |
@@ -218,7 +222,8 @@ static void devices_of_the_guest(void)
 
 	test_int(devices("{\"allow\":false,\"access\":\"rwm\"}", NULL), -ENOTSUP);
 	test_str(err.text,
-		 "linux.devices: /dev/sda is a device of the host, which cannot be passed on");
+		 "linux.devices: /dev/sda is a device of the host, which cannot be passed on, "
+		 "unless RUNCVM_DISKS mounts what is on it");
 	test_int(devices("{\"allow\":true,\"type\":\"b\",\"access\":\"rwm\"}", NULL), -ENOTSUP);
 	test_int(devices("{\"allow\":true,\"major\":8,\"access\":\"rwm\"}", NULL), -ENOTSUP);
 	test_int(devices("{\"allow\":true,\"access\":\"rwm\"}", left), 0);

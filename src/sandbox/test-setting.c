@@ -153,7 +153,7 @@ static void every_one_of_them(void)
 		const char *names;
 	} all[] = {
 		{-ENOTSUP, /* later */
-		 "DISKS MACHINE BIOS BIOS_DEBUG DISPLAY_MODE QEMU_DISPLAY QEMU_USB "
+		 "MACHINE BIOS BIOS_DEBUG DISPLAY_MODE QEMU_DISPLAY QEMU_USB "
 		 "QEMU_VGA "
 		 "QEMU_VNC_DISPLAY "
 		 /* refused */
@@ -183,9 +183,7 @@ static void every_one_of_them(void)
 
 static void what_cannot_be_had(void)
 {
-	refused("RUNCVM_DISKS=/a,/b,ext4,1G", -ENOTSUP, "RUNCVM_DISKS cannot be had yet");
 	refused("RUNCVM_MACHINE=q35", -ENOTSUP, "RUNCVM_MACHINE cannot be had yet");
-	refused("io.caisson.disks=x", -ENOTSUP, "io.caisson.disks cannot be had yet");
 	refused("RUNCVM_BREAK=prenet", -ENOTSUP, "RUNCVM_BREAK cannot be had: no shell");
 	refused("RUNCVM_LOG_FILE=/etc/passwd", -ENOTSUP, "does not choose files");
 	refused("RUNCVM_MEMSIZE=1G", -EINVAL,
@@ -276,7 +274,7 @@ static void names(void)
 {
 	test_true(setting_known("mem_size") && setting_known("kernel_append") &&
 		  setting_known("*"));
-	test_true(!setting_known("MEM_SIZE") && !setting_known("disks") && !setting_known(""));
+	test_true(!setting_known("MEM_SIZE") && !setting_known("break") && !setting_known(""));
 	test_true(!setting_known("guest") && !setting_known("mem_siz"));
 	test_true(setting_is_annotation("io.caisson.mem_size=x", 19));
 	test_true(!setting_is_annotation("io.caisson.mem_size=x", 18));

@@ -35,6 +35,7 @@ static const char *const fields[] = {
 	"settings_in_image",
 	"volumes",
 	"volume_targets",
+	"block_devices",
 	"netns",
 	"cgroups",
 	"cgroups_path",

@@ -17,9 +17,15 @@ static const struct {
 	enum volume_kind kind;
 	bool readonly;
 } forms[] = {
-	{"ro:", VOLUME_SHARED, true},	   {"rw:", VOLUME_SHARED, false},
-	{"tmpfs:", VOLUME_TMPFS, false},   {"text:", VOLUME_TEXT, false},
+	{"ro:", VOLUME_SHARED, true},
+	{"rw:", VOLUME_SHARED, false},
+	{"tmpfs:", VOLUME_TMPFS, false},
+	{"text:", VOLUME_TEXT, false},
 	{"socket:", VOLUME_SOCKET, false},
+	{"disk:", VOLUME_DISK, false},
+	{"disk-ro:", VOLUME_DISK, true},
+	{"inner-disk:", VOLUME_INNER_DISK, false},
+	{"inner-disk-ro:", VOLUME_INNER_DISK, true},
 };
 
 /* Kinds of files that are nothing without the host's kernel. */
@@ -29,7 +35,7 @@ static const struct {
 } useless[] = {
 	{S_IFIFO, "a FIFO of the host, whose other end nobody in the guest could reach"},
 	{S_IFCHR, "a device of the host"},
-	{S_IFBLK, "a device of the host"},
+	{S_IFBLK, "a block device of the host: --disk and RUNCVM_DISKS mount what is on those"},
 };
 
 struct volume volume_of(const char *text)
@@ -44,12 +50,22 @@ struct volume volume_of(const char *text)
 	return (struct volume){VOLUME_SHARED, text, true};
 }
 
+bool volume_is_disk(const struct volume *volume)
+{
+	return volume->kind == VOLUME_DISK || volume->kind == VOLUME_INNER_DISK;
+}
+
+static bool can_be_readonly(const struct volume *volume)
+{
+	return volume->kind == VOLUME_SHARED || volume_is_disk(volume);
+}
+
 char *volume_text(const struct volume *volume)
 {
 	size_t i = 0;
 
 	while (forms[i].kind != volume->kind ||
-	       (volume->kind == VOLUME_SHARED && forms[i].readonly != volume->readonly))
+	       (can_be_readonly(volume) && forms[i].readonly != volume->readonly))
 		i++;
 	return xasprintf("%s%s", forms[i].prefix, volume->source);
 }
@@ -77,16 +93,57 @@ int volume_find(const char *path, const char *where, struct volume *ret, struct 
 
 char *volume_guest_path(const struct strv *volumes, size_t i)
 {
-	enum volume_kind kind = volume_of(volumes->v[i]).kind;
+	struct volume volume = volume_of(volumes->v[i]);
 	size_t socket = 0;
 
-	if (kind == VOLUME_TMPFS)
+	if (volume.kind == VOLUME_TMPFS)
 		return NULL;
-	if (kind != VOLUME_SOCKET)
+	if (volume_is_disk(&volume))
+		return xasprintf(ABI_LAYERS_DIR "/" ABI_DISK_LAYER "%zu",
+				 volumes_disks(volumes, i));
+	if (volume.kind != VOLUME_SOCKET)
 		return xasprintf(ABI_SHARE_DIR "/" SHARE_IN_VOLUMES "/%zu", i);
 	for (size_t k = 0; k < i; k++)
 		socket += volume_of(volumes->v[k]).kind == VOLUME_SOCKET;
 	return xasprintf(ABI_SOCKETS_DIR "/%zu", socket);
+}
+
+size_t volumes_disks(const struct strv *volumes, size_t n)
+{
+	size_t disks = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct volume volume = volume_of(volumes->v[i]);
+
+		disks += volume_is_disk(&volume);
+	}
+	return disks;
+}
+
+char *volume_target(const char *path)
+{
+	char *clean, *p;
+
+	if (*path != '/')
+		return NULL;
+	clean = p = xmalloc(strlen(path) + 1);
+	for (size_t len; *path; path += len) {
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 0 || (len == 1 && *path == '.'))
+			continue;
+		if (len == 2 && path[0] == '.' && path[1] == '.') {
+			p = clean;
+			break;
+		}
+		*p++ = '/';
+		p = mempcpy(p, path, len);
+	}
+	*p = '\0';
+	if (p != clean)
+		return clean;
+	free(clean);
+	return NULL;
 }
 
 bool volumes_shared(const struct strv *volumes)

@@ -11,14 +11,18 @@ enum volume_kind {
 	VOLUME_TMPFS,
 	VOLUME_SOCKET, /* of the host's (sockets.h) */
 	VOLUME_TEXT,   /* a file of the container's own, with this in it */
+	VOLUME_DISK, /* what is on a disk of the VM's (disk.h): a file or block device of the host's */
+	VOLUME_INNER_DISK, /* the same, of a file that the container has itself */
 };
 
 /**
  * struct volume - what a container has mounted besides its root file system
- * @source: SHARED, SOCKET: absolute path; TMPFS: its options, with commas between them; TEXT: what is in it
- * @readonly: SHARED: the host lets nobody in the VM write to it
+ * @source: SHARED, SOCKET: absolute path; TMPFS: its options, with commas between them; TEXT: what is in it;
+ *	DISK, INNER_DISK: "BYTES:PATH", 0 if the size was not said
+ * @readonly: SHARED, DISK, INNER_DISK: the host lets nobody in the VM write to it
  *
- * In a spec it is text: "ro:/path", "rw:/path", "socket:/path", "tmpfs:size=1m", or "text:words".
+ * In a spec it is text: "ro:/path", "rw:/path", "socket:/path", "tmpfs:size=1m", "text:words",
+ * "disk:BYTES:/path", "inner-disk:BYTES:/path", or "disk-ro:" and "inner-disk-ro:".
  */
 struct volume {
 	enum volume_kind kind;
@@ -49,6 +53,19 @@ int volume_find(const char *path, const char *where, struct volume *ret, struct 
  * Return: a new string; NULL: it is a tmpfs.
  */
 char *volume_guest_path(const struct strv *volumes, size_t i);
+
+/** volume_is_disk() - of either kind */
+bool volume_is_disk(const struct volume *volume);
+
+/** volumes_disks() - how many of these, up to no. @n, are disks */
+size_t volumes_disks(const struct strv *volumes, size_t n);
+
+/**
+ * volume_target() - a path that something can be mounted on, as it is in a spec
+ *
+ * Return: a new string, without what means nothing in it; NULL: it is not absolute, it is /, or has "..".
+ */
+char *volume_target(const char *path);
 
 /** volumes_shared() - is any of these a file or a folder that the host has to share? */
 bool volumes_shared(const struct strv *volumes);

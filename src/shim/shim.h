@@ -86,6 +86,9 @@ void shim_task_conn_closed(struct shim *shim, uint64_t conn);
 /** shim_task_deinit() - forget all processes and calls */
 void shim_task_deinit(struct shim *shim);
 
+/** shim_has_disks() - has the container disks that outlast it? */
+bool shim_has_disks(const struct shim *shim);
+
 /**
  * shim_quit_when_told() - end the loop if the VM has gone and everybody who asked has heard of it
  */

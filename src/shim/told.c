@@ -3,6 +3,7 @@
 
 #include "rpc/task.h"
 #include "sandbox/annotation.h"
+#include "sandbox/volume.h"
 #include "shim/calls.h"
 #include "shim/hold.h"
 #include "shim/terminal.h"
@@ -27,10 +28,15 @@ static void process_frozen(struct process *p, const struct process_result *resul
 		ttrpc_call_fail(call, result->code, "%s", result->message);
 }
 
-/* What is removed anyway needs no writing back; but a supervisor is told that it is over. */
+bool shim_has_disks(const struct shim *shim)
+{
+	return volumes_disks(&shim->spec->volumes, shim->spec->volumes.n) > 0;
+}
+
+/* What is removed anyway needs no writing back; but a supervisor is told that it is over, and disks stay. */
 static bool ends_in_order(const struct shim *shim)
 {
-	return !shim->spec->remove ||
+	return !shim->spec->remove || shim_has_disks(shim) ||
 	       strv_env_get(&shim->spec->annotations, ANNOTATION_EXTRAS) != NULL;
 }
 

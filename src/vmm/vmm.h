@@ -36,7 +36,7 @@
 #define VMM_ACCEL_DEFAULT      "auto"
 
 #define VMM_SHARES_MAX	       8
-#define VMM_DISKS_MAX	       8
+#define VMM_DISKS_MAX	       12
 #define VMM_NICS_MAX	       8
 #define VMM_MAC_LEN	       6
 #define VMM_SERIAL_MAX	       20 /* bytes, without a final NUL (virtio 1.2, 5.2.6) */
@@ -93,13 +93,14 @@ struct vmm_share {
 
 /**
  * struct vmm_disk - one virtio-blk disk
- * @fd: an image, open for reading, and for writing unless @readonly
+ * @fd: an image, or a block device, open for reading, and for writing unless @readonly
  * @serial: by which the guest finds it; letters, digits, "-", "_", "."
+ * @device: it is a block device
  */
 struct vmm_disk {
 	int fd;
 	const char *serial;
-	bool readonly;
+	bool readonly, device;
 };
 
 enum vmm_nic_kind {

@@ -56,6 +56,24 @@ test_devices() {
 	is_clean
 }
 
+# They outlast their containers where volumes have them, or they are devices, which only the engine gives.
+test_disks() {
+	status 0 docker run --rm -v disks:/disks -e RUNCVM_DISKS='/disks/one,/one,ext4,16M;/two,/two.d,32M' $IMAGE sh -c '
+		grep -c " /one ext4 \| /two.d ext4 " /proc/mounts; echo kept >/one/file'
+	is "$(out)" 2
+	status 0 docker run --rm -v disks:/disks -e RUNCVM_DISKS=/disks/one,/one,ro $IMAGE cat /one/file
+	is "$(out)" kept
+	status 125 docker run --rm -e RUNCVM_DISKS=/etc/passwd,/one,16M $IMAGE true
+	has "$(err)" "there is something on /etc/passwd that is no ext4 file system: it is left as it is"
+	truncate -s 32M "$WORK/block"
+	loop=$(losetup -f --show "$WORK/block" 2>/dev/null) || skip "there are no loop devices here"
+	trap 'losetup -d "$loop"' EXIT
+	status 0 docker run --rm --device "$loop:/dev/xvda" -e RUNCVM_DISKS=/dev/xvda,/d $IMAGE sh -c 'echo block >/d/file'
+	status 0 docker run --rm --device "$loop:/dev/xvda" -e RUNCVM_DISKS=/dev/xvda,/d $IMAGE cat /d/file
+	is "$(out)" block
+	is_clean
+}
+
 test_terminal() {
 	script -qec "docker run --rm -it $IMAGE sh -c 'tty; stty size; exit 5'" /dev/null </dev/null >"$WORK/seen" || is $? 5
 	has "$(cat "$WORK/seen")" /dev/pts/0

@@ -94,7 +94,6 @@ test_console() {
 
 test_what_is_refused() {
 	config
-	refused "RUNCVM_DISKS cannot be had yet" -e RUNCVM_DISKS=/a,/b,ext4,1G
 	refused "RUNCVM_BREAK cannot be had: no shell" -e RUNCVM_BREAK=prenet
 	refused "RUNCVM_MEMSIZE in the container's environment is no setting" -e RUNCVM_MEMSIZE=1G
 	refused "caisson knows none of this name" --annotation io.caisson.memsize=1G

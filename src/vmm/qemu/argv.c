@@ -246,9 +246,9 @@ static void add_disks(struct qemu_command *c, const struct vmm_spec *spec)
 		strv_addf(&c->argv, "fd=%d,set=%zu", inherit(c, disk->fd), i);
 		strv_add(&c->argv, "-blockdev");
 		strv_addf(&c->argv,
-			  "driver=raw,node-name=disk%zu,read-only=%s,file.driver=file,"
+			  "driver=raw,node-name=disk%zu,read-only=%s,file.driver=%s,"
 			  "file.filename=/dev/fdset/%zu,file.read-only=%s",
-			  i, read_only, i, read_only);
+			  i, read_only, disk->device ? "host_device" : "file", i, read_only);
 		strv_add(&c->argv, "-device");
 		strv_addf(&c->argv, "virtio-blk-device,drive=disk%zu,serial=%s", i, disk->serial);
 	}
