@@ -28,7 +28,8 @@ static const char *ask(const struct record *record, struct json_object **ret_gue
  *
  * Return: 0; -ETIMEDOUT with a message: somebody should be able to tell, and does not.
  */
-static int describe(const struct record *record, struct json_object *o, struct err *err)
+static int describe(const struct record *record, const char *display, struct json_object *o,
+		    struct err *err)
 {
 	struct json_object *guest = NULL;
 	const char *state = ask(record, &guest, err);
@@ -46,10 +47,21 @@ static int describe(const struct record *record, struct json_object *o, struct e
 	json_object_object_add(o, "exit_status",
 			       recorded == RECORD_STOPPED ? json_object_new_int(status) : NULL);
 	json_object_object_add(o, "guest", guest);
+	if (display && recorded == RECORD_RUNNING)
+		json_object_object_add(o, "display_at", json_object_new_string(display));
 	json_object_object_add(
 		o, "guest_error",
 		recorded == RECORD_RUNNING && !guest ? json_object_new_string(err->text) : NULL);
 	return recorded == RECORD_RUNNING && !guest && err->code == -ETIMEDOUT ? err->code : 0;
+}
+
+/* Return: what a VNC viewer is given, a new string; NULL: there is no display. */
+static char *display_of(const struct record *record, const struct sandbox_spec *spec)
+{
+	if (!sandbox_spec_has_vnc(spec))
+		return NULL;
+	return *spec->vnc ? xasprintf("127.0.0.1:%s", spec->vnc)
+			  : xasprintf("unix:%s/" RECORD_VNC, record->run_path);
 }
 
 static int inspect_one(const struct paths *paths, const char *name, void *userdata _unused_,
@@ -57,7 +69,7 @@ static int inspect_one(const struct paths *paths, const char *name, void *userda
 {
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 	struct record record = RECORD_NULL;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *display = NULL;
 	struct json_object *o;
 	int r;
 
@@ -67,7 +79,8 @@ static int inspect_one(const struct paths *paths, const char *name, void *userda
 	if (r == 0) {
 		text = sandbox_spec_describe(&spec);
 		o = json_tokener_parse(text);
-		r = describe(&record, o, err);
+		display = display_of(&record, &spec);
+		r = describe(&record, display, o, err);
 		puts(json_object_to_json_string_ext(o, DESCRIBE_JSON));
 		json_object_put(o);
 	}

@@ -89,6 +89,12 @@ int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err
 	spec->console = xstrdup("");
 	spec->virtiofs_cache = xstrdup("");
 	spec->systemd = systemd_is_command(&spec->args);
+	spec->machine = xstrdup(VMM_MACHINE_DEFAULT);
+	spec->bios = xstrdup("");
+	spec->display = xstrdup("");
+	spec->vga = xstrdup("");
+	spec->vnc = xstrdup("");
+	spec->usb = xstrdup("");
 	spec->memory = conf->memory & ~(MIB - 1);
 	spec->cpus = conf->cpus;
 	spec->boot_timeout = conf->boot_timeout;
@@ -99,7 +105,7 @@ int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err
 
 int machine_end(struct sandbox_spec *spec, const struct conf *conf, struct err *err)
 {
-	int r = settings_check_limits(spec, conf, err);
+	int r = settings_check(spec, conf, err);
 
 	if (r == 0 && conf->kernel_append) {
 		_cleanup_free_ char *own = spec->kernel_append;

@@ -73,6 +73,8 @@ static const struct opt options[] = {
 	    SANDBOX_ROOTFS_MODES),
 	OPT(run, 0, "rootfs-size", OPT_SIZE, rootfs_size, "SIZE",
 	    "of the container's own disk (10G free)", NULL, IMAGE_SIZE_MIN, IMAGE_SIZE_MAX),
+	OPT(run, 0, "machine", OPT_CHOICE, machine, "MACHINE",
+	    "microvm, or q35: a PC with PCI, a display by VNC and USB", VMM_MACHINES),
 	OPT(run, 0, "hypervisor", OPT_CHOICE, hypervisor, VMM_HYPERVISORS, "what runs the VM",
 	    VMM_HYPERVISORS),
 	OPT(run, 0, "accel", OPT_CHOICE, accel, VMM_ACCELS, "auto: KVM if a guest runs on it",

@@ -13,6 +13,7 @@
 
 /**
  * struct launch_plan - what a launch has found out so far
+ * @pc: of VMs that are one
  * @disks: those that the container has besides its root
  */
 struct launch_plan {
@@ -23,7 +24,8 @@ struct launch_plan {
 	enum vmm_accel accel;
 	struct vmm_vsock vsock;
 	int vsock_peer, share_listen, console;
-	char *share_path;
+	char *share_path, *vnc_path;
+	struct vmm_pc pc;
 	struct conf conf;
 	int extras, image, own;
 	struct launch_disk {
@@ -49,6 +51,9 @@ int launch_vsock(struct sandbox *sb, struct launch_plan *p, struct err *err);
  * Return: 0 or negative errno with a message.
  */
 int launch_disks(struct sandbox *sb, struct launch_plan *p, struct err *err);
+
+/** launch_pc() - what a PC has, if the VM is to be one. Return: 0 or negative errno with a message. */
+int launch_pc(struct sandbox *sb, struct launch_plan *p, struct err *err);
 
 /** launch_share() - start virtiofsd for the mounted root. Return: 0 or negative errno with a message. */
 int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err);

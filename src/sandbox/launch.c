@@ -30,6 +30,7 @@ static void plan_done(struct launch_plan *p)
 	kernel_done(&p->kernel);
 	free(p->initramfs);
 	free(p->share_path);
+	free(p->vnc_path);
 	conf_done(&p->conf);
 	fd_close(p->extras);
 	fd_close(p->image);
@@ -99,12 +100,16 @@ static int plan_boot(struct sandbox *sb, struct launch_plan *p, struct err *err)
 		return err_set(err, -EINVAL, "unknown hypervisor \"%s\"", sb->spec->hypervisor);
 	if (accel < 0)
 		return err_set(err, -EINVAL, "unknown accelerator \"%s\"", sb->spec->accel);
-	r = kernel_resolve(sb->paths->cache, wanted, &p->kernel, err);
+	r = sandbox_spec_has_pc(sb->spec)
+		    ? kernel_resolve_pc(sb->paths->cache, wanted, &p->kernel, err)
+		    : kernel_resolve(sb->paths->cache, wanted, &p->kernel, err);
 	if (r < 0)
 		return r;
 	r = plan_initramfs(sb, p, err);
 	if (r == 0)
 		r = check_memory(sb->spec->memory, p, err);
+	if (r == 0)
+		r = launch_pc(sb, p, err);
 	if (r < 0)
 		return r;
 	return vmm_accel_resolve(accel,
@@ -232,7 +237,8 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.huge = sb->spec->memory_huge;
 	spec.cpus = sb->spec->cpus;
 	spec.accel = p->accel;
-	spec.kernel = p->kernel.vmlinux;
+	spec.pc = sandbox_spec_has_pc(sb->spec) ? &p->pc : NULL;
+	spec.kernel = p->pc.firmware ? p->kernel.bzimage : p->kernel.vmlinux;
 	spec.tuned = p->kernel.tuned;
 	spec.verbose = strcmp(sb->spec->console, SANDBOX_CONSOLE_DEBUG) == 0;
 	spec.initrd = p->initramfs;

@@ -27,6 +27,7 @@
 
 #define RECORD_VSOCK_DIR    "vsock"
 #define RECORD_VSOCK_SOCKET RECORD_VSOCK_DIR "/uds"
+#define RECORD_VNC	    "vnc.sock"
 #define RECORD_CONSOLE	    "console.log"
 #define RECORD_UPPER_DISK   "upper.ext4"
 #define RECORD_ROOT_DISK    "root.ext4"

@@ -2,6 +2,7 @@
 #include "sandbox/setting-set.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,7 +13,8 @@
 #include "sandbox/setting.h"
 #include "vmm/vmm.h"
 
-#define MIB (UINT64_C(1) << 20)
+#define SETTING_VNC_MAX 99
+#define MIB		(UINT64_C(1) << 20)
 
 static void replace(char **field, const char *value)
 {
@@ -52,13 +54,60 @@ int setting_cpus(const struct setting_value *v, struct err *err)
 	return 0;
 }
 
+static int take_choice(const struct setting_value *v, const char *choices, char **field,
+		       struct err *err)
+{
+	if (!str_is_choice(choices, v->value))
+		return err_set(err, -EINVAL, "%s of '%s' is not one of %s", v->name, v->value,
+			       choices);
+	replace(field, v->value);
+	return 0;
+}
+
+int setting_machine(const struct setting_value *v, struct err *err)
+{
+	return take_choice(v, VMM_MACHINES, &v->spec->machine, err);
+}
+
+int setting_display(const struct setting_value *v, struct err *err)
+{
+	return take_choice(v, SANDBOX_DISPLAYS, &v->spec->display, err);
+}
+
+int setting_vga(const struct setting_value *v, struct err *err)
+{
+	return take_choice(v, VMM_VGAS, &v->spec->vga, err);
+}
+
+int setting_bios(const struct setting_value *v, struct err *err)
+{
+	if (strcasecmp(v->value, SANDBOX_BIOS_EFI) != 0)
+		return err_set(err, -EINVAL, "%s of '%s' is not EFI", v->name, v->value);
+	replace(&v->spec->bios, SANDBOX_BIOS_EFI);
+	return 0;
+}
+
+int setting_vnc(const struct setting_value *v, struct err *err)
+{
+	const char *number = str_starts(v->value, "127.0.0.1:");
+	char port[8];
+	uint32_t n;
+
+	if (!number)
+		number = v->value + (*v->value == ':');
+	if (parse_u32(number, 0, SETTING_VNC_MAX, &n) < 0)
+		return err_set(
+			err, -EINVAL,
+			"%s of '%s' is no display from :0 to :%d, which is one of 127.0.0.1's",
+			v->name, v->value, SETTING_VNC_MAX);
+	(void)snprintf(port, sizeof(port), "%u", VMM_VNC_PORT_MIN + n);
+	replace(&v->spec->vnc, port);
+	return 0;
+}
+
 int setting_hypervisor(const struct setting_value *v, struct err *err)
 {
-	if (!str_is_choice(VMM_HYPERVISORS, v->value))
-		return err_set(err, -EINVAL, "%s of '%s' is not one of " VMM_HYPERVISORS, v->name,
-			       v->value);
-	replace(&v->spec->hypervisor, v->value);
-	return 0;
+	return take_choice(v, VMM_HYPERVISORS, &v->spec->hypervisor, err);
 }
 
 /* Both without symbolic links. */
@@ -156,13 +205,18 @@ int setting_systemd(const struct setting_value *v, struct err *err)
 	return take_bool(v, &v->spec->systemd, err);
 }
 
+int setting_usb(const struct setting_value *v, struct err *err)
+{
+	bool has = true;
+	int r = take_bool(v, &has, err);
+
+	replace(&v->spec->usb, has ? "1" : "0");
+	return r;
+}
+
 int setting_virtiofs_cache(const struct setting_value *v, struct err *err)
 {
-	if (!str_is_choice(SANDBOX_VIRTIOFS_CACHES, v->value))
-		return err_set(err, -EINVAL, "%s of '%s' is not one of " SANDBOX_VIRTIOFS_CACHES,
-			       v->name, v->value);
-	replace(&v->spec->virtiofs_cache, v->value);
-	return 0;
+	return take_choice(v, SANDBOX_VIRTIOFS_CACHES, &v->spec->virtiofs_cache, err);
 }
 
 /* Both names would add theirs, and the annotation is the one that counts. */

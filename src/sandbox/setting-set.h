@@ -43,6 +43,18 @@ int setting_systemd(const struct setting_value *value, struct err *err);
 
 /** setting_virtiofs_cache() - what the guest keeps of shared files. Return: as setting_memory(). */
 int setting_virtiofs_cache(const struct setting_value *value, struct err *err);
+/** setting_machine() - a word of VMM_MACHINES. Return: as setting_memory(). */
+int setting_machine(const struct setting_value *value, struct err *err);
+/** setting_bios() - EFI, of a PC. Return: as setting_memory(). */
+int setting_bios(const struct setting_value *value, struct err *err);
+/** setting_display() - a word of SANDBOX_DISPLAYS, of a PC. Return: as setting_memory(). */
+int setting_display(const struct setting_value *value, struct err *err);
+/** setting_vga() - a word of VMM_VGAS, of a PC. Return: as setting_memory(). */
+int setting_vga(const struct setting_value *value, struct err *err);
+/** setting_usb() - has a PC any? Return: as setting_memory(). */
+int setting_usb(const struct setting_value *value, struct err *err);
+/** setting_vnc() - the number of a PC's display, of TCP and 127.0.0.1. Return: as setting_memory(). */
+int setting_vnc(const struct setting_value *value, struct err *err);
 /** setting_disks() - disks besides the root (disk.h). Return: as setting_memory(). */
 int setting_disks(const struct setting_value *value, struct err *err);
 /** setting_cgroupfs() - the version of the guest's control groups, which is 2. Return: as setting_memory(). */

@@ -13,6 +13,7 @@
 #include "sandbox/oci-devices.h"
 #include "sandbox/setting-set.h"
 #include "sandbox/volume.h"
+#include "vmm/vmm.h"
 
 #define NAME_MAX_SHOWN 64
 
@@ -20,7 +21,6 @@ enum fate {
 	KEPT,
 	PRIVILEGED, /* kept, if CONF_SETTINGS_ALLOW has it */
 	REFUSED,    /* for the reason given */
-	LATER,	    /* not there yet, but it will be */
 	IGNORED, /* says nothing here: another runtime's own note, or a hint that is not needed */
 };
 
@@ -48,15 +48,18 @@ static const struct setting {
 	{"RUNCVM_HUGETLB", PRIVILEGED, NULL, setting_huge},
 	{"RUNCVM_DISKS", KEPT, NULL, setting_disks},
 
-	{"RUNCVM_MACHINE", LATER, NULL, NULL},
-	{"RUNCVM_BIOS", LATER, NULL, NULL},
-	{"RUNCVM_BIOS_DEBUG", LATER, NULL, NULL},
-	{"RUNCVM_DISPLAY_MODE", LATER, NULL, NULL},
-	{"RUNCVM_QEMU_DISPLAY", LATER, NULL, NULL},
-	{"RUNCVM_QEMU_USB", LATER, NULL, NULL},
-	{"RUNCVM_QEMU_VGA", LATER, NULL, NULL},
-	{"RUNCVM_QEMU_VNC_DISPLAY", LATER, NULL, NULL},
+	{"RUNCVM_MACHINE", KEPT, NULL, setting_machine},
+	{"RUNCVM_BIOS", KEPT, NULL, setting_bios},
+	{"RUNCVM_DISPLAY_MODE", KEPT, NULL, setting_display},
+	{"RUNCVM_QEMU_VGA", KEPT, NULL, setting_vga},
+	{"RUNCVM_QEMU_USB", KEPT, NULL, setting_usb},
+	{"RUNCVM_QEMU_VNC_DISPLAY", PRIVILEGED, NULL, setting_vnc},
 
+	{"RUNCVM_BIOS_DEBUG", REFUSED, "the firmware of distributions says nothing of itself",
+	 NULL},
+	{"RUNCVM_QEMU_DISPLAY", REFUSED,
+	 "a container does not choose displays of the host; RUNCVM_DISPLAY_MODE=vnc shows its own",
+	 NULL},
 	{"RUNCVM_INIT", REFUSED, "the engine's --init does that", NULL},
 	{"RUNCVM_BREAK", REFUSED,
 	 "no shell runs on the way into a container; RUNCVM_KERNEL_DEBUG shows its boot", NULL},
@@ -176,8 +179,6 @@ static bool lists(const struct strv *list, const struct setting *s)
 
 static int check_allowed(const struct setting *s, const struct setting_value *v, struct err *err)
 {
-	if (s->fate == LATER)
-		return err_set(err, -ENOTSUP, "%s cannot be had yet", v->name);
 	if (s->fate == REFUSED)
 		return err_set(err, -ENOTSUP, "%s cannot be had: %s", v->name, s->why);
 	if (lists(&v->conf->settings_deny, s))
@@ -275,7 +276,37 @@ static int check_disks(const struct sandbox_spec *spec, const struct conf *conf,
 	return 0;
 }
 
-int settings_check_limits(const struct sandbox_spec *spec, const struct conf *conf, struct err *err)
+/* What would say nothing of a microVM is not passed over. */
+static int check_machine(const struct sandbox_spec *spec, struct err *err)
+{
+	const struct {
+		const char *value, *name;
+	} all[] = {
+		{spec->bios, "BIOS"},
+		{spec->vga, "QEMU_VGA"},
+		{spec->usb, "QEMU_USB"},
+		{spec->vnc, "QEMU_VNC_DISPLAY"},
+		{spec->display && strcmp(spec->display, SANDBOX_DISPLAY_VNC) == 0 ? spec->display
+										  : NULL,
+		 "DISPLAY_MODE"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all) && !sandbox_spec_has_pc(spec); i++)
+		if (all[i].value && *all[i].value)
+			return err_set(err, -EINVAL,
+				       SETTING_VARIABLE
+				       "%s=%s goes with the machine " VMM_MACHINE_PC
+				       " only: " SETTING_VARIABLE "MACHINE=" VMM_MACHINE_PC
+				       ", or --machine",
+				       all[i].name, all[i].value);
+	if (spec->vnc && *spec->vnc && !sandbox_spec_has_vnc(spec))
+		return err_set(err, -EINVAL,
+			       SETTING_VARIABLE
+			       "QEMU_VNC_DISPLAY shows a display, and there is none");
+	return 0;
+}
+
+static int check_limits(const struct sandbox_spec *spec, const struct conf *conf, struct err *err)
 {
 	const struct {
 		uint64_t have, limit, unit;
@@ -296,4 +327,11 @@ int settings_check_limits(const struct sandbox_spec *spec, const struct conf *co
 				       (unsigned long long)(limits[i].limit / limits[i].unit),
 				       limits[i].suffix);
 	return check_disks(spec, conf, err);
+}
+
+int settings_check(const struct sandbox_spec *spec, const struct conf *conf, struct err *err)
+{
+	int r = check_machine(spec, err);
+
+	return r < 0 ? r : check_limits(spec, conf, err);
 }

@@ -45,9 +45,8 @@ bool setting_text_valid(const char *value);
 int settings_make(struct sandbox_spec *spec, const struct conf *conf, struct err *err);
 
 /**
- * settings_check_limits() - has a VM no more than the administrator lets any have?
+ * settings_check() - do a VM's settings go together, and has it no more than the administrator lets any have?
  *
- * Return: 0 or -EPERM with a message.
+ * Return: 0, -EINVAL or -EPERM with a message.
  */
-int settings_check_limits(const struct sandbox_spec *spec, const struct conf *conf,
-			  struct err *err);
+int settings_check(const struct sandbox_spec *spec, const struct conf *conf, struct err *err);

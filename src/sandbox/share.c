@@ -157,10 +157,11 @@ int share_find(const struct record *record, const struct sandbox_spec *spec, con
 		}
 	}
 	if (geteuid() != 0)
-		return err_set(err, -ENOTSUP,
-			       "%s of the container cannot be a disk without root: --disk takes files of "
-			       "the host",
-			       whole);
+		return err_set(
+			err, -ENOTSUP,
+			"%s of the container cannot be a disk without root: --disk takes files of "
+			"the host",
+			whole);
 	if (found == spec->volumes.n) {
 		if (!sandbox_spec_has_disks(spec))
 			return open_part(path_join(record->run_path, SHARE_ROOTFS), whole, err);

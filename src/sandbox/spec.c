@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "rpc/process.h"
 #include "ttrpc/text.h"
+#include "vmm/vmm.h"
 
 #define ID_MAX	     64
 #define ID_GENERATED 12
@@ -75,6 +76,12 @@ static const struct field {
 	FIELD(network, FIELD_STRING),
 	FIELD(ports, FIELD_STRV),
 	FIELD(systemd, FIELD_BOOL),
+	FIELD(machine, FIELD_STRING),
+	FIELD(bios, FIELD_STRING),
+	FIELD(display, FIELD_STRING),
+	FIELD(vga, FIELD_STRING),
+	FIELD(vnc, FIELD_STRING),
+	FIELD(usb, FIELD_STRING),
 #undef FIELD
 };
 
@@ -289,6 +296,22 @@ bool sandbox_spec_has_copy(const struct sandbox_spec *spec)
 bool sandbox_spec_has_bundle(const struct sandbox_spec *spec)
 {
 	return spec->executor && strcmp(spec->executor, SANDBOX_EXECUTOR_BUNDLES) == 0;
+}
+
+static bool is(const char *field, const char *word)
+{
+	return field && strcmp(field, word) == 0;
+}
+
+bool sandbox_spec_has_pc(const struct sandbox_spec *spec)
+{
+	return is(spec->machine, VMM_MACHINE_PC);
+}
+
+bool sandbox_spec_has_vnc(const struct sandbox_spec *spec)
+{
+	return sandbox_spec_has_pc(spec) && !is(spec->vga, "none") &&
+	       (!spec->display || !*spec->display || is(spec->display, SANDBOX_DISPLAY_VNC));
 }
 
 bool sandbox_id_valid(const char *id)

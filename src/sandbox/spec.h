@@ -43,6 +43,12 @@
  * @executor: a word of SANDBOX_EXECUTORS
  * @hypervisor: a word of VMM_HYPERVISORS (vmm/vmm.h)
  * @accel: a word of VMM_ACCELS
+ * @machine: a word of VMM_MACHINES; what follows is of VMM_MACHINE_PC only:
+ * @bios: SANDBOX_BIOS_EFI; empty: a BIOS
+ * @display: a word of SANDBOX_DISPLAYS; empty: the first
+ * @vga: a word of VMM_VGAS; empty: the first
+ * @vnc: a TCP port of 127.0.0.1 to show it on; empty: by RECORD_VNC in the folder of its sockets
+ * @usb: "0": it has none
  * @kernel: name or path; empty: the default one
  * @kernel_append: words for the kernel's command line, with blanks between them
  * @console: what of the guest's console is kept, in RECORD_CONSOLE: nothing if empty; all of it; or
@@ -69,6 +75,7 @@ struct sandbox_spec {
 	bool systemd;
 	char *executor, *hypervisor, *accel, *kernel, *kernel_append, *console;
 	char *virtiofs_cache;
+	char *machine, *bios, *display, *vga, *vnc, *usb;
 	uint64_t memory, rootfs_size;
 	uint32_t cpus, boot_timeout;
 	int64_t created;
@@ -98,9 +105,15 @@ struct sandbox_spec {
 #define SANDBOX_SYSTEMD_CHOICES "auto|always|never"
 
 /* What a container of an image has: nothing but its own lo, or passt (passt.h). As above. */
-#define SANDBOX_NETWORKS	"none|passt"
-#define SANDBOX_NETWORK_NONE	"none"
-#define SANDBOX_NETWORK_PASST	"passt"
+#define SANDBOX_NETWORKS      "none|passt"
+#define SANDBOX_NETWORK_NONE  "none"
+#define SANDBOX_NETWORK_PASST "passt"
+
+#define SANDBOX_BIOS_EFI      "efi"
+
+/* As above; serial is what the other tools call a console without a display. */
+#define SANDBOX_DISPLAYS	"vnc|headless|serial"
+#define SANDBOX_DISPLAY_VNC	"vnc"
 
 #define SANDBOX_CONSOLE_KEPT	"kept"
 #define SANDBOX_CONSOLE_DEBUG	"debug"
@@ -145,6 +158,12 @@ bool sandbox_spec_has_disks(const struct sandbox_spec *spec);
 
 /** sandbox_spec_has_copy() - is it on a single one, of the container's own? */
 bool sandbox_spec_has_copy(const struct sandbox_spec *spec);
+
+/** sandbox_spec_has_pc() - is the VM a full PC? */
+bool sandbox_spec_has_pc(const struct sandbox_spec *spec);
+
+/** sandbox_spec_has_vnc() - and has it a display by VNC? */
+bool sandbox_spec_has_vnc(const struct sandbox_spec *spec);
 
 /** sandbox_spec_to_json() - a new string, for sandbox_spec_from_json() */
 char *sandbox_spec_to_json(const struct sandbox_spec *spec);

@@ -116,6 +116,35 @@ static void which_counts(void)
 	test_str(spec.kernel, "old");
 }
 
+static void machine(void)
+{
+	test_int(make("RUNCVM_MACHINE=q35", "RUNCVM_BIOS=EFI"), 0);
+	test_true(sandbox_spec_has_pc(&spec) && sandbox_spec_has_vnc(&spec));
+	test_str(spec.bios, "efi");
+	test_int(settings_check(&spec, &conf, &err), 0);
+	test_int(make("RUNCVM_MACHINE=q35", "RUNCVM_DISPLAY_MODE=headless"), 0);
+	test_true(!sandbox_spec_has_vnc(&spec));
+	test_int(make("io.caisson.machine=q35", "RUNCVM_QEMU_USB=no"), 0);
+	test_str(spec.usb, "0");
+	/* Of what is no PC they would say nothing. */
+	test_int(make("RUNCVM_BIOS=efi", NULL), 0);
+	test_int(settings_check(&spec, &conf, &err), -EINVAL);
+	test_true(strstr(err.text, "RUNCVM_BIOS=efi goes with the machine q35 only"));
+	test_int(make("RUNCVM_DISPLAY_MODE=serial", NULL), 0);
+	test_int(settings_check(&spec, &conf, &err), 0);
+	allow("settings.allow = [\"qemu_vnc_display\"]");
+	test_int(make("RUNCVM_MACHINE=q35", "RUNCVM_QEMU_VNC_DISPLAY=127.0.0.1:3"), 0);
+	test_str(spec.vnc, "5903");
+	refused("RUNCVM_QEMU_VNC_DISPLAY=:100", -EINVAL, "no display from :0 to :99");
+	refused("RUNCVM_QEMU_VNC_DISPLAY=0.0.0.0:1", -EINVAL, "127.0.0.1's");
+	test_int(make("RUNCVM_QEMU_VGA=none", "RUNCVM_QEMU_VNC_DISPLAY=1"), 0);
+	strv_add(&spec.annotations, "io.caisson.machine=q35");
+	test_int(settings_make(&spec, &conf, &err), 0);
+	test_int(settings_check(&spec, &conf, &err), -EINVAL);
+	test_true(strstr(err.text, "there is none"));
+	allow("");
+}
+
 static void values(void)
 {
 	static const struct {
@@ -130,6 +159,11 @@ static void values(void)
 		{"RUNCVM_CPUS=0.5", "is no number"},
 		{"RUNCVM_HYPERVISOR=fake", "is not one of qemu"},
 		{"RUNCVM_HYPERVISOR=bochs", "is not one of qemu"},
+		{"RUNCVM_MACHINE=pc", "is not one of microvm|q35"},
+		{"RUNCVM_BIOS=seabios", "is not EFI"},
+		{"RUNCVM_QEMU_VGA=1", "is not one of std|"},
+		{"RUNCVM_DISPLAY_MODE=gtk", "is not one of vnc|headless|serial"},
+		{"RUNCVM_QEMU_USB=2", "is neither 1 nor 0"},
 		{"RUNCVM_LOG_LEVEL=loud", "is not one of off|error|info|debug"},
 		{"RUNCVM_KERNEL_DEBUG=2", "is neither 1 nor 0"},
 		{"RUNCVM_ROOTFS_SIZE=1k", "is no size from 1M"},
@@ -152,16 +186,13 @@ static void every_one_of_them(void)
 		int code;
 		const char *names;
 	} all[] = {
-		{-ENOTSUP, /* later */
-		 "MACHINE BIOS BIOS_DEBUG DISPLAY_MODE QEMU_DISPLAY QEMU_USB "
-		 "QEMU_VGA "
-		 "QEMU_VNC_DISPLAY "
-		 /* refused */
-		 "INIT BREAK DEBUG RUNTIME_DEBUG QEMU_DEBUG LOG_FILE QEMU_ARCH QEMU_NET_VHOST "
+		{-ENOTSUP, /* refused */
+		 "BIOS_DEBUG QEMU_DISPLAY INIT BREAK DEBUG RUNTIME_DEBUG QEMU_DEBUG LOG_FILE "
+		 "QEMU_ARCH QEMU_NET_VHOST "
 		 "SYS_ADMIN KERNEL_MOUNT_LIB_MODULES NETWORK_MODE ENABLE_BALLOON BALLOON_SIZE_MIB "
 		 "ROOTFS_EXTRA NFS_VOLUMES NFS_DIR NFS_UID NFS_GID NFS_PORT NFS_HOST_EXPORTS "
 		 "SOCKET_DIR"},
-		{-EPERM, "KERNEL_APPEND KERNEL_ARGS QEMU_MEM_PREALLOC HUGETLB"},
+		{-EPERM, "KERNEL_APPEND KERNEL_ARGS QEMU_MEM_PREALLOC HUGETLB QEMU_VNC_DISPLAY"},
 		{0, "CACHE_KEY DNS_IP ENTRYPOINT GUEST HAS_HOME JQ KERNEL_ID KERNEL_IDVER "
 		    "KERNEL_INITRAMFS_PATH KERNEL_PATH KERNEL_ROOT KERNEL_OS_X KERNEL_MODULES_X "
 		    "KUBERNETES_MODE LD MEM_LIMIT TMPFS UIDGID VM_MOUNTPOINT"},
@@ -183,7 +214,6 @@ static void every_one_of_them(void)
 
 static void what_cannot_be_had(void)
 {
-	refused("RUNCVM_MACHINE=q35", -ENOTSUP, "RUNCVM_MACHINE cannot be had yet");
 	refused("RUNCVM_BREAK=prenet", -ENOTSUP, "RUNCVM_BREAK cannot be had: no shell");
 	refused("RUNCVM_LOG_FILE=/etc/passwd", -ENOTSUP, "does not choose files");
 	refused("RUNCVM_MEMSIZE=1G", -EINVAL,
@@ -254,20 +284,20 @@ static void limits(void)
 {
 	allow("limit.memory = 1G\nlimit.cpus = 2\nlimit.rootfs_size = 1G");
 	test_int(make("RUNCVM_MEM_SIZE=1G", "RUNCVM_CPUS=2"), 0);
-	test_int(settings_check_limits(&spec, &conf, &err), 0);
+	test_int(settings_check(&spec, &conf, &err), 0);
 	spec.memory++;
-	test_int(settings_check_limits(&spec, &conf, &err), -EPERM);
+	test_int(settings_check(&spec, &conf, &err), -EPERM);
 	test_str(err.text,
 		 "1024M of memory are more than limit.memory in /etc/c lets a VM have: 1024M");
 	spec.memory--;
 	spec.cpus = 3;
-	test_int(settings_check_limits(&spec, &conf, &err), -EPERM);
+	test_int(settings_check(&spec, &conf, &err), -EPERM);
 	test_str(err.text, "3 CPUs are more than limit.cpus in /etc/c lets a VM have: 2");
 	spec.cpus = 1;
 	spec.rootfs_size = UINT64_C(2) << 30;
-	test_int(settings_check_limits(&spec, &conf, &err), -EPERM);
+	test_int(settings_check(&spec, &conf, &err), -EPERM);
 	allow("");
-	test_int(settings_check_limits(&spec, &conf, &err), 0);
+	test_int(settings_check(&spec, &conf, &err), 0);
 }
 
 static void names(void)
@@ -286,6 +316,7 @@ int main(void)
 	test_run(kept);
 	test_run(console);
 	test_run(which_counts);
+	test_run(machine);
 	test_run(values);
 	test_run(every_one_of_them);
 	test_run(what_cannot_be_had);

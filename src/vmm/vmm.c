@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "vmm/driver.h"
 
 #define NAME_LEN_MAX 64
@@ -224,6 +225,17 @@ static int check_size(const struct vmm_spec *spec, struct err *err)
 	return 0;
 }
 
+static int check_pc(const struct vmm_pc *pc, struct err *err)
+{
+	if (!pc->vga || !str_is_choice(VMM_VGAS, pc->vga))
+		return err_set(err, -EINVAL, "a PC's graphics card is one of " VMM_VGAS);
+	if (pc->vnc_port && pc->vnc_port < VMM_VNC_PORT_MIN)
+		return err_set(err, -EINVAL, "ports of VNC begin with %d", VMM_VNC_PORT_MIN);
+	if (pc->firmware && check_file("firmware", pc->firmware, err) < 0)
+		return -ENOENT;
+	return pc->vnc_path ? check_socket("VNC", -EBADF, pc->vnc_path, err) : 0;
+}
+
 static int check_spec(const struct vmm_spec *spec, struct err *err)
 {
 	int r;
@@ -250,6 +262,8 @@ static int check_spec(const struct vmm_spec *spec, struct err *err)
 		r = check_disks(spec, err);
 	if (r == 0)
 		r = check_nics(spec, err);
+	if (r == 0 && spec->pc)
+		r = check_pc(spec->pc, err);
 	return r;
 }
 

@@ -32,6 +32,11 @@
  */
 #define VMM_HYPERVISORS	       "qemu"
 #define VMM_HYPERVISOR_DEFAULT "qemu"
+#define VMM_MACHINES	       "microvm|q35"
+#define VMM_MACHINE_DEFAULT    "microvm"
+#define VMM_MACHINE_PC	       "q35"
+#define VMM_VGAS	       "std|virtio|cirrus|vmware|qxl|none"
+#define VMM_VGA_DEFAULT	       "std"
 #define VMM_ACCELS	       "auto|kvm|tcg"
 #define VMM_ACCEL_DEFAULT      "auto"
 
@@ -119,6 +124,23 @@ struct vmm_nic {
 	uint8_t mac[VMM_MAC_LEN];
 };
 
+#define VMM_VNC_PORT_MIN 5900
+
+/**
+ * struct vmm_pc - a full PC instead of a microVM: its devices are on PCI, and it has what follows
+ * @firmware: path of an EFI; NULL: it has a BIOS
+ * @vga: a word of VMM_VGAS, its graphics card
+ * @usb: an xHCI with a keyboard and a tablet
+ * @vnc_path: a unix socket for that to be made and listened on by a VNC server; NULL: none
+ * @vnc_port: a TCP port of 127.0.0.1 for the same, from VMM_VNC_PORT_MIN on; 0: none
+ */
+struct vmm_pc {
+	const char *firmware, *vga;
+	bool usb;
+	const char *vnc_path;
+	uint16_t vnc_port;
+};
+
 /**
  * struct vmm_spec - what to start; plain data, all of it borrowed for the length of vmm_start()
  * @name: for messages and the process list: letters, digits, "-", "_", "."; at most 64 characters
@@ -129,7 +151,9 @@ struct vmm_nic {
  * @huge: in the host's huge pages, of which there have to be enough
  * @cpus: at least 1
  * @accel: KVM or TCG: ask vmm_accel_resolve() first
- * @kernel: path of an uncompressed ELF kernel with a PVH entry (see vmm/boot/kernel.h)
+ * @pc: its devices, if it is a full PC; NULL: it is a microVM
+ * @kernel: path of an uncompressed ELF kernel with a PVH entry (see vmm/boot/kernel.h); for an EFI, of a
+ *	bzImage
  * @tuned: the kernel is one of our own (struct kernel): it needs no ACPI, and takes clock rates
  * @initrd: path of an initramfs (see vmm/boot/initramfs.h)
  * @verbose: the kernel says all it can on its console, instead of what is wrong
@@ -152,6 +176,7 @@ struct vmm_spec {
 	bool prealloc, huge;
 	uint32_t cpus;
 	enum vmm_accel accel;
+	const struct vmm_pc *pc;
 	const char *kernel;
 	bool tuned, verbose;
 	const char *initrd;

@@ -9,15 +9,18 @@
 #include "base/mem.h"
 #include "vmm/boot/elf.h"
 #include "vmm/boot/places.h"
+#include "vmm/vmm.h"
 
 static int use_file(const struct kernel_places *places, const char *path, struct kernel *ret,
 		    struct err *err)
 {
 	int r = kernel_prepare(places, path, ret, err);
 
-	if (r == 0)
-		ret->name = xstrdup(path);
-	return r;
+	if (r < 0)
+		return r;
+	ret->name = xstrdup(path);
+	ret->bzimage = strcmp(ret->vmlinux, path) != 0 ? xstrdup(path) : NULL;
+	return 0;
 }
 
 /* One of our own: nothing to prepare, and no modules. */
@@ -41,6 +44,8 @@ static int resolve(const struct kernel_places *places, const char *wanted, struc
 	const struct kernel_entry *entry;
 	int r;
 
+	if (!wanted && places->pc)
+		wanted = KERNEL_DISTRO;
 	if (wanted && strchr(wanted, '/'))
 		return use_file(places, wanted, ret, err);
 	r = kernel_list_at(places, &list, err);
@@ -49,6 +54,11 @@ static int resolve(const struct kernel_places *places, const char *wanted, struc
 	if (r < 0)
 		return r;
 	entry = &list.entries[r];
+	if (entry->tuned && places->pc)
+		return err_set(err, -ENOEXEC,
+			       "the kernel %s has no PCI, which the machine " VMM_MACHINE_PC
+			       " needs: --kernel " KERNEL_DISTRO " has",
+			       entry->name);
 	if (entry->tuned)
 		return use_tuned(entry, ret, err);
 	return use_file(places, entry->path, ret, err);
@@ -82,6 +92,15 @@ int kernel_resolve(const char *cache_dir, const char *wanted, struct kernel *ret
 	return kernel_resolve_at(&places, wanted, ret, err);
 }
 
+int kernel_resolve_pc(const char *cache_dir, const char *wanted, struct kernel *ret,
+		      struct err *err)
+{
+	struct kernel_places places = KERNEL_PLACES(cache_dir);
+
+	places.pc = true;
+	return kernel_resolve_at(&places, wanted, ret, err);
+}
+
 int kernel_list(const char *cache_dir, struct kernel_list *ret, struct err *err)
 {
 	const struct kernel_places places = KERNEL_PLACES(cache_dir);
@@ -100,6 +119,7 @@ void kernel_done(struct kernel *kernel)
 {
 	free(kernel->name);
 	free(kernel->vmlinux);
-	kernel->name = kernel->vmlinux = NULL;
+	free(kernel->bzimage);
+	kernel->name = kernel->vmlinux = kernel->bzimage = NULL;
 	strv_done(&kernel->modules);
 }

@@ -28,6 +28,7 @@
  * struct kernel - a kernel ready to boot
  * @name: tuned: its key; else the path it came from
  * @tuned: one of our own
+ * @bzimage: path of the file that it was unpacked of; NULL: of none
  * @vmlinux: path of the uncompressed ELF file
  * @load_end: guest memory that it needs before it does anything, bytes
  * @modules: paths of the module files that the guest has to load, in this order; may be empty
@@ -35,14 +36,14 @@
 struct kernel {
 	char *name;
 	bool tuned;
-	char *vmlinux;
+	char *vmlinux, *bzimage;
 	uint64_t load_end;
 	struct strv modules;
 };
 
-#define KERNEL_NULL                                                 \
-	{                                                           \
-		.name = NULL, .vmlinux = NULL, .modules = STRV_NULL \
+#define KERNEL_NULL                                                                  \
+	{                                                                            \
+		.name = NULL, .vmlinux = NULL, .bzimage = NULL, .modules = STRV_NULL \
 	}
 
 /**
@@ -58,6 +59,10 @@ struct kernel {
  * here; other negative errno.
  */
 int kernel_resolve(const char *cache_dir, const char *wanted, struct kernel *ret, struct err *err);
+
+/** kernel_resolve_pc() - the same for PCs: of those that have PCI. Tuned ones have none */
+int kernel_resolve_pc(const char *cache_dir, const char *wanted, struct kernel *ret,
+		      struct err *err);
 
 /** kernel_done() - free all; may be called again */
 void kernel_done(struct kernel *kernel);

@@ -22,6 +22,16 @@ const struct module_wanted modules_wanted[] = {
 	{NULL, false},
 };
 
+/* Those of the display are for whoever looks at it: in text mode none is needed. */
+const struct module_wanted modules_wanted_pc[] = {
+	{"virtio_pci", true}, {"virtiofs", true},     {"vmw_vsock_virtio_transport", true},
+	{"overlay", true},    {"virtio_blk", false},  {"crc32c_generic", false},
+	{"ext4", false},      {"virtio_net", false},  {"xhci_pci", false},
+	{"usbhid", false},    {"hid_generic", false}, {"evdev", false},
+	{"bochs", false},     {"virtio_gpu", false},  {"efivarfs", false},
+	{NULL, false},
+};
+
 /* A line of modules.dep; the text is the caller's. */
 struct line {
 	const char *path;

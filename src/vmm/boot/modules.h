@@ -16,8 +16,8 @@ struct module_wanted {
 	bool required;
 };
 
-/** Ends with a NULL name. */
-extern const struct module_wanted modules_wanted[];
+/** Each ends with a NULL name: of microVMs, and of PCs. */
+extern const struct module_wanted modules_wanted[], modules_wanted_pc[];
 
 /**
  * modules_closure() - these modules and all that they need, in an order to load them

@@ -15,12 +15,14 @@
  * @system: root's, if that is another one; or NULL
  * @boot: the distribution's kernels, "vmlinuz-VERSION"
  * @modules: a folder "VERSION" for each
+ * @pc: they are for PCs, with PCI
  */
 struct kernel_places {
 	const char *cache;
 	const char *system;
 	const char *boot;
 	const char *modules;
+	bool pc;
 };
 
 #define KERNEL_PLACES(cache_dir)                                                             \

@@ -167,7 +167,7 @@ static int unpack(const struct source *s, int dir, struct err *err)
 	return r < 0 ? err_errno(err, r, "the cache folder cannot be written") : 0;
 }
 
-static int choose_modules(const struct source *s, const char *folder, struct strv *ret,
+static int choose_modules(const struct source *s, const char *folder, bool pc, struct strv *ret,
 			  struct err *err)
 {
 	_cleanup_free_ char *dep = NULL, *builtin = NULL;
@@ -180,7 +180,7 @@ static int choose_modules(const struct source *s, const char *folder, struct str
 		return 0;
 	if (file_slurp_at(dir, "modules.builtin", TEXT_MAX, &builtin, NULL) < 0)
 		builtin = NULL;
-	r = modules_closure(dep, builtin, modules_wanted, ret, &missing);
+	r = modules_closure(dep, builtin, pc ? modules_wanted_pc : modules_wanted, ret, &missing);
 	if (r == -ENOENT)
 		return err_set(err, -ENOEXEC, "the kernel %s cannot run guests: it lacks %s",
 			       s->path, missing);
@@ -216,7 +216,7 @@ static int record_modules(const struct kernel_places *places, const struct sourc
 	if (s->version[0]) {
 		folder = path_join(places->modules, s->version);
 		dep = path_join(folder, "modules.dep");
-		r = choose_modules(s, folder, &modules, err);
+		r = choose_modules(s, folder, places->pc, &modules, err);
 	}
 	if (r < 0)
 		return r;
@@ -238,12 +238,15 @@ static int make(const struct kernel_places *places, const char *path, int fd, in
 	return r;
 }
 
-static int make_key(const char *path, char key[IDENTITY_LEN + 1])
+static int make_key(const struct kernel_places *places, const char *path,
+		    char key[IDENTITY_LEN + 1])
 {
 	_cleanup_identity_ struct identity id = IDENTITY_NULL;
 	int r;
 
 	identity_add_word(&id, FORMAT);
+	if (places->pc)
+		identity_add_word(&id, "pc");
 	r = identity_add_file(&id, path);
 	identity_key(&id, key);
 	return r;
@@ -259,7 +262,7 @@ int kernel_prepare(const struct kernel_places *places, const char *path, struct 
 
 	if (fd < 0)
 		return fd;
-	r = make_key(path, key);
+	r = make_key(places, path, key);
 	if (r < 0)
 		return err_errno(err, r, "the kernel %s", path);
 	name = path_join("vmlinux", key);

@@ -9,7 +9,7 @@
 
 /*
  * Theory of operation. The machine is "microvm": no PCI, no firmware beyond the few kilobytes that
- * enter the kernel through its PVH note, devices on virtio-mmio. What the guest talks to is handed
+ * enter the kernel through its PVH note, devices on virtio-mmio; or "q35", a PC (pc.c). What the guest talks to is handed
  * over as descriptors, so that no name can be misread or change meaning before QEMU opens it; the
  * names that remain are checked words, or paths with their commas doubled, which is QEMU's only
  * quoting (QemuOpts).
@@ -27,7 +27,7 @@
 #define CMDLINE_RESERVE (40 * (2 + VMM_SHARES_MAX + VMM_DISKS_MAX))
 
 /* QEMU's end of the chain: 2 and a comma for a comma. */
-static char *escape(const char *s)
+char *qemu_escape(const char *s)
 {
 	char *out = xmalloc(2 * strlen(s) + 1), *p = out;
 
@@ -56,7 +56,7 @@ static void add_socket(struct qemu_command *c, const char *id, int fd, const cha
 		strv_addf(&c->argv, "socket,id=%s,fd=%d", id, inherit(c, fd));
 		return;
 	}
-	escaped = escape(path);
+	escaped = qemu_escape(path);
 	strv_addf(&c->argv, "socket,id=%s,path=%s", id, escaped);
 }
 
@@ -72,7 +72,24 @@ static bool without_acpi(const struct vmm_spec *spec)
 	size_t devices = spec->n_shares + spec->n_disks + spec->n_nics +
 			 (spec->vsock.kind != VMM_VSOCK_NONE);
 
-	return spec->tuned && spec->accel == VMM_ACCEL_TCG && devices <= DEVICES_WITHOUT_ACPI;
+	return !spec->pc && spec->tuned && spec->accel == VMM_ACCEL_TCG &&
+	       devices <= DEVICES_WITHOUT_ACPI;
+}
+
+static void add_chipset(struct qemu_command *c, const struct vmm_spec *spec)
+{
+	strv_add(&c->argv, "-machine");
+	if (spec->pc) {
+		strv_add(&c->argv, "q35,smm=off,vmport=off,sata=off,smbus=off,memory-backend=mem");
+		return;
+	}
+	strv_addf(&c->argv,
+		  "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on,acpi=%s,"
+		  "memory-backend=mem",
+		  without_acpi(spec) ? "off" : "on");
+	/* vhost-user backends speak virtio 1.0 and later only. */
+	strv_add(&c->argv, "-global");
+	strv_add(&c->argv, "virtio-mmio.force-legacy=false");
 }
 
 static void add_machine(struct qemu_command *c, const struct vmm_spec *spec)
@@ -84,9 +101,6 @@ static void add_machine(struct qemu_command *c, const struct vmm_spec *spec)
 		"-no-reboot",
 		"-sandbox",
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-		/* vhost-user backends speak virtio 1.0 and later only. */
-		"-global",
-		"virtio-mmio.force-legacy=false",
 	};
 	unsigned long long mib = spec->memory >> 20;
 	bool kvm = spec->accel == VMM_ACCEL_KVM;
@@ -94,11 +108,7 @@ static void add_machine(struct qemu_command *c, const struct vmm_spec *spec)
 	strv_add(&c->argv, spec->program ? spec->program : QEMU_PROGRAM);
 	strv_add(&c->argv, "-name");
 	strv_add(&c->argv, spec->name);
-	strv_add(&c->argv, "-machine");
-	strv_addf(&c->argv,
-		  "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on,acpi=%s,"
-		  "memory-backend=mem",
-		  without_acpi(spec) ? "off" : "on");
+	add_chipset(c, spec);
 	strv_add(&c->argv, "-accel");
 	strv_add(&c->argv, kvm ? "kvm" : "tcg,tb-size=" TRANSLATED_MIB);
 	strv_add(&c->argv, "-cpu");
@@ -141,6 +151,9 @@ static void kernel_words(const struct vmm_spec *spec, uint32_t tsc_khz, struct s
 					     /* An interface that nobody made. */
 					     "dummy.numdummies=0"};
 
+	/* The last one is /dev/console. */
+	if (spec->pc)
+		strv_add(line, "console=tty0");
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		strv_add(line, always[i]);
 	strv_add(line, spec->verbose ? "ignore_loglevel" : "quiet");
@@ -210,11 +223,11 @@ static void add_vsock(struct qemu_command *c, const struct vmm_vsock *vsock)
 	case VMM_VSOCK_VHOST_USER:
 		add_socket(c, "vsock", vsock->fd, vsock->socket_path);
 		strv_add(&c->argv, "-device");
-		strv_add(&c->argv, "vhost-user-vsock-device,chardev=vsock");
+		strv_addf(&c->argv, "vhost-user-vsock-%s,chardev=vsock", c->bus);
 		break;
 	case VMM_VSOCK_VHOST:
 		strv_add(&c->argv, "-device");
-		strv_addf(&c->argv, "vhost-vsock-device,guest-cid=%u,vhostfd=%d", vsock->cid,
+		strv_addf(&c->argv, "vhost-vsock-%s,guest-cid=%u,vhostfd=%d", c->bus, vsock->cid,
 			  inherit(c, vsock->fd));
 		break;
 	}
@@ -230,8 +243,8 @@ static void add_shares(struct qemu_command *c, const struct vmm_spec *spec)
 		(void)snprintf(id, sizeof(id), "fs%zu", i);
 		add_socket(c, id, share->fd, share->socket_path);
 		strv_add(&c->argv, "-device");
-		strv_addf(&c->argv, "vhost-user-fs-device,chardev=%s,tag=%s,queue-size=1024", id,
-			  share->tag);
+		strv_addf(&c->argv, "vhost-user-fs-%s,chardev=%s,tag=%s,queue-size=1024", c->bus,
+			  id, share->tag);
 	}
 }
 
@@ -250,7 +263,8 @@ static void add_disks(struct qemu_command *c, const struct vmm_spec *spec)
 			  "file.filename=/dev/fdset/%zu,file.read-only=%s",
 			  i, read_only, disk->device ? "host_device" : "file", i, read_only);
 		strv_add(&c->argv, "-device");
-		strv_addf(&c->argv, "virtio-blk-device,drive=disk%zu,serial=%s", i, disk->serial);
+		strv_addf(&c->argv, "virtio-blk-%s,drive=disk%zu,serial=%s", c->bus, i,
+			  disk->serial);
 	}
 }
 
@@ -269,13 +283,15 @@ static void add_nics(struct qemu_command *c, const struct vmm_spec *spec)
 {
 	for (size_t i = 0; i < spec->n_nics; i++) {
 		const uint8_t *m = spec->nics[i].mac;
+		/* Nobody boots from it. */
+		const char *rom = spec->pc ? ",romfile=" : "";
 
 		strv_add(&c->argv, "-netdev");
 		add_nic(c, &spec->nics[i], i);
 		strv_add(&c->argv, "-device");
 		strv_addf(&c->argv,
-			  "virtio-net-device,netdev=net%zu,mac=%02x:%02x:%02x:%02x:%02x:%02x", i,
-			  m[0], m[1], m[2], m[3], m[4], m[5]);
+			  "virtio-net-%s,netdev=net%zu,mac=%02x:%02x:%02x:%02x:%02x:%02x%s", c->bus,
+			  i, m[0], m[1], m[2], m[3], m[4], m[5], rom);
 	}
 }
 
@@ -284,6 +300,7 @@ int qemu_argv(const struct vmm_spec *spec, int qmp_fd, uint32_t tsc_khz, struct 
 	_cleanup_qemu_command_ struct qemu_command c = QEMU_COMMAND_NULL;
 	int r;
 
+	c.bus = spec->pc ? "pci" : "device";
 	add_machine(&c, spec);
 	r = add_kernel(&c, spec, tsc_khz);
 	if (r < 0)
@@ -294,6 +311,8 @@ int qemu_argv(const struct vmm_spec *spec, int qmp_fd, uint32_t tsc_khz, struct 
 	add_shares(&c, spec);
 	add_disks(&c, spec);
 	add_nics(&c, spec);
+	if (spec->pc)
+		qemu_add_pc(&c, spec->pc);
 	*ret = c;
 	c = (struct qemu_command)QEMU_COMMAND_NULL;
 	return 0;

@@ -14,10 +14,12 @@
 /**
  * struct qemu_command - what QEMU is started with
  * @argv: owned
+ * @bus: how names of virtio devices end there
  * @fds: become QEMU_FD_BASE, QEMU_FD_BASE + 1, …; borrowed
  */
 struct qemu_command {
 	struct strv argv;
+	const char *bus;
 	int fds[QEMU_FDS_MAX];
 	size_t n_fds;
 };
@@ -36,6 +38,12 @@ struct qemu_command {
  * Return: 0, or -E2BIG when the kernel's command line gets too long.
  */
 int qemu_argv(const struct vmm_spec *spec, int qmp_fd, uint32_t tsc_khz, struct qemu_command *ret);
+
+/** qemu_add_pc() - inside of qemu_argv(): what a PC has besides. @pc: checked by vmm_start() */
+void qemu_add_pc(struct qemu_command *command, const struct vmm_pc *pc);
+
+/** qemu_escape() - the same: a new string in which commas are QEMU's: two for one */
+char *qemu_escape(const char *s);
 
 /** qemu_command_done() - free; may be called again */
 void qemu_command_done(struct qemu_command *command);

@@ -110,6 +110,40 @@ static void kvm_needs_no_frequency(void)
 	test_true(strstr(after("-append"), "tsc_early_khz") == NULL);
 }
 
+static void a_pc(void)
+{
+	const struct vmm_pc all = {
+		.vga = "virtio", .usb = true, .firmware = "/f", .vnc_path = "/a,b"};
+	const struct vmm_pc none = {.vga = "none"}, tcp = {.vga = "std", .vnc_port = 5907};
+	const struct vmm_disk disk = {.fd = 60, .serial = "d", .device = true};
+	struct vmm_spec spec = a_spec();
+
+	spec.pc = &all;
+	spec.tuned = true;
+	spec.disks = &disk;
+	spec.n_disks = 1;
+	spec.vsock = (struct vmm_vsock){.kind = VMM_VSOCK_VHOST_USER, .fd = 50};
+	render(&spec);
+	test_true(strncmp(after("-machine"), "q35,", 4) == 0);
+	test_int(count("-global"), 0);
+	test_str(after("-bios"), "/f");
+	test_str(after("-vnc"), "unix:/a,,b");
+	test_true(has("-device", "virtio-vga") && has("-device", "usb-tablet"));
+	test_true(has("-device", "vhost-user-vsock-pci,chardev=vsock"));
+	test_true(has("-device", "virtio-blk-pci,drive=disk0,serial=d"));
+	test_true(strstr(after("-blockdev"), "file.driver=host_device") != NULL);
+	test_true(strncmp(after("-append"), "console=tty0 console=ttyS0", 26) == 0);
+	spec.vsock.kind = VMM_VSOCK_NONE;
+	spec.n_disks = 0;
+	spec.pc = &none;
+	render(&spec);
+	test_int(count("-device") + count("-vnc") + count("-bios"), 0);
+	spec.pc = &tcp;
+	render(&spec);
+	test_str(after("-vnc"), "127.0.0.1:7");
+	test_true(has("-device", "VGA"));
+}
+
 static void own_kernel_needs_no_acpi(void)
 {
 	static struct vmm_share shares[4];
@@ -274,6 +308,7 @@ int main(void)
 	test_run(a_kernel_may_say_all);
 	test_run(memory_may_be_taken_at_once);
 	test_run(kvm_needs_no_frequency);
+	test_run(a_pc);
 	test_run(own_kernel_needs_no_acpi);
 	test_run(unknown_frequency_is_left_out);
 	test_run(devices_by_descriptor);
