@@ -162,7 +162,7 @@ static void bad_syntax(void)
 		{"limit.memory = 2T", "limit.memory: is more than 1048576M"},
 		{"limit.memory = 1M", "must be a size"},
 		{"settings.allow = kernels", "settings.allow: there is no setting of that name"},
-		{"settings.deny = ['cpus', 'disks']", "no setting of that name"},
+		{"settings.deny = ['cpus', 'floppy']", "no setting of that name"},
 		{"vm.accel = fast", "must be one of auto|kvm|tcg"},
 		{"vm.hypervisor = qem", "must be one of qemu"},
 	};
