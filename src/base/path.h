@@ -35,6 +35,8 @@ int path_open_strict(int dirfd, const char *path, uint64_t flags, mode_t mode);
 /**
  * path_open_real() - open what had the absolute name @path when it was looked up; a symbolic link
  * that has come into it since is -ELOOP
+ *
+ * Return: descriptor or negative errno.
  */
 int path_open_real(const char *path, uint64_t flags);
 
