@@ -63,19 +63,26 @@ static int share_as_user(void *data, struct err *err)
 	return r == 0 ? share_make(sb->record, sb->spec, err) : r;
 }
 
+#define OPTIONS "xattr,sandbox=namespace,announce_submounts"
+
 /*
  * killpriv_v2: the host's kernel takes setuid bits away from a file that is written, truncated or given to somebody, as
  * whom it may be. Without that truncating leaves them, and before each chown(2) the guest asks which there are.
+ * An EFI, whose own driver of virtiofs asks first, does not know of it, and virtiofsd would end.
  */
-#define OPTIONS "xattr,sandbox=namespace,announce_submounts,killpriv_v2"
+static const char *share_options(const struct sandbox_spec *spec)
+{
+	return *spec->bios ? OPTIONS : OPTIONS ",killpriv_v2";
+}
 
 int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	_cleanup_free_ char *source = share_source(sb->record->run_path);
 	const char *program = launch_virtiofsd();
 	_cleanup_free_ char *cache = share_cache(sb->spec);
-	const char *argv[] = {program, "--fd=3", "-o",	  source, "-o",
-			      cache,   "-o",	 OPTIONS, "-f",	  NULL};
+	const char *argv[] = {program, "--fd=3", "-o", source,
+			      "-o",    cache,	 "-o", share_options(sb->spec),
+			      "-f",    NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
 	struct err unprepared = ERR_NULL;
 	int r;
