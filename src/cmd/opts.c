@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/opts.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -14,7 +15,7 @@
 #include "cmd/output.h"
 #include "image/text.h"
 
-#define OPTS_MAX  32
+#define OPTS_MAX  64
 #define LONG_ONLY 0x1000
 
 static size_t count(const struct opt *opts)
@@ -165,6 +166,7 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
 	char letters[2 * OPTS_MAX + 4];
 	int c, r;
 
+	assert(n <= OPTS_MAX);
 	for_getopt(command, n, letters, words);
 	opterr = 0;
 	/* glibc: 0 also forgets the rest of a group that was given up. */
