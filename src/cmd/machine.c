@@ -15,21 +15,27 @@
 /* Microseconds, the kernel's. */
 #define MACHINE_PERIOD_DEFAULT 100000
 
+/* What a container's limits come to; 0: nothing is said. */
+struct fitted {
+	uint64_t memory;
+	uint32_t cpus;
+};
+
 static char *text(const char *s)
 {
 	return xstrdup(s ? s : "");
 }
 
 /* What the kernel and vminitd take of it is not the container's. */
-static void fit_memory(struct sandbox_spec *spec, const struct oci_limits *limits)
+static uint64_t fit_memory(const struct oci_limits *limits)
 {
 	uint64_t wanted;
 
 	if (limits->memory <= 0)
-		return;
+		return 0;
 	wanted = MIN((uint64_t)limits->memory, VMM_MEMORY_MAX - MACHINE_GUEST_MEMORY);
 	wanted = (wanted + MACHINE_GUEST_MEMORY + MIB - 1) & ~(MIB - 1);
-	spec->memory = MAX(wanted, SANDBOX_MEMORY_MIN);
+	return MAX(wanted, SANDBOX_MEMORY_MIN);
 }
 
 /* "0-3,7" are five. What makes no sense the kernel will refuse. */
@@ -51,7 +57,7 @@ static int64_t count_cpus(const char *list)
 	return n;
 }
 
-static void fit_cpus(struct sandbox_spec *spec, const struct oci_limits *limits)
+static uint32_t fit_cpus(const struct oci_limits *limits)
 {
 	int64_t period = limits->period > 0 ? limits->period : MACHINE_PERIOD_DEFAULT;
 	int64_t by_time = limits->quota > 0 ? (limits->quota - 1) / period + 1 : 0;
@@ -59,27 +65,47 @@ static void fit_cpus(struct sandbox_spec *spec, const struct oci_limits *limits)
 
 	if (by_time && by_set)
 		n = MIN(by_time, by_set);
-	if (n > 0)
-		spec->cpus = (uint32_t)MIN(n, VMM_CPUS_MAX);
+	return (uint32_t)MIN(n, VMM_CPUS_MAX);
 }
 
-static int fit(struct sandbox_spec *spec, struct err *err)
+static int fit(struct sandbox_spec *spec, struct fitted *ret, struct err *err)
 {
 	struct oci_limits limits;
 	int r;
+
+	*ret = (struct fitted){0};
 
 	if (!spec->resources)
 		return 0;
 	r = oci_limits_parse_known(spec->resources, strlen(spec->resources), &limits, err);
 	if (r < 0)
 		return r;
-	fit_memory(spec, &limits);
-	fit_cpus(spec, &limits);
+	ret->memory = fit_memory(&limits);
+	ret->cpus = fit_cpus(&limits);
+	if (ret->memory > 0)
+		spec->memory = ret->memory;
+	if (ret->cpus > 0)
+		spec->cpus = ret->cpus;
 	return 0;
+}
+
+static bool is_annotated(const struct sandbox_spec *spec, const char *name)
+{
+	return strv_env_get(&spec->annotations, name) != NULL;
+}
+
+/* Whoever made the image wrote the variables, perhaps; who runs it the limits, and annotations. */
+static void hold(struct sandbox_spec *spec, const struct fitted *most)
+{
+	if (most->memory > 0 && !is_annotated(spec, SETTING_ANNOTATION "mem_size"))
+		spec->memory = MIN(spec->memory, most->memory);
+	if (most->cpus > 0 && !is_annotated(spec, SETTING_ANNOTATION "cpus"))
+		spec->cpus = MIN(spec->cpus, most->cpus);
 }
 
 int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err *err)
 {
+	struct fitted fitted;
 	int r;
 
 	spec->hypervisor = text(conf->hypervisor);
@@ -99,8 +125,12 @@ int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err
 	spec->cpus = conf->cpus;
 	spec->boot_timeout = conf->boot_timeout;
 	spec->created = time(NULL);
-	r = fit(spec, err);
-	return r == 0 ? settings_make(spec, conf, err) : r;
+	r = fit(spec, &fitted, err);
+	if (r == 0)
+		r = settings_make(spec, conf, err);
+	if (r == 0)
+		hold(spec, &fitted);
+	return r;
 }
 
 int machine_end(struct sandbox_spec *spec, const struct conf *conf, struct err *err)

@@ -57,7 +57,7 @@ static void limits_are_its_size(void)
 	}
 }
 
-static void what_an_image_says_comes_first(void)
+static void what_an_image_says_is_held_to_them(void)
 {
 	static const char both[] = "{\"memory\":{\"limit\":536870912},\"cpu\":{\"quota\":300000}}";
 	struct sandbox_spec spec;
@@ -70,6 +70,24 @@ static void what_an_image_says_comes_first(void)
 	test_int(spec.memory, (512 + 64) * MIB);
 	test_int(spec.cpus, 2);
 	sandbox_spec_done(&spec);
+	/* The image's own variable; an annotation is the engine's. */
+	test_int(choose(both, "RUNCVM_MEM_SIZE=2G", &spec), 0);
+	test_int(spec.memory, (512 + 64) * MIB);
+	sandbox_spec_done(&spec);
+	test_int(choose(both, "RUNCVM_CPUS=4", &spec), 0);
+	test_int(spec.cpus, 3);
+	sandbox_spec_done(&spec);
+	test_int(choose(NULL, "RUNCVM_MEM_SIZE=2G", &spec), 0);
+	test_int(spec.memory, 2048 * MIB);
+	sandbox_spec_done(&spec);
+	spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
+	spec.resources = xstrdup(both);
+	strv_add(&spec.annotations, "io.caisson.mem_size=2G");
+	strv_add(&spec.annotations, "io.caisson.cpus=4");
+	test_int(machine_choose(&spec, &err), 0);
+	test_int(spec.memory, 2048 * MIB);
+	test_int(spec.cpus, 4);
+	sandbox_spec_done(&spec);
 	test_int(choose("{\"memory\":{\"limit\":\"1G\"}}", NULL, &spec), -EINVAL);
 	sandbox_spec_done(&spec);
 }
@@ -77,6 +95,6 @@ static void what_an_image_says_comes_first(void)
 int main(void)
 {
 	test_run(limits_are_its_size);
-	test_run(what_an_image_says_comes_first);
+	test_run(what_an_image_says_is_held_to_them);
 	return 0;
 }
