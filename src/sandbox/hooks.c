@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "sandbox/annotation.h"
 #include "sandbox/helper.h"
+#include "sandbox/oci-json.h"
 
 #define HOOKS_MAX   (1u << 20)
 #define TIMEOUT_MAX 86400
@@ -30,16 +31,6 @@ static const struct {
 	{"poststop", NULL},
 };
 
-static struct json_object *get(struct json_object *o, const char *name, enum json_type type)
-{
-	struct json_object *value;
-
-	if (!json_object_is_type(o, json_type_object) ||
-	    !json_object_object_get_ex(o, name, &value) || !json_object_is_type(value, type))
-		return NULL;
-	return value;
-}
-
 static size_t count(struct json_object *list)
 {
 	return list ? json_object_array_length(list) : 0;
@@ -47,13 +38,13 @@ static size_t count(struct json_object *list)
 
 static int check_stage(struct json_object *hooks, size_t i, size_t *total, struct err *err)
 {
-	struct json_object *list = get(hooks, stages[i].stage, json_type_array);
+	struct json_object *list = oci_json_get(hooks, stages[i].stage, json_type_array);
 
 	if (count(list) > 0 && stages[i].refused)
 		return err_set(err, -ENOTSUP, "hooks.%s: %s", stages[i].stage, stages[i].refused);
 	for (size_t k = 0; k < count(list); k++) {
 		struct json_object *path =
-			get(json_object_array_get_idx(list, k), "path", json_type_string);
+			oci_json_get(json_object_array_get_idx(list, k), "path", json_type_string);
 
 		if (!path || *json_object_get_string(path) != '/')
 			return err_set(err, -EBADMSG, "hooks.%s[%zu] has no absolute path",
@@ -65,7 +56,7 @@ static int check_stage(struct json_object *hooks, size_t i, size_t *total, struc
 
 static int take(struct json_object *config, char **ret, struct err *err)
 {
-	struct json_object *hooks = get(config, "hooks", json_type_object);
+	struct json_object *hooks = oci_json_get(config, "hooks", json_type_object);
 	size_t total = 0;
 	int r = 0;
 
@@ -167,7 +158,7 @@ static int run_program(const char *stage, const char *path, const struct strv *a
 
 static void take_words(struct json_object *hook, const char *name, struct strv *ret)
 {
-	struct json_object *list = get(hook, name, json_type_array);
+	struct json_object *list = oci_json_get(hook, name, json_type_array);
 
 	for (size_t i = 0; i < count(list); i++)
 		strv_add(ret, json_object_get_string(json_object_array_get_idx(list, i)));
@@ -177,8 +168,8 @@ static int run_hook(struct json_object *hook, const char *stage, const char *sta
 {
 	_cleanup_close_ int fd = memfd_create("state", MFD_CLOEXEC);
 	_cleanup_strv_ struct strv args = STRV_NULL, env = STRV_NULL;
-	struct json_object *timeout = get(hook, "timeout", json_type_int);
-	const char *path = json_object_get_string(get(hook, "path", json_type_string));
+	struct json_object *timeout = oci_json_get(hook, "timeout", json_type_int);
+	const char *path = json_object_get_string(oci_json_get(hook, "path", json_type_string));
 	int64_t seconds = timeout ? json_object_get_int64(timeout) : 0;
 	int r = fd < 0 ? -errno : fd_write_full(fd, state, strlen(state));
 
@@ -236,7 +227,7 @@ int hooks_run(const struct record *record, const struct sandbox_spec *spec, cons
 		return err_errno(err, r, "cannot read %s/" HOOKS_FILE, record->dir_path);
 	hooks = json_tokener_parse(text);
 	state = state_text(record, spec, status, pid);
-	r = run_list(get(hooks, stage, json_type_array), stage, state, err);
+	r = run_list(oci_json_get(hooks, stage, json_type_array), stage, state, err);
 	json_object_put(hooks);
 	return r;
 }

@@ -10,6 +10,7 @@
 #include "sandbox/annotation.h"
 #include "sandbox/oci-config.h"
 #include "sandbox/oci-devices.h"
+#include "sandbox/oci-json.h"
 #include "sandbox/oci-mounts.h"
 
 #define PATH_DEPTH 4
@@ -46,28 +47,11 @@ static bool is_object(struct json_object *o)
 	return json_object_is_type(o, json_type_object);
 }
 
-static struct json_object *get(struct json_object *o, const char *name, enum json_type type)
-{
-	struct json_object *value;
-
-	if (!is_object(o) || !json_object_object_get_ex(o, name, &value) ||
-	    !json_object_is_type(value, type))
-		return NULL;
-	return value;
-}
-
-static const char *get_text(struct json_object *o, const char *name)
-{
-	struct json_object *value = get(o, name, json_type_string);
-
-	return value ? json_object_get_string(value) : "";
-}
-
 static struct json_object *parent_of(struct json_object *o, const char *const path[PATH_DEPTH],
 				     const char **ret_name)
 {
 	while (path[1])
-		o = get(o, *path++, json_type_object);
+		o = oci_json_get(o, *path++, json_type_object);
 	*ret_name = path[0];
 	return o;
 }
@@ -127,13 +111,13 @@ static void add_namespace(struct json_object *list, const char *type)
 /* The VM's own network is the container's, made of what is in the namespace. */
 static int adapt_namespaces(struct json_object *own, struct sandbox_spec *spec, struct err *err)
 {
-	struct json_object *list = get(own, "namespaces", json_type_array), *kept;
+	struct json_object *list = oci_json_get(own, "namespaces", json_type_array), *kept;
 	bool has_cgroup = false;
 
 	kept = json_object_new_array();
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		struct json_object *item = json_object_array_get_idx(list, i);
-		const char *type = get_text(item, "type"), *path = get_text(item, "path");
+		const char *type = oci_json_text(item, "type"), *path = oci_json_text(item, "path");
 
 		if (strcmp(type, "network") == 0) {
 			free(spec->netns);
@@ -172,7 +156,7 @@ static int check_network(const struct sandbox_spec *spec, struct err *err)
  */
 static int take_sysctls(struct json_object *own, struct sandbox_spec *spec, struct err *err)
 {
-	struct json_object *all = get(own, "sysctl", json_type_object), *kept;
+	struct json_object *all = oci_json_get(own, "sysctl", json_type_object), *kept;
 
 	if (!all)
 		return 0;
@@ -197,7 +181,7 @@ static int take_sysctls(struct json_object *own, struct sandbox_spec *spec, stru
 static int take_texts(struct json_object *process, const char *name, struct strv *ret,
 		      struct err *err)
 {
-	struct json_object *list = get(process, name, json_type_array);
+	struct json_object *list = oci_json_get(process, name, json_type_array);
 
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		struct json_object *item = json_object_array_get_idx(list, i);
@@ -211,8 +195,8 @@ static int take_texts(struct json_object *process, const char *name, struct strv
 
 static uint64_t capabilities_of(struct json_object *process)
 {
-	struct json_object *sets = get(process, "capabilities", json_type_object);
-	struct json_object *list = get(sets, "bounding", json_type_array);
+	struct json_object *sets = oci_json_get(process, "capabilities", json_type_object);
+	struct json_object *list = oci_json_get(sets, "bounding", json_type_array);
 	uint64_t mask = 0;
 
 	for (size_t i = 0; list && i < json_object_array_length(list); i++)
@@ -222,9 +206,9 @@ static uint64_t capabilities_of(struct json_object *process)
 
 static char *user_of(struct json_object *process)
 {
-	struct json_object *user = get(process, "user", json_type_object);
-	struct json_object *uid = get(user, "uid", json_type_int);
-	struct json_object *gid = get(user, "gid", json_type_int);
+	struct json_object *user = oci_json_get(process, "user", json_type_object);
+	struct json_object *uid = oci_json_get(user, "uid", json_type_int);
+	struct json_object *gid = oci_json_get(user, "gid", json_type_int);
 
 	return xasprintf("%lld:%lld", uid ? (long long)json_object_get_int64(uid) : 0,
 			 gid ? (long long)json_object_get_int64(gid) : 0);
@@ -232,8 +216,8 @@ static char *user_of(struct json_object *process)
 
 static int take_process(struct json_object *o, struct sandbox_spec *spec, struct err *err)
 {
-	struct json_object *process = get(o, "process", json_type_object);
-	struct json_object *terminal = get(process, "terminal", json_type_boolean);
+	struct json_object *process = oci_json_get(o, "process", json_type_object);
+	struct json_object *terminal = oci_json_get(process, "terminal", json_type_boolean);
 	int r;
 
 	if (!process)
@@ -245,7 +229,7 @@ static int take_process(struct json_object *o, struct sandbox_spec *spec, struct
 		return r;
 	if (spec->args.n == 0)
 		return err_set(err, -EBADMSG, "process.args names no command");
-	spec->cwd = xstrdup(get_text(process, "cwd"));
+	spec->cwd = xstrdup(oci_json_text(process, "cwd"));
 	if (*spec->cwd != '/')
 		return err_set(err, -EBADMSG, "process.cwd is no absolute path");
 	spec->user = user_of(process);
@@ -277,11 +261,11 @@ static int take_annotations(struct json_object *all, struct sandbox_spec *spec, 
 
 static int take_root(struct json_object *o, struct sandbox_spec *spec, struct err *err)
 {
-	struct json_object *root = get(o, "root", json_type_object);
+	struct json_object *root = oci_json_get(o, "root", json_type_object);
 
-	if (!*get_text(root, "path"))
+	if (!*oci_json_text(root, "path"))
 		return err_set(err, -EBADMSG, "there is no root.path");
-	spec->rootfs = xstrdup(get_text(root, "path"));
+	spec->rootfs = xstrdup(oci_json_text(root, "path"));
 	json_object_object_add(root, "path", json_object_new_string("rootfs"));
 	return 0;
 }
@@ -289,10 +273,10 @@ static int take_root(struct json_object *o, struct sandbox_spec *spec, struct er
 /* Of the host's CPUs and memory nodes the guest knows nothing, which has numbers of its own. */
 static void take_resources(struct json_object *own, struct sandbox_spec *spec)
 {
-	struct json_object *resources = get(own, "resources", json_type_object);
-	struct json_object *cpu = get(resources, "cpu", json_type_object);
+	struct json_object *resources = oci_json_get(own, "resources", json_type_object);
+	struct json_object *cpu = oci_json_get(resources, "cpu", json_type_object);
 
-	spec->cgroups_path = xstrdup(get_text(own, "cgroupsPath"));
+	spec->cgroups_path = xstrdup(oci_json_text(own, "cgroupsPath"));
 	if (resources)
 		spec->resources =
 			xstrdup(json_object_to_json_string_ext(resources, JSON_C_TO_STRING_PLAIN));
@@ -304,7 +288,7 @@ static void take_resources(struct json_object *own, struct sandbox_spec *spec)
 
 static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *err)
 {
-	struct json_object *own = get(o, "linux", json_type_object);
+	struct json_object *own = oci_json_get(o, "linux", json_type_object);
 	_cleanup_free_ char *cgroup = xasprintf("/%s", spec->id);
 	int r;
 
@@ -316,7 +300,7 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 	if (r == 0)
 		r = oci_devices_adapt(own, spec, err);
 	if (r == 0)
-		r = oci_mounts_adapt(get(o, "mounts", json_type_array), spec, err);
+		r = oci_mounts_adapt(oci_json_get(o, "mounts", json_type_array), spec, err);
 	if (r == 0)
 		r = adapt_namespaces(own, spec, err);
 	if (r == 0)
@@ -326,7 +310,7 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 	if (r == 0)
 		r = take_process(o, spec, err);
 	if (r == 0)
-		r = take_annotations(get(o, "annotations", json_type_object), spec, err);
+		r = take_annotations(oci_json_get(o, "annotations", json_type_object), spec, err);
 	if (r == 0)
 		r = check_network(spec, err);
 	drop_labels(o);
@@ -349,7 +333,7 @@ int oci_config_adapt(const char *json, struct sandbox_spec *spec, char **ret, st
 void oci_process_inherit(const char *config, bool same_user, char **process)
 {
 	struct json_object *all = json_tokener_parse(config), *o = json_tokener_parse(*process);
-	struct json_object *first = get(all, "process", json_type_object), *value;
+	struct json_object *first = oci_json_get(all, "process", json_type_object), *value;
 
 	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++) {
 		if (!same_user && strcmp(inherited[i], "user") == 0)
@@ -367,7 +351,7 @@ void oci_process_inherit(const char *config, bool same_user, char **process)
 static int adapt_process(struct json_object *o, char **ret_command, bool *ret_terminal,
 			 struct err *err)
 {
-	struct json_object *terminal = get(o, "terminal", json_type_boolean);
+	struct json_object *terminal = oci_json_get(o, "terminal", json_type_boolean);
 	_cleanup_strv_ struct strv args = STRV_NULL;
 	int r;
 

@@ -8,6 +8,7 @@
 #include "base/macro.h"
 #include "base/mem.h"
 #include "sandbox/oci-adapt.h"
+#include "sandbox/oci-json.h"
 
 /* Character devices that every guest has (Linux, Documentation/admin-guide/devices.txt). */
 static const struct {
@@ -26,29 +27,16 @@ static const struct {
 	{10, 237}, /* loop-control */
 };
 
-static const char *text_of(struct json_object *o, const char *name)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(o, name, &value) ||
-	    !json_object_is_type(value, json_type_string))
-		return "";
-	return json_object_get_string(value);
-}
-
 static int64_t number_of(struct json_object *o, const char *name)
 {
-	struct json_object *value;
+	struct json_object *value = oci_json_get(o, name, json_type_int);
 
-	if (!json_object_object_get_ex(o, name, &value) ||
-	    !json_object_is_type(value, json_type_int))
-		return -1;
-	return json_object_get_int64(value);
+	return value ? json_object_get_int64(value) : -1;
 }
 
 static bool guest_has(struct json_object *device)
 {
-	const char *type = text_of(device, "type");
+	const char *type = oci_json_text(device, "type");
 
 	/* A pipe with a name is no device of anybody's. */
 	if (strcmp(type, "p") == 0)
@@ -66,7 +54,7 @@ static bool guest_has(struct json_object *device)
 static bool allows_all(struct json_object *rule)
 {
 	struct json_object *allow;
-	const char *type = text_of(rule, "type");
+	const char *type = oci_json_text(rule, "type");
 
 	return json_object_object_get_ex(rule, "allow", &allow) && json_object_get_boolean(allow) &&
 	       (!*type || strcmp(type, "a") == 0) && number_of(rule, "major") < 0 &&
@@ -97,9 +85,9 @@ static int refuse(const char *path, struct err *err)
 /* It may be what a disk is on: that is known once the settings are. */
 static bool keep_block(struct json_object *device, struct sandbox_spec *spec)
 {
-	const char *path = text_of(device, "path");
+	const char *path = oci_json_text(device, "path");
 
-	if (strcmp(text_of(device, "type"), "b") != 0 || strchr(path, '='))
+	if (strcmp(oci_json_text(device, "type"), "b") != 0 || strchr(path, '='))
 		return false;
 	strv_addf(&spec->block_devices, "%s=%lld:%lld", path, (long long)number_of(device, "major"),
 		  (long long)number_of(device, "minor"));
@@ -138,7 +126,7 @@ int oci_devices_adapt(struct json_object *own, struct sandbox_spec *spec, struct
 			json_object_array_add(kept, json_object_get(device));
 		} else if (!all && !keep_block(device, spec)) {
 			json_object_put(kept);
-			return refuse(text_of(device, "path"), err);
+			return refuse(oci_json_text(device, "path"), err);
 		}
 	}
 	json_object_object_add(own, "devices", kept);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sandbox/oci-json.h"
 #include "sandbox/volume.h"
 
 static struct json_object *mount_of(const struct sandbox_spec *spec, size_t i)
@@ -26,12 +27,8 @@ static struct json_object *mount_of(const struct sandbox_spec *spec, size_t i)
 
 static bool is_below(struct json_object *mount, const char *target)
 {
-	struct json_object *value;
-	const char *rest;
+	const char *rest = str_starts(oci_json_text(mount, "destination"), target);
 
-	if (!json_object_object_get_ex(mount, "destination", &value))
-		return false;
-	rest = str_starts(json_object_get_string(value), target);
 	return rest && *rest == '/';
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "sandbox/oci-json.h"
 #include "sandbox/volume.h"
 
 #define CGROUPS "/sys/fs/cgroup"
@@ -20,16 +21,6 @@ static const char *const types[] = {
 
 /* What is mounted in the guest later, nobody on the host sees. */
 static const char *const shared[] = {"shared", "rshared"};
-
-static const char *get_text(struct json_object *o, const char *name)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(o, name, &value) ||
-	    !json_object_is_type(value, json_type_string))
-		return "";
-	return json_object_get_string(value);
-}
 
 static bool has_option(struct json_object *mount, const char *name)
 {
@@ -50,7 +41,7 @@ static bool has_option(struct json_object *mount, const char *name)
 static bool is_bind(struct json_object *mount)
 {
 	return has_option(mount, "bind") || has_option(mount, "rbind") ||
-	       strcmp(get_text(mount, "type"), "bind") == 0;
+	       strcmp(oci_json_text(mount, "type"), "bind") == 0;
 }
 
 static void set_text(struct json_object *mount, const char *name, const char *value)
@@ -110,7 +101,7 @@ static void add_volume(struct json_object *mount, const struct volume *volume, c
 static int adapt_bind(struct json_object *mount, const char *where, struct sandbox_spec *spec,
 		      struct err *err)
 {
-	const char *text = get_text(mount, "source");
+	const char *text = oci_json_text(mount, "source");
 	_cleanup_free_ char *joined = *text == '/' ? xstrdup(text) : path_join(spec->bundle, text);
 	struct volume volume = {.readonly = has_option(mount, "ro") || has_option(mount, "rro")};
 	_cleanup_free_ char *source = NULL;
@@ -140,10 +131,10 @@ static int adapt_one(struct json_object *mount, struct sandbox_spec *spec, struc
 {
 	const char *type, *where;
 
-	if (!json_object_is_type(mount, json_type_object) || !*get_text(mount, "destination"))
+	if (!json_object_is_type(mount, json_type_object) || !*oci_json_text(mount, "destination"))
 		return err_set(err, -EBADMSG, "one of \"mounts\" has no destination");
-	type = get_text(mount, "type");
-	where = get_text(mount, "destination");
+	type = oci_json_text(mount, "type");
+	where = oci_json_text(mount, "destination");
 	if (is_bind(mount))
 		return adapt_bind(mount, where, spec, err);
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
