@@ -69,6 +69,9 @@ int cgroup_join(const struct strv *places, struct err *err);
 /** cgroup_leave() - move the calling process out, to the root. Return: whether it was in it. */
 bool cgroup_leave(const struct strv *places);
 
+/* Milliseconds: those of a virtual machine that was killed may take this long on a busy host. */
+#define CGROUP_PATIENCE 10000
+
 /**
  * cgroup_remove() - remove it; what is not there is no error
  * @patience: milliseconds that processes in it, on their way out, may take to end

@@ -120,20 +120,22 @@ static int refuse(const char *path, const char *why, struct err *err)
 /* Without doubled slashes. */
 static int add_path(const char *path, struct strv *words, struct err *err)
 {
+	const char *at = path;
+
 	if (strlen(path) > CGROUP_PATH_MAX)
 		return refuse(path, "is too long", err);
-	for (size_t len; *path; path += len) {
-		path += strspn(path, "/");
-		len = strcspn(path, "/");
+	for (size_t len; *at; at += len) {
+		at += strspn(at, "/");
+		len = strcspn(at, "/");
 		if (len == 0)
 			break;
 		if (len > NAME_MAX)
-			return refuse(path, "is too long a name", err);
-		if (path[0] == '.' && (len == 1 || (len == 2 && path[1] == '.')))
+			return refuse(path, "has too long a name in it", err);
+		if (at[0] == '.' && (len == 1 || (len == 2 && at[1] == '.')))
 			return refuse(path, "must not have \".\" or \"..\" in it", err);
-		if (memchr(path, '\n', len))
+		if (memchr(at, '\n', len))
 			return refuse(path, "must not have a line's end in it", err);
-		strv_take(words, xstrndup(path, len));
+		strv_take(words, xstrndup(at, len));
 	}
 	return 0;
 }

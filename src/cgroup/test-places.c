@@ -68,8 +68,12 @@ static void nothing_leads_elsewhere(void)
 	static const struct {
 		const char *path, *text;
 	} rows[] = {
-		{"/", "names no group"},   {"//", "names no group"}, {"/docker/../x", "\"..\""},
-		{"..", "\"..\""},	   {"../../x", "\"..\""},    {"/a/./b", "\".\""},
+		{"/", "names no group"},
+		{"//", "names no group"},
+		{"/docker/../x", "\"/docker/../x\" must not have"},
+		{"..", "\"..\""},
+		{"../../x", "\"..\""},
+		{"/a/./b", "\".\""},
 		{"/a\nb", "a line's end"},
 	};
 	char name[300], path[CGROUP_PATH_MAX + 2];

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cgroup/cgroup.h"
 #include "cmd/cmd.h"
 #include "cmd/describe.h"
 #include "cmd/task-call.h"
@@ -11,8 +12,6 @@
 
 /* A guest has ten to shut down, and the machine may be busy. */
 #define END_SECONDS 60
-/* Milliseconds for the last processes of a VM that was killed. */
-#define GROUP_PATIENCE 10000
 
 struct removal {
 	bool force;
@@ -103,7 +102,7 @@ static int remove_it(const struct paths *paths, struct record *record, bool forc
 		return err_errno(err, r, "cannot claim container %s", record->id);
 	run_hooks(record);
 	/* The record is all that knows of it: while it is in use, that stays. */
-	if (record_remove_cgroups(record, GROUP_PATIENCE) == -EBUSY)
+	if (record_remove_cgroups(record, CGROUP_PATIENCE) == -EBUSY)
 		return err_set(err, -EBUSY,
 			       "the control group of container %s has processes of others, or "
 			       "groups, in it: `caisson inspect %s` says where it is",

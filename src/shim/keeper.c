@@ -13,8 +13,6 @@
 #include "shim/view.h"
 
 #define STATUS_KILLED (128 + SIGKILL)
-/* Milliseconds that processes of a VM that was killed may take to be gone. */
-#define GROUP_PATIENCE 5000
 
 void keeper_settle(const struct paths *paths, const struct record *record, enum leaving leaving)
 {
@@ -78,7 +76,7 @@ static void end_group(const struct record *record, const struct sandbox_spec *sp
 	if (fstat(record->dir, &st) < 0 || st.st_nlink > 0)
 		return;
 	if (cgroup_leave(&spec->cgroups))
-		(void)cgroup_remove(&spec->cgroups, GROUP_PATIENCE);
+		(void)cgroup_remove(&spec->cgroups, CGROUP_PATIENCE);
 }
 
 int keeper_run(const struct paths *paths, const struct record *record,
