@@ -290,6 +290,21 @@ static int place_descriptors(const struct crun *crun, int words)
 	return 0;
 }
 
+/*
+ * The process that crun has made waits for a byte, and has the FIFO open; to send it is all that `crun start`
+ * does without hooks, and executing crun for that would take ten times as long. Return: false: it is not so.
+ */
+static bool let_go(const char *id)
+{
+	char path[sizeof(STATE_DIR) + BUNDLE_PATH_MAX];
+	_cleanup_close_ int fd = -EBADF;
+
+	(void)snprintf(path, sizeof(path), STATE_DIR "/%s/exec.fifo", id);
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	/* To crun it has started once the FIFO is gone. */
+	return fd >= 0 && unlink(path) == 0 && write(fd, "", 1) == 1;
+}
+
 int crun_run(void *arg, int words)
 {
 	static const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
@@ -299,6 +314,8 @@ int crun_run(void *arg, int words)
 
 	if (code != TTRPC_OK)
 		return CRUN_MOUNT_FAILED + (int)code;
+	if (crun->verb == CRUN_START && let_go(crun->container))
+		return EXIT_SUCCESS;
 	if (crun->verb == CRUN_DELETE)
 		unmount_rootfs(crun->container);
 	build_args(crun, words, &args);
