@@ -11,6 +11,7 @@
 #include "bundle.pb-c.h"
 #include "rpc/task.h"
 #include "sandbox/oci-adapt.h"
+#include "sandbox/oci-bpf.h"
 #include "sandbox/oci-config.h"
 #include "sandbox/oci-disks.h"
 #include "sandbox/process-mounts.h"
@@ -32,18 +33,35 @@ static int find_user(const struct process *p, const Caisson__Guest__V1__Process 
 	return oci_find_user(rootfs, process->user ? process->user : "", ret, err);
 }
 
-static int read_config(const struct process *p, char **ret, struct err *err)
+static int read_config(const struct sandbox *sb, char **ret, struct err *err)
 {
-	int r = file_slurp_at(p->sandbox->record->dir, OCI_CONFIG_FILE, OCI_CONFIG_MAX, ret, NULL);
+	int r = file_slurp_at(sb->record->dir, OCI_CONFIG_FILE, OCI_CONFIG_MAX, ret, NULL);
 
 	return r < 0 ? err_errno(err, r, "cannot read the bundle's " OCI_CONFIG_FILE) : 0;
 }
 
-static bool has_own_config(const struct process *p)
+static bool has_own_config(const struct sandbox *sb)
 {
-	const char *bundle = p->sandbox->spec->bundle;
+	const char *bundle = sb->spec->bundle;
 
 	return bundle && *bundle;
+}
+
+static int own_config(const struct sandbox *sb, char **ret, struct err *err)
+{
+	int r = read_config(sb, ret, err);
+
+	if (r < 0)
+		return r;
+	oci_disks_add(sb->spec, ret);
+	oci_bpf_compile(ret);
+	return 0;
+}
+
+void process_oci_prepare(struct sandbox *sb)
+{
+	if (has_own_config(sb))
+		(void)own_config(sb, &sb->config, NULL);
 }
 
 static int send_create(struct process *p, const char *bundle)
@@ -121,6 +139,8 @@ static int make_config(const struct process *p, Caisson__Guest__V1__Process *pro
 	process_mounts(p->sandbox->spec, &mounts, &container);
 	r = oci_config(&container, &user, ret, err);
 	process_mounts_done(&mounts);
+	if (r == 0)
+		oci_bpf_compile(ret);
 	return r;
 }
 
@@ -129,13 +149,13 @@ int process_oci_create(struct process *p, Caisson__Guest__V1__Process *process,
 					const struct ttrpc_answer *answer),
 		       struct err *err)
 {
-	_cleanup_free_ char *json = NULL;
-	bool own = has_own_config(p);
-	int r = own ? read_config(p, &json, err) : make_config(p, process, &json, err);
+	_cleanup_free_ char *json = take_ptr(p->sandbox->config);
+	int r = 0;
 
-	if (r == 0 && own)
-		oci_disks_add(p->sandbox->spec, &json);
-
+	if (!json && has_own_config(p->sandbox))
+		r = own_config(p->sandbox, &json, err);
+	else if (!json)
+		r = make_config(p, process, &json, err);
 	p->answered = answered;
 	return r < 0 ? r : send_bundle(p, json);
 }
@@ -179,9 +199,9 @@ static int inherit(const struct process *p, char **json, struct err *err)
 	_cleanup_free_ char *config = NULL;
 	int r;
 
-	if (!has_own_config(p))
+	if (!has_own_config(p->sandbox))
 		return 0;
-	r = read_config(p, &config, err);
+	r = read_config(p->sandbox, &config, err);
 	if (r == 0)
 		oci_process_inherit(config, user && strcmp(user, p->sandbox->spec->user) == 0,
 				    json);

@@ -3,7 +3,14 @@
 
 #include "sandbox/process.h"
 
-/* Inside of process.c: the same requests to a guest that runs its containers with crun. */
+/* The requests of process.c to a guest that runs its containers with crun. */
+
+/**
+ * process_oci_prepare() - make a bundle's config.json ready for the guest, while that boots
+ *
+ * What fails is told when the container is created.
+ */
+void process_oci_prepare(struct sandbox *sandbox);
 
 /**
  * process_oci_create() - send the bundle, then the request to create the container

@@ -93,6 +93,7 @@ void sandbox_deinit(struct sandbox *sb)
 	stop_everything(sb);
 	sb->state = SANDBOX_ENDED;
 	free(take_ptr(sb->hybrid_path));
+	free(take_ptr(sb->config));
 }
 
 static void ended(struct sandbox *sb)

@@ -54,6 +54,7 @@ const char *sandbox_phase_name(enum sandbox_phase phase);
  * struct sandbox - one VM
  * @failure: why it failed, once it has
  * @left: the helper that has ended, and said that all was well
+ * @config: of a bundle, ready for the guest; NULL: not, or it has it
  * @guest: TTRPC to vminitd, NULL unless READY
  * @ready: called once when the state becomes READY
  * @ended: called once when the state becomes ENDED; everything was reaped. sandbox_deinit() may be
@@ -70,7 +71,7 @@ struct sandbox {
 	struct tail console;
 	struct helper vsockd, virtiofsd, passt, *left;
 	struct vmm *vmm;
-	char *hybrid_path;
+	char *hybrid_path, *config;
 	struct guest_address address;
 	int accept_fd, cid_fd;
 	struct loop_io accept;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sandbox/network.h"
+#include "sandbox/process-oci.h"
 #include "shim/group.h"
 #include "shim/keeper.h"
 #include "shim/lifeline.h"
@@ -141,8 +142,8 @@ static int serve(struct shim *shim, const struct err *failure)
 	/* A failure is told to Create, so we serve all the same. */
 	if (failure->code)
 		sandbox_fail(&shim->sandbox, failure);
-	else
-		(void)sandbox_start(&shim->sandbox);
+	else if (sandbox_start(&shim->sandbox) == 0 && !shim->visit)
+		process_oci_prepare(&shim->sandbox);
 	return loop_run(shim->loop);
 }
 
