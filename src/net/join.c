@@ -214,11 +214,31 @@ static int part(struct mnl_socket *nl, int index)
 }
 
 /* Of a tap that is gone the kernel has forgotten the number. */
-static bool is_joined_elsewhere(struct mnl_socket *nl, int index, int tap_index)
+static int check_free(struct mnl_socket *nl, int index, int tap_index, struct err *err)
 {
 	struct redirect had;
+	char name[RTNL_NAME_MAX];
+	int r = look(nl, index, &had);
 
-	return look(nl, index, &had) == 0 && had.ours && had.to != 0 && had.to != tap_index;
+	if (r < 0 || !had.ours || had.to == 0 || had.to == tap_index)
+		return 0;
+	return err_set(
+		err, -EBUSY,
+		"the network interface %s is another VM's: containers of different VMs cannot "
+		"share one",
+		rtnl_name(index, name));
+}
+
+int net_check_free(int interface_index, struct err *err)
+{
+	_cleanup_(mnl_socket_close) struct mnl_socket *nl = NULL;
+	char name[RTNL_NAME_MAX];
+	int r = rtnl_open(&nl);
+
+	if (r < 0)
+		return err_errno(err, r, "cannot look at network interface %s",
+				 rtnl_name(interface_index, name));
+	return check_free(nl, interface_index, 0, err);
 }
 
 int net_join(int interface_index, int tap_index, struct err *err)
@@ -227,11 +247,8 @@ int net_join(int interface_index, int tap_index, struct err *err)
 	char name[RTNL_NAME_MAX];
 	int r = rtnl_open(&nl);
 
-	if (r == 0 && is_joined_elsewhere(nl, interface_index, tap_index))
-		return err_set(err, -EBUSY,
-			       "the network interface %s is another VM's: containers of different "
-			       "VMs cannot share one",
-			       rtnl_name(interface_index, name));
+	if (r == 0 && check_free(nl, interface_index, tap_index, err) < 0)
+		return -EBUSY;
 	if (r == 0)
 		r = redirect(nl, tap_index, interface_index);
 	if (r == 0)

@@ -28,6 +28,13 @@
 int net_join(int interface_index, int tap_index, struct err *err);
 
 /**
+ * net_check_free() - is an interface not joined with anybody's tap?
+ *
+ * Return: 0, -EBUSY or another negative errno.
+ */
+int net_check_free(int interface_index, struct err *err);
+
+/**
  * net_part() - undo net_join()
  * @index: one of the two; it may be gone, or never have been joined
  *

@@ -207,7 +207,9 @@ static void a_tap_in_use_keeps_its_place(void)
 
 	begin();
 	outer = outer_socket();
+	test_int(net_check_free(eth_index, &err), 0);
 	join();
+	test_int(net_check_free(eth_index, &err), -EBUSY);
 	second = net_tap_open(name, &index, NULL);
 	test_int(net_join(eth_index, index, &err), -EBUSY);
 	test_true(strstr(err.text, "is another VM's"));

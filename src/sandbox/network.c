@@ -99,6 +99,9 @@ int network_prepare(struct network *n, struct err *err)
 
 	if (r == 0)
 		r = net_scan(&n->next, err);
+	/* Engines can clear up after a creation that fails, but not after such a start. */
+	for (size_t i = 0; r == 0 && i < n->next.n_ifs; i++)
+		r = net_check_free(n->next.ifs[i].index, err);
 	/* One may be connected later, by `docker network connect` for instance. */
 	return r < 0 ? r : make_taps(n, MIN(MAX(n->next.n_ifs + 1, NICS_MIN), VMM_NICS_MAX), err);
 }

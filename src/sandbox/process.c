@@ -126,10 +126,11 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 		stream_start(&p->out);
 		stream_start(&p->err);
 	}
-	report(p, p->created, answer->code, answer->message);
-	/* A container can be killed before it is started. */
+	/* A container can be killed before it is started. Reporting may be the end of @p. */
 	if (p->state == PROCESS_CREATED && send_wait(p) < 0)
-		process_lost(p);
+		report(p, p->created, TTRPC_UNAVAILABLE, "the virtual machine has ended");
+	else
+		report(p, p->created, answer->code, answer->message);
 }
 
 static void create_in_guest(struct process *p);
