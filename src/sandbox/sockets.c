@@ -128,8 +128,13 @@ int sockets_serve(struct sockets *s,
 		struct socket_port wanted = {
 			.path = volume.source, .connect = connect_path, .io = LOOP_IO_NULL};
 
-		if (volume.kind == VOLUME_SOCKET)
-			r = serve(s, &wanted, err);
+		if (volume.kind != VOLUME_SOCKET)
+			continue;
+		r = s->n < ABI_MOUNTS_MAX ? serve(s, &wanted, err)
+					  : err_set(err, -ENOSPC,
+						    "%s is a socket of the host, of which a VM may "
+						    "have %d at most",
+						    volume.source, ABI_MOUNTS_MAX);
 	}
 	return r;
 }

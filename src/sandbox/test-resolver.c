@@ -283,6 +283,23 @@ static void without_a_server_nothing_is_asked(void)
 	end();
 }
 
+/* The guest's table of them has no more. */
+static void sockets_are_limited(void)
+{
+	struct err err = ERR_NULL;
+
+	for (int i = 0; i <= ABI_MOUNTS_MAX; i++)
+		strv_addf(&spec.volumes, "socket:/run/%d", i);
+	sandbox = (struct sandbox){.loop = &loop, .spec = &spec};
+	test_int(loop_init(&loop), 0);
+	sockets_init(&sandbox.sockets, &sandbox);
+	test_int(sockets_serve(&sandbox.sockets, listen_for_guest, &err), -ENOSPC);
+	test_str(err.text, "/run/64 is a socket of the host, of which a VM may have 64 at most");
+	sockets_stop(&sandbox.sockets);
+	loop_deinit(&loop);
+	strv_done(&spec.volumes);
+}
+
 static void it_is_asked_once(void)
 {
 	begin_serving();
@@ -304,5 +321,6 @@ int main(void)
 	test_run(tcp_is_passed_on);
 	test_run(without_a_server_nothing_is_asked);
 	test_run(it_is_asked_once);
+	test_run(sockets_are_limited);
 	return 0;
 }
