@@ -3,7 +3,7 @@
 """Runs the suites and adds up what they report.
 
 A suite is a list of steps. A step is a command whose output has TAP-like lines, "ok NAME" and
-"not ok NAME", "ok NAME # SKIP why", or a meson test run, whose log is read. CAISSON_TEST_STRICT=1
+"not ok NAME" with lines "  | why", "ok NAME # SKIP why", or a meson test run, whose log is read. CAISSON_TEST_STRICT=1
 turns skips into failures.
 """
 
@@ -17,14 +17,19 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JOBS = str(os.cpu_count() or 2)
 MESON_SKIP = 77
+DETAIL = "  | "
+DETAIL_LINES = 8
 LINE = re.compile(r"^\s*(not ok|ok)\b(?:\s+\d+)?(?:\s+-)?\s*(.*?)(?:\s*#\s*SKIP\s*(.*))?$", re.I)
 
 
 class Tally:
     def __init__(self):
         self.passed, self.failures, self.skips = 0, [], []
+        self.details = {}
 
     def line(self, suite, text):
+        if text.startswith(DETAIL) and self.failures:
+            self.details.setdefault(self.failures[-1], []).append(text)
         found = LINE.match(text)
         if not found:
             return False
@@ -138,7 +143,7 @@ def report(tally):
     for skip in tally.skips:
         print(f"{'FAILED' if strict else 'skipped'}: {skip}")
     for failure in tally.failures:
-        print(f"FAILED: {failure}")
+        print("\n".join([f"FAILED: {failure}", *tally.details.get(failure, [])[-DETAIL_LINES:]]))
     failed = len(tally.failures) + (len(tally.skips) if strict else 0)
     print(f"{tally.passed} passed, {failed} failed, {len(tally.skips)} skipped")
     return 1 if failed or tally.passed == 0 else 0

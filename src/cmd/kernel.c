@@ -62,7 +62,7 @@ static int kernel_key(const char *script, char *ret, struct err *err)
 	wr = fds[1];
 	r = run_script(argv, wr, STDERR_FILENO, err);
 	if (r != 0)
-		return r < 0 ? r : -EIO;
+		return r < 0 ? r : err_set(err, -EIO, "the kernel was not built: see above");
 	if (fd_read_full(rd, ret, KEY_LEN) != KEY_LEN)
 		return err_set(err, -EPROTO, "%s printed no key", script);
 	ret[KEY_LEN] = '\0';

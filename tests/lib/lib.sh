@@ -128,13 +128,18 @@ run_one() {
 		FAILED=1
 		echo "not ok $name"
 		sed 's/^/  | /' "$WORK/log"
+		delete_all
 	fi
 }
 
-# A test that failed half way leaves its containers: they end with the file.
-clean_up() {
+# A test that failed half way leaves its containers, which are none of the next one's business.
+delete_all() {
 	# shellcheck disable=SC2046 # names have no blanks
 	caisson delete -f $(caisson list -q) >/dev/null 2>&1
+}
+
+clean_up() {
+	delete_all
 	rm -rf "$WORK"
 }
 

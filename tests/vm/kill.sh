@@ -13,11 +13,12 @@ ours() {
 	done
 }
 
-# pids_of WHO: of the container $NAME. The shim is the keeper's child, so it is the newer one.
+# pids_of WHO: of the container $NAME. The shim is the keeper's child, so it is the second one; a third
+# is about to become another program.
 pids_of() {
 	case $1 in
 	client) echo "$CLIENT" ;;
-	shim) ours "caisson-shim --id $NAME\$" | tail -1 ;;
+	shim) ours "caisson-shim --id $NAME\$" | sed -n 2p ;;
 	keeper) ours "caisson-shim --id $NAME\$" | head -1 ;;
 	qemu) ours "^qemu-system-[^ ]* -name $NAME " ;;
 	vsockd) ours "caisson-vsockd .*$CAISSON_RUN/$NAME/" ;;
