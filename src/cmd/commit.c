@@ -52,11 +52,11 @@ static int write_upper(int (*put)(void *to, const void *data, size_t len), void 
 		       struct err *err)
 {
 	struct commit *c = userdata;
-	bool held = !c->no_pause && is_running(c);
+	bool running = is_running(c), held = running && !c->no_pause;
 	int r = held ? task_hold(&c->visit.client, c->visit.record.id, err) : 0;
 
-	/* It has ended by itself: nobody changes anything any more. */
-	if (r < 0 && !is_running(c)) {
+	/* It has ended by itself since it was greeted: nobody changes anything any more, and its VM goes. */
+	if (!running || (r < 0 && !is_running(c))) {
 		held = false;
 		*err = (struct err)ERR_NULL;
 		client_disconnect(&c->visit.client);
