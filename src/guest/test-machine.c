@@ -28,14 +28,14 @@
 #include "guest/mount/mount.h"
 #include "guest/mount/root.h"
 #include "guest/oci/bundle.h"
+#include "guest/oci/oci-crun.h"
 #include "guest/procfs.h"
 #include "guest/task/test-session.h"
 
 #define SKIP 77
 
-int __real_execve(const char *path, char *const argv[], char *const envp[]);
 int __real_ioctl(int fd, unsigned long request, ...);
-int __wrap_execve(const char *path, char *const argv[], char *const envp[]);
+int __wrap_fexecve(int fd, char *const argv[], char *const envp[]);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 int __wrap_clock_settime(clockid_t clock, const struct timespec *now);
 void __wrap_sync(void);
@@ -49,7 +49,7 @@ static pid_t stand(void)
 	if (pid != 0)
 		return pid;
 	(void)syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
-	(void)__real_execve("/bin/sleep", argv, environ);
+	(void)execve("/bin/sleep", argv, environ);
 	_exit(127);
 }
 
@@ -75,11 +75,9 @@ static _noreturn_ void crun(char *const argv[])
 	_exit(pid > 0 && fd_write_full(fd, text, strlen(text)) == 0 ? 0 : 1);
 }
 
-int __wrap_execve(const char *path, char *const argv[], char *const envp[])
+int __wrap_fexecve(int fd _unused_, char *const argv[], char *const envp[] _unused_)
 {
-	if (strcmp(path, ABI_CRUN) == 0)
-		crun(argv);
-	return __real_execve(path, argv, envp);
+	crun(argv);
 }
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
@@ -206,8 +204,9 @@ static int n_files;
 
 void machine_remember(void)
 {
-	/* What listing processes needs stays. */
+	/* What listing processes needs stays, and crun. */
 	test_true(procfs_get() >= 0);
+	test_true(crun_program() >= 0);
 	clean = leftovers();
 	n_files = count_files();
 }

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,9 +23,10 @@
 #include "guest/mount/layers.h"
 #include "guest/oci/bundle.h"
 
-#define FILES_DIR "/run/oci"
-#define STATE_DIR "/run/crun"
-#define ARGS_MAX  24
+#define FILES_DIR    "/run/oci"
+#define STATE_DIR    "/run/crun"
+#define ARGS_MAX     24
+#define PROGRAM_PART (1 << 20)
 
 enum file {
 	FILE_PID,
@@ -89,8 +92,34 @@ static int write_process(const struct crun *crun)
 	return r;
 }
 
+static int copy_program(void)
+{
+	_cleanup_close_ int from = open(ABI_CRUN, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int to = memfd_create("crun", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ssize_t n = from < 0 || to < 0 ? -1 : 1;
+
+	while (n > 0)
+		n = sendfile(to, from, NULL, PROGRAM_PART);
+	if (n < 0 || fcntl(to, F_ADD_SEALS, CRUN_SEALS) < 0)
+		return -errno;
+	return take_fd(to);
+}
+
+int crun_program(void)
+{
+	static int program = -EBADF;
+
+	if (program < 0)
+		program = copy_program();
+	return program;
+}
+
 int crun_prepare(struct crun *crun, bool terminal, int *ret_console)
 {
+	int program = crun_program();
+
+	if (program < 0)
+		return program;
 	crun->terminal = terminal && crun->speaks;
 	if (mkdir(FILES_DIR, 0700) < 0 && errno != EEXIST)
 		return -errno;
@@ -320,7 +349,7 @@ int crun_run(void *arg, int words)
 		unmount_rootfs(crun->container);
 	build_args(crun, words, &args);
 	if (place_descriptors(crun, words) == 0)
-		(void)execve(ABI_CRUN, (char *const *)args.v, (char *const *)env);
+		(void)fexecve(crun_program(), (char *const *)args.v, (char *const *)env);
 	(void)dprintf(words, "cannot execute " ABI_CRUN ": %s\n", strerror(errno));
 	return EXIT_FAILURE;
 }

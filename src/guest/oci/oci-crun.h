@@ -36,6 +36,22 @@ struct crun {
 	bool terminal;
 };
 
+/*
+ * Lest a container write to the file that it is executed from (CVE-2019-5736), crun copies itself to memory
+ * nobody can change and executes that, unless it was executed from there: a file with just these seals
+ * (src/libcrun/cloned_binary.c, is_self_cloned()).
+ */
+#define CRUN_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+/**
+ * crun_program() - crun in such a file, for fexecve()
+ *
+ * It is copied once, so that no crun has to do it.
+ *
+ * Return: it, which stays open, or negative errno.
+ */
+int crun_program(void);
+
 /**
  * crun_prepare() - make the files
  * @ret_console: where the terminal will come from; unchanged unless @terminal
