@@ -83,6 +83,31 @@ p["apparmorProfile"] = "docker-default"; p["selinuxLabel"] = "a:b:c"; l["mountLa
 }
 
 # The terminal is asked for in config.json; the root may be elsewhere, and is what the container changes.
+# All that was written is on the host, by memory too, and by one that its process left behind.
+test_what_was_written_stays() {
+	local name mode
+	bundle written 'mapped /tmp/first /v/first; mapped /tmp/other & exit 3' \
+		'c["root"]["readonly"] = False
+c["mounts"].append({"destination": "/v", "type": "bind", "source": "'"$WORK"'/kept", "options": ["rbind"]})'
+	mkdir "$WORK/kept" "$WORK/written/rootfs/v"
+	gcc -static -o "$WORK/written/rootfs/bin/mapped" "$TOP/tests/vm/guests/mapped.c"
+	head -c 1048576 /dev/zero | tr '\0' x >"$WORK/wanted"
+	for mode in own shared; do
+		[ $mode = own ] || edit "$WORK/written" 'l = c["linux"]["namespaces"]; l[:] = [n for n in l if n["type"] != "pid"]
+c["process"]["args"][2] = "mapped /tmp/first /v/first & wait; mapped /tmp/other & wait; exit 3"'
+		rm -f "$WORK/kept/"* "$WORK/written/rootfs/tmp/"*
+		status 0 caisson create -b "$WORK/written" "written-$mode" </dev/null
+		status 0 caisson start "written-$mode"
+		status 3 sh -c "exit \$(caisson wait written-$mode)"
+		for name in "$WORK/kept/first" "$WORK/written/rootfs/tmp/first"; do
+			cmp "$name" "$WORK/wanted" || fail "$mode: $name"
+		done
+		[ $mode = own ] || cmp "$WORK/written/rootfs/tmp/other" "$WORK/wanted" || fail "the other's"
+		status 0 caisson delete "written-$mode"
+	done
+	is_clean
+}
+
 test_terminal_and_root() {
 	bundle tty 'echo x >/new; test -t 0 -a -t 1 -a -t 2 && echo all' \
 		"p['terminal'] = True; c['root'] = {'path': '$WORK/tty/moved', 'readonly': False}"

@@ -114,12 +114,29 @@ int crun_program(void)
 	return program;
 }
 
+/*
+ * The folders of a share, each of which is a mount, write back what was mapped by way of the share's own mount
+ * only (fuse_fill_super_submount(), fs/fuse/inode.c), and that goes when crun leaves its root behind. Then
+ * whoever has 128 kB of a file mapped and written would be held up for good (balance_dirty_pages()).
+ */
+static void keep_share(const struct executor_request *request)
+{
+	static int share = -EBADF;
+	struct mount_error error;
+
+	for (size_t i = 0; i < request->n_rootfs && share < 0; i++)
+		if (strcmp(request->rootfs[i]->type, "virtiofs") == 0)
+			share = mount_make(request->rootfs[i], false, &error);
+}
+
 int crun_prepare(struct crun *crun, bool terminal, int *ret_console)
 {
 	int program = crun_program();
 
 	if (program < 0)
 		return program;
+	if (crun->verb == CRUN_CREATE)
+		keep_share(crun->request);
 	crun->terminal = terminal && crun->speaks;
 	if (mkdir(FILES_DIR, 0700) < 0 && errno != EEXIST)
 		return -errno;
