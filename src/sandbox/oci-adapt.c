@@ -114,6 +114,7 @@ static int adapt_namespaces(struct json_object *own, struct sandbox_spec *spec, 
 	struct json_object *list = oci_json_get(own, "namespaces", json_type_array), *kept;
 	bool has_cgroup = false;
 
+	spec->shares_pids = true;
 	kept = json_object_new_array();
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		struct json_object *item = json_object_array_get_idx(list, i);
@@ -132,6 +133,7 @@ static int adapt_namespaces(struct json_object *own, struct sandbox_spec *spec, 
 				       type, path);
 		}
 		has_cgroup = has_cgroup || strcmp(type, "cgroup") == 0;
+		spec->shares_pids = spec->shares_pids && strcmp(type, "pid") != 0;
 		json_object_array_add(kept, json_object_get(item));
 	}
 	/* What is the host's tree of cgroups for others is vminitd's for them. */

@@ -75,6 +75,7 @@ static const struct field {
 	FIELD(readonly_rootfs, FIELD_BOOL),
 	FIELD(network, FIELD_STRING),
 	FIELD(ports, FIELD_STRV),
+	FIELD(shares_pids, FIELD_BOOL),
 	FIELD(systemd, FIELD_BOOL),
 	FIELD(machine, FIELD_STRING),
 	FIELD(bios, FIELD_STRING),

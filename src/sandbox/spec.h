@@ -30,6 +30,7 @@
  * @resources: of a bundle, linux.resources as JSON; empty: it says nothing
  * @netns: of whose interfaces the guest's are made: a path, SANDBOX_NETNS_NEW, or empty: of none
  * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES
+ * @shares_pids: of a bundle, the container's processes are the VM's: its end is not that of all of them
  * @systemd: its first process is systemd, or the like (systemd.h)
  * @settings_in_image: what is not said here is in files of the image, for the guest to read
  * @args: the command, at least one, or none where @settings_in_image
@@ -72,7 +73,7 @@ struct sandbox_spec {
 	uint64_t capabilities;
 	int stop_signal;
 	bool terminal, remove, settings_in_image, readonly_rootfs, memory_prealloc, memory_huge;
-	bool systemd;
+	bool shares_pids, systemd;
 	char *executor, *hypervisor, *accel, *kernel, *kernel_append, *console;
 	char *virtiofs_cache;
 	char *machine, *bios, *display, *vga, *vnc, *usb;

@@ -64,6 +64,7 @@ static void adapted(void)
 	test_str(spec.user, "5:6");
 	test_true(spec.capabilities == (1 | UINT64_C(1) << 39));
 	test_true(spec.terminal);
+	test_true(!spec.shares_pids);
 	test_str(spec.cgroups_path, "/kubepods/x");
 	test_true(!spec.resources);
 	free(json);
@@ -84,6 +85,7 @@ static void control_groups(void)
 		       "\"options\":[\"bind\",\"ro\"]}]}",
 		       &spec, &json),
 		 0);
+	test_true(spec.shares_pids);
 	test_int(spec.volumes.n, 0);
 	test_true(strstr(json, "[{\"destination\":\"\\/sys\\/fs\\/cgroup\",\"type\":\"cgroup\","
 			       "\"source\":\"cgroup\",\"options\":[\"nosuid\",\"noexec\","

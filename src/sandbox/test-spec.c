@@ -56,6 +56,7 @@ static const char *const fields[] = {
 	"readonly_rootfs",
 	"network",
 	"ports",
+	"shares_pids",
 	"systemd",
 };
 

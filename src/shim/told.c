@@ -33,10 +33,19 @@ bool shim_has_disks(const struct shim *shim)
 	return volumes_disks(&shim->spec->volumes, shim->spec->volumes.n) > 0;
 }
 
+/*
+ * Of a bundle's folders the host has all that was written as soon as those who wrote it have ended: there is
+ * no cache for that, and what was mapped goes back when it is unmapped (fuse_vma_close(), fs/fuse/file.c).
+ */
+static bool needs_writing_back(const struct sandbox_spec *spec)
+{
+	return !sandbox_spec_has_bundle(spec) || sandbox_spec_has_disks(spec) || spec->shares_pids;
+}
+
 /* What is removed anyway needs no writing back; but a supervisor is told that it is over, and disks stay. */
 static bool ends_in_order(const struct shim *shim)
 {
-	return !shim->spec->remove || shim_has_disks(shim) ||
+	return (!shim->spec->remove && needs_writing_back(shim->spec)) || shim_has_disks(shim) ||
 	       strv_env_get(&shim->spec->annotations, ANNOTATION_EXTRAS) != NULL;
 }
 
