@@ -176,18 +176,20 @@ static void finish(struct network *n, const struct err *err)
 {
 	void (*done)(struct network * network, const struct err *err, void *userdata) = n->done;
 
-	n->done = NULL;
 	if (!err) {
 		n->told = true;
 		if (!n->passt)
 			resolver_look(&n->sandbox->resolver);
 	}
+	if (n->again && (n->told || done)) {
+		network_apply(n, NULL, NULL);
+		return;
+	}
+	n->done = NULL;
 	if (done)
 		done(n, err, n->userdata);
-	else if (err)
+	else if (err && n->told)
 		log_warn("%s", err->text);
-	if (n->again && n->told)
-		network_apply(n, NULL, NULL);
 }
 
 static void answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
@@ -230,10 +232,12 @@ void network_apply(struct network *n,
 	int r;
 
 	n->again = n->asking;
+	if (done) {
+		n->done = done;
+		n->userdata = userdata;
+	}
 	if (n->asking)
 		return;
-	n->done = done;
-	n->userdata = userdata;
 	r = look(n, &err);
 	if (r == 0 && n->told && !n->refused && net_state_equal(&n->next, &n->known)) {
 		finish(n, NULL);
@@ -245,6 +249,12 @@ void network_apply(struct network *n,
 		r = ask(n, &err);
 	if (r < 0)
 		finish(n, &err);
+}
+
+void network_apply_early(struct network *n)
+{
+	if (n->n > 0 && look(n, NULL) == 0 && n->next.n_ifs > 0)
+		network_apply(n, NULL, NULL);
 }
 
 void network_end(struct network *n)

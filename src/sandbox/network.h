@@ -61,13 +61,22 @@ void network_handed_over(struct network *network);
 
 /**
  * network_apply() - make the guest's network that of the namespace, as it is now
- * @done: called once, also before this returns; @err: why it could not be; NULL: it is. May be NULL
+ * @done: called once, also before this returns; @err: why it could not be; NULL: it is. May be NULL, and
+ *	is to be where another one is still to be called
  *
  * After the first time that succeeds, what changes later is applied by itself.
  */
 void network_apply(struct network *network,
 		   void (*done)(struct network *network, const struct err *err, void *userdata),
 		   void *userdata);
+
+/**
+ * network_apply_early() - the same, if there are interfaces by now, while whoever is to start the container
+ * has not come yet
+ *
+ * Should that fail, he hears of it.
+ */
+void network_apply_early(struct network *network);
 
 /** network_end() - may be called again */
 void network_end(struct network *network);

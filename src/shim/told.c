@@ -92,6 +92,7 @@ static void init_created(struct process *p, const struct process_result *result)
 			shim->ask_view(shim->keeper);
 		else
 			reply_created(p, calls_kept(p));
+		network_apply_early(&shim->sandbox.network);
 		return;
 	}
 	call = calls_kept(p);
