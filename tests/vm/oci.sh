@@ -69,6 +69,10 @@ test_names_that_are_links() {
 test_own_processes_and_cgroup() {
 	status 0 run "$IMAGE" sh -c 'echo $$; cat /proc/self/cgroup; mount | grep -c "on /sys/fs/cgroup"'
 	is "$(out)" "$(printf '1\n0::/\n1')"
+	# Its limits are not its own to change, even where it may write there.
+	status 0 run --privileged -e RUNCVM_SYSTEMD=1 "$IMAGE" sh -c '
+		cd /sys/fs/cgroup && mkdir own && (echo 9 >pids.max) 2>&1 || cat pids.max'
+	is "$(out)" "$(printf 'sh: write error: Operation not permitted\nmax')"
 }
 
 test_exec() {

@@ -51,6 +51,7 @@ test_runs_with_its_metadata() {
 	is "$(value /var/log/spin-supervisor.log)" "got: secret token"
 	is "$(value /proc/self/cgroup)" "0::/.spin-supervisor"
 	is "$(value writable)" "Read-only file system"
+	status 0 caisson exec agent grep -q nsdelegate /proc/mounts
 	has "$(value /proc/cmdline)" "caisson_extras=1"
 	# The VM has the lock that keeps the disk in the cache.
 	disk=$(readlink "/proc/$(pgrep -f '^qemu-system-[^ ]* -name agent ')"/fd/* | grep '/extras/.*\.img$' | head -1)

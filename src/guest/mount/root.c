@@ -31,7 +31,8 @@ static const struct {
 	{"proc", "/proc", "proc", LOCKED, NULL, false},
 	{"sysfs", "/sys", "sysfs", LOCKED, NULL, false},
 	{"devtmpfs", "/dev", "devtmpfs", MS_NOSUID | MS_NOEXEC, "mode=755", true},
-	{"cgroup2", ROOT_CGROUP, "cgroup2", LOCKED, NULL, false},
+	/* Its options are the last mount's: a container's limits are not its own to change. */
+	{"cgroup2", ROOT_CGROUP, "cgroup2", LOCKED, "nsdelegate", false},
 };
 
 /*

@@ -66,13 +66,15 @@ static int place_stdio(const struct supervisor *s)
 static const struct {
 	const char *type, *target;
 	unsigned long flags;
+	const char *data;
 } machine[] = {
-	{"proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV},
-	{"sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV},
-	{"cgroup2", "/sys/fs/cgroup", MS_NOSUID | MS_NOEXEC | MS_NODEV},
-	{"devtmpfs", "/dev", MS_NOSUID},
-	{"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC},
-	{"tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV},
+	{"proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL},
+	{"sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL},
+	/* What is not said here the containers would lose: guest/mount/root.c. */
+	{"cgroup2", "/sys/fs/cgroup", MS_NOSUID | MS_NOEXEC | MS_NODEV, "nsdelegate"},
+	{"devtmpfs", "/dev", MS_NOSUID, NULL},
+	{"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, NULL},
+	{"tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, NULL},
 };
 
 /*
@@ -88,7 +90,7 @@ static int show_machine(const struct supervisor *s)
 	for (size_t i = 0; i < ARRAY_SIZE(machine); i++) {
 		(void)mkdir(machine[i].target, 0755);
 		(void)mount(machine[i].type, machine[i].target, machine[i].type, machine[i].flags,
-			    NULL);
+			    machine[i].data);
 	}
 	return 0;
 }
