@@ -27,7 +27,10 @@ static int copy_namespace(pid_t shim)
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
 }
 
-/* Where the container has it; a link of the container's leads nowhere else. */
+/*
+ * Where the container has it; a link of the container's leads nowhere else. What is in one of its tmpfs or
+ * disks has no place here.
+ */
 static int bind_volume(int root, const struct record *record, size_t i, const char *target)
 {
 	_cleanup_free_ char *source = xasprintf("%s/" SHARE_VOLUMES "/%zu", record->run_path, i);
@@ -35,6 +38,8 @@ static int bind_volume(int root, const struct record *record, size_t i, const ch
 	_cleanup_close_ int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source,
 						OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
+	if (at == -ENOENT || at == -ENOTDIR)
+		return 0;
 	if (at < 0 || tree < 0)
 		return at < 0 ? at : -errno;
 	return syscall(SYS_move_mount, tree, "", at, "",

@@ -142,6 +142,17 @@ test_attach_and_logs() {
 	is_clean
 }
 
+# What is in a tmpfs has no place on the host.
+test_volume_in_a_tmpfs() {
+	mkdir -p "$WORK/inner"
+	echo inner >"$WORK/inner/file"
+	status 0 docker run --rm --tmpfs /t -v "$WORK/inner:/t/a/folder" -v "$WORK/inner/file:/t/file:ro" $IMAGE \
+		sh -c 'cat /t/file; echo more >>/t/a/folder/file; stat -f -c %T /t'
+	is "$(out)" "$(printf 'inner\ntmpfs')"
+	is "$(cat "$WORK/inner/file")" "$(printf 'inner\nmore')"
+	is_clean
+}
+
 test_files() {
 	status 0 docker run -d --name files $IMAGE sleep 1000
 	echo copied >"$WORK/one"
