@@ -87,6 +87,16 @@ static bool adapt_cgroups(struct json_object *mount, const char *source, const c
 	return true;
 }
 
+/* Where the host has several trees of them podman binds systemd's into those; the guest has one tree. */
+static bool is_tree_of_cgroups(struct json_object *mount)
+{
+	const size_t len = strlen(CGROUPS "/");
+
+	return json_object_is_type(mount, json_type_object) && is_bind(mount) &&
+	       strncmp(oci_json_text(mount, "source"), CGROUPS "/", len) == 0 &&
+	       strncmp(oci_json_text(mount, "destination"), CGROUPS "/", len) == 0;
+}
+
 static void add_volume(struct json_object *mount, const struct volume *volume, const char *where,
 		       struct sandbox_spec *spec)
 {
@@ -146,11 +156,20 @@ static int adapt_one(struct json_object *mount, struct sandbox_spec *spec, struc
 
 int oci_mounts_adapt(struct json_object *mounts, struct sandbox_spec *spec, struct err *err)
 {
-	size_t n =
-		json_object_is_type(mounts, json_type_array) ? json_object_array_length(mounts) : 0;
+	size_t i = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = adapt_one(json_object_array_get_idx(mounts, i), spec, err);
+	if (!json_object_is_type(mounts, json_type_array))
+		return 0;
+	while (r == 0 && i < json_object_array_length(mounts)) {
+		struct json_object *mount = json_object_array_get_idx(mounts, i);
+
+		if (is_tree_of_cgroups(mount)) {
+			(void)json_object_array_del_idx(mounts, i, 1);
+			continue;
+		}
+		r = adapt_one(mount, spec, err);
+		i++;
+	}
 	return r;
 }

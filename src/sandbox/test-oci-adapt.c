@@ -82,7 +82,9 @@ static void control_groups(void)
 		       "\"source\":\"/sys/fs/cgroup\",\"options\":[\"rbind\",\"rprivate\"]},"
 		       "{\"type\":\"none\",\"destination\":\"/sys/fs/cgroup\",\"source\":\"/sys/fs/"
 		       "cgroup\","
-		       "\"options\":[\"bind\",\"ro\"]}]}",
+		       "\"options\":[\"bind\",\"ro\"]},"
+		       "{\"type\":\"bind\",\"destination\":\"/sys/fs/cgroup/systemd\","
+		       "\"source\":\"/sys/fs/cgroup/systemd\"}]}",
 		       &spec, &json),
 		 0);
 	test_true(spec.shares_pids);
