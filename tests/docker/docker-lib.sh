@@ -36,8 +36,8 @@ stop_dockerd() {
 	dockerd=$(cat "$WORK/docker.pid") containerd=$(cat "$WORK/exec/containerd/containerd.pid")
 	kill "-$1" "$dockerd"
 	"$TOP/tests/lib/await-end" 60 "$dockerd" "$containerd"
-	# Until somebody reaps it, the next dockerd would take it for one that runs.
-	rm -f "$WORK/exec/containerd/containerd.pid"
+	# Until somebody reaps them, the next dockerd would take them for some that run.
+	rm -f "$WORK/docker.pid" "$WORK/exec/containerd/containerd.pid"
 }
 
 # The processes of containers, one number a line: caisson's, not Docker's own.
@@ -64,10 +64,14 @@ is_clean() {
 	is "$(grep -c "$WORK/docker/overlay2/.*/merged" /proc/self/mountinfo)" 0 "mounts left"
 }
 
-eval "lib_$(declare -f clean_up)"
-clean_up() {
+delete_all() {
 	# shellcheck disable=SC2046 # names have no blanks
 	docker rm -f $(docker ps -aq) >/dev/null 2>&1
+}
+
+eval "lib_$(declare -f clean_up)"
+clean_up() {
+	delete_all
 	stop_dockerd TERM
 	grep -o " $WORK[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l
 	lib_clean_up
