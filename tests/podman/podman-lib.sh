@@ -37,9 +37,21 @@ podman() {
 	command $PODMAN "$@"
 }
 
+# conmon gets few variables, and so what it starts.
+processes() (
+	file=$CONTAINERS_CONF
+	# Or it would find itself.
+	unset CONTAINERS_CONF
+	grep -lsz "^CONTAINERS_CONF=$file$" /proc/[0-9]*/environ | cut -d / -f 3
+)
+
+delete_all() {
+	podman rm -af -t 0 >/dev/null 2>&1
+}
+
 # A test that failed half way leaves its containers: they end with the file.
 clean_up() {
-	podman rm -af -t 0 >/dev/null 2>&1
+	delete_all
 	rm -rf "$WORK"
 }
 
