@@ -66,7 +66,7 @@ is_clean() {
 
 delete_all() {
 	# shellcheck disable=SC2046 # names have no blanks
-	docker rm -f $(docker ps -aq) >/dev/null 2>&1
+	{ docker rm -f $(docker ps -aq); } >/dev/null 2>&1
 }
 
 eval "lib_$(declare -f clean_up)"
