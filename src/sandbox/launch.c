@@ -69,12 +69,15 @@ static int check_memory(uint64_t memory, const struct launch_plan *p, struct err
 		       (unsigned long long)(memory >> 20), (unsigned long long)(need >> 20) + 1);
 }
 
+/* crun's systemd: src/guest/standin. */
+#define CRUN_SYSTEMD "standin/libsystemd.so.0"
+
 /* Only where containers come as bundles does the guest have crun. */
 static int plan_initramfs(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	_cleanup_free_ char *vminitd = paths_program(sb->paths, "vminitd");
 	const char *const *modules = (const char *const *)p->kernel.modules.v;
-	_cleanup_free_ char *crun = NULL;
+	_cleanup_free_ char *crun = NULL, *standin = paths_program(sb->paths, CRUN_SYSTEMD);
 	struct initramfs_program program = {.guest_path = ABI_CRUN};
 
 	if (!sandbox_spec_has_bundle(sb->spec))
@@ -87,6 +90,7 @@ static int plan_initramfs(struct sandbox *sb, struct launch_plan *p, struct err 
 			       "there is no crun on this machine: install it, or take "
 			       "--executor direct");
 	program.path = crun;
+	program.standin = standin;
 	return initramfs_get(sb->paths->cache, vminitd, modules, &program, &p->initramfs, err);
 }
 

@@ -16,6 +16,7 @@
 #include "vmm/boot/cachefile.h"
 #include "vmm/boot/cpio.h"
 #include "vmm/boot/needed.h"
+#include "vmm/boot/standin.h"
 #include "vmm/boot/unpack.h"
 #include "vmm/identity.h"
 
@@ -31,10 +32,11 @@ static const struct {
 
 /**
  * struct input - what goes in
+ * @standin: of @program, where it fits
  * @files: what @program needs, at the same paths in the guest
  */
 struct input {
-	const char *init;
+	const char *init, *standin;
 	const char *const *modules;
 	const struct initramfs_program *program;
 	struct strv files;
@@ -51,6 +53,10 @@ static int add_program_to_key(struct identity *id, const struct input *in, struc
 	r = identity_add_file(id, in->program->path);
 	if (r < 0)
 		return err_errno(err, r, "%s", in->program->path);
+	if (in->program->standin)
+		r = identity_add_file(id, in->program->standin);
+	if (r < 0)
+		return err_errno(err, r, "%s", in->program->standin);
 	for (size_t i = 0; i < in->files.n; i++) {
 		r = identity_add_file(id, in->files.v[i]);
 		if (r < 0)
@@ -190,6 +196,11 @@ static int add_file(struct cpio *cpio, const char *from, const char *to, struct 
 	return 0;
 }
 
+static const char *source_of(const struct input *in, const char *file)
+{
+	return in->standin && standin_is_for(in->standin, file) ? in->standin : file;
+}
+
 static int add_program(struct cpio *cpio, const struct input *in, struct err *err)
 {
 	_cleanup_strv_ struct strv made = STRV_NULL;
@@ -199,7 +210,7 @@ static int add_program(struct cpio *cpio, const struct input *in, struct err *er
 		return 0;
 	r = add_file(cpio, in->program->path, in->program->guest_path, &made, err);
 	for (size_t i = 0; i < in->files.n && r == 0; i++)
-		r = add_file(cpio, in->files.v[i], in->files.v[i], &made, err);
+		r = add_file(cpio, source_of(in, in->files.v[i]), in->files.v[i], &made, err);
 	return r;
 }
 
@@ -225,7 +236,19 @@ static int write_archive(int out, const struct input *in, struct err *err)
 	return r < 0 ? err_errno(err, r, "the initramfs cannot be made") : 0;
 }
 
-static int build(const char *cache_dir, const char *name, const struct input *in, struct err *err)
+/* Whether it fits follows from what is in the key. */
+static int choose_standin(struct input *in, struct err *err)
+{
+	const char *standin = in->program ? in->program->standin : NULL;
+
+	if (!standin || !standin_fits(in->program->path, standin))
+		return 0;
+	in->standin = standin;
+	strv_done(&in->files);
+	return needed_by(in->program->path, standin, &in->files, err);
+}
+
+static int build(const char *cache_dir, const char *name, struct input *in, struct err *err)
 {
 	_cleanup_cache_file_ struct cache_file file = CACHE_FILE_NULL;
 	_cleanup_close_ int dir = cache_dir_open(cache_dir, "initramfs");
@@ -233,7 +256,9 @@ static int build(const char *cache_dir, const char *name, const struct input *in
 
 	if (r < 0)
 		return err_errno(err, r, "%s/initramfs cannot be written", cache_dir);
-	r = write_archive(file.fd, in, err);
+	r = choose_standin(in, err);
+	if (r == 0)
+		r = write_archive(file.fd, in, err);
 	if (r < 0)
 		return r;
 	r = cache_file_commit(&file, name);
@@ -246,7 +271,7 @@ static int get(const char *cache_dir, struct input *in, char **ret_path, struct 
 {
 	char key[IDENTITY_LEN + 1], name[IDENTITY_LEN + sizeof(".cpio")];
 	_cleanup_free_ char *path = NULL;
-	int r = in->program ? needed_by(in->program->path, &in->files, err) : 0;
+	int r = in->program ? needed_by(in->program->path, NULL, &in->files, err) : 0;
 
 	if (r == 0)
 		r = make_key(in, key, err);

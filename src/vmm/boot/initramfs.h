@@ -16,11 +16,13 @@
  * struct initramfs_program - a program of the host's that the guest has too
  * @path: on the host
  * @guest_path: in the guest
+ * @standin: path of a library that it gets instead of the host's of that name, if that fits (standin.h); NULL:
+ *	none
  *
  * What it is linked with comes along, at the paths that the dynamic loader finds it at by default.
  */
 struct initramfs_program {
-	const char *path, *guest_path;
+	const char *path, *guest_path, *standin;
 };
 
 /**

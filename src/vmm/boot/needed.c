@@ -13,6 +13,7 @@
 #include "base/macro.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "vmm/boot/standin.h"
 
 #define PHDRS_MAX   64
 #define DYNAMIC_MAX 512
@@ -203,17 +204,19 @@ static int look_at(const char *path, const char *const *folders, struct strv *li
 	return r < 0 ? r : add_needed(&o, path, folders, list, err);
 }
 
-int needed_at(const char *program, const char *const *folders, struct strv *ret, struct err *err)
+int needed_at(const char *program, const char *leaf, const char *const *folders, struct strv *ret,
+	      struct err *err)
 {
 	size_t next = ret->n;
 	int r = look_at(program, folders, ret, err);
 
 	for (; next < ret->n && r == 0; next++)
-		r = look_at(ret->v[next], folders, ret, err);
+		if (!leaf || !standin_is_for(leaf, ret->v[next]))
+			r = look_at(ret->v[next], folders, ret, err);
 	return r;
 }
 
-int needed_by(const char *program, struct strv *ret, struct err *err)
+int needed_by(const char *program, const char *leaf, struct strv *ret, struct err *err)
 {
-	return needed_at(program, default_folders, ret, err);
+	return needed_at(program, leaf, default_folders, ret, err);
 }

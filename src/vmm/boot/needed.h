@@ -16,11 +16,13 @@
 /**
  * needed_by() - find them
  * @program: path of an ELF executable for 64-bit x86
+ * @leaf: path of a library whose namesake is found, but not what that one needs; NULL: none
  * @ret: absolute paths are appended: the loader first, then libraries in the order found
  *
  * Return: 0; -ENOEXEC: a file is not what it should be; -ENOENT: a library is nowhere; -E2BIG.
  */
-int needed_by(const char *program, struct strv *ret, struct err *err);
+int needed_by(const char *program, const char *leaf, struct strv *ret, struct err *err);
 
 /** needed_at() - the same, with the folders that libraries are looked for in; ends with NULL */
-int needed_at(const char *program, const char *const *folders, struct strv *ret, struct err *err);
+int needed_at(const char *program, const char *leaf, const char *const *folders, struct strv *ret,
+	      struct err *err);

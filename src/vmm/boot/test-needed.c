@@ -72,7 +72,7 @@ static char *make(const char *name, const char *a, const char *b)
 static int look(const char *path, struct strv *list)
 {
 	strv_done(list);
-	return needed_at(path, folders, list, &err);
+	return needed_at(path, NULL, folders, list, &err);
 }
 
 static void each_once_and_all(void)
@@ -135,7 +135,7 @@ static void real_program(void)
 	_cleanup_strv_ struct strv list = STRV_NULL;
 	bool libc = false;
 
-	if (needed_by("/bin/sh", &list, &err) < 0)
+	if (needed_by("/bin/sh", NULL, &list, &err) < 0)
 		test_fail("%s", err.text);
 	test_true(list.n >= 2);
 	for (size_t i = 0; i < list.n; i++)
