@@ -10,16 +10,13 @@ import signal
 import subprocess
 import threading
 
+from command import output
+
 PATIENCE = 60
 
 
 def usable():
     return all(shutil.which(name) for name in ("dockerd", "docker", "runc"))
-
-
-def output(argv, **more):
-    return subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, **more).stdout
 
 
 class Dockerd:

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A folder of the host's in two guests: caisson's, and one with virtiofsd by hand."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+
+from command import output
+
+# Done by busybox in the guest, in this order; all that it reads was made by the host.
+WORK = {
+    "read 128 MB": "dd if=/v/large of=/dev/null bs=128k",
+    "write 128 MB": "dd if=/dev/zero of=/v/written bs=128k count=1024 conv=fsync",
+    "rewrite 10 MB in 4 kB": "dd if=/dev/zero of=/v/written bs=4k count=2500 conv=notrunc",
+    "find, by size": "find /v/files -type f -size +1",
+    "tar -c": "tar -cf /tmp/made.tar /v/files",
+    "tar -x": "tar -xf /tmp/made.tar -C /v/made",
+    "rm -r": "rm -r /v/made/v",
+}
+
+
+class Volume:
+    """A folder of the host's, and two guests that work in it."""
+
+    def __init__(self, work, run, image, bare):
+        """@run: a command that runs an image; @bare: one that boots an initramfs"""
+        self.work, self.run, self.image, self.bare = work, run, image, bare
+        self.folder = f"{work}/v"
+        os.makedirs(self.folder + "/files")
+        os.makedirs(self.folder + "/made")
+        with open(self.folder + "/large", "wb") as out:
+            for _ in range(128):
+                out.write(os.urandom(1 << 20))
+        for i in range(500):
+            with open(f"{self.folder}/files/{i}", "wb") as out:
+                out.write(os.urandom(4096))
+        script = "".join(f"read from rest </proc/uptime; {command} >/dev/null 2>&1 || echo failed\n"
+                         f"read to rest </proc/uptime; echo \"figure:$from:$to:{what}\"\n"
+                         for what, command in WORK.items())
+        with open(self.folder + "/work.sh", "w", encoding="ascii") as out:
+            out.write(script)
+        self.cpio = self.initramfs()
+
+    def initramfs(self):
+        """Nothing but busybox, which mounts it."""
+        root = f"{self.work}/initramfs"
+        os.makedirs(root + "/bin")
+        for name in ("proc", "dev", "v", "tmp"):
+            os.mkdir(f"{root}/{name}")
+        shutil.copy("/bin/busybox", root + "/bin/busybox")
+        with open(root + "/init", "w", encoding="ascii") as out:
+            out.write("#!/bin/busybox sh\n/bin/busybox --install -s /bin\nmount -t proc proc /proc\n"
+                      "mount -t devtmpfs dev /dev\nmount -t virtiofs by-hand /v\n. /v/work.sh\nreboot -f\n")
+        os.chmod(root + "/init", 0o755)
+        output(["sh", "-c", f"cd '{root}' && find . | cpio -o -H newc >'{self.work}/initramfs.cpio'"])
+        return f"{self.work}/initramfs.cpio"
+
+    def figures(self, text):
+        found = {what: float(to) - float(begin) for begin, to, what in re.findall(
+            r"^figure:([\d.]+):([\d.]+):(.*?)\r?$", text, re.M)}
+        if "failed" in text or set(found) != set(WORK):
+            raise RuntimeError(text)
+        return found
+
+    def ours(self):
+        return self.figures(output([*self.run, "-v", f"{self.folder}:/v", "--tmpfs", "/tmp",
+                                    self.image, "sh", "/v/work.sh"]))
+
+    def by_hand(self):
+        """As virtiofsd is by itself, but for extended attributes, which containers have."""
+        path = self.work + "/sock"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            os.set_inheritable(listener.fileno(), True)
+            with subprocess.Popen(["/usr/lib/qemu/virtiofsd", f"--fd={listener.fileno()}", "-o",
+                                   f"source={self.folder},xattr", "-f"], close_fds=False, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL):
+                text = output(self.bare(self.cpio) + [
+                    "-chardev", f"socket,id=fs,path={path}", "-device",
+                    "vhost-user-fs-device,chardev=fs,tag=by-hand,queue-size=1024"])
+        os.unlink(path)
+        return self.figures(text)
