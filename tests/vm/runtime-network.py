@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network namespace that a bundle names, and what of it is in the guest."""
 
+import glob
 import json
 import os
+import socket
 import subprocess
 import sys
 
-from runtimelib import bundle, caisson, check, clean, Container, holds, run_tests
+from runtimelib import bundle, caisson, check, clean, Container, GROUP, holds, ROOT, run_tests, WORK
 
 ASKS = "while read -r line; do eval \"$line\"; echo .; done"
 
@@ -135,6 +137,49 @@ def test_network_made_between_create_and_start():
         check(box.wait(), 0, "exit status")
         caisson("delete", box.name)
     clean()
+
+
+def left_behind(networks):
+    """All that a container takes of the host, as far as it could be there still."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        mounts = sorted(line.split()[4] for line in file)
+    links = subprocess.run(["ip", "-n", networks.box, "link"], check=True, stdout=subprocess.PIPE).stdout
+    rules = subprocess.run(["tc", "-n", networks.box, "qdisc"], check=True, stdout=subprocess.PIPE).stdout
+    groups = [folder for top in glob.glob("/sys/fs/cgroup/*") for folder in glob.glob(f"{top}{GROUP}/**", recursive=True)]
+    files = glob.glob(ROOT + "/**", recursive=True)
+    with open("/proc/net/unix", encoding="utf-8") as file:
+        sockets = [line for line in file if WORK in line]
+    return {"descriptors": sorted(os.listdir("/proc/self/fd")), "mounts": mounts, "links": links, "rules": rules,
+            "groups": groups, "files": sorted(files), "sockets": sockets}
+
+
+def test_many_in_a_row():
+    """Each has an interface, a volume and a socket of the host's, a group; after any number all is as before."""
+    rounds = int(os.environ.get("CAISSON_TEST_ROUNDS", "10"))
+    volume = WORK + "/volume"
+    os.mkdir(volume)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(WORK + "/socket")
+
+    def change(config):
+        in_namespace("/run/netns/" + networks.box)(config)
+        for source, target in ((volume, "/v"), (WORK + "/socket", "/run/socket")):
+            config["mounts"].append({"source": source, "destination": target, "type": "bind", "options": ["rbind"]})
+
+    with Networks() as networks:
+        for i in range(rounds + 1):
+            box = Container("many", "echo here >/v/file; sleep 1000", change)
+            box.start()
+            caisson("kill", box.name, "KILL")
+            check(box.wait(), 137, "exit status")
+            caisson("delete", box.name)
+            for fd in (box.stdin, box.stdout, box.stderr):
+                os.close(fd)
+            clean()
+            # What the first one makes stays, as the engine's own groups.
+            before = left_behind(networks) if i == 0 else before
+        check(left_behind(networks), before, "what is there")
+    listener.close()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import traceback
 
@@ -167,7 +168,7 @@ def run_tests(functions):
             print(f"ok {name} ({time.monotonic() - begun:.1f} s)", flush=True)
         except (Failed, OSError, ValueError, KeyError, subprocess.SubprocessError):
             failed = 1
-            print(f"not ok {name}\n" + traceback.format_exc(), flush=True)
+            print(f"not ok {name}\n" + textwrap.indent(traceback.format_exc(), "  | "), flush=True)
             for box in os.listdir(ROOT + "/containers") if os.path.exists(ROOT + "/containers") else []:
                 subprocess.run([CAISSON, "--root", ROOT, "delete", "-f", box], env=ENV, check=False)
     # The one above stays: as with other runtimes it is the engine's.
