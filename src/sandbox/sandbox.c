@@ -6,12 +6,14 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "rpc/rpc.h"
 #include "sandbox/launch.h"
 #include "task.pb-c.h"
 
-#define CLEAN_DEADLINE (10 * NSEC_PER_SEC)
+/* The host's disk may be busy with others for long, and what is not on it by then is lost; `delete` waits longer. */
+#define CLEAN_DEADLINE (50 * NSEC_PER_SEC)
 #define LEFT_DEADLINE  (5 * NSEC_PER_SEC)
 
 static const char *const phase_names[] = {
@@ -142,6 +144,7 @@ static void kill_vmm(struct sandbox *sb)
 
 static void clean_late(struct loop_timer *timer)
 {
+	log_warn("the guest has not written back all in time: what came last may be lost");
 	kill_vmm(container_of(timer, struct sandbox, deadline));
 }
 
