@@ -142,10 +142,10 @@ def test_network_made_between_create_and_start():
 def left_behind(networks):
     """All that a container takes of the host, as far as it could be there still."""
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        mounts = sorted(line.split()[4] for line in file)
+        mounts = sorted(line.split()[4] for line in file if WORK in line)
     links = subprocess.run(["ip", "-n", networks.box, "link"], check=True, stdout=subprocess.PIPE).stdout
     rules = subprocess.run(["tc", "-n", networks.box, "qdisc"], check=True, stdout=subprocess.PIPE).stdout
-    groups = [folder for top in glob.glob("/sys/fs/cgroup/*") for folder in glob.glob(f"{top}{GROUP}/**", recursive=True)]
+    groups = [folder for top in glob.glob("/sys/fs/cgroup/*") for folder in glob.glob(f"{top}{GROUP}/**/", recursive=True)]
     files = glob.glob(ROOT + "/**", recursive=True)
     with open("/proc/net/unix", encoding="utf-8") as file:
         sockets = [line for line in file if WORK in line]
@@ -178,7 +178,8 @@ def test_many_in_a_row():
             clean()
             # What the first one makes stays, as the engine's own groups.
             before = left_behind(networks) if i == 0 else before
-        check(left_behind(networks), before, "what is there")
+        for what, now in left_behind(networks).items():
+            check(now, before[what], what)
     listener.close()
 
 
