@@ -64,6 +64,15 @@ one_sentence() {
 	esac
 }
 
+# run_refused PART OPTION...: `caisson run` of $IMAGE with these says no, in one sentence that has that part
+run_refused() {
+	local part=$1
+	shift
+	status 125 caisson run --rm "$@" "$IMAGE" true
+	one_sentence
+	has "$(err)" "$part"
+}
+
 # The small image that most tests use, made once a file.
 busybox_image() {
 	[ -e "$IMAGES/busybox.tar" ] || {

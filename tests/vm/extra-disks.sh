@@ -3,16 +3,9 @@
 # Disks besides the root: `caisson run --disk`, RUNCVM_DISKS and io.caisson.disks, of images and bundles.
 . "$(dirname "$0")/../lib/lib.sh"
 
-"$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/busybox.tar"
-IMAGE=docker-archive:$WORK/busybox.tar
+IMAGE=$(busybox_image)
+# Or the first one of the tests would hear that it is unpacked.
 caisson run --rm "$IMAGE" true 2>/dev/null
-refused() {
-	local part=$1
-	shift
-	status 125 caisson run --rm "$@" "$IMAGE" true
-	one_sentence
-	has "$(err)" "$part"
-}
 
 # What is written is there for the next container, in whatever way its root gets into the VM.
 test_of_the_host() {
@@ -45,7 +38,7 @@ test_read_only_and_growing() {
 	status 0 caisson run --rm --disk "$WORK/ro.img,/d,128M" "$IMAGE" sh -c 'cat /d/file; df -k /d | tail -1'
 	has "$(out)" kept
 	[ "$(out | awk 'END { print $2 }')" -gt 100000 ] || fail "it has not grown: $(out)"
-	refused "does not shrink to 32M" --disk "$WORK/ro.img,/d,32M"
+	run_refused "does not shrink to 32M" --disk "$WORK/ro.img,/d,32M"
 	is_clean
 }
 
@@ -53,19 +46,19 @@ test_what_is_refused() {
 	mkdir -p "$WORK/folder"
 	echo text >"$WORK/text"
 	cp "$WORK/text" "$WORK/text.before"
-	refused "the disk $WORK/none is not there: with a size" --disk "$WORK/none,/d"
-	refused "'$WORK/none' is no disk: say" --disk "$WORK/none"
-	refused "the disk $WORK/folder is a folder" --disk "$WORK/folder,/d,1G"
-	refused "there is something on $WORK/text that is no ext4 file system: it is left as it is" --disk "$WORK/text,/d,1G"
+	run_refused "the disk $WORK/none is not there: with a size" --disk "$WORK/none,/d"
+	run_refused "'$WORK/none' is no disk: say" --disk "$WORK/none"
+	run_refused "the disk $WORK/folder is a folder" --disk "$WORK/folder,/d,1G"
+	run_refused "there is something on $WORK/text that is no ext4 file system: it is left as it is" --disk "$WORK/text,/d,1G"
 	cmp "$WORK/text" "$WORK/text.before"
-	refused "'xfs' is neither a size nor ro nor ext4" --disk "$WORK/none,/d,xfs,1G"
-	refused "two are to be mounted on /d" --disk "$WORK/none,/d,1G" --tmpfs /d
-	refused "is in the root file system, which is a disk itself" --rootfs-mode image -e RUNCVM_DISKS=/disk1,/d,1G
-	refused "is in /t, which is no folder of the host's" --tmpfs /t -e RUNCVM_DISKS=/t/disk1,/d,1G
+	run_refused "'xfs' is neither a size nor ro nor ext4" --disk "$WORK/none,/d,xfs,1G"
+	run_refused "two are to be mounted on /d" --disk "$WORK/none,/d,1G" --tmpfs /d
+	run_refused "is in the root file system, which is a disk itself" --rootfs-mode image -e RUNCVM_DISKS=/disk1,/d,1G
+	run_refused "is in /t, which is no folder of the host's" --tmpfs /t -e RUNCVM_DISKS=/t/disk1,/d,1G
 	echo 'limit.rootfs_size = "100M"' >"$CAISSON_CONFIG"
-	refused "200M of disk, on /d, are more than limit.rootfs_size" -e RUNCVM_DISKS=/disk1,/d,200M
+	run_refused "200M of disk, on /d, are more than limit.rootfs_size" -e RUNCVM_DISKS=/disk1,/d,200M
 	echo 'settings.deny = ["disks"]' >"$CAISSON_CONFIG"
-	refused "RUNCVM_DISKS is not a container's to set on this machine" -e RUNCVM_DISKS=/disk1,/d,10M
+	run_refused "RUNCVM_DISKS is not a container's to set on this machine" -e RUNCVM_DISKS=/disk1,/d,10M
 	: >"$CAISSON_CONFIG"
 	[ ! -e "$WORK/none" ] || fail "it was made"
 	is_clean
@@ -73,8 +66,8 @@ test_what_is_refused() {
 
 test_in_use() {
 	status 0 caisson run -d --name holder --disk "$WORK/held.img,/d,16M" "$IMAGE" sleep 1000
-	refused "the disk $WORK/held.img is in use by another container" --disk "$WORK/held.img,/d"
-	refused "the disk $WORK/held.img is in use by another container" --disk "$WORK/held.img,/d,ro"
+	run_refused "the disk $WORK/held.img is in use by another container" --disk "$WORK/held.img,/d"
+	run_refused "the disk $WORK/held.img is in use by another container" --disk "$WORK/held.img,/d,ro"
 	status 0 caisson inspect holder
 	has "$(out)" "disk:16777216:$WORK/held.img"
 	status 0 caisson delete -f holder
@@ -96,8 +89,8 @@ test_settings() {
 	status 0 caisson run --rm -e RUNCVM_DISKS=/ignored,/no,1G --annotation io.caisson.disks=/v/disk2,/again -v "$WORK/v:/v" "$IMAGE" \
 		sh -c 'cat /again/file; [ ! -e /no ] && [ ! -e /ignored ]'
 	is "$(out)" in
-	refused "the disk /v/link is not there" -e RUNCVM_DISKS=/v/link,/d -v "$WORK/v:/v"
-	refused "cannot make the disk /v/new: Read-only file system" -e RUNCVM_DISKS=/v/new,/d,16M -v "$WORK/v:/v:ro"
+	run_refused "the disk /v/link is not there" -e RUNCVM_DISKS=/v/link,/d -v "$WORK/v:/v"
+	run_refused "cannot make the disk /v/new: Read-only file system" -e RUNCVM_DISKS=/v/new,/d,16M -v "$WORK/v:/v:ro"
 	status 0 caisson run --rm -e RUNCVM_DISKS=/img,/d -v "$WORK/v/disk2:/img" "$IMAGE" cat /d/file
 	is "$(out)" in
 	is_clean
@@ -139,11 +132,11 @@ test_block_devices() {
 	trap 'losetup -d "$loop"' EXIT
 	status 0 caisson run --rm --disk "$loop,/d" "$IMAGE" sh -c 'echo block >/d/file; grep -c " /d ext4" /proc/mounts'
 	is "$(out)" 1
-	refused "the disk $loop is a device, whose size is not to be chosen" --disk "$loop,/d,1G"
+	run_refused "the disk $loop is a device, whose size is not to be chosen" --disk "$loop,/d,1G"
 	mkdir "$WORK/mnt"
 	mount "$loop" "$WORK/mnt"
 	is "$(cat "$WORK/mnt/file")" block
-	refused "the disk $loop is in use on the host" --disk "$loop,/d"
+	run_refused "the disk $loop is in use on the host" --disk "$loop,/d"
 	umount "$WORK/mnt"
 	if command -v crun >/dev/null; then
 		# shellcheck disable=SC2046 # two numbers
@@ -158,7 +151,7 @@ test_block_devices() {
 	# Whatever is on it, and not ext4, stays.
 	dd if=/dev/zero of="$loop" bs=1M count=64 2>/dev/null
 	mkswap "$loop" >/dev/null
-	refused "there is something on $loop that is no ext4 file system" --disk "$loop,/d"
+	run_refused "there is something on $loop that is no ext4 file system" --disk "$loop,/d"
 	blkid -p "$loop" | grep -q swap || fail "the swap space is gone"
 	is_clean
 }

@@ -7,8 +7,8 @@ ls /boot/vmlinuz-* >/dev/null 2>&1 || {
 	echo "ok pc # SKIP there is no kernel of a distribution in /boot"
 	exit 0
 }
-"$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/busybox.tar"
-IMAGE=docker-archive:$WORK/busybox.tar
+IMAGE=$(busybox_image)
+# Or the first one of the tests would hear that it is unpacked.
 caisson run --rm "$IMAGE" true 2>/dev/null
 
 # The greeting of a VNC server at unix:PATH or HOST:PORT (RFC 6143, 7.1.1).
@@ -28,14 +28,6 @@ greeting() {
 
 display_at() {
 	caisson inspect "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin).get("display_at"))'
-}
-
-refused() {
-	local part=$1
-	shift
-	status 125 caisson run --rm "$@" "$IMAGE" true
-	one_sentence
-	has "$(err)" "$part"
 }
 
 test_devices_and_display() {
@@ -73,9 +65,9 @@ test_tcp() {
 		    break
 	END
 	)
-	refused "RUNCVM_QEMU_VNC_DISPLAY is not a container's to set, unless" --machine q35 -e "RUNCVM_QEMU_VNC_DISPLAY=:$((port - 5900))"
+	run_refused "RUNCVM_QEMU_VNC_DISPLAY is not a container's to set, unless" --machine q35 -e "RUNCVM_QEMU_VNC_DISPLAY=:$((port - 5900))"
 	echo 'settings.allow = ["qemu_vnc_display"]' >"$CAISSON_CONFIG"
-	refused "is no display from :0 to :99, which is one of 127.0.0.1's" --machine q35 -e RUNCVM_QEMU_VNC_DISPLAY=0.0.0.0:1
+	run_refused "is no display from :0 to :99, which is one of 127.0.0.1's" --machine q35 -e RUNCVM_QEMU_VNC_DISPLAY=0.0.0.0:1
 	status 0 caisson run -d --name tcp --machine q35 -e "RUNCVM_QEMU_VNC_DISPLAY=:$((port - 5900))" "$IMAGE" sleep 1000
 	is "$(display_at tcp)" "127.0.0.1:$port"
 	is "$(greeting "127.0.0.1:$port")" "RFB 003.008"
@@ -85,13 +77,13 @@ test_tcp() {
 }
 
 test_what_is_refused() {
-	refused "RUNCVM_BIOS=efi goes with the machine q35 only" -e RUNCVM_BIOS=EFI
-	refused "RUNCVM_DISPLAY_MODE=vnc goes with the machine q35 only" -e RUNCVM_DISPLAY_MODE=vnc
-	refused "RUNCVM_QEMU_VGA of 'vga' is not one of std|" --machine q35 -e RUNCVM_QEMU_VGA=vga
-	refused "RUNCVM_MACHINE of 'pc' is not one of microvm|q35" -e RUNCVM_MACHINE=pc
-	refused "RUNCVM_BIOS of 'coreboot' is not EFI" --machine q35 -e RUNCVM_BIOS=coreboot
+	run_refused "RUNCVM_BIOS=efi goes with the machine q35 only" -e RUNCVM_BIOS=EFI
+	run_refused "RUNCVM_DISPLAY_MODE=vnc goes with the machine q35 only" -e RUNCVM_DISPLAY_MODE=vnc
+	run_refused "RUNCVM_QEMU_VGA of 'vga' is not one of std|" --machine q35 -e RUNCVM_QEMU_VGA=vga
+	run_refused "RUNCVM_MACHINE of 'pc' is not one of microvm|q35" -e RUNCVM_MACHINE=pc
+	run_refused "RUNCVM_BIOS of 'coreboot' is not EFI" --machine q35 -e RUNCVM_BIOS=coreboot
 	tuned=$(caisson kernel list | awk '/-caisson / { print ($1 == "*") ? $2 : $1; exit }')
-	[ -z "$tuned" ] || refused "has no PCI, which the machine q35 needs: --kernel distro has" --machine q35 --kernel "$tuned"
+	[ -z "$tuned" ] || run_refused "has no PCI, which the machine q35 needs: --kernel distro has" --machine q35 --kernel "$tuned"
 	# As on a machine that has no EFI.
 	status 125 unshare -m sh -c 'for d in ovmf qemu edk2; do [ ! -d /usr/share/$d ] || mount -t tmpfs none /usr/share/$d; done
 		exec "$@"' sh caisson run --rm --machine q35 -e RUNCVM_BIOS=EFI "$IMAGE" true

@@ -16,15 +16,6 @@ vm() {
 	out | tr '\n' ' '
 }
 
-# refused TEXT OPTION...
-refused() {
-	local text=$1
-	shift
-	status 125 caisson run --rm "$@" "$IMAGE" true
-	one_sentence
-	has "$(err)" "$text"
-}
-
 test_who_counts_for_more() {
 	config '[vm]' 'memory = "192M"' 'cpus = 2'
 	is "$(vm)" "2 192 "
@@ -46,30 +37,30 @@ test_the_image_says_it() {
 
 test_limits() {
 	config '[limit]' 'memory = "256M"' 'cpus = 2' 'rootfs_size = "64M"'
-	refused "limit.memory in $CAISSON_CONFIG" -m 257M
-	refused "3 CPUs are more than limit.cpus" -e RUNCVM_CPUS=3
+	run_refused "limit.memory in $CAISSON_CONFIG" -m 257M
+	run_refused "3 CPUs are more than limit.cpus" -e RUNCVM_CPUS=3
 	status 0 caisson run --rm --rootfs-mode image "$IMAGE" sh -c 'df -P -k / | tail -n 1'
 	blocks=$(out | tr -s ' ' | cut -d ' ' -f 2)
 	[ "$blocks" -le 65536 ] || fail "$blocks kB"
-	refused "limit.rootfs_size" --rootfs-mode image -e RUNCVM_ROOTFS_SIZE=65M
+	run_refused "limit.rootfs_size" --rootfs-mode image -e RUNCVM_ROOTFS_SIZE=65M
 	is_clean
 }
 
 test_privileged_ones() {
 	config
-	refused "RUNCVM_KERNEL_APPEND is not a container's to set, unless settings.allow in $CAISSON_CONFIG" \
+	run_refused "RUNCVM_KERNEL_APPEND is not a container's to set, unless settings.allow in $CAISSON_CONFIG" \
 		-e RUNCVM_KERNEL_APPEND=x=y
-	refused "RUNCVM_KERNEL of '/etc/passwd' is a path, and an image may have set it" -e RUNCVM_KERNEL=/etc/passwd
+	run_refused "RUNCVM_KERNEL of '/etc/passwd' is a path, and an image may have set it" -e RUNCVM_KERNEL=/etc/passwd
 	config 'settings.allow = ["kernel_append"]' 'vm.kernel_append = "last=1"'
 	status 0 caisson run --rm -e 'RUNCVM_KERNEL_APPEND=one=1  two=2' "$IMAGE" cat /proc/cmdline
 	has "$(out)" " one=1 two=2 last=1"
-	refused "not a word for the kernel's command line" -e 'RUNCVM_KERNEL_APPEND=a="b c"'
-	refused "not a word for the kernel's command line: --" -e 'RUNCVM_KERNEL_APPEND=a -- b'
+	run_refused "not a word for the kernel's command line" -e 'RUNCVM_KERNEL_APPEND=a="b c"'
+	run_refused "not a word for the kernel's command line: --" -e 'RUNCVM_KERNEL_APPEND=a -- b'
 	kernel=$(caisson kernel list | sed -n 's/^\* *[^ ]* *[^ ]* *//p')
 	config "kernel.allow = [\"$(dirname "$kernel")\"]"
 	status 0 caisson run --rm -e "RUNCVM_KERNEL=$kernel" "$IMAGE" true
 	config 'settings.deny = ["*"]'
-	refused "RUNCVM_CPUS is not a container's to set on this machine: settings.deny" -e RUNCVM_CPUS=1
+	run_refused "RUNCVM_CPUS is not a container's to set on this machine: settings.deny" -e RUNCVM_CPUS=1
 	is_clean
 }
 
@@ -94,9 +85,9 @@ test_console() {
 
 test_what_is_refused() {
 	config
-	refused "RUNCVM_BREAK cannot be had: no shell" -e RUNCVM_BREAK=prenet
-	refused "RUNCVM_MEMSIZE in the container's environment is no setting" -e RUNCVM_MEMSIZE=1G
-	refused "caisson knows none of this name" --annotation io.caisson.memsize=1G
+	run_refused "RUNCVM_BREAK cannot be had: no shell" -e RUNCVM_BREAK=prenet
+	run_refused "RUNCVM_MEMSIZE in the container's environment is no setting" -e RUNCVM_MEMSIZE=1G
+	run_refused "caisson knows none of this name" --annotation io.caisson.memsize=1G
 	status 0 caisson run --rm -e RUNCVM_GUEST=/x "$IMAGE" sh -c 'echo $RUNCVM_GUEST'
 	is "$(out)" /x
 	is_clean

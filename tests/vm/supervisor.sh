@@ -198,48 +198,39 @@ test_none_costs_nothing() {
 	is_clean
 }
 
-# refused PART OPTION...: `caisson run` with these options fails, and says PART.
-refused() {
-	local part=$1
-	shift
-	status 125 caisson run --rm "$@" "$IMAGE" true
-	one_sentence
-	has "$(err)" "$part"
-}
-
 test_refusals() {
 	# Unpacking is told once.
 	caisson run --rm "$IMAGE" true 2>/dev/null
 	rm -f "$CAISSON_CONFIG"
-	refused "cannot read the configuration $CAISSON_CONFIG"
+	run_refused "cannot read the configuration $CAISSON_CONFIG"
 	: >"$CAISSON_CONFIG"
-	refused "extras.allow = FOLDER in $CAISSON_CONFIG" \
+	run_refused "extras.allow = FOLDER in $CAISSON_CONFIG" \
 		--annotation "$(extras $PLACE "$WORK/allowed/agent")"
 	allow "extras.deny = /x"
-	refused "line 2: there is no key \"extras.deny\""
+	run_refused "line 2: there is no key \"extras.deny\""
 	allow
 	chmod 666 "$CAISSON_CONFIG"
-	refused "others than root may change it"
+	run_refused "others than root may change it"
 	chmod 644 "$CAISSON_CONFIG"
 	echo secret >"$WORK/secret/file"
 	ln -s ../secret/file "$WORK/allowed/link"
 	mkfifo "$WORK/allowed/fifo"
 	for source in "$WORK/secret/file" "$WORK/allowed/link" "$WORK/allowed/../secret/file" /etc/shadow /dev/null; do
-		refused "is not below a folder that extras.allow" --annotation "$(extras $PLACE "$source")"
+		run_refused "is not below a folder that extras.allow" --annotation "$(extras $PLACE "$source")"
 	done
-	refused "not a regular file" --annotation "$(extras $PLACE "$WORK/allowed/fifo")"
-	refused "is no place for a file" --annotation "$(extras /etc/passwd "$WORK/allowed/agent")"
-	refused "is no place for a file" --annotation "$(extras $PLACE/../../x "$WORK/allowed/agent")"
-	refused "must be a JSON object" --annotation "io.spin.extras.files=[]"
-	refused "io.caisson.nonsense" --annotation "io.caisson.nonsense=1"
-	refused "io.spin.nonsense" --annotation "io.spin.nonsense=1"
-	refused "must be NAME=VALUE" --annotation "name"
-	refused "--supervisor-config $WORK/no-such" --supervisor-config "$WORK/no-such"
-	refused "which file?" --supervisor-config ""
-	refused "is not a regular file" --supervisor-config "$WORK/allowed/fifo"
+	run_refused "not a regular file" --annotation "$(extras $PLACE "$WORK/allowed/fifo")"
+	run_refused "is no place for a file" --annotation "$(extras /etc/passwd "$WORK/allowed/agent")"
+	run_refused "is no place for a file" --annotation "$(extras $PLACE/../../x "$WORK/allowed/agent")"
+	run_refused "must be a JSON object" --annotation "io.spin.extras.files=[]"
+	run_refused "io.caisson.nonsense" --annotation "io.caisson.nonsense=1"
+	run_refused "io.spin.nonsense" --annotation "io.spin.nonsense=1"
+	run_refused "must be NAME=VALUE" --annotation "name"
+	run_refused "--supervisor-config $WORK/no-such" --supervisor-config "$WORK/no-such"
+	run_refused "which file?" --supervisor-config ""
+	run_refused "is not a regular file" --supervisor-config "$WORK/allowed/fifo"
 	truncate -s 1048577 "$WORK/large"
-	refused "is larger than 1048576 bytes" --supervisor-config "$WORK/large"
-	refused "is there twice" --annotation \
+	run_refused "is larger than 1048576 bytes" --supervisor-config "$WORK/large"
+	run_refused "is there twice" --annotation \
 		'io.spin.extras.files={"/run/spin-stack/a":{"source":"/a"},"/run/spin-stack/a":{"source":"/b"}}'
 	# Those of others are none of our business.
 	status 0 caisson run --rm --annotation org.example.x=1 "$IMAGE" true
