@@ -82,7 +82,6 @@ p["apparmorProfile"] = "docker-default"; p["selinuxLabel"] = "a:b:c"; l["mountLa
 	is_clean
 }
 
-# The terminal is asked for in config.json; the root may be elsewhere, and is what the container changes.
 # All that was written is on the host, by memory too, and by one that its process left behind.
 test_what_was_written_stays() {
 	local name mode
@@ -108,6 +107,7 @@ c["process"]["args"][2] = "mapped /tmp/first /v/first & wait; mapped /tmp/other 
 	is_clean
 }
 
+# The terminal is asked for in config.json; the root may be elsewhere, and is what the container changes.
 test_terminal_and_root() {
 	bundle tty 'echo x >/new; test -t 0 -a -t 1 -a -t 2 && echo all' \
 		"p['terminal'] = True; c['root'] = {'path': '$WORK/tty/moved', 'readonly': False}"
