@@ -4,8 +4,10 @@
 . "$(dirname "$0")/../lib/lib.sh"
 
 IMAGE=$(busybox_image)
-# Or the first one of the tests would hear that it is unpacked.
-caisson run --rm "$IMAGE" true 2>/dev/null
+# Or the first one of the tests would hear that it is unpacked, or made a disk.
+for mode in virtiofs image; do
+	caisson run --rm --rootfs-mode $mode "$IMAGE" true 2>/dev/null
+done
 
 # What is written is there for the next container, in whatever way its root gets into the VM.
 test_of_the_host() {
