@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,9 +28,16 @@ static int copy_namespace(pid_t shim)
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
 }
 
+static int is_folder(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? -errno : S_ISDIR(st.st_mode);
+}
+
 /*
  * Where the container has it; a link of the container's leads nowhere else. What is in one of its tmpfs or
- * disks has no place here.
+ * disks has no place here, or there is something else in that, which the container does not see.
  */
 static int bind_volume(int root, const struct record *record, size_t i, const char *target)
 {
@@ -38,10 +46,12 @@ static int bind_volume(int root, const struct record *record, size_t i, const ch
 	_cleanup_close_ int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source,
 						OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
-	if (at == -ENOENT || at == -ENOTDIR)
+	if (at == -ENOENT || at == -ENOTDIR || at == -ELOOP)
 		return 0;
 	if (at < 0 || tree < 0)
 		return at < 0 ? at : -errno;
+	if (is_folder(at) != is_folder(tree))
+		return 0;
 	return syscall(SYS_move_mount, tree, "", at, "",
 		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
 		       ? -errno

@@ -107,6 +107,23 @@ c["process"]["args"][2] = "mapped /tmp/first /v/first & wait; mapped /tmp/other 
 	is_clean
 }
 
+# What the root has below a tmpfs is of no use to anybody.
+test_volumes_in_a_tmpfs() {
+	echo inside >"$WORK/file"
+	bundle inner 'cat /tmp/folder /tmp/loop /tmp/none' '
+c["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"})
+for name in "folder", "loop", "none":
+    c["mounts"].append({"destination": "/tmp/" + name, "type": "bind", "source": "'"$WORK"'/file", "options": ["bind"]})'
+	mkdir "$WORK/inner/rootfs/tmp/folder"
+	ln -s loop "$WORK/inner/rootfs/tmp/loop"
+	caisson create -b "$WORK/inner" inner </dev/null >"$WORK/seen" 2>&1 || fail "$(cat "$WORK/seen")"
+	status 0 caisson start inner
+	status 0 caisson wait inner
+	status 0 caisson delete inner
+	is "$(cat "$WORK/seen")" "$(printf 'inside\ninside\ninside')"
+	is_clean
+}
+
 # The terminal is asked for in config.json; the root may be elsewhere, and is what the container changes.
 test_terminal_and_root() {
 	bundle tty 'echo x >/new; test -t 0 -a -t 1 -a -t 2 && echo all' \
