@@ -24,6 +24,9 @@ bool standin_fits(const char *program, const char *library)
 	struct proc_spec spec = PROC_SPEC_NULL;
 	struct proc proc = PROC_NULL;
 
+	/* What is special to the loader in such a path: it would find the host's (ld.so(8)). */
+	if (strpbrk(path, ":;$"))
+		return false;
 	spec.argv = argv;
 	spec.env = env;
 	spec.death_signal = SIGKILL;

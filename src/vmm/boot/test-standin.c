@@ -12,25 +12,28 @@ static const char *library;
 static struct err err;
 
 /* One that has nothing of what crun wants, but loads. */
-static char *other_library(void)
+static char *other_library(const char *folder)
 {
 	_cleanup_free_ char *real = realpath("/lib/x86_64-linux-gnu/libz.so.1", NULL),
 			    *content = NULL;
+	char file[64];
 	size_t len;
 
+	(void)snprintf(file, sizeof(file), "%s/libsystemd.so.0", folder);
 	if (!real || file_slurp_at(AT_FDCWD, real, 4 << 20, &content, &len) < 0)
 		test_fail("there is no libz");
-	test_int(mkdir(files_path("other"), 0700), 0);
-	files_write("other/libsystemd.so.0", content, len, 0700);
-	return xstrdup(files_path("other/libsystemd.so.0"));
+	test_int(mkdir(files_path(folder), 0700), 0);
+	files_write(file, content, len, 0700);
+	return xstrdup(files_path(file));
 }
 
 static void fits_where_all_is_found(void)
 {
-	_cleanup_free_ char *other = other_library();
+	_cleanup_free_ char *other = other_library("other"), *lists = other_library("a:b");
 
 	test_true(standin_fits(ABI_CRUN, library));
 	test_true(!standin_fits(ABI_CRUN, other));
+	test_true(!standin_fits(ABI_CRUN, lists));
 	test_true(!standin_fits("/nonexistent/crun", library));
 	test_true(standin_is_for("/a/libsystemd.so.0", "/lib/libsystemd.so.0"));
 	test_true(!standin_is_for("/a/libsystemd.so.0", "/lib/libsystemd.so.01"));
