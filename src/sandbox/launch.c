@@ -69,15 +69,12 @@ static int check_memory(uint64_t memory, const struct launch_plan *p, struct err
 		       (unsigned long long)(memory >> 20), (unsigned long long)(need >> 20) + 1);
 }
 
-/* crun's systemd: src/guest/standin. */
-#define CRUN_SYSTEMD "standin/libsystemd.so.0"
-
 /* Only where containers come as bundles does the guest have crun. */
 static int plan_initramfs(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	_cleanup_free_ char *vminitd = paths_program(sb->paths, "vminitd");
 	const char *const *modules = (const char *const *)p->kernel.modules.v;
-	_cleanup_free_ char *crun = NULL, *standin = paths_program(sb->paths, CRUN_SYSTEMD);
+	_cleanup_free_ char *crun = NULL, *standin = paths_program(sb->paths, PATHS_CRUN_SYSTEMD);
 	struct initramfs_program program = {.guest_path = ABI_CRUN};
 
 	if (!sandbox_spec_has_bundle(sb->spec))

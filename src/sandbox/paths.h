@@ -39,6 +39,9 @@ char *paths_default_run(void);
 /** paths_done() - may be called again */
 void paths_done(struct paths *paths);
 
+/* The systemd of a guest's crun (src/guest/standin), as a program of ours. */
+#define PATHS_CRUN_SYSTEMD "standin/libsystemd.so.0"
+
 /**
  * paths_program() - where a program of ours is: beside the running one, or in ../libexec/caisson
  * @name: for instance "caisson-shim"

@@ -83,8 +83,10 @@ test_programs() {
 	says 0 lacks virtiofsd "there is no virtiofsd: images are disks" "install qemu-system-common" \
 		'for f in /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd /usr/lib/virtiofsd; do
 			[ ! -e $f ] || mount --bind $WORK/empty $f; done'
-	says 1 fails programs "there is no $TOP/build/bin/../libexec/caisson/vminitd" "install caisson again" \
-		"$(hide "$TOP/build/libexec/caisson/vminitd")"
+	for name in vminitd standin/libsystemd.so.0; do
+		says 1 fails programs "there is no $TOP/build/bin/../libexec/caisson/$name" "install caisson again" \
+			"$(hide "$TOP/build/libexec/caisson/$name")"
+	done
 	printf '#!/bin/sh\necho QEMU emulator version 5.2.0\n' >"$WORK/old"
 	chmod +x "$WORK/old"
 	says 0 lacks qemu "version 5.2.0" "take QEMU 7.2 or later" "mount --bind $WORK/old $(realpath "$WORK/bin/qemu-system-x86_64")"
