@@ -97,6 +97,14 @@ bool str_is_choice(const char *choices, const char *word)
 	}
 }
 
+bool str_has_word(const char *list, const char *gaps, const char *word, size_t len)
+{
+	for (; *list; list += strcspn(list, gaps), list += strspn(list, gaps))
+		if (strcspn(list, gaps) == len && strncmp(list, word, len) == 0)
+			return true;
+	return false;
+}
+
 #define SIGNAL(name) [SIG##name] = #name
 static const char *const signal_names[] = {
 	SIGNAL(HUP),  SIGNAL(INT),    SIGNAL(QUIT), SIGNAL(ILL),    SIGNAL(TRAP), SIGNAL(ABRT),

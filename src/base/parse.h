@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Text to numbers, strictly: the whole string or -EINVAL, out of range is -ERANGE. */
@@ -24,6 +25,9 @@ const char *str_starts(const char *s, const char *prefix);
 
 /** str_is_choice() - is @word one of @choices, which are "a|b|c"? */
 bool str_is_choice(const char *choices, const char *word);
+
+/** str_has_word() - are the first @len bytes of @word one of the words of @list, between any of the bytes @gaps? */
+bool str_has_word(const char *list, const char *gaps, const char *word, size_t len);
 
 /** signal_from_name() - "TERM", "SIGTERM" or "15" to the number. Return: it; -EINVAL: there is none. */
 int signal_from_name(const char *name);

@@ -22,6 +22,16 @@ static char *scratch(void)
 	return xstrdup(template);
 }
 
+static void words_are_whole(void)
+{
+	test_true(str_has_word("cpu,cpuacct", ",", "cpu", 3));
+	test_true(str_has_word("cpu memory\n", " \n", "memory", 6));
+	test_true(str_has_word(" a  b ", " ", "b:", 1));
+	test_true(!str_has_word("cpuacct,cpuset", ",", "cpu", 3));
+	test_true(!str_has_word("xcpu", ",", "cpu", 3));
+	test_true(!str_has_word("", ",", "cpu", 3));
+}
+
 static void numbers_are_strict(void)
 {
 	static const struct {
@@ -349,6 +359,7 @@ static void files_are_copied_with_their_holes(void)
 
 int main(void)
 {
+	test_run(words_are_whole);
 	test_run(numbers_are_strict);
 	test_run(signals_have_names);
 	test_run(files_are_read_whole_or_refused);

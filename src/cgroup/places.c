@@ -18,14 +18,6 @@ struct mount {
 	bool v2;
 };
 
-static bool has_word(const char *list, const char *word, size_t len)
-{
-	for (; *list; list += strcspn(list, ","), list += *list == ',')
-		if (strncmp(list, word, len) == 0 && (!list[len] || list[len] == ','))
-			return true;
-	return false;
-}
-
 /* In place; blanks and a few more are "\040" in /proc (proc_pid_mountinfo(5)). */
 static void unescape(char *s)
 {
@@ -88,7 +80,7 @@ static char *own_group(const struct mount *m, const char *self)
 			continue;
 		names++;
 		word = strcspn(names, ":,");
-		if (m->v2 ? word > 0 : word == 0 || !has_word(m->options, names, word))
+		if (m->v2 ? word > 0 : word == 0 || !str_has_word(m->options, ",", names, word))
 			continue;
 		len = strcspn(++path, "\n");
 		if (len > root && strncmp(path, m->root, root) == 0 && path[root] == '/')

@@ -13,6 +13,7 @@
 
 #include "abi/abi.h"
 #include "base/fd.h"
+#include "base/parse.h"
 
 /* Groups of a container that others of its name, on their way out, still have. */
 #define SPARES_MAX 9
@@ -66,16 +67,6 @@ static ssize_t read_file(int dir, const char *file, char *buf, size_t size)
 	return fd < 0 ? -errno : read_fd(fd, buf, size);
 }
 
-static bool has_word(const char *words, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (; *words; words += strcspn(words, " \n"), words += strspn(words, " \n"))
-		if (strncmp(words, word, len) == 0 && strchr(" \n", words[len]))
-			return true;
-	return false;
-}
-
 /* "+cpu +memory": one write for all, which either takes effect as a whole or not. */
 static int delegate(struct cgroups *cgroups)
 {
@@ -89,7 +80,7 @@ static int delegate(struct cgroups *cgroups)
 	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
 		const char *gap = at ? " " : "";
 
-		if (!has_word(have, controllers[i]))
+		if (!str_has_word(have, " \n", controllers[i], strlen(controllers[i])))
 			continue;
 		at += (size_t)sprintf(want + at, "%s+%s", gap, controllers[i]);
 		listed +=

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/mem.h"
+#include "base/parse.h"
 
 #if defined(__x86_64__)
 
@@ -82,15 +84,9 @@ uint32_t tsc_khz_cpuid(void)
 	return plausible(a);
 }
 
-/* The words of a line, "flags : fpu vme …", of which one is @word. */
-static bool has_word(const char *line, const char *word)
+static bool has_flag(const char *words, const char *flag)
 {
-	size_t len = strcspn(line, "\n"), n = strlen(word);
-
-	for (const char *p = line; (p = memmem(p, len - (size_t)(p - line), word, n)); p += n)
-		if (p > line && p[-1] == ' ' && strchr(" \n", p[n]))
-			return true;
-	return false;
+	return str_has_word(words, " ", flag, strlen(flag));
 }
 
 /*
@@ -101,10 +97,11 @@ static bool has_word(const char *line, const char *word)
 uint32_t tsc_khz_from_cpuinfo(const char *text)
 {
 	const char *mhz = strstr(text, "\ncpu MHz\t\t: "), *flags = strstr(text, "\nflags\t\t: ");
+	_cleanup_free_ char *words = flags ? xstrndup(flags + 1, strcspn(flags + 1, "\n")) : NULL;
 	unsigned int whole, rest;
 
-	if (!mhz || !flags || !strchr(flags + 1, '\n') || has_word(flags + 1, "aperfmperf") ||
-	    !has_word(flags + 1, "hypervisor") || !has_word(flags + 1, "constant_tsc"))
+	if (!mhz || !words || !strchr(flags + 1, '\n') || has_flag(words, "aperfmperf") ||
+	    !has_flag(words, "hypervisor") || !has_flag(words, "constant_tsc"))
 		return 0;
 	if (sscanf(mhz, " cpu MHz : %7u.%3u", &whole, &rest) != 2 || rest > 999)
 		return 0;
