@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "image/image.h"
 #include "sandbox/conf.h"
 
 struct config_options {
@@ -40,6 +41,7 @@ static const struct {
 	{"CAISSON_CACHE", NULL, offsetof(struct paths, cache)},
 	{"CAISSON_IMAGE_MAX", "128G", SIZE_MAX},
 };
+_Static_assert(IMAGE_BYTES_MAX == UINT64_C(128) << 30, "what is shown of CAISSON_IMAGE_MAX");
 
 static void add_text(struct json_object *o, const char *name, const char *text)
 {
