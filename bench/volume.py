@@ -20,8 +20,8 @@ WORK = {
     "rm -r": "rm -r /v/made/v",
 }
 
-
-# How long a guest may take for true what it knows of a volume's files: caisson's choice, and virtiofsd's.
+# How long a guest may take for true what it knows of a volume's files: caisson's choice, which is in
+# src/sandbox/launch-share.c, and virtiofsd's.
 SAME, DEFAULT = "cache=auto,timeout=0.02", "cache=auto"
 
 
@@ -68,7 +68,7 @@ class Volume:
         found = {what: float(to) - float(begin) for begin, to, what in re.findall(
             r"^figure:([\d.]+):([\d.]+):(.*?)\r?$", text, re.M)}
         if "failed" in text or set(found) != set(WORK):
-            raise RuntimeError(text)
+            raise OSError(f"figures of a volume: {text}")
         return found
 
     def ours(self):
@@ -77,15 +77,15 @@ class Volume:
                                     "--rootfs-mode", "image", self.image, "sh", "/v/work.sh"]))
 
     def by_hand(self, cache):
-        """As virtiofsd is by itself, but for extended attributes, which containers have."""
+        """As virtiofsd is by itself, but for extended attributes, which containers have, and @cache."""
         path = self.work + "/sock"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen()
             os.set_inheritable(listener.fileno(), True)
             with subprocess.Popen(["/usr/lib/qemu/virtiofsd", f"--fd={listener.fileno()}", "-o",
-                                   f"source={self.folder},xattr,{cache}", "-f"], close_fds=False, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL):
+                                   f"source={self.folder},xattr,{cache}", "-f"], close_fds=False,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
                 text = output(self.bare(self.cpio) + [
                     "-chardev", f"socket,id=fs,path={path}", "-device",
                     "vhost-user-fs-device,chardev=fs,tag=by-hand,queue-size=1024"])
