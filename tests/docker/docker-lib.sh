@@ -4,6 +4,8 @@
 # A real dockerd of the file's own, with caisson as its default runtime, in a network namespace of its
 # own. Its containers have the runtime's own folders, as everybody's.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
+ENGINE=docker
+. "$TOP/tests/lib/engine.sh"
 
 command -v dockerd >/dev/null || {
 	echo "ok dockerd # SKIP there is no dockerd"

@@ -18,13 +18,7 @@ test_run() {
 	is_clean
 }
 
-test_what_cannot_be_executed() {
-	status 127 docker run --rm $IMAGE nonesuch
-	has "$(err)" 'exec: "nonesuch": executable file not found in $PATH'
-	status 126 docker run --rm $IMAGE /etc
-	has "$(err)" 'exec: "/etc": permission denied'
-	is_clean
-}
+test_what_cannot_be_executed() { what_cannot_be_executed; }
 
 # What limits the container holds in the guest.
 test_limits() {
@@ -283,24 +277,7 @@ test_paused() {
 }
 
 # Nobody but the kernel tells Docker.
-test_killed() {
-	local victim keeper shim
-	for victim in keeper shim qemu-system virtiofsd vsockd; do
-		status 0 docker run -d --name killed $IMAGE sleep 1000
-		status 0 docker inspect -f '{{.State.Pid}}' killed
-		keeper=$(out)
-		shim=$(pgrep -P "$keeper")
-		case $victim in
-		keeper) kill -KILL "$keeper" ;;
-		shim) kill -KILL "$shim" ;;
-		*) pkill -KILL -f -P "$shim" $victim ;;
-		esac
-		status 0 docker wait killed
-		is "$(out)" 137 "exit status without $victim"
-		status 0 docker rm killed
-		is_clean
-	done
-}
+test_killed() { each_part_killed; }
 
 # A daemon that was killed finds its containers as they were.
 test_dockerd_killed() {

@@ -13,32 +13,11 @@ machine() {
 	rm "$WORK/$1.tar"
 }
 
-inside() { status 0 docker exec box "$@"; }
-
-# It has started all that it wants to, and nothing of that has failed. One exec waits until it takes questions.
-is_up() {
-	timeout 200 docker exec box sh -c 'until test -S /run/systemd/private; do sleep 0.2; done
-		exec systemctl is-system-running --wait' >"$WORK/out" 2>&1 || {
-		docker exec box systemctl --no-pager --failed
-		docker exec box systemctl --no-pager list-jobs
-		fail "box: $(out)"
-	}
-	is "$(out)" running
-}
-
-# it_ended: by itself, as it should
-it_ended() {
-	status 0 docker wait box
-	is "$(out)" 0
-	status 0 docker rm box
-	is_clean
-}
-
 # With what Docker gives all containers. Debian's image has no stop signal: that is Docker's SIGTERM.
 test_systemd() {
 	machine systemd
 	status 0 docker run -d --name box --pids-limit 200 systemd
-	is_up
+	system_is_up
 	inside sh -c '
 		cat /proc/1/comm; systemd-detect-virt; stat -f -c %T /run /tmp /sys/fs/cgroup
 		systemctl is-active dbus.socket systemd-journald systemd-logind
@@ -51,7 +30,7 @@ test_systemd() {
 		"cat /sys/fs/cgroup\$(cut -d : -f 3 /proc/self/cgroup)/memory.max"'
 	is "$(out)" "$(printf '200\n41943040')"
 	status 0 docker stop -t 60 box
-	it_ended
+	system_ended
 }
 
 # As one starts it for runc: all that is mounted, and said, stands.
@@ -59,15 +38,15 @@ test_systemd_as_for_runc() {
 	machine systemd
 	status 0 docker run -d --name box --privileged --tmpfs /run --tmpfs /run/lock -e container=docker \
 		-v /sys/fs/cgroup:/sys/fs/cgroup:ro --stop-signal SIGRTMIN+3 systemd
-	is_up
+	system_is_up
 	inside sh -c 'systemd-detect-virt; grep CapBnd /proc/self/status; mount -t tmpfs none /mnt && echo mounts
 		systemctl is-active systemd-sysctl'
 	is "$(out)" "$(printf '%s\n' docker $'CapBnd:\t0000003fffffffff' mounts active)"
 	status 0 docker stop -t 60 box
 	status 0 docker start box
-	is_up
+	system_is_up
 	inside systemctl poweroff
-	it_ended
+	system_ended
 }
 
 # As in tests/vm/dind.sh: no processes in the group that is divided.
@@ -95,7 +74,7 @@ test_docker() {
 	inside docker run --rm -m 50m busybox sh -c 'cat /sys/fs/cgroup/memory.max; ip route | grep -c default'
 	is "$(out)" "$(printf '52428800\n1')"
 	status 0 docker stop -t 60 box
-	it_ended
+	system_ended
 	status 0 docker volume rm images
 }
 

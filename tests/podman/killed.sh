@@ -16,7 +16,7 @@ cat >"$WORK/bin/caisson" <<-EOF
 	exec $TOP/build/bin/caisson "\$@"
 EOF
 chmod +x "$WORK/bin/caisson"
-PODMAN="$PODMAN --runtime $WORK/bin/caisson"
+ENGINE="$ENGINE --runtime $WORK/bin/caisson"
 
 # kill_in PROGRAM COMMAND...: kills podman or conmon while caisson is held in that command, and lets it go on
 kill_in() {
@@ -24,7 +24,7 @@ kill_in() {
 	shift
 	if [ "$1" = start ]; then echo create; else echo "$1"; fi >"$WORK/held"
 	# shellcheck disable=SC2086 # words without blanks
-	(exec $PODMAN "$@") >/dev/null 2>&1 &
+	(exec $ENGINE "$@") >/dev/null 2>&1 &
 	asked=$!
 	read -r caisson <"$WORK/asked"
 	echo none >"$WORK/held"

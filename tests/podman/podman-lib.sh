@@ -31,11 +31,9 @@ cat >"$CONTAINERS_CONF" <<-EOF
 	[engine.runtimes]
 	caisson = ["$TOP/build/bin/caisson"]
 EOF
-PODMAN="podman --root $WORK/store --runroot $WORK/podman --tmpdir $WORK/tmp --storage-driver vfs"
-podman() {
-	# shellcheck disable=SC2086 # words without blanks
-	command $PODMAN "$@"
-}
+ENGINE="podman --root $WORK/store --runroot $WORK/podman --tmpdir $WORK/tmp --storage-driver vfs"
+. "$TOP/tests/lib/engine.sh"
+podman() { engine "$@"; }
 
 # conmon gets few variables, and so what it starts.
 processes() (

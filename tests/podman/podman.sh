@@ -29,16 +29,10 @@ test_settings() {
 	is_clean
 }
 
-test_what_cannot_be_executed() {
-	status 127 podman run --rm $IMAGE nonesuch
-	has "$(err)" 'exec: "nonesuch": executable file not found in $PATH'
-	status 126 podman run --rm $IMAGE /etc
-	has "$(err)" 'exec: "/etc": permission denied'
-	is_clean
-}
+test_what_cannot_be_executed() { what_cannot_be_executed; }
 
 test_terminal() {
-	script -qec "$PODMAN run --rm -it $IMAGE sh -c 'tty; exit 5'" /dev/null </dev/null >"$WORK/seen" || is $? 5
+	script -qec "$ENGINE run --rm -it $IMAGE sh -c 'tty; exit 5'" /dev/null </dev/null >"$WORK/seen" || is $? 5
 	has "$(cat "$WORK/seen")" /dev/pts/0
 	is_clean
 }
@@ -83,23 +77,6 @@ test_life() {
 }
 
 # Nobody but the kernel tells podman.
-test_killed() {
-	local victim keeper shim
-	for victim in keeper shim qemu-system virtiofsd vsockd; do
-		status 0 podman run -d --name killed $IMAGE sleep 1000
-		status 0 podman inspect -f '{{.State.Pid}}' killed
-		keeper=$(out)
-		shim=$(pgrep -P "$keeper")
-		case $victim in
-		keeper) kill -KILL "$keeper" ;;
-		shim) kill -KILL "$shim" ;;
-		*) pkill -KILL -f -P "$shim" $victim ;;
-		esac
-		status 0 podman wait killed
-		is "$(out)" 137 "exit status without $victim"
-		status 0 podman rm killed
-		is_clean
-	done
-}
+test_killed() { each_part_killed; }
 
 run_tests "$@"
