@@ -27,13 +27,16 @@ kill_in() {
 	(exec $ENGINE "$@") >/dev/null 2>&1 &
 	asked=$!
 	read -r caisson <"$WORK/asked"
+	# For both ways, as conmon takes caisson along (PR_SET_PDEATHSIG): nobody may be left to read from it.
+	exec 6<>"$WORK/go"
 	echo none >"$WORK/held"
 	[ "$victim" = podman ] && victim=$asked || victim=$(ps -o ppid= -p "$caisson")
 	# shellcheck disable=SC2086 # a number and blanks
 	kill -KILL $victim
-	echo >"$WORK/go"
+	echo >&6
 	wait $asked || true
 	"$TOP/tests/lib/await-end" 60 "$caisson"
+	exec 6<&-
 }
 
 # As the engine's user who asks caisson itself.
