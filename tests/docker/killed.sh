@@ -11,15 +11,6 @@ killed_and_back() {
 	exec 7<&-
 }
 
-# at_work NAME: it is one of those that run for containers
-at_work() {
-	local pid
-	for pid in $(container_processes); do
-		grep -qs "^$1" "/proc/$pid/comm" && return
-	done
-	return 1
-}
-
 # Docker forgets those that it has started without having been told of a container, with any runtime.
 end_shims() {
 	local environ pid
@@ -37,7 +28,7 @@ test_while_it_starts() {
 		status 0 docker create --name box $IMAGE sleep 1000
 		docker start box >/dev/null 2>&1 &
 		asked=$!
-		until at_work $moment; do :; done
+		until at_work $moment container_processes; do :; done
 		killed_and_back
 		wait $asked || true
 		status 0 docker inspect -f '{{.State.Status}}' box

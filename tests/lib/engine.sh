@@ -35,6 +35,15 @@ what_cannot_be_executed() {
 	is_clean
 }
 
+# at_work NAME COMMAND: a program of that name is one of the processes whose numbers COMMAND prints
+at_work() {
+	local pid
+	for pid in $("$2"); do
+		grep -qs "^$1" "/proc/$pid/comm" && return
+	done
+	return 1
+}
+
 # Of a whole system in the container "box".
 inside() { status 0 engine exec box "$@"; }
 

@@ -68,6 +68,22 @@ test_conmon_while_it_starts() {
 	is_free
 }
 
+# Not held: whatever caisson, which conmon takes along, has come to.
+test_conmon_while_caisson_is_at_work() {
+	local moment asked
+	for moment in caisson-shim qemu-system; do
+		status 0 podman create --name box $IMAGE sleep 1000
+		# shellcheck disable=SC2086 # words without blanks
+		(exec $ENGINE start box) >/dev/null 2>&1 &
+		asked=$!
+		until at_work $moment processes; do :; done
+		pkill -KILL -f "^[^ ]*conmon .*-c $(out)"
+		wait $asked || true
+		status 0 podman rm -f -t 0 box
+		is_free
+	done
+}
+
 # To podman it runs.
 test_podman_while_it_pauses() {
 	status 0 podman run -d --name box $IMAGE sleep 1000
