@@ -536,12 +536,21 @@ void shim_task_lost(struct shim *shim)
 	process_lost(shim->init);
 }
 
+/*
+ * Engines see processes of ours end, and as everywhere the container's first one is to be the last: Docker
+ * forgets the container with it, and whoever waits for an exec of it then waits for ever.
+ */
+static bool exec_telling(const struct shim *shim, const struct process *p)
+{
+	return p->state == PROCESS_STOPPING || (shim->stdio && p->conn != 0);
+}
+
 bool shim_task_telling(const struct shim *shim)
 {
 	if (!list_empty(&shim->waiters) || (shim->init && shim->init->state == PROCESS_STOPPING))
 		return true;
 	list_for_each (it, &shim->execs)
-		if (container_of(it, struct process, link)->state == PROCESS_STOPPING)
+		if (exec_telling(shim, container_of(it, struct process, link)))
 			return true;
 	return false;
 }

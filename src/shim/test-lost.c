@@ -93,6 +93,26 @@ static void the_last_output_is_awaited(void)
 	test_shim_end();
 }
 
+static void execs_end_before_the_container(void)
+{
+	begin_running(false);
+	t.shim.stdio = true;
+	ask_exec_over(t.client, &create, "e1");
+	guest_execs();
+	expect(&create, TTRPC_OK, "");
+	ask_start(&asked, "e1");
+	guest_starts();
+	expect(&asked, TTRPC_OK, "");
+	close_outputs();
+	sandbox_stop(&t.shim.sandbox, false);
+	run_until(&t.loop, t.shim.init->state == PROCESS_STOPPED);
+	test_true(shim_task_telling(&t.shim));
+	shim_task_conn_closed(&t.shim, container_of(t.shim.execs.next, struct process, link)->conn);
+	test_true(!shim_task_telling(&t.shim));
+	t.shim.stdio = false;
+	test_shim_end();
+}
+
 /* Who asks through our own service hears why. */
 static void a_failed_vm_is_explained(void)
 {
@@ -142,6 +162,7 @@ int main(void)
 	test_run(a_lost_vm_is_137);
 	test_run(files_of_a_lost_vm_are_not_said_to_be_missing);
 	test_run(the_last_output_is_awaited);
+	test_run(execs_end_before_the_container);
 	test_run(a_failed_vm_is_explained);
 	test_run(an_end_of_its_own_is_no_failure);
 	return 0;
