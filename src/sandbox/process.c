@@ -392,13 +392,22 @@ static void start_answered(struct ttrpc_request *req, const struct ttrpc_answer 
 		process_lost(p);
 }
 
+void process_starting(struct process *p)
+{
+	p->state = PROCESS_STARTING;
+	start_deadline(p);
+}
+
+void process_not_started(struct process *p, const struct err *err)
+{
+	report(p, p->started, ttrpc_code_from_errno(err->code), err->text);
+}
+
 void process_start(struct process *p)
 {
 	Containerd__Task__V2__StartRequest request = CONTAINERD__TASK__V2__START_REQUEST__INIT;
 	int r = -ENOTCONN;
 
-	p->state = PROCESS_STARTING;
-	start_deadline(p);
 	request.id = p->sandbox->spec->id;
 	request.exec_id = p->exec_id;
 	if (p->sandbox->guest)

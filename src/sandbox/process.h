@@ -111,11 +111,17 @@ void process_free(struct process *process);
 void process_create(struct process *process, Caisson__Guest__V1__Process *exec, char *json);
 
 /**
- * process_start() - let it run, from CREATED or ADDED only; @process->started follows
+ * process_starting() - it is about to be let run, from CREATED or ADDED only; @process->started follows
  *
- * A guest that has not answered this, or process_create(), in the time that it has for its boot is
- * taken for broken: TTRPC_DEADLINE_EXCEEDED.
+ * A guest for which neither process_start() nor process_not_started() comes, or that has not answered, or
+ * process_create(), in the time that it has for its boot is taken for broken: TTRPC_DEADLINE_EXCEEDED.
  */
+void process_starting(struct process *process);
+
+/** process_not_started() - what had to be done first has failed; after process_starting() */
+void process_not_started(struct process *process, const struct err *err);
+
+/** process_start() - let it run; after process_starting() */
 void process_start(struct process *process);
 
 /** process_delete() - end it before it ever ran, from CREATED or ADDED; @process->deleted follows

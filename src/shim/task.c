@@ -180,15 +180,19 @@ static void network_applied(struct network *network _unused_, const struct err *
 {
 	struct process *p = userdata;
 
+	/* Time may have run out. */
+	if (p->state != PROCESS_STARTING)
+		return;
 	if (!err)
 		process_start(p);
 	else
-		told_not_started(p, err);
+		process_not_started(p, err);
 }
 
 /* An engine may have made the interfaces since the container was created. */
 static void start(struct shim *shim, struct process *p)
 {
+	process_starting(p);
 	if (p == shim->init && shim->sandbox.network.n > 0)
 		network_apply(&shim->sandbox.network, network_applied, p);
 	else

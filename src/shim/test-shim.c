@@ -65,6 +65,7 @@ static const struct ttrpc_method guest_methods[] = {
 	{.name = "Shutdown", .handler = guest_called},
 	{.name = "Stat", .handler = guest_called},
 	{.name = "SetTime", .handler = guest_called},
+	{.name = "Configure", .handler = guest_called},
 	{.name = NULL},
 };
 
@@ -72,6 +73,7 @@ static const struct ttrpc_service guest_services[] = {
 	{.name = RPC_SERVICE_TASK_V3, .methods = guest_methods},
 	{.name = RPC_SERVICE_COPY, .methods = guest_methods},
 	{.name = RPC_SERVICE_SYSTEM, .methods = guest_methods},
+	{.name = "caisson.guest.v1.Network", .methods = guest_methods},
 	{.name = NULL},
 };
 

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "sandbox.pb-c.h"
+#include "sandbox/passt.h"
 #include "shim/lifeline.h"
 #include "shim/test-shim.h"
 
@@ -302,6 +303,32 @@ static void other_containers_are_unknown(void)
 		test_int(response->task_pid, i ? 7 : 0);
 		rpc_free(&response->base);
 	}
+	test_shim_end();
+}
+
+/* The network comes first, and may take a while. */
+static void start_is_asked_for_once(void)
+{
+	struct network *network = &t.shim.sandbox.network;
+
+	test_shim_begin(false);
+	test_shim_boot();
+	ask_create(&create, "c1");
+	guest_creates();
+	expect(&create, TTRPC_OK, "");
+	network->n = 1;
+	network->passt = true;
+	passt_state(&network->next);
+	network->joined[0] = network->next.ifs[0].index;
+	ask_start(&start, "");
+	run_until(&t.loop, guest_was_asked("Configure"));
+	ask_start(&asked, "");
+	expect(&asked, TTRPC_FAILED_PRECONDITION, "being started");
+	ask_id(&asked, "Delete", "");
+	expect(&asked, TTRPC_FAILED_PRECONDITION, "being started");
+	sandbox_stop(&t.shim.sandbox, false);
+	expect(&start, TTRPC_UNAVAILABLE, "the virtual machine has ended");
+	network->n = 0;
 	test_shim_end();
 }
 
@@ -671,6 +698,7 @@ int main(void)
 	test_run(signals_are_passed_on);
 	test_run(create_has_no_field_for_nothing);
 	test_run(other_containers_are_unknown);
+	test_run(start_is_asked_for_once);
 	test_run(an_exec_is_not_all);
 	test_run(input_ends_when_it_should);
 	test_run(execs_come_and_go);

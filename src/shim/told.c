@@ -149,12 +149,6 @@ static void process_started(struct process *p, const struct process_result *resu
 		rpc_reply(call, &response.base);
 }
 
-void told_not_started(struct process *p, const struct err *err)
-{
-	process_started(p, &(struct process_result){.code = ttrpc_code_from_errno(err->code),
-						    .message = err->text});
-}
-
 static void reply_delete(struct ttrpc_call *call, const struct process *p)
 {
 	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;

@@ -14,9 +14,6 @@ void told_of_exec(struct process *p);
 /** told_seen() - the keeper sees what the container sees: it has been created */
 void told_seen(struct shim *shim);
 
-/** told_not_started() - answer a Start that did not come to that; the container ends */
-void told_not_started(struct process *p, const struct err *err);
-
 /** told_deleted() - answer a Delete of what has ended, and forget it */
 void told_deleted(struct ttrpc_call *call, struct process *p);
 
