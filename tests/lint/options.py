@@ -133,7 +133,9 @@ def check_names(page):
     have = {w for row in rows(page, "key of the configuration") for w in words(row[0])}
     want = set(re.findall(r'define CONF_\w+\s+"([a-z]+\.[a-z_]+)"', read("src/sandbox/conf.h")))
     want |= set(re.findall(r'\{"([a-z]+\.[a-z_]+)", CONF_', read("src/sandbox/conf.c")))
-    verdict("configuration", differences(have, want, "docs/options.md"))
+    names = [w for row in rows(page, "key of the configuration") for w in words(row[0])]
+    twice = [f"{name} has two rows" for name in have if names.count(name) > 1]
+    verdict("configuration", twice + differences(have, want, "docs/options.md"))
     have = {w for row in rows(page, "option of meson") for w in words(row[0])}
     want = set(re.findall(r"option\('(\w+)'", read("meson_options.txt")))
     verdict("build", differences(have, want, "docs/options.md"))
