@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "cmd/cmd.h"
 #include "cmd/task-call.h"
+#include "image/text.h"
 
 struct kill {
 	const char *signal;
@@ -80,13 +81,33 @@ static char *spell_out(int argc, char **argv)
 	return argv[1];
 }
 
-/* As OCI runtimes have it: the name, then the signal. */
-static void take_last(char **words, struct kill *kill)
+/* A signal that was mistyped after a name must not become the stop signal for that name. */
+static int check_name(const char *word, struct err *err)
 {
-	if (kill->signal || !words[0] || !words[1] || words[2] || signal_from_name(words[1]) < 0)
-		return;
+	struct paths paths = PATHS_NULL;
+	struct record record = RECORD_NULL;
+	int r = paths_init(&paths, err);
+
+	if (r == 0)
+		r = record_open(&paths, word, &record, err);
+	if (r == -ENOENT)
+		(void)err_set(err, r, "%s: no such signal, nor a container of that name",
+			      text_of(word));
+	record_done(&record);
+	paths_done(&paths);
+	return r;
+}
+
+/* As OCI runtimes have it: the name, then the signal. */
+static int take_last(char **words, struct kill *kill, struct err *err)
+{
+	if (kill->signal || !words[0] || !words[1] || words[2])
+		return 0;
+	if (signal_from_name(words[1]) < 0)
+		return check_name(words[1], err);
 	kill->signal = words[1];
 	words[1] = NULL;
+	return 0;
 }
 
 static int kill_main(const struct command *self, int argc, char **argv)
@@ -98,9 +119,8 @@ static int kill_main(const struct command *self, int argc, char **argv)
 
 	if (at >= 0 && kill.signal && signal_from_name(kill.signal) < 0)
 		at = err_set(&err, -EINVAL, "--signal %s: no such signal", kill.signal);
-	if (at < 0)
+	if (at < 0 || take_last(argv + at, &kill, &err) < 0)
 		return cmd_fail(self, &err);
-	take_last(argv + at, &kill);
 	return cmd_each(self, argv + at, kill_one, &kill);
 }
 

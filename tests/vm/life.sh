@@ -357,6 +357,18 @@ test_kill_signal_names() {
 	one_sentence
 	status 1 caisson kill -NOPE sig
 	one_sentence
+	# Not the stop signal for the first name, and a word that is no container.
+	status 0 caisson run -d --name sig "$IMAGE" sh -c 'trap "exit 5" TERM; trap "exit 6" HUP; echo up; while :; do sleep 0.1; done'
+	read -r _ < <(caisson logs -f sig)
+	for word in SIGHPU 99; do
+		status 1 caisson kill sig $word
+		one_sentence
+		has "$(err)" "$word: no such signal"
+	done
+	status 0 caisson kill sig SIGHUP
+	status 0 caisson wait sig
+	is "$(out)" 6
+	status 0 caisson delete sig
 }
 
 test_unknown_names() {
