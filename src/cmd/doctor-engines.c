@@ -33,18 +33,36 @@ static char *own_path(const struct doctor *d)
 	return path_join(d->paths.programs ? d->paths.programs : "/usr/bin", NAME);
 }
 
-/* A runtime whose program has our name. Return: whether it was said what of it. */
+static void check_program(struct finding *f, const char *path)
+{
+	if (access(path, X_OK) == 0)
+		return;
+	f->level = DOCTOR_LACKS;
+	doctor_mend(f, "%s is no program: put caisson's path there", path);
+}
+
+/* A runtime that has our name, or whose program has. Return: whether it was said what of it. */
 static bool say_runtime(struct finding *f, const char *file, const char *name, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	if (strcmp(slash ? slash + 1 : path, NAME) != 0)
+	if (strcmp(name, NAME) != 0 && strcmp(slash ? slash + 1 : path, NAME) != 0)
 		return false;
 	doctor_say(f, DOCTOR_OK, "%s is the runtime %s in %s", path, name, file);
-	if (access(path, X_OK) < 0) {
-		f->level = DOCTOR_LACKS;
-		doctor_mend(f, "%s is no program: put caisson's path there", path);
-	}
+	check_program(f, path);
+	return true;
+}
+
+/* Docker does not start with such a file. Return: whether that was said. */
+static bool say_broken(struct finding *f, const char *text)
+{
+	struct json_object *o = json_tokener_parse(text);
+
+	json_object_put(o);
+	if (o || !text[strspn(text, " \t\r\n")])
+		return false;
+	doctor_say(f, DOCTOR_LACKS, DOCKER_FILE " is no JSON: Docker does not start with it");
+	doctor_mend(f, "correct it");
 	return true;
 }
 
@@ -74,7 +92,7 @@ void doctor_docker(struct doctor *d, struct finding *f)
 
 	if (r < 0 && !has_engine(f, "dockerd", "Docker"))
 		return;
-	if (r == 0 && find_in_json(f, text))
+	if (r == 0 && (say_broken(f, text) || find_in_json(f, text)))
 		return;
 	doctor_say(f, DOCTOR_NOTE, "Docker does not know " NAME ": it is not in " DOCKER_FILE);
 	doctor_mend(f,
@@ -83,13 +101,30 @@ void doctor_docker(struct doctor *d, struct finding *f)
 		    own);
 }
 
-/* A line that is no comment and has our name. Return: it, or NULL; @text is written to. */
-static const char *line_with_name(char *text)
+/* A string that is the path of a program with our name. Return: it, to be freed, or NULL. */
+static char *path_in_line(const char *line)
+{
+	const char *end = strstr(line, "/" NAME "\""), *start = end;
+
+	while (start > line && start[-1] != '"')
+		start--;
+	return end && start > line ? xasprintf("%.*s/" NAME, (int)(end - start), start) : NULL;
+}
+
+/*
+ * A line that is no comment and has such a path: that a name is in a list of others does not make a runtime.
+ * Return: the path, to be freed, or NULL; @text is written to.
+ */
+static char *line_with_path(char *text, const char **ret_line)
 {
 	for (char *line; (line = strsep(&text, "\n"));) {
+		char *path;
+
 		line += strspn(line, " \t");
-		if (*line != '#' && strstr(line, NAME))
-			return line;
+		path = *line != '#' ? path_in_line(line) : NULL;
+		*ret_line = line;
+		if (path)
+			return path;
 	}
 	return NULL;
 }
@@ -97,15 +132,16 @@ static const char *line_with_name(char *text)
 static void look_in_toml(struct finding *f, const char *file, const char *program,
 			 const char *title, const char *mend)
 {
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *path = NULL;
 	int r = file_slurp_at(AT_FDCWD, file, FILE_MAX, &text, NULL);
 	const char *line;
 
 	if (!has_engine(f, program, title))
 		return;
-	line = r == 0 ? line_with_name(text) : NULL;
-	if (line) {
+	path = r == 0 ? line_with_path(text, &line) : NULL;
+	if (path) {
 		doctor_say(f, DOCTOR_OK, "%s says %s", file, line);
+		check_program(f, path);
 		return;
 	}
 	doctor_say(f, DOCTOR_NOTE, "%s does not know " NAME ": it is not in %s", title, file);
