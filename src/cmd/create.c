@@ -49,7 +49,7 @@ static const struct opt options[] = {
 	OPT(create, 0, "no-pivot", OPT_FLAG, no_pivot, NULL, "changes nothing in a VM"),
 	OPT(create, 0, "no-new-keyring", OPT_FLAG, no_new_keyring, NULL, "changes nothing in a VM"),
 	OPT(create, 0, "preserve-fds", OPT_U32, preserve_fds, "N",
-	    "0: descriptors cannot be passed into a VM", NULL, 0, 0),
+	    "0: descriptors cannot be passed into a VM", NULL, 0, UINT32_MAX),
 	{.kind = OPT_END},
 };
 
@@ -222,6 +222,9 @@ static int create_main(const struct command *self, int argc, char **argv)
 	struct err err = ERR_NULL;
 	int at = opts_parse(self, argc, argv, &c, &err), r = at;
 
+	if (r >= 0 && c.preserve_fds > 0)
+		r = err_set(&err, -ENOTSUP,
+			    "--preserve-fds: descriptors cannot be passed into a VM");
 	if (r >= 0)
 		r = check(argc, argv, at, &err);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include "cmd/global.h"
 #include "cmd/guess.h"
 #include "cmd/output.h"
+#include "image/text.h"
 
 static const struct command *const commands[] = {
 	&command_run,	     &command_create,	&command_start,	 &command_pause,   &command_resume,
@@ -110,6 +111,11 @@ static int unknown(char **words)
 	bool grouped = strcmp(words[0], "container") == 0 && words[1];
 	const char *word = words[grouped], *meant = NULL;
 
+	if (*word == '-') {
+		fprintf(stderr, "caisson: unknown option %s: see `caisson --help`\n",
+			text_of(word));
+		return STATUS_CAISSON_FAILED;
+	}
 	if (grouped && find(word))
 		meant = word;
 	else

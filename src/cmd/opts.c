@@ -205,7 +205,8 @@ int opts_check_words(const struct command *command, char *const *words, size_t m
 
 void opts_help(const struct command *command)
 {
-	printf("Usage: caisson %s %s\n\n%s\n", command->name, command->usage, command->summary);
+	printf("Usage: caisson %s%s%s\n\n%s\n", command->name, *command->usage ? " " : "",
+	       command->usage, command->summary);
 	if (count(command->opts) > 0)
 		puts("\nOptions:");
 	for (const struct opt *o = command->opts; o && o->kind != OPT_END; o++) {

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/guess.h"
 #include "cmd/volume-store.h"
 #include "sandbox/record.h"
 #include "sandbox/volume.h"
@@ -78,7 +79,10 @@ static int volume_main(const struct command *self, int argc, char **argv)
 		return list_main(self);
 	if (argv[at] && strcmp(argv[at], "rm") == 0 && argv[at + 1])
 		return cmd_each(self, argv + at + 1, remove_one, NULL);
-	(void)err_set(&err, -EINVAL, "volume what? See `caisson volume --help`");
+	if (argv[at] && !argv[at + 1] && strcmp(argv[at], "ls") == 0)
+		(void)guess_refusal("volume ", argv[at], "volume list", &err);
+	else
+		(void)err_set(&err, -EINVAL, "volume what? See `caisson volume --help`");
 	return cmd_fail(self, &err);
 }
 

@@ -70,6 +70,8 @@ test_words_that_are_no_commands() {
 		imgaes|images
 	END
 	refused 125 "unknown command \"zzz\": see \`caisson --help\`" caisson zzz
+	refused 125 "unknown option --roto: see \`caisson --help\`" caisson --roto x list
+	refused 1 "unknown command \"volume ls\": did you mean \`caisson volume list\`?" caisson volume ls
 	refused 1 "unknown command \"image ls\": did you mean \`caisson image list\`?" caisson image ls
 	refused 1 "unknown command \"image zzz\": see \`caisson image --help\`" caisson image zzz
 	status 0 caisson help image build

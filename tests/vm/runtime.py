@@ -169,7 +169,7 @@ def test_update():
 
 
 def test_options_before_the_command():
-    holds(caisson("create", "--preserve-fds", "1", "x", status=1)[1], "--preserve-fds")
+    holds(caisson("create", "--preserve-fds", "1", "x", status=1)[1], "descriptors cannot be passed into a VM")
     for option in ["--pid-file", "--console-socket"]:
         holds(caisson("exec", option, "/x", "x", "true", status=125)[1], option + " goes with --detach only")
     for words, text in [(["--log-format", "xml", "list"], "must be text or json"), (["--root"], "needs a value"),
