@@ -73,6 +73,12 @@ static int changes_of_folders(struct visit *v,
 
 int layer_check(const struct visit *v, struct err *err)
 {
+	if (sandbox_spec_has_bundle(&v->spec))
+		return err_set(
+			err, -ENOTSUP,
+			"container %s is a bundle's, and what has changed in that only its engine "
+			"knows: `caisson export` writes all that is there",
+			v->record.id);
 	if (!sandbox_spec_has_copy(&v->spec))
 		return 0;
 	return err_set(

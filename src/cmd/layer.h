@@ -13,7 +13,7 @@
  * layer_check() - is it known what the container has changed?
  * @visit: found
  *
- * Return: 0, or -ENOTSUP with a message: it has a copy of its image.
+ * Return: 0, or -ENOTSUP with a message: it has a copy of its image, or is of a bundle.
  */
 int layer_check(const struct visit *visit, struct err *err);
 

@@ -114,7 +114,13 @@ static int logs_one(const struct paths *paths, const char *name, void *userdata,
 		r = logs->follow ? follow(&record, &reader) : print_present(&reader);
 	if (r == -EPIPE)
 		r = 0;
-	if (r < 0)
+	if (r == -ENOENT)
+		(void)err_set(
+			err, r,
+			"the output of container %s goes to the engine that created it, which may "
+			"have kept it",
+			record.id);
+	else if (r < 0)
 		err_errno(err, r, "cannot show the output of container %s", record.id);
 	fd_close(reader.fd);
 	record_done(&record);

@@ -55,6 +55,10 @@ def test_words_that_callers_look_for():
     check(caisson("delete", "--force", "nobody"), ("", ""), "what delete --force says")
     box.start()
     holds(caisson("start", box.name, status=1)[1], "cannot start")
+    # What only an engine knows is not answered by nothing.
+    for words in (["diff", box.name], ["commit", box.name, "x"]):
+        holds(caisson(*words, status=1)[1], "only its engine knows")
+    holds(caisson("logs", box.name, status=1)[1], "goes to the engine that created it")
     # What was never started is not running.
     other = Container("other", "true")
     caisson("delete", other.name)
