@@ -36,6 +36,12 @@ test_whose_and_what() {
 	is_clean
 }
 
+test_ids() {
+	shows "$(printf '0 100000 1000\n0')" --uidmap 0:100000:1000 --ulimit nproc=100 -- \
+		sh -c 'awk "{print \$1, \$2, \$3}" /proc/self/uid_map; touch /tmp/x; stat -c %u /tmp/x'
+	is_clean
+}
+
 test_names() {
 	shows box --hostname box -- hostname
 	shows "10.1.2.3 a.b" --add-host a.b:10.1.2.3 -- awk '$2 == "a.b" {print $1, $2}' /etc/hosts

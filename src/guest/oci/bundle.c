@@ -51,7 +51,7 @@ int bundle_make(int root, const char *name, const struct bundle_file *files, siz
 
 	if (is_full(root))
 		return -ENOBUFS;
-	if (mkdirat(root, name, 0700) < 0)
+	if (mkdirat(root, name, 0711) < 0)
 		return -errno;
 	dir = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0 || mkdirat(dir, BUNDLE_ROOTFS, 0755) < 0)
@@ -101,7 +101,7 @@ static int open_root(void)
 	int r = root_prepare(), fd;
 
 	if (r == 0)
-		r = path_mkdirs(BUNDLE_DIR, 0700);
+		r = path_mkdirs(BUNDLE_DIR, 0711);
 	if (r < 0)
 		return r;
 	fd = open(BUNDLE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
