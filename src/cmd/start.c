@@ -6,6 +6,8 @@
 #include "cmd/task-call.h"
 #include "sandbox/hooks.h"
 
+#define END_SECONDS 10
+
 static int start_one(const struct paths *paths, const char *name, void *userdata _unused_,
 		     struct err *err)
 {
@@ -19,8 +21,12 @@ static int start_one(const struct paths *paths, const char *name, void *userdata
 			    "container %s: cannot start a container that has stopped", record.id);
 	if (r == 0)
 		r = client_connect(&client, &record, err);
-	if (r == 0)
+	if (r == 0) {
 		r = task_start(&client, record.id, "", err);
+		/* Engines remove what has ended, and what was created: but only if it is that still when they hear of it. */
+		if (r < 0 && record_state(&record, &status) == RECORD_STOPPED)
+			(void)record_wait(&record, END_SECONDS);
+	}
 	/* As runc has it, their failure is told, and the container goes on. */
 	if (r == 0 && record_load(&record, &spec, NULL) == 0)
 		r = hooks_run(&record, &spec, "poststart", "running",

@@ -13,9 +13,6 @@
 #include "sandbox/systemd.h"
 #include "task.pb-c.h"
 
-/* As a shell and runc say it: killed by SIGKILL. */
-#define STATUS_LOST (128 + 9)
-
 static void check_stopped(struct process *p)
 {
 	if (p->state != PROCESS_STOPPING || !stream_done(&p->out) || !stream_done(&p->err))
@@ -432,7 +429,7 @@ static void delete_answered(struct ttrpc_request *req, const struct ttrpc_answer
 {
 	struct process *p = container_of(req, struct process, request);
 	ProtobufCMessage *m;
-	uint32_t status = STATUS_LOST;
+	uint32_t status = PROCESS_STATUS_LOST;
 
 	if (answer->code != TTRPC_OK) {
 		report(p, p->deleted, answer->code, answer->message);
@@ -450,7 +447,7 @@ void process_delete(struct process *p)
 {
 	p->state = PROCESS_DELETING;
 	if (!p->sandbox->guest || send_delete(p, &p->request, delete_answered) < 0)
-		end_unstarted(p, STATUS_LOST);
+		end_unstarted(p, PROCESS_STATUS_LOST);
 }
 
 void process_lost(struct process *p)
@@ -467,7 +464,7 @@ void process_lost(struct process *p)
 		break;
 	case PROCESS_DELETING:
 		ttrpc_request_cancel(&p->request);
-		end_unstarted(p, STATUS_LOST);
+		end_unstarted(p, PROCESS_STATUS_LOST);
 		break;
 	case PROCESS_ADDED:
 	case PROCESS_CREATED:
@@ -475,7 +472,7 @@ void process_lost(struct process *p)
 	case PROCESS_PAUSING:
 	case PROCESS_PAUSED:
 		ttrpc_request_cancel(&p->wait);
-		p->status = STATUS_LOST;
+		p->status = PROCESS_STATUS_LOST;
 		p->lost = true;
 		(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
 		p->state = PROCESS_STOPPING;

@@ -19,6 +19,9 @@
 /* Most calls are answered at once by a guest that is well: it has this long, in nanoseconds. */
 #define PROCESS_GUEST_ANSWERS (10 * NSEC_PER_SEC)
 
+/** Of one that nobody saw end: as a shell and runc say it, killed by SIGKILL. */
+#define PROCESS_STATUS_LOST (128 + 9)
+
 /**
  * struct process_result - how an operation went
  * @code: TTRPC_OK, or the status to pass on

@@ -132,6 +132,9 @@ static void process_started(struct process *p, const struct process_result *resu
 	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
 
 	if (result->code != TTRPC_OK) {
+		/* Who hears of it sees that it is over. */
+		if (p == shim->init && !shim->spec->remove)
+			(void)record_set_exit(shim->record, PROCESS_STATUS_LOST);
 		if (call)
 			ttrpc_call_fail(call, result->code, "%s", result->message);
 		calls_fail_waiters(shim, p, result->message);

@@ -294,4 +294,15 @@ test_dockerd_killed() {
 	is_clean
 }
 
+# What can be seen at the start only is an end like any other: Docker removes what was created.
+test_start_that_fails() {
+	status 125 docker run --rm --sysctl net.core.nosuch=1 $IMAGE true
+	has "$(err)" "net.core.nosuch"
+	is "$(docker ps -aq)" ""
+	is_clean
+	for pid in $(pgrep -f "containerd-shim.* -address $WORK/exec"); do
+		"$TOP/tests/lib/await-end" 30 "$pid" || fail "containerd's shim is still there"
+	done
+}
+
 run_tests "$@"
