@@ -68,7 +68,7 @@ class Volume:
         found = {what: float(to) - float(begin) for begin, to, what in re.findall(
             r"^figure:([\d.]+):([\d.]+):(.*?)\r?$", text, re.M)}
         if "failed" in text or set(found) != set(WORK):
-            raise OSError(f"figures of a volume: {text}")
+            raise OSError("not all was done in a guest: " + text)
         return found
 
     def ours(self):
@@ -85,9 +85,15 @@ class Volume:
             os.set_inheritable(listener.fileno(), True)
             with subprocess.Popen(["/usr/lib/qemu/virtiofsd", f"--fd={listener.fileno()}", "-o",
                                    f"source={self.folder},xattr,{cache}", "-f"], close_fds=False,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-                text = output(self.bare(self.cpio) + [
-                    "-chardev", f"socket,id=fs,path={path}", "-device",
-                    "vhost-user-fs-device,chardev=fs,tag=by-hand,queue-size=1024"])
-        os.unlink(path)
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as daemon:
+                try:
+                    text = output(self.bare(self.cpio) + [
+                        "-chardev", f"socket,id=fs,path={path}", "-device",
+                        "vhost-user-fs-device,chardev=fs,tag=by-hand,queue-size=1024"])
+                except BaseException:
+                    # It would wait for a VM for ever.
+                    daemon.terminate()
+                    raise
+                finally:
+                    os.unlink(path)
         return self.figures(text)
