@@ -14,11 +14,20 @@ WORK = {
     "read 128 MB": "dd if=/v/large of=/dev/null bs=128k",
     "write 128 MB": "dd if=/dev/zero of=/v/written bs=128k count=1024 conv=fsync",
     "rewrite 10 MB in 4 kB": "dd if=/dev/zero of=/v/written bs=4k count=2500 conv=notrunc",
-    "find, by size": "for i in 1 2 3 4; do find /v/files -type f -size +1; done",
+    "find, by size, 40 times": "find $(yes /v/files | head -n 40) -type f -size +1",
+    "the same in a tmpfs": "find $(yes /tmp/here | head -n 40) -type f -size +1",
     "tar -c": "tar -cf /tmp/made.tar /v/files",
     "tar -x": "tar -xf /tmp/made.tar -C /v/made",
     "rm -r": "rm -r /v/made/v",
 }
+
+# Of that nothing is of the volume: it tells what else the two guests differ in.
+NOT_THERE = "the same in a tmpfs"
+# And before that, to have read busybox and looked into the folder once.
+BEFORE = """mkdir /tmp/here
+for i in $(seq 500); do : >/tmp/here/$i; done
+find /v/files -type f -size +1 >/dev/null
+"""
 
 # How long a guest may take for true what it knows of a volume's files: caisson's choice, which is in
 # src/sandbox/launch-share.c, and virtiofsd's.
@@ -40,9 +49,9 @@ class Volume:
         for i in range(500):
             with open(f"{self.folder}/files/{i}", "wb") as out:
                 out.write(os.urandom(4096))
-        script = "".join(f"read from rest </proc/uptime; {command} >/dev/null 2>&1 || echo failed\n"
-                         f"read to rest </proc/uptime; echo \"figure:$from:$to:{what}\"\n"
-                         for what, command in WORK.items())
+        script = BEFORE + "".join(
+            f"read from rest </proc/uptime; {command} >/dev/null 2>&1 || echo failed\n"
+            f"read to rest </proc/uptime; echo \"figure:$from:$to:{what}\"\n" for what, command in WORK.items())
         with open(self.folder + "/work.sh", "w", encoding="ascii") as out:
             out.write(script)
         self.cpio = self.initramfs()
