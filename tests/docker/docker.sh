@@ -294,6 +294,21 @@ test_dockerd_killed() {
 	is_clean
 }
 
+# Whoever waits for an exec hears of its end.
+test_exec_of_one_that_ends() {
+	local how
+	for how in rm exit; do
+		status 0 docker run -d --name box -v "$WORK:/v" $IMAGE sh -c "until [ -e /v/$how ]; do sleep 0.1; done; exit 5"
+		docker exec box sh -c "touch /v/in-$how; sleep 1000; true" &
+		until [ -e "$WORK/in-$how" ]; do kill -0 $!; done
+		[ $how = exit ] && touch "$WORK/exit" || status 0 docker rm -f box
+		timeout 60 tail --pid=$! -f /dev/null || fail "$how: the exec goes on"
+		! wait $! || fail "$how: the exec ended well"
+		docker rm -f box >/dev/null 2>&1 || true
+	done
+	is_clean
+}
+
 # What can be seen at the start only is an end like any other: Docker removes what was created.
 test_start_that_fails() {
 	status 125 docker run --rm --sysctl net.core.nosuch=1 $IMAGE true
