@@ -240,8 +240,11 @@ static int write_archive(int out, const struct input *in, struct err *err)
 static int choose_standin(struct input *in, struct err *err)
 {
 	const char *standin = in->program ? in->program->standin : NULL;
+	int r = standin ? standin_fits(in->program->path, standin) : 0;
 
-	if (!standin || !standin_fits(in->program->path, standin))
+	if (r < 0)
+		return err_errno(err, r, "cannot run %s --version", in->program->path);
+	if (r == 0)
 		return 0;
 	in->standin = standin;
 	strv_done(&in->files);

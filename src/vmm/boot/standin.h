@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 
 /*
@@ -12,8 +13,10 @@
  * standin_fits() - does the program find all that it wants in it?
  * @program: path of a dynamically linked one that knows --version; it is run
  * @library: path
+ *
+ * Return: 1, 0, or negative errno: it could not be found out (-EIO: it was killed; -ETIMEDOUT).
  */
-bool standin_fits(const char *program, const char *library);
+int standin_fits(const char *program, const char *library);
 
 /** standin_is_for() - has what is at @path the same name? */
 bool standin_is_for(const char *library, const char *path);

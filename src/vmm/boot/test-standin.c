@@ -31,10 +31,11 @@ static void fits_where_all_is_found(void)
 {
 	_cleanup_free_ char *other = other_library("other"), *lists = other_library("a:b");
 
-	test_true(standin_fits(ABI_CRUN, library));
-	test_true(!standin_fits(ABI_CRUN, other));
-	test_true(!standin_fits(ABI_CRUN, lists));
-	test_true(!standin_fits("/nonexistent/crun", library));
+	test_int(standin_fits(ABI_CRUN, library), 1);
+	test_int(standin_fits(ABI_CRUN, other), 0);
+	test_int(standin_fits(ABI_CRUN, lists), 0);
+	test_int(standin_fits("/nonexistent/crun", library), -ENOENT);
+	test_int(standin_fits(files_script("killed", "kill -KILL $$\n"), library), -EIO);
 	test_true(standin_is_for("/a/libsystemd.so.0", "/lib/libsystemd.so.0"));
 	test_true(!standin_is_for("/a/libsystemd.so.0", "/lib/libsystemd.so.01"));
 }
