@@ -90,11 +90,11 @@ static bool adapt_cgroups(struct json_object *mount, const char *source, const c
 /* Where the host has several trees of them podman binds systemd's into those; the guest has one tree. */
 static bool is_tree_of_cgroups(struct json_object *mount)
 {
-	const size_t len = strlen(CGROUPS "/");
+	static const char systemds[] = CGROUPS "/systemd";
 
 	return json_object_is_type(mount, json_type_object) && is_bind(mount) &&
-	       strncmp(oci_json_text(mount, "source"), CGROUPS "/", len) == 0 &&
-	       strncmp(oci_json_text(mount, "destination"), CGROUPS "/", len) == 0;
+	       strcmp(oci_json_text(mount, "source"), systemds) == 0 &&
+	       strcmp(oci_json_text(mount, "destination"), systemds) == 0;
 }
 
 static void add_volume(struct json_object *mount, const struct volume *volume, const char *where,
