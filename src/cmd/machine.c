@@ -122,6 +122,9 @@ int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err
 	spec->vnc = xstrdup("");
 	spec->usb = xstrdup("");
 	spec->memory = conf->memory & ~(MIB - 1);
+	/* What nobody has asked for is never too much. */
+	if (conf->limit_memory > 0)
+		spec->memory = MIN(spec->memory, conf->limit_memory & ~(MIB - 1));
 	spec->cpus = conf->cpus;
 	spec->boot_timeout = conf->boot_timeout;
 	spec->created = time(NULL);

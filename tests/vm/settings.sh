@@ -43,6 +43,10 @@ test_limits() {
 	blocks=$(out | tr -s ' ' | cut -d ' ' -f 2)
 	[ "$blocks" -le 65536 ] || fail "$blocks kB"
 	run_refused "limit.rootfs_size" --rootfs-mode image -e RUNCVM_ROOTFS_SIZE=65M
+	# Less than anybody has by default.
+	config 'limit.memory = "128M"'
+	status 0 caisson run --rm "$IMAGE" sed -n 's/ kB$//; s/^MemTotal: *//p' /proc/meminfo
+	[ "$(out)" -lt 131072 ] || fail "it has $(out) kB"
 	is_clean
 }
 
