@@ -294,6 +294,13 @@ test_dockerd_killed() {
 	is_clean
 }
 
+# The VM's own is not the host's.
+test_name_that_nobody_chose() {
+	status 0 docker run --rm --uts host $IMAGE hostname
+	is "$(out)" localhost
+	is_clean
+}
+
 # Whoever waits for an exec hears of its end.
 test_exec_of_one_that_ends() {
 	local how

@@ -149,7 +149,9 @@ static void kernel_words(const struct vmm_spec *spec, uint32_t tsc_khz, struct s
 	static const char *const always[] = {"console=ttyS0", "8250.nr_uarts=1", "reboot=t",
 					     "panic=-1", "rdinit=/init",
 					     /* An interface that nobody made. */
-					     "dummy.numdummies=0"};
+					     "dummy.numdummies=0",
+					     /* For who keeps the name it finds. */
+					     "hostname=localhost"};
 
 	/* The last one is /dev/console. */
 	if (spec->pc)
