@@ -97,7 +97,7 @@ c["process"]["args"][2] = "mapped /tmp/first /v/first & wait; mapped /tmp/other 
 		rm -f "$WORK/kept/"* "$WORK/written/rootfs/tmp/"*
 		status 0 caisson create -b "$WORK/written" "written-$mode" </dev/null
 		status 0 caisson start "written-$mode"
-		status 3 sh -c "exit \$(caisson wait written-$mode)"
+		status 3 sh -c "exit \$(timeout 60 caisson wait written-$mode)"
 		for name in "$WORK/kept/first" "$WORK/written/rootfs/tmp/first"; do
 			cmp "$name" "$WORK/wanted" || fail "$mode: $name"
 		done
