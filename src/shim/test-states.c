@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
+#include "base/mem.h"
 #include "rpc/process.h"
 #include "shim/test-shim.h"
 
@@ -220,6 +221,32 @@ static void a_deleted_container_is_unknown(void)
 	test_shim_end();
 }
 
+static void end_as(const char *executor, bool shares_pids)
+{
+	begin_running(false);
+	free(t.spec.executor);
+	t.spec.executor = xstrdup(executor);
+	t.spec.shares_pids = shares_pids;
+	guest_ends(3);
+	close_outputs();
+	until_state(PROCESS_STOPPED);
+}
+
+/* Of a bundle's folders all is on the host when its last process has ended. */
+static void a_guest_is_asked_only_what_it_has_to_write(void)
+{
+	end_as("direct", false);
+	run_until(&t.loop, guest_was_asked("Shutdown"));
+	test_shim_end();
+	end_as("oci", true);
+	run_until(&t.loop, guest_was_asked("Shutdown"));
+	test_shim_end();
+	end_as("oci", false);
+	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
+	test_true(!guest_was_asked("Shutdown"));
+	test_shim_end();
+}
+
 int main(void)
 {
 	test_run(every_rule_is_kept);
@@ -228,5 +255,6 @@ int main(void)
 	test_run(an_exec_never_started_is_deleted);
 	test_run(no_exec_starts_in_a_stopped_container);
 	test_run(a_deleted_container_is_unknown);
+	test_run(a_guest_is_asked_only_what_it_has_to_write);
 	return 0;
 }
