@@ -28,7 +28,9 @@ test_while_it_starts() {
 		status 0 docker create --name box $IMAGE sleep 1000
 		docker start box >/dev/null 2>&1 &
 		asked=$!
-		until at_work $moment container_processes; do :; done
+		until at_work $moment container_processes; do
+			kill -0 $asked 2>/dev/null || fail "it has ended before: $moment"
+		done
 		killed_and_back
 		wait $asked || true
 		status 0 docker inspect -f '{{.State.Status}}' box

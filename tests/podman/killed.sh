@@ -13,7 +13,7 @@ cat >"$WORK/bin/caisson" <<-EOF
 		echo \$\$ >$WORK/asked
 		read -r _ <$WORK/go ;;
 	esac
-	exec $TOP/build/bin/caisson "\$@"
+	exec "$TOP/build/bin/caisson" "\$@"
 EOF
 chmod +x "$WORK/bin/caisson"
 ENGINE="$ENGINE --runtime $WORK/bin/caisson"
@@ -76,7 +76,9 @@ test_conmon_while_caisson_is_at_work() {
 		# shellcheck disable=SC2086 # words without blanks
 		(exec $ENGINE start box) >/dev/null 2>&1 &
 		asked=$!
-		until at_work $moment processes; do :; done
+		until at_work $moment processes; do
+			kill -0 $asked 2>/dev/null || fail "it has ended before: $moment"
+		done
 		pkill -KILL -f "^[^ ]*conmon .*-c $(out)"
 		wait $asked || true
 		status 0 podman rm -f -t 0 box
