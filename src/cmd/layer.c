@@ -74,7 +74,7 @@ static int changes_of_folders(struct visit *v,
 int layer_check(const struct visit *v, struct err *err)
 {
 	/* One without a disk of ours writes to its own root. */
-	if (*v->spec.bundle && !sandbox_spec_has_disks(&v->spec))
+	if (v->spec.bundle && *v->spec.bundle && !sandbox_spec_has_disks(&v->spec))
 		return err_set(
 			err, -ENOTSUP,
 			"container %s is a bundle's, and what has changed in that only its engine "
