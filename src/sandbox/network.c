@@ -224,12 +224,26 @@ static int ask(struct network *n, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot ask the guest to configure its network") : 0;
 }
 
+/* @r: of look(), with its message */
+static void apply(struct network *n, int r, struct err *err)
+{
+	if (r == 0 && n->told && !n->refused && net_state_equal(&n->next, &n->known)) {
+		finish(n, NULL);
+		return;
+	}
+	if (r == 0)
+		r = join_all(n, err);
+	if (r == 0)
+		r = ask(n, err);
+	if (r < 0)
+		finish(n, err);
+}
+
 void network_apply(struct network *n,
 		   void (*done)(struct network *network, const struct err *err, void *userdata),
 		   void *userdata)
 {
 	struct err err = ERR_NULL;
-	int r;
 
 	n->again = n->asking;
 	if (done) {
@@ -238,23 +252,15 @@ void network_apply(struct network *n,
 	}
 	if (n->asking)
 		return;
-	r = look(n, &err);
-	if (r == 0 && n->told && !n->refused && net_state_equal(&n->next, &n->known)) {
-		finish(n, NULL);
-		return;
-	}
-	if (r == 0)
-		r = join_all(n, &err);
-	if (r == 0)
-		r = ask(n, &err);
-	if (r < 0)
-		finish(n, &err);
+	apply(n, look(n, &err), &err);
 }
 
 void network_apply_early(struct network *n)
 {
-	if (n->n > 0 && look(n, NULL) == 0 && n->next.n_ifs > 0)
-		network_apply(n, NULL, NULL);
+	struct err err = ERR_NULL;
+
+	if (n->n > 0 && look(n, &err) == 0 && n->next.n_ifs > 0)
+		apply(n, 0, &err);
 }
 
 void network_end(struct network *n)
