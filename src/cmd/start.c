@@ -23,7 +23,7 @@ static int start_one(const struct paths *paths, const char *name, void *userdata
 		r = client_connect(&client, &record, err);
 	if (r == 0) {
 		r = task_start(&client, record.id, "", err);
-		/* Engines remove what has ended, and what was created: but only if it is that still when they hear of it. */
+		/* Whoever hears of it may remove the container, which has to have ended by then. */
 		if (r < 0 && record_state(&record, &status) == RECORD_STOPPED)
 			(void)record_wait(&record, END_SECONDS);
 	}
