@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Whole systems in Docker's containers: systemd as the first process, and another Docker.
 . "$(dirname "$0")/docker-lib.sh"
+. "$TOP/tests/lib/dockerd.sh"
 
 LAYOUT=$("$TOP/tests/lib/machine-image") || exit 1
 
@@ -49,23 +50,12 @@ test_systemd_as_for_runc() {
 	system_ended
 }
 
-# As in tests/vm/dind.sh: no processes in the group that is divided.
-DOCKERD='
-	mkdir /sys/fs/cgroup/init
-	echo 1 >/sys/fs/cgroup/init/cgroup.procs
-	sed "s/ / +/g;s/^/+/" /sys/fs/cgroup/cgroup.controllers >/sys/fs/cgroup/cgroup.subtree_control
-	containerd &
-	exec dockerd --containerd /run/containerd/containerd.sock'
-
 # Its images are on a disk, which is a file in a volume.
 test_docker() {
 	machine docker
 	status 0 docker run -d --name box --privileged -m 768m -v images:/images \
 		-e RUNCVM_DISKS=/images/disk,/var/lib/docker,1G docker sh -c "$DOCKERD"
-	exec 6< <(exec docker logs -f box 2>&1)
-	grep -m 1 -q 'API listen on' <&6 || fail "dockerd: $(docker logs box 2>&1 | tail -n 3)"
-	kill $!
-	exec 6<&-
+	dockerd_is_up docker logs
 	status 0 docker exec -i box docker load -q <"$WORK/busybox.tar"
 	inside docker info --format '{{.Driver}} {{.CgroupVersion}}'
 	is "$(out)" "overlay2 2"

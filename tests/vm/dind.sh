@@ -2,26 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Docker in a container: a dockerd of Debian's in the VM, which runs containers of its own.
 . "$(dirname "$0")/../lib/lib.sh"
+. "$TOP/tests/lib/dockerd.sh"
 
 LAYOUT=$("$TOP/tests/lib/machine-image") || exit 1
 IMAGE=oci:$LAYOUT:docker
 
-# As the entrypoint of Docker's own image does it: no processes in the group that is divided. By itself dockerd
-# would give containerd 15 s, which is not enough for an emulated processor on a busy machine.
-START='
-	mkdir /sys/fs/cgroup/init
-	echo 1 >/sys/fs/cgroup/init/cgroup.procs
-	sed "s/ / +/g;s/^/+/" /sys/fs/cgroup/cgroup.controllers >/sys/fs/cgroup/cgroup.subtree_control
-	containerd &
-	exec dockerd --containerd /run/containerd/containerd.sock'
-
 # start OPTION...: a container "box" whose dockerd takes commands
 start() {
-	status 0 caisson run -d --privileged --memory 768M --name box "$@" "$IMAGE" sh -c "$START"
-	exec 6< <(exec caisson logs -f box 2>&1)
-	grep -m 1 -q 'API listen on' <&6 || fail "dockerd: $(caisson logs box 2>&1 | tail -n 3)"
-	kill $!
-	exec 6<&-
+	status 0 caisson run -d --privileged --memory 768M --name box "$@" "$IMAGE" sh -c "$DOCKERD"
+	dockerd_is_up caisson logs
 	busybox_image >/dev/null
 	status 0 caisson exec -i box docker load -q <"$IMAGES/busybox.tar"
 }
