@@ -12,6 +12,8 @@
 set -u
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export PATH="$TOP/build/bin:$PATH"
+# What script(1) starts, which is another where no login has set it.
+export SHELL=/bin/sh
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/caisson-test.XXXXXX")
 export CAISSON_ROOT="$WORK/root" CAISSON_RUN="$WORK/run" CAISSON_CONFIG="$WORK/caisson.conf"
 install -m 644 /dev/null "$CAISSON_CONFIG"

@@ -29,6 +29,11 @@ with_range() {
 		exec "$@"' - setpriv --reuid $OWNER --regid $OWNER --groups "$OWNER,$GROUP" env -i "PATH=$PATH" "HOME=$HOME_DIR" \
 		"XDG_RUNTIME_DIR=$WORK/user" "CAISSON_CONFIG=$CAISSON_CONFIG" "$TOP/build/bin/caisson" "$@"
 }
+# What this file defines, as text for another shell.
+definitions() {
+	declare -p WORK TOP OWNER GROUP HOME_DIR CAISSON_CONFIG PATH IMAGE
+	declare -f as_user caisson with_range
+}
 processes() { grep -lsz "^HOME=$HOME_DIR$" /proc/[0-9]*/environ | cut -d / -f 3; }
 mkdir "$WORK/etc"
 echo "$OWNER:700000:65536" | tee "$WORK/etc/subuid" >"$WORK/etc/subgid"
@@ -66,8 +71,8 @@ test_life() {
 	is "$(out)" box
 	status 7 caisson exec -e A=b -w /etc -u user box sh -c 'echo $A $PWD $(id -u); exit 7'
 	is "$(out)" "b /etc 1000"
-	status 0 script -qec "$(declare -p WORK TOP OWNER GROUP HOME_DIR CAISSON_CONFIG PATH | sed 's/^/;/' | cut -c 2-)
-		$(declare -f as_user caisson); caisson exec -it box tty" /dev/null
+	definitions >"$WORK/definitions"
+	status 0 script -qec "bash -c '. \"\$0\"; caisson exec -it box tty' '$WORK/definitions'" /dev/null
 	has "$(out)" "/dev/pts/"
 	status 0 caisson logs box
 	is "$(out)" words
@@ -145,8 +150,7 @@ test_volumes_with_subids() {
 	cp -p "$(command -v newuidmap)" "$WORK/newuidmap"
 	chmod u-s "$WORK/newuidmap"
 	status 125 unshare --mount --propagation private bash -c "mount --bind $WORK/newuidmap $(command -v newuidmap)
-		$(declare -p WORK TOP OWNER GROUP HOME_DIR CAISSON_CONFIG PATH IMAGE)
-		$(declare -f with_range); with_range run --rm -v many:/m $IMAGE true"
+		$(definitions); with_range run --rm -v many:/m $IMAGE true"
 	has "$(err)" "newuidmap and newgidmap do not give this user what /etc/subuid and /etc/subgid say"
 	status 0 caisson volume rm many
 	is_clean
@@ -160,16 +164,15 @@ test_ports() {
 	in_net() { nsenter --net=/run/netns/$NET "$@"; }
 	in_net sh -c 'ip link set lo up; ip link add d0 type veth peer name d1; ip addr add 10.9.0.1/24 dev d0; ip link set d0 up; ip link set d1 up
 		ip route add default via 10.9.0.254'
-	declare -f as_user caisson >"$WORK/functions"
-	declare -p WORK TOP OWNER GROUP HOME_DIR CAISSON_CONFIG PATH IMAGE >>"$WORK/functions"
-	status 0 in_net bash -c '. "$0"; caisson run -d --name web -p 8080:80 -v "$HOME_DIR/www:/www:ro" "$IMAGE" httpd -f -p 80 -h /www' "$WORK/functions"
+	definitions >"$WORK/definitions"
+	status 0 in_net bash -c '. "$0"; caisson run -d --name web -p 8080:80 -v "$HOME_DIR/www:/www:ro" "$IMAGE" httpd -f -p 80 -h /www' "$WORK/definitions"
 	echo hello >"$HOME_DIR/www/index.html"
 	in_net timeout 60 sh -c 'until curl -sf -m 5 http://127.0.0.1:8080/ >/dev/null; do :; done'
 	is "$(in_net curl -sf -m 30 http://127.0.0.1:8080/)" hello
 	is "$(in_net curl -sf -m 30 http://10.9.0.1:8080/)" hello
 	status 0 caisson delete -f web
 	is "$(in_net ss -Hltnu)" "" "sockets"
-	status 125 in_net bash -c '. "$0"; caisson run --rm -p 80:80 "$IMAGE" true' "$WORK/functions"
+	status 125 in_net bash -c '. "$0"; caisson run --rm -p 80:80 "$IMAGE" true' "$WORK/definitions"
 	has "$(err)" "passt ended"
 	is_clean
 }
