@@ -71,10 +71,14 @@ delete_all() {
 	{ docker rm -f $(docker ps -aq); } >/dev/null 2>&1
 }
 
+# A containerd that was killed may forget one that it had (containerd 1.6).
+containerd_shims() { pgrep -f "containerd-shim.* -address $WORK/exec" || true; }
+
 eval "lib_$(declare -f clean_up)"
 clean_up() {
 	delete_all
 	stop_dockerd TERM
+	containerd_shims | xargs -r kill
 	grep -o " $WORK[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l
 	lib_clean_up
 }

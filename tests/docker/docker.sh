@@ -318,12 +318,14 @@ test_exec_of_one_that_ends() {
 
 # What can be seen at the start only is an end like any other: Docker removes what was created.
 test_start_that_fails() {
+	local before pid
+	before=$(containerd_shims)
 	status 125 docker run --rm --sysctl net.core.nosuch=1 $IMAGE true
 	has "$(err)" "net.core.nosuch"
 	is "$(docker ps -aq)" ""
 	is_clean
-	for pid in $(pgrep -f "containerd-shim.* -address $WORK/exec"); do
-		"$TOP/tests/lib/await-end" 30 "$pid" || fail "containerd's shim is still there"
+	for pid in $(containerd_shims | grep -vxF "$before"); do
+		"$TOP/tests/lib/await-end" 30 "$pid" || fail "containerd's shim is still there: $(ps -o pid=,etime=,args= -p "$pid")"
 	done
 }
 
