@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "cmd/cmd.h"
 #include "cmd/describe.h"
 #include "cmd/task-call.h"
@@ -8,12 +12,35 @@
 
 #define END_SECONDS 10
 
+/* Return: a descriptor of the process that stands for the container; -EBADF: there is none any more. */
+static int open_keeper(const struct record *record)
+{
+	pid_t pid = record_keeper(record);
+	int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+	return fd < 0 ? -EBADF : fd;
+}
+
+/*
+ * Whoever hears of the failure may remove the container, which has to have ended by then: its claim is free, and its
+ * parent can hear of it, which may be whom we are about to tell.
+ */
+static void await_end(struct record *record, int keeper)
+{
+	struct pollfd pfd = {.fd = keeper, .events = POLLIN};
+
+	(void)record_wait(record, END_SECONDS);
+	if (keeper >= 0)
+		(void)poll(&pfd, 1, END_SECONDS * 1000);
+}
+
 static int start_one(const struct paths *paths, const char *name, void *userdata _unused_,
 		     struct err *err)
 {
 	struct client client = CLIENT_NULL;
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 	struct record record = RECORD_NULL;
+	_cleanup_close_ int keeper = -EBADF;
 	int status, r = record_open(paths, name, &record, err);
 
 	if (r == 0 && record_state(&record, &status) != RECORD_RUNNING)
@@ -22,10 +49,10 @@ static int start_one(const struct paths *paths, const char *name, void *userdata
 	if (r == 0)
 		r = client_connect(&client, &record, err);
 	if (r == 0) {
+		keeper = open_keeper(&record);
 		r = task_start(&client, record.id, "", err);
-		/* Whoever hears of it may remove the container, which has to have ended by then. */
 		if (r < 0 && record_state(&record, &status) == RECORD_STOPPED)
-			(void)record_wait(&record, END_SECONDS);
+			await_end(&record, keeper);
 	}
 	/* As runc has it, their failure is told, and the container goes on. */
 	if (r == 0 && record_load(&record, &spec, NULL) == 0)
