@@ -38,6 +38,16 @@ int fd_nonblock(int fd, bool on);
 int fd_cloexec(int fd, bool on);
 
 /**
+ * fd_keep_only() - close everything but standard error and @keep
+ * @keep: descriptors, moved to 3, 4, … in this order; updated
+ *
+ * Standard input and output become /dev/null. Host only.
+ *
+ * Return: 0 or negative errno.
+ */
+int fd_keep_only(int *const keep[], unsigned int n);
+
+/**
  * fd_read_full() - read until @len bytes are there or the end of file (blocking descriptors)
  *
  * Return: bytes read, less than @len only at the end of file, or negative errno.

@@ -6,10 +6,10 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/seal.h"
 #include "vsockd/conn_impl.h"
 #include "vsockd/guest.h"
 #include "vsockd/host.h"
-#include "vsockd/isolate.h"
 
 /* Events are edge-triggered; EPOLLOUT only while bytes of the guest wait. */
 #define EVENTS_IDLE (EPOLLIN | EPOLLRDHUP | EPOLLET)
@@ -102,7 +102,7 @@ void conn_abandon(struct conn *conn)
 		free_slot(conn);
 }
 
-ISOLATE_ALLOW(shutdown);
+SEAL_ALLOW(shutdown);
 
 void conn_reset(struct conn *conn)
 {

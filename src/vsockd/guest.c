@@ -11,9 +11,9 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "base/seal.h"
 #include "vsockd/host.h"
 #include "vsockd/iov.h"
-#include "vsockd/isolate.h"
 
 /* Work of one turn, so that nobody waits long: packets from the guest, and turns of connections. */
 #define TX_BATCH  64
@@ -82,7 +82,7 @@ static void send_stream(struct vsockd *d, struct pkt pkt, const struct virtq_cha
 	virtq_unpop(ring(d, VHU_RX), (uint16_t)(n - used));
 }
 
-ISOLATE_ALLOW(readv);
+SEAL_ALLOW(readv);
 
 ssize_t guest_stream(struct vsockd *d, const struct pkt *pkt, int fd, size_t max)
 {

@@ -11,9 +11,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/parse.h"
-#include "vsockd/isolate.h"
+#include "base/seal.h"
 
-ISOLATE_ALLOW(accept4);
+SEAL_ALLOW(accept4);
 
 /* Edge-triggered: when the system has no descriptor left, the next program tries again. */
 static void acceptable(struct loop_io *io, uint32_t revents _unused_)
@@ -68,7 +68,7 @@ static int parse_line(char *line, uint32_t *ret_port)
 	return parse_u32(p, 0, UINT32_MAX, ret_port) < 0 ? -EPROTO : 0;
 }
 
-ISOLATE_ALLOW(recvfrom);
+SEAL_ALLOW(recvfrom);
 
 int host_read_line(int fd, uint32_t *ret_port)
 {
@@ -103,8 +103,8 @@ int host_say_ok(int fd, uint32_t host_port)
 	return (size_t)n == iov.iov_len ? 0 : -ENOBUFS;
 }
 
-ISOLATE_ALLOW_ARG(socket, 0, ~0u, AF_UNIX);
-ISOLATE_ALLOW(connect);
+SEAL_ALLOW_ARG(socket, 0, ~0u, AF_UNIX);
+SEAL_ALLOW(connect);
 
 int host_dial(const struct vsockd *d, uint32_t port)
 {

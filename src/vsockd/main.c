@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "base/seal.h"
 #include "vsockd/isolate.h"
 #include "vsockd/vsockd.h"
 
@@ -27,15 +28,15 @@
 
 /* What the loop and the descriptor helpers of the layers below do. */
 #if defined(SYS_epoll_wait)
-ISOLATE_ALLOW(epoll_wait);
+SEAL_ALLOW(epoll_wait);
 #endif
-ISOLATE_ALLOW(epoll_pwait);
-ISOLATE_ALLOW(epoll_ctl);
-ISOLATE_ALLOW(clock_gettime);
-ISOLATE_ALLOW(close);
-ISOLATE_ALLOW(fcntl);
-ISOLATE_ALLOW(write);
-ISOLATE_ALLOW(exit_group);
+SEAL_ALLOW(epoll_pwait);
+SEAL_ALLOW(epoll_ctl);
+SEAL_ALLOW(clock_gettime);
+SEAL_ALLOW(close);
+SEAL_ALLOW(fcntl);
+SEAL_ALLOW(write);
+SEAL_ALLOW(exit_group);
 
 static const char help_text[] =
 	"Usage: caisson-vsockd (--vhost-fd N | --vhost-socket PATH) (--uds-fd N | --uds PATH)\n"
@@ -255,7 +256,7 @@ int main(int argc, char **argv)
 	listener = host_socket(&o);
 	front_end = connect_front_end(&o);
 
-	r = isolate_descriptors((int *const[]){&front_end, &listener}, 2);
+	r = fd_keep_only((int *const[]){&front_end, &listener}, 2);
 	if (r == 0)
 		r = vhu_mem_guard();
 	if (r == 0)

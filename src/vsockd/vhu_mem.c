@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "base/macro.h"
-#include "vsockd/isolate.h"
+#include "base/seal.h"
 
-ISOLATE_ALLOW(fstat);
-ISOLATE_ALLOW(newfstatat);
-ISOLATE_ALLOW_ARG(mmap, 2, PROT_EXEC, 0);
-ISOLATE_ALLOW(munmap);
-ISOLATE_ALLOW(madvise);
+SEAL_ALLOW(fstat);
+SEAL_ALLOW(newfstatat);
+SEAL_ALLOW_ARG(mmap, 2, PROT_EXEC, 0);
+SEAL_ALLOW(munmap);
+SEAL_ALLOW(madvise);
 
 static bool ranges_meet(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 {
@@ -149,8 +149,8 @@ void *vhu_mem_user(const struct vhu_mem *mem, uint64_t addr, uint64_t len)
 	return NULL;
 }
 
-ISOLATE_ALLOW(write);
-ISOLATE_ALLOW(exit_group);
+SEAL_ALLOW(write);
+SEAL_ALLOW(exit_group);
 
 static _noreturn_ void memory_gone(int signo _unused_)
 {

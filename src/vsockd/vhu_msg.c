@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "vsockd/isolate.h"
+#include "base/seal.h"
 #include "vsockd/vhu_queue.h"
 
 #define BIT(n)	 (UINT64_C(1) << (n))
@@ -71,7 +71,7 @@ void vhu_fail(struct vhu *vhu)
 	vhu_halt(vhu);
 }
 
-ISOLATE_ALLOW(sendmsg);
+SEAL_ALLOW(sendmsg);
 
 /* Answers are small and rare: a front-end that lets them fill the socket breaks the protocol. */
 static int reply(struct vhu *vhu, size_t size)
@@ -380,7 +380,7 @@ static int keep_fds(struct vhu *vhu, struct msghdr *msg)
 	return msg->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
 }
 
-ISOLATE_ALLOW(recvmsg);
+SEAL_ALLOW(recvmsg);
 
 /* Receive up to the end of the header, or of the payload. Return: bytes, 0 at the end, -errno. */
 static ssize_t receive(struct vhu *vhu)

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "vsockd/isolate.h"
+#include "base/seal.h"
 
 /* Fields that the guest may change under us are read and written through these, once each. */
 #define ring_read(p)	 __atomic_load_n((p), __ATOMIC_RELAXED)
@@ -138,7 +138,7 @@ void virtq_put(struct virtq *vq, uint16_t head, uint32_t len)
 	vq->next_used++;
 }
 
-ISOLATE_ALLOW(write);
+SEAL_ALLOW(write);
 
 static void signal_event(int fd)
 {

@@ -7,12 +7,12 @@
 #include <sys/socket.h>
 
 #include "base/macro.h"
+#include "base/seal.h"
 #include "vsockd/iov.h"
-#include "vsockd/isolate.h"
 
-ISOLATE_ALLOW_ARG(mmap, 2, PROT_EXEC, 0);
-ISOLATE_ALLOW(munmap);
-ISOLATE_ALLOW(sendmsg);
+SEAL_ALLOW_ARG(mmap, 2, PROT_EXEC, 0);
+SEAL_ALLOW(munmap);
+SEAL_ALLOW(sendmsg);
 
 void wbuf_init(struct wbuf *wbuf, uint32_t size)
 {
