@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/options.md and docs/caisson.1 name the options and variables that there are, and no others.
 
-    options.py [CAISSON VSOCKD]     the programs to ask; those in build/ unless given
+    options.py [CAISSON VSOCKD 9PD]     the programs to ask; those in build/ unless given
 """
 
 import glob
@@ -12,7 +12,8 @@ import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAMS = ["build/bin/caisson", "build/libexec/caisson/caisson-vsockd"]
+PROGRAMS = ["build/bin/caisson", "build/libexec/caisson/caisson-vsockd",
+            "build/libexec/caisson/caisson-9pd"]
 HELP = "-h, --help"
 # Of tests and shells, not of ours.
 COMMON = {"TMPDIR"}
@@ -86,7 +87,7 @@ def commands_of(*program):
         yield from below or [name]
 
 
-def check_help(page, manual_page, caisson, vsockd):
+def check_help(page, manual_page, caisson, *others):
     documented = {}
     for command, option, *_ in rows(page, "command"):
         documented.setdefault(words(command)[0], set()).update(words(option))
@@ -99,8 +100,10 @@ def check_help(page, manual_page, caisson, vsockd):
         known = flags.get(command, set())
         wrong_manual += [f"{command} lacks {'/'.join(n)}" for n in names if not n & known]
         wrong_manual += [f"{command} has {f}" for f in known - set().union(*names)]
-    wrong += differences(documented.get("caisson-vsockd", set()),
-                         options_in_help(output(vsockd, "--help")), "caisson-vsockd")
+    for program in others:
+        name = os.path.basename(program)
+        wrong += differences(documented.get(name, set()),
+                             options_in_help(output(program, "--help")), name)
     shim = {f"--{o}" for o in re.findall(r'{"(\w+)", \w+_argument', read("src/shim/main.c"))}
     have = {o.split()[0] for o in documented.get("caisson-shim", set())}
     verdict("docs/options.md and --help", wrong + differences(have, shim, "caisson-shim"))
@@ -173,9 +176,9 @@ def check_places(page):
 
 
 def main(programs):
-    caisson, vsockd = programs or [os.path.join(TOP, p) for p in PROGRAMS]
+    programs = programs or [os.path.join(TOP, p) for p in PROGRAMS]
     page = read("docs/options.md")
-    check_help(page, read("docs/caisson.1"), caisson, vsockd)
+    check_help(page, read("docs/caisson.1"), *programs)
     check_names(page)
     check_settings(page)
     check_places(page)

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "base/seal.h"
+#include "p9/isolate.h"
+#include "p9/serve.h"
+
+#define EXIT_USAGE 2
+
+/* Connections at a time; each mount is one. */
+#define CLIENTS_MAX 64
+
+SEAL_ALLOW(write);
+SEAL_ALLOW(exit_group);
+
+static const char help_text[] =
+	"Usage: caisson-9pd --root PATH --listen-fd N [--readonly]\n"
+	"\n"
+	"Serves a folder as 9P2000.L to the virtual machine that is at the other end of a\n"
+	"socket. Each connection has a process; what it mounts (aname) is a path below the\n"
+	"folder, of a folder, or of a file, which is then the only one of a folder.\n"
+	"\n"
+	"  --root PATH        the folder, of which all is served that is mounted below it\n"
+	"  --listen-fd N      listening unix stream socket\n"
+	"  --readonly         nothing is changed\n"
+	"  --help, --version  show this, or the version\n"
+	"\n"
+	"It ends with SIGTERM, and all of its processes with it.\n";
+
+/**
+ * struct options - the command line
+ */
+struct options {
+	const char *root;
+	int listen_fd;
+	bool readonly;
+};
+
+static struct p9_server server;
+
+static _noreturn_ void usage_error(const char *what, const char *arg)
+{
+	log_error("%s%s%s (see --help)", what, arg ? ": " : "", arg ? arg : "");
+	exit(EXIT_USAGE);
+}
+
+static _noreturn_ void fatal(int error, const char *what)
+{
+	log_error("%s: %s", what, strerror(-error));
+	exit(EXIT_FAILURE);
+}
+
+static int fd_option(const char *text)
+{
+	uint32_t fd;
+
+	if (parse_u32(text, 3, INT_MAX, &fd) < 0 || fcntl((int)fd, F_GETFD) < 0)
+		usage_error("not an open descriptor", text);
+	return (int)fd;
+}
+
+static void parse_options(struct options *o, int argc, char **argv)
+{
+	static const struct option table[] = {
+		{"root", required_argument, NULL, 'r'}, {"listen-fd", required_argument, NULL, 'l'},
+		{"readonly", no_argument, NULL, 'o'},	{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'z'},	{0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", table, NULL)) >= 0) {
+		if (option == 'r')
+			o->root = optarg;
+		else if (option == 'l')
+			o->listen_fd = fd_option(optarg);
+		else if (option == 'o')
+			o->readonly = true;
+		else if (option == '?')
+			exit(EXIT_USAGE);
+		else
+			exit(puts(option == 'h' ? help_text : "caisson-9pd " CAISSON_VERSION) < 0);
+	}
+	if (optind < argc)
+		usage_error("unexpected argument", argv[optind]);
+	if (!o->root || o->listen_fd < 0)
+		usage_error("--root and --listen-fd are needed", NULL);
+}
+
+/**
+ * struct host - what the parent of all that serve has
+ */
+struct host {
+	int listener, proc, root, signals;
+	bool readonly, told;
+	unsigned int n;
+};
+
+/* In a process of its own, which ends with it. */
+static _noreturn_ void serve(const struct host *h, int client, pid_t parent)
+{
+	uint32_t files = p9_limit_files();
+	int r;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+		_exit(EXIT_FAILURE);
+	fd_close(h->listener);
+	fd_close(h->signals);
+	r = p9_enter_proc(h->proc);
+	fd_close(h->proc);
+	if (r == 0) {
+		(void)umask(0);
+		p9_server_init(&server, h->root, h->readonly, files);
+		server.who.parent = parent;
+		r = seal_enter();
+	}
+	if (r < 0)
+		fatal(r, "cannot serve a guest");
+	r = p9_serve(&server, client);
+	if (r < 0)
+		log_warn("the connection of a guest's volume is closed: %s",
+			 r == -EPROTO ? "what came on it is not 9P2000.L" : strerror(-r));
+	_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+static void start(struct host *h, int client)
+{
+	pid_t self = getpid(), pid;
+
+	if (h->n == CLIENTS_MAX) {
+		if (!h->told)
+			log_warn("a guest has %d connections: it gets no more", CLIENTS_MAX);
+		h->told = true;
+		return;
+	}
+	pid = fork();
+	if (pid == 0)
+		serve(h, client, self);
+	if (pid > 0)
+		h->n++;
+	else
+		log_error("cannot serve a guest's volume: %s", strerror(errno));
+}
+
+static void reap(struct host *h)
+{
+	int status;
+
+	while (waitpid(-1, &status, WNOHANG) > 0) {
+		h->n--;
+		if (WIFSIGNALED(status))
+			log_error("what served a guest's volume was killed by signal %d",
+				  WTERMSIG(status));
+	}
+}
+
+/* Return: false: it is to end. */
+static bool take_signal(struct host *h)
+{
+	struct signalfd_siginfo info;
+
+	if (read(h->signals, &info, sizeof(info)) != sizeof(info))
+		return true;
+	if (info.ssi_signo == SIGCHLD)
+		reap(h);
+	return info.ssi_signo == SIGCHLD;
+}
+
+static int run(struct host *h)
+{
+	struct pollfd fds[] = {{.fd = h->signals, .events = POLLIN},
+			       {.fd = h->listener, .events = POLLIN}};
+	int client;
+
+	for (;;) {
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			return -errno;
+		if (fds[0].revents & POLLIN && !take_signal(h))
+			return 0;
+		if (!(fds[1].revents & POLLIN))
+			continue;
+		client = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC);
+		if (client >= 0)
+			start(h, client);
+		fd_close(client);
+	}
+}
+
+static int watch_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.listen_fd = -EBADF};
+	struct host h = {.listener = -EBADF};
+	const char *what;
+	int r;
+
+	log_init("caisson-9pd", STDERR_FILENO, LOG_LEVEL_WARN);
+	parse_options(&o, argc, argv);
+	h.listener = o.listen_fd;
+	h.readonly = o.readonly;
+	r = fd_keep_only((int *const[]){&h.listener}, 1);
+	if (r == 0)
+		r = fd_nonblock(h.listener, true);
+	if (r < 0)
+		fatal(r, "cannot start");
+	(void)p9_limit_files();
+	r = p9_isolate(o.root, &h.root, &h.proc, &what);
+	if (r < 0)
+		fatal(r, what);
+	h.signals = watch_signals();
+	if (h.signals < 0)
+		fatal(h.signals, "cannot watch signals");
+	r = run(&h);
+	if (r < 0)
+		fatal(r, "cannot wait for guests");
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "p9/server.h"
+
+/*
+ * What answers requests, one function each; the table of them is in server.c.
+ *
+ * Handlers take their request out of @in, all of it before they do anything, and put what belongs to the answer's type
+ * into @out. They return 0, or the negative errno that the client gets instead.
+ */
+
+/** p9_request_fn - one of them */
+typedef int p9_request_fn(struct p9_server *s, struct p9_in *in, struct p9_out *out);
+
+/* session.c */
+p9_request_fn p9_version, p9_auth, p9_attach, p9_flush, p9_clunk;
+/* walk.c */
+p9_request_fn p9_walk;
+/* open.c */
+p9_request_fn p9_lopen, p9_lcreate;
+/* io.c */
+p9_request_fn p9_read, p9_write, p9_fsync;
+/* readdir.c */
+p9_request_fn p9_readdir;
+/* attr.c */
+p9_request_fn p9_getattr, p9_setattr, p9_statfs;
+/* make.c */
+p9_request_fn p9_symlink, p9_mknod, p9_mkdir, p9_link, p9_readlink;
+/* remove.c */
+p9_request_fn p9_unlinkat, p9_remove, p9_renameat, p9_rename;
+/* xattr.c */
+p9_request_fn p9_xattrwalk, p9_xattrcreate;
+/* lock.c */
+p9_request_fn p9_lock, p9_getlock;
+
+/** p9_fid_of() - the fid with that number. Return: 0 or -EBADF. */
+int p9_fid_of(struct p9_server *s, uint32_t number, struct p9_fid **ret);
+
+/**
+ * p9_folder_of() - the same of a folder that things may be made in, and removed from
+ *
+ * Return: 0, -EBADF, -ENOTDIR, or -EPERM: it is the one around a single file.
+ */
+int p9_folder_of(struct p9_server *s, uint32_t number, struct p9_fid **ret);
+
+/** p9_put_qid_of() - add the qid of what @fd is of. Return: 0 or negative errno. */
+int p9_put_qid_of(struct p9_server *s, struct p9_out *out, int fd);
+
+/** p9_put_qid_at() - the same of a name in a folder, which has just been made */
+int p9_put_qid_at(struct p9_server *s, struct p9_out *out, int dirfd, const char *name);
+
+/**
+ * p9_alone_stat() - make of a file's the attributes of the folder around it
+ * @st: the file's
+ */
+void p9_alone_stat(struct statx *st);
+
+/**
+ * p9_tree_attach() - find what is to be attached, or that it is already
+ * @ret: its number
+ *
+ * Return: 0 or negative errno.
+ */
+int p9_tree_attach(struct p9_server *s, const char *aname, uint8_t *ret);
+
+/** p9_tree_name() - what a tree's single file is called */
+const char *p9_tree_name(const struct p9_tree *tree);
+
+/**
+ * p9_tree_parent() - open the folder that a fid's file is in, if that is in its tree
+ * @base: set to the name there
+ *
+ * Return: an O_PATH descriptor; -EBUSY: it is the topmost of its tree; -ENOENT: there it is not any more.
+ */
+int p9_tree_parent(struct p9_server *s, const struct p9_fid *fid, char base[static P9_NAME_SIZE]);
+
+/** p9_xattr_read() - of what p9_xattrwalk() has found. Return: as p9_read(). */
+int p9_xattr_read(struct p9_fid *fid, uint64_t offset, uint32_t count, struct p9_out *out);
+
+/** p9_xattr_write() - for p9_xattrcreate(). Return: as p9_write(). */
+int p9_xattr_write(struct p9_fid *fid, uint64_t offset, const uint8_t *data, uint32_t count);
+
+/** p9_xattr_finish() - set what was written. Return: 0 or negative errno. */
+int p9_xattr_finish(struct p9_fid *fid);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "p9/server.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "p9/request.h"
+
+/**
+ * struct request - what a type of message is
+ * @answer: what answers it
+ * @changes: refused where nothing may be changed; others look for themselves
+ */
+struct request {
+	p9_request_fn *answer;
+	bool changes;
+};
+
+/* By half of their number: those of answers are odd. */
+static const struct request requests[] = {
+	[P9_TSTATFS / 2] = {p9_statfs, false},
+	[P9_TLOPEN / 2] = {p9_lopen, false},
+	[P9_TLCREATE / 2] = {p9_lcreate, true},
+	[P9_TSYMLINK / 2] = {p9_symlink, true},
+	[P9_TMKNOD / 2] = {p9_mknod, true},
+	[P9_TRENAME / 2] = {p9_rename, true},
+	[P9_TREADLINK / 2] = {p9_readlink, false},
+	[P9_TGETATTR / 2] = {p9_getattr, false},
+	[P9_TSETATTR / 2] = {p9_setattr, true},
+	[P9_TXATTRWALK / 2] = {p9_xattrwalk, false},
+	[P9_TXATTRCREATE / 2] = {p9_xattrcreate, true},
+	[P9_TREADDIR / 2] = {p9_readdir, false},
+	[P9_TFSYNC / 2] = {p9_fsync, false},
+	[P9_TLOCK / 2] = {p9_lock, false},
+	[P9_TGETLOCK / 2] = {p9_getlock, false},
+	[P9_TLINK / 2] = {p9_link, true},
+	[P9_TMKDIR / 2] = {p9_mkdir, true},
+	[P9_TRENAMEAT / 2] = {p9_renameat, true},
+	[P9_TUNLINKAT / 2] = {p9_unlinkat, true},
+	[P9_TVERSION / 2] = {p9_version, false},
+	[P9_TAUTH / 2] = {p9_auth, false},
+	[P9_TATTACH / 2] = {p9_attach, false},
+	[P9_TFLUSH / 2] = {p9_flush, false},
+	[P9_TWALK / 2] = {p9_walk, false},
+	[P9_TREAD / 2] = {p9_read, false},
+	[P9_TWRITE / 2] = {p9_write, false},
+	[P9_TCLUNK / 2] = {p9_clunk, false},
+	[P9_TREMOVE / 2] = {p9_remove, false},
+};
+
+void p9_server_init(struct p9_server *s, int root, bool readonly, uint32_t max_fds)
+{
+	memset(s, 0, sizeof(*s));
+	s->root = root;
+	s->readonly = readonly;
+	p9_fids_init(&s->fids, max_fds);
+	p9_who_init(&s->who, 0);
+}
+
+void p9_server_reset(struct p9_server *s)
+{
+	p9_fids_clear(&s->fids);
+	for (size_t i = 0; i < P9_TREES_MAX; i++) {
+		if (s->tree[i].used)
+			fd_close(s->tree[i].fd);
+		s->tree[i].used = false;
+	}
+	s->devs.n = 0;
+	s->msize = 0;
+}
+
+void p9_server_deinit(struct p9_server *s)
+{
+	p9_server_reset(s);
+	p9_fids_deinit(&s->fids);
+}
+
+uint32_t p9_server_limit(const struct p9_server *s)
+{
+	return s->msize > 0 ? s->msize : P9_MSIZE_MIN;
+}
+
+static int answer(struct p9_server *s, uint8_t type, struct p9_in *in, struct p9_out *out)
+{
+	const struct request *request;
+
+	if (type % 2 != 0 || type / 2 >= ARRAY_SIZE(requests) || !requests[type / 2].answer)
+		return -EOPNOTSUPP;
+	request = &requests[type / 2];
+	return request->changes && s->readonly ? -EROFS : request->answer(s, in, out);
+}
+
+/* Of what a client can go on for ever with there is one line. */
+static void tell_limit(struct p9_server *s, int error)
+{
+	if (error != -ENFILE || s->told)
+		return;
+	s->told = true;
+	log_warn("a guest has %u files of a volume open or in its cache: it gets no more",
+		 s->fids.n);
+}
+
+static void begin(struct p9_out *out, uint8_t type, uint16_t tag)
+{
+	out->len = 0;
+	out->full = false;
+	p9_put_u32(out, 0);
+	p9_put_u8(out, type);
+	p9_put_u16(out, tag);
+}
+
+int p9_server_answer(struct p9_server *s, const uint8_t *msg, size_t len, uint8_t *buf,
+		     size_t *ret_len)
+{
+	struct p9_in in = {.at = msg + sizeof(uint32_t), .left = len - sizeof(uint32_t)};
+	struct p9_out out = {.at = buf, .max = p9_server_limit(s)};
+	uint8_t type = p9_get_u8(&in);
+	uint16_t tag = p9_get_u16(&in);
+	int r;
+
+	if (s->msize == 0 && type != P9_TVERSION)
+		return -EPROTO;
+	begin(&out, type + 1, tag);
+	r = answer(s, type, &in, &out);
+	if (in.bad)
+		return -EPROTO;
+	if (r >= 0 && out.full)
+		r = -EMSGSIZE;
+	if (r < 0) {
+		tell_limit(s, r);
+		begin(&out, P9_RLERROR, tag);
+		p9_put_u32(&out, (uint32_t)-r);
+	}
+	p9_set_u32(&out, 0, (uint32_t)out.len);
+	*ret_len = out.len;
+	return 0;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From one file to another: each step by itself, through no symbolic link. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "p9/request.h"
+
+/**
+ * struct place - where a walk has come
+ * @fd: owned
+ * @alone: in the folder around a single file
+ */
+struct place {
+	int fd;
+	struct statx st;
+	bool alone;
+};
+
+static void place_done(struct place *p)
+{
+	p->fd = fd_close(p->fd);
+}
+
+/* The same descriptor again, or one that is not open for anything. */
+static int again(const struct p9_fid *fid)
+{
+	int fd;
+
+	if (fid->kind == P9_FID_FILE || fid->kind == P9_FID_DIR)
+		return p9_reopen(fid->fd, O_PATH);
+	fd = fcntl(fid->fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+static bool is_top(const struct p9_tree *tree, const struct place *p)
+{
+	return !tree->alone && p9_same_file(&tree->st, &p->st);
+}
+
+/* Nobody gets above what is attached. */
+static int step_up(struct p9_server *s, const struct p9_fid *from, struct place *p)
+{
+	const struct p9_tree *tree = &s->tree[from->tree];
+	const struct p9_fid here = {.fd = p->fd, .tree = from->tree};
+	char base[P9_NAME_SIZE];
+	int fd;
+
+	if (tree->alone) {
+		p->alone = true;
+		p->st = tree->st;
+		p9_alone_stat(&p->st);
+		return 0;
+	}
+	if (is_top(tree, p))
+		return 0;
+	fd = p9_tree_parent(s, &here, base);
+	if (fd < 0)
+		return fd;
+	fd_close(p->fd);
+	p->fd = fd;
+	return p9_stat(fd, &p->st);
+}
+
+static int step_to_alone(const struct p9_tree *tree, const char *name, struct place *p)
+{
+	if (strcmp(name, p9_tree_name(tree)) != 0)
+		return -ENOENT;
+	p->alone = false;
+	return p9_stat(p->fd, &p->st);
+}
+
+static int step(struct p9_server *s, const struct p9_fid *from, const char *name, struct place *p)
+{
+	int fd;
+
+	if (!S_ISDIR(p->st.stx_mode))
+		return -ENOTDIR;
+	if (strcmp(name, "..") == 0)
+		return step_up(s, from, p);
+	if (p->alone)
+		return step_to_alone(&s->tree[from->tree], name, p);
+	fd = p9_open_path(p->fd, name, 0);
+	if (fd < 0)
+		return fd;
+	fd_close(p->fd);
+	p->fd = fd;
+	return p9_stat(fd, &p->st);
+}
+
+static int next_name(struct p9_in *in, char name[static P9_NAME_SIZE])
+{
+	struct p9_in at = *in;
+	int r;
+
+	r = p9_get_text(in, name, P9_NAME_SIZE);
+	if (r == 0 && !in->bad && strcmp(name, "..") == 0)
+		return 0;
+	*in = at;
+	return p9_get_name(in, name);
+}
+
+/* Return: how many steps were made; negative errno: not even the first. */
+static int steps(struct p9_server *s, const struct p9_fid *from, struct p9_in *in, unsigned int n,
+		 struct place *p, struct p9_out *out)
+{
+	char name[P9_NAME_SIZE];
+	unsigned int done;
+	struct p9_qid qid;
+	int r = 0;
+
+	for (done = 0; done < n && r == 0; done++) {
+		r = next_name(in, name);
+		if (r == 0)
+			r = step(s, from, name, p);
+		if (r < 0)
+			break;
+		qid = p9_qid(&s->devs, &p->st);
+		p9_put_qid(out, &qid);
+	}
+	return r < 0 && done == 0 ? r : (int)done;
+}
+
+static int arrive(struct p9_server *s, struct p9_fid *from, uint32_t number, struct place *p)
+{
+	const struct p9_fid old = *from;
+	struct p9_fid *fid = from;
+	int r = 0;
+
+	if (number != from->number)
+		r = p9_fid_add(&s->fids, number, p->fd, &fid);
+	else
+		fd_close(from->fd);
+	if (r < 0)
+		return r;
+	fid->fd = take_fd(p->fd);
+	fid->uid = old.uid;
+	fid->tree = old.tree;
+	fid->alone = p->alone;
+	fid->type = p->st.stx_mode & S_IFMT;
+	return 0;
+}
+
+/* All of the request must be there before any of it is done. */
+static bool check_names(struct p9_in in, unsigned int n)
+{
+	while (n-- > 0)
+		(void)p9_get_bytes(&in, p9_get_u16(&in));
+	return p9_in_end(&in);
+}
+
+static int walk(struct p9_server *s, struct p9_fid *from, uint32_t number, struct p9_in *in,
+		unsigned int n, struct p9_out *out)
+{
+	__attribute__((cleanup(place_done))) struct place p = {.fd = again(from)};
+	size_t at = out->len;
+	int r;
+
+	if (p.fd < 0)
+		return p.fd;
+	p.alone = from->alone;
+	r = p9_stat(p.fd, &p.st);
+	if (p.alone)
+		p9_alone_stat(&p.st);
+	p9_put_u16(out, 0);
+	if (r == 0)
+		r = steps(s, from, in, n, &p, out);
+	if (r < 0)
+		return r;
+	out->at[at] = (uint8_t)r;
+	return r == (int)n ? arrive(s, from, number, &p) : 0;
+}
+
+int p9_walk(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+{
+	uint32_t number = p9_get_u32(in), new_number = p9_get_u32(in);
+	unsigned int n = p9_get_u16(in);
+	struct p9_fid *from;
+	int r;
+
+	if (in->bad || !check_names(*in, n)) {
+		in->bad = true;
+		return 0;
+	}
+	r = n > P9_WALK_MAX ? -EINVAL : p9_fid_of(s, number, &from);
+	if (r == 0 && (from->kind == P9_FID_XATTR_GET || from->kind == P9_FID_XATTR_SET))
+		r = -EBADF;
+	/* An open file is not to become another one. */
+	if (r == 0 && new_number == number && from->kind != P9_FID_PATH)
+		r = -EBADF;
+	if (r == 0 && new_number != number && p9_fid_find(&s->fids, new_number))
+		r = -EBADF;
+	return r < 0 ? r : walk(s, from, new_number, in, n, out);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * As whom this process works. It may read and write whatever there is: the guest's kernel decides who of its users may,
+ * as with any file system. But what is made belongs to the user who makes it.
+ */
+
+/**
+ * struct p9_who - that
+ * @fixed: it has no privileges, so all is done and made as the one user that it is
+ * @uid, @gid: whose what is made now would be; left as it is until somebody else makes something
+ * @keeps_setgid: has CAP_FSETID now
+ * @parent: dies with it
+ */
+struct p9_who {
+	bool fixed, keeps_setgid;
+	uid_t uid;
+	gid_t gid;
+	pid_t parent;
+};
+
+/**
+ * p9_who_init() - find out what this process can
+ * @parent: whose death is its own, which the kernel forgets each time that it becomes somebody else; 0: nobody's
+ */
+void p9_who_init(struct p9_who *who, pid_t parent);
+
+/**
+ * p9_who_make() - what is made from now on belongs to these
+ *
+ * Return: 0, or -EINVAL: there are none such in this user namespace.
+ */
+int p9_who_make(struct p9_who *who, uid_t uid, gid_t gid);
+
+/**
+ * p9_who_write() - files are going to be written by @uid: unless that is root, they lose their setuid and setgid bits,
+ * which they keep where a mode is set
+ */
+void p9_who_write(struct p9_who *who, uid_t uid);
+
+/** p9_who_set() - modes are going to be set, as they are said to be */
+void p9_who_set(struct p9_who *who);
