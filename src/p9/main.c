@@ -233,8 +233,10 @@ int main(int argc, char **argv)
 		fatal(r, "cannot start");
 	(void)p9_limit_files();
 	r = p9_isolate(o.root, &h.root, &h.proc, &what);
-	if (r < 0)
-		fatal(r, what);
+	if (r < 0) {
+		log_error("cannot isolate itself: %s: %s", what, strerror(-r));
+		return EXIT_FAILURE;
+	}
 	h.signals = watch_signals();
 	if (h.signals < 0)
 		fatal(h.signals, "cannot watch signals");

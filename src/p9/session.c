@@ -21,7 +21,7 @@ int p9_folder_of(struct p9_server *s, uint32_t number, struct p9_fid **ret)
 
 	if (r < 0)
 		return r;
-	if ((*ret)->kind != P9_FID_PATH && (*ret)->kind != P9_FID_DIR)
+	if ((*ret)->kind == P9_FID_XATTR_GET || (*ret)->kind == P9_FID_XATTR_SET)
 		return -EBADF;
 	if ((*ret)->alone)
 		return -EPERM;

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole program, in processes of its own: command line, isolation, connections, how it ends. Needs root. */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "base/seal.h"
+#include "base/test.h"
+#include "p9/isolate.h"
+#include "p9/test-peer.h"
+
+static const char *program;
+static char top[] = "/var/tmp/caisson-test-p9.XXXXXX";
+static struct peer peer, other;
+static struct proc proc = PROC_NULL;
+static int errors = -EBADF;
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)unlink(path);
+	strcpy(addr.sun_path, path);
+	test_int(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	test_int(listen(fd, 128), 0);
+	return fd;
+}
+
+static int dial(void)
+{
+	_cleanup_free_ char *path = path_join(top, "socket");
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(addr.sun_path, path);
+	test_int(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+static int run(const char *const *argv, int listener)
+{
+	struct proc_spec spec = PROC_SPEC_NULL;
+	int fds[2], r;
+
+	test_int(pipe2(fds, O_CLOEXEC), 0);
+	errors = fds[0];
+	spec.argv = argv;
+	spec.fds = &listener;
+	spec.n_fds = listener >= 0;
+	spec.stderr_fd = fds[1];
+	spec.death_signal = SIGKILL;
+	r = proc_start(&spec, &proc);
+	close(fds[1]);
+	return r;
+}
+
+static void start(const char *option)
+{
+	_cleanup_free_ char *root = path_join(top, "share"), *path = path_join(top, "socket");
+	_cleanup_close_ int listener = listen_at(path);
+	const char *const argv[] = {program, "--root", root, "--listen-fd", "3", option, NULL};
+
+	test_int(run(argv, listener), 0);
+}
+
+static void says(const char *want)
+{
+	_cleanup_free_ char *text = NULL;
+
+	test_int(fd_slurp(errors, 4096, &text, NULL), 0);
+	test_str(text, want);
+	errors = fd_close(errors);
+}
+
+static void stop(void)
+{
+	proc_kill(&proc, SIGTERM);
+	test_int(proc_wait(&proc), 0);
+	says("");
+}
+
+static void host_file(const char *name, const char *content)
+{
+	_cleanup_free_ char *path = path_join(top, name);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	test_true(fd >= 0);
+	test_int(fd_write_full(fd, content, strlen(content)), 0);
+}
+
+static void host_dir(const char *name)
+{
+	_cleanup_free_ char *path = path_join(top, name);
+
+	test_int(mkdir(path, 0755), 0);
+}
+
+static void bind_at(const char *from, const char *to, unsigned long flags)
+{
+	_cleanup_free_ char *source = path_join(top, from), *target = path_join(top, to);
+
+	test_int(mount(source, target, NULL, MS_BIND, NULL), 0);
+	if (flags)
+		test_int(mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | flags, NULL), 0);
+}
+
+/* As the shim does it: a folder of mounts, in a namespace of ours. */
+static void prepare(void)
+{
+	_cleanup_free_ char *share = NULL;
+
+	test_true(mkdtemp(top));
+	test_int(unshare(CLONE_NEWNS), 0);
+	test_int(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
+	host_dir("share");
+	share = path_join(top, "share");
+	test_int(mount("test", share, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m"), 0);
+	host_dir("host");
+	host_dir("host/dir");
+	host_file("host/file", "alone");
+	host_file("host/neighbour", "secret");
+	host_file("host/dir/inside", "inside");
+	host_dir("share/volumes");
+	host_dir("share/volumes/0");
+	host_dir("share/volumes/2");
+	host_file("share/volumes/1", "");
+	bind_at("host/dir", "share/volumes/0", 0);
+	bind_at("host/file", "share/volumes/1", 0);
+	bind_at("host/dir", "share/volumes/2", MS_RDONLY);
+}
+
+static void serves_mounts(void)
+{
+	const char *got;
+
+	start(NULL);
+	peer.sock = dial();
+	peer_begin(&peer, 8192, "volumes/0", 0);
+	test_int(peer_walk(&peer, 1, "inside"), 0);
+	test_int(peer_call(&peer, P9_TLOPEN, "dd", 1, 2), 0);
+	test_int(peer_read(&peer, 1, 0, 100, &got), 6);
+	test_int(peer_write(&peer, 1, 0, "INSIDE"), 6);
+	/* All of it, and what is mounted read-only is. */
+	other.sock = dial();
+	peer_begin(&other, 8192, "", 0);
+	test_int(peer_walk(&other, 1, "volumes/0/inside"), 0);
+	test_int(peer_walk(&other, 2, "volumes/1"), 0);
+	test_int(peer_walk(&other, 3, "volumes/2/inside"), 0);
+	test_int(peer_walk(&other, 4, "volumes/0/../1"), 0);
+	test_int(peer_call(&other, P9_TLOPEN, "dd", 3, 2), -EROFS);
+	test_int(peer_call(&other, P9_TLOPEN, "dd", 3, 0), 0);
+	test_int(peer_read(&other, 3, 0, 100, &got), 6);
+	test_str(got, "INSIDE");
+	test_true(peer_walk(&other, 5, "../host") < 0);
+	test_true(peer_walk(&other, 5, "proc") < 0);
+	/* Without what is beside it on the host. */
+	peer_begin(&other, 8192, "volumes/1", 0);
+	test_int(peer_walk(&other, 1, "1"), 0);
+	test_true(peer_walk(&other, 2, "neighbour") < 0);
+	test_true(peer_walk(&other, 2, "0") < 0);
+	test_int(peer_call(&other, P9_TLOPEN, "dd", 1, 0), 0);
+	test_int(peer_read(&other, 1, 0, 100, &got), 5);
+	peer.sock = fd_close(peer.sock);
+	other.sock = fd_close(other.sock);
+	stop();
+}
+
+static void changes_nothing_if_told_so(void)
+{
+	start("--readonly");
+	peer.sock = dial();
+	peer_begin(&peer, 8192, "volumes/0", 0);
+	test_int(peer_create(&peer, 1, "new", 0644, 0), -EROFS);
+	peer.sock = fd_close(peer.sock);
+	stop();
+}
+
+/* What stands in a file of /proc of what serves. @ret: up to the end of the line. */
+static void status_of(const char *file, const char *key, char ret[256])
+{
+	char path[64], line[256];
+	FILE *status;
+	long child = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)proc.pid,
+		       (int)proc.pid);
+	status = fopen(path, "re");
+	test_true(status && fscanf(status, "%ld", &child) == 1);
+	(void)fclose(status);
+	(void)snprintf(path, sizeof(path), "/proc/%ld/%s", child, file);
+	status = fopen(path, "re");
+	test_true(status);
+	*ret = '\0';
+	while (fgets(line, sizeof(line), status))
+		if (strncmp(line, key, strlen(key)) == 0)
+			(void)snprintf(ret, 256, "%s", line + strlen(key));
+	ret[strcspn(ret, "\n")] = '\0';
+	(void)fclose(status);
+}
+
+static void gives_up_what_it_can(void)
+{
+	char text[256];
+
+	start(NULL);
+	peer.sock = dial();
+	peer_begin(&peer, 8192, "", 1000);
+	test_int(peer_call(&peer, P9_TWALK, "ddwss", 0, 1, 2, "volumes", "0"), 0);
+	test_int(peer_call(&peer, P9_TMKDIR, "dsdd", 1, "made", 0755, 1000), 0);
+	status_of("status", "CapEff:\t", text);
+	test_str(text, "00000000880000db");
+	status_of("status", "CapBnd:\t", text);
+	test_str(text, "00000000880000db");
+	status_of("status", "NoNewPrivs:\t", text);
+	test_str(text, "1");
+#if !defined(__SANITIZE_ADDRESS__)
+	status_of("status", "Seccomp:\t", text);
+	test_str(text, "2");
+#endif
+	/* Its mounts are those of the share. */
+	status_of("mounts", "/dev", text);
+	test_str(text, "");
+	status_of("mounts", "proc", text);
+	test_str(text, "");
+	peer.sock = fd_close(peer.sock);
+	stop();
+}
+
+/* Each is a process: one that stands still, or sends rubbish, is alone with that. */
+static void leaves_others_alone(void)
+{
+	const char *got;
+	uint8_t byte;
+
+	start(NULL);
+	other.sock = dial();
+	peer.sock = dial();
+	/* Half a message, and no more. */
+	test_int(fd_write_full(other.sock, "\x10\0\0", 3), 0);
+	peer_begin(&peer, 8192, "volumes/0", 0);
+	test_int(peer_walk(&peer, 1, "inside"), 0);
+	test_int(fd_write_full(other.sock, "\xff", 1), 0);
+	test_int(fd_read_full(other.sock, &byte, 1), 0);
+	test_int(peer_call(&peer, P9_TLOPEN, "dd", 1, 2), 0);
+	test_int(peer_read(&peer, 1, 0, 100, &got), 6);
+	other.sock = fd_close(other.sock);
+	peer.sock = fd_close(peer.sock);
+	proc_kill(&proc, SIGTERM);
+	test_int(proc_wait(&proc), 0);
+	says("caisson-9pd: the connection of a guest's volume is closed: what came on it is not "
+	     "9P2000.L\n");
+}
+
+static void takes_so_many(void)
+{
+	struct pollfd poll_fd;
+	int socks[66];
+	uint8_t byte;
+
+	start(NULL);
+	for (size_t i = 0; i < 64; i++) {
+		socks[i] = peer.sock = dial();
+		peer_begin(&peer, 4096, "", 0);
+	}
+	for (size_t i = 64; i < 66; i++) {
+		socks[i] = dial();
+		test_int(fd_read_full(socks[i], &byte, 1), 0);
+	}
+	/* A place is free when one has gone. */
+	test_int(shutdown(socks[5], SHUT_WR), 0);
+	test_int(fd_read_full(socks[5], &byte, 1), 0);
+	do {
+		peer.sock = dial();
+		poll_fd = (struct pollfd){.fd = peer.sock, .events = POLLIN};
+		/* Closed at once, or not: what is answered says which. */
+		test_int(fd_write_full(peer.sock, "\x13\0\0\0\x64\xff\xff\0\x20\0\0\x06\0wrong!",
+				       19),
+			 0);
+		test_int(poll(&poll_fd, 1, -1), 1);
+	} while (recv(peer.sock, &byte, 1, 0) <= 0 && fd_close(peer.sock) < 0);
+	close(peer.sock);
+	for (size_t i = 0; i < 66; i++)
+		close(socks[i]);
+	proc_kill(&proc, SIGTERM);
+	test_int(proc_wait(&proc), 0);
+	says("caisson-9pd: a guest has 64 connections: it gets no more\n");
+}
+
+/* Whatever ends it, and as whomever a process has made files last. */
+static void ends_with_its_parent(void)
+{
+	static const int signals[] = {SIGTERM, SIGKILL};
+	char name[16];
+	uint8_t byte;
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		start(NULL);
+		peer.sock = dial();
+		peer_begin(&peer, 4096, "volumes/0", 1234);
+		(void)snprintf(name, sizeof(name), "by%zu", i);
+		test_int(peer_call(&peer, P9_TMKDIR, "dsdd", 0, name, 0755, 77), 0);
+		proc_kill(&proc, signals[i]);
+		test_int(proc_wait(&proc), signals[i] == SIGTERM ? 0 : 128 + SIGKILL);
+		test_int(fd_read_full(peer.sock, &byte, 1), 0);
+		peer.sock = fd_close(peer.sock);
+		says("");
+	}
+}
+
+static void wrong_arguments(void)
+{
+	static const char *const lines[][6] = {
+		{"9pd"},
+		{"9pd", "--root", "/tmp"},
+		{"9pd", "--listen-fd", "3"},
+		{"9pd", "--root", "/tmp", "--listen-fd", "99"},
+		{"9pd", "--root", "/tmp", "--listen-fd", "1"},
+		{"9pd", "--bad"},
+		{"9pd", "more"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		const char *argv[7] = {NULL};
+
+		for (size_t j = 0; j < ARRAY_SIZE(lines[i]); j++)
+			argv[j] = lines[i][j];
+		argv[0] = program;
+		test_int(run(argv, -EBADF), 0);
+		test_int(proc_wait(&proc), 2);
+		errors = fd_close(errors);
+	}
+}
+
+static void no_folder(void)
+{
+	_cleanup_free_ char *path = path_join(top, "socket");
+	_cleanup_close_ int listener = listen_at(path);
+	const char *const argv[] = {program, "--root", "/nothing", "--listen-fd", "3", NULL};
+
+	test_int(run(argv, listener), 0);
+	test_int(proc_wait(&proc), 1);
+	says("caisson-9pd: cannot isolate itself: namespaces and root folder: No such file or "
+	     "directory\n");
+}
+
+static void try_socket(void)
+{
+	(void)!socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static void try_execve(void)
+{
+	execl("/bin/true", "true", NULL);
+}
+
+static void try_fork(void)
+{
+	(void)fork();
+}
+
+static void try_mount(void)
+{
+	(void)mount("x", "/tmp", "tmpfs", 0, NULL);
+}
+
+static void try_kill(void)
+{
+	(void)kill(getppid(), 0);
+}
+
+static void try_code(void)
+{
+	(void)!mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void try_create(void)
+{
+	(void)!open("x", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static void try_open(void)
+{
+	(void)!open("0", O_RDONLY | O_CLOEXEC);
+}
+
+static int sealed(void (*func)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || seal_enter() < 0)
+			_exit(99);
+		func();
+		_exit(0);
+	}
+	test_int(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void filter(void)
+{
+	static void (*const forbidden[])(void) = {try_socket, try_execve, try_fork,  try_mount,
+						  try_kill,   try_code,	  try_create};
+
+	test_int(sealed(try_open), 0);
+#if !defined(__SANITIZE_ADDRESS__)
+	for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
+		test_int(sealed(forbidden[i]), 128 + SIGSYS);
+#else
+	(void)forbidden;
+#endif
+}
+
+static void unmount(void)
+{
+	static const char *const mounts[] = {"share/volumes/0", "share/volumes/1",
+					     "share/volumes/2", "share"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		_cleanup_free_ char *path = path_join(top, mounts[i]);
+
+		test_int(umount2(path, 0), 0);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	program = argc > 1 ? argv[1] : "caisson-9pd";
+	(void)signal(SIGPIPE, SIG_IGN);
+	test_run(wrong_arguments);
+	if (geteuid() != 0)
+		return 77;
+	prepare();
+	test_run(no_folder);
+	test_run(serves_mounts);
+	test_run(changes_nothing_if_told_so);
+	test_run(gives_up_what_it_can);
+	test_run(leaves_others_alone);
+	test_run(takes_so_many);
+	test_run(ends_with_its_parent);
+	test_run(filter);
+	unmount();
+	test_int(path_remove_tree(AT_FDCWD, top), 0);
+	return 0;
+}
