@@ -196,7 +196,6 @@ int peer_read(struct peer *p, uint32_t fid, uint64_t offset, uint32_t count, con
 		return r;
 	n = p9_get_u32(&p->in);
 	test_int(p->in.left, n);
-	p->answer[sizeof(p->answer) - 1] = '\0';
 	((uint8_t *)p->in.at)[n] = '\0';
 	*ret = (const char *)p->in.at;
 	return (int)n;

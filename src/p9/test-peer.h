@@ -17,7 +17,7 @@ struct peer {
 	struct p9_server *server;
 	int sock;
 	struct p9_in in;
-	uint8_t request[P9_MSIZE_MAX], answer[P9_MSIZE_MAX];
+	uint8_t request[P9_MSIZE_MAX], answer[P9_MSIZE_MAX + 1];
 };
 
 /**
