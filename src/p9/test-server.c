@@ -1,28 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What each request does, with a server in this process and files in a folder of its own. */
+/*
+ * What each request does, with files in a folder of its own: by a server in this process, and by one behind a socket that
+ * may make no other system calls than those which are listed.
+ */
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/seal.h"
 #include "base/test.h"
 #include "p9/isolate.h"
+#include "p9/serve.h"
 #include "p9/test-peer.h"
 
 static struct p9_server server;
 static struct peer peer = {.server = &server, .sock = -EBADF};
 static int root = -EBADF, proc;
+static bool apart;
+static pid_t pid;
 static char dir[] = "/var/tmp/caisson-test-p9.XXXXXX";
+
+SEAL_ALLOW(exit_group);
+
+static void stop_server(void)
+{
+	int status;
+
+	p9_server_deinit(&server);
+	if (peer.sock < 0)
+		return;
+	peer.sock = fd_close(peer.sock);
+	test_int(waitpid(pid, &status, 0), pid);
+	test_int(status, 0);
+}
+
+static void start_apart(void)
+{
+	pid_t parent = getpid();
+	int fds[2];
+
+	test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	pid = fork();
+	test_true(pid >= 0);
+	if (pid == 0) {
+		(void)close(fds[0]);
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		server.who.parent = parent;
+		if (p9_enter_proc(proc) < 0 || seal_enter() < 0)
+			_exit(99);
+		_exit(p9_serve(&server, fds[1]) < 0);
+	}
+	peer.sock = fds[0];
+	(void)close(fds[1]);
+}
 
 /* A client that has attached the whole of an empty folder. */
 static void begin_as(uint32_t uid, bool readonly)
 {
+	stop_server();
 	/* This process is the server, and makes files as whom that made some at last. */
 	(void)setfsuid(geteuid());
 	(void)setfsgid(getegid());
@@ -31,8 +77,9 @@ static void begin_as(uint32_t uid, bool readonly)
 	root = fd_close(root);
 	root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	test_true(root >= 0);
-	p9_server_deinit(&server);
 	p9_server_init(&server, root, readonly, 1000);
+	if (apart)
+		start_apart();
 	peer_begin(&peer, 65536, "", uid);
 }
 
@@ -392,7 +439,8 @@ static void has_xattrs(void)
 	test_int(peer_call(&peer, P9_TXATTRCREATE, "dsqd", 3, "user.two", UINT64_C(0), 2), 0);
 	test_int(peer_call(&peer, P9_TCLUNK, "d", 3), 0);
 	test_int(peer_call(&peer, P9_TXATTRWALK, "dds", 1, 4, "user.two"), -ENODATA);
-	test_int(server.fids.xattr_bytes, sizeof(struct p9_xattr) + 9);
+	if (!apart)
+		test_int(server.fids.xattr_bytes, sizeof(struct p9_xattr) + 9);
 }
 
 static int lock(uint32_t fid, int type, uint64_t start, uint64_t len)
@@ -563,13 +611,8 @@ static void tells_files_apart(void)
 	test_true(p9_qid(&devs, &high_other).path == paths[3]);
 }
 
-int main(void)
+static void run_all(void)
 {
-	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	test_true(mkdtemp(dir));
-	test_int(p9_drop_privileges(), 0);
-	test_int(p9_enter_proc(proc), 0);
-	umask(0);
 	test_run(reads_and_writes);
 	test_run(opens_as_asked);
 	test_run(keeps_owners);
@@ -583,8 +626,20 @@ int main(void)
 	test_run(shows_a_single_file);
 	test_run(is_readonly);
 	test_run(tells_of_file_systems);
+}
+
+int main(void)
+{
+	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	test_true(mkdtemp(dir));
+	test_int(p9_drop_privileges(), 0);
+	test_int(p9_enter_proc(proc), 0);
+	umask(0);
 	test_run(tells_files_apart);
-	p9_server_deinit(&server);
+	run_all();
+	apart = true;
+	run_all();
+	stop_server();
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
 	return 0;
 }
