@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -103,13 +104,31 @@ static void parse_options(struct options *o, int argc, char **argv)
 }
 
 /**
+ * struct told - what was said of the guest, which shall not fill a log with it
+ */
+struct told {
+	bool files, connections, garbage, killed;
+};
+
+/**
  * struct host - what the parent of all that serve has
+ * @told: theirs, too
  */
 struct host {
 	int listener, proc, root, signals;
-	bool readonly, told;
+	bool readonly;
 	unsigned int n;
+	struct told *told;
 };
+
+/* Return: true: not yet. */
+static bool tell_once(bool *told)
+{
+	bool first = !*told;
+
+	*told = true;
+	return first;
+}
 
 /* In a process of its own, which ends with it. */
 static _noreturn_ void serve(const struct host *h, int client, pid_t parent)
@@ -127,12 +146,13 @@ static _noreturn_ void serve(const struct host *h, int client, pid_t parent)
 		(void)umask(0);
 		p9_server_init(&server, h->root, h->readonly, files);
 		server.who.parent = parent;
+		server.told = &h->told->files;
 		r = seal_enter();
 	}
 	if (r < 0)
 		fatal(r, "cannot serve a guest");
 	r = p9_serve(&server, client);
-	if (r < 0)
+	if (r < 0 && tell_once(&h->told->garbage))
 		log_warn("the connection of a guest's volume is closed: %s",
 			 r == -EPROTO ? "what came on it is not 9P2000.L" : strerror(-r));
 	_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -143,9 +163,8 @@ static void start(struct host *h, int client)
 	pid_t self = getpid(), pid;
 
 	if (h->n == CLIENTS_MAX) {
-		if (!h->told)
+		if (tell_once(&h->told->connections))
 			log_warn("a guest has %d connections: it gets no more", CLIENTS_MAX);
-		h->told = true;
 		return;
 	}
 	pid = fork();
@@ -163,7 +182,7 @@ static void reap(struct host *h)
 
 	while (waitpid(-1, &status, WNOHANG) > 0) {
 		h->n--;
-		if (WIFSIGNALED(status))
+		if (WIFSIGNALED(status) && tell_once(&h->told->killed))
 			log_error("what served a guest's volume was killed by signal %d",
 				  WTERMSIG(status));
 	}
@@ -237,6 +256,10 @@ int main(int argc, char **argv)
 		log_error("cannot isolate itself: %s: %s", what, strerror(-r));
 		return EXIT_FAILURE;
 	}
+	h.told = mmap(NULL, sizeof(*h.told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	if (h.told == MAP_FAILED)
+		fatal(-errno, "cannot start");
 	h.signals = watch_signals();
 	if (h.signals < 0)
 		fatal(h.signals, "cannot watch signals");

@@ -55,6 +55,7 @@ void p9_server_init(struct p9_server *s, int root, bool readonly, uint32_t max_f
 	memset(s, 0, sizeof(*s));
 	s->root = root;
 	s->readonly = readonly;
+	s->told = &s->own_told;
 	p9_fids_init(&s->fids, max_fds);
 	p9_who_init(&s->who, 0);
 }
@@ -95,9 +96,9 @@ static int answer(struct p9_server *s, uint8_t type, struct p9_in *in, struct p9
 /* Of what a client can go on for ever with there is one line. */
 static void tell_limit(struct p9_server *s, int error)
 {
-	if (error != -ENFILE || s->told)
+	if (error != -ENFILE || *s->told)
 		return;
-	s->told = true;
+	*s->told = true;
 	log_warn("a guest has %u files of a volume open or in its cache: it gets no more",
 		 s->fids.n);
 }

@@ -39,11 +39,11 @@ struct p9_tree {
  * @root: O_PATH of the folder that all is below
  * @readonly: nothing is changed
  * @msize: agreed on with the client; 0: not yet
- * @told: of a limit that was reached, once
+ * @told: whether it was said that a limit was reached; who has several clients may have one of it for all
  */
 struct p9_server {
 	int root;
-	bool readonly, told;
+	bool readonly, own_told, *told;
 	uint32_t msize;
 	struct p9_fids fids;
 	struct p9_devs devs;
