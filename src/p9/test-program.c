@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -32,6 +33,8 @@ static char top[] = "/var/tmp/caisson-test-p9.XXXXXX";
 static struct peer peer, other;
 static struct proc proc = PROC_NULL;
 static int errors = -EBADF;
+/* What a process does before it becomes the program. */
+static int (*prepare_call)(void *data, struct err *err);
 
 static int listen_at(const char *path)
 {
@@ -68,6 +71,7 @@ static int run(const char *const *argv, int listener)
 	spec.n_fds = listener >= 0;
 	spec.stderr_fd = fds[1];
 	spec.death_signal = SIGKILL;
+	spec.prepare = prepare_call;
 	r = proc_start(&spec, &proc);
 	close(fds[1]);
 	return r;
@@ -114,6 +118,13 @@ static void host_dir(const char *name)
 	test_int(mkdir(path, 0755), 0);
 }
 
+static void made_public(const char *name)
+{
+	_cleanup_free_ char *path = path_join(top, name);
+
+	test_int(chmod(path, 0777), 0);
+}
+
 static void bind_at(const char *from, const char *to, unsigned long flags)
 {
 	_cleanup_free_ char *source = path_join(top, from), *target = path_join(top, to);
@@ -143,6 +154,8 @@ static void prepare(void)
 	host_dir("share/volumes/0");
 	host_dir("share/volumes/2");
 	host_file("share/volumes/1", "");
+	made_public("");
+	made_public("host/dir");
 	bind_at("host/dir", "share/volumes/0", 0);
 	bind_at("host/file", "share/volumes/1", 0);
 	bind_at("host/dir", "share/volumes/2", MS_RDONLY);
@@ -345,6 +358,78 @@ static void ends_with_its_parent(void)
 	}
 }
 
+/* Who started it is killed, and cannot end it any more. */
+static void ends_with_who_started_it(void)
+{
+	int fds[2];
+	pid_t pid;
+	uint8_t byte = 0;
+
+	test_int(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		start(NULL);
+		test_int(fd_write_full(fds[1], "", 1), 0);
+		(void)pause();
+		_exit(0);
+	}
+	close(fds[1]);
+	test_int(fd_read_full(fds[0], &byte, 1), 1);
+	close(fds[0]);
+	peer.sock = dial();
+	peer_begin(&peer, 4096, "volumes/0", 0);
+	test_int(kill(pid, SIGKILL), 0);
+	test_int(waitpid(pid, NULL, 0), pid);
+	test_int(fd_read_full(peer.sock, &byte, 1), 0);
+	peer.sock = fd_close(peer.sock);
+}
+
+/* Of a user's own, in whose namespace there is nobody else. */
+static int enter_userns(void *data _unused_, struct err *err _unused_)
+{
+	static const struct {
+		const char *path, *text;
+	} files[] = {{"/proc/self/setgroups", "deny"},
+		     {"/proc/self/uid_map", "0 1000 1"},
+		     {"/proc/self/gid_map", "0 1000 1"}};
+
+	if (setresgid(1000, 1000, 1000) < 0 || setresuid(1000, 1000, 1000) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 1) < 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_close_ int fd = open(files[i].path, O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0 || write(fd, files[i].text, strlen(files[i].text)) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void serves_without_root(void)
+{
+	_cleanup_free_ char *made = path_join(top, "host/dir/mine");
+	struct stat st;
+	uint8_t byte;
+
+	prepare_call = enter_userns;
+	start(NULL);
+	prepare_call = NULL;
+	peer.sock = dial();
+	peer_begin(&peer, 4096, "volumes/0", 0);
+	test_int(peer_create(&peer, 1, "mine", 0644, 0), 0);
+	test_int(peer_write(&peer, 1, 0, "text"), 4);
+	test_int(stat(made, &st), 0);
+	test_int(st.st_uid, 1000);
+	test_int(st.st_gid, 1000);
+	test_int(peer_create(&peer, 2, "others", 0644, 5), -EINVAL);
+	test_int(peer_call(&peer, P9_TMKDIR, "dsdd", 0, "folder", 0755, 0), 0);
+	proc_kill(&proc, SIGKILL);
+	test_int(proc_wait(&proc), 128 + SIGKILL);
+	test_int(fd_read_full(peer.sock, &byte, 1), 0);
+	peer.sock = fd_close(peer.sock);
+	says("");
+}
+
 static void wrong_arguments(void)
 {
 	static const char *const lines[][6] = {
@@ -479,6 +564,8 @@ int main(int argc, char **argv)
 	test_run(leaves_others_alone);
 	test_run(takes_so_many);
 	test_run(ends_with_its_parent);
+	test_run(ends_with_who_started_it);
+	test_run(serves_without_root);
 	test_run(filter);
 	unmount();
 	test_int(path_remove_tree(AT_FDCWD, top), 0);
