@@ -25,6 +25,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READY	   1024
@@ -454,6 +455,46 @@ static int held(char **argv)
 	return 0;
 }
 
+/* As find(1) of the GNU project does it: what a folder says of its entries is enough. */
+static int walk(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), n = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat st;
+
+	check(dir && fstat(fd, &st) == 0);
+	while ((entry = readdir(dir))) {
+		n++;
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			n += walk(fd, entry->d_name);
+	}
+	closedir(dir);
+	return n;
+}
+
+static int walked(char **argv)
+{
+	printf("%d\n", walk(AT_FDCWD, argv[0]));
+	return 0;
+}
+
+/* What is not there takes one question, with any file system. */
+static int missed(char **argv)
+{
+	struct timespec begin, end;
+	struct stat st;
+
+	check(chdir(argv[0]) == 0);
+	check(clock_gettime(CLOCK_MONOTONIC, &begin) == 0);
+	for (int i = 0; i < 1000; i++)
+		check(stat("none", &st) < 0 && errno == ENOENT);
+	check(clock_gettime(CLOCK_MONOTONIC, &end) == 0);
+	printf("%ld\n",
+	       (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(char **argv);
@@ -463,6 +504,7 @@ static const struct {
 	{"xattrs", xattrs, 1},	  {"appended", appended, 1}, {"locked", locked, 2},
 	{"emptied", emptied, 1},  {"large", large, 1},	     {"mapped", mapped, 1},
 	{"owned", owned, 1},	  {"special", special, 1},   {"held", held, 1},
+	{"missed", missed, 1},	  {"walked", walked, 1},
 };
 
 int main(int argc, char **argv)
