@@ -12,19 +12,20 @@
  * struct request - what a type of message is
  * @answer: what answers it
  * @changes: refused where nothing may be changed; others look for themselves
+ * @makes: becomes whoever makes something
  */
 struct request {
 	p9_request_fn *answer;
-	bool changes;
+	bool changes, makes;
 };
 
 /* By half of their number: those of answers are odd. */
 static const struct request requests[] = {
 	[P9_TSTATFS / 2] = {p9_statfs, false},
 	[P9_TLOPEN / 2] = {p9_lopen, false},
-	[P9_TLCREATE / 2] = {p9_lcreate, true},
-	[P9_TSYMLINK / 2] = {p9_symlink, true},
-	[P9_TMKNOD / 2] = {p9_mknod, true},
+	[P9_TLCREATE / 2] = {p9_lcreate, true, true},
+	[P9_TSYMLINK / 2] = {p9_symlink, true, true},
+	[P9_TMKNOD / 2] = {p9_mknod, true, true},
 	[P9_TRENAME / 2] = {p9_rename, true},
 	[P9_TREADLINK / 2] = {p9_readlink, false},
 	[P9_TGETATTR / 2] = {p9_getattr, false},
@@ -36,7 +37,7 @@ static const struct request requests[] = {
 	[P9_TLOCK / 2] = {p9_lock, false},
 	[P9_TGETLOCK / 2] = {p9_getlock, false},
 	[P9_TLINK / 2] = {p9_link, true},
-	[P9_TMKDIR / 2] = {p9_mkdir, true},
+	[P9_TMKDIR / 2] = {p9_mkdir, true, true},
 	[P9_TRENAMEAT / 2] = {p9_renameat, true},
 	[P9_TUNLINKAT / 2] = {p9_unlinkat, true},
 	[P9_TVERSION / 2] = {p9_version, false},
@@ -90,7 +91,11 @@ static int answer(struct p9_server *s, uint8_t type, struct p9_in *in, struct p9
 	if (type % 2 != 0 || type / 2 >= ARRAY_SIZE(requests) || !requests[type / 2].answer)
 		return -EOPNOTSUPP;
 	request = &requests[type / 2];
-	return request->changes && s->readonly ? -EROFS : request->answer(s, in, out);
+	if (request->changes && s->readonly)
+		return -EROFS;
+	if (!request->makes)
+		p9_who_own(&s->who);
+	return request->answer(s, in, out);
 }
 
 /* Of what a client can go on for ever with there is one line. */

@@ -193,6 +193,10 @@ static void keeps_owners(void)
 	test_int(host_stat("dir2").st_uid, 4321);
 	test_int(peer_call(&peer, P9_TMKDIR, "dsdd", 0, "dir3", 0700, 1), 0);
 	test_int(host_stat("dir3").st_uid, 1234);
+	/* What makes nothing is done as the one that the server is. */
+	test_int(peer_attr(&peer, 1, &attr), 0);
+	if (!apart)
+		test_int(setfsuid((uid_t)-1), geteuid());
 }
 
 static int setattr(uint32_t fid, uint32_t valid, uint32_t mode, uint32_t uid, uint64_t size)

@@ -36,8 +36,8 @@ void p9_who_init(struct p9_who *who, pid_t parent)
 
 	*who = (struct p9_who){.parent = parent, .keeps_setgid = true};
 	who->fixed = !caps_get(caps) || (caps[0].effective & needed) != needed;
-	who->uid = (uid_t)setfsuid(NONE);
-	who->gid = (gid_t)setfsgid(NONE);
+	who->uid = who->own_uid = (uid_t)setfsuid(NONE);
+	who->gid = who->own_gid = (gid_t)setfsgid(NONE);
 }
 
 static int end_with_parent(const struct p9_who *who)
@@ -49,20 +49,28 @@ static int end_with_parent(const struct p9_who *who)
 	return getppid() == who->parent ? 0 : -ESRCH;
 }
 
-int p9_who_make(struct p9_who *who, uid_t uid, gid_t gid)
+static void become(struct p9_who *who, uid_t uid, gid_t gid)
 {
-	if (who->fixed)
-		return 0;
-	p9_who_set(who);
-	if (who->uid == uid && who->gid == gid)
-		return 0;
+	if (who->fixed || (who->uid == uid && who->gid == gid))
+		return;
 	(void)setfsgid(gid);
 	(void)setfsuid(uid);
 	who->gid = (gid_t)setfsgid(NONE);
 	who->uid = (uid_t)setfsuid(NONE);
 	if (end_with_parent(who) < 0)
 		_exit(1);
-	return who->uid == uid && who->gid == gid ? 0 : -EINVAL;
+}
+
+int p9_who_make(struct p9_who *who, uid_t uid, gid_t gid)
+{
+	p9_who_set(who);
+	become(who, uid, gid);
+	return who->fixed || (who->uid == uid && who->gid == gid) ? 0 : -EINVAL;
+}
+
+void p9_who_own(struct p9_who *who)
+{
+	become(who, who->own_uid, who->own_gid);
 }
 
 static void keep_setgid(struct p9_who *who, bool keep)

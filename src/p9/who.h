@@ -12,14 +12,15 @@
 /**
  * struct p9_who - that
  * @fixed: it has no privileges, so all is done and made as the one user that it is
- * @uid, @gid: whose what is made now would be; left as it is until somebody else makes something
+ * @uid, @gid: whose what is made now would be
+ * @own_uid, @own_gid: who it is otherwise: file systems that ask a server of theirs tell it
  * @keeps_setgid: has CAP_FSETID now
  * @parent: dies with it
  */
 struct p9_who {
 	bool fixed, keeps_setgid;
-	uid_t uid;
-	gid_t gid;
+	uid_t uid, own_uid;
+	gid_t gid, own_gid;
 	pid_t parent;
 };
 
@@ -35,6 +36,9 @@ void p9_who_init(struct p9_who *who, pid_t parent);
  * Return: 0, or -EINVAL: there are none such in this user namespace.
  */
 int p9_who_make(struct p9_who *who, uid_t uid, gid_t gid);
+
+/** p9_who_own() - be oneself again, for all that makes nothing */
+void p9_who_own(struct p9_who *who);
 
 /**
  * p9_who_write() - files are going to be written by @uid: unless that is root, they lose their setuid and setgid bits,
