@@ -95,8 +95,8 @@ static void ways_out(void)
 
 static void ways_out_of_a_tree(void)
 {
-	static const char *const names[] = {"..", "../outside", "sub/../../outside", "out", "slash",
-					    "in", "nothing"};
+	static const char *const names[] = {
+		"..", "../outside", "sub/../../outside", "out", "slash", "in", "in/b", "nothing"};
 	struct peer_attr top, attr;
 
 	begin_at("/sub");
@@ -117,7 +117,19 @@ static void ways_out_of_a_tree(void)
 	test_int(peer_call(&peer, P9_TRENAME, "dds", 3, 0, "x"), -ENOENT);
 	test_int(peer_call(&peer, P9_TREMOVE, "d", 3), -ENOENT);
 	test_int(faccessat(root, "d/e", F_OK, 0), 0);
-	/* The top, removed. */
+	/* What the kernel calls one that is gone is a name that another may have. */
+	begin();
+	test_int(peer_walk(&peer, 1, "a"), 0);
+	test_int(unlinkat(root, "a", 0), 0);
+	host_file("a (deleted)");
+	test_int(peer_call(&peer, P9_TRENAME, "dds", 1, 0, "x"), -ENOENT);
+	test_int(peer_call(&peer, P9_TREMOVE, "d", 1), -ENOENT);
+	test_int(faccessat(root, "a (deleted)", F_OK, 0), 0);
+}
+
+static void top_that_goes(void)
+{
+	begin_at("/sub");
 	test_int(peer_walk(&peer, 5, ""), 0);
 	test_int(unlinkat(root, "sub/b", 0), 0);
 	test_int(unlinkat(root, "sub", AT_REMOVEDIR), 0);
@@ -491,6 +503,7 @@ int main(void)
 	umask(0);
 	test_run(ways_out);
 	test_run(ways_out_of_a_tree);
+	test_run(top_that_goes);
 	test_run(special_files);
 	test_run(bad_names);
 	test_run(bad_fids);
