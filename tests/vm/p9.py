@@ -137,6 +137,16 @@ def test_locks_of_two_guests(vm, where):
     vm.run(f"/init locked {where} {vm.mount()}")
 
 
+def test_other_ways_to_mount(vm, _):
+    names = ["unlinked", "renamed", "appended", "emptied", "large", "special", "held"]
+    # With the last one the client does not learn of modes that an access list has changed.
+    for options, more in (("msize=65536,cache=none,access=client,posixacl", ["xattrs"]),
+                          ("msize=1048576,cache=loose,access=user", [])):
+        where = vm.mount(options=options)
+        for name in names + more:
+            vm.run(f"/init {name} {where}")
+
+
 def test_mapped(vm, where):
     vm.run(f"/init mapped {where}")
     check(vm.host("mapped")[9000:9015] == "through the map", "the map's bytes are not there")
@@ -291,7 +301,7 @@ def figures(server, vsockd, guest, rounds=5, options=OPTIONS):
 TESTS = [
     test_files_both_ways, test_swapped_links,
     *map(check_in_guest, ["unlinked", "renamed", "xattrs", "appended", "emptied", "large", "special", "held"]),
-    test_locks_of_two_guests, test_mapped, test_owners, test_single_file, test_several_at_once,
+    test_other_ways_to_mount, test_locks_of_two_guests, test_mapped, test_owners, test_single_file, test_several_at_once,
     test_folder_that_goes, test_errors, test_full_volume, test_readonly_volume,
     test_memory_is_small, test_no_connection_any_more,
 ]
