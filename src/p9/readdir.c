@@ -59,31 +59,43 @@ static struct p9_qid qid_of(struct p9_server *s, const struct p9_fid *fid, const
 	return qid;
 }
 
-static int read_folder(struct p9_server *s, struct p9_fid *fid, uint64_t offset, size_t room,
-		       struct p9_out *out)
+/* Return: how many bytes of the buffer the next entries took; 0: there are none; negative errno. */
+static long read_some(struct p9_server *s, struct p9_fid *fid, const struct statx *dir, size_t room,
+		      struct p9_out *out)
 {
 	_Alignas(struct entry) static char buf[BUF_MAX];
+	long n = syscall(SYS_getdents64, fid->fd, buf, MIN(sizeof(buf), room / 7 * 6));
 	const struct entry *e;
 	struct p9_qid qid;
-	struct statx dir;
-	long n;
-	int r = p9_stat(fid->fd, &dir);
 
-	if (r < 0)
-		return r;
-	if (offset != fid->place && lseek(fid->fd, (off_t)offset, SEEK_SET) < 0)
-		return -errno;
-	fid->place = offset;
-	n = syscall(SYS_getdents64, fid->fd, buf, MIN(sizeof(buf), room / 7 * 6));
 	if (n < 0)
 		return -errno;
 	for (long at = 0; at < n; at += e->len) {
 		e = (const struct entry *)(buf + at);
-		qid = qid_of(s, fid, &dir, e);
+		qid = qid_of(s, fid, dir, e);
 		put_entry(out, &qid, e->next, e->type, e->name);
 		fid->place = e->next;
 	}
-	return 0;
+	return n;
+}
+
+static int read_folder(struct p9_server *s, struct p9_fid *fid, uint64_t offset, size_t room,
+		       struct p9_out *out)
+{
+	const size_t begin = out->len;
+	struct statx dir;
+	long n = p9_stat(fid->fd, &dir);
+
+	if (n < 0)
+		return (int)n;
+	if (offset != fid->place && lseek(fid->fd, (off_t)offset, SEEK_SET) < 0)
+		return -errno;
+	fid->place = offset;
+	do
+		n = read_some(s, fid, &dir, room - (out->len - begin), out);
+	while (n > 0);
+	/* One that does not fit any more is an error only if it is the first. */
+	return out->len > begin ? 0 : (int)n;
 }
 
 /* ".", ".." and the file. */
