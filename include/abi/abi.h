@@ -10,6 +10,7 @@
 #define ABI_PORT_RPC	    1024 /* TTRPC: the guest dials the host's, and listens on its own */
 #define ABI_PORT_STREAMS    1025 /* stdio: one connection a stream, the host dials */
 #define ABI_PORT_SUPERVISOR 1027 /* metadata of the supervisor, the guest dials */
+#define ABI_PORT_SHARE	    1028 /* 9P2000.L: what the host shares, the guest dials */
 
 /* Sockets of the host's that containers may use: as many ports from here on as they have of them. */
 #define ABI_PORT_SOCKETS 2048
@@ -92,6 +93,12 @@
 #define ABI_SHARE_TAG	"caisson-share"
 #define ABI_SHARE_LAYER "share"
 #define ABI_SHARE_DIR	ABI_LAYERS_DIR "/" ABI_SHARE_LAYER
+
+/*
+ * The same by 9P2000.L: the source of such a mount is this and the number of the host's port. Nobody but who
+ * mounts it gets to speak to the host there: it takes one connection for each mount, and then no more.
+ */
+#define ABI_SHARE_9P "vsock:"
 
 /* How much a container may have mounted besides its root file system. */
 #define ABI_MOUNTS_MAX 64

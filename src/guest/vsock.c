@@ -13,9 +13,9 @@
 /* Of the kernel's own: 2 seconds. A host that is just being overrun may take longer. */
 #define CONNECT_TIMEOUT_SEC 20
 
-static int make_socket(void)
+static int make_socket(int flags)
 {
-	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -37,7 +37,7 @@ int vsock_listen(struct vsock_listener *listener, struct loop *loop, uint32_t po
 {
 	struct sockaddr_vm address = {
 		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port};
-	_cleanup_close_ int fd = make_socket();
+	_cleanup_close_ int fd = make_socket(SOCK_NONBLOCK);
 	int r;
 
 	if (fd < 0)
@@ -50,6 +50,27 @@ int vsock_listen(struct vsock_listener *listener, struct loop *loop, uint32_t po
 	listener->accepted = accepted;
 	listener->fd = take_fd(fd);
 	return 0;
+}
+
+/* Return: a descriptor that is connected, or about to be; or negative errno. */
+static int begin(uint32_t port, int flags)
+{
+	struct sockaddr_vm address = {
+		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = port};
+	struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_SEC};
+	_cleanup_close_ int fd = make_socket(flags);
+
+	if (fd < 0)
+		return fd;
+	(void)setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &timeout, sizeof(timeout));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EINPROGRESS)
+		return -errno;
+	return take_fd(fd);
+}
+
+int vsock_connect(uint32_t port)
+{
+	return begin(port, 0);
 }
 
 static void dial_ready(struct loop_io *io, uint32_t revents _unused_)
@@ -69,17 +90,11 @@ static void dial_ready(struct loop_io *io, uint32_t revents _unused_)
 int vsock_dial(struct vsock_dial *dial, struct loop *loop, uint32_t port,
 	       void (*done)(struct vsock_dial *dial, int fd))
 {
-	struct sockaddr_vm address = {
-		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = port};
-	struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_SEC};
-	_cleanup_close_ int fd = make_socket();
+	_cleanup_close_ int fd = begin(port, SOCK_NONBLOCK);
 	int r;
 
 	if (fd < 0)
 		return fd;
-	(void)setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &timeout, sizeof(timeout));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EINPROGRESS)
-		return -errno;
 	r = loop_io_start(loop, &dial->io, fd, EPOLLOUT, dial_ready);
 	if (r < 0)
 		return r;

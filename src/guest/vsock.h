@@ -37,6 +37,13 @@ int vsock_listen(struct vsock_listener *listener, struct loop *loop, uint32_t po
 		 void (*accepted)(struct vsock_listener *listener, int fd));
 
 /**
+ * vsock_connect() - connect to a port of the host, and wait for that: not in vminitd itself
+ *
+ * Return: a descriptor that blocks, or negative errno.
+ */
+int vsock_connect(uint32_t port);
+
+/**
  * struct vsock_dial - a connection being made to the host
  * @fd: owned, until it is handed to @done
  * @done: @fd: non-blocking, which it owns, or negative errno

@@ -502,6 +502,12 @@ def mounts(guest):
         ("ext4", "/dev/vda", "/run/mounts/x")))
     refused(5, "there is no disk with the serial \"other\"", lambda: guest.mount(
         ("ext4", "serial:other", "/run/mounts/x")))
+    # Of a port where nobody is, and what is no port at all.
+    refused(13, "cannot mount \"vsock:9999\" of type 9p", lambda: guest.mount(
+        ("9p", "vsock:9999", "/run/mounts/x")))
+    for source in ("share", "vsock:", "vsock:0", "vsock:1028x"):
+        refused(INVALID, 'not "vsock:" and a port', lambda source=source: guest.mount(
+            ("9p", source, "/run/mounts/x")))
     for name in ("a", "b", "folder", "disk"):
         guest.unmount("/run/mounts/" + name)
 

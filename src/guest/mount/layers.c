@@ -24,7 +24,7 @@ static int fail(struct mount_error *error, int r, const char *what)
 /* Return: where a layer of that name is mounted; or negative errno. */
 static int make_layer(const char *name, struct mount_error *error)
 {
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-/");
 	char path[sizeof(ABI_LAYERS_DIR "/") + LAYER_NAME_MAX];
 	int fd;
 

@@ -24,6 +24,7 @@
 #include "guest/direct/setup.h"
 #include "guest/mount/blockdev.h"
 #include "guest/oci/bundle.h"
+#include "guest/vsock.h"
 
 #define AREA_ROOT "/run"
 #define VALUE_MAX 4096
@@ -35,6 +36,7 @@
 /* Options of a file system's own: a "=" at the end means that a value follows. */
 static const char *const tmpfs_options[] = {"size=", "nr_inodes=", "mode=", "uid=", "gid=", NULL};
 static const char *const virtiofs_options[] = {"dax", "dax=", NULL};
+static const char *const ninep_options[] = {"aname=", "msize=", "cache=", "access=", NULL};
 static const char *const ext4_options[] = {"noload", "errors=", "data=",   "discard",  "nodiscard",
 					   "acl",    "noacl",	"commit=", "barrier=", NULL};
 static const char *const erofs_options[] = {"user_xattr", "nouser_xattr", "acl",
@@ -49,6 +51,7 @@ enum source {
 	SOURCE_NAME, /* told as it is */
 	SOURCE_DISK, /* a disk's serial */
 	SOURCE_PATH,
+	SOURCE_VSOCK, /* a port of the host's, which is connected to */
 };
 
 /**
@@ -63,6 +66,7 @@ static const struct mount_type {
 	const char *const *options;
 } types[] = {
 	{"virtiofs", SOURCE_NAME, false, virtiofs_options},
+	{"9p", SOURCE_VSOCK, false, ninep_options},
 	{"tmpfs", SOURCE_NAME, false, tmpfs_options},
 	{"ext4", SOURCE_DISK, false, ext4_options},
 	{"erofs", SOURCE_DISK, false, erofs_options},
@@ -95,13 +99,14 @@ static const struct {
 /**
  * struct attempt - a mount on its way
  * @fs: the file system's context; -EBADF for a bind mount
+ * @connection: to who serves it; -EBADF: it is no such file system
  * @node: of its disk
  */
 struct attempt {
 	const Containerd__Types__Mount *what;
 	const struct mount_type *type;
 	bool confined, recursive, grow;
-	int fs;
+	int fs, connection;
 	char node[64];
 	uint64_t set, clear;
 	struct mount_error *error;
@@ -304,10 +309,37 @@ static int set_disk(struct attempt *a)
 	return configure(a, FSCONFIG_SET_STRING, "source", a->node);
 }
 
+/* The kernel keeps a reference of its own to the connection. */
+static int set_connection(struct attempt *a)
+{
+	const char *port = str_starts(a->what->source, ABI_SHARE_9P);
+	char fd[16];
+	const char *const words[][2] = {
+		{"source", a->what->source}, {"trans", "fd"}, {"rfdno", fd}, {"wfdno", fd},
+		{"version", "9p2000.L"},
+	};
+	uint32_t number;
+	int r = 0;
+
+	if (!port || parse_u32(port, 1, UINT32_MAX - 1, &number) < 0)
+		return refuse(a, -EINVAL, TTRPC_INVALID_ARGUMENT,
+			      "%s: the source is \"%s\", not \"" ABI_SHARE_9P "\" and a port",
+			      a->what->type, a->what->source);
+	a->connection = vsock_connect(number);
+	if (a->connection < 0)
+		return a->connection;
+	(void)snprintf(fd, sizeof(fd), "%d", a->connection);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(words); i++)
+		r = configure(a, FSCONFIG_SET_STRING, words[i][0], words[i][1]);
+	return r;
+}
+
 static int set_source(struct attempt *a)
 {
 	if (a->type->source == SOURCE_DISK)
 		return set_disk(a);
+	if (a->type->source == SOURCE_VSOCK)
+		return set_connection(a);
 	return *a->what->source ? configure(a, FSCONFIG_SET_STRING, "source", a->what->source) : 0;
 }
 
@@ -400,6 +432,7 @@ int mount_make(const Containerd__Types__Mount *what, bool confined, struct mount
 			    .confined = confined,
 			    .recursive = true,
 			    .fs = -EBADF,
+			    .connection = -EBADF,
 			    .error = error};
 	int fd;
 
@@ -410,6 +443,7 @@ int mount_make(const Containerd__Types__Mount *what, bool confined, struct mount
 			      "mount type \"%s\" is not supported", what->type);
 	fd = a.type->source == SOURCE_PATH ? make_bind(&a) : make(&a);
 	a.fs = fd_close(a.fs);
+	fd_close(a.connection);
 	return fd < 0 && error->code == TTRPC_OK ? fail(&a, fd) : fd;
 }
 
