@@ -19,6 +19,8 @@ const struct module_wanted modules_wanted[] = {
 	{"crc32c_generic", false},
 	{"ext4", false},
 	{"virtio_net", false},
+	{"9p", false},
+	{"9pnet_fd", false},
 	{NULL, false},
 };
 
@@ -29,7 +31,7 @@ const struct module_wanted modules_wanted_pc[] = {
 	{"ext4", false},      {"virtio_net", false},  {"xhci_pci", false},
 	{"usbhid", false},    {"hid_generic", false}, {"evdev", false},
 	{"bochs", false},     {"virtio_gpu", false},  {"efivarfs", false},
-	{NULL, false},
+	{"9p", false},	      {"9pnet_fd", false},    {NULL, false},
 };
 
 /* A line of modules.dep; the text is the caller's. */

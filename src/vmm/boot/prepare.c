@@ -29,7 +29,7 @@
  * may be installed, removed or rebuilt after it. The rest are the modules' paths.
  */
 
-#define FORMAT	    "kernel 1"
+#define FORMAT	    "kernel 2"
 
 #define VMLINUX_MAX (UINT64_C(1) << 30)
 #define TEXT_MAX    (16U << 20) /* modules.dep, a few hundred KiB in practice */
