@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <linux/vm_sockets.h>
+
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -31,7 +33,7 @@ SEAL_ALLOW(write);
 SEAL_ALLOW(exit_group);
 
 static const char help_text[] =
-	"Usage: caisson-9pd --root PATH --listen-fd N [--readonly]\n"
+	"Usage: caisson-9pd --root PATH --listen-fd N [--readonly] [--connections N] [--cid N]\n"
 	"\n"
 	"Serves a folder as 9P2000.L to the virtual machine that is at the other end of a\n"
 	"socket. Each connection has a process; what it mounts (aname) is a path below the\n"
@@ -40,9 +42,11 @@ static const char help_text[] =
 	"  --root PATH        the folder, of which all is served that is mounted below it\n"
 	"  --listen-fd N      listening unix stream socket\n"
 	"  --readonly         nothing is changed\n"
+	"  --connections N    take as many, and no more (64 at a time)\n"
+	"  --cid N            of the host's own vsock: those of this guest\n"
 	"  --help, --version  show this, or the version\n"
 	"\n"
-	"It ends with SIGTERM, and all of its processes with it.\n";
+	"It ends with SIGTERM, or when one of its processes is killed, and all of them with it.\n";
 
 /**
  * struct options - the command line
@@ -51,6 +55,7 @@ struct options {
 	const char *root;
 	int listen_fd;
 	bool readonly;
+	uint32_t connections, cid;
 };
 
 static struct p9_server server;
@@ -76,12 +81,26 @@ static int fd_option(const char *text)
 	return (int)fd;
 }
 
+static uint32_t number_option(const char *text, uint32_t max)
+{
+	uint32_t n;
+
+	if (parse_u32(text, 1, max, &n) < 0)
+		usage_error("not a number that can be", text);
+	return n;
+}
+
 static void parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option table[] = {
-		{"root", required_argument, NULL, 'r'}, {"listen-fd", required_argument, NULL, 'l'},
-		{"readonly", no_argument, NULL, 'o'},	{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'z'},	{0},
+		{"root", required_argument, NULL, 'r'},
+		{"listen-fd", required_argument, NULL, 'l'},
+		{"readonly", no_argument, NULL, 'o'},
+		{"connections", required_argument, NULL, 'n'},
+		{"cid", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'z'},
+		{0},
 	};
 	int option;
 
@@ -92,6 +111,10 @@ static void parse_options(struct options *o, int argc, char **argv)
 			o->listen_fd = fd_option(optarg);
 		else if (option == 'o')
 			o->readonly = true;
+		else if (option == 'n')
+			o->connections = number_option(optarg, CLIENTS_MAX);
+		else if (option == 'c')
+			o->cid = number_option(optarg, UINT32_MAX);
 		else if (option == '?')
 			exit(EXIT_USAGE);
 		else
@@ -107,17 +130,21 @@ static void parse_options(struct options *o, int argc, char **argv)
  * struct told - what was said of the guest, which shall not fill a log with it
  */
 struct told {
-	bool files, connections, garbage, killed;
+	bool files, connections, garbage;
 };
 
 /**
  * struct host - what the parent of all that serve has
+ * @listener: -EBADF: there will be no more connections
+ * @left: that may come; 0: any number
+ * @cid: who may connect, if it is not 0
  * @told: theirs, too
  */
 struct host {
 	int listener, proc, root, signals;
 	bool readonly;
 	unsigned int n;
+	uint32_t left, cid;
 	struct told *told;
 };
 
@@ -176,15 +203,37 @@ static void start(struct host *h, int client)
 		log_error("cannot serve a guest's volume: %s", strerror(errno));
 }
 
+static bool is_welcome(const struct host *h, int client)
+{
+	struct sockaddr_vm peer = {.svm_family = AF_UNSPEC};
+	socklen_t len = sizeof(peer);
+
+	return h->cid == 0 || (getpeername(client, (struct sockaddr *)&peer, &len) == 0 &&
+			       peer.svm_family == AF_VSOCK && peer.svm_cid == h->cid);
+}
+
+static void take_client(struct host *h)
+{
+	_cleanup_close_ int client = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (client < 0 || !is_welcome(h, client))
+		return;
+	start(h, client);
+	if (h->left > 0 && --h->left == 0)
+		h->listener = fd_close(h->listener);
+}
+
+/* Of a mount that nobody serves any more a guest makes errors for ever: that is for whoever started us to end. */
 static void reap(struct host *h)
 {
 	int status;
 
 	while (waitpid(-1, &status, WNOHANG) > 0) {
 		h->n--;
-		if (WIFSIGNALED(status) && tell_once(&h->told->killed))
-			log_error("what served a guest's volume was killed by signal %d",
-				  WTERMSIG(status));
+		if (!WIFSIGNALED(status))
+			continue;
+		log_error("what served a guest's volume was killed by signal %d", WTERMSIG(status));
+		_exit(EXIT_FAILURE);
 	}
 }
 
@@ -202,21 +251,16 @@ static bool take_signal(struct host *h)
 
 static int run(struct host *h)
 {
-	struct pollfd fds[] = {{.fd = h->signals, .events = POLLIN},
-			       {.fd = h->listener, .events = POLLIN}};
-	int client;
+	struct pollfd fds[] = {{.fd = h->signals, .events = POLLIN}, {.events = POLLIN}};
 
 	for (;;) {
+		fds[1].fd = h->listener;
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
 			return -errno;
 		if (fds[0].revents & POLLIN && !take_signal(h))
 			return 0;
-		if (!(fds[1].revents & POLLIN))
-			continue;
-		client = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC);
-		if (client >= 0)
-			start(h, client);
-		fd_close(client);
+		if (fds[1].revents & POLLIN)
+			take_client(h);
 	}
 }
 
@@ -245,6 +289,8 @@ int main(int argc, char **argv)
 	parse_options(&o, argc, argv);
 	h.listener = o.listen_fd;
 	h.readonly = o.readonly;
+	h.left = o.connections;
+	h.cid = o.cid;
 	r = fd_keep_only((int *const[]){&h.listener}, 1);
 	if (r == 0)
 		r = fd_nonblock(h.listener, true);

@@ -41,12 +41,18 @@ static int open_file(struct p9_server *s, struct p9_fid *fid, int path_fd, uint3
 	return p9_reopen(path_fd, flags_of(how));
 }
 
-static int put_opened(struct p9_server *s, struct p9_out *out, int fd)
+/*
+ * What is written at a time: Linux puts that into one piece of its memory to send it by vsock, as much as 64 KiB if it may.
+ * Where there is none of that size it does not wait, and the client is done with the connection for good; of 32 KiB,
+ * with what belongs to it, there always is.
+ */
+#define WRITTEN_MAX (28u << 10)
+
+static int put_opened(struct p9_server *s, struct p9_out *out, int fd, uint32_t how)
 {
 	int r = p9_put_qid_of(s, out, fd);
 
-	/* No size of ours for what is read and written at a time. */
-	p9_put_u32(out, 0);
+	p9_put_u32(out, (how & O_ACCMODE) != O_RDONLY ? WRITTEN_MAX : 0);
 	return r;
 }
 
@@ -88,7 +94,7 @@ static int open_folder(struct p9_server *s, struct p9_fid *fid, uint32_t how, st
 	fd = p9_reopen(fid->fd, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
-	r = put_opened(s, out, fd);
+	r = put_opened(s, out, fd, how);
 	if (r < 0) {
 		fd_close(fd);
 		return r;
@@ -121,7 +127,7 @@ int p9_lopen(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	fd = open_file(s, fid, fid->fd, how);
 	if (fd < 0)
 		return fd;
-	r = put_opened(s, out, fd);
+	r = put_opened(s, out, fd, how);
 	if (r < 0) {
 		fd_close(fd);
 		return r;
@@ -188,7 +194,7 @@ int p9_lcreate(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	fd = create(s, dir, name, how, mode, gid);
 	if (fd < 0)
 		return fd;
-	r = put_opened(s, out, fd);
+	r = put_opened(s, out, fd, how);
 	if (r < 0) {
 		fd_close(fd);
 		return r;
