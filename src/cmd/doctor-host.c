@@ -129,14 +129,14 @@ void doctor_folders(struct doctor *d, struct finding *f)
 
 void doctor_own_programs(struct doctor *d, struct finding *f)
 {
-	static const char *const names[] = {"caisson-shim", "caisson-vsockd", "vminitd",
-					    PATHS_CRUN_SYSTEMD};
+	static const char *const names[] = {"caisson-shim", "caisson-vsockd", "caisson-9pd",
+					    "vminitd", PATHS_CRUN_SYSTEMD};
 
 	if (!d->paths.programs) {
 		doctor_say(f, DOCTOR_NOTE, "without folders they are not looked for");
 		return;
 	}
-	doctor_say(f, DOCTOR_OK, "caisson-shim, caisson-vsockd and vminitd are there");
+	doctor_say(f, DOCTOR_OK, "caisson-shim, caisson-vsockd, caisson-9pd and vminitd are there");
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_cleanup_free_ char *path = paths_program(&d->paths, names[i]);
 

@@ -114,6 +114,7 @@ int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err
 	spec->kernel_append = xstrdup("");
 	spec->console = xstrdup("");
 	spec->virtiofs_cache = xstrdup("");
+	spec->volume_mode = text(conf->volume_mode);
 	spec->systemd = systemd_is_command(&spec->args);
 	spec->machine = xstrdup(VMM_MACHINE_DEFAULT);
 	spec->bios = xstrdup("");

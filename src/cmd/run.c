@@ -71,6 +71,8 @@ static const struct opt options[] = {
 	OPT(run, 0, "rootfs-mode", OPT_CHOICE, rootfs_mode, "MODE",
 	    "virtiofs: a folder of the host's; image: disks; copy: a disk of its own",
 	    SANDBOX_ROOTFS_MODES),
+	OPT(run, 0, "volume-mode", OPT_CHOICE, volume_mode, SANDBOX_VOLUME_MODES,
+	    "how it gets to see folders and files of the host's", SANDBOX_VOLUME_MODES),
 	OPT(run, 0, "rootfs-size", OPT_SIZE, rootfs_size, "SIZE",
 	    "of the container's own disk (10G free)", NULL, IMAGE_SIZE_MIN, IMAGE_SIZE_MAX),
 	OPT(run, 0, "machine", OPT_CHOICE, machine, "MACHINE",
@@ -106,14 +108,22 @@ static bool is_disk_only(const char *reference)
 	return is;
 }
 
+/* What containers say of themselves is not known yet. */
+static bool wants_9p(const struct run *run)
+{
+	const char *mode = run->volume_mode ? run->volume_mode : run->conf.volume_mode;
+
+	return mode && strcmp(mode, SANDBOX_VOLUME_MODE_9P) == 0;
+}
+
 /*
  * Disks where nobody can share a folder, or there is none, if the container can have them. A folder of
  * files with several owners only root can make; a disk is a file.
  */
 static const char *default_mode(const struct run *run, const char *reference)
 {
-	bool disks =
-		!run->bundle && (geteuid() != 0 || !launch_virtiofsd() || is_disk_only(reference));
+	bool nobody = geteuid() != 0 || !(wants_9p(run) || launch_virtiofsd());
+	bool disks = !run->bundle && (nobody || is_disk_only(reference));
 
 	return disks ? SANDBOX_ROOTFS_MODE_IMAGE : SANDBOX_ROOTFS_MODE_DEFAULT;
 }

@@ -29,7 +29,7 @@ struct run {
 	struct mount_options mounts;
 	const char *supervisor_config, *bundle, *pid_file;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
-	const char *rootfs_mode, *machine;
+	const char *rootfs_mode, *volume_mode, *machine;
 	uint64_t memory, rootfs_size;
 	uint32_t cpus, boot_timeout;
 

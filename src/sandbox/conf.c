@@ -56,6 +56,7 @@ static const struct key {
 	{"vm.kernel", CONF_TEXT, AT(kernel), NULL, NULL, 0, 0},
 	{"vm.kernel_append", CONF_TEXT, AT(kernel_append), NULL, NULL, 0, 0},
 	{"vm.memory", CONF_SIZE, AT(memory), "256M", NULL, SANDBOX_MEMORY_MIN, VMM_MEMORY_MAX},
+	{"volumes.mode", CONF_WORD, AT(volume_mode), NULL, SANDBOX_VOLUME_MODES, 0, 0},
 #undef AT
 };
 

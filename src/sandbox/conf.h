@@ -54,6 +54,7 @@ struct conf_line {
  * @kernel: the same; NULL: the default one
  * @kernel_append: words for the command line of all guests' kernels; NULL: none
  * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES, for containers that nobody chose one for; NULL: none
+ * @volume_mode: the same of SANDBOX_VOLUME_MODES
  * @supervisor_socket: absolute path of the unix socket that supervisors ask for their metadata;
  *	NULL: none
  */
@@ -64,7 +65,8 @@ struct conf {
 	struct strv extras_allow, kernel_allow, settings_allow, settings_deny;
 	uint64_t images_limit, limit_memory, limit_rootfs_size, memory;
 	uint32_t limit_cpus, cpus, boot_timeout;
-	char *hypervisor, *accel, *kernel, *kernel_append, *rootfs_mode, *supervisor_socket;
+	char *hypervisor, *accel, *kernel, *kernel_append, *rootfs_mode, *volume_mode,
+		*supervisor_socket;
 };
 
 #define CONF_NULL                                                                                  \

@@ -55,5 +55,5 @@ int launch_disks(struct sandbox *sb, struct launch_plan *p, struct err *err);
 /** launch_pc() - what a PC has, if the VM is to be one. Return: 0 or negative errno with a message. */
 int launch_pc(struct sandbox *sb, struct launch_plan *p, struct err *err);
 
-/** launch_share() - start virtiofsd for the mounted root. Return: 0 or negative errno with a message. */
+/** launch_share() - start virtiofsd or caisson-9pd for the mounted share. Return: 0 or negative errno with a message. */
 int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,7 +55,7 @@ static char *share_cache(const struct sandbox_spec *spec)
 	return xstrdup(*spec->bundle ? "cache=auto" : "cache=always");
 }
 
-/* In what becomes virtiofsd: this process stays who it is. */
+/* In what becomes virtiofsd or 9pd: this process stays who it is. */
 static int share_as_user(void *data, struct err *err)
 {
 	const struct sandbox *sb = data;
@@ -75,28 +76,15 @@ static const char *share_options(const struct sandbox_spec *spec)
 	return *spec->bios ? OPTIONS : OPTIONS ",killpriv_v2";
 }
 
-int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
+static int start(struct sandbox *sb, struct launch_plan *p, const char *name,
+		 const char *const *argv, struct err *err)
 {
-	_cleanup_free_ char *source = share_source(sb->record->run_path);
-	const char *program = launch_virtiofsd();
-	_cleanup_free_ char *cache = share_cache(sb->spec);
-	const char *argv[] = {program, "--fd=3", "-o", source,
-			      "-o",    cache,	 "-o", share_options(sb->spec),
-			      "-f",    NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
 	struct err unprepared = ERR_NULL;
-	int r;
+	int r = fd_nonblock(p->share_listen, false);
 
-	if (!program)
-		return err_set(err, -ENOENT,
-			       "there is no virtiofsd on this machine: install qemu-system-common");
-	p->share_path = path_join(sb->record->run_path, "fs.sock");
-	p->share_listen = unix_listen(p->share_path);
-	if (p->share_listen < 0)
-		return err_errno(err, p->share_listen, "cannot listen on %s", p->share_path);
-	r = fd_nonblock(p->share_listen, false);
 	if (r < 0)
-		return err_errno(err, r, "cannot use %s", p->share_path);
+		return err_errno(err, r, "cannot let %s listen", name);
 	spec.argv = argv;
 	spec.fds = &p->share_listen;
 	spec.n_fds = 1;
@@ -106,9 +94,56 @@ int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
 		spec.prepare_data = sb;
 		spec.prepare_err = &unprepared;
 	}
-	r = helper_start(&sb->virtiofsd, sb->loop, "virtiofsd", &spec, p->callbacks->helper_died,
-			 sb);
+	r = helper_start(&sb->share, sb->loop, name, &spec, p->callbacks->helper_died, sb);
 	if (unprepared.code < 0)
 		return err_set(err, r, "%s", unprepared.text);
-	return r < 0 ? err_errno(err, r, "cannot start %s", program) : 0;
+	return r < 0 ? err_errno(err, r, "cannot start %s", argv[0]) : 0;
+}
+
+static int serve_virtiofs(struct sandbox *sb, struct launch_plan *p, struct err *err)
+{
+	_cleanup_free_ char *source = share_source(sb->record->run_path);
+	const char *program = launch_virtiofsd();
+	_cleanup_free_ char *cache = share_cache(sb->spec);
+	const char *argv[] = {program, "--fd=3", "-o", source,
+			      "-o",    cache,	 "-o", share_options(sb->spec),
+			      "-f",    NULL};
+
+	if (!program)
+		return err_set(err, -ENOENT,
+			       "there is no virtiofsd on this machine: install qemu-system-common");
+	p->share_path = path_join(sb->record->run_path, "fs.sock");
+	p->share_listen = unix_listen(p->share_path);
+	if (p->share_listen < 0)
+		return err_errno(err, p->share_listen, "cannot listen on %s", p->share_path);
+	return start(sb, p, "virtiofsd", argv, err);
+}
+
+/*
+ * The guest has mounted it all before anybody's command runs there. Whoever connects later would be one of those, who
+ * may do more in the share than in the container: there is a connection for each mount, and no other one. Of the host's
+ * own vsock any VM may ask for one.
+ */
+static int serve_9p(struct sandbox *sb, struct launch_plan *p, struct err *err)
+{
+	_cleanup_free_ char *program = paths_program(sb->paths, "caisson-9pd");
+	_cleanup_free_ char *root = path_join(sb->record->run_path, SHARE_FOLDER);
+	char cid[16], connections[16];
+	const char *argv[] = {program,	       "--root",    root, "--listen-fd", "3",
+			      "--connections", connections, NULL, NULL,		 NULL};
+
+	share_find_alone(sb->spec, &sb->alone);
+	(void)snprintf(connections, sizeof(connections), "%zu",
+		       1 + sb->alone.n + !sandbox_spec_has_disks(sb->spec));
+	(void)snprintf(cid, sizeof(cid), "%u", sb->address.cid);
+	if (!sb->address.hybrid_path) {
+		argv[7] = "--cid";
+		argv[8] = cid;
+	}
+	return start(sb, p, "caisson-9pd", argv, err);
+}
+
+int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
+{
+	return sandbox_spec_has_9p(sb->spec) ? serve_9p(sb, p, err) : serve_virtiofs(sb, p, err);
 }

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "sandbox/launch-plan.h"
+#include "sandbox/share.h"
 
 #define VHOST_VSOCK "/dev/vhost-vsock"
 #define CID_TRIES   64
@@ -41,14 +42,29 @@ static int serve_metadata(struct sandbox *sb, int fd, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot serve the supervisor's metadata") : 0;
 }
 
-static int listen_for_guest(struct sandbox *sb, struct err *err)
+static bool has_9p(const struct sandbox *sb)
+{
+	return share_is_needed(sb->spec) && sandbox_spec_has_9p(sb->spec);
+}
+
+static int listen_for_share(struct sandbox *sb, struct launch_plan *p, struct err *err)
+{
+	if (!has_9p(sb))
+		return 0;
+	sb->share_port = ABI_PORT_SHARE;
+	p->share_listen = listen_on_port(sb, ABI_PORT_SHARE, err);
+	return MIN(p->share_listen, 0);
+}
+
+static int listen_for_guest(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	int fd;
 
 	sb->accept_fd = listen_on_port(sb, ABI_PORT_RPC, err);
 	if (sb->accept_fd < 0)
 		return sb->accept_fd;
-	if (sockets_serve(&sb->sockets, listen_for_socket, err) < 0)
+	if (sockets_serve(&sb->sockets, listen_for_socket, err) < 0 ||
+	    listen_for_share(sb, p, err) < 0)
 		return err->code;
 	if (!metadata_configured(&sb->metadata))
 		return 0;
@@ -67,7 +83,7 @@ static int start_vsockd(struct sandbox *sb, struct launch_plan *p, struct err *e
 	int fds[2], r;
 
 	(void)snprintf(cid, sizeof(cid), "%d", ABI_CID_GUEST);
-	r = listen_for_guest(sb, err);
+	r = listen_for_guest(sb, p, err);
 	if (r < 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
@@ -156,7 +172,10 @@ static int use_kernel_vsock(struct sandbox *sb, struct launch_plan *p, struct er
 		.kind = VMM_VSOCK_VHOST, .fd = sb->cid_fd, .cid = sb->address.cid};
 	if (sockets_serve(&sb->sockets, listen_for_socket_anywhere, err) < 0)
 		return err->code;
-	return use_kernel_metadata(sb, p, err);
+	if (has_9p(sb))
+		p->share_listen = listen_on_free_port(&sb->share_port, err);
+	return has_9p(sb) && p->share_listen < 0 ? p->share_listen
+						 : use_kernel_metadata(sb, p, err);
 }
 
 int launch_vsock(struct sandbox *sb, struct launch_plan *p, struct err *err)

@@ -15,7 +15,7 @@ struct launch_callbacks {
 };
 
 /**
- * launch() - mount the root file system, start vsockd, virtiofsd and the VMM
+ * launch() - mount the root file system, start vsockd, virtiofsd or 9pd, and the VMM
  *
  * What was started before a failure is the caller's to stop.
  *

@@ -39,7 +39,7 @@ static int send_create(struct process *p, char *const names[3],
 	container.process = &process;
 	container.hostname = spec->id;
 	container.settings_in_image = spec->settings_in_image;
-	process_root(spec, &root);
+	process_root(p->sandbox, &root);
 	process_mounts(spec, &mounts, &container);
 	r = rpc_any_pack(&container.base, &any);
 	process_mounts_done(&mounts);

@@ -74,7 +74,7 @@ static int send_create(struct process *p, const char *bundle)
 	stream_uri(&p->in, in, sizeof(in));
 	stream_uri(&p->out, out, sizeof(out));
 	stream_uri(&p->err, err, sizeof(err));
-	process_root(p->sandbox->spec, &root);
+	process_root(p->sandbox, &root);
 	request.id = p->sandbox->spec->id;
 	request.bundle = rpc_str(bundle);
 	request.rootfs = root.mounts;

@@ -2,6 +2,7 @@
 #include "sandbox/process-root.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "abi/abi.h"
 #include "base/macro.h"
@@ -13,6 +14,7 @@
 /* Where the two disks are mounted: names in ABI_LAYERS_DIR. */
 #define LAYER_IMAGE "image"
 #define LAYER_OWN   "upper"
+#define SHARE_MSIZE "131072"
 #define OWN	    ABI_LAYERS_DIR "/" LAYER_OWN
 
 static void add_mount(struct process_root *root, const char *type, const char *source,
@@ -51,19 +53,84 @@ static void add_disks(const struct sandbox_spec *spec, struct process_root *root
 	}
 }
 
-void process_root(const struct sandbox_spec *spec, struct process_root *root)
+/*
+ * With mmap the guest keeps nothing but what is mapped, so the host's changes are seen at once, and whoever writes to a
+ * disk that is full is told. With loose it keeps all, and writes later: that is right where nobody writes, or
+ * was asked for.
+ */
+static const char *cache_of(const struct sandbox_spec *spec, bool own)
+{
+	if (spec->virtiofs_cache && *spec->virtiofs_cache)
+		own = strcmp(spec->virtiofs_cache, SANDBOX_VIRTIOFS_ALWAYS) == 0;
+	return own ? "cache=loose" : "cache=mmap";
+}
+
+/* Longer messages need pieces of the guest's memory that may not be there. */
+static void add_9p(struct process_root *root, const char *target, const char *name,
+		   const char *cache)
+{
+	struct process_root_share *share = &root->shares[root->n_shares++];
+
+	(void)snprintf(share->target, sizeof(share->target), "%s", target);
+	(void)snprintf(share->name, sizeof(share->name), "aname=%s", name);
+	share->options[0] = share->name;
+	share->options[1] = cache;
+	share->options[2] = "access=client";
+	share->options[3] = "msize=" SHARE_MSIZE;
+	add_mount(root, "9p", root->port, share->target, share->options,
+		  ARRAY_SIZE(share->options));
+}
+
+/* The whole is for files, which cannot be mounted so; folders are mounted where they are in it. */
+static void add_all_9p(const struct sandbox *sb, struct process_root *root)
+{
+	char target[sizeof(ABI_SHARE_LAYER "/" SHARE_IN_VOLUMES "/") + 8];
+	const char *cache = cache_of(sb->spec, false);
+
+	(void)snprintf(root->port, sizeof(root->port), ABI_SHARE_9P "%u", sb->share_port);
+	add_9p(root, ABI_SHARE_LAYER, "", cache);
+	for (size_t i = 0; i < sb->spec->volumes.n; i++) {
+		if (!share_is_alone(&sb->alone, i))
+			continue;
+		(void)snprintf(target, sizeof(target), ABI_SHARE_LAYER "/" SHARE_IN_VOLUMES "/%zu",
+			       i);
+		add_9p(root, target, target + sizeof(ABI_SHARE_LAYER), cache);
+	}
+}
+
+static void add_share(const struct sandbox *sb, struct process_root *root)
+{
+	if (sandbox_spec_has_9p(sb->spec))
+		add_all_9p(sb, root);
+	else
+		add_mount(root, "virtiofs", ABI_SHARE_TAG, ABI_SHARE_LAYER, NULL, 0);
+}
+
+static void add_folder(const struct sandbox *sb, struct process_root *root)
+{
+	const struct sandbox_spec *spec = sb->spec;
+	bool bundle = spec->bundle && *spec->bundle;
+
+	if (sandbox_spec_has_9p(spec))
+		add_9p(root, "", SHARE_IN_ROOTFS, cache_of(spec, spec->readonly_rootfs && !bundle));
+	else
+		add_mount(root, "bind", ABI_SHARE_DIR "/" SHARE_IN_ROOTFS, "", NULL, 0);
+}
+
+void process_root(const struct sandbox *sb, struct process_root *root)
 {
 	static const char *const ro[] = {"ro"}, *const grow[] = {ABI_MOUNT_GROW};
 	static const char *const overlay[] = {"lowerdir=" ABI_LAYERS_DIR "/" LAYER_IMAGE,
 					      "upperdir=" OWN "/" ABI_UPPER_FOLDER,
 					      "workdir=" OWN "/" ABI_WORK_FOLDER};
+	const struct sandbox_spec *spec = sb->spec;
 
-	root->n = 0;
+	root->n = root->n_shares = 0;
 	add_disks(spec, root);
 	if (share_is_needed(spec))
-		add_mount(root, "virtiofs", ABI_SHARE_TAG, ABI_SHARE_LAYER, NULL, 0);
+		add_share(sb, root);
 	if (!sandbox_spec_has_disks(spec)) {
-		add_mount(root, "bind", ABI_SHARE_DIR "/" SHARE_IN_ROOTFS, "", NULL, 0);
+		add_folder(sb, root);
 		return;
 	}
 	if (sandbox_spec_has_copy(spec)) {

@@ -47,7 +47,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 		.spec = spec,
 		.console = TAIL_NULL,
 		.vsockd = HELPER_NULL,
-		.virtiofsd = HELPER_NULL,
+		.share = HELPER_NULL,
 		.passt = HELPER_NULL,
 		.accept_fd = -EBADF,
 		.cid_fd = -EBADF,
@@ -73,11 +73,11 @@ static void stop_everything(struct sandbox *sb)
 	ttrpc_client_free(take_ptr(sb->guest));
 	/* All at once, so that nobody's end is waited for before the next one's is begun. */
 	proc_kill(&sb->vsockd.proc, SIGKILL);
-	proc_kill(&sb->virtiofsd.proc, SIGKILL);
+	proc_kill(&sb->share.proc, SIGKILL);
 	proc_kill(&sb->passt.proc, SIGKILL);
 	vmm_free(take_ptr(sb->vmm));
 	helper_stop(&sb->vsockd);
-	helper_stop(&sb->virtiofsd);
+	helper_stop(&sb->share);
 	helper_stop(&sb->passt);
 	metadata_stop(&sb->metadata);
 	sockets_stop(&sb->sockets);

@@ -8,6 +8,7 @@
 #include "sandbox/network.h"
 #include "sandbox/record.h"
 #include "sandbox/resolver.h"
+#include "sandbox/share.h"
 #include "sandbox/sockets.h"
 #include "sandbox/standby.h"
 #include "ttrpc/client.h"
@@ -22,7 +23,7 @@
  *                                                                   v
  *                                            ENDED <--(VMM gone)-- ENDING
  *
- * Whoever dies first, everything goes: vsockd, virtiofsd and passt end with the VMM, the VMM
+ * Whoever dies first, everything goes: vsockd, virtiofsd or 9pd, and passt end with the VMM, the VMM
  * with us, and if one of the helpers dies the VM is stopped. Nothing here waits by the clock; the only timer
  * is the deadline of the boot, and of the guest's clean end.
  */
@@ -54,6 +55,8 @@ const char *sandbox_phase_name(enum sandbox_phase phase);
  * struct sandbox - one VM
  * @failure: why it failed, once it has
  * @left: the helper that has ended, and said that all was well
+ * @share_port, @alone: by 9P: where the host serves what it shares, and which volumes have connections of their own
+ * @share: virtiofsd, or caisson-9pd
  * @config: of a bundle, ready for the guest; NULL: not, or it has it
  * @guest: TTRPC to vminitd, NULL unless READY
  * @ready: called once when the state becomes READY
@@ -69,10 +72,12 @@ struct sandbox {
 	struct err failure;
 	uint64_t phases[SANDBOX_PHASE_MAX];
 	struct tail console;
-	struct helper vsockd, virtiofsd, passt, *left;
+	struct helper vsockd, share, passt, *left;
 	struct vmm *vmm;
 	char *hybrid_path, *config;
 	struct guest_address address;
+	uint32_t share_port;
+	struct share_alone alone;
 	int accept_fd, cid_fd;
 	struct loop_io accept;
 	struct metadata metadata;

@@ -219,6 +219,11 @@ int setting_virtiofs_cache(const struct setting_value *v, struct err *err)
 	return take_choice(v, SANDBOX_VIRTIOFS_CACHES, &v->spec->virtiofs_cache, err);
 }
 
+int setting_volume_mode(const struct setting_value *v, struct err *err)
+{
+	return take_choice(v, SANDBOX_VOLUME_MODES, &v->spec->volume_mode, err);
+}
+
 /* Both names would add theirs, and the annotation is the one that counts. */
 int setting_disks(const struct setting_value *v, struct err *err)
 {

@@ -44,6 +44,7 @@ static const struct setting {
 	{"RUNCVM_CGROUPFS", KEPT, NULL, setting_cgroupfs},
 	{"RUNCVM_SYSTEMD", KEPT, NULL, setting_systemd},
 	{"RUNCVM_VIRTIOFSD_CACHE", KEPT, NULL, setting_virtiofs_cache},
+	{"RUNCVM_VOLUME_MODE", KEPT, NULL, setting_volume_mode},
 	{"RUNCVM_QEMU_MEM_PREALLOC", PRIVILEGED, NULL, setting_prealloc},
 	{"RUNCVM_HUGETLB", PRIVILEGED, NULL, setting_huge},
 	{"RUNCVM_DISKS", KEPT, NULL, setting_disks},

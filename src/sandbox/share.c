@@ -106,6 +106,29 @@ bool share_is_needed(const struct sandbox_spec *spec)
 	return !sandbox_spec_has_disks(spec) || volumes_shared(&spec->volumes);
 }
 
+void share_find_alone(const struct sandbox_spec *spec, struct share_alone *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < spec->volumes.n && ret->n < SHARE_ALONE_MAX; i++) {
+		const struct volume volume = volume_of(spec->volumes.v[i]);
+		_cleanup_close_ int fd =
+			volume.kind == VOLUME_SHARED
+				? path_open_real(volume.source, O_PATH | O_DIRECTORY)
+				: -EBADF;
+
+		if (fd >= 0)
+			ret->v[ret->n++] = i;
+	}
+}
+
+bool share_is_alone(const struct share_alone *alone, size_t i)
+{
+	for (size_t k = 0; k < alone->n; k++)
+		if (alone->v[k] == i)
+			return true;
+	return false;
+}
+
 int share_make(const struct record *record, const struct sandbox_spec *spec, struct err *err)
 {
 	static const char *const folders[] = {SHARE_ROOTFS, SHARE_VOLUMES};

@@ -4,7 +4,7 @@
 #include "sandbox/record.h"
 
 /*
- * What virtiofsd shows to the guest: a folder of mounts in our own mount namespace, with which they go.
+ * What virtiofsd or caisson-9pd shows to the guest: a folder of mounts in our own mount namespace, with which they go.
  *
  *	<run>/share		a small tmpfs, so that a guest that writes there fills nothing
  *	<run>/share/rootfs	the root file system: an overlay on the image, or that of a bundle itself;
@@ -19,6 +19,23 @@
 /* The same, seen from within. */
 #define SHARE_IN_ROOTFS	 "rootfs"
 #define SHARE_IN_VOLUMES "volumes"
+
+/*
+ * By 9P, which is spoken on one connection for each mount, folders have mounts of their own: one of them that answers
+ * late keeps nobody else waiting. Those beyond are seen in the whole.
+ */
+#define SHARE_ALONE_MAX 16
+
+/** struct share_alone - the numbers of these folders among the volumes */
+struct share_alone {
+	size_t v[SHARE_ALONE_MAX], n;
+};
+
+/** share_find_alone() - the volumes that are folders now; to be asked once */
+void share_find_alone(const struct sandbox_spec *spec, struct share_alone *ret);
+
+/** share_is_alone() - is volume no. @i one of them? */
+bool share_is_alone(const struct share_alone *alone, size_t i);
 
 /** share_is_needed() - has the VM anything that is not on its disks? */
 bool share_is_needed(const struct sandbox_spec *spec);

@@ -72,6 +72,7 @@ static const struct field {
 	FIELD(memory_prealloc, FIELD_BOOL),
 	FIELD(memory_huge, FIELD_BOOL),
 	FIELD(virtiofs_cache, FIELD_STRING),
+	FIELD(volume_mode, FIELD_STRING),
 	FIELD(readonly_rootfs, FIELD_BOOL),
 	FIELD(network, FIELD_STRING),
 	FIELD(ports, FIELD_STRV),
@@ -302,6 +303,11 @@ bool sandbox_spec_has_bundle(const struct sandbox_spec *spec)
 static bool is(const char *field, const char *word)
 {
 	return field && strcmp(field, word) == 0;
+}
+
+bool sandbox_spec_has_9p(const struct sandbox_spec *spec)
+{
+	return is(spec->volume_mode, SANDBOX_VOLUME_MODE_9P);
 }
 
 bool sandbox_spec_has_pc(const struct sandbox_spec *spec)

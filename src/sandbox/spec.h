@@ -59,6 +59,7 @@
  * @memory_huge: it is made of the host's huge pages
  * @virtiofs_cache: what the guest may keep of shared files, a word of SANDBOX_VIRTIOFS_CACHES; empty:
  *	as follows from who else can change them
+ * @volume_mode: how the guest sees files and folders of the host's, a word of SANDBOX_VOLUME_MODES; empty: the first
  * @rootfs_size: bytes of its own disk, where it has one; 0: not said
  * @cpus: virtual CPUs
  * @annotations: NAME=VALUE, checked (sandbox/annotation.h)
@@ -75,7 +76,7 @@ struct sandbox_spec {
 	bool terminal, remove, settings_in_image, readonly_rootfs, memory_prealloc, memory_huge;
 	bool shares_pids, systemd;
 	char *executor, *hypervisor, *accel, *kernel, *kernel_append, *console;
-	char *virtiofs_cache;
+	char *virtiofs_cache, *volume_mode;
 	char *machine, *bios, *display, *vga, *vnc, *usb;
 	uint64_t memory, rootfs_size;
 	uint32_t cpus, boot_timeout;
@@ -102,6 +103,13 @@ struct sandbox_spec {
 #define SANDBOX_ROOTFS_MODE_IMAGE   "image"
 #define SANDBOX_ROOTFS_MODE_COPY    "copy"
 
+/*
+ * How what is shared by files and folders, volumes and root file systems that are folders, gets into the VM. As
+ * above.
+ */
+#define SANDBOX_VOLUME_MODES   "virtiofs|9p"
+#define SANDBOX_VOLUME_MODE_9P "9p"
+
 /* Whether the first process is systemd; auto: as its name says. As above. */
 #define SANDBOX_SYSTEMD_CHOICES "auto|always|never"
 
@@ -120,6 +128,7 @@ struct sandbox_spec {
 #define SANDBOX_CONSOLE_DEBUG	"debug"
 
 #define SANDBOX_VIRTIOFS_CACHES "auto|always|none"
+#define SANDBOX_VIRTIOFS_ALWAYS "always"
 
 #define SANDBOX_NETNS_NEW	"new"
 
@@ -159,6 +168,9 @@ bool sandbox_spec_has_disks(const struct sandbox_spec *spec);
 
 /** sandbox_spec_has_copy() - is it on a single one, of the container's own? */
 bool sandbox_spec_has_copy(const struct sandbox_spec *spec);
+
+/** sandbox_spec_has_9p() - is what the host shares with the VM served by 9P, instead of virtiofs? */
+bool sandbox_spec_has_9p(const struct sandbox_spec *spec);
 
 /** sandbox_spec_has_pc() - is the VM a full PC? */
 bool sandbox_spec_has_pc(const struct sandbox_spec *spec);

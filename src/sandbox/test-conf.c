@@ -48,9 +48,11 @@ static void values(void)
 		       "  extras.allow=/with blank/x = y \r\n"
 		       "supervisor.socket\t=\t/run/s.sock\n"
 		       "images.limit = 20G\n"
-		       "rootfs.mode = image"),
+		       "rootfs.mode = image\n"
+		       "volumes.mode = 9p"),
 		 0);
 	test_str(conf.rootfs_mode, "image");
+	test_str(conf.volume_mode, "9p");
 	test_true(conf.images_limit == UINT64_C(20) << 30);
 	test_int(conf.extras_allow.n, 2);
 	test_str(conf.extras_allow.v[0], "/opt/agent");
@@ -96,7 +98,8 @@ static void presets(void)
 	test_int(conf.boot_timeout, SANDBOX_BOOT_TIMEOUT_DEFAULT);
 	test_str(conf.hypervisor, VMM_HYPERVISOR_DEFAULT);
 	test_str(conf.accel, VMM_ACCEL_DEFAULT);
-	test_true(!conf.kernel && !conf.kernel_append && !conf.rootfs_mode && !conf.limit_memory);
+	test_true(!conf.kernel && !conf.kernel_append && !conf.rootfs_mode && !conf.volume_mode &&
+		  !conf.limit_memory);
 }
 
 struct seen {
@@ -183,6 +186,8 @@ static void nonsense(void)
 		 "/etc/c, line 1: images.limit: must be a size: 500M, 20G");
 	test_str(refused("images.limit = 1G\nimages.limit = 2G"),
 		 "/etc/c, line 2: images.limit: there is another one above");
+	test_str(refused("volumes.mode = nfs"),
+		 "/etc/c, line 1: volumes.mode: must be one of virtiofs|9p");
 	test_str(refused("rootfs.mode = disk"),
 		 "/etc/c, line 1: rootfs.mode: must be one of virtiofs|image|copy");
 	test_str(refused("rootfs.mode = copy\nrootfs.mode = copy"),

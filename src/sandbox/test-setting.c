@@ -38,6 +38,7 @@ static int make(const char *a, const char *b)
 	spec.kernel_append = xstrdup("");
 	spec.console = xstrdup("");
 	spec.virtiofs_cache = xstrdup("");
+	spec.volume_mode = xstrdup("");
 	add("PATH=/bin");
 	add("org.example=x");
 	add(a);
@@ -80,6 +81,14 @@ static void kept(void)
 	/* As if it were not there. */
 	test_int(make("RUNCVM_MEM_SIZE=", "RUNCVM_DISKS="), 0);
 	test_int(spec.memory, 0);
+}
+
+static void volumes(void)
+{
+	test_int(make("RUNCVM_VOLUME_MODE=9p", NULL), 0);
+	test_true(sandbox_spec_has_9p(&spec));
+	test_int(make("RUNCVM_VOLUME_MODE=9p", "io.caisson.volume_mode=virtiofs"), 0);
+	test_true(!sandbox_spec_has_9p(&spec));
 }
 
 static void console(void)
@@ -167,6 +176,7 @@ static void values(void)
 		{"RUNCVM_LOG_LEVEL=loud", "is not one of off|error|info|debug"},
 		{"RUNCVM_KERNEL_DEBUG=2", "is neither 1 nor 0"},
 		{"RUNCVM_ROOTFS_SIZE=1k", "is no size from 1M"},
+		{"RUNCVM_VOLUME_MODE=nfs", "is not one of virtiofs|9p"},
 		{"RUNCVM_VIRTIOFSD_CACHE=never", "is not one of auto|always|none"},
 		{"RUNCVM_CPUS=\x1b[2J", "RUNCVM_CPUS is not printable ASCII"},
 	};
@@ -314,6 +324,7 @@ static void names(void)
 int main(void)
 {
 	test_run(kept);
+	test_run(volumes);
 	test_run(console);
 	test_run(which_counts);
 	test_run(machine);

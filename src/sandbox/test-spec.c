@@ -53,6 +53,7 @@ static const char *const fields[] = {
 	"memory_prealloc",
 	"memory_huge",
 	"virtiofs_cache",
+	"volume_mode",
 	"readonly_rootfs",
 	"network",
 	"ports",
@@ -87,6 +88,7 @@ static struct sandbox_spec example(void)
 		.annotations = STRV_NULL,
 		.supervisor_config = xstrdup("/etc/token"),
 		.rootfs_mode = xstrdup("image"),
+		.volume_mode = xstrdup("9p"),
 		.cgroups_path = xstrdup("/docker/x"),
 		.resources = xstrdup("{}"),
 	};
@@ -134,7 +136,7 @@ static void everything_comes_back(void)
 	test_int(back.annotations.n, 1);
 	test_str(back.annotations.v[0], "io.spin.extras.files={\"/a\": 1}");
 	test_str(back.supervisor_config, "/etc/token");
-	test_true(sandbox_spec_has_disks(&back));
+	test_true(sandbox_spec_has_disks(&back) && sandbox_spec_has_9p(&back));
 	again = sandbox_spec_to_json(&back);
 	test_str(again, json);
 	sandbox_spec_done(&spec);

@@ -83,7 +83,7 @@ test_programs() {
 	says 0 lacks virtiofsd "there is no virtiofsd: images are disks" "install qemu-system-common" \
 		'for f in /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd /usr/lib/virtiofsd; do
 			[ ! -e $f ] || mount --bind $WORK/empty $f; done'
-	for name in vminitd standin/libsystemd.so.0; do
+	for name in caisson-9pd vminitd standin/libsystemd.so.0; do
 		says 1 fails programs "there is no $TOP/build/bin/../libexec/caisson/$name" "install caisson again" \
 			"$(hide "$TOP/build/libexec/caisson/$name")"
 	done
