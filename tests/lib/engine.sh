@@ -10,7 +10,7 @@ engine() { command $ENGINE "$@"; }
 # Whichever part of a container's VM is killed, it has ended, and nothing is left of it.
 each_part_killed() {
 	local victim keeper shim
-	for victim in keeper shim qemu-system virtiofsd vsockd; do
+	for victim in keeper shim qemu-system "$SHARER" vsockd; do
 		status 0 engine run -d --name killed "$IMAGE" sleep 1000
 		status 0 engine inspect -f '{{.State.Pid}}' killed
 		keeper=$(out)
@@ -18,7 +18,7 @@ each_part_killed() {
 		case $victim in
 		keeper) kill -KILL "$keeper" ;;
 		shim) kill -KILL "$shim" ;;
-		*) pkill -KILL -f -P "$shim" $victim ;;
+		*) pkill -KILL -f -P "$shim" "$victim" ;;
 		esac
 		status 0 engine wait killed
 		is "$(out)" 137 "exit status without $victim"

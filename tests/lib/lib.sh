@@ -17,6 +17,12 @@ export SHELL=/bin/sh
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/caisson-test.XXXXXX")
 export CAISSON_ROOT="$WORK/root" CAISSON_RUN="$WORK/run" CAISSON_CONFIG="$WORK/caisson.conf"
 install -m 644 /dev/null "$CAISSON_CONFIG"
+# How containers get to see what the host shares, unless they say it themselves, and which program serves it.
+SHARED_BY=virtiofs SHARER=virtiofsd
+if [ -n "${CAISSON_TEST_VOLUMES:-}" ]; then
+	SHARED_BY=$CAISSON_TEST_VOLUMES SHARER=caisson-9pd
+	echo "volumes.mode = $SHARED_BY" >"$CAISSON_CONFIG"
+fi
 IMAGES="$WORK/images"
 SKIPPED=77
 

@@ -22,7 +22,7 @@ pids_of() {
 	keeper) ours "caisson-shim --id $NAME\$" | head -1 ;;
 	qemu) ours "^qemu-system-[^ ]* -name $NAME " ;;
 	vsockd) ours "caisson-vsockd .*$CAISSON_RUN/$NAME/" ;;
-	virtiofsd) ours "virtiofsd .*$CAISSON_RUN/$NAME/" | head -1 ;;
+	"$SHARER") ours "$SHARER .*$CAISSON_RUN/$NAME/" | head -1 ;;
 	esac
 }
 
@@ -45,7 +45,7 @@ start_container() {
 	is "$line" up
 }
 
-for victim in client shim keeper qemu vsockd virtiofsd; do
+for victim in client shim keeper qemu vsockd "$SHARER"; do
 	eval "test_kill_running_$victim() { kill_running $victim; }"
 done
 
@@ -82,7 +82,7 @@ test_kill_detached() {
 }
 
 test_kill_while_booting() {
-	for victim in client shim keeper qemu vsockd virtiofsd; do
+	for victim in client shim keeper qemu vsockd "$SHARER"; do
 		NAME="b-$victim"
 		caisson run --rm --name "$NAME" "$IMAGE" true >/dev/null 2>"$WORK/client.err" &
 		CLIENT=$!
@@ -106,7 +106,7 @@ is_told() {
 	"shim "* | "keeper "*) has "$2" "caisson-shim" ;;
 	"qemu "*) has "$2" "QEMU was killed by signal 9; the guest" ;;
 	"vsockd "*) has "$2" "caisson-vsockd was killed by signal 9; the guest" ;;
-	"virtiofsd "*) has "$2" "virtiofsd was killed by signal 9; the guest" ;;
+	"$SHARER "*) has "$2" "$SHARER was killed by signal 9; the guest" ;;
 	esac
 }
 

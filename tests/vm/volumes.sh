@@ -76,12 +76,12 @@ test_setuid_bits() {
 	is_clean
 }
 
-# The host enforces it: not even who has taken over all of the guest, and virtiofsd, writes there.
+# The host enforces it: not even who has taken over all of the guest, and who shares it, writes there.
 test_read_only_holds_on_the_host() {
 	mkdir -p "$WORK/held"
 	status 0 caisson run -d --name held -v "$WORK/held:/held:ro" -v "$WORK/held:/rw" "$IMAGE" sleep 1000
 	for pid in $(processes); do
-		case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *virtiofsd*) daemon=$pid ;; esac
+		case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *"$SHARER"*) daemon=$pid ;; esac
 	done
 	status 1 nsenter -t "$daemon" -m /rootfs/bin/touch /volumes/0/x
 	err_has "Read-only file system"
@@ -179,8 +179,8 @@ test_sockets() {
 	done
 	status 0 timeout 100 caisson run --rm -v "$WORK/sock:/s" -v "$WORK/tools:/tools" "$IMAGE" sh -c '
 		/tools/client /s 60; echo direct | /tools/client vsock:2048
-		for port in 1024 1025 1026 1027 2047 2049 2050; do /tools/client vsock:$port </dev/null; echo $?; done' 2>&1
-	is "$(out | tr '\n' ' ')" "60 direct 1 1 1 1 1 1 1 "
+		for port in 1024 1025 1026 1027 1028 2047 2049 2050; do /tools/client vsock:$port </dev/null; echo $?; done' 2>&1
+	is "$(out | tr '\n' ' ')" "60 direct 1 1 1 1 1 1 1 1 "
 	kill "$SERVER_PID"
 	wait "$SERVER_PID" 2>/dev/null || true
 	# Nobody is there any more, and then somebody is again.
