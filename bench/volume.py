@@ -37,6 +37,22 @@ find files -type f -size +1 >/dev/null
 SAME, DEFAULT = "cache=auto,timeout=0.02", "cache=auto"
 
 
+def timed(work):
+    """A script that does all that, and prints when."""
+    return "".join(f"read from rest </proc/uptime; {command} >/dev/null 2>&1 || echo failed\n"
+                   f"read to rest </proc/uptime; echo \"figure:$from:$to:{what}\"\n"
+                   for what, command in work.items())
+
+
+def figures(text, work):
+    """What that has printed: seconds."""
+    found = {what: float(to) - float(begin) for begin, to, what in re.findall(
+        r"^figure:([\d.]+):([\d.]+):(.*?)\r?$", text, re.M)}
+    if "failed" in text or set(found) != set(work):
+        raise OSError("not all was done in a guest: " + text)
+    return found
+
+
 class Volume:
     """A folder of the host's, and two guests that work in it."""
 
@@ -52,11 +68,8 @@ class Volume:
         for i in range(500):
             with open(f"{self.folder}/files/{i}", "wb") as out:
                 out.write(os.urandom(4096))
-        script = BEFORE + "".join(
-            f"read from rest </proc/uptime; {command} >/dev/null 2>&1 || echo failed\n"
-            f"read to rest </proc/uptime; echo \"figure:$from:$to:{what}\"\n" for what, command in WORK.items())
         with open(self.folder + "/work.sh", "w", encoding="ascii") as out:
-            out.write(script)
+            out.write(BEFORE + timed(WORK))
         self.cpio = self.initramfs()
 
     def initramfs(self):
@@ -76,17 +89,10 @@ class Volume:
         output(["sh", "-c", f"cd '{root}' && find . | cpio -o -H newc >'{self.work}/initramfs.cpio'"])
         return f"{self.work}/initramfs.cpio"
 
-    def figures(self, text):
-        found = {what: float(to) - float(begin) for begin, to, what in re.findall(
-            r"^figure:([\d.]+):([\d.]+):(.*?)\r?$", text, re.M)}
-        if "failed" in text or set(found) != set(WORK):
-            raise OSError("not all was done in a guest: " + text)
-        return found
-
     def ours(self):
         """Its root is no share, as tar looks into /etc/passwd for each file."""
-        return self.figures(output([*self.run, "-v", f"{self.folder}:/v", "--tmpfs", "/tmp",
-                                    "--rootfs-mode", "image", self.image, "sh", "/v/work.sh"]))
+        return figures(output([*self.run, "-v", f"{self.folder}:/v", "--tmpfs", "/tmp",
+                               "--rootfs-mode", "image", self.image, "sh", "/v/work.sh"]), WORK)
 
     def by_hand(self, cache):
         """As virtiofsd is by itself, but for extended attributes, which containers have, and @cache."""
@@ -108,4 +114,4 @@ class Volume:
                     raise
                 finally:
                     os.unlink(path)
-        return self.figures(text)
+        return figures(text, WORK)
