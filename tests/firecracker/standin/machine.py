@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The running machine: QEMU in the place of KVM, caisson-vsockd in that of Firecracker's vsock."""
+
+import mmap
+import os
+import socket
+
+from standin import cmdline, files, qmp
+from standin.errors import Fault
+from standin.room import FD_BASE
+from standin.version import since
+
+ELF = b"\x7fELF"
+# Interrupts that Firecracker has for devices.
+DEVICES_MAX = 19
+# QEMU tells the addresses of this many without ACPI, and has ACPI tables for more.
+PLAIN_DEVICES = 8
+MMIO_BASE, MMIO_SIZE, MMIO_IRQ = 0xFEB00000, 0x200, 5
+# Firecracker's own, of which the length counts.
+FC_MMIO_BASE, FC_MMIO_SIZE = 0xC0001000, 0x1000
+VSOCKD = "../../../build/libexec/caisson/caisson-vsockd"
+BALLOON = "/machine/peripheral/balloon0"
+
+
+def start_error(text):
+    return Fault(f"Start microvm error: {text}" if since(1, 5) else text)
+
+
+def check_kernel(fd):
+    if os.pread(fd, 4, 0) == ELF:
+        return
+    wrong = ("Cannot load kernel due to invalid memory configuration or invalid kernel image: "
+             "Kernel Loader: failed to load ELF kernel image")
+    if since(1, 8):
+        wrong += ": Kernel Loader: Invalid Elf magic number"
+    raise start_error(f"System configuration error: {wrong}" if since(1, 12) else wrong)
+
+
+def tsc_khz():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as info:
+        for line in info:
+            if line.startswith("cpu MHz"):
+                return int(float(line.split(":")[1]) * 1000)
+    return 0
+
+
+def knows(fd, word):
+    """Whether the kernel has that parameter."""
+    with mmap.mmap(fd, 0, prot=mmap.PROT_READ) as image:
+        return image.find(word) >= 0
+
+
+class Line:
+    """The kernel's command line as Firecracker makes it, which is measured, and as QEMU gets it."""
+
+    def __init__(self, boot, pci_off):
+        self.line, self.words, self.devices = boot.copy(), [boot.boot], []
+        if pci_off:
+            self.insert("pci=off")
+
+    def insert(self, words):
+        try:
+            self.line.insert(words)
+        except cmdline.TooLong as error:
+            raise start_error(f"Invalid kernel command line: {error}") from error
+        self.words.append(words)
+
+    def add_device(self):
+        at = len(self.devices)
+        if at == DEVICES_MAX:
+            raise self.no_device("Failed to allocate requested resource: The requested resource "
+                                 "is not available.")
+        try:
+            self.line.insert(f"virtio_mmio.device=4K@{FC_MMIO_BASE + at * FC_MMIO_SIZE:#x}:"
+                             f"{MMIO_IRQ + at}")
+        except cmdline.TooLong as error:
+            raise self.no_device(f"Failed to allocate requested resourc: {error}") from error
+        self.devices.append(f"virtio_mmio.device={MMIO_SIZE}@{MMIO_BASE + at * MMIO_SIZE:#x}:"
+                            f"{MMIO_IRQ + at}")
+
+    @staticmethod
+    def no_device(text):
+        if since(1, 13):
+            return start_error(f"Could not attach device: MMIO transport error: {text}")
+        return start_error("Cannot initialize a MMIO Device or add a device to the MMIO Bus or "
+                           f"cmdline: {text}")
+
+    def text(self, extra):
+        """For QEMU: with its own addresses, and extra words if they fit."""
+        words = self.words + (self.devices if len(self.devices) <= PLAIN_DEVICES else [])
+        line = self.line.copy()
+        for candidate in (extra + words, words):
+            line.boot = " ".join(word for word in candidate if word)
+            if line.size() <= cmdline.CAPACITY:
+                break
+        return line.text()
+
+
+def driver_of(fd):
+    """Firecracker takes no locks."""
+    return "driver=host_device" if files.is_block_device(fd) else "driver=file,locking=off"
+
+
+class Plan:
+    """QEMU's arguments and descriptors, device by device."""
+
+    def __init__(self, line):
+        self.line, self.fds, self.devices, self.front = line, [], [], None
+
+    def inherit(self, fd):
+        self.fds.append(fd)
+        return FD_BASE + len(self.fds) - 1
+
+    def device(self, model, *before):
+        """On the next of Firecracker's places."""
+        bus = len(self.line.devices)
+        self.line.add_device()
+        self.devices += [*before, "-device", f"{model},bus=virtio-mmio-bus.{bus}"]
+
+    def balloon(self, config):
+        oom = "on" if config["deflate_on_oom"] else "off"
+        self.device(f"virtio-balloon-device,id=balloon0,deflate-on-oom={oom}")
+
+    def drive(self, index, drive):
+        config = drive.config
+        if drive.is_root:
+            part = config["partuuid"]
+            self.line.insert(f"root=PARTUUID={part}" if part else "root=/dev/vda")
+            self.line.insert("ro" if config["is_read_only"] else "rw")
+        read_only = "on" if config["is_read_only"] else "off"
+        self.device(
+            f"virtio-blk-device,drive=disk{index},serial={files.disk_serial(drive.fd)}",
+            "-add-fd", f"fd={self.inherit(drive.fd)},set={index}", "-blockdev",
+            f"node-name=file{index}.0,filename=/dev/fdset/{index},{driver_of(drive.fd)},"
+            f"read-only={read_only}",
+            "-blockdev", f"driver=raw,node-name=disk{index},file=file{index}.0,"
+            f"read-only={read_only}")
+
+    def nic(self, index, nic):
+        mac = nic.config["guest_mac"]
+        self.device(f"virtio-net-device,netdev=net{index}" + (f",mac={mac}" if mac else ""),
+                    "-netdev", f"tap,id=net{index},fd={self.inherit(nic.fd)}")
+
+    def vsock(self, front):
+        """The socket is closed with the plan."""
+        self.front = front
+        self.device("vhost-user-vsock-device,chardev=vsock", "-chardev",
+                    f"socket,id=vsock,fd={self.inherit(front.fileno())}")
+
+    def entropy(self):
+        self.device("virtio-rng-device,rng=rng0", "-object", "rng-builtin,id=rng0")
+
+
+def qemu_line(resources, plan, monitor, words):
+    machine = resources.machine
+    memory = f"{machine['mem_size_mib']}M"
+    kernel, initrd = resources.kernel.fd, resources.kernel.initrd
+    acpi = "on" if len(plan.line.devices) > PLAIN_DEVICES else "off"
+    argv = [
+        "qemu-system-x86_64", "-name", "firecracker", "-no-user-config", "-nodefaults",
+        "-nographic", "-no-reboot", "-no-shutdown", "-machine",
+        f"microvm,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=on,acpi={acpi},"
+        f"ioapic2={acpi},auto-kernel-cmdline=off,memory-backend=mem",
+        "-global", "virtio-mmio.force-legacy=false", "-accel", "tcg,tb-size=128",
+        "-cpu", "max,-erms,-fsrm", "-smp", str(machine["vcpu_count"]), "-m", memory,
+        "-object", f"memory-backend-memfd,id=mem,size={memory},share=on",
+        # It is what a reset is asked of. Its mouse has an interrupt that no device has.
+        "-device", "i8042,mouse-irq=13",
+        "-kernel", f"/proc/self/fd/{plan.inherit(kernel)}", "-append", words,
+        "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+        "-chardev", f"socket,id=qmp,fd={plan.inherit(monitor)}",
+        "-mon", "chardev=qmp,mode=control",
+    ]
+    if initrd is not None:
+        argv += ["-initrd", f"/proc/self/fd/{plan.inherit(initrd)}"]
+    return argv + plan.devices
+
+
+class Machine:
+    """door: where programs are started."""
+
+    def __init__(self, door):
+        self.door = door
+        self.monitor, self.state = None, "Not started"
+        self.resources, self.generation, self.polling = None, 0, 0
+
+    def start(self, resources, pci):
+        if not resources.kernel:
+            raise start_error("Cannot start microvm without kernel configuration.")
+        check_kernel(resources.kernel.fd)
+        plan = Plan(Line(resources.kernel.line, since(1, 13) and not pci))
+        back_end = self.plan_devices(resources, plan)
+        ours, theirs = socket.socketpair()
+        words = plan.line.text(self.emulated(resources.kernel.fd))
+        argv = qemu_line(resources, plan, theirs.fileno(), words)
+        if back_end:
+            self.start_vsock(resources.vsock, back_end)
+        self.door.start(argv, plan.fds, read_stdin=os.isatty(0))
+        for sock in (theirs, plan.front):
+            if sock:
+                sock.close()
+        self.monitor = qmp.Qmp(ours)
+        self.resources = resources
+        try:
+            self.monitor.greet()
+            for index in range(len(resources.drives)):
+                self.monitor.command("remove-fd", **{"fdset-id": index})
+            self.set_up_balloon(resources.balloon)
+        except qmp.QmpError as error:
+            raise start_error(f"Internal error while starting microVM: {error}") from error
+        self.state = "Running"
+
+    @staticmethod
+    def emulated(kernel):
+        """What an emulated guest cannot measure it is told."""
+        words = [f"tsc_early_khz={tsc_khz()}", "tsc=reliable", "noreplace-smp"]
+        return words + (["lapic_hz=1000000000"] if knows(kernel, b"lapic_hz") else [])
+
+    @staticmethod
+    def plan_devices(resources, plan):
+        """In Firecracker's order. Return: vsockd's end of the socket to QEMU, or None."""
+        back_end = None
+        if resources.balloon:
+            plan.balloon(resources.balloon)
+        for index, drive in enumerate(resources.drives):
+            plan.drive(index, drive)
+        for index, nic in enumerate(resources.nics):
+            plan.nic(index, nic)
+        if resources.vsock:
+            front, back_end = socket.socketpair()
+            plan.vsock(front)
+        if resources.entropy:
+            plan.entropy()
+        return back_end
+
+    def start_vsock(self, vsock, back_end):
+        """It calls its folder ".", which may have no name that it could use."""
+        folder, name = os.path.split(vsock.path)
+        program = os.environ.get("CAISSON_VSOCKD") or os.path.join(
+            os.path.dirname(os.path.abspath(__file__)), VSOCKD)
+        at = os.open(folder or ".", os.O_PATH | os.O_CLOEXEC)
+        self.door.start([program, "--vhost-fd", str(FD_BASE), "--uds-fd", str(FD_BASE + 1),
+                         "--uds-path-base", f"./{name}", "--cid", str(vsock.cid)],
+                        [back_end.fileno(), vsock.listener.fileno()], folder=at)
+        os.close(at)
+        back_end.close()
+        vsock.listener.close()
+
+    def events(self):
+        """Names and reasons of what has happened, and whether QEMU is still there."""
+        events, alive = self.monitor.pending()
+        return [(e["event"], e.get("data", {}).get("reason")) for e in events], alive
+
+    def ask(self, name, **arguments):
+        try:
+            return self.monitor.command(name, **arguments)
+        except qmp.QmpError as error:
+            raise Fault(f"Internal VMM error: {error}") from error
+
+    def pause(self):
+        if self.state == "Running":
+            self.ask("stop")
+        self.state = "Paused"
+
+    def resume(self):
+        if self.state == "Paused":
+            self.ask("cont")
+        self.state = "Running"
+
+    def ctrl_alt_del(self):
+        self.ask("send-key", keys=[{"type": "qcode", "data": key}
+                                   for key in ("ctrl", "alt", "delete")])
+
+    def set_up_balloon(self, config):
+        if config and config["amount_mib"]:
+            self.set_balloon(config["amount_mib"])
+        if config and config["stats_polling_interval_s"]:
+            self.set_polling(config["stats_polling_interval_s"])
+
+    def set_balloon(self, mib):
+        memory = self.resources.machine["mem_size_mib"]
+        self.monitor.command("balloon", value=max(memory - mib, 1) << 20)
+
+    def set_polling(self, seconds):
+        self.monitor.command("qom-set", path=BALLOON, property="guest-stats-polling-interval",
+                             value=seconds)
+
+    def balloon_stats(self):
+        held = self.resources.machine["mem_size_mib"] - (
+            self.monitor.command("query-balloon")["actual"] >> 20)
+        stats = self.monitor.command("qom-get", path=BALLOON, property="guest-stats")["stats"]
+        return held, {key: value for key, value in stats.items() if 0 <= value < (1 << 64) - 1}
+
+    def replace_disk(self, index, fd, read_only):
+        """Another file behind a drive, maybe of another size, of which the guest is told.
+
+        QEMU tells a guest of a new size when an image is resized, and resizes none that it may not
+        write to. So, while the machine stands still, a file in memory of the new size takes the
+        place, is "resized", and gives way to the real one.
+        """
+        size = files.disk_size(fd)
+        memory = os.memfd_create("size")
+        os.ftruncate(memory, size)
+        self.generation += 1
+        step, final = f"file{index}.s{self.generation}", f"file{index}.{self.generation}"
+        self.monitor.command("stop")
+        try:
+            self.add_node(step, memory, False)
+            self.add_node(final, fd, read_only)
+            old = self.child_of(index)
+            self.reopen(index, step, False)
+            self.monitor.command("block_resize", **{"node-name": f"disk{index}", "size": size})
+            self.reopen(index, final, read_only)
+            for node in (old, step):
+                self.monitor.command("blockdev-del", **{"node-name": node})
+        finally:
+            os.close(memory)
+            if self.state == "Running":
+                self.monitor.command("cont")
+
+    def add_node(self, name, fd, read_only):
+        fdset = self.monitor.command("add-fd", fds=[fd])["fdset-id"]
+        options = dict(word.split("=") for word in driver_of(fd).split(","))
+        self.monitor.command("blockdev-add", **options, **{
+            "node-name": name, "filename": f"/dev/fdset/{fdset}", "read-only": read_only})
+        self.monitor.command("remove-fd", **{"fdset-id": fdset})
+
+    def child_of(self, index):
+        for node in self.monitor.command("query-named-block-nodes", flat=True):
+            name = node["node-name"]
+            if name.startswith(f"file{index}.") and ".s" not in name:
+                return name
+        raise qmp.QmpError("a drive without a file")
+
+    def reopen(self, index, child, read_only):
+        self.monitor.command("blockdev-reopen", options=[
+            {"driver": "raw", "node-name": f"disk{index}", "file": child, "read-only": read_only}])

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that starts QEMU and caisson-vsockd, and with which both end.
+
+Firecracker is one process in a jail that holds nothing but it. So the stand-in's own process
+enters the jail, and this one, forked before that, stays outside, where QEMU's files are. It is
+told over a socket what to start, and gets the descriptors for it; those are numbered from FD_BASE
+in the program. When that socket or one of the programs ends, everything does.
+"""
+
+import json
+import os
+import resource
+import select
+import signal
+import socket
+
+FD_BASE = 3
+PARK = 100  # where descriptors wait for their numbers
+MESSAGE_MAX = 1 << 17
+FDS_MAX = 250
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent):
+    """A jail's user may not send this signal; the end of the socket is enough then."""
+    import ctypes  # pylint: disable=import-outside-toplevel
+
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def become(user):
+    if user:
+        os.setgroups([])
+        os.setresgid(user[1], user[1], user[1])
+        os.setresuid(user[0], user[0], user[0])
+
+
+def unlimited():
+    """Memory of the guest is a file here, which it is not in Firecracker."""
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    except (ValueError, PermissionError):
+        pass
+
+
+def run(order, fds, user, parent):
+    """In the child: never returns."""
+    argv = order["argv"]
+    try:
+        parked = [os.dup2(fd, PARK + i) for i, fd in enumerate(fds)]
+        if order["folder"]:
+            os.fchdir(parked.pop())
+        if not order["stdin"]:
+            os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        for i, fd in enumerate(parked):
+            os.dup2(fd, FD_BASE + i)
+        os.closerange(FD_BASE + len(parked), 1 << 16)
+        unlimited()
+        become(user)
+        die_with_parent(parent)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.execvpe(argv[0], argv, {**os.environ, "PATH": os.environ.get("PATH", os.defpath)})
+    except OSError as error:
+        os.write(2, f"stand-in: {argv[0]}: {error}\n".encode())
+    os._exit(127)
+
+
+class Room:
+    """The child's side."""
+
+    def __init__(self, sock, user):
+        self.sock, self.user, self.children = sock, user, {}
+        self.poll = select.poll()
+        self.poll.register(sock, select.POLLIN)
+
+    def start(self, order, fds):
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self.sock.close()
+            run(order, fds, self.user, parent)
+        for fd in fds:
+            os.close(fd)
+        pidfd = os.pidfd_open(pid)
+        self.children[pidfd] = pid
+        self.poll.register(pidfd, select.POLLIN)
+
+    def serve(self):
+        """Until anything ends."""
+        while True:
+            ready = [fd for fd, _ in self.poll.poll()]
+            if any(fd in self.children for fd in ready):
+                return
+            data, fds, _, _ = socket.recv_fds(self.sock, MESSAGE_MAX, FDS_MAX)
+            if not data:
+                return
+            self.start(json.loads(data), fds)
+
+    def end(self):
+        for pid in self.children.values():
+            os.kill(pid, signal.SIGKILL)
+        for pid in self.children.values():
+            os.waitpid(pid, 0)
+
+
+class Door:
+    """The parent's side."""
+
+    def __init__(self, user):
+        self.sock, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid = os.fork()
+        if self.pid:
+            other.close()
+            return
+        self.sock.close()
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            room = Room(other, user)
+            room.serve()
+            room.end()
+        finally:
+            os._exit(0)
+
+    def fileno(self):
+        return self.sock.fileno()
+
+    def start(self, argv, fds, read_stdin=False, folder=None):
+        """folder: a descriptor of where the program is to be."""
+        order = {"argv": argv, "stdin": read_stdin, "folder": folder is not None}
+        more = [] if folder is None else [folder]
+        socket.send_fds(self.sock, [json.dumps(order).encode()], [*fds, *more])
+
+    def close(self):
+        """End what runs there, and wait until it has."""
+        self.sock.close()
+        os.waitpid(self.pid, 0)
