@@ -153,11 +153,15 @@ class Firecracker:
             pass
         return self.child.wait(LIMIT)
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         if self.client:
             self.client.close()
         if self.child:
             self.child.kill()
+            if kind:
+                while self.read():
+                    pass
+                print(textwrap.indent(self.text(), "# "), flush=True)
             self.child.wait()
             self.child.stdout.close()
         shutil.rmtree(self.dir, ignore_errors=True)

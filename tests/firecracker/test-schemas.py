@@ -64,7 +64,7 @@ def compare(path):
     for name, definition in page["definitions"].items():
         if name in NAMES:
             compare_definition(name, definition, getattr(schemas, NAMES[name]))
-    routes = Api("id", Machine(None), Resources(), False).routes
+    routes = Api("id", Machine(None, 0), Resources(), False).routes
     compare_paths(page["paths"], {key for key, route in routes.items()
                                   if version.since(*route.first)})
 

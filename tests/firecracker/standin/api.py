@@ -174,7 +174,8 @@ class Api:
                         f"[{body[route.key]}]!" if route.key == "iface_id" else OTHER_ID)
         started = self.machine.state != "Not started"
         if route.when == PRE and started:
-            raise Fault(TOO_LATE)
+            hot = route.key and since(1, 16)
+            raise Fault("PCI is not enabled" if hot else TOO_LATE)
         if route.when == POST and not started:
             raise Fault(TOO_EARLY)
         try:

@@ -159,7 +159,10 @@ class Jailer:
     def limit(self):
         names = {resource.RLIMIT_FSIZE: "size of file",
                  resource.RLIMIT_NOFILE: "number of file descriptors"}
+        """That of files' sizes is for the stand-in to set: QEMU's guests have their memory in one."""
         for which, value in self.limits.items():
+            if which == resource.RLIMIT_FSIZE:
+                continue
             try:
                 resource.setrlimit(which, (value, value))
             except (ValueError, OverflowError, OSError) as error:
@@ -222,7 +225,8 @@ class Jailer:
 
     def execute(self):
         environment = {key: value for key, value in os.environ.items() if key.startswith(KEPT)}
-        environment["STANDIN_JAIL"] = f"{self.uid}:{self.gid}:{self.root}"
+        size = self.limits.get(resource.RLIMIT_FSIZE, "")
+        environment["STANDIN_JAIL"] = f"{self.uid}:{self.gid}:{size}:{self.root}"
         cpu = str(time.process_time_ns() // 1000)
         argv = [f"/{self.base_name}", "--id", self.name, "--start-time-us", str(self.begun),
                 "--start-time-cpu-us", cpu, "--parent-cpu-time-us", cpu, *self.extra]

@@ -13,8 +13,10 @@ from standin.version import since
 ELF = b"\x7fELF"
 # Interrupts that Firecracker has for devices.
 DEVICES_MAX = 19
-# QEMU tells the addresses of this many without ACPI, and has ACPI tables for more.
-PLAIN_DEVICES = 8
+# Without ACPI, QEMU has these places for devices, but for the one whose interrupt is the clock's;
+# with ACPI it has tables, last place first, and places for more than Firecracker.
+PLAIN_PLACES = (0, 1, 2, 4, 5, 6, 7)
+ACPI_PLACES = range(23, -1, -1)
 MMIO_BASE, MMIO_SIZE, MMIO_IRQ = 0xFEB00000, 0x200, 5
 # Firecracker's own, of which the length counts.
 FC_MMIO_BASE, FC_MMIO_SIZE = 0xC0001000, 0x1000
@@ -54,7 +56,7 @@ class Line:
     """The kernel's command line as Firecracker makes it, which is measured, and as QEMU gets it."""
 
     def __init__(self, boot, pci_off):
-        self.line, self.words, self.devices = boot.copy(), [boot.boot], []
+        self.line, self.words, self.devices = boot.copy(), [boot.boot], 0
         if pci_off:
             self.insert("pci=off")
 
@@ -66,7 +68,7 @@ class Line:
         self.words.append(words)
 
     def add_device(self):
-        at = len(self.devices)
+        at = self.devices
         if at == DEVICES_MAX:
             raise self.no_device("Failed to allocate requested resource: The requested resource "
                                  "is not available.")
@@ -75,8 +77,7 @@ class Line:
                              f"{MMIO_IRQ + at}")
         except cmdline.TooLong as error:
             raise self.no_device(f"Failed to allocate requested resourc: {error}") from error
-        self.devices.append(f"virtio_mmio.device={MMIO_SIZE}@{MMIO_BASE + at * MMIO_SIZE:#x}:"
-                            f"{MMIO_IRQ + at}")
+        self.devices += 1
 
     @staticmethod
     def no_device(text):
@@ -85,9 +86,19 @@ class Line:
         return start_error("Cannot initialize a MMIO Device or add a device to the MMIO Bus or "
                            f"cmdline: {text}")
 
+    @property
+    def is_plain(self):
+        return self.devices <= len(PLAIN_PLACES)
+
+    def places(self):
+        """Where QEMU has the devices, in their order."""
+        return (PLAIN_PLACES if self.is_plain else ACPI_PLACES)[:self.devices]
+
     def text(self, extra):
         """For QEMU: with its own addresses, and extra words if they fit."""
-        words = self.words + (self.devices if len(self.devices) <= PLAIN_DEVICES else [])
+        words = self.words + [
+            f"virtio_mmio.device={MMIO_SIZE}@{MMIO_BASE + at * MMIO_SIZE:#x}:{MMIO_IRQ + at}"
+            for at in self.places() if self.is_plain]
         line = self.line.copy()
         for candidate in (extra + words, words):
             line.boot = " ".join(word for word in candidate if word)
@@ -101,6 +112,12 @@ def driver_of(fd):
     return "driver=host_device" if files.is_block_device(fd) else "driver=file,locking=off"
 
 
+def cut_off(fd):
+    """QEMU would show the rest of a file that ends within a sector."""
+    size = files.disk_size(fd)
+    return {} if size == os.lseek(fd, 0, os.SEEK_END) else {"size": size}
+
+
 class Plan:
     """QEMU's arguments and descriptors, device by device."""
 
@@ -112,10 +129,15 @@ class Plan:
         return FD_BASE + len(self.fds) - 1
 
     def device(self, model, *before):
-        """On the next of Firecracker's places."""
-        bus = len(self.line.devices)
+        """The next one; before: other arguments that it needs."""
         self.line.add_device()
-        self.devices += [*before, "-device", f"{model},bus=virtio-mmio-bus.{bus}"]
+        self.devices.append((model, before))
+
+    def arguments(self):
+        words = []
+        for (model, before), at in zip(self.devices, self.line.places()):
+            words += [*before, "-device", f"{model},bus=virtio-mmio-bus.{at}"]
+        return words
 
     def balloon(self, config):
         oom = "on" if config["deflate_on_oom"] else "off"
@@ -134,7 +156,7 @@ class Plan:
             f"node-name=file{index}.0,filename=/dev/fdset/{index},{driver_of(drive.fd)},"
             f"read-only={read_only}",
             "-blockdev", f"driver=raw,node-name=disk{index},file=file{index}.0,"
-            f"read-only={read_only}")
+            f"read-only={read_only}" + "".join(f",{k}={v}" for k, v in cut_off(drive.fd).items()))
 
     def nic(self, index, nic):
         mac = nic.config["guest_mac"]
@@ -155,11 +177,11 @@ def qemu_line(resources, plan, monitor, words):
     machine = resources.machine
     memory = f"{machine['mem_size_mib']}M"
     kernel, initrd = resources.kernel.fd, resources.kernel.initrd
-    acpi = "on" if len(plan.line.devices) > PLAIN_DEVICES else "off"
+    acpi = "off" if plan.line.is_plain else "on"
     argv = [
         "qemu-system-x86_64", "-name", "firecracker", "-no-user-config", "-nodefaults",
         "-nographic", "-no-reboot", "-no-shutdown", "-machine",
-        f"microvm,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=on,acpi={acpi},"
+        f"microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on,acpi={acpi},"
         f"ioapic2={acpi},auto-kernel-cmdline=off,memory-backend=mem",
         "-global", "virtio-mmio.force-legacy=false", "-accel", "tcg,tb-size=128",
         "-cpu", "max,-erms,-fsrm", "-smp", str(machine["vcpu_count"]), "-m", memory,
@@ -173,14 +195,14 @@ def qemu_line(resources, plan, monitor, words):
     ]
     if initrd is not None:
         argv += ["-initrd", f"/proc/self/fd/{plan.inherit(initrd)}"]
-    return argv + plan.devices
+    return argv + plan.arguments()
 
 
 class Machine:
-    """door: where programs are started."""
+    """door: where programs are started; khz: the rate of the time stamp counter."""
 
-    def __init__(self, door):
-        self.door = door
+    def __init__(self, door, khz):
+        self.door, self.khz = door, khz
         self.monitor, self.state = None, "Not started"
         self.resources, self.generation, self.polling = None, 0, 0
 
@@ -210,10 +232,9 @@ class Machine:
             raise start_error(f"Internal error while starting microVM: {error}") from error
         self.state = "Running"
 
-    @staticmethod
-    def emulated(kernel):
+    def emulated(self, kernel):
         """What an emulated guest cannot measure it is told."""
-        words = [f"tsc_early_khz={tsc_khz()}", "tsc=reliable", "noreplace-smp"]
+        words = [f"tsc_early_khz={self.khz}", "tsc=reliable", "noreplace-smp"]
         return words + (["lapic_hz=1000000000"] if knows(kernel, b"lapic_hz") else [])
 
     @staticmethod
@@ -305,12 +326,12 @@ class Machine:
         step, final = f"file{index}.s{self.generation}", f"file{index}.{self.generation}"
         self.monitor.command("stop")
         try:
+            old = self.child_of(index)
             self.add_node(step, memory, False)
             self.add_node(final, fd, read_only)
-            old = self.child_of(index)
-            self.reopen(index, step, False)
+            self.reopen(index, step, False, {})
             self.monitor.command("block_resize", **{"node-name": f"disk{index}", "size": size})
-            self.reopen(index, final, read_only)
+            self.reopen(index, final, read_only, cut_off(fd))
             for node in (old, step):
                 self.monitor.command("blockdev-del", **{"node-name": node})
         finally:
@@ -328,10 +349,11 @@ class Machine:
     def child_of(self, index):
         for node in self.monitor.command("query-named-block-nodes", flat=True):
             name = node["node-name"]
-            if name.startswith(f"file{index}.") and ".s" not in name:
+            if name.startswith(f"file{index}."):
                 return name
         raise qmp.QmpError("a drive without a file")
 
-    def reopen(self, index, child, read_only):
+    def reopen(self, index, child, read_only, more):
         self.monitor.command("blockdev-reopen", options=[
-            {"driver": "raw", "node-name": f"disk{index}", "file": child, "read-only": read_only}])
+            {"driver": "raw", "node-name": f"disk{index}", "file": child, "read-only": read_only,
+             **more}])

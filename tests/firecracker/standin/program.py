@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stand-in's Firecracker: from its command line to its exit status."""
+"""The stand-in's Firecracker: from its command line to its exit status.
 
-import encodings.idna  # noqa: F401  Nothing can be imported once the process is in its jail.
+Once the process is in its jail nothing can be imported any more, and there is no /proc.
+"""
+
 import os
+import resource
 import signal
 import sys
 
@@ -10,7 +13,7 @@ from standin import args, files, version
 from standin.api import Api
 from standin.errors import Exit, os_text
 from standin.log import LEVELS, log
-from standin.machine import Machine
+from standin.machine import Machine, tsc_khz
 from standin.metrics import metrics
 from standin.resources import Resources
 from standin.room import Door
@@ -18,21 +21,23 @@ from standin.server import Server
 
 BAD_CONFIGURATION = 152
 BAD_ARGUMENTS = 153
-# Set by the stand-in's jailer: the jail's root, and its user.
+# Set by the stand-in's jailer.
 JAIL = "STANDIN_JAIL"
 
 
 def jail():
-    """Return: (root, (uid, gid)), or (None, None)."""
+    """Return: (root, (uid, gid), the largest size of files), or Nones."""
     text = os.environ.pop(JAIL, None)
     if not text:
-        return None, None
-    uid, gid, root = text.split(":", 2)
-    return root, (int(uid), int(gid))
+        return None, None, None
+    uid, gid, size, root = text.split(":", 3)
+    return root, (int(uid), int(gid)), int(size) if size else None
 
 
-def enter(root, user):
+def enter(root, user, size):
     """Into the jail, for good: from here on paths and permissions are the kernel's business."""
+    if size is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     os.chroot(root)
     os.chdir("/")
     os.setgroups([])
@@ -140,7 +145,7 @@ def load(api, path, with_api):
                    if version.since(1, 5) else error.message) from error
 
 
-def run(values, door):
+def run(values, door, khz):
     limit = number(values, "http-api-max-payload-size")
     for name in ("start-time-us", "start-time-cpu-us", "parent-cpu-time-us", "mmds-size-limit"):
         number(values, name)
@@ -149,7 +154,7 @@ def run(values, door):
     if values["metadata"] is not None:
         raise Exit(1, "the stand-in has no MMDS")
     listener = None if values["no-api"] else open_api(values["api-sock"])
-    api = Api(values["id"], Machine(door), Resources(), bool(values.get("enable-pci")))
+    api = Api(values["id"], Machine(door, khz), Resources(), bool(values.get("enable-pci")))
     server = Server(listener, api, door, limit)
     if values["config-file"] is not None:
         load(api, values["config-file"], listener is not None)
@@ -177,15 +182,15 @@ def live(words):
     values = parse(words)
     if say(values):
         raise Exit(0)
-    root, user = jail()
-    door = Door(user)
-    if root:
-        enter(root, user)
+    root, user, size = jail()
+    door, khz = Door(user), tsc_khz()
     rename()
+    if root:
+        enter(root, user, size)
     end_with_children(door)
     try:
         set_up_log(values)
-        run(values, door)
+        run(values, door, khz)
     finally:
         door.close()
 
@@ -198,8 +203,8 @@ def main(words):
             log.error(str(end))
             sys.stderr.write(f"Error: {end}\n")
             log.error(f"Firecracker exiting with error. exit_code={end.status}")
-        elif log.instance != "anonymous-instance" or log.fd is not None:
-            log.info("Firecracker exiting successfully. exit_code=0")
+        elif end.message:
+            log.info(end.message)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(end.status)

@@ -9,7 +9,6 @@ in the program. When that socket or one of the programs ends, everything does.
 
 import json
 import os
-import resource
 import select
 import signal
 import socket
@@ -21,11 +20,8 @@ FDS_MAX = 250
 PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(parent):
-    """A jail's user may not send this signal; the end of the socket is enough then."""
-    import ctypes  # pylint: disable=import-outside-toplevel
-
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def die_with(parent, libc):
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
@@ -37,15 +33,7 @@ def become(user):
         os.setresuid(user[0], user[0], user[0])
 
 
-def unlimited():
-    """Memory of the guest is a file here, which it is not in Firecracker."""
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-    except (ValueError, PermissionError):
-        pass
-
-
-def run(order, fds, user, parent):
+def run(order, fds, user, parent, libc):
     """In the child: never returns."""
     argv = order["argv"]
     try:
@@ -57,9 +45,8 @@ def run(order, fds, user, parent):
         for i, fd in enumerate(parked):
             os.dup2(fd, FD_BASE + i)
         os.closerange(FD_BASE + len(parked), 1 << 16)
-        unlimited()
         become(user)
-        die_with_parent(parent)
+        die_with(parent, libc)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.execvpe(argv[0], argv, {**os.environ, "PATH": os.environ.get("PATH", os.defpath)})
     except OSError as error:
@@ -71,6 +58,9 @@ class Room:
     """The child's side."""
 
     def __init__(self, sock, user):
+        import ctypes  # pylint: disable=import-outside-toplevel  While the others go on.
+
+        self.libc = ctypes.CDLL(None)
         self.sock, self.user, self.children = sock, user, {}
         self.poll = select.poll()
         self.poll.register(sock, select.POLLIN)
@@ -80,7 +70,7 @@ class Room:
         pid = os.fork()
         if pid == 0:
             self.sock.close()
-            run(order, fds, self.user, parent)
+            run(order, fds, self.user, parent, self.libc)
         for fd in fds:
             os.close(fd)
         pidfd = os.pidfd_open(pid)

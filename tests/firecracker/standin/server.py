@@ -67,7 +67,7 @@ class Server:
         events, alive = self.machine.events()
         if ("SHUTDOWN", "guest-reset") in events:
             log.info("Vmm is stopping.")
-            raise Exit(0)
+            raise Exit(0, "Firecracker exiting successfully. exit_code=0")
         if not alive:
             raise Exit(1, "the emulator ended")
 
