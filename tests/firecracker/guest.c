@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/vm_sockets.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/socket.h>
@@ -98,6 +100,17 @@ static void net(void)
 			fprintf(host, "eth%d %s\n", i, text_of("/sys/class/net/eth%d/address", i));
 }
 
+/* The kernel sends a few frames by itself, then. */
+static void up(void)
+{
+	struct ifreq request = {.ifr_name = "eth0", .ifr_flags = IFF_UP};
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (ioctl(sock, SIOCSIFFLAGS, &request) < 0)
+		fputs("no eth0\n", host);
+	close(sock);
+}
+
 static void cmdline(void)
 {
 	fprintf(host, "%s\n", text_of("/proc/cmdline"));
@@ -131,7 +144,8 @@ static const struct {
 } commands[] = {
 	{"cmdline", cmdline},	 {"disks", disks},	{"net", net},
 	{"poweroff", power_off}, {"read", first_words}, {"reset", reset},
-	{"resize", resize},	 {"rng", rng},		{"write", write_disks},
+	{"resize", resize},	 {"rng", rng},		{"up", up},
+	{"write", write_disks},
 };
 
 static void make_ready(void)

@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ WORDS = "console=ttyS0 8250.nr_uarts=1 reboot=k panic=-1 quiet rdinit=/init"
 START = {"action_type": "InstanceStart"}
 SECTOR = 512
 JAIL_USER = 31071
+CLONE_NEWNET = 0x40000000
 
 
 class Guest:
@@ -166,6 +168,18 @@ def test_versions():
             same(" pci=off" in fc.guest.ask("cmdline")[0], there, f"pci=off in {version}")
 
 
+def test_console_in_a_file():
+    with Booted(version="1.16.0") as fc:
+        fc.ok("PUT", "/serial", {"serial_out_path": "console"})
+        fc.configure()
+        fc.boot()
+        fc.guest.send("reset")
+        same(fc.status(), 0, "the status")
+        with open(fc.path("console"), encoding="utf-8") as file:
+            check("hello\n" in file.read(), "nothing in the file")
+        check("hello" not in fc.text(), fc.text())
+
+
 def test_power_off_does_not_end_it():
     with Booted() as fc:
         fc.configure()
@@ -277,7 +291,7 @@ def test_balloon():
         same(fc.ok("GET", "/balloon")["amount_mib"], 16, "the balloon")
         stats = fc.ok("GET", "/balloon/statistics")
         same((stats["target_mib"], stats["target_pages"]), (16, 4096), "the balloon's target")
-        check("should be less than" in fc.fault("PATCH", "/balloon", {"amount_mib": 129}), "too much")
+        check("should be less than" in fc.fault("PATCH", "/balloon", {"amount_mib": 129}), "more")
         check("cannot be enabled/disabled" in fc.fault("PATCH", "/balloon/statistics", {
             "stats_polling_interval_s": 0}), "statistics switched off")
 
@@ -295,6 +309,39 @@ def test_configuration_file():
         fc.meet()
         fc.guest.send("reset")
         same(fc.status(), 0, "the status")
+
+
+class Net:
+    """A network namespace with a tap, and a socket that sees its frames; a context manager."""
+
+    def __enter__(self):
+        libc, home = ctypes.CDLL(None), os.open("/proc/self/ns/net", os.O_RDONLY)
+        check(libc.unshare(CLONE_NEWNET) == 0, "no network namespace can be made")
+        try:
+            for words in (["tuntap", "add", "tap0", "mode", "tap", "vnet_hdr"],
+                          ["link", "set", "tap0", "up"]):
+                subprocess.run(["ip", *words], check=True)
+            self.frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            self.frames.bind(("tap0", 0))
+            self.frames.settimeout(LIMIT)
+            self.space = os.open("/proc/self/ns/net", os.O_RDONLY)
+        finally:
+            check(libc.setns(home, CLONE_NEWNET) == 0, "there is no way back")
+            os.close(home)
+        return self
+
+    @property
+    def path(self):
+        return f"/proc/{os.getpid()}/fd/{self.space}"
+
+    def frame_from(self, mac):
+        """Wait for one with this source."""
+        while self.frames.recv(2048)[6:12] != bytes.fromhex(mac.replace(":", "")):
+            pass
+
+    def __exit__(self, *_):
+        self.frames.close()
+        os.close(self.space)
 
 
 class Jailed(Booted):
@@ -334,6 +381,9 @@ def test_jail():
         with open(root + "firecracker.pid", encoding="ascii") as file:
             same(file.read(), str(fc.child.pid), "the pid")
         same(os.readlink(f"/proc/{fc.child.pid}/root"), root.rstrip("/"), "the root")
+        with open(f"/proc/{fc.child.pid}/environ", "rb") as file:
+            names = {word.split(b"=")[0] for word in file.read().split(b"\0")} - {b""}
+        same(names, {b"STANDIN_VERSION", b"STANDIN_JAIL", b"CAISSON_VSOCKD"}, "the environment")
         with open(root + "secret", "wb"):
             os.fchmod(os.open(root + "secret", os.O_RDONLY), 0o600)
         for path, why in (("/secret", "Permission denied (os error 13)"), (
@@ -350,6 +400,31 @@ def test_jail():
                     same(os.stat(f"/proc/{pid}").st_uid in (0, JAIL_USER), True, "the user")
         fc.guest.send("reset")
         same(fc.status(), 0, "the status")
+
+
+def test_network():
+    mac = "06:00:ac:10:00:02"
+    nic = {"iface_id": "eth0", "host_dev_name": "tap0", "guest_mac": mac}
+    with Net() as net, Jailed(jailer=["--netns", net.path]) as fc:
+        fc.ok("PUT", "/network-interfaces/eth0", nic)
+        taken = fc.fault("PUT", "/network-interfaces/eth1", {**nic, "iface_id": "eth1",
+                                                             "guest_mac": "06:00:ac:10:00:03"})
+        check("Error while creating ifreq structure: Resource busy (os error 16)." in taken, taken)
+        fc.refused(f"Network config error: The MAC address is already in use: {mac}", "PUT",
+                   "/network-interfaces/eth1", {**nic, "iface_id": "eth1"})
+        fc.ok("PUT", "/network-interfaces/eth0", nic)
+        fc.configure()
+        fc.boot()
+        same(fc.guest.ask("net"), [f"eth0 {mac}"], "the guest's interface")
+        same(fc.guest.ask("up"), [], "what the guest says")
+        net.frame_from(mac)
+        limit = {"bandwidth": {"size": 1000, "refill_time": 100}}
+        fc.ok("PATCH", "/network-interfaces/eth0", {"iface_id": "eth0", "rx_rate_limiter": limit})
+        fc.ok("PATCH", "/network-interfaces/eth0", {
+            "iface_id": "eth0", "rx_rate_limiter": {"ops": {"size": 2, "refill_time": 3}}})
+        same(fc.ok("GET", "/vm/config")["network-interfaces"][0]["rx_rate_limiter"], {
+            "bandwidth": {"size": 1000, "one_time_burst": None, "refill_time": 100},
+            "ops": {"size": 2, "one_time_burst": None, "refill_time": 3}}, "the limits")
 
 
 def test_jail_twice():

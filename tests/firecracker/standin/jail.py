@@ -159,7 +159,7 @@ class Jailer:
     def limit(self):
         names = {resource.RLIMIT_FSIZE: "size of file",
                  resource.RLIMIT_NOFILE: "number of file descriptors"}
-        """That of files' sizes is for the stand-in to set: QEMU's guests have their memory in one."""
+        """Not the sizes of files yet (program.py): QEMU has a guest's memory in one."""
         for which, value in self.limits.items():
             if which == resource.RLIMIT_FSIZE:
                 continue

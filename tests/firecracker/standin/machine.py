@@ -6,7 +6,7 @@ import os
 import socket
 
 from standin import cmdline, files, qmp
-from standin.errors import Fault
+from standin.errors import Fault, os_text
 from standin.room import FD_BASE
 from standin.version import since
 
@@ -14,9 +14,9 @@ ELF = b"\x7fELF"
 # Interrupts that Firecracker has for devices.
 DEVICES_MAX = 19
 # Without ACPI, QEMU has these places for devices, but for the one whose interrupt is the clock's;
-# with ACPI it has tables, last place first, and places for more than Firecracker.
+# with ACPI it has tables, last place first. The interrupt of place 0 does not come through there.
 PLAIN_PLACES = (0, 1, 2, 4, 5, 6, 7)
-ACPI_PLACES = range(23, -1, -1)
+ACPI_PLACES = range(23, 23 - DEVICES_MAX, -1)
 MMIO_BASE, MMIO_SIZE, MMIO_IRQ = 0xFEB00000, 0x200, 5
 # Firecracker's own, of which the length counts.
 FC_MMIO_BASE, FC_MMIO_SIZE = 0xC0001000, 0x1000
@@ -173,6 +173,18 @@ class Plan:
         self.device("virtio-rng-device,rng=rng0", "-object", "rng-builtin,id=rng0")
 
 
+def console(resources, plan):
+    """On standard output, unless PUT /serial named a file."""
+    path = resources.serial and resources.serial["serial_out_path"]
+    if path is None:
+        return ["-chardev", "stdio,id=console,signal=off"]
+    try:
+        fd = plan.inherit(files.open_sink(path))
+    except OSError as error:
+        raise start_error("Failed to open serial output file: " + os_text(error)) from error
+    return ["-chardev", f"file,id=console,path=/proc/self/fd/{fd},append=on"]
+
+
 def qemu_line(resources, plan, monitor, words):
     machine = resources.machine
     memory = f"{machine['mem_size_mib']}M"
@@ -189,7 +201,7 @@ def qemu_line(resources, plan, monitor, words):
         # It is what a reset is asked of. Its mouse has an interrupt that no device has.
         "-device", "i8042,mouse-irq=13",
         "-kernel", f"/proc/self/fd/{plan.inherit(kernel)}", "-append", words,
-        "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+        *console(resources, plan), "-serial", "chardev:console",
         "-chardev", f"socket,id=qmp,fd={plan.inherit(monitor)}",
         "-mon", "chardev=qmp,mode=control",
     ]
