@@ -41,6 +41,13 @@ def environment(**more):
     return {**env, **more}
 
 
+def run(words, env, folder=None):
+    """Run it to its end. Return: its status and all that it says, in stdout."""
+    return subprocess.run(words, check=False, cwd=folder, env=env, text=True, timeout=LIMIT,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+
+
 class Client:
     """One connection."""
 

@@ -8,24 +8,21 @@
 import json
 import signal
 import socket
-import subprocess
 
-from fclib import (FIRECRACKER, TOO_EARLY, Firecracker, check, environment, main, same)
+from fclib import (FIRECRACKER, TOO_EARLY, Firecracker, check, environment, main, run, same)
 
 JSON = "An error occurred when deserializing the json body of a request: "
 DRIVE = {"drive_id": "a", "path_on_host": "disk", "is_root_device": False, "is_read_only": False}
 MACHINE = {"vcpu_count": 2, "mem_size_mib": 256}
 
 
-def run(*words, version="1.13.1"):
-    return subprocess.run([FIRECRACKER, *words], check=False, text=True, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          env=environment(STANDIN_VERSION=version))
+def with_words(*words, version="1.13.1"):
+    return run([FIRECRACKER, *words], environment(STANDIN_VERSION=version))
 
 
 def test_command_line():
     for version in ("1.4.1", "1.7.0", "1.13.1", "1.16.0"):
-        first = run("--version", version=version).stdout.splitlines()[0]
+        first = with_words("--version", version=version).stdout.splitlines()[0]
         same(first, f"Firecracker v{version}", "the version")
     for words, want in ((["--bogus"], "Found argument 'bogus' which wasn't expected"),
                         (["stray"], "Found argument 'stray' which wasn't expected"),
@@ -34,20 +31,18 @@ def test_command_line():
                         (["--id", "a", "--id", "b"], "The argument 'id' was provided more than"),
                         (["--no-api"], "Argument 'config-file' required, but not found."),
                         (["--no-seccomp", "--seccomp-filter", "f"], "cannot be used together")):
-        done = run(*words)
+        done = with_words(*words)
         same(done.returncode, 153, f"the status of {words}")
         check(want in done.stdout, f"{words}: {done.stdout}")
-    same(run("--module", "m", version="1.4.1").returncode, 153, "--module in 1.4")
-    same(run("--enable-pci", version="1.7.0").returncode, 153, "--enable-pci in 1.7")
-    same(run("--level", "loud").returncode, 152, "a level that there is not")
-    same(run("--id", "a_b").returncode, -signal.SIGABRT, "an id with an underscore")
+    same(with_words("--module", "m", version="1.4.1").returncode, 153, "--module in 1.4")
+    same(with_words("--enable-pci", version="1.7.0").returncode, 153, "--enable-pci in 1.7")
+    same(with_words("--level", "loud").returncode, 152, "a level that there is not")
+    same(with_words("--id", "a_b").returncode, -signal.SIGABRT, "an id with an underscore")
 
 
 def test_sockets_that_exist():
     with Firecracker() as fc:
-        second = subprocess.run([FIRECRACKER, "--api-sock", fc.path("api")], check=False,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                                stderr=subprocess.STDOUT, env=environment())
+        second = run([FIRECRACKER, "--api-sock", fc.path("api")], environment())
         same(second.returncode, 1, "the status of a second one")
         check(f"Failed to open the API socket at: {fc.path('api')}. Check that it is not already "
               "used." in second.stdout, second.stdout)
@@ -281,10 +276,8 @@ def test_configuration_file():
                 ({**good, "any": 1}, "failed to load ELF kernel image")):
             fc.write("vm", config if isinstance(config, bytes) else json.dumps(config).encode())
             for version, status in (("1.4.1", 152), ("1.13.1", 1)):
-                done = subprocess.run([FIRECRACKER, "--no-api", "--config-file", "vm"], cwd=fc.dir,
-                                      check=False, text=True, stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                      env=environment(STANDIN_VERSION=version))
+                done = run([FIRECRACKER, "--no-api", "--config-file", "vm"],
+                           environment(STANDIN_VERSION=version), fc.dir)
                 same(done.returncode, status, f"{version}: the status with {config}")
                 check(want in done.stdout, f"{version}: {config}: {done.stdout}")
 

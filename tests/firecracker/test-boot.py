@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import json
 import os
+import select
 import shutil
 import socket
 import stat
@@ -16,8 +17,8 @@ import subprocess
 import sys
 import time
 
-from fclib import (FIRECRACKER, JAILER, LIMIT, TOO_LATE, TOP, Failed, Firecracker, check, run_tests,
-                   same)
+from fclib import (FIRECRACKER, JAILER, LIMIT, TOO_LATE, TOP, Failed, Firecracker, check, run,
+                   run_tests, same)
 
 sys.path.insert(0, os.path.join(TOP, "tests/vm"))
 from guestlib import cpio, kernel  # noqa: E402  pylint: disable=wrong-import-position
@@ -133,7 +134,6 @@ def gone(pids):
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             fd = os.pidfd_open(pid)
-            import select  # pylint: disable=import-outside-toplevel
             check(select.select([fd], [], [], LIMIT)[0], f"process {pid} is still there")
             os.close(fd)
 
@@ -181,16 +181,22 @@ def test_console_in_a_file():
 
 
 def test_power_off_does_not_end_it():
-    with Booted() as fc:
-        fc.configure()
-        fc.boot()
-        fc.guest.send("poweroff")
-        fc.await_output("System halted")
-        same(fc.ok("GET", "/")["state"], "Running", "the state")
-        pids = fc.processes()
-        fc.child.terminate()
-        same(fc.status(), -15, "the status")
-        gone(pids)
+    """Neither where QEMU could not tell, nor where it does."""
+    for drives, words in ((0, "System halted"), (8, "Power down")):
+        with Booted() as fc:
+            for i in range(drives):
+                fc.drive(f"d{i}", 1)
+            fc.configure()
+            fc.boot()
+            pids = fc.processes()
+            fc.guest.send("poweroff")
+            fc.await_output(words)
+            for state, word in (("Paused", "Paused"), ("Resumed", "Running")) * 20:
+                fc.ok("PATCH", "/vm", {"state": state})
+                same(fc.ok("GET", "/")["state"], word, "the state")
+            fc.child.terminate()
+            same(fc.status(), -15, "the status")
+            gone(pids)
 
 
 def test_whatever_dies_first():
@@ -430,9 +436,7 @@ def test_network():
 def test_jail_twice():
     """A jail that was used is of no use, as jailer makes its devices itself."""
     with Jailed() as fc:
-        done = subprocess.run(fc.words, cwd=fc.dir, env=fc.env, check=False, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT)
+        done = run(fc.words, fc.env, fc.dir)
         same(done.returncode, 1, "the status")
         check("Failed to create /dev/net/tun via mknod inside the jail: File exists (os error 17)"
               in done.stdout, done.stdout)

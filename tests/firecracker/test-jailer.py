@@ -7,10 +7,9 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 
-from fclib import FIRECRACKER, JAILER, check, environment, main, same
+from fclib import FIRECRACKER, JAILER, check, environment, main, run, same
 
 
 class Base:
@@ -34,8 +33,7 @@ class Base:
         for name, value in options.items():
             if value is not None:
                 line += ["--" + name.replace("_", "-"), value]
-        return subprocess.run(line, check=False, text=True, stdin=subprocess.DEVNULL, env=self.env,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return run(line, self.env)
 
     def refused(self, want, *words, **options):
         done = self.run(*words, **options)

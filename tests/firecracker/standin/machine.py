@@ -216,6 +216,7 @@ class Machine:
     def __init__(self, door, khz):
         self.door, self.khz = door, khz
         self.monitor, self.state = None, "Not started"
+        self.is_off = False  # as QEMU sees it, which does not go on then
         self.resources, self.generation, self.polling = None, 0, 0
 
     def start(self, resources, pci):
@@ -282,7 +283,9 @@ class Machine:
     def events(self):
         """Names and reasons of what has happened, and whether QEMU is still there."""
         events, alive = self.monitor.pending()
-        return [(e["event"], e.get("data", {}).get("reason")) for e in events], alive
+        names = [(e["event"], e.get("data", {}).get("reason")) for e in events]
+        self.is_off = self.is_off or any(name == "SHUTDOWN" for name, _ in names)
+        return names, alive
 
     def ask(self, name, **arguments):
         try:
@@ -297,8 +300,17 @@ class Machine:
 
     def resume(self):
         if self.state == "Paused":
-            self.ask("cont")
+            self.go_on()
         self.state = "Running"
+
+    def go_on(self):
+        """Where the guest is off there is nothing that would."""
+        try:
+            if not self.is_off:
+                self.monitor.command("cont")
+        except qmp.QmpError as error:
+            if not any(event["event"] == "SHUTDOWN" for event in self.monitor.events):
+                raise Fault(f"Internal VMM error: {error}") from error
 
     def ctrl_alt_del(self):
         self.ask("send-key", keys=[{"type": "qcode", "data": key}
@@ -349,7 +361,7 @@ class Machine:
         finally:
             os.close(memory)
             if self.state == "Running":
-                self.monitor.command("cont")
+                self.go_on()
 
     def add_node(self, name, fd, read_only):
         fdset = self.monitor.command("add-fd", fds=[fd])["fdset-id"]
