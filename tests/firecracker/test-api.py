@@ -304,6 +304,12 @@ def test_faults():
         client.send(b"GET /version HTTP/1.1\r\n\r\n")
         same(fc.ok("GET", "/version"), {"firecracker_version": "1.13.1"}, "the last answer")
         same(fc.status(), 1, "the status")
+    with Firecracker(STANDIN_FAULT="accept:close") as fc:
+        check(fc.client.is_closed(), "the connection is not closed")
+    with Firecracker(STANDIN_FAULT="accept:garbage") as fc:
+        check(fc.client.more() and b"SSH" in fc.client.data, fc.client.data)
+    done = run([FIRECRACKER, "--api-sock", "/nowhere/s"], environment(STANDIN_FAULT="start:die"))
+    check(done.returncode == 1 and "told to die" in done.stdout, done.stdout)
     with Firecracker(STANDIN_FAULT="*:die") as fc:
         fc.client.send(b"GET /version HTTP/1.1\r\n\r\n")
         check(fc.client.is_closed(), "it answers")

@@ -16,6 +16,9 @@ the request has them, or the request's number from 1 on, or "*". WHAT is one of
     headers    the answer, with 500 more headers
     huge       400, with a fault message of 16 MiB
     500        that status, or any other of three digits, with a fault message
+
+or WHERE is "jailer" or "start", and WHAT die: jailer ends with the jail made, Firecracker before
+there is a socket; or it is "accept", and WHAT garbage or close: so are connections met.
 """
 
 import os
@@ -34,9 +37,16 @@ def parse(text):
     return faults
 
 
+GARBAGE = b"\x00\xffSSH-2.0-not what you think\r\n\r\n{]"
+
+
 class Faults:
     def __init__(self):
         self.faults, self.count = parse(os.environ.get("STANDIN_FAULT", "")), 0
+
+    def at(self, place):
+        """What is to happen at "jailer", "start" or "accept"."""
+        return dict(self.faults).get(place, "")
 
     def next(self, request):
         """What is to happen with this request: a word, or ""."""
@@ -63,7 +73,7 @@ def disfigure(what, answer):
     if what == "stuck":
         return answer[:len(answer) // 2], False
     if what == "garbage":
-        return b"\x00\xffSSH-2.0-not what you think\r\n\r\n{]", True
+        return GARBAGE, True
     if what == "close":
         return b"", True
     if what == "never":

@@ -16,6 +16,7 @@ import time
 from standin import args, version
 from standin.cgroups import CgroupError, Cgroups, leads_away, move
 from standin.errors import os_text
+from standin.faults import Faults
 
 CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWPID = 0x00020000, 0x40000000, 0x20000000
 MS_REC, MS_SLAVE = 0x4000, 0x80000
@@ -252,6 +253,8 @@ class Jailer:
             self.in_new_pid_namespace()
         elif version.since(1, 7):
             self.save_pid(os.getpid())
+        if Faults().at("jailer") == "die":
+            raise JailerError("the stand-in was told to die")
         self.execute()
 
 

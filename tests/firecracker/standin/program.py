@@ -12,6 +12,7 @@ import sys
 from standin import args, files, version
 from standin.api import Api
 from standin.errors import Exit, os_text
+from standin.faults import Faults
 from standin.log import LEVELS, log
 from standin.machine import Machine, tsc_khz
 from standin.metrics import metrics
@@ -153,6 +154,8 @@ def run(values, door, khz):
         raise Exit(1, "Seccomp error: the stand-in has no filters")
     if values["metadata"] is not None:
         raise Exit(1, "the stand-in has no MMDS")
+    if Faults().at("start") == "die":
+        raise Exit(1, "the stand-in was told to die")
     listener = None if values["no-api"] else open_api(values["api-sock"])
     api = Api(values["id"], Machine(door, khz), Resources(), bool(values.get("enable-pci")))
     server = Server(listener, api, door, limit)

@@ -268,14 +268,16 @@ class Resources:
             if config[name] is not None:
                 setter(config[name])
         if config["cpu-config"] is not None:
-            raise Refused("cpu", "custom CPU templates are not in the stand-in")
+            raise Refused("cpu", "the stand-in has no custom CPU templates")
+        if config.get("pmem") or config.get("memory-hotplug"):
+            raise Refused("machine", "the stand-in has no pmem and no memory hotplug")
         self.set_boot_source(config["boot-source"])
         for drive in config["drives"]:
             self.set_drive(drive)
         for nic in config["network-interfaces"]:
             self.set_nic(nic)
         if config["mmds-config"] is not None:
-            raise Refused("mmds", "MMDS is not in the stand-in")
+            raise Refused("mmds", "the stand-in has no MMDS")
         for name, setter in (("vsock", self.set_vsock), ("balloon", self.set_balloon),
                              ("entropy", self.set_entropy)):
             if config[name] is not None:

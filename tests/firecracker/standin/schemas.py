@@ -195,10 +195,15 @@ VSOCK = Struct("VsockDeviceConfig", {
     "vsock_id": may(t.STRING), "guest_cid": need(t.U32), "uds_path": need(t.STRING),
 })
 
+def anything(node, _):
+    return node.value
+
+
 # A configuration file. What it names and nobody knows is ignored, within its parts it is not.
 CONFIG = Struct("VmmConfig", {
+    **({"pmem": may(anything), "memory-hotplug": may(anything)} if since(1, 14) else {}),
     "balloon": may(BALLOON), "drives": need(list_of(DRIVE)), "boot-source": need(BOOT_SOURCE),
-    "cpu-config": may(lambda node, data: node.value), "logger": may(LOGGER),
+    "cpu-config": may(anything), "logger": may(LOGGER),
     "machine-config": may(MACHINE), "metrics": may(METRICS), "mmds-config": may(MMDS),
     "network-interfaces": default(list_of(NETWORK), []), "vsock": may(VSOCK),
     "entropy": may(ENTROPY),

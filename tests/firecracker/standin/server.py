@@ -77,6 +77,11 @@ class Server:
             sock.sendall(web.FULL)
             sock.close()
             return
+        if self.faults.at("accept") == "garbage":
+            sock.sendall(faults.GARBAGE)
+        elif self.faults.at("accept") == "close":
+            sock.close()
+            return
         self.connections[sock.fileno()] = web.Connection(sock, self.limit)
         self.epoll.register(sock, select.EPOLLIN | select.EPOLLRDHUP)
 
