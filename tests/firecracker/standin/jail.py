@@ -144,7 +144,7 @@ class Jailer:
             if version.since(1, 16) and os.fstat(fd).st_nlink > 1:
                 raise JailerError(f"Detected hard link at: {target}")
             if version.since(1, 16):
-                os.fchown(fd, self.uid, self.gid)
+                tried(f"Failed to change owner for {target}", os.fchown, fd, self.uid, self.gid)
             os.fchmod(fd, stat.S_IMODE(os.stat(self.program).st_mode))
             tried(wrong, os.write, fd, data)
         finally:
