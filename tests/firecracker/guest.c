@@ -116,6 +116,11 @@ static void cmdline(void)
 	fprintf(host, "%s\n", text_of("/proc/cmdline"));
 }
 
+static void cpus(void)
+{
+	fprintf(host, "%s\n", text_of("/sys/devices/system/cpu/online"));
+}
+
 static void rng(void)
 {
 	fprintf(host, "%s\n", text_of("/sys/class/misc/hw_random/rng_current"));
@@ -142,10 +147,10 @@ static const struct {
 	const char *word;
 	void (*run)(void);
 } commands[] = {
-	{"cmdline", cmdline},	 {"disks", disks},	{"net", net},
-	{"poweroff", power_off}, {"read", first_words}, {"reset", reset},
-	{"resize", resize},	 {"rng", rng},		{"up", up},
-	{"write", write_disks},
+	{"cpus", cpus},	  {"cmdline", cmdline},	   {"disks", disks},
+	{"net", net},	  {"poweroff", power_off}, {"read", first_words},
+	{"reset", reset}, {"resize", resize},	   {"rng", rng},
+	{"up", up},	  {"write", write_disks},
 };
 
 static void make_ready(void)

@@ -76,10 +76,10 @@ class Booted(Firecracker):
         self.files()
         return super().__enter__()
 
-    def configure(self, words=WORDS):
+    def configure(self, vcpus=1):
         self.ok("PUT", "/boot-source", {"kernel_image_path": "kernel", "initrd_path": "initrd",
-                                        "boot_args": words})
-        self.ok("PUT", "/machine-config", {"vcpu_count": 1, "mem_size_mib": 128})
+                                        "boot_args": WORDS})
+        self.ok("PUT", "/machine-config", {"vcpu_count": vcpus, "mem_size_mib": 128})
         self.ok("PUT", "/vsock", {"guest_cid": 3, "uds_path": "v"})
         self.listen()
 
@@ -140,7 +140,7 @@ def gone(pids):
 
 def test_life():
     with Booted() as fc:
-        fc.configure()
+        fc.configure(vcpus=3)
         fc.boot()
         same(fc.ok("GET", "/")["state"], "Running", "the state")
         for method, path, body in (("PUT", "/actions", START),
@@ -151,6 +151,7 @@ def test_life():
                             ("Resumed", "Running")):
             fc.ok("PATCH", "/vm", {"state": state})
             same(fc.ok("GET", "/")["state"], word, "the state")
+        same(fc.guest.ask("cpus"), ["0-2"], "the CPUs")
         words = fc.guest.ask("cmdline")[0]
         check(f" {WORDS} pci=off virtio_mmio.device=" in words, words)
         fc.await_output("hello")
@@ -272,8 +273,9 @@ def test_more_devices():
         for i in range(17):
             fc.drive(f"d{i}", i + 1)
         fc.ok("PUT", "/entropy", {})
-        fc.configure()
+        fc.configure(vcpus=2)
         fc.boot()
+        same(fc.guest.ask("cpus"), ["0-1"], "the CPUs")
         same([line.split()[2] for line in fc.guest.ask("disks")],
              [str(i + 1) for i in range(17)], "the sizes")
         same(fc.guest.ask("rng"), ["virtio_rng.0"], "the source of randomness")
