@@ -161,17 +161,23 @@ class Firecracker:
         return self.child.wait(LIMIT)
 
     def __exit__(self, kind, *_):
-        if self.client:
-            self.client.close()
-        if self.child:
-            self.child.kill()
-            if kind:
-                while self.read():
-                    pass
-                print(textwrap.indent(self.text(), "# "), flush=True)
-            self.child.wait()
-            self.child.stdout.close()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        try:
+            if self.client:
+                self.client.close()
+            if self.child:
+                self.end(kind)
+        finally:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def end(self, show):
+        """Kill it; show what it said when something has failed."""
+        self.child.kill()
+        while show and self.read():
+            pass
+        if show:
+            print(textwrap.indent(self.text(), "# "), flush=True)
+        self.child.wait()
+        self.child.stdout.close()
 
     def ok(self, method, path, body=None):
         status, answer = self.client.ask(method, path, body)
