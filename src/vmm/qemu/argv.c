@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "abi/abi.h"
 #include "base/mem.h"
+#include "vmm/cmdline.h"
 
 /*
  * Theory of operation. The machine is "microvm": no PCI, no firmware beyond the few kilobytes that
@@ -142,54 +142,16 @@ static void emulated_words(const struct vmm_spec *spec, uint32_t tsc_khz, struct
 		strv_add(line, "lapic_hz=1000000000");
 }
 
-/* The kernel's command line, word by word. */
-static void kernel_words(const struct vmm_spec *spec, uint32_t tsc_khz, struct strv *line)
-{
-	/* ABI: the guest ends by a reset, after a panic too. */
-	static const char *const always[] = {"console=ttyS0", "8250.nr_uarts=1", "reboot=t",
-					     "panic=-1", "rdinit=/init",
-					     /* An interface that nobody made. */
-					     "dummy.numdummies=0",
-					     /* For who keeps the name it finds. */
-					     "hostname=localhost"};
-
-	/* The last one is /dev/console. */
-	if (spec->pc)
-		strv_add(line, "console=tty0");
-	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
-		strv_add(line, always[i]);
-	strv_add(line, spec->verbose ? "ignore_loglevel" : "quiet");
-	if (spec->accel == VMM_ACCEL_TCG)
-		emulated_words(spec, tsc_khz, line);
-	for (const char *const *word = spec->cmdline; word && *word; word++)
-		strv_add(line, *word);
-}
-
-static char *join(const struct strv *words)
-{
-	size_t len = 1;
-	char *line, *p;
-
-	for (size_t i = 0; i < words->n; i++)
-		len += strlen(words->v[i]) + 1;
-	line = p = xmalloc(len);
-	*line = '\0';
-	for (size_t i = 0; i < words->n; i++) {
-		if (i)
-			*p++ = ' ';
-		p = stpcpy(p, words->v[i]);
-	}
-	return line;
-}
-
 static int add_kernel(struct qemu_command *c, const struct vmm_spec *spec, uint32_t tsc_khz)
 {
 	_cleanup_strv_ struct strv words = STRV_NULL;
 	_cleanup_free_ char *line = NULL;
 
-	kernel_words(spec, tsc_khz, &words);
-	line = join(&words);
-	if (strlen(line) + CMDLINE_RESERVE >= ABI_CMDLINE_MAX)
+	strv_add(&words, "reboot=t");
+	if (spec->accel == VMM_ACCEL_TCG)
+		emulated_words(spec, tsc_khz, &words);
+	line = vmm_cmdline(spec, (const char *const *)words.v, CMDLINE_RESERVE);
+	if (!line)
 		return -E2BIG;
 	strv_add(&c->argv, "-kernel");
 	strv_add(&c->argv, spec->kernel);
@@ -221,6 +183,7 @@ static void add_vsock(struct qemu_command *c, const struct vmm_vsock *vsock)
 {
 	switch (vsock->kind) {
 	case VMM_VSOCK_NONE:
+	case VMM_VSOCK_HYBRID:
 		break;
 	case VMM_VSOCK_VHOST_USER:
 		add_socket(c, "vsock", vsock->fd, vsock->socket_path);
