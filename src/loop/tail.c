@@ -74,22 +74,33 @@ static void readable(struct loop_io *io, uint32_t revents)
 		tail_stop(t);
 }
 
+int tail_of(struct tail *tail, struct loop *loop, int read_fd, int copy_fd)
+{
+	int r;
+
+	tail->read_fd = read_fd;
+	tail->copy_fd = copy_fd;
+	tail->copied = 0;
+	tail->len = 0;
+	r = loop_io_start(loop, &tail->io, read_fd, EPOLLIN, readable);
+	if (r < 0)
+		tail_stop(tail);
+	return r;
+}
+
 int tail_start(struct tail *tail, struct loop *loop, int *ret_write_fd)
 {
 	int fds[2], r;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	tail->read_fd = fds[0];
-	tail->copy_fd = -EBADF;
-	tail->copied = 0;
-	tail->len = 0;
 	/* Only our end: a VMM that blocks on a full console is slow; with EAGAIN it loses text. */
 	r = fd_nonblock(fds[0], true);
-	if (r == 0)
-		r = loop_io_start(loop, &tail->io, fds[0], EPOLLIN, readable);
+	if (r < 0)
+		fd_close(fds[0]);
+	else
+		r = tail_of(tail, loop, fds[0], -EBADF);
 	if (r < 0) {
-		tail_stop(tail);
 		fd_close(fds[1]);
 		return r;
 	}

@@ -37,6 +37,15 @@ struct tail {
 int tail_start(struct tail *tail, struct loop *loop, int *ret_write_fd);
 
 /**
+ * tail_of() - watch what somebody else has made
+ * @read_fd: a pipe or FIFO, non-blocking; taken over, in any case
+ * @copy_fd: as for tail_copy()
+ *
+ * Return: 0 or negative errno.
+ */
+int tail_of(struct tail *tail, struct loop *loop, int read_fd, int copy_fd);
+
+/**
  * tail_copy() - have the first TAIL_COPIED_MAX bytes written to a file as well
  * @fd: the tail's from here on. What cannot be written is lost
  */
