@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -75,13 +77,57 @@ static void prepare(const struct proc_spec *spec, int status_fd)
 	_exit(127);
 }
 
+/* Whether nobody reads any more what is written there. */
+static bool is_deserted(int status_fd)
+{
+	struct pollfd pfd = {.fd = status_fd};
+
+	return poll(&pfd, 1, 0) == 1 && pfd.revents & POLLERR;
+}
+
+/* All that the program leaves behind is ours to reap, until it ends itself; the kernel then kills the rest. */
+static _noreturn_ void await(pid_t program)
+{
+	int status = 0;
+	pid_t r;
+
+	(void)syscall(SYS_close_range, 0, ~0U, 0);
+	do
+		r = waitpid(-1, &status, 0);
+	while (r != program && (r > 0 || errno == EINTR));
+	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/*
+ * In the first process of a namespace: make the second one, and return there. From outside there is no parent to be
+ * compared with; if it is gone by now, nobody reads our status.
+ */
+static void guard(int status_fd)
+{
+	pid_t program;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (is_deserted(status_fd))
+		_exit(127);
+	program = fork();
+	if (program > 0)
+		await(program);
+	if (program == 0)
+		return;
+	program = -errno;
+	(void)fd_write_full(status_fd, &program, sizeof(program));
+	_exit(127);
+}
+
 static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int status_fd)
 {
 	int r;
 
 	if (spec->prepare)
 		prepare(spec, status_fd);
-	if (spec->death_signal) {
+	if (spec->guarded)
+		guard(status_fd);
+	else if (spec->death_signal) {
 		(void)prctl(PR_SET_PDEATHSIG, spec->death_signal);
 		/* The parent may be gone already: then the signal will never come. */
 		if (getppid() != parent)
@@ -129,7 +175,9 @@ int proc_start(const struct proc_spec *spec, struct proc *ret)
 	/* No handler of the parent's may run in the child. */
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &old);
-	p.pid = fork();
+	p.pid = spec->guarded
+			? (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL)
+			: fork();
 	if (p.pid == 0)
 		child(spec, self, wr);
 	error = p.pid < 0 ? -errno : 0;

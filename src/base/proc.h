@@ -23,6 +23,9 @@
  * @death_signal: sent to the program when the starting thread's process ends; 0: none
  * @new_session: setsid() first
  * @file_bytes_max: no file may be written beyond that (RLIMIT_FSIZE); 0: as for the caller
+ * @guarded: the program is in a PID namespace whose first process is a guard, which ends with the starting
+ *	thread's process, and with the program's status: for a program that changes its user, upon which the
+ *	kernel forgets @death_signal (prctl(2), PR_SET_PDEATHSIG). Needs CAP_SYS_ADMIN
  * @prepare: called in the new process before all else, with all signals blocked; returns 0, or negative
  *	errno with a message; NULL: nothing
  * @prepare_data: for it
@@ -39,7 +42,7 @@ struct proc_spec {
 	size_t n_fds;
 	int fd_base;
 	int death_signal;
-	bool new_session;
+	bool new_session, guarded;
 	uint64_t file_bytes_max;
 	int (*prepare)(void *data, struct err *err);
 	void *prepare_data;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/copy.h"
 #include "base/dir.h"
@@ -228,6 +229,63 @@ static void programs_start_and_end(void)
 	test_int(test_proc_run(&spec, &missing_out), -ENOENT);
 }
 
+static int run_guarded(const char *script, char **out)
+{
+	const char *const argv[] = {"sh", "-c", script, NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+
+	spec.argv = argv;
+	spec.guarded = true;
+	return test_proc_run(&spec, out);
+}
+
+/* One that starts it and waits to be killed, in a process of its own. */
+static pid_t start_guarded(const char *const *argv, int out)
+{
+	struct proc_spec spec = PROC_SPEC_NULL;
+	struct proc p = PROC_NULL;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	spec.argv = argv;
+	spec.guarded = true;
+	spec.stdout_fd = out;
+	if (proc_start(&spec, &p) < 0)
+		_exit(1);
+	(void)fd_close(out);
+	for (;;)
+		(void)pause();
+}
+
+static void programs_are_guarded(void)
+{
+	const char *const argv[] = {
+		"setpriv", "--reuid", "65534", "sh", "-c", "echo up; exec sleep 1000", NULL};
+	_cleanup_free_ char *number = NULL, *killed = NULL, *orphan = NULL;
+	char up[4] = "";
+	int fds[2];
+	pid_t pid;
+
+	/* Who may make no namespace. */
+	if (run_guarded("echo $$; exit 7", &number) == -EPERM)
+		return;
+	test_str(number, "2\n");
+	test_int(run_guarded("kill -9 $$", &killed), 128 + SIGKILL);
+	/* Another one's end is not the program's. */
+	test_int(run_guarded("(sh -c 'exit 3' & ); exec sh -c 'exit 4'", &orphan), 4);
+
+	test_int(pipe2(fds, O_CLOEXEC), 0);
+	pid = start_guarded(argv, fds[1]);
+	(void)fd_close(fds[1]);
+	test_int(fd_read_full(fds[0], up, 3), 3);
+	test_int(kill(pid, SIGKILL), 0);
+	/* The end of the file comes when the last one is gone who could write to it. */
+	test_int(fd_read_full(fds[0], up, 1), 0);
+	test_int(waitpid(pid, NULL, 0), pid);
+	(void)fd_close(fds[0]);
+}
+
 static void descriptors_land_where_asked(void)
 {
 	const char *argv[] = {"sh", "-c", "cat <&5; ls /proc/self/fd | wc -l", NULL};
@@ -368,6 +426,7 @@ int main(void)
 	test_run(trees_of_any_depth_are_removed);
 	test_run(programs_start_and_end);
 	test_run(programs_are_prepared);
+	test_run(programs_are_guarded);
 	test_run(descriptors_land_where_asked);
 	test_run(lists_are_sorted_by_bytes);
 	test_run(environments_replace);
