@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -14,6 +15,7 @@
 #include <linux/mount.h>
 #include <linux/netlink.h>
 
+#include "abi/abi.h"
 #include "base/dir.h"
 #include "base/fd.h"
 #include "base/parse.h"
@@ -82,6 +84,24 @@ int blockdev_find(int dir, const char *serial, dev_t *ret_device)
 		if (has_serial(dir, name, serial))
 			r = read_number(dir, name, ret_device);
 	return r;
+}
+
+void blockdev_serial(const char *list, const char *name, char ret[BLOCKDEV_SERIAL_MAX + 1])
+{
+	size_t len = strlen(name), n;
+
+	(void)snprintf(ret, BLOCKDEV_SERIAL_MAX + 1, "%s", name);
+	for (; list && *list; list += n + (list[n] == ',')) {
+		n = strcspn(list, ",");
+		if (n > len && n - len - 1 <= BLOCKDEV_SERIAL_MAX && list[len] == ':' &&
+		    memcmp(list, name, len) == 0)
+			(void)snprintf(ret, n - len, "%s", list + len + 1);
+	}
+}
+
+void blockdev_own_serial(const char *name, char ret[BLOCKDEV_SERIAL_MAX + 1])
+{
+	blockdev_serial(getenv(ABI_CMDLINE_DISKS), name, ret);
 }
 
 static void finish(struct blockdev *b, int error, dev_t device)
@@ -157,7 +177,7 @@ int blockdev_await_in(struct blockdev *b, struct loop *loop, int sysfs, int ueve
 	int r;
 
 	b->loop = loop;
-	b->serial = serial;
+	blockdev_own_serial(serial, b->serial);
 	b->done = done;
 	loop_timer_init(&b->deadline);
 	loop_defer_init(&b->look);

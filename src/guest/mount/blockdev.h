@@ -16,7 +16,7 @@
  * struct blockdev - a disk that is looked for
  * @sysfs: its file system, mounted nowhere
  * @uevents: the kernel's messages on devices that come and go
- * @serial: kept, not copied
+ * @serial: as the disk has it
  * @done: called once: 0 with the device's number, or negative errno (-ETIMEDOUT)
  */
 struct blockdev {
@@ -25,7 +25,7 @@ struct blockdev {
 	struct loop_io io;
 	struct loop_timer deadline;
 	struct loop_defer look;
-	const char *serial;
+	char serial[BLOCKDEV_SERIAL_MAX + 1];
 	void (*done)(struct blockdev *blockdev, int error, dev_t device);
 };
 
@@ -52,6 +52,16 @@ int blockdev_await(struct blockdev *blockdev, struct loop *loop, const char *ser
 int blockdev_await_in(struct blockdev *blockdev, struct loop *loop, int sysfs, int uevents,
 		      const char *serial, uint64_t timeout,
 		      void (*done)(struct blockdev *blockdev, int error, dev_t device));
+
+/**
+ * blockdev_serial() - what the disk that the host calls @name has for a serial
+ * @list: "NAME:SERIAL,…", of the VMM's own serials; NULL: it has none
+ * @ret: @name itself, if that is not in the list, or what stands there is too long for one
+ */
+void blockdev_serial(const char *list, const char *name, char ret[BLOCKDEV_SERIAL_MAX + 1]);
+
+/** blockdev_own_serial() - the same, of this machine's disks */
+void blockdev_own_serial(const char *name, char ret[BLOCKDEV_SERIAL_MAX + 1]);
 
 /** blockdev_stop() - without calling @done; may be called again */
 void blockdev_stop(struct blockdev *blockdev);

@@ -274,12 +274,14 @@ static int apply_options(struct attempt *a)
 static int find_disk(struct attempt *a, const char *serial, dev_t *ret)
 {
 	_cleanup_close_ int sysfs = blockdev_open_sysfs(), disks = -EBADF;
+	char own[BLOCKDEV_SERIAL_MAX + 1];
 	int r;
 
 	if (sysfs < 0)
 		return sysfs;
+	blockdev_own_serial(serial, own);
 	disks = openat(sysfs, "block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = disks < 0 ? -errno : blockdev_find(disks, serial, ret);
+	r = disks < 0 ? -errno : blockdev_find(disks, own, ret);
 
 	if (r == -ENOENT)
 		return refuse(a, r, TTRPC_NOT_FOUND, "there is no disk with the serial \"%s\"",

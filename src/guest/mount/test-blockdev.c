@@ -242,6 +242,29 @@ static void the_kernel_is_heard(void)
 	end();
 }
 
+/* What the VMM calls them. */
+static void serials_are_translated(void)
+{
+	static const char list[] =
+		"image:650240123,upper:65024045,upper2:7,long:123456789012345678901,:5,x:";
+	static const struct {
+		const char *list, *name, *serial;
+	} cases[] = {
+		{NULL, "image", "image"},     {"", "image", "image"},
+		{list, "image", "650240123"}, {list, "upper", "65024045"},
+		{list, "upper2", "7"},	      {list, "upp", "upp"},
+		{list, "long", "long"},	      {list, "x", ""},
+		{list, "image:6", "image:6"}, {list, "other", "other"},
+		{"image", "image", "image"},  {",,image:3", "image", "3"},
+	};
+	char serial[BLOCKDEV_SERIAL_MAX + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		blockdev_serial(cases[i].list, cases[i].name, serial);
+		test_str(serial, cases[i].serial);
+	}
+}
+
 int main(void)
 {
 	char path[64];
@@ -259,6 +282,7 @@ int main(void)
 	test_run(comes_too_late);
 	test_run(nothing_to_look_at);
 	test_run(the_kernel_is_heard);
+	test_run(serials_are_translated);
 	fd_close(block);
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
 	return 0;
