@@ -2,6 +2,7 @@
 #include "sandbox/dial.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,6 +155,24 @@ static void ready(struct loop_io *io, uint32_t revents _unused_)
 		finish(d, r < 0 ? r : d->fd);
 }
 
+/*
+ * A socket that the VMM made, in a folder that is its user's: should the guest have got the VMM, it must not get us,
+ * who may be root, to speak to whomever a symbolic link leads to.
+ */
+static int connect_to_vmm(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char link[32];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ECONNREFUSED;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return unix_connect(link);
+}
+
 static int vsock_connect(uint32_t cid, uint32_t port)
 {
 	struct sockaddr_vm svm = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
@@ -176,7 +195,8 @@ int dial_start(struct dial *d, struct loop *loop, const struct guest_address *ad
 	d->len = 0;
 	d->port = port;
 	d->done = done;
-	d->fd = d->hybrid ? unix_connect(address->hybrid_path) : vsock_connect(address->cid, port);
+	d->fd = d->hybrid ? connect_to_vmm(address->hybrid_path)
+			  : vsock_connect(address->cid, port);
 	if (d->fd < 0)
 		return d->fd;
 	r = loop_io_start(loop, &d->io, d->fd, EPOLLOUT, ready);
