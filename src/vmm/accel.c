@@ -92,7 +92,9 @@ static int try_kvm(const struct accel_probe_args *args, struct verdict *verdict,
 	const struct vmm_callbacks callbacks = {
 		.exited = trial_exited, .event = trial_event, .data = &t};
 	struct vmm_spec spec = VMM_SPEC_NULL;
-	uint64_t patience = args->deadline ? args->deadline : ACCEL_PROBE_DEADLINE;
+	uint64_t patience = args->deadline		    ? args->deadline
+			    : args->driver->traits.kvm_only ? ACCEL_PROBE_DEADLINE_ONLY
+							    : ACCEL_PROBE_DEADLINE;
 	int r = loop_init(&t.loop);
 
 	if (r < 0)
@@ -129,9 +131,8 @@ static int make_key(const struct accel_probe_args *args, char key[IDENTITY_LEN +
 	if (r < 0)
 		return r;
 	program = path_find_program(name);
-	/* What does not exist is left to vmm_start() to complain about. */
 	if (!program)
-		program = xstrdup(name);
+		return -ENOPKG;
 	identity_add_word(&id, "accel 1");
 	identity_add_word(&id, boot);
 	r = identity_add_file(&id, program);
@@ -203,6 +204,9 @@ static int find_out(const struct accel_probe_args *args, struct verdict *verdict
 	char key[IDENTITY_LEN + 1];
 	int r = make_key(args, key);
 
+	if (r == -ENOPKG)
+		return err_set(err, r, "%s is not installed",
+			       args->program ? args->program : args->driver->program);
 	if (r < 0)
 		return err_errno(err, r, "the trial guest's kernel or %s", args->driver->title);
 	dir = open_cache(args->cache_dir);

@@ -11,8 +11,12 @@
  * until the machine boots again or the VMM or the kernel changes.
  */
 
-/** Longer than this and the accelerator counts as one that does not work. */
-#define ACCEL_PROBE_DEADLINE (5 * NSEC_PER_SEC)
+/**
+ * Longer than this and the accelerator counts as one that does not work; where there is no other to fall back to
+ * nothing is won by giving up early.
+ */
+#define ACCEL_PROBE_DEADLINE	  (5 * NSEC_PER_SEC)
+#define ACCEL_PROBE_DEADLINE_ONLY (60 * NSEC_PER_SEC)
 
 /**
  * struct accel_probe_args - what the trial guest is made of
@@ -21,7 +25,7 @@
  * @program: the VMM's executable; NULL: the driver's own choice, from $PATH
  * @kernel, @initrd: as in struct vmm_spec; the initramfs's /init must end the VM at once when it
  *	finds ABI_CMDLINE_PROBE on the command line
- * @deadline: nanoseconds that the trial may take; 0: ACCEL_PROBE_DEADLINE
+ * @deadline: nanoseconds that the trial may take; 0: one of the above
  * @kvm_device: NULL: "/dev/kvm" (for tests)
  */
 struct accel_probe_args {

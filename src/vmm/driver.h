@@ -15,6 +15,7 @@
  * @name: as in vmm_driver()
  * @title: as people write it, for messages
  * @program: what is looked for in $PATH when the spec names no program; NULL: it has to
+ * @traits: in what it differs
  * @start: start the VMM's process for a checked spec; @owner is for the notifications; *@ret_vm is
  *	set on success. Nothing may be reported before it returns.
  * @pause, @resume: begin; one vmm_notify_reply() follows unless the VM ends first. Only called
@@ -25,6 +26,7 @@
  */
 struct vmm_ops {
 	const char *name, *title, *program;
+	struct vmm_traits traits;
 	int (*start)(struct loop *loop, const struct vmm_spec *spec, struct vmm *owner,
 		     void **ret_vm, struct err *err);
 	int (*pause)(void *vm);
@@ -34,6 +36,7 @@ struct vmm_ops {
 	void (*free)(void *vm);
 };
 
+extern const struct vmm_ops vmm_firecracker_ops;
 extern const struct vmm_ops vmm_qemu_ops;
 extern const struct vmm_ops vmm_fake_ops;
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "base/mem.h"
@@ -63,7 +64,7 @@ const char *vmm_event_name(enum vmm_event event)
 	return (size_t)event < VMM_EVENT_MAX_ ? event_names[event] : "?";
 }
 
-static const struct vmm_ops *const drivers[] = {&vmm_qemu_ops, &vmm_fake_ops};
+static const struct vmm_ops *const drivers[] = {&vmm_qemu_ops, &vmm_firecracker_ops, &vmm_fake_ops};
 
 const struct vmm_ops *vmm_driver(const char *name)
 {
@@ -71,6 +72,27 @@ const struct vmm_ops *vmm_driver(const char *name)
 		if (strcmp(name, drivers[i]->name) == 0)
 			return drivers[i];
 	return NULL;
+}
+
+const struct vmm_traits *vmm_traits(const struct vmm_ops *driver)
+{
+	return &driver->traits;
+}
+
+const char *vmm_driver_title(const struct vmm_ops *driver)
+{
+	return driver->title;
+}
+
+int vmm_disk_serial(int fd, char ret[VMM_OWN_SERIAL_MAX])
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	(void)snprintf(ret, VMM_OWN_SERIAL_MAX, "%llu%llu%llu", (unsigned long long)st.st_dev,
+		       (unsigned long long)st.st_rdev, (unsigned long long)st.st_ino);
+	return 0;
 }
 
 /* Names and tags reach a command line in which commas and equal signs mean something. */
@@ -118,6 +140,8 @@ static int check_vsock(const struct vmm_vsock *vsock, struct err *err)
 		return 0;
 	case VMM_VSOCK_VHOST_USER:
 		return check_socket("vsock", vsock->fd, vsock->socket_path, err);
+	case VMM_VSOCK_HYBRID:
+		return check_socket("vsock", -EBADF, vsock->socket_path, err);
 	case VMM_VSOCK_VHOST:
 		/* 0 to 2 are taken, the last means "any" (virtio 1.2, 5.10.4). */
 		if (vsock->cid < 3 || vsock->cid == UINT32_MAX)
@@ -176,7 +200,7 @@ static int check_nics(const struct vmm_spec *spec, struct err *err)
 		return err_set(err, -E2BIG, "a VM can have %d network interfaces, not %zu",
 			       VMM_NICS_MAX, spec->n_nics);
 	for (size_t i = 0; i < spec->n_nics; i++)
-		if (spec->nics[i].fd < 0 || (spec->nics[i].mac[0] & 1))
+		if ((spec->nics[i].fd < 0 && !spec->nics[i].tap) || (spec->nics[i].mac[0] & 1))
 			return err_set(err, -EINVAL,
 				       "network interface %zu has no tap, or a "
 				       "multicast address",
@@ -267,12 +291,46 @@ static int check_spec(const struct vmm_spec *spec, struct err *err)
 	return r;
 }
 
+static bool by_name(const struct vmm_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_nics; i++)
+		if (spec->nics[i].kind != VMM_NIC_TAP || !spec->nics[i].tap)
+			return false;
+	return true;
+}
+
+/* What a driver has no device for, or no way to do. */
+static int check_traits(const struct vmm_ops *driver, const struct vmm_spec *spec, struct err *err)
+{
+	const struct vmm_traits *t = &driver->traits;
+	const struct {
+		bool wrong;
+		const char *what;
+	} rules[] = {
+		{t->kvm_only && spec->accel != VMM_ACCEL_KVM, "runs on KVM only"},
+		{t->no_pc && spec->pc, "is no full PC"},
+		{t->no_shares && spec->n_shares > 0, "has no virtiofs"},
+		{t->own_vsock != (spec->vsock.kind == VMM_VSOCK_HYBRID) &&
+			 spec->vsock.kind != VMM_VSOCK_NONE,
+		 "has another kind of vsock"},
+		{t->taps_by_name && !by_name(spec), "has no network interfaces but taps"},
+		{!t->jails && (spec->jail || spec->no_api), "is put in no jail"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (rules[i].wrong)
+			return err_set(err, -ENOTSUP, "%s %s", driver->title, rules[i].what);
+	return 0;
+}
+
 int vmm_start(struct loop *loop, const struct vmm_ops *driver, const struct vmm_spec *spec,
 	      const struct vmm_callbacks *callbacks, struct vmm **ret, struct err *err)
 {
 	struct vmm *vmm;
 	int r = check_spec(spec, err);
 
+	if (r == 0)
+		r = check_traits(driver, spec, err);
 	if (r < 0)
 		return r;
 	vmm = xcalloc(1, sizeof(*vmm));

@@ -30,7 +30,7 @@
 
 /* What a person can choose from, in the form of `--hypervisor a|b`; the first one unless they do.
  */
-#define VMM_HYPERVISORS	       "qemu"
+#define VMM_HYPERVISORS	       "qemu|firecracker"
 #define VMM_HYPERVISOR_DEFAULT "qemu"
 #define VMM_MACHINES	       "microvm|q35"
 #define VMM_MACHINE_DEFAULT    "microvm"
@@ -51,6 +51,11 @@
 #define VMM_MEMORY_MAX	       (UINT64_C(1) << 40)
 #define VMM_MESSAGE_MAX	       512
 
+/* Of Firecracker's VMs, in their run_dir: a folder with its API's socket, and the beginning of its log. */
+#define VMM_FIRECRACKER_FOLDER "firecracker"
+#define VMM_FIRECRACKER_SOCKET "firecracker.sock"
+#define VMM_FIRECRACKER_LOG    "firecracker.log"
+
 struct vmm;
 struct vmm_ops;
 
@@ -68,14 +73,16 @@ enum vmm_vsock_kind {
 	VMM_VSOCK_NONE,
 	VMM_VSOCK_VHOST_USER, /* a backend process at the other end of a unix socket */
 	VMM_VSOCK_VHOST,      /* the host kernel's, /dev/vhost-vsock */
+	VMM_VSOCK_HYBRID, /* the VMM's own, which listens on a unix socket for who wants a port of the guest */
 };
 
 /**
  * struct vmm_vsock - the guest's vsock device
  * @fd: VHOST_USER: a stream socket already connected to the backend, or -EBADF: use @socket_path;
  *	VHOST: an open /dev/vhost-vsock
- * @socket_path: VHOST_USER without @fd: what to connect to
- * @cid: VHOST: the guest's address, at least 3; VHOST_USER: 0, the backend decides
+ * @socket_path: VHOST_USER without @fd: what to connect to; HYBRID: the socket that the VMM makes; where the
+ *	guest connects to port P of the host, it connects to "<socket_path>_P". Nothing else is in its folder
+ * @cid: VHOST, HYBRID: the guest's address, at least 3; VHOST_USER: 0, the backend decides
  */
 struct vmm_vsock {
 	enum vmm_vsock_kind kind;
@@ -115,13 +122,38 @@ enum vmm_nic_kind {
 
 /**
  * struct vmm_nic - one virtio-net interface
- * @fd: of what @kind says
+ * @fd: of what @kind says; -EBADF where the driver wants a name (struct vmm_traits)
+ * @tap: its name then, in our network namespace: a tap that nobody has open
  * @mac: that the guest finds it by; no multicast address
  */
 struct vmm_nic {
 	enum vmm_nic_kind kind;
 	int fd;
+	const char *tap;
 	uint8_t mac[VMM_MAC_LEN];
+};
+
+/**
+ * struct vmm_jail - whom the VMM is while it sees nothing but what it is to use
+ * @uid, @gid: nobody else's; the folder of its vsock's socket, and what is in there, are theirs already
+ */
+struct vmm_jail {
+	uid_t uid;
+	gid_t gid;
+};
+
+/**
+ * struct vmm_traits - in what a driver differs, for who prepares a VM
+ * @kvm_only: it emulates nothing
+ * @own_vsock: VMM_VSOCK_HYBRID is the only kind it has
+ * @taps_by_name: it opens taps itself, and has no other kind of NIC
+ * @no_shares: it has no virtiofs
+ * @own_serials: disks have serials that it chooses: see vmm_disk_serial()
+ * @no_pc: it has microVMs only
+ * @jails: it can be in a jail, which its driver makes
+ */
+struct vmm_traits {
+	bool kvm_only, own_vsock, taps_by_name, no_shares, own_serials, no_pc, jails;
 };
 
 #define VMM_VNC_PORT_MIN 5900
@@ -163,6 +195,9 @@ struct vmm_pc {
  * @shares, @n_shares: virtiofs devices
  * @disks, @n_disks: virtio-blk devices
  * @nics, @n_nics: virtio-net devices
+ * @jail: only root can, and only where the driver's traits say so; NULL: none
+ * @no_api: the VMM gets its configuration at once and takes no orders later: vmm_pause() is -EOPNOTSUPP. For drivers
+ *	with jails
  * @cmdline: further words for the kernel's command line, NULL-terminated array; may be NULL.
  *	Those with characters that would end a word are refused
  *
@@ -188,6 +223,8 @@ struct vmm_spec {
 	size_t n_disks;
 	const struct vmm_nic *nics;
 	size_t n_nics;
+	const struct vmm_jail *jail;
+	bool no_api;
 	const char *const *cmdline;
 };
 
@@ -242,6 +279,24 @@ struct vmm_callbacks {
  * Return: NULL if there is none.
  */
 const struct vmm_ops *vmm_driver(const char *name);
+
+/** vmm_traits() - what its VMs cannot do without. Return: for ever valid. */
+const struct vmm_traits *vmm_traits(const struct vmm_ops *driver);
+
+/** vmm_driver_title() - how people call it: "QEMU" */
+const char *vmm_driver_title(const struct vmm_ops *driver);
+
+#define VMM_OWN_SERIAL_MAX (VMM_SERIAL_MAX + 1)
+
+/**
+ * vmm_disk_serial() - by which serial the guest finds a disk of a driver with @own_serials
+ * @fd: what the disk is on
+ *
+ * Firecracker has no other than one made of the file's numbers (its build_device_id(), as kvmtool's).
+ *
+ * Return: 0 or negative errno.
+ */
+int vmm_disk_serial(int fd, char ret[VMM_OWN_SERIAL_MAX]);
 
 /**
  * vmm_start() - start a VM; returns as soon as the VMM's program runs

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/firecracker/command.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+
+/* The oldest with an entropy device, whose API has what is said here. */
+#define OLDEST_MAJOR 1
+#define OLDEST_MINOR 4
+
+#define ID_MAX	     64
+
+int fc_check_version(const char *answer, struct err *err)
+{
+	struct json_object *object = json_tokener_parse(answer), *version;
+	unsigned int major = 0, minor = 0;
+	char text[32] = "";
+
+	if (object && json_object_is_type(object, json_type_object) &&
+	    json_object_object_get_ex(object, "firecracker_version", &version))
+		(void)snprintf(text, sizeof(text), "%s", json_object_get_string(version));
+	json_object_put(object);
+	if (sscanf(text, "%3u.%3u", &major, &minor) != 2)
+		return err_set(err, -EPROTO, "what answers is no Firecracker: it tells no version");
+	if (major == OLDEST_MAJOR && minor >= OLDEST_MINOR)
+		return 0;
+	return err_set(
+		err, -ENOTSUP,
+		"Firecracker %u.%u is not known here: it takes one from %d.%d on, before %d.0",
+		major, minor, OLDEST_MAJOR, OLDEST_MINOR, OLDEST_MAJOR + 1);
+}
+
+static int read_log(int dir, struct loop *loop, struct tail *log)
+{
+	int fifo, copy;
+
+	if (mkfifoat(dir, FC_LOG_FIFO, 0600) < 0)
+		return -errno;
+	fifo = openat(dir, FC_LOG_FIFO, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (fifo < 0)
+		return -errno;
+	copy = openat(dir, VMM_FIRECRACKER_LOG, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (copy < 0) {
+		(void)fd_close(fifo);
+		return -errno;
+	}
+	return tail_of(log, loop, fifo, copy);
+}
+
+int fc_folder(const struct vmm_spec *spec, struct loop *loop, struct tail *log, int *ret_dir,
+	      struct err *err)
+{
+	_cleanup_free_ char *path = path_join(spec->run_dir, VMM_FIRECRACKER_FOLDER);
+	_cleanup_close_ int dir = -EBADF;
+	int r = mkdir(path, 0700) < 0 ? -errno : 0;
+
+	if (r == 0)
+		dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (r == 0)
+		r = dir < 0 ? -errno : read_log(dir, loop, log);
+	if (r < 0)
+		return err_errno(err, r, "cannot make the folder %s", path);
+	*ret_dir = take_fd(dir);
+	return 0;
+}
+
+/* Names of the jailer's, and of Firecracker's, have letters, digits and "-". */
+static char *id_of(const char *name)
+{
+	char *id = xasprintf("%.*s", ID_MAX, name);
+
+	for (char *p = id; *p; p++)
+		if (*p == '_' || *p == '.')
+			*p = '-';
+	return id;
+}
+
+/* Return: what stands before the name of a file of the VM's folder. */
+static const char *prefix(const struct vmm_spec *spec)
+{
+	return spec->jail ? FC_JAIL_DIR : "/proc/self/fd/3";
+}
+_Static_assert(FC_FD_DIR == 3, "as in the path");
+
+/* A file of the folder, or where there is none one in memory, which Firecracker inherits in its place. */
+static int write_config(struct fc_command *c, const struct fc_plan *plan, int dir)
+{
+	_cleanup_free_ char *text = fc_plan_file(plan);
+
+	if (dir >= 0)
+		return file_write_atomic_at(dir, FC_CONFIG_FILE, text, strlen(text), 0600);
+	c->config = memfd_create(FC_CONFIG_FILE, MFD_CLOEXEC);
+	if (c->config < 0)
+		return -errno;
+	return fd_write_full(c->config, text, strlen(text));
+}
+
+static void add_config(struct fc_command *c, const struct vmm_spec *spec)
+{
+	strv_add(&c->argv, "--no-api");
+	strv_add(&c->argv, "--config-file");
+	if (c->config >= 0)
+		strv_add(&c->argv, prefix(spec));
+	else
+		strv_addf(&c->argv, "%s/" FC_CONFIG_FILE, prefix(spec));
+}
+
+static int add_jailer(struct fc_command *c, const struct vmm_spec *spec, struct err *err)
+{
+	_cleanup_free_ char *found = path_find_program(c->program);
+
+	strv_add(&c->argv, FC_JAILER);
+	if (!found)
+		return err_set(err, -ENOENT, "%s is not installed", c->program);
+	free(c->program);
+	c->program = realpath(found, NULL);
+	if (!c->program)
+		return err_errno(err, -errno, "cannot find %s", found);
+	strv_add(&c->argv, "--id");
+	strv_add(&c->argv, c->id);
+	strv_add(&c->argv, "--exec-file");
+	strv_add(&c->argv, c->program);
+	strv_add(&c->argv, "--uid");
+	strv_addf(&c->argv, "%u", spec->jail->uid);
+	strv_add(&c->argv, "--gid");
+	strv_addf(&c->argv, "%u", spec->jail->gid);
+	strv_add(&c->argv, "--chroot-base-dir");
+	strv_addf(&c->argv, "%s/" FC_JAIL_BASE, spec->run_dir);
+	strv_add(&c->argv, "--");
+	return 0;
+}
+
+static void add_firecracker(struct fc_command *c, const struct vmm_spec *spec, int dir)
+{
+	if (spec->no_api || dir < 0) {
+		add_config(c, spec);
+	} else {
+		strv_add(&c->argv, "--api-sock");
+		strv_addf(&c->argv, "%s/" VMM_FIRECRACKER_SOCKET, prefix(spec));
+	}
+	if (dir >= 0) {
+		strv_add(&c->argv, "--log-path");
+		strv_addf(&c->argv, "%s/" FC_LOG_FIFO, prefix(spec));
+	}
+}
+
+static void inherit(struct fc_command *c, const struct vmm_spec *spec, int dir)
+{
+	if (spec->jail)
+		return;
+	c->fds[c->n_fds++] = dir >= 0 ? dir : c->config;
+	for (size_t i = 0; i < spec->n_disks; i++)
+		c->fds[c->n_fds++] = spec->disks[i].fd;
+}
+
+int fc_command(const struct vmm_spec *spec, const struct fc_plan *plan, int dir,
+	       struct fc_command *c, struct err *err)
+{
+	int r = 0;
+
+	c->id = id_of(spec->name);
+	c->program = xstrdup(spec->program ? spec->program : FC_PROGRAM);
+	c->jail = (struct fc_jail){.spec = spec, .dir = dir};
+	if (spec->no_api || dir < 0)
+		r = write_config(c, plan, dir);
+	if (r < 0)
+		return err_errno(err, r, "cannot write Firecracker's configuration");
+	if (spec->jail) {
+		r = add_jailer(c, spec, err);
+		c->jail.program = c->program;
+		c->jail.id = c->id;
+		if (r == 0)
+			r = fc_jail_prepare(&c->jail, err);
+	} else {
+		strv_add(&c->argv, c->program);
+		strv_add(&c->argv, "--id");
+		strv_add(&c->argv, c->id);
+	}
+	add_firecracker(c, spec, dir);
+	inherit(c, spec, dir);
+	return r;
+}
+
+void fc_command_done(struct fc_command *c)
+{
+	fc_jail_done(&c->jail);
+	strv_done(&c->argv);
+	c->config = fd_close(c->config);
+	free(take_ptr(c->program));
+	free(take_ptr(c->id));
+}

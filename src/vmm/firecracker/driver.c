@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/driver.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+#include "base/mem.h"
+#include "vmm/child.h"
+#include "vmm/firecracker/api.h"
+#include "vmm/firecracker/command.h"
+
+/*
+ * Theory of operation. Firecracker is a child, by way of the jailer where there is a jail. As soon as the socket of
+ * its API is there, which inotify tells, it is asked for its version, then it gets its parts one by one, and
+ * is told to start. Where something is refused it is killed, and what it said is why the VM has ended.
+ *
+ * The guest's end is the process's own, with status 0; of nothing else are there events.
+ */
+
+/* Between the making of its socket and listen(2) nothing can be waited for. */
+#define RETRY_NS      (1000 * 1000)
+
+#define LAST_WORDS_NS (1000 * 1000 * 1000)
+
+struct firecracker {
+	struct vmm *owner;
+	struct loop *loop;
+	struct vmm_child child;
+	struct fc_plan plan;
+	struct fc_api *api;
+	int dir, watch;
+	struct loop_io watch_io;
+	struct loop_timer retry;
+	struct tail log;
+	size_t next;
+	bool started;
+	char *failure;
+};
+
+static void ask(struct firecracker *f, const char *method, const char *path, const char *body,
+		void (*done)(void *data, const struct fc_answer *answer));
+
+static void fail(struct firecracker *f, const char *why)
+{
+	f->failure = xstrdup(why);
+	proc_kill(&f->child.proc, SIGKILL);
+}
+
+static void lost(struct loop_timer *timer)
+{
+	proc_kill(&container_of(timer, struct firecracker, retry)->child.proc, SIGKILL);
+}
+
+/* One that gives no answer is about to end, perhaps, and what it says then says more. */
+static void unanswered(struct firecracker *f, const struct fc_answer *answer)
+{
+	if (answer->r == -EREMOTEIO) {
+		fail(f, answer->text);
+		return;
+	}
+	f->failure = xstrdup(answer->text);
+	loop_timer_start(f->loop, &f->retry, loop_now(f->loop) + LAST_WORDS_NS, lost);
+}
+
+static void start_answered(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+
+	f->started = answer->r == 0;
+	if (!f->started)
+		unanswered(f, answer);
+}
+
+static void part_answered(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+	const struct fc_part *part = &f->plan.parts[f->next];
+
+	if (answer->r < 0) {
+		unanswered(f, answer);
+		return;
+	}
+	if (f->next == f->plan.n)
+		ask(f, "PUT", "/actions", "{\"action_type\":\"InstanceStart\"}", start_answered);
+	else
+		ask(f, "PUT", part->path, json_object_to_json_string(part->body), part_answered);
+	f->next++;
+}
+
+static void version_answered(void *data, const struct fc_answer *answer);
+
+static void try_again(struct loop_timer *timer)
+{
+	ask(container_of(timer, struct firecracker, retry), "GET", "/version", NULL,
+	    version_answered);
+}
+
+static void version_answered(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+	struct err err = ERR_NULL;
+
+	if (answer->r == -ECONNREFUSED) {
+		loop_timer_start(f->loop, &f->retry, loop_now(f->loop) + RETRY_NS, try_again);
+		return;
+	}
+	if (answer->r < 0)
+		unanswered(f, answer);
+	else if (fc_check_version(answer->text, &err) < 0)
+		fail(f, err.text);
+	else
+		part_answered(f, answer);
+}
+
+static void ask(struct firecracker *f, const char *method, const char *path, const char *body,
+		void (*done)(void *data, const struct fc_answer *answer))
+{
+	if (fc_api_send(f->api, method, path, body, done, f) < 0)
+		fail(f, "there is no memory to speak to Firecracker");
+}
+
+static void stop_watching(struct firecracker *f)
+{
+	loop_io_stop(&f->watch_io);
+	f->watch = fd_close(f->watch);
+}
+
+static void look(struct firecracker *f)
+{
+	if (faccessat(f->dir, VMM_FIRECRACKER_SOCKET, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	stop_watching(f);
+	ask(f, "GET", "/version", NULL, version_answered);
+}
+
+static void folder_changed(struct loop_io *io, uint32_t revents _unused_)
+{
+	char events[4096];
+
+	/* What came is looked for, not read of. */
+	(void)!read(io->fd, events, sizeof(events));
+	look(container_of(io, struct firecracker, watch_io));
+}
+
+static int watch_folder(struct firecracker *f)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", f->dir);
+	f->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (f->watch < 0 || inotify_add_watch(f->watch, path, IN_CREATE) < 0)
+		return -errno;
+	return loop_io_start(f->loop, &f->watch_io, f->watch, EPOLLIN, folder_changed);
+}
+
+static void process_ended(struct vmm_child *child, int status)
+{
+	struct firecracker *f = container_of(child, struct firecracker, child);
+	char words[VMM_MESSAGE_MAX] = "";
+	const char *message = child->message;
+
+	stop_watching(f);
+	loop_timer_stop(&f->retry);
+	fc_api_free(take_ptr(f->api));
+	tail_drain(&f->log);
+	tail_stop(&f->log);
+	/* What it logs at its good end is no complaint. */
+	if (status != 0 && !*message) {
+		tail_lines(&f->log, 1, words, sizeof(words));
+		message = words;
+	}
+	if (f->failure && (status == 0 || status > 128))
+		vmm_notify_exit(f->owner, 1, f->failure);
+	else
+		vmm_notify_exit(f->owner, status, status == 0 ? "" : message);
+}
+
+static void fc_free(void *vm)
+{
+	struct firecracker *f = vm;
+
+	stop_watching(f);
+	loop_timer_stop(&f->retry);
+	fc_api_free(f->api);
+	vmm_child_stop(&f->child);
+	tail_stop(&f->log);
+	fc_plan_done(&f->plan);
+	fd_close(f->dir);
+	free(f->failure);
+	free(f);
+}
+
+static int start_process(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
+{
+	_cleanup_fc_command_ struct fc_command command = FC_COMMAND_NULL;
+	struct err unprepared = ERR_NULL;
+	struct proc_spec proc = PROC_SPEC_NULL;
+	int r = fc_command(spec, &f->plan, f->dir, &command, err);
+
+	if (r < 0)
+		return r;
+	proc.argv = (const char *const *)command.argv.v;
+	proc.stdout_fd = spec->console_fd;
+	proc.fds = command.fds;
+	proc.n_fds = command.n_fds;
+	proc.fd_base = FC_FD_DIR;
+	proc.new_session = true;
+	if (spec->jail) {
+		/* The jailer changes its user, by which the kernel forgets that it dies with us. */
+		proc.guarded = true;
+		proc.prepare = fc_jail_make;
+		proc.prepare_data = &command.jail;
+		proc.prepare_err = &unprepared;
+	}
+	r = vmm_child_start(f->loop, &f->child, &proc, process_ended);
+	if (unprepared.code < 0)
+		return err_set(err, r, "%s", unprepared.text);
+	if (r == -ENOENT)
+		return err_set(err, r, "%s is not installed%s", proc.argv[0],
+			       spec->jail ? " (firecracker.jailer = false goes without)" : "");
+	return r < 0 ? err_errno(err, r, "%s cannot be started", proc.argv[0]) : 0;
+}
+
+static int prepare_api(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
+{
+	int r = fc_api_new(f->loop, f->dir, &f->api, err);
+
+	if (r < 0)
+		return r;
+	r = watch_folder(f);
+	return r < 0 ? err_errno(err, r, "cannot watch the folder %s", spec->run_dir) : 0;
+}
+
+static int begin(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
+{
+	int r = fc_plan_make(spec, &f->plan, err);
+
+	if (r == 0 && spec->run_dir)
+		r = fc_folder(spec, f->loop, &f->log, &f->dir, err);
+	if (r == 0 && spec->run_dir && !spec->no_api)
+		r = prepare_api(f, spec, err);
+	return r < 0 ? r : start_process(f, spec, err);
+}
+
+static int fc_start(struct loop *loop, const struct vmm_spec *spec, struct vmm *owner,
+		    void **ret_vm, struct err *err)
+{
+	struct firecracker *f = xcalloc(1, sizeof(*f));
+	int r;
+
+	*f = (struct firecracker){
+		.owner = owner,
+		.loop = loop,
+		.child = VMM_CHILD_NULL,
+		.dir = -EBADF,
+		.watch = -EBADF,
+		.watch_io = LOOP_IO_NULL,
+		.log = TAIL_NULL,
+	};
+	loop_timer_init(&f->retry);
+	r = begin(f, spec, err);
+	if (r < 0) {
+		fc_free(f);
+		return r;
+	}
+	*ret_vm = f;
+	return 0;
+}
+
+static void state_answered(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+
+	vmm_notify_reply(f->owner, answer->r, answer->r < 0 ? answer->text : NULL);
+}
+
+static int set_state(struct firecracker *f, const char *body)
+{
+	if (!f->api)
+		return -EOPNOTSUPP;
+	if (!f->started)
+		return -EAGAIN;
+	return fc_api_send(f->api, "PATCH", "/vm", body, state_answered, f);
+}
+
+static int fc_pause(void *vm)
+{
+	return set_state(vm, "{\"state\":\"Paused\"}");
+}
+
+static int fc_resume(void *vm)
+{
+	return set_state(vm, "{\"state\":\"Resumed\"}");
+}
+
+/* It has nothing to say good-bye with. */
+static int fc_quit(void *vm)
+{
+	proc_kill(&((struct firecracker *)vm)->child.proc, SIGKILL);
+	return 0;
+}
+
+static pid_t fc_pid(const void *vm)
+{
+	return ((const struct firecracker *)vm)->child.proc.pid;
+}
+
+const struct vmm_ops vmm_firecracker_ops = {
+	.name = "firecracker",
+	.title = "Firecracker",
+	.program = FC_PROGRAM,
+	.traits = {.kvm_only = true,
+		   .own_vsock = true,
+		   .taps_by_name = true,
+		   .no_shares = true,
+		   .own_serials = true,
+		   .no_pc = true,
+		   .jails = true},
+	.start = fc_start,
+	.pause = fc_pause,
+	.resume = fc_resume,
+	.quit = fc_quit,
+	.pid = fc_pid,
+	.free = fc_free,
+};

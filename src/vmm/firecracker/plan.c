@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/firecracker/plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "vmm/cmdline.h"
+
+/* More are refused by its machine-config (MAX_SUPPORTED_VCPUS). */
+#define CPUS_MAX 32
+
+/* Firecracker adds "virtio_mmio.device=4K@0xd0000000:5 " for each device, and "pci=off" once. */
+#define WORD_PER_DEVICE 40
+
+static struct json_object *add(struct fc_plan *plan, const char *key, bool listed, const char *path)
+{
+	struct fc_part *part = &plan->parts[plan->n++];
+
+	part->key = key;
+	part->listed = listed;
+	part->body = json_object_new_object();
+	(void)snprintf(part->path, sizeof(part->path), "%s", path);
+	return part->body;
+}
+
+static void put_text(struct json_object *o, const char *key, const char *text)
+{
+	(void)json_object_object_add(o, key, json_object_new_string(text));
+}
+
+static void put_number(struct json_object *o, const char *key, uint64_t number)
+{
+	(void)json_object_object_add(o, key, json_object_new_int64((int64_t)number));
+}
+
+static void put_bool(struct json_object *o, const char *key, bool value)
+{
+	(void)json_object_object_add(o, key, json_object_new_boolean(value));
+}
+
+static void add_machine(struct fc_plan *plan, const struct vmm_spec *spec)
+{
+	struct json_object *o = add(plan, "machine-config", false, "/machine-config");
+
+	put_number(o, "vcpu_count", spec->cpus);
+	put_number(o, "mem_size_mib", spec->memory >> 20);
+	/* Of version 1.7 and later: not said where it is not wanted. */
+	if (spec->huge)
+		put_text(o, "huge_pages", "2M");
+}
+
+static int add_boot(struct fc_plan *plan, const struct vmm_spec *spec, struct err *err)
+{
+	/*
+	 * The keyboard's controller is what resets the machine, and the only thing that it has: nobody
+	 * needs to look for a mouse, and for longer than all else takes.
+	 */
+	static const char *const words[] = {"reboot=k",	   "pci=off",	    "i8042.noaux",
+					    "i8042.nomux", "i8042.dumbkbd", NULL};
+	size_t devices = 2 + spec->n_disks + spec->n_nics;
+	_cleanup_free_ char *line = vmm_cmdline(spec, words, WORD_PER_DEVICE * (devices + 1));
+	struct json_object *o;
+
+	if (!line)
+		return err_set(err, -E2BIG, "the kernel's command line is too long");
+	o = add(plan, "boot-source", false, "/boot-source");
+	put_text(o, "kernel_image_path", spec->jail ? FC_JAIL_KERNEL : spec->kernel);
+	put_text(o, "initrd_path", spec->jail ? FC_JAIL_INITRD : spec->initrd);
+	put_text(o, "boot_args", line);
+	return 0;
+}
+
+/* None of them is the root device: for that one Firecracker would add words to the command line. */
+static void add_disk(struct fc_plan *plan, const struct vmm_spec *spec, size_t i)
+{
+	char id[16], path[32];
+	struct json_object *o;
+
+	(void)snprintf(id, sizeof(id), "disk%zu", i);
+	if (spec->jail)
+		(void)snprintf(path, sizeof(path), FC_JAIL_DISK "%zu", i);
+	else
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%zu", FC_FD_DISKS + i);
+	o = add(plan, "drives", true, "/drives/");
+	strcat(plan->parts[plan->n - 1].path, id);
+	put_text(o, "drive_id", id);
+	put_text(o, "path_on_host", path);
+	put_bool(o, "is_root_device", false);
+	put_bool(o, "is_read_only", spec->disks[i].readonly);
+	/* What the guest wants on the disk gets there, as with QEMU. */
+	put_text(o, "cache_type", spec->disks[i].readonly ? "Unsafe" : "Writeback");
+}
+
+static void add_nic(struct fc_plan *plan, const struct vmm_nic *nic, size_t i)
+{
+	const uint8_t *m = nic->mac;
+	char id[16], mac[18];
+	struct json_object *o;
+
+	(void)snprintf(id, sizeof(id), "nic%zu", i);
+	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
+		       m[4], m[5]);
+	o = add(plan, "network-interfaces", true, "/network-interfaces/");
+	strcat(plan->parts[plan->n - 1].path, id);
+	put_text(o, "iface_id", id);
+	put_text(o, "host_dev_name", nic->tap);
+	put_text(o, "guest_mac", mac);
+}
+
+static void add_vsock(struct fc_plan *plan, const struct vmm_spec *spec)
+{
+	const char *name = strrchr(spec->vsock.socket_path, '/');
+	_cleanup_free_ char *inside = xasprintf(FC_JAIL_VSOCK "%s", name ? name : "");
+	struct json_object *o = add(plan, "vsock", false, "/vsock");
+
+	put_number(o, "guest_cid", spec->vsock.cid);
+	put_text(o, "uds_path", spec->jail ? inside : spec->vsock.socket_path);
+}
+
+static int check(const struct vmm_spec *spec, struct err *err)
+{
+	const struct {
+		bool wanted;
+		const char *what;
+	} missing[] = {
+		{spec->prealloc, "no memory that is given all at once"},
+		{spec->cpus > CPUS_MAX, "no more than 32 CPUs for a VM"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
+		if (missing[i].wanted)
+			return err_set(err, -ENOTSUP, "Firecracker has %s", missing[i].what);
+	return 0;
+}
+
+int fc_plan_make(const struct vmm_spec *spec, struct fc_plan *ret, struct err *err)
+{
+	int r = check(spec, err);
+
+	ret->n = 0;
+	if (r < 0)
+		return r;
+	add_machine(ret, spec);
+	r = add_boot(ret, spec, err);
+	if (r < 0) {
+		fc_plan_done(ret);
+		return r;
+	}
+	for (size_t i = 0; i < spec->n_disks; i++)
+		add_disk(ret, spec, i);
+	for (size_t i = 0; i < spec->n_nics; i++)
+		add_nic(ret, &spec->nics[i], i);
+	if (spec->vsock.kind == VMM_VSOCK_HYBRID)
+		add_vsock(ret, spec);
+	(void)add(ret, "entropy", false, "/entropy");
+	return 0;
+}
+
+char *fc_plan_file(const struct fc_plan *plan)
+{
+	struct json_object *all = json_object_new_object(), *list;
+	char *text;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct fc_part *part = &plan->parts[i];
+		struct json_object *body = json_object_get(part->body);
+
+		if (!part->listed) {
+			(void)json_object_object_add(all, part->key, body);
+			continue;
+		}
+		if (!json_object_object_get_ex(all, part->key, &list)) {
+			list = json_object_new_array();
+			(void)json_object_object_add(all, part->key, list);
+		}
+		(void)json_object_array_add(list, body);
+	}
+	/* "drives" has to be there. */
+	if (!json_object_object_get_ex(all, "drives", NULL))
+		(void)json_object_object_add(all, "drives", json_object_new_array());
+	text = xstrdup(json_object_to_json_string_ext(all, JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(all);
+	return text;
+}
+
+void fc_plan_done(struct fc_plan *plan)
+{
+	while (plan->n > 0)
+		json_object_put(plan->parts[--plan->n].body);
+}

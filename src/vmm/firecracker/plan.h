@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <json-c/json.h>
+
+#include "vmm/vmm.h"
+
+/* What a VM is made of, as Firecracker is told it: by its API, or in one file. */
+
+#define FC_PARTS_MAX (5 + VMM_DISKS_MAX + VMM_NICS_MAX)
+
+/* The folder of a VM, in a jail; and where its files are there. */
+#define FC_JAIL_DIR    "/vm"
+#define FC_JAIL_VSOCK  "/vsock"
+#define FC_JAIL_KERNEL "/kernel"
+#define FC_JAIL_INITRD "/initrd"
+#define FC_JAIL_DISK   "/disk"
+
+/* Out of a jail: descriptors that Firecracker inherits, in this order. */
+#define FC_FD_DIR   3
+#define FC_FD_DISKS 4
+
+/**
+ * struct fc_part - one resource
+ * @path: of the API
+ * @key: in the file
+ * @listed: there it is one of a list
+ * @body: owned
+ */
+struct fc_part {
+	char path[48];
+	const char *key;
+	bool listed;
+	struct json_object *body;
+};
+
+struct fc_plan {
+	struct fc_part parts[FC_PARTS_MAX];
+	size_t n;
+};
+
+/**
+ * fc_plan_make() - no system call, no state
+ * @spec: checked by vmm_start()
+ * @ret: end it with fc_plan_done()
+ *
+ * Return: 0 or negative errno with a message: what Firecracker does not have is -ENOTSUP.
+ */
+int fc_plan_make(const struct vmm_spec *spec, struct fc_plan *ret, struct err *err);
+
+/** fc_plan_file() - all of it as a file. Return: a new string. */
+char *fc_plan_file(const struct fc_plan *plan);
+
+/** fc_plan_done() - may be called again */
+void fc_plan_done(struct fc_plan *plan);

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/firecracker/api.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/clock.h"
+#include "vmm/test-files.h"
+#include "vmm/vmm.h"
+
+/*
+ * In Firecracker's place a thread answers: to each request the next of some texts, whatever they are, on as many
+ * connections as are made.
+ */
+
+#define PATIENCE (20 * NSEC_PER_SEC)
+
+static struct loop loop;
+static struct loop_timer watchdog;
+static struct fc_api *api;
+static struct err err;
+static int dir, listener;
+static const char *const *answers;
+static char asked[4][512];
+static size_t n_asked;
+static struct fc_answer last;
+static char last_text[512];
+
+static size_t body_length(const char *head)
+{
+	const char *field = strcasestr(head, "\r\nContent-Length:");
+
+	return field ? strtoul(field + 17, NULL, 10) : 0;
+}
+
+/* Return: whether a whole request came. */
+static bool take_request(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	for (;;) {
+		char *end = strstr((buf[len] = '\0', buf), "\r\n\r\n");
+		ssize_t n;
+
+		if (end && len >= (size_t)(end + 4 - buf) + body_length(buf))
+			return true;
+		n = read(fd, buf + len, size - 1 - len);
+		if (n <= 0)
+			return false;
+		len += (size_t)n;
+	}
+}
+
+static void *serve(void *data _unused_)
+{
+	int fd;
+
+	while (*answers && (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		while (*answers && take_request(fd, asked[n_asked % 4], sizeof(asked[0]))) {
+			const char *answer = *answers++;
+
+			n_asked++;
+			(void)!write(fd, answer, strlen(answer));
+			/* One that ends too early is followed by the connection's end. */
+			if (!strstr(answer, "\r\n\r\n") || strstr(answer, "1000"))
+				break;
+		}
+		(void)close(fd);
+	}
+	return NULL;
+}
+
+static void answered(void *data, const struct fc_answer *answer)
+{
+	test_true(data == &last);
+	last.r = answer->r;
+	(void)snprintf(last_text, sizeof(last_text), "%s", answer->text);
+	loop_quit(&loop, 0);
+}
+
+static void late(struct loop_timer *timer)
+{
+	test_fail("nothing was answered for too long");
+}
+
+static int ask(const char *method, const char *path, const char *body)
+{
+	test_int(fc_api_send(api, method, path, body, answered, &last), 0);
+	test_int(loop_run(&loop), 0);
+	loop.quit = false;
+	return last.r;
+}
+
+static void with(const char *const *texts, void (*test)(void))
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	pthread_t thread;
+
+	files_begin();
+	dir = open(files_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/" VMM_FIRECRACKER_SOCKET, files_dir);
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	test_int(bind(listener, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	test_int(listen(listener, 4), 0);
+	answers = texts;
+	n_asked = 0;
+	test_int(loop_init(&loop), 0);
+	loop_timer_init(&watchdog);
+	loop_timer_start(&loop, &watchdog, clock_now() + PATIENCE, late);
+	test_int(fc_api_new(&loop, dir, &api, &err), 0);
+	test_int(pthread_create(&thread, NULL, serve, NULL), 0);
+	test();
+	fc_api_free(api);
+	(void)shutdown(listener, SHUT_RDWR);
+	test_int(pthread_join(thread, NULL), 0);
+	loop_timer_stop(&watchdog);
+	loop_deinit(&loop);
+	(void)close(listener);
+	(void)close(dir);
+	files_end();
+}
+
+#define NO_CONTENT "HTTP/1.1 204 \r\nServer: Firecracker API\r\nConnection: keep-alive\r\n\r\n"
+
+static const char *const good[] = {
+	"HTTP/1.1 200 \r\nConnection: keep-alive\r\nContent-Type: application/json\r\n"
+	"Content-Length: 32\r\n\r\n{\"firecracker_version\":\"1.13.1\"}",
+	NO_CONTENT, NO_CONTENT, NULL};
+
+static void test_good(void)
+{
+	test_int(ask("GET", "/version", NULL), 0);
+	test_str(last_text, "{\"firecracker_version\":\"1.13.1\"}");
+	test_true(strncmp(asked[0], "GET /version HTTP/1.1\r\n", 23) == 0);
+	test_int(ask("PUT", "/vsock", "{\"guest_cid\":3}"), 0);
+	test_str(last_text, "");
+	test_true(strncmp(asked[1], "PUT /vsock HTTP/1.1\r\n", 21) == 0);
+	test_true(strstr(asked[1], "Content-Type: application/json\r\n") != NULL);
+	test_true(strstr(asked[1], "\r\n\r\n{\"guest_cid\":3}") != NULL);
+	test_int(ask("PATCH", "/vm", "{}"), 0);
+	test_true(strncmp(asked[2], "PATCH /vm HTTP/1.1\r\n", 20) == 0);
+}
+
+static const char *const bad[] = {
+	"HTTP/1.1 400 \r\nContent-Length: 37\r\n\r\n{\"fault_message\":\"no such\\u001b tap\"}",
+	"HTTP/1.1 500 \r\nContent-Length: 6\r\n\r\nboom!\n",
+	"HTTP/1.1 500 \r\nContent-Length: 0\r\n\r\n",
+	"HTTP/1.1 302 \r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n",
+	"HTTP/1.1 200 \r\nContent-Length: 1000\r\n\r\n{\"half",
+	"SSH-2.0-OpenSSH_9.2\r\n",
+	"HTTP/1.1 20",
+	NULL};
+
+static void test_bad(void)
+{
+	test_int(ask("PUT", "/a", "{}"), -EREMOTEIO);
+	test_str(last_text, "Firecracker refused PUT /a: no such  tap (status 400)");
+	test_int(ask("PUT", "/b", "{}"), -EREMOTEIO);
+	test_str(last_text, "Firecracker refused PUT /b: boom!  (status 500)");
+	test_int(ask("PUT", "/c", "{}"), -EREMOTEIO);
+	test_str(last_text, "Firecracker refused PUT /c: it gave no reason (status 500)");
+	test_int(ask("PUT", "/d", "{}"), -EREMOTEIO);
+	test_int(ask("GET", "/half", NULL), -EPROTO);
+	test_true(strncmp(last_text, "Firecracker gave no answer to GET /half: ", 41) == 0);
+	test_int(ask("GET", "/garbage", NULL), -EPROTO);
+	test_int(ask("GET", "/less", NULL), -EPROTO);
+}
+
+static char flood[FC_API_ANSWER_MAX + 100];
+static const char *const floods[] = {flood, NULL};
+
+static void test_flood(void)
+{
+	test_int(ask("GET", "/much", NULL), -EPROTO);
+	test_str(last_text, "Firecracker's answer to GET /much has more than 65536 bytes");
+}
+
+static const char *const silence[] = {"", NULL};
+
+/* Nobody is called any more, and nothing is left in the loop. */
+static void test_freed_meanwhile(void)
+{
+	test_int(fc_api_send(api, "GET", "/version", NULL, answered, &last), 0);
+	test_int(fc_api_send(api, "GET", "/version", NULL, answered, &last), -EBUSY);
+	fc_api_free(api);
+	api = NULL;
+}
+
+static const char *const nobody[] = {NULL};
+
+static void test_nobody(void)
+{
+	(void)close(listener);
+	listener = -EBADF;
+	test_int(ask("GET", "/version", NULL), -ECONNREFUSED);
+}
+
+int main(void)
+{
+	size_t head = (size_t)sprintf(flood, "HTTP/1.1 200 \r\nContent-Length: 65550\r\n\r\n");
+
+	memset(flood + head, 'x', 65550);
+	with(good, test_good);
+	with(bad, test_bad);
+	with(floods, test_flood);
+	with(silence, test_freed_meanwhile);
+	with(nobody, test_nobody);
+	return 0;
+}

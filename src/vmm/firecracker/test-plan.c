@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/firecracker/plan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/test.h"
+#include "vmm/firecracker/command.h"
+
+static const struct vmm_jail jail = {.uid = 7, .gid = 8};
+static struct vmm_spec spec;
+static struct fc_plan plan;
+static struct err err;
+
+static void begin(void)
+{
+	static const char *const words[] = {"caisson_port=7", NULL};
+	struct vmm_spec fresh = VMM_SPEC_NULL;
+
+	spec = fresh;
+	spec.name = "a.vm_1";
+	spec.memory = 96u << 20;
+	spec.cpus = 2;
+	spec.accel = VMM_ACCEL_KVM;
+	spec.kernel = "/k/vmlinux";
+	spec.initrd = "/k/initrd";
+	spec.cmdline = words;
+	err = (struct err)ERR_NULL;
+}
+
+static const char *part(const char *path)
+{
+	for (size_t i = 0; i < plan.n; i++)
+		if (strcmp(plan.parts[i].path, path) == 0)
+			return json_object_to_json_string_ext(
+				plan.parts[i].body,
+				JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	return "(none)";
+}
+
+static void must_have(const char *text, const char *what)
+{
+	if (!strstr(text, what))
+		test_fail("\"%s\" is not in: %s", what, text);
+}
+
+static void test_parts(void)
+{
+	const struct vmm_disk disks[] = {{.fd = 9, .serial = "image", .readonly = true},
+					 {.fd = 10, .serial = "upper"}};
+	const struct vmm_nic nics[] = {
+		{.fd = -EBADF, .tap = "tap7", .mac = {2, 0xca, 1, 2, 3, 0xff}}};
+
+	begin();
+	spec.disks = disks;
+	spec.n_disks = 2;
+	spec.nics = nics;
+	spec.n_nics = 1;
+	spec.vsock = (struct vmm_vsock){
+		.kind = VMM_VSOCK_HYBRID, .fd = -EBADF, .socket_path = "/r/vsock/uds", .cid = 3};
+	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	test_str(part("/machine-config"), "{\"vcpu_count\":2,\"mem_size_mib\":96}");
+	must_have(part("/boot-source"),
+		  "\"kernel_image_path\":\"/k/vmlinux\",\"initrd_path\":\"/k/initrd\"");
+	must_have(part("/boot-source"), " reboot=k ");
+	must_have(part("/boot-source"), " caisson_port=7\"");
+	test_str(part("/drives/disk0"), "{\"drive_id\":\"disk0\",\"path_on_host\":\"/proc/self/fd/"
+					"4\",\"is_root_device\":false,"
+					"\"is_read_only\":true,\"cache_type\":\"Unsafe\"}");
+	must_have(part("/drives/disk1"),
+		  "\"/proc/self/fd/5\",\"is_root_device\":false,\"is_read_only\":false,"
+		  "\"cache_type\":\"Writeback\"");
+	test_str(part("/network-interfaces/nic0"), "{\"iface_id\":\"nic0\",\"host_dev_name\":"
+						   "\"tap7\",\"guest_mac\":\"02:ca:01:02:03:ff\"}");
+	test_str(part("/vsock"), "{\"guest_cid\":3,\"uds_path\":\"/r/vsock/uds\"}");
+	test_str(part("/entropy"), "{}");
+	fc_plan_done(&plan);
+
+	spec.jail = &jail;
+	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	must_have(part("/boot-source"),
+		  "\"kernel_image_path\":\"/kernel\",\"initrd_path\":\"/initrd\"");
+	must_have(part("/drives/disk1"), "\"path_on_host\":\"/disk1\"");
+	must_have(part("/vsock"), "\"uds_path\":\"/vsock/uds\"");
+	fc_plan_done(&plan);
+}
+
+static void test_file(void)
+{
+	const struct vmm_disk disks[] = {{.fd = 9, .serial = "image", .readonly = true},
+					 {.fd = 10, .serial = "upper"}};
+	_cleanup_free_ char *text = NULL, *bare = NULL;
+	struct json_object *all, *list;
+
+	begin();
+	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	bare = fc_plan_file(&plan);
+	must_have(bare, "\"drives\":[]");
+	fc_plan_done(&plan);
+	spec.disks = disks;
+	spec.n_disks = 2;
+	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	text = fc_plan_file(&plan);
+	fc_plan_done(&plan);
+	all = json_tokener_parse(text);
+	test_true(json_object_object_get_ex(all, "drives", &list));
+	test_int((int)json_object_array_length(list), 2);
+	test_true(json_object_object_get_ex(all, "machine-config", NULL));
+	test_true(json_object_object_get_ex(all, "entropy", NULL));
+	test_int(json_object_object_length(all), 4);
+	json_object_put(all);
+}
+
+/* With what Firecracker adds it has to stay below its limit. */
+static void test_command_line(void)
+{
+	char word[1900];
+	const char *words[] = {word, NULL};
+
+	begin();
+	spec.cmdline = words;
+	memset(word, 'x', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	test_int(fc_plan_make(&spec, &plan, &err), -E2BIG);
+	test_str(err.text, "the kernel's command line is too long");
+	word[1600] = '\0';
+	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	fc_plan_done(&plan);
+}
+
+static void test_what_it_has_not(void)
+{
+	begin();
+	spec.prealloc = true;
+	test_int(fc_plan_make(&spec, &plan, &err), -ENOTSUP);
+	begin();
+	spec.cpus = 33;
+	test_int(fc_plan_make(&spec, &plan, &err), -ENOTSUP);
+	begin();
+	spec.huge = true;
+	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	must_have(part("/machine-config"), "\"huge_pages\":\"2M\"");
+	fc_plan_done(&plan);
+}
+
+static void test_versions(void)
+{
+	static const struct {
+		const char *answer;
+		int r;
+	} cases[] = {
+		{"{\"firecracker_version\":\"1.4.0\"}", 0},
+		{"{\"firecracker_version\":\"1.16.1\"}", 0},
+		{"{\"firecracker_version\":\"1.17.0-dev\"}", 0},
+		{"{\"firecracker_version\":\"1.3.9\"}", -ENOTSUP},
+		{"{\"firecracker_version\":\"0.25.2\"}", -ENOTSUP},
+		{"{\"firecracker_version\":\"2.0.0\"}", -ENOTSUP},
+		{"{\"firecracker_version\":\"one\"}", -EPROTO},
+		{"{\"firecracker_version\":7}", -EPROTO},
+		{"{\"firecracker_version\":null}", -EPROTO},
+		{"{}", -EPROTO},
+		{"[]", -EPROTO},
+		{"", -EPROTO},
+		{"Cloud Hypervisor", -EPROTO},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		test_int(fc_check_version(cases[i].answer, &err), cases[i].r);
+}
+
+int main(void)
+{
+	test_parts();
+	test_file();
+	test_command_line();
+	test_what_it_has_not();
+	test_versions();
+	return 0;
+}
