@@ -2,12 +2,15 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "cmd/describe.h"
 #include "sandbox/record.h"
+#include "vmm/vmm.h"
 
 /* Return: the state, or NULL when nobody tells. @err: why there is no guest. */
 static const char *ask(const struct record *record, struct json_object **ret_guest, struct err *err)
@@ -23,13 +26,44 @@ static const char *ask(const struct record *record, struct json_object **ret_gue
 	return state;
 }
 
+/* Return: what a VNC viewer is given, a new string; NULL: there is no display. */
+static char *display_of(const struct record *record, const struct sandbox_spec *spec)
+{
+	if (!sandbox_spec_has_vnc(spec))
+		return NULL;
+	return *spec->vnc ? xasprintf("127.0.0.1:%s", spec->vnc)
+			  : xasprintf("unix:%s/" RECORD_VNC, record->run_path);
+}
+
+static void add_path(struct json_object *o, const char *key, const struct record *record,
+		     const char *name)
+{
+	_cleanup_free_ char *path = path_join(record->run_path, name);
+
+	if (access(path, F_OK) == 0)
+		json_object_object_add(o, key, json_object_new_string(path));
+}
+
+/* What else there is of its VM for a person to look at, while it runs. */
+static void add_places(const struct record *record, const struct sandbox_spec *spec,
+		       struct json_object *o)
+{
+	_cleanup_free_ char *display = display_of(record, spec);
+
+	if (display)
+		json_object_object_add(o, "display_at", json_object_new_string(display));
+	add_path(o, "firecracker_socket", record,
+		 VMM_FIRECRACKER_FOLDER "/" VMM_FIRECRACKER_SOCKET);
+	add_path(o, "firecracker_log", record, VMM_FIRECRACKER_FOLDER "/" VMM_FIRECRACKER_LOG);
+}
+
 /*
  * It may end at any time: what nobody can tell any more is what the record says.
  *
  * Return: 0; -ETIMEDOUT with a message: somebody should be able to tell, and does not.
  */
-static int describe(const struct record *record, const char *display, struct json_object *o,
-		    struct err *err)
+static int describe(const struct record *record, const struct sandbox_spec *spec,
+		    struct json_object *o, struct err *err)
 {
 	struct json_object *guest = NULL;
 	const char *state = ask(record, &guest, err);
@@ -47,21 +81,12 @@ static int describe(const struct record *record, const char *display, struct jso
 	json_object_object_add(o, "exit_status",
 			       recorded == RECORD_STOPPED ? json_object_new_int(status) : NULL);
 	json_object_object_add(o, "guest", guest);
-	if (display && recorded == RECORD_RUNNING)
-		json_object_object_add(o, "display_at", json_object_new_string(display));
+	if (recorded == RECORD_RUNNING)
+		add_places(record, spec, o);
 	json_object_object_add(
 		o, "guest_error",
 		recorded == RECORD_RUNNING && !guest ? json_object_new_string(err->text) : NULL);
 	return recorded == RECORD_RUNNING && !guest && err->code == -ETIMEDOUT ? err->code : 0;
-}
-
-/* Return: what a VNC viewer is given, a new string; NULL: there is no display. */
-static char *display_of(const struct record *record, const struct sandbox_spec *spec)
-{
-	if (!sandbox_spec_has_vnc(spec))
-		return NULL;
-	return *spec->vnc ? xasprintf("127.0.0.1:%s", spec->vnc)
-			  : xasprintf("unix:%s/" RECORD_VNC, record->run_path);
 }
 
 static int inspect_one(const struct paths *paths, const char *name, void *userdata _unused_,
@@ -69,7 +94,7 @@ static int inspect_one(const struct paths *paths, const char *name, void *userda
 {
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 	struct record record = RECORD_NULL;
-	_cleanup_free_ char *text = NULL, *display = NULL;
+	_cleanup_free_ char *text = NULL;
 	struct json_object *o;
 	int r;
 
@@ -79,8 +104,7 @@ static int inspect_one(const struct paths *paths, const char *name, void *userda
 	if (r == 0) {
 		text = sandbox_spec_describe(&spec);
 		o = json_tokener_parse(text);
-		display = display_of(&record, &spec);
-		r = describe(&record, display, o, err);
+		r = describe(&record, &spec, o, err);
 		puts(json_object_to_json_string_ext(o, DESCRIBE_JSON));
 		json_object_put(o);
 	}

@@ -25,6 +25,7 @@
 #include "sandbox/conf.h"
 #include "sandbox/extras.h"
 #include "sandbox/launch.h"
+#include "sandbox/setting.h"
 #include "task.pb-c.h"
 #include "vmm/vmm.h"
 
@@ -116,6 +117,20 @@ static bool wants_9p(const struct run *run)
 	return mode && strcmp(mode, SANDBOX_VOLUME_MODE_9P) == 0;
 }
 
+/* As far as it is known before the image is. */
+static bool wants_no_share(const struct run *run)
+{
+	const char *name = run->hypervisor;
+	const struct vmm_ops *driver;
+
+	if (!name)
+		name = strv_env_get(&run->annotations, SETTING_ANNOTATION "hypervisor");
+	if (!name)
+		name = strv_env_get(&run->env, "RUNCVM_HYPERVISOR");
+	driver = vmm_driver(name ? name : run->conf.hypervisor);
+	return driver && vmm_traits(driver)->no_shares;
+}
+
 /*
  * Disks where nobody can share a folder, or there is none, if the container can have them. A folder of
  * files with several owners only root can make; a disk is a file.
@@ -123,7 +138,7 @@ static bool wants_9p(const struct run *run)
 static const char *default_mode(const struct run *run, const char *reference)
 {
 	bool nobody = geteuid() != 0 || !(wants_9p(run) || launch_virtiofsd());
-	bool disks = !run->bundle && (nobody || is_disk_only(reference));
+	bool disks = !run->bundle && (nobody || wants_no_share(run) || is_disk_only(reference));
 
 	return disks ? SANDBOX_ROOTFS_MODE_IMAGE : SANDBOX_ROOTFS_MODE_DEFAULT;
 }

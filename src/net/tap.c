@@ -98,3 +98,24 @@ int net_tap_open(char ret_name[IFNAMSIZ], int *ret_index, struct err *err)
 		return err_errno(err, r, "cannot make a tap for the VM's network");
 	return take_fd(fd);
 }
+
+int net_tap_let_go(int fd, uid_t owner, struct err *err)
+{
+	int r = ioctl(fd, TUNSETOWNER, (unsigned long)owner) < 0 ||
+				ioctl(fd, TUNSETPERSIST, 1UL) < 0
+			? -errno
+			: 0;
+
+	(void)fd_close(fd);
+	return r < 0 ? err_errno(err, r, "cannot make a tap that stays for the VM") : 0;
+}
+
+void net_tap_remove(int index)
+{
+	_Alignas(struct nlmsghdr) char buf[RTNL_REQUEST_MAX];
+	struct nlmsghdr *nlh = rtnl_request(buf, RTM_DELLINK, 0, sizeof(struct ifinfomsg));
+	struct ifinfomsg *link = mnl_nlmsg_get_payload(nlh);
+
+	link->ifi_index = index;
+	(void)change_link(nlh);
+}

@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -22,6 +23,18 @@
  * Return: the descriptor, blocking and close-on-exec, or negative errno.
  */
 int net_tap_open(char ret_name[IFNAMSIZ], int *ret_index, struct err *err);
+
+/**
+ * net_tap_let_go() - of a tap for a VMM that opens it by name: it stays until net_tap_remove()
+ * @fd: of net_tap_open(); closed
+ * @owner: whose it is, besides those with CAP_NET_ADMIN
+ *
+ * Return: 0 or negative errno.
+ */
+int net_tap_let_go(int fd, uid_t owner, struct err *err);
+
+/** net_tap_remove() - the end of such a tap. @index: one that is gone is no error */
+void net_tap_remove(int index);
 
 /**
  * net_link_set() - change an interface

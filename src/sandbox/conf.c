@@ -37,6 +37,8 @@ static const struct key {
 } keys[] = {
 #define AT(member) offsetof(struct conf, member)
 	{CONF_EXTRAS_ALLOW, CONF_FOLDERS, AT(extras_allow), NULL, NULL, 0, 0},
+	{"firecracker.api", CONF_WORD, AT(firecracker_api), "true", "true|false", 0, 0},
+	{"firecracker.jailer", CONF_WORD, AT(firecracker_jailer), "true", "true|false", 0, 0},
 	{"images.limit", CONF_SIZE, AT(images_limit), NULL, NULL, 1, UINT64_MAX},
 	{CONF_KERNEL_ALLOW, CONF_FOLDERS, AT(kernel_allow), NULL, NULL, 0, 0},
 	{CONF_LIMIT_CPUS, CONF_NUMBER, AT(limit_cpus), NULL, NULL, 1, VMM_CPUS_MAX},

@@ -55,6 +55,8 @@ struct conf_line {
  * @kernel_append: words for the command line of all guests' kernels; NULL: none
  * @rootfs_mode: a word of SANDBOX_ROOTFS_MODES, for containers that nobody chose one for; NULL: none
  * @volume_mode: the same of SANDBOX_VOLUME_MODES
+ * @firecracker_jailer: "true": as root, it is started by its jailer
+ * @firecracker_api: "false": it gets its configuration in a file, and takes no orders
  * @supervisor_socket: absolute path of the unix socket that supervisors ask for their metadata;
  *	NULL: none
  */
@@ -66,7 +68,7 @@ struct conf {
 	uint64_t images_limit, limit_memory, limit_rootfs_size, memory;
 	uint32_t limit_cpus, cpus, boot_timeout;
 	char *hypervisor, *accel, *kernel, *kernel_append, *rootfs_mode, *volume_mode,
-		*supervisor_socket;
+		*supervisor_socket, *firecracker_jailer, *firecracker_api;
 };
 
 #define CONF_NULL                                                                                  \

@@ -46,6 +46,13 @@ struct launch_plan {
 int launch_vsock(struct sandbox *sb, struct launch_plan *p, struct err *err);
 
 /**
+ * launch_jail() - choose the user of a VMM that is put into a jail; the share is made already
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int launch_jail(struct sandbox *sb, struct launch_plan *p, struct err *err);
+
+/**
  * launch_disks() - open what the container's disks besides its root are on; the share is made already
  *
  * Return: 0 or negative errno with a message.

@@ -20,13 +20,25 @@
 #define VHOST_VSOCK "/dev/vhost-vsock"
 #define CID_TRIES   64
 
+/* What a VMM in a jail is to use has to be its user's. */
+static int give(const struct sandbox *sb, const char *path, struct err *err)
+{
+	if (sb->jail.uid == 0 || lchown(path, sb->jail.uid, sb->jail.gid) == 0)
+		return 0;
+	return err_errno(err, -errno, "cannot give %s to the VM's user", path);
+}
+
 /* Return: a descriptor that gets what the guest connects to @port, or negative errno. */
 static int listen_on_port(struct sandbox *sb, int port, struct err *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s_%d", sb->hybrid_path, port);
-	int fd = unix_listen(path);
+	_cleanup_close_ int fd = unix_listen(path);
+	int r;
 
-	return fd < 0 ? err_errno(err, fd, "cannot listen on %s", path) : fd;
+	if (fd < 0)
+		return err_errno(err, fd, "cannot listen on %s", path);
+	r = give(sb, path, err);
+	return r < 0 ? r : take_fd(fd);
 }
 
 static int listen_for_socket(struct sandbox *sb, uint32_t port, uint32_t *ret_port, struct err *err)
@@ -178,16 +190,31 @@ static int use_kernel_vsock(struct sandbox *sb, struct launch_plan *p, struct er
 						 : use_kernel_metadata(sb, p, err);
 }
 
+/* The VMM has one, and makes its socket itself. */
+static int use_vmms_vsock(struct sandbox *sb, struct launch_plan *p, struct err *err)
+{
+	p->vsock = (struct vmm_vsock){.kind = VMM_VSOCK_HYBRID,
+				      .fd = -EBADF,
+				      .socket_path = sb->hybrid_path,
+				      .cid = ABI_CID_GUEST};
+	return listen_for_guest(sb, p, err);
+}
+
 int launch_vsock(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
+	bool own = vmm_traits(p->driver)->own_vsock;
 	_cleanup_free_ char *dir = path_join(sb->record->run_path, RECORD_VSOCK_DIR);
+	int r;
 
-	sb->cid_fd = open(VHOST_VSOCK, O_RDWR | O_CLOEXEC);
+	sb->cid_fd = own ? -EBADF : open(VHOST_VSOCK, O_RDWR | O_CLOEXEC);
 	if (sb->cid_fd >= 0)
 		return use_kernel_vsock(sb, p, err);
 	if (mkdir(dir, 0700) < 0)
 		return err_errno(err, -errno, "cannot make the folder %s", dir);
 	sb->hybrid_path = path_join(sb->record->run_path, RECORD_VSOCK_SOCKET);
 	sb->address.hybrid_path = sb->hybrid_path;
-	return start_vsockd(sb, p, err);
+	r = give(sb, dir, err);
+	if (r < 0)
+		return r;
+	return own ? use_vmms_vsock(sb, p, err) : start_vsockd(sb, p, err);
 }

@@ -101,6 +101,14 @@ static int plan_boot(struct sandbox *sb, struct launch_plan *p, struct err *err)
 		return err_set(err, -EINVAL, "unknown hypervisor \"%s\"", sb->spec->hypervisor);
 	if (accel < 0)
 		return err_set(err, -EINVAL, "unknown accelerator \"%s\"", sb->spec->accel);
+	/* Before a kernel is looked for that is a PC's. */
+	if (vmm_traits(p->driver)->no_pc && sandbox_spec_has_pc(sb->spec))
+		return err_set(err, -ENOTSUP,
+			       "%s is no full PC: try --hypervisor qemu, or another --machine",
+			       vmm_driver_title(p->driver));
+	/* Which says why there is none. */
+	if (vmm_traits(p->driver)->kvm_only && accel == VMM_ACCEL_AUTO)
+		accel = VMM_ACCEL_KVM;
 	r = sandbox_spec_has_pc(sb->spec)
 		    ? kernel_resolve_pc(sb->paths->cache, wanted, &p->kernel, err)
 		    : kernel_resolve(sb->paths->cache, wanted, &p->kernel, err);
@@ -214,12 +222,35 @@ static void list_words(const struct sandbox *sb, const struct launch_plan *p, st
 		strv_add(ret, ABI_CMDLINE_EXTRAS "1");
 }
 
-static int launch_network(struct sandbox *sb, const struct launch_callbacks *callbacks,
-			  struct err *err)
+/* By which serials the guest finds them. */
+static int list_serials(const struct launch_plan *p, const struct vmm_disk *disks, size_t n,
+			struct strv *words)
+{
+	_cleanup_free_ char *word = xstrdup(ABI_CMDLINE_DISKS);
+	char serial[VMM_OWN_SERIAL_MAX], *longer;
+	int r;
+
+	if (!vmm_traits(p->driver)->own_serials || n == 0)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		r = vmm_disk_serial(disks[i].fd, serial);
+		if (r < 0)
+			return r;
+		longer = xasprintf("%s%c%s:%s", word, i == 0 ? '=' : ',', disks[i].serial, serial);
+		free(word);
+		word = longer;
+	}
+	strv_add(words, word);
+	return 0;
+}
+
+static int launch_network(struct sandbox *sb, const struct launch_plan *p, struct err *err)
 {
 	if (strcmp(sb->spec->network, SANDBOX_NETWORK_PASST) == 0)
-		return passt_start(sb, callbacks->helper_died, err);
-	return *sb->spec->netns ? network_prepare(&sb->network, err) : 0;
+		return passt_start(sb, p->callbacks->helper_died, err);
+	return *sb->spec->netns ? network_prepare(&sb->network, vmm_traits(p->driver)->taps_by_name,
+						  sb->jail.uid, err)
+				: 0;
 }
 
 static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
@@ -229,6 +260,7 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	struct vmm_share share = {.tag = ABI_SHARE_TAG, .fd = -EBADF, .socket_path = p->share_path};
 	struct vmm_spec spec = VMM_SPEC_NULL;
 	struct vmm_callbacks callbacks = {.exited = p->callbacks->vmm_exited, .data = sb};
+	int r;
 
 	list_words(sb, p, &words);
 	spec.name = sb->spec->id;
@@ -251,6 +283,11 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.n_nics = sb->network.n;
 	spec.disks = disks;
 	spec.n_disks = list_disks(p, sandbox_spec_has_copy(sb->spec), disks);
+	spec.jail = sb->jail.uid ? &sb->jail : NULL;
+	spec.no_api = vmm_traits(p->driver)->jails && strcmp(p->conf.firecracker_api, "false") == 0;
+	r = list_serials(p, disks, spec.n_disks, &words);
+	if (r < 0)
+		return err_errno(err, r, "cannot read the numbers of a disk's file");
 	spec.cmdline = (const char *const *)words.v;
 	return vmm_start(sb->loop, p->driver, &spec, &callbacks, &sb->vmm, err);
 }
@@ -297,11 +334,13 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		r = plan_rootfs(sb, &plan, err);
 	sandbox_phase(sb, SANDBOX_PHASE_PREPARED);
 	if (r == 0)
+		r = launch_jail(sb, &plan, err);
+	if (r == 0)
 		r = launch_vsock(sb, &plan, err);
 	if (r == 0 && share_is_needed(sb->spec))
 		r = launch_share(sb, &plan, err);
 	if (r == 0)
-		r = launch_network(sb, callbacks, err);
+		r = launch_network(sb, &plan, err);
 	if (r == 0)
 		r = start_vmm(sb, &plan, err);
 	network_handed_over(&sb->network);

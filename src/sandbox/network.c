@@ -72,17 +72,26 @@ static void choose_mac(struct vmm_nic *nic, size_t i)
 
 static int make_taps(struct network *n, size_t wanted, struct err *err)
 {
-	char name[IFNAMSIZ];
-
 	while (n->n < wanted) {
 		struct vmm_nic *nic = &n->nics[n->n];
 
-		nic->fd = net_tap_open(name, &n->tap_index[n->n], err);
+		nic->fd = net_tap_open(n->names[n->n], &n->tap_index[n->n], err);
 		if (nic->fd < 0)
 			return nic->fd;
 		choose_mac(nic, n->n++);
 	}
 	return 0;
+}
+
+static int let_taps_go(struct network *n, uid_t owner, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n->n; i++) {
+		n->nics[i].tap = n->names[i];
+		r = net_tap_let_go(take_fd(n->nics[i].fd), owner, err);
+	}
+	return r;
 }
 
 static void changed(struct net_watch *watch)
@@ -93,7 +102,7 @@ static void changed(struct net_watch *watch)
 		network_apply(n, NULL, NULL);
 }
 
-int network_prepare(struct network *n, struct err *err)
+int network_prepare(struct network *n, bool by_name, uid_t owner, struct err *err)
 {
 	int r = net_watch_start(n->sandbox->loop, &n->watch, changed, err);
 
@@ -103,7 +112,9 @@ int network_prepare(struct network *n, struct err *err)
 	for (size_t i = 0; r == 0 && i < n->next.n_ifs; i++)
 		r = net_check_free(n->next.ifs[i].index, err);
 	/* One may be connected later, by `docker network connect` for instance. */
-	return r < 0 ? r : make_taps(n, MIN(MAX(n->next.n_ifs + 1, NICS_MIN), VMM_NICS_MAX), err);
+	if (r == 0)
+		r = make_taps(n, MIN(MAX(n->next.n_ifs + 1, NICS_MIN), VMM_NICS_MAX), err);
+	return r == 0 && by_name ? let_taps_go(n, owner, err) : r;
 }
 
 void network_handed_over(struct network *n)
@@ -268,4 +279,8 @@ void network_end(struct network *n)
 	net_watch_stop(&n->watch);
 	ttrpc_request_cancel(&n->request);
 	network_handed_over(n);
+	for (size_t i = 0; i < n->n; i++)
+		if (n->nics[i].tap)
+			net_tap_remove(n->tap_index[i]);
+	n->n = 0;
 }

@@ -17,6 +17,7 @@ struct sandbox;
 /**
  * struct network - the VM's NICs
  * @taps, @tap_index: theirs; -EBADF once the VMM has them
+ * @names: theirs, where the VMM opens them itself; then they stay when it ends
  * @joined: for each, the index of the interface that it is joined with; 0: free
  * @known: what the guest was told last
  * @told: it was told anything
@@ -30,6 +31,7 @@ struct network {
 	struct sandbox *sandbox;
 	size_t n;
 	struct vmm_nic nics[VMM_NICS_MAX];
+	char names[VMM_NICS_MAX][IFNAMSIZ];
 	int tap_index[VMM_NICS_MAX], joined[VMM_NICS_MAX];
 	struct net_state known, next;
 	struct net_watch watch;
@@ -51,10 +53,11 @@ void network_init(struct network *network, struct sandbox *sandbox);
 
 /**
  * network_prepare() - make the taps, and hear of changes from now on
+ * @by_name: they are for a VMM that opens them itself, by their names, as @owner
  *
  * Return: 0 or negative errno with a message.
  */
-int network_prepare(struct network *network, struct err *err);
+int network_prepare(struct network *network, bool by_name, uid_t owner, struct err *err);
 
 /** network_handed_over() - the VMM has the taps */
 void network_handed_over(struct network *network);

@@ -51,6 +51,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 		.passt = HELPER_NULL,
 		.accept_fd = -EBADF,
 		.cid_fd = -EBADF,
+		.jail_lock = -EBADF,
 		.accept = LOOP_IO_NULL,
 	};
 	metadata_init(&sb->metadata);
@@ -87,6 +88,7 @@ static void stop_everything(struct sandbox *sb)
 	tail_stop(&sb->console);
 	sb->accept_fd = fd_close(sb->accept_fd);
 	sb->cid_fd = fd_close(sb->cid_fd);
+	sb->jail_lock = fd_close(sb->jail_lock);
 	launch_undo(sb);
 }
 

@@ -59,6 +59,8 @@ const char *sandbox_phase_name(enum sandbox_phase phase);
  * @share: virtiofsd, or caisson-9pd
  * @config: of a bundle, ready for the guest; NULL: not, or it has it
  * @guest: TTRPC to vminitd, NULL unless READY
+ * @jail: the VMM's user, while it is in a jail; 0: in none
+ * @jail_lock: by which nobody else is that user
  * @ready: called once when the state becomes READY
  * @ended: called once when the state becomes ENDED; everything was reaped. sandbox_deinit() may be
  *	called in it
@@ -78,7 +80,8 @@ struct sandbox {
 	struct guest_address address;
 	uint32_t share_port;
 	struct share_alone alone;
-	int accept_fd, cid_fd;
+	int accept_fd, cid_fd, jail_lock;
+	struct vmm_jail jail;
 	struct loop_io accept;
 	struct metadata metadata;
 	struct network network;

@@ -81,6 +81,15 @@ run_refused() {
 	has "$(err)" "$part"
 }
 
+# VMs are Firecracker's from here on, or those of what stands in for it; its configuration is the file's only line.
+use_firecracker() {
+	case $PATH in
+	"$TOP/tests/firecracker:"*) ;;
+	*) export PATH="$TOP/tests/firecracker:$PATH" ;;
+	esac
+	echo 'vm.hypervisor = "firecracker"' >"$CAISSON_CONFIG"
+}
+
 # The small image that most tests use, made once a file.
 busybox_image() {
 	[ -e "$IMAGES/busybox.tar" ] || {

@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What is Firecracker's alone: its jail, its API, and what becomes of a VM when it does not do as it should.
+. "$(dirname "$0")/../lib/lib.sh"
+
+use_firecracker
+IMAGE=$(busybox_image)
+caisson run --rm "$IMAGE" true 2>/dev/null
+
+# The shim is two processes, and in a jail Firecracker has a guard in between.
+server_of() { pgrep -P "$(caisson state "$1" | jq .pid)"; }
+guard_of() { pgrep -P "$(server_of "$1")"; }
+firecracker_of() { pgrep -P "$(guard_of "$1")"; }
+
+test_run() {
+	status 7 caisson run --rm "$IMAGE" sh -c 'echo out; echo err >&2; exit 7'
+	is "$(out) $(err)" "out err"
+	is "$(echo typed | caisson run --rm -i "$IMAGE" cat)" typed
+	status 125 caisson run --rm --machine q35 "$IMAGE" true
+	one_sentence
+	has "$(err)" "Firecracker is no full PC: try --hypervisor qemu, or another --machine"
+	status 125 caisson run --rm --cpus 33 "$IMAGE" true
+	has "$(err)" "Firecracker has no more than 32 CPUs"
+	is_clean
+}
+
+# A user of its own, who sees nothing of the host; and nobody else sees the jail.
+test_jail() {
+	status 0 caisson run -d --name one "$IMAGE" sleep 1000
+	status 0 caisson run -d --name two "$IMAGE" sleep 1000
+	local one two
+	one=$(firecracker_of one) two=$(firecracker_of two)
+	for pid in $one $two; do
+		[ "$(stat -c %u "/proc/$pid")" -ge 1879048192 ] || fail "user $(stat -c %u "/proc/$pid") runs Firecracker"
+		is "$(grep CapEff "/proc/$pid/status" | tr -d '\t ')" CapEff:0000000000000000
+		[ "$(readlink "/proc/$pid/root")" != / ] || fail "Firecracker is in no jail"
+	done
+	[ "$(stat -c %u "/proc/$one")" != "$(stat -c %u "/proc/$two")" ] || fail "two VMs have one user"
+	is "$(grep -c "$CAISSON_RUN/one/jail" /proc/self/mountinfo)" 0 "mounts of the jail on the host"
+	is "$(find "$CAISSON_ROOT/containers" ! -uid 0)" "" "files that were given away"
+	is "$(cat "$CAISSON_RUN/one/firecracker/firecracker.log" | grep -c 'Running Firecracker')" 1
+	status 0 caisson delete -f one two
+	is_clean
+}
+
+test_without_jail() {
+	use_firecracker
+	echo 'firecracker.jailer = false' >>"$CAISSON_CONFIG"
+	status 0 caisson run -d --name free "$IMAGE" sleep 1000
+	is "$(stat -c '%u %N' "/proc/$(guard_of free)/root")" "0 '/proc/$(guard_of free)/root' -> '/'"
+	status 0 caisson delete -f free
+	is_clean
+}
+
+test_without_api() {
+	for jailer in true false; do
+		use_firecracker
+		printf 'firecracker.api = false\nfirecracker.jailer = %s\n' $jailer >>"$CAISSON_CONFIG"
+		status 3 caisson run --rm "$IMAGE" sh -c 'exit 3'
+		status 0 caisson run -d --name mute "$IMAGE" sleep 1000
+		status 0 caisson pause mute
+		status 0 caisson resume mute
+		status 0 caisson exec mute true
+		is "$(caisson inspect mute | jq .firecracker_socket)" null
+		status 0 caisson delete -f mute
+	done
+	is_clean
+}
+
+test_pause() {
+	status 0 caisson run -d --name box "$IMAGE" sh -c 'while :; do date +%s%N >/now; done'
+	status 0 caisson pause box
+	is "$(api box /)" Paused
+	status 0 caisson resume box
+	is "$(api box /)" Running
+	status 0 caisson exec box true
+	status 0 caisson delete -f box
+	is_clean
+}
+api() { curl -sf --unix-socket "$(caisson inspect "$1" | jq -r .firecracker_socket)" "http://localhost$2" | jq -r .state; }
+
+# Whatever answers, or does not: one sentence, and nothing is left.
+test_faults() {
+	local fault
+	for fault in "GET /version:die" "GET /version:garbage" "GET /version:500" "PUT /boot-source:lines" "GET /version:half" \
+		"PUT /vsock:close" "PUT /vsock:huge" "PUT /drives/disk0:400" "PUT /actions:die" "PUT /entropy:after"; do
+		echo "$fault"
+		STANDIN_FAULT=$fault status 125 caisson run --rm "$IMAGE" true
+		[ "$(wc -l <"$WORK/err")" = 1 ] || fail "$fault: $(err)"
+		has "$(err)" Firecracker
+		[ "$(wc -c <"$WORK/err")" -lt 1200 ] || fail "$fault: $(wc -c <"$WORK/err") bytes"
+	done
+	STANDIN_FAULT="PUT /vsock:late=300" status 0 caisson run --rm "$IMAGE" true
+	for fault in never stuck; do
+		STANDIN_FAULT="PUT /vsock:$fault" status 125 caisson run --rm --boot-timeout 2 "$IMAGE" true
+		has "$(err)" "the guest did not get ready within 2 s"
+	done
+	is_clean
+}
+
+# Programs that have its name.
+test_others() {
+	mkdir "$WORK/others"
+	printf '#!/bin/sh\necho usage: something >&2\nexit 2\n' >"$WORK/others/firecracker"
+	chmod 755 "$WORK/others/firecracker"
+	echo 'firecracker.jailer = false' >>"$CAISSON_CONFIG"
+	PATH=$WORK/others:$PATH status 125 caisson run --rm "$IMAGE" true
+	has "$(err)" "usage: something"
+	mkdir "$WORK/none"
+	ln -s "$TOP/build/bin/caisson" "$(command -v qemu-system-x86_64)" /usr/bin/env /usr/bin/python3 "$WORK/none"
+	PATH=$WORK/none status 125 caisson run --rm "$IMAGE" true
+	has "$(err)" "firecracker is not installed"
+	use_firecracker
+	PATH=$WORK/none status 125 caisson run --rm "$IMAGE" true
+	has "$(err)" "firecracker is not installed"
+	ln -s "$TOP/tests/firecracker/firecracker" "$WORK/none"
+	PATH=$WORK/none status 125 caisson run --rm "$IMAGE" true
+	has "$(err)" "jailer is not installed"
+	is_clean
+}
+
+test_versions() {
+	local version
+	for version in 1.4.1 1.7.0 1.16.0; do
+		STANDIN_VERSION=$version status 4 caisson run --rm "$IMAGE" sh -c 'exit 4'
+	done
+	is_clean
+}
+
+# Whoever dies, all go.
+test_killed() {
+	local who
+	for who in firecracker guard server keeper; do
+		status 0 caisson run -d --name box "$IMAGE" sleep 1000
+		victim "$who"
+		kill -9 "$VICTIM"
+		status 137 sh -c 'exit $(caisson wait box)'
+		status 0 caisson delete -f box
+		is_clean
+	done
+}
+
+# The guard is the first process of the PID namespace, a child of the server, which is one of the keeper.
+victim() {
+	case $1 in
+	firecracker) VICTIM=$(firecracker_of box) ;;
+	guard) VICTIM=$(guard_of box) ;;
+	server) VICTIM=$(server_of box) ;;
+	keeper) VICTIM=$(caisson state box | jq .pid) ;;
+	esac
+}
+
+run_tests "$@"
