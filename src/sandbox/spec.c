@@ -307,7 +307,11 @@ static bool is(const char *field, const char *word)
 
 bool sandbox_spec_has_9p(const struct sandbox_spec *spec)
 {
-	return is(spec->volume_mode, SANDBOX_VOLUME_MODE_9P);
+	const struct vmm_ops *driver = spec->hypervisor ? vmm_driver(spec->hypervisor) : NULL;
+
+	if (spec->volume_mode && *spec->volume_mode)
+		return is(spec->volume_mode, SANDBOX_VOLUME_MODE_9P);
+	return driver && vmm_traits(driver)->no_shares;
 }
 
 bool sandbox_spec_has_pc(const struct sandbox_spec *spec)
