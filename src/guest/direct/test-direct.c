@@ -229,7 +229,7 @@ static void containers_that_cannot_be(void)
 
 static void layers_have_plain_names(void)
 {
-	static const char *const bad[] = {"../x", "/x", "a/b",
+	static const char *const bad[] = {"../x", "/x", "a/../b",
 					  ".",	  "A",	"abcdefghijklmnopqrstuvwxyz0123456"};
 	struct run run;
 	char text[128];

@@ -28,7 +28,7 @@ static int make_layer(const char *name, struct mount_error *error)
 	char path[sizeof(ABI_LAYERS_DIR "/") + LAYER_NAME_MAX];
 	int fd;
 
-	if (name[len] || len > LAYER_NAME_MAX) {
+	if (*name == '/' || name[len] || len > LAYER_NAME_MAX) {
 		error->code = TTRPC_INVALID_ARGUMENT;
 		(void)snprintf(error->text, sizeof(error->text),
 			       "mount target \"%.64s\" is no layer's name", name);
