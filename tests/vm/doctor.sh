@@ -87,6 +87,9 @@ test_programs() {
 		says 1 fails programs "there is no $TOP/build/bin/../libexec/caisson/$name" "install caisson again" \
 			"$(hide "$TOP/build/libexec/caisson/$name")"
 	done
+	ln -s "$TOP/tests/firecracker/firecracker" "$WORK/bin/"
+	says 0 lacks firecracker "there is no jailer, by which root starts" "set firecracker.jailer = false" :
+	rm "$WORK/bin/firecracker"
 	printf '#!/bin/sh\necho QEMU emulator version 5.2.0\n' >"$WORK/old"
 	chmod +x "$WORK/old"
 	says 0 lacks qemu "version 5.2.0" "take QEMU 7.2 or later" "mount --bind $WORK/old $(realpath "$WORK/bin/qemu-system-x86_64")"

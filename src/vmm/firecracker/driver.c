@@ -10,6 +10,7 @@
 #include "vmm/child.h"
 #include "vmm/firecracker/api.h"
 #include "vmm/firecracker/command.h"
+#include "vmm/firecracker/curl.h"
 
 /*
  * Theory of operation. Firecracker is a child, by way of the jailer where there is a jail. As soon as the socket of
@@ -305,6 +306,13 @@ static int fc_quit(void *vm)
 static pid_t fc_pid(const void *vm)
 {
 	return ((const struct firecracker *)vm)->child.proc.pid;
+}
+
+int vmm_firecracker_usable(struct err *err)
+{
+	const struct curl_library *curl;
+
+	return curl_library(&curl, err);
 }
 
 const struct vmm_ops vmm_firecracker_ops = {
