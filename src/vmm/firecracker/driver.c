@@ -224,25 +224,21 @@ static int start_process(struct firecracker *f, const struct vmm_spec *spec, str
 	return r < 0 ? err_errno(err, r, "%s cannot be started", proc.argv[0]) : 0;
 }
 
-static int prepare_api(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
-{
-	int r = fc_api_new(f->loop, f->dir, &f->api, err);
-
-	if (r < 0)
-		return r;
-	r = watch_folder(f);
-	return r < 0 ? err_errno(err, r, "cannot watch the folder %s", spec->run_dir) : 0;
-}
-
 static int begin(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
 {
+	bool api = spec->run_dir && !spec->no_api;
 	int r = fc_plan_make(spec, &f->plan, err);
 
 	if (r == 0 && spec->run_dir)
 		r = fc_folder(spec, f->loop, &f->log, &f->dir, err);
-	if (r == 0 && spec->run_dir && !spec->no_api)
-		r = prepare_api(f, spec, err);
-	return r < 0 ? r : start_process(f, spec, err);
+	if (r == 0 && api && (r = watch_folder(f)) < 0)
+		(void)err_errno(err, r, "cannot watch the folder %s", spec->run_dir);
+	if (r == 0)
+		r = start_process(f, spec, err);
+	/* To load libcurl takes about as long as Firecracker takes until it listens. */
+	if (r == 0 && api)
+		r = fc_api_new(f->loop, f->dir, &f->api, err);
+	return r;
 }
 
 static int fc_start(struct loop *loop, const struct vmm_spec *spec, struct vmm *owner,
