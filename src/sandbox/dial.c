@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
 
@@ -88,8 +89,12 @@ int unix_listen(const char *path)
 	return take_fd(fd);
 }
 
+/* A VMM asks the guest for 2 s at most (Firecracker's vsock/csm), and may be busy. */
+#define PATIENCE (10 * NSEC_PER_SEC)
+
 static void finish(struct dial *d, int fd_or_error)
 {
+	loop_timer_stop(&d->deadline);
 	d->fd = fd_or_error < 0 ? d->fd : -EBADF;
 	dial_stop(d);
 	d->done(d, fd_or_error);
@@ -173,6 +178,11 @@ static int connect_to_vmm(const char *path)
 	return unix_connect(link);
 }
 
+static void late(struct loop_timer *timer)
+{
+	finish(container_of(timer, struct dial, deadline), -ETIMEDOUT);
+}
+
 static int vsock_connect(uint32_t cid, uint32_t port)
 {
 	struct sockaddr_vm svm = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
@@ -199,6 +209,8 @@ int dial_start(struct dial *d, struct loop *loop, const struct guest_address *ad
 			  : vsock_connect(address->cid, port);
 	if (d->fd < 0)
 		return d->fd;
+	loop_timer_init(&d->deadline);
+	loop_timer_start(loop, &d->deadline, loop_now(loop) + PATIENCE, late);
 	r = loop_io_start(loop, &d->io, d->fd, EPOLLOUT, ready);
 	if (r < 0)
 		dial_stop(d);
@@ -208,5 +220,8 @@ int dial_start(struct dial *d, struct loop *loop, const struct guest_address *ad
 void dial_stop(struct dial *d)
 {
 	loop_io_stop(&d->io);
+	/* Only one that was begun has been given a timer. */
+	if (d->fd >= 0)
+		loop_timer_stop(&d->deadline);
 	d->fd = fd_close(d->fd);
 }

@@ -20,10 +20,11 @@ struct guest_address {
 /**
  * struct dial - one attempt to connect to a port of the guest
  * @done: called once with a connected, non-blocking descriptor, which it owns, or negative errno
- *	(-ECONNREFUSED: nobody listens there)
+ *	(-ECONNREFUSED: nobody listens there; -ETIMEDOUT: not even the VMM answers)
  */
 struct dial {
 	struct loop_io io;
+	struct loop_timer deadline;
 	int fd;
 	uint32_t port;
 	char line[32];

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -136,6 +137,29 @@ static void who_says_nothing_can_be_left(void)
 	end();
 }
 
+static uint64_t ten_seconds_on(void)
+{
+	static uint64_t calls;
+
+	return clock_now() + (calls++ > 1 ? 11 * NSEC_PER_SEC : 0);
+}
+
+static void who_never_answers_is_left(void)
+{
+	_cleanup_free_ char *path = path_join(folder, "mute");
+	_cleanup_close_ int listener = unix_listen(path);
+	struct guest_address address = {.hybrid_path = path};
+
+	n_done = 0;
+	test_int(loop_init(&loop), 0);
+	loop.now = ten_seconds_on;
+	test_int(dial_start(&dial, &loop, &address, 1, done), 0);
+	run_until(&loop, n_done == 1);
+	test_int(result, -ETIMEDOUT);
+	loop_deinit(&loop);
+	test_int(unlink(path), 0);
+}
+
 static void who_leaves_at_once_is_noticed(void)
 {
 	_cleanup_free_ char *path = path_join(folder, "rude");
@@ -238,6 +262,7 @@ int main(void)
 	test_run(the_longest_answer_fits);
 	test_run(an_answer_that_is_cut_is_refused);
 	test_run(who_says_nothing_can_be_left);
+	test_run(who_never_answers_is_left);
 	test_run(who_leaves_at_once_is_noticed);
 	test_run(sockets_are_ours_alone);
 	test_run(links_are_not_followed);
