@@ -59,7 +59,8 @@
  * @memory_huge: it is made of the host's huge pages
  * @virtiofs_cache: what the guest may keep of shared files, a word of SANDBOX_VIRTIOFS_CACHES; empty:
  *	as follows from who else can change them
- * @volume_mode: how the guest sees files and folders of the host's, a word of SANDBOX_VOLUME_MODES; empty: the first
+ * @volume_mode: how the guest sees files and folders of the host's, a word of SANDBOX_VOLUME_MODES; empty:
+ *	the first, or what there is with that hypervisor
  * @rootfs_size: bytes of its own disk, where it has one; 0: not said
  * @cpus: virtual CPUs
  * @annotations: NAME=VALUE, checked (sandbox/annotation.h)

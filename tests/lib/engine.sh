@@ -9,8 +9,9 @@ engine() { command $ENGINE "$@"; }
 
 # Whichever part of a container's VM is killed, it has ended, and nothing is left of it.
 each_part_killed() {
-	local victim keeper shim
-	for victim in keeper shim qemu-system "$SHARER" vsockd; do
+	local victim keeper shim parts="qemu-system vsockd"
+	[ $HYPERVISOR = qemu ] || parts="guard firecracker"
+	for victim in keeper shim $parts "$SHARER"; do
 		status 0 engine run -d --name killed "$IMAGE" sleep 1000
 		status 0 engine inspect -f '{{.State.Pid}}' killed
 		keeper=$(out)
@@ -18,6 +19,8 @@ each_part_killed() {
 		case $victim in
 		keeper) kill -KILL "$keeper" ;;
 		shim) kill -KILL "$shim" ;;
+		guard) pkill -KILL -f -P "$shim" "caisson-shim --id" ;;
+		firecracker) pkill -KILL -P "$(pgrep -f -P "$shim" "caisson-shim --id")" ;;
 		*) pkill -KILL -f -P "$shim" "$victim" ;;
 		esac
 		status 0 engine wait killed

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # For tests that run the real programs. A test file sources this, defines functions named test_*, and
-# ends with `run_tests`. Each function runs in a subshell with `set -e`; what it prints is shown when
+# ends with `run_tests`; of those named in $QEMUS there is nothing in VMs that another hypervisor runs. Each function runs in a subshell with `set -e`; what it prints is shown when
 # it fails. `skip WHY` ends a test as skipped.
 #
 # Every file has folders of its own for images, containers and sockets, so files run in parallel; the
@@ -17,8 +17,10 @@ export SHELL=/bin/sh
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/caisson-test.XXXXXX")
 export CAISSON_ROOT="$WORK/root" CAISSON_RUN="$WORK/run" CAISSON_CONFIG="$WORK/caisson.conf"
 install -m 644 /dev/null "$CAISSON_CONFIG"
-# How containers get to see what the host shares, unless they say it themselves, and which program serves it.
+# What runs VMs, unless they say it themselves; how they get to see what the host shares, and which program serves that.
+HYPERVISOR=${CAISSON_TEST_HYPERVISOR:-qemu}
 SHARED_BY=virtiofs SHARER=virtiofsd
+[ $HYPERVISOR = qemu ] || SHARED_BY=9p SHARER=caisson-9pd
 if [ -n "${CAISSON_TEST_VOLUMES:-}" ]; then
 	SHARED_BY=$CAISSON_TEST_VOLUMES SHARER=caisson-9pd
 	echo "volumes.mode = $SHARED_BY" >"$CAISSON_CONFIG"
@@ -81,6 +83,23 @@ run_refused() {
 	has "$(err)" "$part"
 }
 
+# vmm_of NAME: the numbers of the processes that are a container's VM. Firecracker has a guard above it, in a jail,
+# and what stands in for it a QEMU below.
+vmm_of() {
+	if [ $HYPERVISOR = qemu ]; then
+		pgrep -f "^qemu-system-[^ ]* -name $1 "
+	else
+		descendants "$(pgrep -P "$(pgrep -P "$(caisson state "$1" | jq .pid)")")"
+	fi
+}
+descendants() {
+	local pid
+	for pid in $(pgrep -P "$1"); do
+		echo "$pid"
+		descendants "$pid"
+	done
+}
+
 # VMs are Firecracker's from here on, or those of what stands in for it; its configuration is the file's only line.
 use_firecracker() {
 	case $PATH in
@@ -89,6 +108,8 @@ use_firecracker() {
 	esac
 	echo 'vm.hypervisor = "firecracker"' >"$CAISSON_CONFIG"
 }
+
+[ $HYPERVISOR = qemu ] || use_firecracker
 
 # The small image that most tests use, made once a file.
 busybox_image() {
@@ -175,6 +196,7 @@ run_tests() {
 	trap clean_up EXIT
 	trap 'exit 1' INT TERM
 	for name in $(declare -F | awk '$3 ~ /^test_/ {print $3}'); do
+		[ $HYPERVISOR = qemu ] || [[ " ${QEMUS:-} " != *" $name "* ]] || continue
 		[ $# -gt 0 ] && [[ " $* " != *" $name "* ]] && continue
 		run_one "$name"
 	done

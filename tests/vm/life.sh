@@ -3,6 +3,7 @@
 # Detached containers: list, logs, exec, kill, wait, delete.
 . "$(dirname "$0")/../lib/lib.sh"
 
+QEMUS=test_vsockd_sees_its_sockets_only
 IMAGE=$(busybox_image)
 LOOP='trap "exit 9" TERM; echo started; echo problems >&2; while :; do sleep 0.2; done'
 
@@ -172,7 +173,7 @@ test_delete_force_does_not_wait_for_ever() {
 # Whatever the guest is doing, or is not.
 test_delete_force_of_a_hung_vm() {
 	status 0 caisson run -d --name "hung$$" "$IMAGE" sleep 1000
-	kill -STOP "$(pgrep -f "^qemu-system-[^ ]* -name hung$$ ")"
+	kill -STOP $(vmm_of "hung$$")
 	status 0 timeout 60 caisson delete -f "hung$$"
 	is_clean
 }
@@ -204,8 +205,8 @@ answer() {
 
 test_a_guest_that_does_not_answer_is_told() {
 	status 0 caisson run -d --name "mute$$" "$IMAGE" sleep 1000
-	qemu=$(pgrep -f "^qemu-system-[^ ]* -name mute$$ ")
-	kill -STOP "$qemu"
+	vmm=$(vmm_of "mute$$")
+	kill -STOP $vmm
 	ask_all "mute$$" "inspect NAME" "state NAME" "kill NAME" "exec NAME true"
 	for command in inspect state kill; do
 		answer $command 1 "the guest does not answer"
@@ -215,7 +216,7 @@ test_a_guest_that_does_not_answer_is_told() {
 	has "$(cat "$WORK/answer.inspect.out")" '"guest": null'
 	has "$(cat "$WORK/answer.inspect.out")" '"guest_error": "container '"mute$$"': the guest does not answer'
 	has "$(cat "$WORK/answer.state.out")" '"status": "running"'
-	kill -CONT "$qemu"
+	kill -CONT $vmm
 	status 0 caisson inspect "mute$$"
 	has "$(out)" '"guest_error": null'
 	status 0 caisson delete -f "mute$$"
@@ -293,10 +294,15 @@ test_exec_streams() {
 test_what_is_left_is_seen() {
 	status 0 caisson run -d --name left "$IMAGE" sleep 1000
 	state=$(is_clean 0) && fail "nothing was seen"
-	is "$(grep -c "caisson-shim --id left\$" <<<"$state")" 2 "shims"
-	has "$state" "qemu-system"
-	[ -e /dev/vhost-vsock ] || has "$state" "caisson-vsockd"
-	has "$state" "virtiofsd"
+	if [ $HYPERVISOR = qemu ]; then
+		is "$(grep -c "caisson-shim --id left\$" <<<"$state")" 2 "shims"
+		has "$state" "qemu-system"
+		[ -e /dev/vhost-vsock ] || has "$state" "caisson-vsockd"
+		has "$state" "virtiofsd"
+	else
+		is "$(grep -c "caisson-shim --id left\$" <<<"$state")" 3 "shims, with the guard"
+		has "$state" "firecracker"
+	fi
 	has "$state" "$CAISSON_RUN/left"
 	has "$state" "$CAISSON_ROOT/containers/left"
 	status 0 caisson delete -f left

@@ -5,22 +5,15 @@
 
 IMAGE=$(busybox_image)
 
-# The virtual machine's process; there is one container at a time but those that have ended.
-qemu() {
+# Clock ticks that processes have used.
+used() {
 	local pid
-	for pid in $(processes); do
-		case $(cat "/proc/$pid/comm") in
-		qemu*) echo "$pid" ;;
-		esac
-	done
+	for pid; do sed 's/.*) //' "/proc/$pid/stat"; done | awk '{n += $12 + $13} END {print n}'
 }
-
-# Clock ticks that it has used.
-used() { sed 's/.*) //' "/proc/$1/stat" | awk '{print $12 + $13}'; }
 
 begin() {
 	status 0 caisson run -d --name box "$IMAGE" sh -c "$1"
-	VM=$(qemu)
+	VM=$(vmm_of box)
 	status 0 caisson exec box touch /file
 	status 0 caisson pause box
 }
@@ -37,9 +30,9 @@ still() {
 	local before
 	# Meanwhile it has told that it stands still.
 	status 0 caisson state box
-	before=$(used "$VM")
+	before=$(used $VM)
 	a_while
-	is "$(used "$VM")" "$before" "time used by a VM that is paused"
+	is "$(used $VM)" "$before" "time used by a VM that is paused"
 }
 
 test_stands_still() {
@@ -48,9 +41,9 @@ test_stands_still() {
 	begin 'while :; do :; done'
 	still
 	status 0 caisson resume box
-	before=$(used "$VM")
+	before=$(used $VM)
 	a_while
-	[ "$(used "$VM")" -gt "$before" ] || fail "it does not go on"
+	[ "$(used $VM)" -gt "$before" ] || fail "it does not go on"
 	status 0 caisson delete -f box
 	is_clean
 }
@@ -126,7 +119,7 @@ test_again_and_again() {
 		status 0 caisson pause box
 	done
 	still
-	kill -9 "$VM"
+	kill -9 $VM
 	is "$(caisson wait box 2>"$WORK/err" || true)" 137 "exit status"
 	status 0 caisson delete box
 	is_clean

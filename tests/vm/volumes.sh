@@ -79,7 +79,7 @@ test_setuid_bits() {
 # The host enforces it: not even who has taken over all of the guest, and who shares it, writes there.
 test_read_only_holds_on_the_host() {
 	mkdir -p "$WORK/held"
-	status 0 caisson run -d --name held -v "$WORK/held:/held:ro" -v "$WORK/held:/rw" "$IMAGE" sleep 1000
+	status 0 caisson run -d --name held --rootfs-mode virtiofs -v "$WORK/held:/held:ro" -v "$WORK/held:/rw" "$IMAGE" sleep 1000
 	for pid in $(processes); do
 		case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *"$SHARER"*) daemon=$pid ;; esac
 	done
