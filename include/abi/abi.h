@@ -143,7 +143,7 @@
 #define ABI_CMDLINE_PORT     "caisson_port="
 #define ABI_CMDLINE_METADATA "caisson_metadata="
 #define ABI_CMDLINE_EXTRAS   "caisson_extras="
-#define ABI_CMDLINE_DISKS    "caisson_disks"
+#define ABI_CMDLINE_DISKS    "caisson_disks="
 #define ABI_CMDLINE_PROBE    "caisson_probe="
 #define ABI_CMDLINE_MAX	     2048
 

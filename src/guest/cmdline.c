@@ -33,6 +33,12 @@ static int parse_metadata(struct cmdline *cmdline, const char *value)
 	return parse_number(value, &cmdline->metadata_port);
 }
 
+static int parse_disks(struct cmdline *cmdline, const char *value)
+{
+	cmdline->disks = value;
+	return 0;
+}
+
 static int parse_extras(struct cmdline *cmdline, const char *value)
 {
 	return parse_flag(value, &cmdline->extras);
@@ -47,9 +53,8 @@ static const struct {
 	const char *prefix;
 	int (*parse)(struct cmdline *cmdline, const char *value);
 } words[] = {
-	{ABI_CMDLINE_PORT, parse_port},
-	{ABI_CMDLINE_METADATA, parse_metadata},
-	{ABI_CMDLINE_EXTRAS, parse_extras},
+	{ABI_CMDLINE_PORT, parse_port},	  {ABI_CMDLINE_METADATA, parse_metadata},
+	{ABI_CMDLINE_DISKS, parse_disks}, {ABI_CMDLINE_EXTRAS, parse_extras},
 	{ABI_CMDLINE_PROBE, parse_probe},
 };
 

@@ -8,11 +8,13 @@
  * struct cmdline - what the kernel command line says to vminitd (see abi/abi.h)
  * @port: the host's port to dial
  * @metadata_port: the host's port for the supervisor
+ * @disks: which serials disks have, in the form of blockdev_serial(); part of the environment; NULL: their names
  * @extras: there is an extras disk
  * @probe: end the VM at once
  */
 struct cmdline {
 	uint32_t port, metadata_port;
+	const char *disks;
 	bool extras, probe;
 };
 

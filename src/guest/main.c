@@ -15,6 +15,7 @@
 #include "guest/direct/direct.h"
 #include "guest/early.h"
 #include "guest/init/standalone.h"
+#include "guest/mount/blockdev.h"
 #include "guest/mount/mounts.h"
 #include "guest/mount/root.h"
 #include "guest/oci/oci.h"
@@ -110,6 +111,7 @@ static int read_cmdline(void)
 {
 	int r = cmdline_parse((const char *const *)environ, &vm.cmdline);
 
+	blockdev_know_serials(vm.cmdline.disks);
 	if (r == 0 && vm.cmdline.probe)
 		power_off();
 	return r;

@@ -222,28 +222,6 @@ static void list_words(const struct sandbox *sb, const struct launch_plan *p, st
 		strv_add(ret, ABI_CMDLINE_EXTRAS "1");
 }
 
-/* By which serials the guest finds them. */
-static int list_serials(const struct launch_plan *p, const struct vmm_disk *disks, size_t n,
-			struct strv *words)
-{
-	_cleanup_free_ char *word = xstrdup(ABI_CMDLINE_DISKS);
-	char serial[VMM_OWN_SERIAL_MAX], *longer;
-	int r;
-
-	if (!vmm_traits(p->driver)->own_serials || n == 0)
-		return 0;
-	for (size_t i = 0; i < n; i++) {
-		r = vmm_disk_serial(disks[i].fd, serial);
-		if (r < 0)
-			return r;
-		longer = xasprintf("%s%c%s:%s", word, i == 0 ? '=' : ',', disks[i].serial, serial);
-		free(word);
-		word = longer;
-	}
-	strv_add(words, word);
-	return 0;
-}
-
 static int launch_network(struct sandbox *sb, const struct launch_plan *p, struct err *err)
 {
 	if (strcmp(sb->spec->network, SANDBOX_NETWORK_PASST) == 0)
@@ -260,7 +238,6 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	struct vmm_share share = {.tag = ABI_SHARE_TAG, .fd = -EBADF, .socket_path = p->share_path};
 	struct vmm_spec spec = VMM_SPEC_NULL;
 	struct vmm_callbacks callbacks = {.exited = p->callbacks->vmm_exited, .data = sb};
-	int r;
 
 	list_words(sb, p, &words);
 	spec.name = sb->spec->id;
@@ -285,9 +262,6 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.n_disks = list_disks(p, sandbox_spec_has_copy(sb->spec), disks);
 	spec.jail = sb->jail.uid ? &sb->jail : NULL;
 	spec.no_api = vmm_traits(p->driver)->jails && strcmp(p->conf.firecracker_api, "false") == 0;
-	r = list_serials(p, disks, spec.n_disks, &words);
-	if (r < 0)
-		return err_errno(err, r, "cannot read the numbers of a disk's file");
 	spec.cmdline = (const char *const *)words.v;
 	return vmm_start(sb->loop, p->driver, &spec, &callbacks, &sb->vmm, err);
 }

@@ -9,7 +9,8 @@
 static void add_all(struct strv *line, const char *const *words)
 {
 	for (; words && *words; words++)
-		strv_add(line, *words);
+		if (**words)
+			strv_add(line, *words);
 }
 
 static char *join(const struct strv *words)

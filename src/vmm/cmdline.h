@@ -6,7 +6,7 @@
 
 /**
  * vmm_cmdline() - the kernel's command line, but for what its VMM adds
- * @own: words of the driver's, which come before the spec's; NULL-terminated
+ * @own: words of the driver's, which come before the spec's; NULL-terminated. Empty ones are left out
  * @reserve: bytes that the VMM may add
  *
  * Return: a new string, or NULL: it would be longer than ABI_CMDLINE_MAX.

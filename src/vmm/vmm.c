@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "base/mem.h"
@@ -82,17 +81,6 @@ const struct vmm_traits *vmm_traits(const struct vmm_ops *driver)
 const char *vmm_driver_title(const struct vmm_ops *driver)
 {
 	return driver->title;
-}
-
-int vmm_disk_serial(int fd, char ret[VMM_OWN_SERIAL_MAX])
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	(void)snprintf(ret, VMM_OWN_SERIAL_MAX, "%llu%llu%llu", (unsigned long long)st.st_dev,
-		       (unsigned long long)st.st_rdev, (unsigned long long)st.st_ino);
-	return 0;
 }
 
 /* Names and tags reach a command line in which commas and equal signs mean something. */

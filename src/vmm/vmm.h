@@ -106,7 +106,8 @@ struct vmm_share {
 /**
  * struct vmm_disk - one virtio-blk disk
  * @fd: an image, or a block device, open for reading, and for writing unless @readonly
- * @serial: by which the guest finds it; letters, digits, "-", "_", "."
+ * @serial: by which the guest finds it; letters, digits, "-", "_", ".". Where the VMM has serials of its own, it is
+ *	told which is which: ABI_CMDLINE_DISKS
  * @device: it is a block device
  */
 struct vmm_disk {
@@ -148,12 +149,11 @@ struct vmm_jail {
  * @own_vsock: VMM_VSOCK_HYBRID is the only kind it has
  * @taps_by_name: it opens taps itself, and has no other kind of NIC
  * @no_shares: it has no virtiofs
- * @own_serials: disks have serials that it chooses: see vmm_disk_serial()
  * @no_pc: it has microVMs only
  * @jails: it can be in a jail, which its driver makes
  */
 struct vmm_traits {
-	bool kvm_only, own_vsock, taps_by_name, no_shares, own_serials, no_pc, jails;
+	bool kvm_only, own_vsock, taps_by_name, no_shares, no_pc, jails;
 };
 
 #define VMM_VNC_PORT_MIN 5900
@@ -288,18 +288,6 @@ const char *vmm_driver_title(const struct vmm_ops *driver);
 
 /** vmm_firecracker_usable() - is there what its API is spoken to by? Return: 0 or negative errno with a message. */
 int vmm_firecracker_usable(struct err *err);
-
-#define VMM_OWN_SERIAL_MAX (VMM_SERIAL_MAX + 1)
-
-/**
- * vmm_disk_serial() - by which serial the guest finds a disk of a driver with @own_serials
- * @fd: what the disk is on
- *
- * Firecracker has no other than one made of the file's numbers (its build_device_id(), as kvmtool's).
- *
- * Return: 0 or negative errno.
- */
-int vmm_disk_serial(int fd, char ret[VMM_OWN_SERIAL_MAX]);
 
 /**
  * vmm_start() - start a VM; returns as soon as the VMM's program runs

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,7 +14,6 @@
 #include <linux/mount.h>
 #include <linux/netlink.h>
 
-#include "abi/abi.h"
 #include "base/dir.h"
 #include "base/fd.h"
 #include "base/parse.h"
@@ -99,9 +97,16 @@ void blockdev_serial(const char *list, const char *name, char ret[BLOCKDEV_SERIA
 	}
 }
 
+static const char *own_serials;
+
+void blockdev_know_serials(const char *list)
+{
+	own_serials = list;
+}
+
 void blockdev_own_serial(const char *name, char ret[BLOCKDEV_SERIAL_MAX + 1])
 {
-	blockdev_serial(getenv(ABI_CMDLINE_DISKS), name, ret);
+	blockdev_serial(own_serials, name, ret);
 }
 
 static void finish(struct blockdev *b, int error, dev_t device)

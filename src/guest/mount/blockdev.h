@@ -60,7 +60,10 @@ int blockdev_await_in(struct blockdev *blockdev, struct loop *loop, int sysfs, i
  */
 void blockdev_serial(const char *list, const char *name, char ret[BLOCKDEV_SERIAL_MAX + 1]);
 
-/** blockdev_own_serial() - the same, of this machine's disks */
+/** blockdev_know_serials() - say what blockdev_own_serial() is to go by. @list: kept */
+void blockdev_know_serials(const char *list);
+
+/** blockdev_own_serial() - blockdev_serial() of this machine's disks */
 void blockdev_own_serial(const char *name, char ret[BLOCKDEV_SERIAL_MAX + 1]);
 
 /** blockdev_stop() - without calling @done; may be called again */

@@ -53,6 +53,23 @@ static int read_log(int dir, struct loop *loop, struct tail *log)
 	return tail_of(log, loop, fifo, copy);
 }
 
+/* Of block devices, in a folder of their user's. */
+static int make_nodes(int dir, const struct vmm_spec *spec)
+{
+	char node[16];
+	struct stat st;
+
+	for (size_t i = 0; spec->jail && i < spec->n_disks; i++) {
+		if (!spec->disks[i].device)
+			continue;
+		fc_disk_name(i, node);
+		if (fstat(spec->disks[i].fd, &st) < 0 ||
+		    mknodat(dir, node, S_IFBLK | 0600, st.st_rdev) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 int fc_folder(const struct vmm_spec *spec, struct loop *loop, struct tail *log, int *ret_dir,
 	      struct err *err)
 {
@@ -63,7 +80,9 @@ int fc_folder(const struct vmm_spec *spec, struct loop *loop, struct tail *log, 
 	if (r == 0)
 		dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (r == 0)
-		r = dir < 0 ? -errno : read_log(dir, loop, log);
+		r = dir < 0 ? -errno : make_nodes(dir, spec);
+	if (r == 0)
+		r = read_log(dir, loop, log);
 	if (r < 0)
 		return err_errno(err, r, "cannot make the folder %s", path);
 	*ret_dir = take_fd(dir);

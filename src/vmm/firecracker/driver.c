@@ -227,10 +227,10 @@ static int start_process(struct firecracker *f, const struct vmm_spec *spec, str
 static int begin(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
 {
 	bool api = spec->run_dir && !spec->no_api;
-	int r = fc_plan_make(spec, &f->plan, err);
+	int r = spec->run_dir ? fc_folder(spec, f->loop, &f->log, &f->dir, err) : 0;
 
-	if (r == 0 && spec->run_dir)
-		r = fc_folder(spec, f->loop, &f->log, &f->dir, err);
+	if (r == 0)
+		r = fc_plan_make(spec, f->dir, &f->plan, err);
 	if (r == 0 && api && (r = watch_folder(f)) < 0)
 		(void)err_errno(err, r, "cannot watch the folder %s", spec->run_dir);
 	if (r == 0)
@@ -319,7 +319,6 @@ const struct vmm_ops vmm_firecracker_ops = {
 		   .own_vsock = true,
 		   .taps_by_name = true,
 		   .no_shares = true,
-		   .own_serials = true,
 		   .no_pc = true,
 		   .jails = true},
 	.start = fc_start,

@@ -67,9 +67,11 @@ static bool can_already(const struct stat *st, const struct vmm_jail *jail, bool
 
 int idmap_mount(int tree, const struct stat *st, const struct vmm_jail *jail, bool readonly)
 {
+	bool device = S_ISBLK(st->st_mode);
 	struct mount_attr attr = {
-		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
-			    (readonly ? MOUNT_ATTR_RDONLY : 0u),
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
+			    (device ? 0u : MOUNT_ATTR_NODEV) | (readonly ? MOUNT_ATTR_RDONLY : 0u),
+		.attr_clr = device ? MOUNT_ATTR_NODEV : 0u,
 	};
 	_cleanup_close_ int space = -EBADF;
 

@@ -77,10 +77,6 @@ static int see(struct fc_seen *seen, int fd, const struct vmm_jail *jail, bool r
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, -errno, "cannot look at %s", what);
 	seen->folder = S_ISDIR(st.st_mode);
-	if (S_ISBLK(st.st_mode)) {
-		seen->device = st.st_rdev;
-		return 0;
-	}
 	seen->tree = clone_tree(fd);
 	if (seen->tree < 0)
 		return err_errno(err, seen->tree, "cannot show %s to Firecracker", what);
@@ -121,17 +117,29 @@ static struct fc_seen *add(struct fc_jail *jail, const char *where)
 	return seen;
 }
 
+/* A device by its node in the VM's folder, which is the user's already. */
+static int see_disk(struct fc_jail *jail, const struct vmm_disk *disk, size_t i, struct err *err)
+{
+	_cleanup_close_ int node = -EBADF;
+	char where[17] = "/";
+
+	fc_disk_name(i, where + 1);
+	if (disk->device) {
+		node = openat(jail->dir, where + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (node < 0)
+			return err_errno(err, -errno, "cannot open the node of %s", disk->serial);
+	}
+	return see(add(jail, where), disk->device ? node : disk->fd, jail->spec->jail,
+		   disk->readonly, disk->serial, err);
+}
+
 static int see_disks(struct fc_jail *jail, struct err *err)
 {
 	const struct vmm_spec *spec = jail->spec;
-	char where[16];
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < spec->n_disks; i++) {
-		(void)snprintf(where, sizeof(where), FC_JAIL_DISK "%zu", i);
-		r = see(add(jail, where), spec->disks[i].fd, spec->jail, spec->disks[i].readonly,
-			spec->disks[i].serial, err);
-	}
+	for (size_t i = 0; r == 0 && i < spec->n_disks; i++)
+		r = see_disk(jail, &spec->disks[i], i, err);
 	return r;
 }
 
@@ -150,17 +158,11 @@ static int see_all(struct fc_jail *jail, struct err *err)
 	return r < 0 ? r : see_disks(jail, err);
 }
 
-static int put(int root, const struct fc_seen *seen, const struct vmm_jail *jail)
+static int put(int root, const struct fc_seen *seen)
 {
 	const char *name = seen->where + 1;
 	_cleanup_close_ int file = -EBADF;
 
-	if (seen->tree < 0) {
-		if (mknodat(root, name, S_IFBLK | 0600, seen->device) < 0 ||
-		    fchownat(root, name, jail->uid, jail->gid, AT_SYMLINK_NOFOLLOW) < 0)
-			return -errno;
-		return 0;
-	}
 	if (seen->folder) {
 		if (mkdirat(root, name, 0700) < 0)
 			return -errno;
@@ -205,7 +207,7 @@ int fc_jail_make(void *data, struct err *err)
 	if (root < 0)
 		return err_errno(err, root, "cannot make a jail in %s", jail->spec->run_dir);
 	for (size_t i = 0; i < jail->n; i++) {
-		r = put(root, &jail->seen[i], jail->spec->jail);
+		r = put(root, &jail->seen[i]);
 		if (r < 0)
 			return err_errno(err, r, "cannot put %s into the jail",
 					 jail->seen[i].where);

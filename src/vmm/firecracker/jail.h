@@ -17,13 +17,12 @@
 
 /**
  * struct fc_seen - something to be seen in the jail
- * @tree: a mount of it that is mounted nowhere yet; -EBADF: a block device
+ * @tree: a mount of it that is mounted nowhere yet
  */
 struct fc_seen {
 	int tree;
-	char where[16];
+	char where[17];
 	bool folder;
-	dev_t device;
 };
 
 /**

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/firecracker/plan.h"
 
-#include <stdarg.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "abi/abi.h"
 #include "base/mem.h"
 #include "vmm/cmdline.h"
 
@@ -51,18 +53,65 @@ static void add_machine(struct fc_plan *plan, const struct vmm_spec *spec)
 		put_text(o, "huge_pages", "2M");
 }
 
-static int add_boot(struct fc_plan *plan, const struct vmm_spec *spec, struct err *err)
+void fc_disk_name(size_t i, char ret[16])
+{
+	(void)snprintf(ret, 16, "%s%zu", FC_JAIL_DISK + 1, i);
+}
+
+/*
+ * Which serial the guest reads of a disk: the numbers of the file that Firecracker opens, one behind the other, which
+ * is cut there (its build_device_id(), as kvmtool's).
+ */
+static int serial_of(const struct vmm_spec *spec, size_t i, int dir, char ret[VMM_SERIAL_MAX + 1])
+{
+	char node[16];
+	struct stat st;
+	int r;
+
+	fc_disk_name(i, node);
+	r = spec->jail && spec->disks[i].device ? fstatat(dir, node, &st, AT_SYMLINK_NOFOLLOW)
+						: fstat(spec->disks[i].fd, &st);
+	if (r < 0)
+		return -errno;
+	(void)snprintf(ret, VMM_SERIAL_MAX + 1, "%llu%llu%llu", (unsigned long long)st.st_dev,
+		       (unsigned long long)st.st_rdev, (unsigned long long)st.st_ino);
+	return 0;
+}
+
+/* Return: a word for the guest, a new string, empty where there are no disks; NULL with a message. */
+static char *serials_of(const struct vmm_spec *spec, int dir, struct err *err)
+{
+	char *word = xstrdup(spec->n_disks > 0 ? ABI_CMDLINE_DISKS : "");
+
+	for (size_t i = 0; word && i < spec->n_disks; i++) {
+		_cleanup_free_ char *before = word;
+		const char *name = spec->disks[i].serial;
+		char serial[VMM_SERIAL_MAX + 1];
+		int r = serial_of(spec, i, dir, serial);
+
+		word = r < 0 ? NULL
+			     : xasprintf("%s%s%s:%s", before, i == 0 ? "" : ",", name, serial);
+		if (r < 0)
+			(void)err_errno(err, r, "cannot look at the disk %s", name);
+	}
+	return word;
+}
+
+static int add_boot(struct fc_plan *plan, const struct vmm_spec *spec, int dir, struct err *err)
 {
 	/*
 	 * The keyboard's controller is what resets the machine, and the only thing that it has: nobody
 	 * needs to look for a mouse, and for longer than all else takes.
 	 */
-	static const char *const words[] = {"reboot=k",	   "pci=off",	    "i8042.noaux",
-					    "i8042.nomux", "i8042.dumbkbd", NULL};
+	_cleanup_free_ char *serials = serials_of(spec, dir, err), *line = NULL;
+	const char *const words[] = {"reboot=k",      "pci=off", "i8042.noaux", "i8042.nomux",
+				     "i8042.dumbkbd", serials,	 NULL};
 	size_t devices = 2 + spec->n_disks + spec->n_nics;
-	_cleanup_free_ char *line = vmm_cmdline(spec, words, WORD_PER_DEVICE * (devices + 1));
 	struct json_object *o;
 
+	if (!serials)
+		return err->code;
+	line = vmm_cmdline(spec, words, WORD_PER_DEVICE * (devices + 1));
 	if (!line)
 		return err_set(err, -E2BIG, "the kernel's command line is too long");
 	o = add(plan, "boot-source", false, "/boot-source");
@@ -135,7 +184,7 @@ static int check(const struct vmm_spec *spec, struct err *err)
 	return 0;
 }
 
-int fc_plan_make(const struct vmm_spec *spec, struct fc_plan *ret, struct err *err)
+int fc_plan_make(const struct vmm_spec *spec, int dir, struct fc_plan *ret, struct err *err)
 {
 	int r = check(spec, err);
 
@@ -143,7 +192,7 @@ int fc_plan_make(const struct vmm_spec *spec, struct fc_plan *ret, struct err *e
 	if (r < 0)
 		return r;
 	add_machine(ret, spec);
-	r = add_boot(ret, spec, err);
+	r = add_boot(ret, spec, dir, err);
 	if (r < 0) {
 		fc_plan_done(ret);
 		return r;

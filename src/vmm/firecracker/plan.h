@@ -40,13 +40,17 @@ struct fc_plan {
 };
 
 /**
- * fc_plan_make() - no system call, no state
+ * fc_plan_make() - all that it is made of
  * @spec: checked by vmm_start()
+ * @dir: the VM's folder, where a jail's block devices have their nodes; -EBADF: none
  * @ret: end it with fc_plan_done()
  *
  * Return: 0 or negative errno with a message: what Firecracker does not have is -ENOTSUP.
  */
-int fc_plan_make(const struct vmm_spec *spec, struct fc_plan *ret, struct err *err);
+int fc_plan_make(const struct vmm_spec *spec, int dir, struct fc_plan *ret, struct err *err);
+
+/** fc_disk_name() - of a disk, as a file in a jail: FC_JAIL_DISK and its number, without the "/" before */
+void fc_disk_name(size_t i, char ret[16]);
 
 /** fc_plan_file() - all of it as a file. Return: a new string. */
 char *fc_plan_file(const struct fc_plan *plan);

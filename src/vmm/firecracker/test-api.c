@@ -41,9 +41,11 @@ static bool take_request(int fd, char *buf, size_t size)
 	size_t len = 0;
 
 	for (;;) {
-		char *end = strstr((buf[len] = '\0', buf), "\r\n\r\n");
+		const char *end;
 		ssize_t n;
 
+		buf[len] = '\0';
+		end = strstr(buf, "\r\n\r\n");
 		if (end && len >= (size_t)(end + 4 - buf) + body_length(buf))
 			return true;
 		n = read(fd, buf + len, size - 1 - len);

@@ -2,7 +2,10 @@
 #include "vmm/firecracker/plan.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/test.h"
@@ -12,6 +15,7 @@ static const struct vmm_jail jail = {.uid = 7, .gid = 8};
 static struct vmm_spec spec;
 static struct fc_plan plan;
 static struct err err;
+static int null;
 
 static void begin(void)
 {
@@ -45,10 +49,21 @@ static void must_have(const char *text, const char *what)
 		test_fail("\"%s\" is not in: %s", what, text);
 }
 
+static const char *numbers(const struct stat *st)
+{
+	static char text[64];
+
+	(void)snprintf(text, sizeof(text), "%llu%llu%llu", (unsigned long long)st->st_dev,
+		       (unsigned long long)st->st_rdev, (unsigned long long)st->st_ino);
+	return text;
+}
+
 static void test_parts(void)
 {
-	const struct vmm_disk disks[] = {{.fd = 9, .serial = "image", .readonly = true},
-					 {.fd = 10, .serial = "upper"}};
+	char serials[128];
+	struct stat st;
+	const struct vmm_disk disks[] = {{.fd = null, .serial = "image", .readonly = true},
+					 {.fd = null, .serial = "upper"}};
 	const struct vmm_nic nics[] = {
 		{.fd = -EBADF, .tap = "tap7", .mac = {2, 0xca, 1, 2, 3, 0xff}}};
 
@@ -59,7 +74,11 @@ static void test_parts(void)
 	spec.n_nics = 1;
 	spec.vsock = (struct vmm_vsock){
 		.kind = VMM_VSOCK_HYBRID, .fd = -EBADF, .socket_path = "/r/vsock/uds", .cid = 3};
-	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	test_int(fstat(null, &st), 0);
+	(void)snprintf(serials, sizeof(serials),
+		       " caisson_disks=image:%1$.20s,upper:%1$.20s caisson_port=7\"", numbers(&st));
+	must_have(part("/boot-source"), serials);
 	test_str(part("/machine-config"), "{\"vcpu_count\":2,\"mem_size_mib\":96}");
 	must_have(part("/boot-source"),
 		  "\"kernel_image_path\":\"/k/vmlinux\",\"initrd_path\":\"/k/initrd\"");
@@ -78,7 +97,7 @@ static void test_parts(void)
 	fc_plan_done(&plan);
 
 	spec.jail = &jail;
-	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
 	must_have(part("/boot-source"),
 		  "\"kernel_image_path\":\"/kernel\",\"initrd_path\":\"/initrd\"");
 	must_have(part("/drives/disk1"), "\"path_on_host\":\"/disk1\"");
@@ -88,19 +107,19 @@ static void test_parts(void)
 
 static void test_file(void)
 {
-	const struct vmm_disk disks[] = {{.fd = 9, .serial = "image", .readonly = true},
-					 {.fd = 10, .serial = "upper"}};
+	const struct vmm_disk disks[] = {{.fd = null, .serial = "image", .readonly = true},
+					 {.fd = null, .serial = "upper"}};
 	_cleanup_free_ char *text = NULL, *bare = NULL;
 	struct json_object *all, *list;
 
 	begin();
-	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
 	bare = fc_plan_file(&plan);
 	must_have(bare, "\"drives\":[]");
 	fc_plan_done(&plan);
 	spec.disks = disks;
 	spec.n_disks = 2;
-	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
 	text = fc_plan_file(&plan);
 	fc_plan_done(&plan);
 	all = json_tokener_parse(text);
@@ -122,10 +141,10 @@ static void test_command_line(void)
 	spec.cmdline = words;
 	memset(word, 'x', sizeof(word) - 1);
 	word[sizeof(word) - 1] = '\0';
-	test_int(fc_plan_make(&spec, &plan, &err), -E2BIG);
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), -E2BIG);
 	test_str(err.text, "the kernel's command line is too long");
 	word[1600] = '\0';
-	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
 	fc_plan_done(&plan);
 }
 
@@ -133,13 +152,13 @@ static void test_what_it_has_not(void)
 {
 	begin();
 	spec.prealloc = true;
-	test_int(fc_plan_make(&spec, &plan, &err), -ENOTSUP);
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), -ENOTSUP);
 	begin();
 	spec.cpus = 33;
-	test_int(fc_plan_make(&spec, &plan, &err), -ENOTSUP);
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), -ENOTSUP);
 	begin();
 	spec.huge = true;
-	test_int(fc_plan_make(&spec, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
 	must_have(part("/machine-config"), "\"huge_pages\":\"2M\"");
 	fc_plan_done(&plan);
 }
@@ -171,6 +190,7 @@ static void test_versions(void)
 
 int main(void)
 {
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	test_parts();
 	test_file();
 	test_command_line();
