@@ -33,7 +33,7 @@ test_trees() {
 
 # Whatever the root file system is made of, and whoever runs the container.
 # Linux' client of 9P sets times in whole seconds.
-QEMUS=test_folders
+export QEMUS=test_folders
 test_folders() {
 	make_sources
 	for how in "--rootfs-mode virtiofs" "--executor oci"; do

@@ -3,7 +3,7 @@
 # Detached containers: list, logs, exec, kill, wait, delete.
 . "$(dirname "$0")/../lib/lib.sh"
 
-QEMUS=test_vsockd_sees_its_sockets_only
+export QEMUS=test_vsockd_sees_its_sockets_only
 IMAGE=$(busybox_image)
 LOOP='trap "exit 9" TERM; echo started; echo problems >&2; while :; do sleep 0.2; done'
 
@@ -173,6 +173,7 @@ test_delete_force_does_not_wait_for_ever() {
 # Whatever the guest is doing, or is not.
 test_delete_force_of_a_hung_vm() {
 	status 0 caisson run -d --name "hung$$" "$IMAGE" sleep 1000
+	# shellcheck disable=SC2046 # numbers
 	kill -STOP $(vmm_of "hung$$")
 	status 0 timeout 60 caisson delete -f "hung$$"
 	is_clean
