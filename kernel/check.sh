@@ -3,10 +3,10 @@
 #
 # Say what a kernel lacks to be a caisson guest.
 #
-#   check.sh FILE
+#   check.sh [--for qemu|firecracker] FILE
 #
-# FILE is a kernel configuration (gzipped too), an ELF kernel or a bzImage. A kernel's configuration is the file
-# config-VERSION beside vmlinuz-VERSION, or the one that CONFIG_IKCONFIG put into it.
+# FILE is a kernel configuration (gzipped too), an ELF kernel, a bzImage or an arm64 Image. A kernel's configuration
+# is the file config-VERSION beside vmlinuz-VERSION, or the one that CONFIG_IKCONFIG put into it.
 #
 # Exit status: 0 nothing is lacking, 1 something is, 2 FILE cannot be used.
 
@@ -21,10 +21,15 @@ HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 readonly HERE
 
 work=
+vmm=qemu
 
 die() {
 	printf 'kernel/check.sh: %s\n' "$*" >&2
 	exit 2
+}
+
+usage() {
+	die 'usage: check.sh [--for qemu|firecracker] CONFIG|VMLINUX|BZIMAGE|IMAGE'
 }
 
 cleanup() {
@@ -95,21 +100,24 @@ payload_of() {
 	unpack "$work/payload" | head -c "$MAX_KERNEL" >"$2" || :
 }
 
+# ELF by its first bytes, an arm64 Image by those at 56 (Documentation/arm64/booting.rst).
+is_plain_kernel() {
+	[ "$(bytes "$1" 0 4)" = 7f454c46 ] || [ "$(bytes "$1" 56 4)" = 41524d64 ]
+}
+
 # find_config FILE OUT
 find_config() {
 	local file=$1 out=$2 name=${1##*/}
 
-	case $(bytes "$file" 0 4) in
-	7f454c46)
+	if is_plain_kernel "$file"; then
 		config_in "$file" "$out" || die "$file holds no configuration (CONFIG_IKCONFIG): give its config file"
 		return
-		;;
-	1f8b*)
+	fi
+	if [ "$(bytes "$file" 0 2)" = 1f8b ]; then
 		unpack "$file" | head -c "$MAX_CONFIG" >"$out" || :
 		is_config "$out" || die "$file is not a kernel configuration"
 		return
-		;;
-	esac
+	fi
 	if [ "$(bytes "$file" 514 4)" = 48647253 ]; then
 		local beside=${file%"$name"}config-${name#*-}
 
@@ -126,8 +134,17 @@ find_config() {
 
 # compare CONFIG: one line for each thing lacking, then a summary; fails if a needed one is.
 compare() {
-	awk -F '|' '
+	awk -F '|' -v vmm="$vmm" '
 		function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
+		# Does a row count: of any architecture and VMM, or of those?
+		function counts(n, word,  i) {
+			for (i = 2; i <= n; i++) {
+				if (word[i] == "x86_64" || word[i] == "arm64") {
+					if (!(toupper(word[i]) in has)) return 0
+				} else if (word[i] != vmm) return 0
+			}
+			return 1
+		}
 		FNR == NR {
 			if ($0 ~ /^CONFIG_[A-Za-z0-9_]+=[ym]$/)
 				has[substr($0, 8, length($0) - 9)] = substr($0, length($0))
@@ -136,7 +153,7 @@ compare() {
 		/^#/ || NF < 4 { next }
 		{
 			n = split(trim($2), level, " ")
-			if (n > 1 && !((level[2] == "x86_64" ? "X86_64" : "ARM64") in has)) next
+			if (!counts(n, level)) next
 			n = split(trim($1), any, "/")
 			found = ""
 			for (i = 1; i <= n; i++) {
@@ -161,7 +178,7 @@ compare() {
 		}
 		END {
 			if (modules != "") print "modules, which travel in the initramfs:" modules
-			if (lacking) print "not a caisson guest: " lacking " lacking"
+			if (lacking) print "not a caisson guest under " vmm ": " lacking " lacking"
 			else print "complete"
 			exit lacking ? 1 : 0
 		}
@@ -169,7 +186,12 @@ compare() {
 }
 
 main() {
-	[ $# = 1 ] || die 'usage: check.sh CONFIG|VMLINUX|BZIMAGE'
+	if [ "${1:-}" = --for ]; then
+		vmm=${2:-}
+		[ "$vmm" = qemu ] || [ "$vmm" = firecracker ] || usage
+		shift 2
+	fi
+	[ $# = 1 ] || usage
 	[ -f "$1" ] || die "$1 is not a file"
 	[ -r "$1" ] || die "cannot read $1"
 	[ -r "$HERE/required.list" ] || die "cannot read $HERE/required.list"

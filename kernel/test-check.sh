@@ -44,7 +44,7 @@ refuse_line() {
 	fi
 }
 
-# config VALUE-OF-MODULES [SED-SCRIPT]: a configuration that holds all that the list names.
+# config VALUE-OF-MODULES [SED-SCRIPT]: a configuration that holds all that the list names, by its first row.
 config() {
 	awk -F '|' -v module="$1" '
 		BEGIN { print "CONFIG_X86_64=y" }
@@ -54,7 +54,8 @@ config() {
 			gsub(/[ \t]/, "", $1)
 			n = split($1, any, "/")
 			for (i = 1; i <= n; i++)
-				print "CONFIG_" any[i] "=" (level[1] == "y" ? "y" : module)
+				if (!seen[any[i]]++)
+					print "CONFIG_" any[i] "=" (level[1] == "y" ? "y" : module)
 		}
 	' "$HERE/required.list" | sed "${2:-}"
 }
@@ -63,6 +64,18 @@ config() {
 elf() {
 	{
 		printf '\177ELF'
+		head -c 5000 /dev/zero
+		printf IKCFG_ST
+		gzip -n -c -- "$2"
+		printf 'IKCFG_ED and more'
+	} >"$1"
+}
+
+# image OUT CONFIG: what of an arm64 Image it looks at.
+image() {
+	{
+		head -c 56 /dev/zero
+		printf 'ARM\144'
 		head -c 5000 /dev/zero
 		printf IKCFG_ST
 		gzip -n -c -- "$2"
@@ -119,6 +132,31 @@ expect 1 '^lacks CONFIG_PVH' 'options of this architecture count' "$check" "$dir
 config y '/CONFIG_PVH=/d;/CONFIG_SERIAL_8250/d;s/X86_64/ARM64/' >"$dir/config"
 expect 0 '^complete$' 'another architecture needs its own' "$check" "$dir/config"
 
+expect 0 '^complete$' 'everything, for Firecracker' "$check" --for firecracker "$dir/full"
+expect 0 '^modules.*VIRTIO_BLK.*NET_9P_FD' 'modules count under Firecracker, too' \
+	"$check" --for firecracker "$dir/modular"
+config y '/CONFIG_KVM_GUEST=/d' >"$dir/config"
+expect 1 '^lacks CONFIG_KVM_GUEST: ' 'what Firecracker alone needs' "$check" --for firecracker "$dir/config"
+expect 0 '^complete$' 'and QEMU does not' "$check" --for qemu "$dir/config"
+config y '/CONFIG_VIRTIO_FS=/d;/CONFIG_PVH=/d' >"$dir/config"
+expect 0 '^complete$' 'what QEMU alone needs' "$check" --for firecracker "$dir/config"
+expect 1 '^not a caisson guest under qemu: 2 lacking$' 'and QEMU is meant unless said' "$check" "$dir/config"
+config y '/CONFIG_9P_FS=/d' >"$dir/config"
+expect 1 '^lacks CONFIG_9P_FS: ' 'a wish for one is needed for the other' "$check" --for firecracker "$dir/config"
+expect 0 '^could use CONFIG_9P_FS: ' 'and only a wish for the first' "$check" "$dir/config"
+config y '/CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=/d' >"$dir/config"
+expect 0 'before 1\.8$' 'a kernel for newer Firecrackers' "$check" --for firecracker "$dir/config"
+config y '/CONFIG_SERIAL_OF_PLATFORM=/d;/CONFIG_KVM_GUEST=/d;s/X86_64/ARM64/' >"$dir/config"
+expect 1 '^lacks CONFIG_SERIAL_OF_PLATFORM: ' 'arm64 under Firecracker' "$check" --for firecracker "$dir/config"
+refuse_line KVM_GUEST 'what only x86_64 needs there does not count'
+expect 0 '^complete$' 'arm64 under QEMU' "$check" "$dir/config"
+config m 's/X86_64/ARM64/' >"$dir/config"
+expect 1 '^lacks CONFIG_VIRTIO_MMIO=y ' 'a module where arm64 needs it built in' \
+	"$check" --for firecracker "$dir/config"
+expect 2 usage 'for a VMM that there is not' "$check" --for xen "$dir/full"
+expect 2 usage '--for without a VMM' "$check" --for
+expect 2 usage '--for without a file' "$check" --for firecracker
+
 gzip -n -c "$dir/full" >"$dir/config.gz"
 expect 0 '^complete$' 'a gzipped configuration' "$check" "$dir/config.gz"
 elf "$dir/vmlinux" "$dir/full"
@@ -126,6 +164,8 @@ expect 0 '^complete$' 'the configuration in an ELF kernel' "$check" "$dir/vmlinu
 config y '/CONFIG_FUSE_FS=/d' >"$dir/config"
 elf "$dir/vmlinux" "$dir/config"
 expect 1 '^lacks CONFIG_FUSE_FS' 'the configuration in an ELF kernel, lacking' "$check" "$dir/vmlinux"
+image "$dir/Image" "$dir/config"
+expect 1 '^lacks CONFIG_FUSE_FS' 'the configuration in an Image' "$check" "$dir/Image"
 gzip -n -c "$dir/vmlinux" >"$dir/payload"
 bzimage "$dir/vmlinuz-1.2-x" "$dir/payload"
 expect 1 '^lacks CONFIG_FUSE_FS' 'the configuration in a bzImage' "$check" "$dir/vmlinuz-1.2-x"

@@ -18,6 +18,16 @@
 #define KEY_LEN	   64
 #define CHECK_NAME "kernel/check.sh"
 
+struct kernel_options {
+	const char *vmm;
+};
+
+static const struct opt options[] = {
+	OPT(kernel_options, 0, "for", OPT_CHOICE, vmm, "qemu|firecracker",
+	    "check: to run under this hypervisor", .choices = "qemu|firecracker"),
+	{.kind = OPT_END},
+};
+
 /* Our own scripts are beside the program's tree, or where they were installed. */
 static char *script_path(const char *name)
 {
@@ -129,10 +139,10 @@ static int complain(int fd, struct err *err)
 	return err_set(err, -EINVAL, "%s", sentence ? sentence : "the kernel checker failed");
 }
 
-static int check(const char *file, struct err *err)
+static int check(const char *vmm, const char *file, struct err *err)
 {
 	_cleanup_free_ char *script = script_path("check.sh");
-	const char *argv[] = {script, file, NULL};
+	const char *argv[] = {script, "--for", vmm ? vmm : "qemu", file, NULL};
 	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
 	int fds[2], r;
 
@@ -148,24 +158,22 @@ static int check(const char *file, struct err *err)
 	return r > 1 ? complain(rd, err) : r;
 }
 
-/* After "build" or "check", too, where it would be a file. */
-static bool asks_for_help(char **words, int n)
-{
-	return n > 1 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0);
-}
-
-static int dispatch(const struct paths *paths, char **words, int n, struct err *err)
+static int dispatch(const struct paths *paths, const struct kernel_options *given, char **words,
+		    int n, struct err *err)
 {
 	const char *what = n > 0 ? words[0] : "";
+	bool checks = strcmp(what, "check") == 0;
 
+	if (given->vmm && !checks)
+		return err_set(err, -EINVAL, "--for is for kernel check");
 	if (strcmp(what, "build") == 0 && n == 1)
 		return build(paths, err);
 	if (strcmp(what, "list") == 0 && n == 1)
 		return list(paths, err);
 	if (strcmp(what, "use") == 0 && n == 2)
 		return kernel_use(paths->cache, words[1], err);
-	if (strcmp(what, "check") == 0 && n == 2)
-		return check(words[1], err);
+	if (checks && n == 2)
+		return check(given->vmm, words[1], err);
 	return err_set(err, -EINVAL,
 		       "kernel build, list, use NAME or check FILE: see "
 		       "`caisson kernel --help`");
@@ -173,33 +181,29 @@ static int dispatch(const struct paths *paths, char **words, int n, struct err *
 
 static int kernel_main(const struct command *self, int argc, char **argv)
 {
+	struct kernel_options given = {NULL};
 	struct paths paths = PATHS_NULL;
 	struct err err = ERR_NULL;
-	int at = opts_parse(self, argc, argv, NULL, &err), r = at;
+	int at = opts_parse(self, argc, argv, &given, &err), r = at;
 
-	if (r >= 0 && asks_for_help(argv + at, argc - at)) {
-		opts_help(self);
-		return 0;
-	}
 	if (r >= 0)
 		r = paths_init(&paths, &err);
 	if (r >= 0)
-		r = dispatch(&paths, argv + at, argc - at, &err);
+		r = dispatch(&paths, &given, argv + at, argc - at, &err);
 	paths_done(&paths);
 	return r < 0 ? cmd_fail(self, &err) : r;
 }
 
 const struct command command_kernel = {
 	.name = "kernel",
-	.usage = "build | list | use NAME | check FILE",
+	.usage = "build | list | use NAME | check [--for VMM] FILE",
 	.summary = "Build, list, choose and check the kernels of guests.",
-	.details =
-		"  build       the tuned kernel, from Debian's linux-source; minutes, once\n"
-		"  list        what there is; * marks the one that is used\n"
-		"  use NAME    use this one from now on; \"distro\" is the distribution's own\n"
-		"  check FILE  what a kernel lacks to run as a guest: its .config, vmlinux, or a\n"
-		"              /boot/vmlinuz with its config beside it\n",
+	.details = "  build       the tuned kernel, from Debian's linux-source; minutes, once\n"
+		   "  list        what there is; * marks the one that is used\n"
+		   "  use NAME    use this one from now on; \"distro\" is the distribution's own\n"
+		   "  check FILE  what a kernel lacks to run as a guest: its .config, vmlinux or\n"
+		   "              Image, or a /boot/vmlinuz with its config beside it\n",
+	.opts = options,
 	.failure = 1,
-	.command_follows = true,
 	.run = kernel_main,
 };

@@ -150,6 +150,8 @@ test_kernel_calls() {
 		refused 1 "$file" caisson kernel check "$file"
 		one_sentence
 	done
+	refused 1 "must be one of qemu|firecracker" caisson kernel check --for xen /etc/passwd
+	refused 1 "--for is for kernel check" caisson kernel list --for qemu
 	refused 1 "caisson kernel list" caisson kernel use /boot/vmlinuz-0
 }
 
