@@ -2,10 +2,13 @@
 #include "vmm/firecracker/api.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "vmm/firecracker/curl.h"
@@ -25,6 +28,7 @@ struct fc_api {
 	CURLM *multi;
 	CURL *easy;
 	struct curl_slist *headers;
+	int socket;
 	struct loop_io io;
 	struct loop_timer timer;
 	char *what, *body;
@@ -167,7 +171,7 @@ static int watch_timer(CURLM *multi _unused_, long ms, void *userdata)
 }
 
 /* No name is looked up, no proxy asked, and no file of the user's read. */
-static void set_up(struct fc_api *api, const char *socket)
+static void set_up(struct fc_api *api)
 {
 	const struct curl_library *curl = api->curl;
 
@@ -175,7 +179,6 @@ static void set_up(struct fc_api *api, const char *socket)
 	(void)curl->curl_multi_setopt(api->multi, CURLMOPT_SOCKETDATA, api);
 	(void)curl->curl_multi_setopt(api->multi, CURLMOPT_TIMERFUNCTION, watch_timer);
 	(void)curl->curl_multi_setopt(api->multi, CURLMOPT_TIMERDATA, api);
-	(void)curl->curl_easy_setopt(api->easy, CURLOPT_UNIX_SOCKET_PATH, socket);
 	(void)curl->curl_easy_setopt(api->easy, CURLOPT_PROXY, "");
 	(void)curl->curl_easy_setopt(api->easy, CURLOPT_NOSIGNAL, 1L);
 	(void)curl->curl_easy_setopt(api->easy, CURLOPT_TIMEOUT_MS, PATIENCE_MS);
@@ -186,9 +189,8 @@ static void set_up(struct fc_api *api, const char *socket)
 	(void)curl->curl_easy_setopt(api->easy, CURLOPT_HTTP09_ALLOWED, 0L);
 }
 
-int fc_api_new(struct loop *loop, int dir, struct fc_api **ret, struct err *err)
+int fc_api_new(struct loop *loop, struct fc_api **ret, struct err *err)
 {
-	_cleanup_free_ char *socket = xasprintf("/proc/self/fd/%d/" VMM_FIRECRACKER_SOCKET, dir);
 	const struct curl_library *curl;
 	struct fc_api *api;
 	int r = curl_library(&curl, err);
@@ -197,6 +199,7 @@ int fc_api_new(struct loop *loop, int dir, struct fc_api **ret, struct err *err)
 		return r;
 	api = xcalloc(1, sizeof(*api));
 	api->loop = loop;
+	api->socket = -EBADF;
 	api->curl = curl;
 	api->io = (struct loop_io)LOOP_IO_NULL;
 	loop_timer_init(&api->timer);
@@ -207,8 +210,24 @@ int fc_api_new(struct loop *loop, int dir, struct fc_api **ret, struct err *err)
 		fc_api_free(api);
 		return err_errno(err, -ENOMEM, "libcurl");
 	}
-	set_up(api, socket);
+	set_up(api);
 	*ret = api;
+	return 0;
+}
+
+int fc_api_at(struct fc_api *api, int dir)
+{
+	char path[32];
+	struct stat st;
+
+	fd_close(api->socket);
+	api->socket = openat(dir, VMM_FIRECRACKER_SOCKET, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (api->socket < 0 || fstat(api->socket, &st) < 0)
+		return -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", api->socket);
+	(void)api->curl->curl_easy_setopt(api->easy, CURLOPT_UNIX_SOCKET_PATH, path);
 	return 0;
 }
 
@@ -252,6 +271,7 @@ void fc_api_free(struct fc_api *api)
 		(void)api->curl->curl_multi_cleanup(api->multi);
 	api->curl->curl_slist_free_all(api->headers);
 	loop_timer_stop(&api->timer);
+	fd_close(api->socket);
 	free(api->what);
 	free(api->body);
 	free(api);

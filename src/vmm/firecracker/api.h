@@ -16,13 +16,21 @@
 struct fc_api;
 
 /**
- * fc_api_new() - nothing is connected before the first request
- * @dir: descriptor of the folder with VMM_FIRECRACKER_SOCKET in it; borrowed
+ * fc_api_new() - nothing is connected yet
  * @ret: end it with fc_api_free()
  *
  * Return: 0 or negative errno with a message.
  */
-int fc_api_new(struct loop *loop, int dir, struct fc_api **ret, struct err *err);
+int fc_api_new(struct loop *loop, struct fc_api **ret, struct err *err);
+
+/**
+ * fc_api_at() - say where it is, before the first request
+ * @dir: descriptor of the folder with VMM_FIRECRACKER_SOCKET in it, which may be somebody's who would like us to
+ *	speak to another one's socket: it is looked up once, and no symbolic link is followed
+ *
+ * Return: 0 or negative errno: -ENOENT: it is not there.
+ */
+int fc_api_at(struct fc_api *api, int dir);
 
 /**
  * struct fc_answer - how a request went

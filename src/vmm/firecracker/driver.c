@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/driver.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -130,10 +129,15 @@ static void stop_watching(struct firecracker *f)
 
 static void look(struct firecracker *f)
 {
-	if (faccessat(f->dir, VMM_FIRECRACKER_SOCKET, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	int r = fc_api_at(f->api, f->dir);
+
+	if (r == -ENOENT)
 		return;
 	stop_watching(f);
-	ask(f, "GET", "/version", NULL, version_answered);
+	if (r < 0)
+		fail(f, "what Firecracker has made is no socket");
+	else
+		ask(f, "GET", "/version", NULL, version_answered);
 }
 
 static void folder_changed(struct loop_io *io, uint32_t revents _unused_)
@@ -237,7 +241,7 @@ static int begin(struct firecracker *f, const struct vmm_spec *spec, struct err 
 		r = start_process(f, spec, err);
 	/* To load libcurl takes about as long as Firecracker takes until it listens. */
 	if (r == 0 && api)
-		r = fc_api_new(f->loop, f->dir, &f->api, err);
+		r = fc_api_new(f->loop, &f->api, err);
 	return r;
 }
 

@@ -111,7 +111,8 @@ static void with(const char *const *texts, void (*test)(void))
 	test_int(loop_init(&loop), 0);
 	loop_timer_init(&watchdog);
 	loop_timer_start(&loop, &watchdog, clock_now() + PATIENCE, late);
-	test_int(fc_api_new(&loop, dir, &api, &err), 0);
+	test_int(fc_api_new(&loop, &api, &err), 0);
+	test_int(fc_api_at(api, dir), 0);
 	test_int(pthread_create(&thread, NULL, serve, NULL), 0);
 	test();
 	fc_api_free(api);
@@ -199,6 +200,22 @@ static void test_nobody(void)
 	test_int(ask("GET", "/version", NULL), -ECONNREFUSED);
 }
 
+/* Where somebody else made it. */
+static void test_other_files(void)
+{
+	files_begin();
+	dir = open(files_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	test_int(loop_init(&loop), 0);
+	test_int(fc_api_new(&loop, &api, &err), 0);
+	test_int(fc_api_at(api, dir), -ENOENT);
+	test_int(symlinkat("/run", dir, VMM_FIRECRACKER_SOCKET), 0);
+	test_int(fc_api_at(api, dir), -ENOTSOCK);
+	fc_api_free(api);
+	loop_deinit(&loop);
+	(void)close(dir);
+	files_end();
+}
+
 int main(void)
 {
 	size_t head = (size_t)sprintf(flood, "HTTP/1.1 200 \r\nContent-Length: 65550\r\n\r\n");
@@ -209,5 +226,6 @@ int main(void)
 	with(floods, test_flood);
 	with(silence, test_freed_meanwhile);
 	with(nobody, test_nobody);
+	test_other_files();
 	return 0;
 }
