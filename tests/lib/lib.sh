@@ -107,6 +107,7 @@ use_firecracker() {
 	*) export PATH="$TOP/tests/firecracker:$PATH" ;;
 	esac
 	echo 'vm.hypervisor = "firecracker"' >"$CAISSON_CONFIG"
+	HYPERVISOR=firecracker
 }
 
 [ $HYPERVISOR = qemu ] || use_firecracker

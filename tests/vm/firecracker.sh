@@ -127,6 +127,30 @@ test_versions() {
 	is_clean
 }
 
+# What it has used goes back to the host: the file that is the guest's memory gets holes.
+test_idle_memory() {
+	local used
+	export STANDIN_VERSION=1.16.0
+	status 0 caisson run -d --name idle --tmpfs /t:size=150M -m 256M "$IMAGE" sleep 1000
+	status 0 caisson exec idle dd if=/dev/zero of=/t/much bs=1M count=120
+	used=$(memory_of idle)
+	[ "$used" -gt 120 ] || fail "$used MiB are used"
+	status 0 caisson exec idle rm /t/much
+	timeout 60 sh -c "until [ \"\$(stat -Lc %b $(memory_file idle))\" -lt $(((used - 80) * 2048)) ]; do caisson exec idle true; done" ||
+		fail "$(memory_of idle) MiB are used still, of $used"
+	status 0 caisson delete -f idle
+	unset STANDIN_VERSION
+	is_clean
+}
+# The guest's memory, a file that the stand-in's QEMU has open, and how many MiB of it there are.
+memory_file() {
+	local pid
+	for pid in $(vmm_of "$1"); do
+		find "/proc/$pid/fd" -lname '/memfd:memory-backend*' 2>/dev/null
+	done | head -n 1
+}
+memory_of() { echo $(($(stat -Lc %b "$(memory_file "$1")") / 2048)); }
+
 # Whoever dies, all go.
 test_killed() {
 	local who

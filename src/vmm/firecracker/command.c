@@ -16,7 +16,7 @@
 
 #define ID_MAX	     64
 
-int fc_check_version(const char *answer, struct err *err)
+int fc_check_version(const char *answer, unsigned int *ret_minor, struct err *err)
 {
 	struct json_object *object = json_tokener_parse(answer), *version;
 	unsigned int major = 0, minor = 0;
@@ -28,6 +28,7 @@ int fc_check_version(const char *answer, struct err *err)
 	json_object_put(object);
 	if (sscanf(text, "%3u.%3u", &major, &minor) != 2)
 		return err_set(err, -EPROTO, "what answers is no Firecracker: it tells no version");
+	*ret_minor = minor;
 	if (major == OLDEST_MAJOR && minor >= OLDEST_MINOR)
 		return 0;
 	return err_set(

@@ -62,7 +62,8 @@ void fc_command_done(struct fc_command *command);
 /**
  * fc_check_version() - is it one of those that are known?
  * @answer: to GET /version
+ * @ret_minor: of 1.@ret_minor
  *
  * Return: 0 or negative errno with a message.
  */
-int fc_check_version(const char *answer, struct err *err);
+int fc_check_version(const char *answer, unsigned int *ret_minor, struct err *err);

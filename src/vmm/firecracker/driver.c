@@ -35,6 +35,7 @@ struct firecracker {
 	struct loop_timer retry;
 	struct tail log;
 	size_t next;
+	unsigned int minor; /* of its version */
 	bool started;
 	char *failure;
 };
@@ -76,12 +77,15 @@ static void start_answered(void *data, const struct fc_answer *answer)
 static void part_answered(void *data, const struct fc_answer *answer)
 {
 	struct firecracker *f = data;
-	const struct fc_part *part = &f->plan.parts[f->next];
+	const struct fc_part *part;
 
 	if (answer->r < 0) {
 		unanswered(f, answer);
 		return;
 	}
+	while (f->next < f->plan.n && f->plan.parts[f->next].since > f->minor)
+		f->next++;
+	part = &f->plan.parts[f->next];
 	if (f->next == f->plan.n)
 		ask(f, "PUT", "/actions", "{\"action_type\":\"InstanceStart\"}", start_answered);
 	else
@@ -108,7 +112,7 @@ static void version_answered(void *data, const struct fc_answer *answer)
 	}
 	if (answer->r < 0)
 		unanswered(f, answer);
-	else if (fc_check_version(answer->text, &err) < 0)
+	else if (fc_check_version(answer->text, &f->minor, &err) < 0)
 		fail(f, err.text);
 	else
 		part_answered(f, answer);

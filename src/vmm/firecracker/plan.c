@@ -22,6 +22,7 @@ static struct json_object *add(struct fc_plan *plan, const char *key, bool liste
 
 	part->key = key;
 	part->listed = listed;
+	part->since = 0;
 	part->body = json_object_new_object();
 	(void)snprintf(part->path, sizeof(part->path), "%s", path);
 	return part->body;
@@ -106,7 +107,7 @@ static int add_boot(struct fc_plan *plan, const struct vmm_spec *spec, int dir, 
 	_cleanup_free_ char *serials = serials_of(spec, dir, err), *line = NULL;
 	const char *const words[] = {"reboot=k",      "pci=off", "i8042.noaux", "i8042.nomux",
 				     "i8042.dumbkbd", serials,	 NULL};
-	size_t devices = 2 + spec->n_disks + spec->n_nics;
+	size_t devices = 3 + spec->n_disks + spec->n_nics;
 	struct json_object *o;
 
 	if (!serials)
@@ -168,6 +169,23 @@ static void add_vsock(struct fc_plan *plan, const struct vmm_spec *spec)
 	put_text(o, "uds_path", spec->jail ? inside : spec->vsock.socket_path);
 }
 
+/*
+ * Nobody inflates it: by it the guest tells which memory it does not use any more, and that goes back to the host.
+ * Huge pages cannot.
+ */
+static void add_balloon(struct fc_plan *plan, const struct vmm_spec *spec)
+{
+	struct json_object *o;
+
+	if (spec->huge)
+		return;
+	o = add(plan, "balloon", false, "/balloon");
+	plan->parts[plan->n - 1].since = 14;
+	put_number(o, "amount_mib", 0);
+	put_bool(o, "deflate_on_oom", true);
+	put_bool(o, "free_page_reporting", true);
+}
+
 static int check(const struct vmm_spec *spec, struct err *err)
 {
 	const struct {
@@ -204,6 +222,7 @@ int fc_plan_make(const struct vmm_spec *spec, int dir, struct fc_plan *ret, stru
 	if (spec->vsock.kind == VMM_VSOCK_HYBRID)
 		add_vsock(ret, spec);
 	(void)add(ret, "entropy", false, "/entropy");
+	add_balloon(ret, spec);
 	return 0;
 }
 
@@ -214,8 +233,11 @@ char *fc_plan_file(const struct fc_plan *plan)
 
 	for (size_t i = 0; i < plan->n; i++) {
 		const struct fc_part *part = &plan->parts[i];
-		struct json_object *body = json_object_get(part->body);
+		struct json_object *body;
 
+		if (part->since > 0)
+			continue;
+		body = json_object_get(part->body);
 		if (!part->listed) {
 			(void)json_object_object_add(all, part->key, body);
 			continue;

@@ -7,7 +7,7 @@
 
 /* What a VM is made of, as Firecracker is told it: by its API, or in one file. */
 
-#define FC_PARTS_MAX (5 + VMM_DISKS_MAX + VMM_NICS_MAX)
+#define FC_PARTS_MAX (6 + VMM_DISKS_MAX + VMM_NICS_MAX)
 
 /* The folder of a VM, in a jail; and where its files are there. */
 #define FC_JAIL_DIR    "/vm"
@@ -25,12 +25,14 @@
  * @path: of the API
  * @key: in the file
  * @listed: there it is one of a list
+ * @since: the first version that has it, 1.@since; 0: all. A file is for any of them, and is without those
  * @body: owned
  */
 struct fc_part {
 	char path[48];
 	const char *key;
 	bool listed;
+	unsigned int since;
 	struct json_object *body;
 };
 

@@ -94,6 +94,8 @@ static void test_parts(void)
 						   "\"tap7\",\"guest_mac\":\"02:ca:01:02:03:ff\"}");
 	test_str(part("/vsock"), "{\"guest_cid\":3,\"uds_path\":\"/r/vsock/uds\"}");
 	test_str(part("/entropy"), "{}");
+	test_str(part("/balloon"),
+		 "{\"amount_mib\":0,\"deflate_on_oom\":true,\"free_page_reporting\":true}");
 	fc_plan_done(&plan);
 
 	spec.jail = &jail;
@@ -183,9 +185,12 @@ static void test_versions(void)
 		{"", -EPROTO},
 		{"Cloud Hypervisor", -EPROTO},
 	};
+	unsigned int minor;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		test_int(fc_check_version(cases[i].answer, &err), cases[i].r);
+		test_int(fc_check_version(cases[i].answer, &minor, &err), cases[i].r);
+	test_int(fc_check_version("{\"firecracker_version\":\"1.14.2\"}", &minor, &err), 0);
+	test_int((int)minor, 14);
 }
 
 int main(void)

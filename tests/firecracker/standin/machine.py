@@ -142,7 +142,8 @@ class Plan:
 
     def balloon(self, config):
         oom = "on" if config["deflate_on_oom"] else "off"
-        self.device(f"virtio-balloon-device,id=balloon0,deflate-on-oom={oom}")
+        free = "on" if config.get("free_page_reporting") else "off"
+        self.device(f"virtio-balloon-device,id=balloon0,deflate-on-oom={oom},free-page-reporting={free}")
 
     def drive(self, index, drive):
         config = drive.config
