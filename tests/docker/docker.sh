@@ -71,6 +71,19 @@ test_disks() {
 	is_clean
 }
 
+# A container chooses for itself: the words on its kernel's command line are not the same.
+test_hypervisor() {
+	status 0 docker run --rm -e RUNCVM_HYPERVISOR=qemu $IMAGE cat /proc/cmdline
+	has "$(out)" " reboot=t "
+	[ $HYPERVISOR = firecracker ] || return 0
+	status 0 docker run --rm $IMAGE cat /proc/cmdline
+	has "$(out)" " reboot=k "
+	status 0 docker run --rm -e RUNCVM_HYPERVISOR=firecracker -v "$WORK:/v:ro" $IMAGE ls /v/daemon.json
+	status 125 docker run --rm -e RUNCVM_HYPERVISOR=xen $IMAGE true
+	has "$(err)" "RUNCVM_HYPERVISOR"
+	is_clean
+}
+
 test_terminal() {
 	script -qec "docker run --rm -it $IMAGE sh -c 'tty; stty size; exit 5'" /dev/null </dev/null >"$WORK/seen" || is $? 5
 	has "$(cat "$WORK/seen")" /dev/pts/0
