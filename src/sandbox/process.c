@@ -187,8 +187,11 @@ static void stream_opened(struct stream *s, int error)
 	if (error < 0) {
 		(void)snprintf(message, sizeof(message), "cannot open a stream to the guest: %s",
 			       s->greeting.refusal ? s->greeting.refusal : strerror(-error));
-		/* It always listens, so this is how whoever is in between tells that time is up. */
-		if (error == -ECONNREFUSED && !s->greeting.refusal)
+		/*
+		 * It always listens, so this is how whoever is in between tells that time is up; if not even
+		 * that one answers, time is up here.
+		 */
+		if ((error == -ECONNREFUSED || error == -ETIMEDOUT) && !s->greeting.refusal)
 			strcpy(message,
 			       "the guest does not answer: `caisson delete -f` ends its VM");
 		report(p, p->created, ttrpc_code_from_errno(error), message);

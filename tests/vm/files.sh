@@ -74,8 +74,9 @@ test_replaced() {
 	echo >&4
 	read -r line <&3
 	is "$line" first
-	exec 3<&- 4>&-
+	exec 4>&-
 	wait $!
+	exec 3<&-
 	echo second >"$WORK/map/file"
 	status 0 caisson exec map cat /map/file
 	is "$(out)" second
