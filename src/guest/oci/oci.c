@@ -2,6 +2,7 @@
 #include "guest/oci/oci.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,10 +98,28 @@ static int take_terminal(struct oci_task *task)
 	return 0;
 }
 
+/*
+ * The root of the first container, which is a mount of its own, stays for as long as the VM: Linux 6.1 was seen to free
+ * files of it, when it goes with the container's last process, that are still being read ahead, and to panic when they
+ * have come (fuse_invalidate_atime(), fs/fuse/file.c).
+ */
+static void keep_root(pid_t pid)
+{
+	static int root = -EBADF;
+	char path[32];
+
+	if (root >= 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 static int take_process(struct oci_task *task)
 {
 	int r = crun_read_pid(oci_task_number(task), &task->process->pid);
 
+	if (r == 0)
+		keep_root(task->process->pid);
 	task->process->ctl = take_fd(task->sign);
 	return r < 0 ? r : take_terminal(task);
 }
