@@ -5,7 +5,8 @@
 
 /*
  * Root file systems that an overlay is put together of: mounts with a name as their target are made in
- * ABI_LAYERS_DIR, or, with "/" in it, at a folder in one that is there already, and the overlay names them there. In a mount namespace of whoever has that root.
+ * ABI_LAYERS_DIR, or, with "/" in it, at a folder in one that is there already, and the overlay names them there. In
+ * a mount namespace of whoever has that root.
  */
 
 /** layers_is_one() - is @m one of them, and not on the root itself? */
