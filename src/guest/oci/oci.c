@@ -99,27 +99,24 @@ static int take_terminal(struct oci_task *task)
 }
 
 /*
- * The root of the first container, which is a mount of its own, stays for as long as the VM: Linux 6.1 was seen to free
- * files of it, when it goes with the container's last process, that are still being read ahead, and to panic when they
- * have come (fuse_invalidate_atime(), fs/fuse/file.c).
+ * A container's mounts stay until it is deleted, not only until its last process is gone: Linux 6.1 was seen to free
+ * files of a virtiofs while they were still being read ahead, and to panic when they had come (fuse_invalidate_atime(),
+ * fs/fuse/file.c).
  */
-static void keep_root(pid_t pid)
+static void hold_mounts(struct process *p)
 {
-	static int root = -EBADF;
 	char path[32];
 
-	if (root >= 0)
-		return;
-	(void)snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
-	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)p->pid);
+	p->mntns = open(path, O_RDONLY | O_CLOEXEC);
 }
 
 static int take_process(struct oci_task *task)
 {
 	int r = crun_read_pid(oci_task_number(task), &task->process->pid);
 
-	if (r == 0)
-		keep_root(task->process->pid);
+	if (r == 0 && !process_is_exec(task->process))
+		hold_mounts(task->process);
 	task->process->ctl = take_fd(task->sign);
 	return r < 0 ? r : take_terminal(task);
 }
@@ -407,6 +404,7 @@ static void oci_release(struct executor *executor, struct process *p)
 	struct oci *oci = oci_of(executor);
 
 	oci_sign_close(p);
+	p->mntns = fd_close(p->mntns);
 	for (size_t i = 0; i < OCI_TASKS_MAX && oci->n_busy > 0; i++) {
 		struct oci_task *task = &oci->tasks[i];
 
