@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIMIT = 120  # seconds that anything may take at most; nothing waits that long when all is well
@@ -84,6 +85,59 @@ def qemu_line(folder, *more):
         "-object", "memory-backend-memfd,id=mem,size=256M,share=on",
         "-serial", f"file:{folder}/console", *more,
     ]
+
+
+# The end of a console that is a Console's.
+STDIO = ["-chardev", "stdio,id=console,signal=off"]
+
+
+class Console:
+    """A QEMU whose console is ours. A context manager."""
+
+    def __init__(self, line):
+        # pylint: disable-next=consider-using-with # it ends with us
+        self.qemu = subprocess.Popen([str(word) for word in line], stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.console, self.seen = "", 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.qemu.kill()
+        self.qemu.wait()
+        self.qemu.stdin.close()
+        self.qemu.stdout.close()
+
+    def read(self, deadline):
+        """More of the console. Return: was there any?"""
+        left = max(0, deadline - time.monotonic())
+        ready, _, _ = select.select([self.qemu.stdout], [], [], left)
+        check(ready, f"nothing more for {LIMIT} s on the console: {self.console}")
+        data = os.read(self.qemu.stdout.fileno(), 65536)
+        self.console += data.decode(errors="replace").replace("\r", "")
+        return bool(data)
+
+    def expect(self, text):
+        """Wait until the console shows it, behind what was waited for before."""
+        deadline = time.monotonic() + LIMIT
+        while (at := self.console.find(text, self.seen)) < 0:
+            if not self.read(deadline):
+                raise Failed(f"the end before {text!r}: {self.console}")
+        self.seen = at + len(text)
+
+    def type(self, line):
+        self.qemu.stdin.write(line.encode() + b"\n")
+        self.qemu.stdin.flush()
+
+    def end(self):
+        """Wait for QEMU. Return: all that the console has shown."""
+        deadline = time.monotonic() + LIMIT
+        while self.read(deadline):
+            pass
+        status = self.qemu.wait(LIMIT)
+        check(status == 0, f"QEMU's status is {status}: {self.console}")
+        return self.console
 
 
 def text(path):

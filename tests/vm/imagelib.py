@@ -2,13 +2,11 @@
 """Images whose own init vminitd is, and machines that boot them: no caisson on the host."""
 
 import os
-import select
 import shutil
 import subprocess
 import tempfile
-import time
 
-from guestlib import LIMIT, Failed, check, kernel, qemu_line, tsc_khz
+from guestlib import STDIO, Console, check, kernel, qemu_line, tsc_khz
 
 APPLETS = ["sh", "cat", "echo", "id", "ls", "kill", "ip", "mount", "hostname", "env", "sort", "grep",
            "sync", "stat", "touch", "wc", "ps", "sleep", "tty", "test", "true", "cut", "tr", "ifconfig"]
@@ -51,7 +49,7 @@ def make_ext4(tree, image, size="64M"):
     run("mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, image, size)
 
 
-class Boot:
+class Boot(Console):
     """A machine with a disk; its console is ours. A context manager."""
 
     def __init__(self, image, words="", devices=(), before=(), memory=None):
@@ -64,50 +62,11 @@ class Boot:
             line[at] = f"memory-backend-memfd,id=mem,size={memory}M,share=on"
         append = (f"console=ttyS0 reboot=t panic=-1 quiet tsc_early_khz={tsc_khz()} "
                   f"root=/dev/vda {words}")
-        line += ["-chardev", "stdio,id=console,signal=off", "-no-reboot", "-kernel", kernel(),
-                 "-append", append.rstrip(), "-drive", f"if=none,id=root,format=raw,file={image}",
-                 "-device", "virtio-blk-device,drive=root", *devices]
-        # pylint: disable-next=consider-using-with # it ends with us
-        self.qemu = subprocess.Popen([*before, *line], stdin=subprocess.PIPE,
-                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.console, self.seen = "", 0
+        super().__init__([*before, *line, *STDIO, "-no-reboot", "-kernel", kernel(),
+                          "-append", append.rstrip(), "-drive",
+                          f"if=none,id=root,format=raw,file={image}",
+                          "-device", "virtio-blk-device,drive=root", *devices])
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.qemu.kill()
-        self.qemu.wait()
-        self.qemu.stdin.close()
-        self.qemu.stdout.close()
+    def __exit__(self, *what):
+        super().__exit__(*what)
         shutil.rmtree(self.dir, ignore_errors=True)
-
-    def read(self, deadline):
-        """More of the console. Return: was there any?"""
-        left = max(0, deadline - time.monotonic())
-        ready, _, _ = select.select([self.qemu.stdout], [], [], left)
-        check(ready, f"nothing more for {LIMIT} s on the console: {self.console}")
-        data = os.read(self.qemu.stdout.fileno(), 65536)
-        self.console += data.decode(errors="replace").replace("\r", "")
-        return bool(data)
-
-    def expect(self, text):
-        """Wait until the console shows it, behind what was waited for before."""
-        deadline = time.monotonic() + LIMIT
-        while (at := self.console.find(text, self.seen)) < 0:
-            if not self.read(deadline):
-                raise Failed(f"the end before {text!r}: {self.console}")
-        self.seen = at + len(text)
-
-    def type(self, line):
-        self.qemu.stdin.write(line.encode() + b"\n")
-        self.qemu.stdin.flush()
-
-    def end(self):
-        """Wait for QEMU. Return: all that the console has shown."""
-        deadline = time.monotonic() + LIMIT
-        while self.read(deadline):
-            pass
-        status = self.qemu.wait(LIMIT)
-        check(status == 0, f"QEMU's status is {status}: {self.console}")
-        return self.console
