@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The tuned kernel with an init that is a few system calls.
+
+    kernel.py x86_64
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+
+from guestlib import STDIO, TOP, Console, Failed, check, cpio, kernel, qemu_line, tsc_khz
+
+DAY = 86400
+INIT = TOP + "/tests/vm/guests/kernel-init.c"
+COMPILER = {"x86_64": ["gcc", "-m32", "-march=i686", "-fcf-protection=none"]}
+FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-static", "-fno-pic",
+         "-no-pie", "-fno-stack-protector", "-Wl,--build-id=none"]
+
+
+def x86_line(folder, processors, words):
+    line = qemu_line(folder)
+    line[line.index("-serial") + 1] = "chardev:console"
+    line[line.index("-smp") + 1] = processors
+    # As caisson starts it: under TCG several processors need to be told that the TSC can be relied on.
+    return line + ["-no-reboot", "-kernel", kernel(), "-append",
+                   f"console=ttyS0 panic=-1 quiet tsc=reliable tsc_early_khz={tsc_khz()} "
+                   f"lapic_hz=1000000000 {words}"]
+
+
+def write_initramfs(folder, init):
+    with open(init, "rb") as file:
+        archive = cpio([("init", 0o100755, file.read())])
+    with open(folder + "/initramfs", "wb") as file:
+        file.write(archive)
+
+
+class Booted(Console):
+    """The kernel with INIT and a disk. A context manager."""
+
+    def __init__(self, folder, line, *devices):
+        super().__init__([*line, *STDIO, "-initrd", folder + "/initramfs",
+                          "-drive", f"if=none,id=disk,format=raw,readonly=on,file={folder}/disk",
+                          "-device", "virtio-blk-device,drive=disk", *devices])
+
+    def says(self, machine, processors):
+        """What INIT finds in all machines."""
+        self.expect(f"machine {machine} ")
+        self.expect("-caisson\nseconds ")
+        self.expect(f"\nprocessors {processors}\ndisk first line\n")
+        told = self.console.split("\nseconds ")[1].split()[0]
+        check(abs(int(told) - time.time()) < DAY, f"the guest's time is {told}")
+
+
+def x86_runs_32_bit_programs(folder):
+    """INIT is one, and old enough to ask for the time in 32 bits."""
+    with Booted(folder, x86_line(folder, 2, "reboot=t")) as vm:
+        vm.says("x86_64", 2)
+        check("not ended" not in vm.end(), "it goes on")
+
+
+TESTS = {
+    "x86_64": [x86_runs_32_bit_programs],
+}
+
+
+def main(arch):
+    with tempfile.TemporaryDirectory(prefix="caisson-test-kernel.") as folder:
+        subprocess.run([*COMPILER[arch], *FLAGS, INIT, "-o", folder + "/init"], check=True)
+        write_initramfs(folder, folder + "/init")
+        with open(folder + "/disk", "wb") as file:
+            file.write(b"first line\nsecond line\n".ljust(4096, b"\0"))
+        for test in TESTS[arch]:
+            try:
+                test(folder)
+            except Failed as error:
+                print(f"not ok {test.__name__}: {error}")
+                sys.exit(1)
+            print("ok", test.__name__, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
