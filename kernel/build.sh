@@ -222,10 +222,11 @@ build_failed() {
 unneeded() {
 	local dir
 
-	for dir in gpu media staging clk scsi usb misc iio infiniband video pinctrl crypto input mtd soc platform \
+	for dir in gpu media staging clk scsi usb misc iio infiniband video pinctrl crypto mtd soc platform \
 		hwmon phy mfd s390 hid dma i2c spi power regulator md net/ethernet net/wireless; do
 		echo "*/drivers/$dir/*.[ch]"
 	done
+	echo '*/drivers/input/[!ks]*/*.[ch]'
 	for dir in afs btrfs ceph cifs f2fs gfs2 ksmbd nfs nfsd ntfs3 ocfs2 reiserfs smb ubifs xfs; do
 		echo "*/fs/$dir/*.[ch]"
 	done

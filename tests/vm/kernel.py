@@ -5,12 +5,15 @@
     kernel.py x86_64
 """
 
+import json
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-from guestlib import STDIO, TOP, Console, Failed, check, cpio, kernel, qemu_line, tsc_khz
+from guestlib import (LIMIT, STDIO, TOP, Console, Failed, check, cpio, kernel, qemu_line, same,
+                      tsc_khz)
 
 DAY = 86400
 INIT = TOP + "/tests/vm/guests/kernel-init.c"
@@ -53,6 +56,18 @@ class Booted(Console):
         check(abs(int(told) - time.time()) < DAY, f"the guest's time is {told}")
 
 
+def configuration(image):
+    """What travels in the kernel says that it serves both VMMs, with nothing left to wish for."""
+    for vmm in ("qemu", "firecracker"):
+        run = subprocess.run([TOP + "/kernel/check.sh", "--for", vmm, image], check=False, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        same((run.returncode, run.stdout), (0, "complete\n"), f"the check for {vmm}")
+
+
+def x86_is_fit(_folder):
+    configuration(kernel())
+
+
 def x86_runs_32_bit_programs(folder):
     """INIT is one, and old enough to ask for the time in 32 bits."""
     with Booted(folder, x86_line(folder, 2, "reboot=t")) as vm:
@@ -60,8 +75,38 @@ def x86_runs_32_bit_programs(folder):
         check("not ended" not in vm.end(), "it goes on")
 
 
+def press(path):
+    """Ctrl-Alt-Del on QEMU's keyboard."""
+    keys = [{"type": "qcode", "data": key} for key in ("ctrl", "alt", "delete")]
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(LIMIT)
+        sock.connect(path)
+        with sock.makefile("rw") as lines:
+            lines.readline()
+            for command in ({"execute": "qmp_capabilities"},
+                            {"execute": "send-key", "arguments": {"keys": keys}}):
+                lines.write(json.dumps(command) + "\n")
+                lines.flush()
+                answer = {}
+                while "return" not in answer:
+                    answer = json.loads(lines.readline())
+                    check("error" not in answer, f"{command}: {answer}")
+
+
+def x86_hears_ctrl_alt_del(folder):
+    """From the keyboard that Firecracker has, by whose controller the machine ends, too."""
+    for words in ("", "acpi=off", "i8042.noaux i8042.nomux i8042.dumbkbd"):
+        line = x86_line(folder, 1, f"reboot=k {words} -- wait")
+        with Booted(folder, line, "-device", "i8042",
+                    "-qmp", f"unix:{folder}/qmp,server=on,wait=off") as vm:
+            vm.expect("\nwaiting\n")
+            press(folder + "/qmp")
+            vm.expect("signal 2\n")
+            check("not ended" not in vm.end(), "it goes on")
+
+
 TESTS = {
-    "x86_64": [x86_runs_32_bit_programs],
+    "x86_64": [x86_is_fit, x86_runs_32_bit_programs, x86_hears_ctrl_alt_del],
 }
 
 
