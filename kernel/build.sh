@@ -3,8 +3,11 @@
 #
 # Build caisson's guest kernel from Debian's linux-source package.
 #
-#   build.sh OUTDIR    build, and leave OUTDIR/{vmlinux,config,manifest}, complete or not at all
-#   build.sh --key     print what names the result: a digest of all that goes into it
+#   build.sh [--arch ARCH] OUTDIR    build, and leave OUTDIR/{vmlinux,config,manifest}, complete or not at all
+#   build.sh [--arch ARCH] --key     print what names the result: a digest of all that goes into it
+#
+# ARCH is x86_64 or aarch64, whose kernel is "Image" instead of "vmlinux" (default: this machine's). For another
+# than this machine's it takes a compiler for that, gcc-ARCH-linux-gnu.
 #
 # Environment:
 #   CAISSON_LINUX_SOURCE   the source tarball (default: the one of the package linux-source-6.1)
@@ -23,12 +26,19 @@ unset MAKEFLAGS MFLAGS MAKELEVEL CROSS_COMPILE CC CFLAGS CPPFLAGS LDFLAGS KCFLAG
 
 readonly TARBALL=${CAISSON_LINUX_SOURCE:-/usr/src/linux-source-6.1.tar.xz}
 readonly NEED_MB=700
-# Steps that a build prints: only the progress shown depends on it.
-readonly STEPS=2010
 
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-ARCH=$(uname -m)
-readonly HERE ARCH
+MACHINE=$(uname -m)
+readonly HERE MACHINE
+
+# What depends on the architecture, see set_arch().
+arch=
+kernel_arch=
+image=
+built=
+cross=
+# Steps that a build prints: only the progress shown depends on it.
+steps_max=
 
 work=
 stage=
@@ -37,6 +47,20 @@ job=
 die() {
 	printf 'kernel/build.sh: %s\n' "$*" >&2
 	exit 1
+}
+
+usage() {
+	die 'usage: build.sh [--arch x86_64|aarch64] OUTDIR | build.sh [--arch x86_64|aarch64] --key'
+}
+
+set_arch() {
+	arch=$1
+	case $arch in
+	x86_64) kernel_arch=x86_64 image=vmlinux built=vmlinux steps_max=2020 ;;
+	aarch64) kernel_arch=arm64 image=Image built=arch/arm64/boot/Image steps_max=1680 ;;
+	*) die "there is no kernel configuration for $arch, only for x86_64 and aarch64" ;;
+	esac
+	[ "$arch" = "$MACHINE" ] || cross=$arch-linux-gnu-
 }
 
 # Runs on every way out: ends the compilers, removes the tree and what was not finished.
@@ -80,7 +104,6 @@ cache_dir() {
 check_source() {
 	[ -r "$TARBALL" ] ||
 		die "there is no kernel source at $TARBALL: install the Debian package linux-source-6.1"
-	[ -d "$HERE/fragments/$ARCH" ] || die "there is no kernel configuration for $ARCH"
 }
 
 # One line for each tool or header that is missing, with the package that holds it.
@@ -89,6 +112,9 @@ missing_tools() {
 
 	for tool in bc:bc bison:bison flex:flex gcc:gcc ld:binutils make:make tar:tar xz:xz-utils; do
 		command -v "${tool%%:*}" >/dev/null || echo "${tool%%:*} (package ${tool##*:})"
+	done
+	for tool in "${cross}gcc:gcc-${arch/_/-}-linux-gnu" "${cross}ld:binutils-${arch/_/-}-linux-gnu"; do
+		[ -z "$cross" ] || command -v "${tool%%:*}" >/dev/null || echo "${tool%%:*} (package ${tool##*:})"
 	done
 	command -v gcc >/dev/null || return 0
 	echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1 || echo 'stdio.h (package libc6-dev)'
@@ -122,7 +148,7 @@ source_digest() {
 }
 
 fragments() {
-	find "$HERE/fragments/common" "$HERE/fragments/$ARCH" -name '*.config' | sort
+	find "$HERE/fragments/common" "$HERE/fragments/$arch" -name '*.config' | sort
 }
 
 # Before the minutes are spent.
@@ -137,10 +163,13 @@ check_output() {
 
 # Everything that decides about the result, as text.
 key_material() {
+	local parts=(fragments/common "fragments/$arch" build.sh)
+
+	[ ! -d "$HERE/source/$arch" ] || parts+=("source/$arch")
 	echo "source $(source_digest)"
-	gcc --version | head -n 1
-	ld --version | head -n 1
-	(cd -- "$HERE" && find fragments/common "fragments/$ARCH" "source/$ARCH" build.sh -type f |
+	"${cross}gcc" --version | head -n 1
+	"${cross}ld" --version | head -n 1
+	(cd -- "$HERE" && find "${parts[@]}" -type f |
 		sort | while IFS= read -r file; do sha256sum -- "$file"; done)
 }
 
@@ -174,10 +203,10 @@ make_work_dir() {
 progress() {
 	local done=$1 percent
 
-	percent=$((done * 100 / STEPS))
+	percent=$((done * 100 / steps_max))
 	[ "$percent" -le 99 ] || percent=99
 	if [ -t 2 ]; then
-		printf '\r\033[Kkernel: %d of about %d steps (%d%%), %d s' "$done" "$STEPS" "$percent" "$SECONDS" >&2
+		printf '\r\033[Kkernel: %d of about %d steps (%d%%), %d s' "$done" "$steps_max" "$percent" "$SECONDS" >&2
 	elif [ "$percent" -ge "$next_percent" ]; then
 		printf 'kernel: %d%%, %d s\n' "$percent" "$SECONDS" >&2
 		next_percent=$((percent / 10 * 10 + 10))
@@ -222,15 +251,28 @@ build_failed() {
 unneeded() {
 	local dir
 
-	for dir in gpu media staging clk scsi usb misc iio infiniband video pinctrl crypto mtd soc platform \
-		hwmon phy mfd s390 hid dma i2c spi power regulator md net/ethernet net/wireless; do
+	for dir in gpu media staging scsi usb misc iio infiniband video pinctrl crypto mtd soc platform \
+		hwmon phy mfd s390 hid dma i2c spi regulator md net/ethernet net/wireless; do
 		echo "*/drivers/$dir/*.[ch]"
 	done
-	echo '*/drivers/input/[!ks]*/*.[ch]'
+	case $arch in
+	x86_64)
+		echo '*/arch/[!x]*/*.[chS]'
+		echo '*/drivers/clk/*.[ch]'
+		echo '*/drivers/power/*.[ch]'
+		echo '*/drivers/input/[!ks]*/*.[ch]'
+		;;
+	aarch64)
+		echo '*/arch/[!a]*/*.[chS]'
+		echo '*/arch/a[!r]*/*.[chS]'
+		echo '*/arch/arm/mach-*/*.[chS]'
+		echo '*/drivers/clk/*/*.[ch]'
+		echo '*/drivers/input/*.[ch]'
+		;;
+	esac
 	for dir in afs btrfs ceph cifs f2fs gfs2 ksmbd nfs nfsd ntfs3 ocfs2 reiserfs smb ubifs xfs; do
 		echo "*/fs/$dir/*.[ch]"
 	done
-	echo '*/arch/[!x]*/*.[chS]'
 	echo '*/boot/dts/*'
 	echo '*/sound/*.[ch]'
 	echo '*/samples/*.[ch]'
@@ -251,7 +293,8 @@ unpack() {
 add_sources() {
 	local x86=$work/tree/arch/x86
 
-	cp -r -- "$HERE/source/$ARCH" "$x86/caisson"
+	[ "$arch" = x86_64 ] || return 0
+	cp -r -- "$HERE/source/x86_64" "$x86/caisson"
 	echo 'obj-y += caisson/' >>"$x86/Kbuild"
 	# shellcheck disable=SC2016 # the variable is make's
 	{
@@ -261,7 +304,7 @@ add_sources() {
 }
 
 kernel_make() {
-	make -C "$work/tree" ARCH="$ARCH" KBUILD_BUILD_USER=caisson KBUILD_BUILD_HOST=caisson \
+	make -C "$work/tree" ARCH="$kernel_arch" CROSS_COMPILE="$cross" KBUILD_BUILD_USER=caisson KBUILD_BUILD_HOST=caisson \
 		KBUILD_BUILD_VERSION=1 KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' "$@"
 }
 
@@ -290,7 +333,7 @@ compile() {
 	say "compiling with $(nproc) jobs"
 	mkfifo -- "$work/steps"
 	set -m
-	kernel_make -j"$(nproc)" vmlinux >"$work/steps" 2>&1 </dev/null &
+	kernel_make -j"$(nproc)" "$image" >"$work/steps" 2>&1 </dev/null &
 	job=$!
 	set +m
 	while IFS= read -r line; do
@@ -303,22 +346,43 @@ compile() {
 	job=
 }
 
-# The entry by which QEMU and Firecracker start an ELF kernel: note 18 of "Xen".
+# The 64-bit entry of an ELF file is a physical address in a segment that is loaded there.
+has_64bit_entry() {
+	local entry type phys size
+
+	readelf -hW -- "$1" | grep -q 'Class: *ELF64' || return 1
+	entry=$(readelf -hW -- "$1" | sed -n 's/.*Entry point address: *//p')
+	while read -r type _ _ phys size _; do
+		[ "$type" != LOAD ] || ((entry < phys || entry >= phys + size)) || return 0
+	done < <(readelf -lW -- "$1")
+	return 1
+}
+
+# What VMMs start it by. An ELF kernel: the PVH entry, note 18 of "Xen", by QEMU and by Firecracker from 1.12
+# on; the 64-bit one by Firecracker before. An Image: its header (Documentation/arm64/booting.rst).
 check_entry() {
-	readelf -nW -- "$1" 2>/dev/null | grep -q 'Xen.*0x00000012' || die 'the kernel built has no PVH entry'
+	case $arch in
+	x86_64)
+		readelf -nW -- "$1" 2>/dev/null | grep -q 'Xen.*0x00000012' || die 'the kernel built has no PVH entry'
+		has_64bit_entry "$1" || die 'the kernel built has no 64-bit entry'
+		;;
+	aarch64)
+		[ "$(od -An -tx1 -j 56 -N 4 -- "$1" | tr -d ' ')" = 41524d64 ] || die 'the kernel built has no header'
+		;;
+	esac
 }
 
 write_manifest() {
 	local sum
 
-	sum=$(sha256sum <"$stage/vmlinux")
+	sum=$(sha256sum <"$stage/$image")
 	cat <<-EOF
 		key=$1
-		arch=$ARCH
+		arch=$arch
 		release=$(kernel_make -s kernelrelease)
 		source=$(source_digest)
-		compiler=$(gcc --version | head -n 1)
-		vmlinux=${sum%% *}
+		compiler=$("${cross}gcc" --version | head -n 1)
+		$image=${sum%% *}
 	EOF
 }
 
@@ -328,15 +392,19 @@ install_result() {
 
 	stage=$(mktemp -d -- "$out.XXXXXX")
 	chmod 755 -- "$stage"
-	strip -s -o "$stage/vmlinux" -- "$work/tree/vmlinux" || die "cannot write to $out"
-	check_entry "$stage/vmlinux"
+	if [ "$image" = vmlinux ]; then
+		"${cross}strip" -s -o "$stage/vmlinux" -- "$work/tree/$built" || die "cannot write to $out"
+	else
+		cp -- "$work/tree/$built" "$stage/$image" || die "cannot write to $out"
+	fi
+	check_entry "$stage/$image"
 	cp -- "$work/tree/.config" "$stage/config"
 	write_manifest "$2" >"$stage/manifest"
 	chmod 644 -- "$stage"/*
 	if [ ! -d "$out" ]; then
 		mv -T -- "$stage" "$out"
 	else
-		for file in vmlinux config manifest; do
+		for file in "$image" config manifest; do
 			mv -f -- "$stage/$file" "$out/$file"
 		done
 		rmdir -- "$stage"
@@ -360,22 +428,28 @@ build() {
 	configure
 	compile
 	install_result "$1" "$key"
-	say "built $1/vmlinux in $SECONDS s"
+	say "built $1/$image in $SECONDS s"
 }
 
 main() {
-	case ${1:-} in
+	if [ "${1:-}" = --arch ]; then
+		[ $# -ge 2 ] || usage
+		set_arch "$2"
+		shift 2
+	else
+		set_arch "$MACHINE"
+	fi
+	[ $# = 1 ] || usage
+	case $1 in
 	--key)
-		[ $# = 1 ] || die '--key takes no argument'
 		check_source
 		check_tools
 		key
 		;;
 	'' | -*)
-		die 'usage: build.sh OUTDIR | build.sh --key'
+		usage
 		;;
 	*)
-		[ $# = 1 ] || die 'usage: build.sh OUTDIR | build.sh --key'
 		check_source
 		build "$1"
 		;;

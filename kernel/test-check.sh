@@ -193,6 +193,9 @@ build=$HERE/build.sh
 export CAISSON_CACHE=$dir/cache
 expect 1 usage 'build.sh without argument' "$build"
 expect 1 usage 'build.sh with an option it does not know' "$build" --help-me
+expect 1 usage 'build.sh --arch without an architecture' "$build" --arch
+expect 1 usage 'build.sh --arch without anything to do' "$build" --arch aarch64
+expect 1 'only for x86_64 and aarch64' 'an architecture that there is no kernel for' "$build" --arch mips --key
 expect 1 'install the Debian package linux-source' 'no kernel source' \
 	env CAISSON_LINUX_SOURCE="$dir/none.tar.xz" "$build" "$dir/kernel"
 printf 'not a tarball' >"$dir/linux.tar.xz"
@@ -218,6 +221,10 @@ for tool in bash sh cat env id stat sha256sum paste sed uname dirname sort find 
 done
 expect 1 'flex \(package flex\).*make \(package make\)' 'missing tools are named with their packages' \
 	env PATH="$dir/bin" "$build" "$dir/kernel"
+other=aarch64
+[ "$(uname -m)" != aarch64 ] || other=x86_64
+expect 1 "$other-linux-gnu-gcc \\(package gcc-.*$other-linux-gnu-ld \\(package binutils-" \
+	'and those for another architecture' env PATH="$dir/bin" "$build" --arch "$other" "$dir/kernel"
 
 echo "1..$count"
 [ "$failed" = 0 ]

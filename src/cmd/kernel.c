@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -19,10 +20,13 @@
 #define CHECK_NAME "kernel/check.sh"
 
 struct kernel_options {
+	const char *arch;
 	const char *vmm;
 };
 
 static const struct opt options[] = {
+	OPT(kernel_options, 0, "arch", OPT_CHOICE, arch, "x86_64|aarch64",
+	    "build: for guests of that architecture", .choices = "x86_64|aarch64"),
 	OPT(kernel_options, 0, "for", OPT_CHOICE, vmm, "qemu|firecracker",
 	    "check: to run under this hypervisor", .choices = "qemu|firecracker"),
 	{.kind = OPT_END},
@@ -60,9 +64,9 @@ static int run_script(const char *const argv[], int stdout_fd, int stderr_fd, st
 }
 
 /* The key names what goes into the kernel: the same key, the same kernel. */
-static int kernel_key(const char *script, char *ret, struct err *err)
+static int kernel_key(const char *script, const char *arch, char *ret, struct err *err)
 {
-	const char *argv[] = {script, "--key", NULL};
+	const char *argv[] = {script, "--arch", arch, "--key", NULL};
 	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
 	int fds[2], r;
 
@@ -79,27 +83,31 @@ static int kernel_key(const char *script, char *ret, struct err *err)
 	return 0;
 }
 
-static int build(const struct paths *paths, struct err *err)
+static int build(const struct paths *paths, const char *arch, struct err *err)
 {
 	_cleanup_free_ char *script = script_path("build.sh"), *folder = NULL, *image = NULL;
 	char key[KEY_LEN + 1];
+	struct utsname machine;
 	int r;
 
+	if (!arch)
+		arch = uname(&machine) < 0 ? "unknown" : machine.machine;
 	if (!script)
 		return err_set(err, -ENOENT, "the kernel's build script is not installed");
 	/* The script remembers the digest of the source there. */
 	if (setenv("CAISSON_CACHE", paths->cache, 1) < 0)
 		return err_errno(err, -errno, "cannot set $CAISSON_CACHE");
-	r = kernel_key(script, key, err);
+	r = kernel_key(script, arch, key, err);
 	if (r < 0)
 		return r;
 	folder = xasprintf("%s/kernels/%s", paths->cache, key);
-	image = path_join(folder, "vmlinux");
+	image = path_join(folder, strcmp(arch, "aarch64") == 0 ? "Image" : "vmlinux");
 	if (access(image, R_OK) == 0) {
 		printf("%s is there already\n", image);
 		return 0;
 	}
-	r = run_script((const char *[]){script, folder, NULL}, STDOUT_FILENO, STDERR_FILENO, err);
+	r = run_script((const char *[]){script, "--arch", arch, folder, NULL}, STDOUT_FILENO,
+		       STDERR_FILENO, err);
 	if (r > 0)
 		return err_set(err, -EIO, "the kernel was not built: see above");
 	if (r == 0)
@@ -162,12 +170,14 @@ static int dispatch(const struct paths *paths, const struct kernel_options *give
 		    int n, struct err *err)
 {
 	const char *what = n > 0 ? words[0] : "";
-	bool checks = strcmp(what, "check") == 0;
+	bool builds = strcmp(what, "build") == 0, checks = strcmp(what, "check") == 0;
 
+	if (given->arch && !builds)
+		return err_set(err, -EINVAL, "--arch is for kernel build");
 	if (given->vmm && !checks)
 		return err_set(err, -EINVAL, "--for is for kernel check");
-	if (strcmp(what, "build") == 0 && n == 1)
-		return build(paths, err);
+	if (builds && n == 1)
+		return build(paths, given->arch, err);
 	if (strcmp(what, "list") == 0 && n == 1)
 		return list(paths, err);
 	if (strcmp(what, "use") == 0 && n == 2)
@@ -196,7 +206,7 @@ static int kernel_main(const struct command *self, int argc, char **argv)
 
 const struct command command_kernel = {
 	.name = "kernel",
-	.usage = "build | list | use NAME | check [--for VMM] FILE",
+	.usage = "build [--arch ARCH] | list | use NAME | check [--for VMM] FILE",
 	.summary = "Build, list, choose and check the kernels of guests.",
 	.details = "  build       the tuned kernel, from Debian's linux-source; minutes, once\n"
 		   "  list        what there is; * marks the one that is used\n"

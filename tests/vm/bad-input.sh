@@ -151,6 +151,8 @@ test_kernel_calls() {
 		one_sentence
 	done
 	refused 1 "must be one of qemu|firecracker" caisson kernel check --for xen /etc/passwd
+	refused 1 "must be one of x86_64|aarch64" caisson kernel build --arch mips
+	refused 1 "--arch is for kernel build" caisson kernel list --arch aarch64
 	refused 1 "--for is for kernel check" caisson kernel list --for qemu
 	refused 1 "caisson kernel list" caisson kernel use /boot/vmlinuz-0
 }
