@@ -34,14 +34,16 @@ def same(have, want, what):
 
 
 @functools.cache
+def cached_kernel(arch, image):
+    run = subprocess.run([os.path.join(TOP, "kernel/build.sh"), "--arch", arch, "--key"],
+                         check=True, text=True, stdout=subprocess.PIPE)
+    cache = os.environ.get("CAISSON_CACHE", "/var/cache/caisson")
+    return os.path.join(cache, "kernels", run.stdout.strip(), image)
+
+
 def kernel():
     """The tuned kernel, as `caisson kernel build` left it; $CAISSON_TEST_KERNEL is another one."""
-    if os.environ.get("CAISSON_TEST_KERNEL"):
-        return os.environ["CAISSON_TEST_KERNEL"]
-    run = subprocess.run([os.path.join(TOP, "kernel/build.sh"), "--key"], check=True, text=True,
-                         stdout=subprocess.PIPE)
-    cache = os.environ.get("CAISSON_CACHE", "/var/cache/caisson")
-    return os.path.join(cache, "kernels", run.stdout.strip(), "vmlinux")
+    return os.environ.get("CAISSON_TEST_KERNEL") or cached_kernel("x86_64", "vmlinux")
 
 
 def tsc_khz():

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The tuned kernel with an init that is a few system calls.
+"""The tuned kernels, each with an init that is a few system calls. For aarch64 with vminitd, too.
 
     kernel.py x86_64
+    kernel.py aarch64 VSOCKD VMINITD
 """
 
 import json
@@ -12,12 +13,15 @@ import sys
 import tempfile
 import time
 
-from guestlib import (LIMIT, STDIO, TOP, Console, Failed, check, cpio, kernel, qemu_line, same,
-                      tsc_khz)
+from guestlib import (LIMIT, STDIO, TOP, Console, Failed, Machine, cached_kernel, check, cpio,
+                      kernel, qemu_line, same, tsc_khz)
+from ttrpc import Client
 
 DAY = 86400
+# It is built here: the compiler for aarch64 may be younger than the build folder.
 INIT = TOP + "/tests/vm/guests/kernel-init.c"
-COMPILER = {"x86_64": ["gcc", "-m32", "-march=i686", "-fcf-protection=none"]}
+COMPILER = {"x86_64": ["gcc", "-m32", "-march=i686", "-fcf-protection=none"],
+            "aarch64": ["aarch64-linux-gnu-gcc"]}
 FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-static", "-fno-pic",
          "-no-pie", "-fno-stack-protector", "-Wl,--build-id=none"]
 
@@ -30,6 +34,15 @@ def x86_line(folder, processors, words):
     return line + ["-no-reboot", "-kernel", kernel(), "-append",
                    f"console=ttyS0 panic=-1 quiet tsc=reliable tsc_early_khz={tsc_khz()} "
                    f"lapic_hz=1000000000 {words}"]
+
+
+def arm_line(cpu, gic, words, serial="chardev:console"):
+    return ["qemu-system-aarch64", "-nodefaults", "-no-user-config", "-nographic", "-accel", "tcg",
+            "-M", f"virt,gic-version={gic},memory-backend=mem", "-cpu", cpu, "-m", "256", "-smp", 2,
+            "-object", "memory-backend-memfd,id=mem,size=256M,share=on",
+            "-global", "virtio-mmio.force-legacy=false", "-serial", serial, "-no-reboot",
+            "-kernel", cached_kernel("aarch64", "Image"), "-append",
+            f"console=ttyAMA0 panic=-1 quiet {words}"]
 
 
 def write_initramfs(folder, init):
@@ -105,12 +118,43 @@ def x86_hears_ctrl_alt_del(folder):
             check("not ended" not in vm.end(), "it goes on")
 
 
+def arm_is_fit(*_):
+    configuration(cached_kernel("aarch64", "Image"))
+
+
+def arm_boots(folder, *_):
+    """Devices by the device tree, the time by the PL031, processors and the end by PSCI."""
+    for cpu, gic, word in (("cortex-a57", 2, ""), ("max", 3, ""), ("max", 3, "poweroff")):
+        with Booted(folder, arm_line(cpu, gic, f"-- {word}")) as vm:
+            vm.says("aarch64", 2)
+            check("not ended" not in vm.end(), "it goes on")
+
+
+def arm_runs_vminitd(_folder, vsockd, vminitd):
+    """It dials the host, answers, and ends the machine."""
+    with Machine() as vm:
+        write_initramfs(vm.dir, vminitd)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            vm.start_vsock(vsockd, ours)
+            vm.qemu = vm.start([*arm_line("max", 3, "", f"file:{vm.dir}/console"),
+                                "-initrd", vm.dir + "/initramfs",
+                                "-chardev", f"socket,id=vs,fd={theirs.fileno()}",
+                                "-device", "vhost-user-vsock-device,chardev=vs"], theirs)
+        client = Client(vm.await_ready())
+        info = client.call("Info", b"", service="caisson.guest.v1.System")
+        check(info[2][0].startswith(b"6.") and info[2][0].endswith(b"-caisson"), f"it is {info}")
+        client.call("Shutdown", b"")
+        same(vm.qemu.wait(LIMIT), 0, "QEMU's status")
+
+
 TESTS = {
     "x86_64": [x86_is_fit, x86_runs_32_bit_programs, x86_hears_ctrl_alt_del],
+    "aarch64": [arm_is_fit, arm_boots, arm_runs_vminitd],
 }
 
 
-def main(arch):
+def main(arch, *more):
     with tempfile.TemporaryDirectory(prefix="caisson-test-kernel.") as folder:
         subprocess.run([*COMPILER[arch], *FLAGS, INIT, "-o", folder + "/init"], check=True)
         write_initramfs(folder, folder + "/init")
@@ -118,7 +162,7 @@ def main(arch):
             file.write(b"first line\nsecond line\n".ljust(4096, b"\0"))
         for test in TESTS[arch]:
             try:
-                test(folder)
+                test(folder, *more)
             except Failed as error:
                 print(f"not ok {test.__name__}: {error}")
                 sys.exit(1)
