@@ -43,6 +43,26 @@ test_jail() {
 	is_clean
 }
 
+# No two VMs of the machine have the same user, wherever their folders are.
+test_users() {
+	local name users
+	for name in one two; do
+		mkdir "$WORK/$name"
+		ln -s /var/cache/caisson/kernels "$WORK/$name"
+		export CAISSON_RUN="$WORK/run/$name" CAISSON_CACHE="$WORK/$name"
+		status 0 caisson run -d --name $name "$IMAGE" sleep 1000
+		users+=$(stat -c %u "/proc/$(firecracker_of $name)")$'\n'
+	done
+	is "$(sort -u <<<"${users%?}" | wc -l)" 2 "users of two VMs"
+	for name in one two; do
+		CAISSON_RUN="$WORK/run/$name" status 0 caisson delete -f $name
+		rmdir "$WORK/run/$name"
+	done
+	export CAISSON_RUN="$WORK/run"
+	unset CAISSON_CACHE
+	is_clean
+}
+
 test_without_jail() {
 	use_firecracker
 	echo 'firecracker.jailer = false' >>"$CAISSON_CONFIG"
