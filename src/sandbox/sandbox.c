@@ -112,20 +112,15 @@ static void ended(struct sandbox *sb)
 /* The first cause counts; what follows from it is noise. */
 static void fail(struct sandbox *sb, int code, const char *what)
 {
-	char tail[600];
+	char tail[600] = "";
 
 	if (sb->failure.code == 0 && sb->state == SANDBOX_BOOTING) {
 		tail_drain(&sb->console);
 		tail_lines(&sb->console, 6, tail, sizeof(tail));
-		if (tail[0])
-			err_set(&sb->failure, code, "%s; the guest's console ended with:\n%s", what,
-				tail);
-		else
-			err_set(&sb->failure, code, "%s; the guest printed nothing on its console",
-				what);
-	} else if (sb->failure.code == 0) {
-		err_set(&sb->failure, code, "%s", what);
 	}
+	if (sb->failure.code == 0)
+		err_set(&sb->failure, code, "%s%s%s", what,
+			tail[0] ? "; the guest's console ended with:\n" : "", tail);
 	ended(sb);
 }
 
@@ -216,7 +211,9 @@ static void vmm_exited(void *data, const struct vmm_exit *result)
 		ended(sb);
 		return;
 	}
-	if (result->guest_ended)
+	if (result->failure)
+		(void)snprintf(what, sizeof(what), "%s", result->failure);
+	else if (result->guest_ended)
 		(void)snprintf(what, sizeof(what), "the guest's kernel or init gave up");
 	else
 		describe_end(title, result->status, result->message, what, sizeof(what));

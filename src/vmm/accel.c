@@ -57,7 +57,9 @@ static void trial_exited(void *data, const struct vmm_exit *result)
 {
 	struct trial *t = data;
 
-	if (result->status == 0)
+	if (result->failure)
+		fails(t->verdict, "%s", result->failure);
+	else if (result->status == 0)
 		t->verdict->works = true;
 	else if (result->message[0])
 		fails(t->verdict, "%s", result->message);

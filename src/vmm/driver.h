@@ -48,3 +48,6 @@ void vmm_notify_reply(struct vmm *vmm, int r, const char *message);
 
 /** vmm_notify_exit() - the VMM's process is gone and reaped; nothing comes after this */
 void vmm_notify_exit(struct vmm *vmm, int status, const char *message);
+
+/** vmm_notify_failure() - instead of vmm_notify_exit(): the driver had to kill it; @why: for vmm_exit.failure */
+void vmm_notify_failure(struct vmm *vmm, const char *why);

@@ -27,7 +27,7 @@ static struct vmm_spec spec;
 static struct err err;
 static char trace[256];
 static struct vmm_exit last_exit;
-static char last_message[VMM_MESSAGE_MAX];
+static char last_message[VMM_MESSAGE_MAX], last_failure[VMM_MESSAGE_MAX];
 static void (*on_event)(enum vmm_event event);
 
 static void note(const char *fmt, ...)
@@ -50,6 +50,8 @@ static void exited(void *data, const struct vmm_exit *result)
 	test_true(data == trace);
 	last_exit = *result;
 	(void)snprintf(last_message, sizeof(last_message), "%s", result->message);
+	(void)snprintf(last_failure, sizeof(last_failure), "%s",
+		       result->failure ? result->failure : "");
 	note("exit ");
 	loop_quit(&loop, 0);
 }
@@ -498,7 +500,7 @@ static void garbage_ends_the_vm(void)
 	test_int(start("qemu"), 0);
 	run();
 	test_str(trace, "exit ");
-	test_str(last_message, "what QEMU answered is not QMP");
+	test_str(last_failure, "what QEMU answered is not QMP");
 	end();
 }
 

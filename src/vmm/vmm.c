@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -420,9 +421,23 @@ void vmm_notify_reply(struct vmm *vmm, int r, const char *message)
 		reply.done(reply.data, r, message ? message : "");
 }
 
-void vmm_notify_exit(struct vmm *vmm, int status, const char *message)
+/* The driver's own words go away with the VM, which may be freed in the callback. */
+static void notify_end(struct vmm *vmm, struct vmm_exit result)
 {
 	struct vmm_callbacks callbacks = vmm->callbacks;
+	char message[VMM_MESSAGE_MAX], failure[VMM_MESSAGE_MAX];
+
+	assert(vmm->state != STATE_ENDED);
+	vmm->state = STATE_ENDED;
+	(void)snprintf(message, sizeof(message), "%s", result.message ? result.message : "");
+	(void)snprintf(failure, sizeof(failure), "%s", result.failure ? result.failure : "");
+	result.message = message;
+	result.failure = result.failure ? failure : NULL;
+	callbacks.exited(callbacks.data, &result);
+}
+
+void vmm_notify_exit(struct vmm *vmm, int status, const char *message)
+{
 	struct vmm_exit result = {
 		.status = status,
 		.requested = vmm->requested,
@@ -432,13 +447,16 @@ void vmm_notify_exit(struct vmm *vmm, int status, const char *message)
 		 */
 		.guest_ended = vmm->guest_ended ||
 			       (status == 0 && !vmm->requested && !(message && *message)),
+		.message = message,
 	};
-	char copy[VMM_MESSAGE_MAX];
 
-	assert(vmm->state != STATE_ENDED);
-	vmm->state = STATE_ENDED;
-	/* The driver's own copy goes away with the VM, which may be freed in the callback. */
-	(void)snprintf(copy, sizeof(copy), "%s", message ? message : "");
-	result.message = copy;
-	callbacks.exited(callbacks.data, &result);
+	notify_end(vmm, result);
+}
+
+void vmm_notify_failure(struct vmm *vmm, const char *why)
+{
+	struct vmm_exit result = {
+		.status = 128 + SIGKILL, .requested = vmm->requested, .failure = why};
+
+	notify_end(vmm, result);
 }

@@ -254,12 +254,13 @@ const char *vmm_event_name(enum vmm_event event);
  * @guest_ended: the guest itself shut down, reset or panicked
  * @message: the last line that the VMM wrote on its stderr: says why when it could not start;
  *	empty if it wrote none; printable, at most VMM_MESSAGE_MAX bytes
+ * @failure: why the driver has ended it, which names the VMM; as @message. NULL: it has not, and @status tells more
  */
 struct vmm_exit {
 	int status;
 	bool requested;
 	bool guest_ended;
-	const char *message;
+	const char *message, *failure;
 };
 
 /**

@@ -199,6 +199,14 @@ test_no_qemu() {
 	refused 125 "qemu" env "PATH=$WORK/path" "$TOP/build/bin/caisson" run --rm --accel tcg "$IMAGE" true
 }
 
+# Its descriptor 3 is where QMP is spoken; it has stopped to be told to end.
+test_qemu_that_is_another_program() {
+	mkdir "$WORK/another"
+	printf '#!/bin/sh\necho hello >&3\nkill -STOP $$\n' >"$WORK/another/qemu-system-x86_64"
+	chmod 755 "$WORK/another/qemu-system-x86_64"
+	PATH=$WORK/another:$PATH refused 125 "caisson: what QEMU answered is not QMP" caisson run --rm "$IMAGE" true
+}
+
 test_accel_kvm_that_does_not_work() {
 	caisson run --rm --accel kvm "$IMAGE" true >"$WORK/kvm" 2>&1 && skip "KVM works here"
 	refused 125 "KVM" caisson run --rm --accel kvm "$IMAGE" true

@@ -101,15 +101,24 @@ api() { curl -sf --unix-socket "$(caisson inspect "$1" | jq -r .firecracker_sock
 
 # Whatever answers, or does not: one sentence, and nothing is left.
 test_faults() {
-	local fault
-	for fault in "GET /version:die" "GET /version:garbage" "GET /version:500" "PUT /boot-source:lines" "GET /version:half" \
-		"PUT /vsock:close" "PUT /vsock:huge" "PUT /drives/disk0:400" "PUT /actions:die" "PUT /entropy:after"; do
-		echo "$fault"
-		STANDIN_FAULT=$fault status 125 caisson run --rm "$IMAGE" true
-		[ "$(wc -l <"$WORK/err")" = 1 ] || fail "$fault: $(err)"
-		has "$(err)" Firecracker
+	local fault words
+	while IFS='|' read -r fault words; do
+		STANDIN_FAULT=$fault status 125 caisson run --rm "$IMAGE" true </dev/null
+		one_sentence
+		has "$(err)" "caisson: $words"
 		[ "$(wc -c <"$WORK/err")" -lt 1200 ] || fail "$fault: $(wc -c <"$WORK/err") bytes"
-	done
+	done <<-EOF
+		GET /version:die|Firecracker ended (status 1): Error: the stand-in was told to die
+		GET /version:garbage|Firecracker gave no answer to GET /version
+		GET /version:500|Firecracker refused GET /version: the stand-in was told to answer 500
+		GET /version:half|what answers is no Firecracker: it tells no version
+		PUT /boot-source:lines|Firecracker refused PUT /boot-source: this is line 0 of what went wrong this is line 1
+		PUT /vsock:close|Firecracker gave no answer to PUT /vsock
+		PUT /vsock:huge|Firecracker's answer to PUT /vsock has more than 65536 bytes
+		PUT /drives/disk0:400|Firecracker refused PUT /drives/disk0: the stand-in was told to answer 400
+		PUT /actions:die|Firecracker ended (status 1): Error: the stand-in was told to die
+		PUT /entropy:after|Firecracker ended (status 1): Error: the machine is beyond repair
+	EOF
 	STANDIN_FAULT="PUT /vsock:late=300" status 0 caisson run --rm "$IMAGE" true
 	for fault in never stuck; do
 		STANDIN_FAULT="PUT /vsock:$fault" status 125 caisson run --rm --boot-timeout 2 "$IMAGE" true

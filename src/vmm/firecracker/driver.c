@@ -181,7 +181,7 @@ static void process_ended(struct vmm_child *child, int status)
 		message = words;
 	}
 	if (f->failure && (status == 0 || status > 128))
-		vmm_notify_exit(f->owner, 1, f->failure);
+		vmm_notify_failure(f->owner, f->failure);
 	else
 		vmm_notify_exit(f->owner, status, status == 0 ? "" : message);
 }

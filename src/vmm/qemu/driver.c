@@ -111,7 +111,6 @@ static void qmp_readable(struct loop_io *io, uint32_t revents _unused_)
 static void finish(struct loop_defer *defer)
 {
 	struct qemu *q = container_of(defer, struct qemu, finish);
-	const char *message = q->child.message;
 
 	/* Before what is handled, since that may be the end of @q. */
 	loop_defer_start(q->loop, defer, finish);
@@ -120,8 +119,9 @@ static void finish(struct loop_defer *defer)
 	loop_defer_stop(defer);
 	stop_qmp(q);
 	if (q->broken)
-		message = "what QEMU answered is not QMP";
-	vmm_notify_exit(q->owner, q->status, message);
+		vmm_notify_failure(q->owner, "what QEMU answered is not QMP");
+	else
+		vmm_notify_exit(q->owner, q->status, q->child.message);
 }
 
 static void process_ended(struct vmm_child *child, int status)
