@@ -29,7 +29,7 @@ int net_tap_open(char ret_name[IFNAMSIZ], int *ret_index, struct err *err);
  * @fd: of net_tap_open(); closed
  * @owner: whose it is, besides those with CAP_NET_ADMIN
  *
- * Return: 0 or negative errno.
+ * Return: 0 or negative errno with a message.
  */
 int net_tap_let_go(int fd, uid_t owner, struct err *err);
 

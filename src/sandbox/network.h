@@ -16,8 +16,8 @@ struct sandbox;
 
 /**
  * struct network - the VM's NICs
- * @taps, @tap_index: theirs; -EBADF once the VMM has them
- * @names: theirs, where the VMM opens them itself; then they stay when it ends
+ * @nics, @tap_index: each one's tap, whose descriptor is -EBADF once the VMM has it
+ * @names: the taps'. Where the VMM opens them itself they stay when it ends
  * @joined: for each, the index of the interface that it is joined with; 0: free
  * @known: what the guest was told last
  * @told: it was told anything

@@ -7,6 +7,7 @@
 
 #include "abi/abi.h"
 #include "base/clock.h"
+#include "vmm/driver.h"
 #include "vmm/test-files.h"
 
 /*
@@ -184,6 +185,11 @@ static void taken_cid(void)
 {
 	spec.vsock = (struct vmm_vsock){.kind = VMM_VSOCK_VHOST, .fd = 0, .cid = ABI_CID_HOST};
 }
+static void taken_hybrid_cid(void)
+{
+	spec.vsock = (struct vmm_vsock){
+		.kind = VMM_VSOCK_HYBRID, .socket_path = "/run/uds", .cid = ABI_CID_HOST};
+}
 static void unknown_vsock(void)
 {
 	spec.vsock.kind = (enum vmm_vsock_kind)9;
@@ -260,15 +266,16 @@ static void wrong_specs_are_refused(void)
 		void (*spoil)(void);
 		int want;
 	} cases[] = {
-		{bad_name, -EINVAL},	    {long_name, -EINVAL},	  {no_memory, -ERANGE},
-		{odd_memory, -ERANGE},	    {huge_memory, -ERANGE},	  {no_cpu, -ERANGE},
-		{undecided, -EINVAL},	    {missing_kernel, -ENOENT},	  {missing_initrd, -EINVAL},
-		{bad_word, -EINVAL},	    {quoting_word, -EINVAL},	  {ending_word, -EINVAL},
-		{no_socket, -EINVAL},	    {long_socket, -ENAMETOOLONG}, {closed_fd, -EBADF},
-		{taken_cid, -EINVAL},	    {unknown_vsock, -EINVAL},	  {bad_tag, -EINVAL},
-		{same_tags, -EINVAL},	    {many_shares, -E2BIG},	  {quoting_serial, -EINVAL},
-		{long_serial, -EINVAL},	    {no_serial, -EINVAL},	  {closed_disk, -EBADF},
-		{unwritable_disk, -EINVAL}, {same_serials, -EINVAL},	  {many_disks, -E2BIG},
+		{bad_name, -EINVAL},	   {long_name, -EINVAL},	 {no_memory, -ERANGE},
+		{odd_memory, -ERANGE},	   {huge_memory, -ERANGE},	 {no_cpu, -ERANGE},
+		{undecided, -EINVAL},	   {missing_kernel, -ENOENT},	 {missing_initrd, -EINVAL},
+		{bad_word, -EINVAL},	   {quoting_word, -EINVAL},	 {ending_word, -EINVAL},
+		{no_socket, -EINVAL},	   {long_socket, -ENAMETOOLONG}, {closed_fd, -EBADF},
+		{taken_cid, -EINVAL},	   {taken_hybrid_cid, -EINVAL},	 {unknown_vsock, -EINVAL},
+		{bad_tag, -EINVAL},	   {same_tags, -EINVAL},	 {many_shares, -E2BIG},
+		{quoting_serial, -EINVAL}, {long_serial, -EINVAL},	 {no_serial, -EINVAL},
+		{closed_disk, -EBADF},	   {unwritable_disk, -EINVAL},	 {same_serials, -EINVAL},
+		{many_disks, -E2BIG},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -278,6 +285,86 @@ static void wrong_specs_are_refused(void)
 			test_fail("case %zu: %s", i, err.text);
 		test_true(err.text[0] != '\0');
 		test_true(vmm == NULL);
+		end();
+	}
+}
+
+static void with_pc(void)
+{
+	static const struct vmm_pc pc = {.vga = VMM_VGA_DEFAULT};
+
+	spec.pc = &pc;
+}
+static void with_share(void)
+{
+	static const struct vmm_share share = {.tag = "a", .fd = -EBADF, .socket_path = "/run/s"};
+
+	spec.shares = &share;
+	spec.n_shares = 1;
+}
+static void with_hybrid(void)
+{
+	spec.vsock =
+		(struct vmm_vsock){.kind = VMM_VSOCK_HYBRID, .socket_path = "/run/uds", .cid = 3};
+}
+static void with_vhost(void)
+{
+	spec.vsock = (struct vmm_vsock){.kind = VMM_VSOCK_VHOST, .fd = STDIN_FILENO, .cid = 3};
+}
+static void with_stream(void)
+{
+	static const struct vmm_nic nic = {
+		.kind = VMM_NIC_STREAM, .fd = STDIN_FILENO, .mac = {2, 0, 0, 0, 0, 1}};
+
+	spec.nics = &nic;
+	spec.n_nics = 1;
+}
+static void with_jail(void)
+{
+	static const struct vmm_jail jail = {.uid = 1, .gid = 1};
+
+	spec.jail = &jail;
+}
+static void without_api(void)
+{
+	spec.no_api = true;
+}
+static void nothing_more(void)
+{
+}
+
+/* What a driver says it cannot, or can alone, is refused before anything is started. */
+static void traits_are_checked(void)
+{
+	static const struct {
+		struct vmm_traits traits;
+		void (*ask)(void);
+		const char *words;
+	} cases[] = {
+		{{.kvm_only = true}, nothing_more, "Fake runs on KVM only: try --hypervisor qemu"},
+		{{.no_pc = true}, with_pc, "Fake is no full PC"},
+		{{.no_shares = true},
+		 with_share,
+		 "Fake has no virtiofs: try --hypervisor qemu, or --volume-mode 9p"},
+		{{.own_vsock = false}, with_hybrid, "Fake has another kind of vsock"},
+		{{.own_vsock = true}, with_vhost, "Fake has another kind of vsock"},
+		{{.taps_by_name = true},
+		 with_stream,
+		 "Fake has no network interfaces but taps: try --hypervisor qemu, or --network "
+		 "none"},
+		{{.jails = false}, with_jail, "Fake is put in no jail"},
+		{{.jails = false}, without_api, "Fake takes orders in any case"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vmm_ops driver = *vmm_driver("fake");
+
+		begin("exit 0");
+		driver.title = "Fake";
+		driver.traits = cases[i].traits;
+		cases[i].ask();
+		test_int(vmm_start(&loop, &driver, &spec, &callbacks, &vmm, &err), -ENOTSUP);
+		test_str(err.text, cases[i].words);
 		end();
 	}
 }
@@ -583,6 +670,7 @@ int main(void)
 	test_int(mkfifo(files_path("fifo"), 0600), 0);
 	test_run(names);
 	test_run(wrong_specs_are_refused);
+	test_run(traits_are_checked);
 	test_run(missing_program);
 	test_run(both_drivers_report_the_end);
 	test_run(console_reaches_the_descriptor);

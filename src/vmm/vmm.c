@@ -122,20 +122,30 @@ static int check_socket(const char *what, int fd, const char *path, struct err *
 	return 0;
 }
 
+/* 0 to 2 are taken, the last means "any" (virtio 1.2, 5.10.4). */
+static int check_cid(uint32_t cid, struct err *err)
+{
+	if (cid < 3 || cid == UINT32_MAX)
+		return err_set(err, -EINVAL, "%u cannot be a guest's vsock address", cid);
+	return 0;
+}
+
 static int check_vsock(const struct vmm_vsock *vsock, struct err *err)
 {
+	int r;
+
 	switch (vsock->kind) {
 	case VMM_VSOCK_NONE:
 		return 0;
 	case VMM_VSOCK_VHOST_USER:
 		return check_socket("vsock", vsock->fd, vsock->socket_path, err);
 	case VMM_VSOCK_HYBRID:
-		return check_socket("vsock", -EBADF, vsock->socket_path, err);
+		r = check_cid(vsock->cid, err);
+		return r < 0 ? r : check_socket("vsock", -EBADF, vsock->socket_path, err);
 	case VMM_VSOCK_VHOST:
-		/* 0 to 2 are taken, the last means "any" (virtio 1.2, 5.10.4). */
-		if (vsock->cid < 3 || vsock->cid == UINT32_MAX)
-			return err_set(err, -EINVAL, "%u cannot be a guest's vsock address",
-				       vsock->cid);
+		r = check_cid(vsock->cid, err);
+		if (r < 0)
+			return r;
 		if (fcntl(vsock->fd, F_GETFD) < 0)
 			return err_errno(err, -errno, "the descriptor of the vhost-vsock device");
 		return 0;
@@ -288,7 +298,7 @@ static bool by_name(const struct vmm_spec *spec)
 	return true;
 }
 
-/* What a driver has no device for, or no way to do. */
+/* What a driver has no device for, or no way to do; and what a user may do about it. */
 static int check_traits(const struct vmm_ops *driver, const struct vmm_spec *spec, struct err *err)
 {
 	const struct vmm_traits *t = &driver->traits;
@@ -296,14 +306,18 @@ static int check_traits(const struct vmm_ops *driver, const struct vmm_spec *spe
 		bool wrong;
 		const char *what;
 	} rules[] = {
-		{t->kvm_only && spec->accel != VMM_ACCEL_KVM, "runs on KVM only"},
+		{t->kvm_only && spec->accel != VMM_ACCEL_KVM,
+		 "runs on KVM only: try --hypervisor qemu"},
 		{t->no_pc && spec->pc, "is no full PC"},
-		{t->no_shares && spec->n_shares > 0, "has no virtiofs"},
+		{t->no_shares && spec->n_shares > 0,
+		 "has no virtiofs: try --hypervisor qemu, or --volume-mode 9p"},
 		{t->own_vsock != (spec->vsock.kind == VMM_VSOCK_HYBRID) &&
 			 spec->vsock.kind != VMM_VSOCK_NONE,
 		 "has another kind of vsock"},
-		{t->taps_by_name && !by_name(spec), "has no network interfaces but taps"},
-		{!t->jails && (spec->jail || spec->no_api), "is put in no jail"},
+		{t->taps_by_name && !by_name(spec),
+		 "has no network interfaces but taps: try --hypervisor qemu, or --network none"},
+		{!t->jails && spec->jail, "is put in no jail"},
+		{!t->jails && spec->no_api, "takes orders in any case"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)

@@ -176,7 +176,8 @@ struct vmm_pc {
 /**
  * struct vmm_spec - what to start; plain data, all of it borrowed for the length of vmm_start()
  * @name: for messages and the process list: letters, digits, "-", "_", "."; at most 64 characters
- * @run_dir: an existing folder that belongs to this VM alone
+ * @run_dir: an existing folder that belongs to this VM alone; NULL: none, for a guest that only tells whether it runs:
+ *	then there is no @jail, and no orders are taken later
  * @program: the VMM's executable; NULL: the driver's own choice, from $PATH
  * @memory: bytes, whole MiB
  * @prealloc: the host gives all of it at once, instead of what the guest touches

@@ -21,6 +21,9 @@ test_run() {
 	has "$(err)" "Firecracker is no full PC: try --hypervisor qemu, or another --machine"
 	status 125 caisson run --rm --cpus 33 "$IMAGE" true
 	has "$(err)" "Firecracker has no more than 32 CPUs"
+	status 125 caisson run --rm --network passt "$IMAGE" true
+	one_sentence
+	has "$(err)" "Firecracker has no network interfaces but taps: try --hypervisor qemu, or --network none"
 	is_clean
 }
 
