@@ -109,25 +109,27 @@ static bool is_disk_only(const char *reference)
 	return is;
 }
 
-/* What containers say of themselves is not known yet. */
+/* What is known of a setting before the image is, which may have a word of its own. */
+static const char *early(const struct run *run, const char *option, const char *name,
+			 const char *conf)
+{
+	const char *value = option ? option : setting_early(&run->env, &run->annotations, name);
+
+	return value ? value : conf;
+}
+
 static bool wants_9p(const struct run *run)
 {
-	const char *mode = run->volume_mode ? run->volume_mode : run->conf.volume_mode;
+	const char *mode = early(run, run->volume_mode, "VOLUME_MODE", run->conf.volume_mode);
 
 	return mode && strcmp(mode, SANDBOX_VOLUME_MODE_9P) == 0;
 }
 
-/* As far as it is known before the image is. */
 static bool wants_no_share(const struct run *run)
 {
-	const char *name = run->hypervisor;
-	const struct vmm_ops *driver;
+	const struct vmm_ops *driver =
+		vmm_driver(early(run, run->hypervisor, "HYPERVISOR", run->conf.hypervisor));
 
-	if (!name)
-		name = strv_env_get(&run->annotations, SETTING_ANNOTATION "hypervisor");
-	if (!name)
-		name = strv_env_get(&run->env, "RUNCVM_HYPERVISOR");
-	driver = vmm_driver(name ? name : run->conf.hypervisor);
 	return driver && vmm_traits(driver)->no_shares;
 }
 

@@ -234,6 +234,27 @@ static int check_variables(const struct strv *env, struct err *err)
 	return 0;
 }
 
+/* Owned by the caller. */
+static char *annotation_name(const char *name)
+{
+	char *annotation = xasprintf(SETTING_ANNOTATION "%s", name);
+
+	for (char *p = annotation; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return annotation;
+}
+
+const char *setting_early(const struct strv *env, const struct strv *annotations, const char *name)
+{
+	_cleanup_free_ char *annotation = annotation_name(name);
+	_cleanup_free_ char *variable = xasprintf(SETTING_VARIABLE "%s", name);
+	const char *value = strv_env_get(annotations, annotation);
+
+	if (!value || !*value)
+		value = strv_env_get(env, variable);
+	return value && *value ? value : NULL;
+}
+
 int settings_make(struct sandbox_spec *spec, const struct conf *conf, struct err *err)
 {
 	int r = check_variables(&spec->env, err);
@@ -241,12 +262,9 @@ int settings_make(struct sandbox_spec *spec, const struct conf *conf, struct err
 	/* All variables, then all annotations: whichever name of a thing these use, they count. */
 	for (size_t pass = 0; pass < 2; pass++)
 		for (size_t i = 0; r == 0 && i < ARRAY_SIZE(settings); i++) {
-			_cleanup_free_ char *annotation =
-				xasprintf(SETTING_ANNOTATION "%s", short_name(&settings[i]));
+			_cleanup_free_ char *annotation = annotation_name(short_name(&settings[i]));
 			struct setting_value v = {.spec = spec, .conf = conf};
 
-			for (char *p = annotation; *p; p++)
-				*p = (char)tolower((unsigned char)*p);
 			v.name = pass == 0 ? settings[i].name : annotation;
 			v.value = strv_env_get(pass == 0 ? &spec->env : &spec->annotations, v.name);
 			if (v.value)

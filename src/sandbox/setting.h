@@ -35,6 +35,14 @@ bool setting_is_annotation(const char *name, size_t len);
 bool setting_text_valid(const char *value);
 
 /**
+ * setting_early() - what a container says of a setting, unchecked, before there is a spec to make
+ * @name: as "KERNEL_APPEND"
+ *
+ * Return: its value, of @annotations or @env, or NULL.
+ */
+const char *setting_early(const struct strv *env, const struct strv *annotations, const char *name);
+
+/**
  * settings_make() - let a container choose its VM
  * @spec: has its env and annotations; gets what they set. All of its other fields have values that a
  *	setting may replace

@@ -91,6 +91,17 @@ static void volumes(void)
 	test_true(!sandbox_spec_has_9p(&spec));
 }
 
+static void early(void)
+{
+	test_int(make("RUNCVM_VOLUME_MODE=9p", NULL), 0);
+	test_str(setting_early(&spec.env, &spec.annotations, "VOLUME_MODE"), "9p");
+	test_true(!setting_early(&spec.env, &spec.annotations, "HYPERVISOR"));
+	test_int(make("RUNCVM_VOLUME_MODE=9p", "io.caisson.volume_mode=virtiofs"), 0);
+	test_str(setting_early(&spec.env, &spec.annotations, "VOLUME_MODE"), "virtiofs");
+	test_int(make("RUNCVM_VOLUME_MODE=", NULL), 0);
+	test_true(!setting_early(&spec.env, &spec.annotations, "VOLUME_MODE"));
+}
+
 static void console(void)
 {
 	static const struct {
@@ -325,6 +336,7 @@ int main(void)
 {
 	test_run(kept);
 	test_run(volumes);
+	test_run(early);
 	test_run(console);
 	test_run(which_counts);
 	test_run(machine);
