@@ -83,7 +83,8 @@ int unix_listen(const char *path)
 		return -errno;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
-	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 || chmod(path, 0600) < 0 ||
+	/* The file gets the mode of the socket: that of what is at @path by then is not touched. */
+	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
 	    listen(fd, BACKLOG) < 0)
 		return -errno;
 	return take_fd(fd);
@@ -92,9 +93,11 @@ int unix_listen(const char *path)
 /* A VMM asks the guest for 2 s at most (Firecracker's vsock/csm), and may be busy. */
 #define PATIENCE (10 * NSEC_PER_SEC)
 
+/* Nothing tells when one who has too many to let in has room again. */
+#define AGAIN (NSEC_PER_SEC / 50)
+
 static void finish(struct dial *d, int fd_or_error)
 {
-	loop_timer_stop(&d->deadline);
 	d->fd = fd_or_error < 0 ? d->fd : -EBADF;
 	dial_stop(d);
 	d->done(d, fd_or_error);
@@ -164,18 +167,38 @@ static void ready(struct loop_io *io, uint32_t revents _unused_)
  * A socket that the VMM made, in a folder that is its user's: should the guest have got the VMM, it must not get us,
  * who may be root, to speak to whomever a symbolic link leads to.
  */
-static int connect_to_vmm(const char *path)
+static int find_socket(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	char link[32];
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -ECONNREFUSED;
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return unix_connect(link);
+	return S_ISSOCK(st.st_mode) ? take_fd(fd) : -ECONNREFUSED;
+}
+
+static void try_again(struct loop_timer *timer);
+
+static int connect_to_vmm(struct dial *d)
+{
+	char link[32];
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", d->socket);
+	d->fd = unix_connect_now(link);
+	if (d->fd == -EAGAIN) {
+		loop_timer_start(d->loop, &d->again, loop_now(d->loop) + AGAIN, try_again);
+		return 0;
+	}
+	return d->fd < 0 ? d->fd : loop_io_start(d->loop, &d->io, d->fd, EPOLLOUT, ready);
+}
+
+static void try_again(struct loop_timer *timer)
+{
+	struct dial *d = container_of(timer, struct dial, again);
+	int r = connect_to_vmm(d);
+
+	if (r < 0)
+		finish(d, r);
 }
 
 static void late(struct loop_timer *timer)
@@ -183,35 +206,35 @@ static void late(struct loop_timer *timer)
 	finish(container_of(timer, struct dial, deadline), -ETIMEDOUT);
 }
 
-static int vsock_connect(uint32_t cid, uint32_t port)
+static int connect_to_guest(struct dial *d, uint32_t cid)
 {
-	struct sockaddr_vm svm = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
-	_cleanup_close_ int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_vm svm = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = d->port};
 
-	if (fd < 0)
+	d->fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (d->fd < 0 ||
+	    (connect(d->fd, (struct sockaddr *)&svm, sizeof(svm)) < 0 && errno != EINPROGRESS))
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&svm, sizeof(svm)) < 0 && errno != EINPROGRESS)
-		return -errno;
-	return take_fd(fd);
+	return loop_io_start(d->loop, &d->io, d->fd, EPOLLOUT, ready);
 }
 
 int dial_start(struct dial *d, struct loop *loop, const struct guest_address *address,
 	       uint32_t port, void (*done)(struct dial *dial, int fd))
 {
-	int r;
+	int r = 0;
 
 	d->hybrid = address->hybrid_path != NULL;
 	d->asked = false;
 	d->len = 0;
 	d->port = port;
 	d->done = done;
-	d->fd = d->hybrid ? connect_to_vmm(address->hybrid_path)
-			  : vsock_connect(address->cid, port);
-	if (d->fd < 0)
-		return d->fd;
+	d->loop = loop;
 	loop_timer_init(&d->deadline);
+	loop_timer_init(&d->again);
 	loop_timer_start(loop, &d->deadline, loop_now(loop) + PATIENCE, late);
-	r = loop_io_start(loop, &d->io, d->fd, EPOLLOUT, ready);
+	if (d->hybrid)
+		r = d->socket = find_socket(address->hybrid_path);
+	if (r >= 0)
+		r = d->hybrid ? connect_to_vmm(d) : connect_to_guest(d, address->cid);
 	if (r < 0)
 		dial_stop(d);
 	return r;
@@ -219,9 +242,12 @@ int dial_start(struct dial *d, struct loop *loop, const struct guest_address *ad
 
 void dial_stop(struct dial *d)
 {
+	if (!d->loop)
+		return;
+	d->loop = NULL;
 	loop_io_stop(&d->io);
-	/* Only one that was begun has been given a timer. */
-	if (d->fd >= 0)
-		loop_timer_stop(&d->deadline);
+	loop_timer_stop(&d->deadline);
+	loop_timer_stop(&d->again);
+	d->socket = fd_close(d->socket);
 	d->fd = fd_close(d->fd);
 }

@@ -23,9 +23,10 @@ struct guest_address {
  *	(-ECONNREFUSED: nobody listens there; -ETIMEDOUT: not even the VMM answers)
  */
 struct dial {
+	struct loop *loop; /* NULL: not begun */
 	struct loop_io io;
-	struct loop_timer deadline;
-	int fd;
+	struct loop_timer deadline, again;
+	int socket, fd;
 	uint32_t port;
 	char line[32];
 	size_t len;
@@ -33,9 +34,9 @@ struct dial {
 	void (*done)(struct dial *dial, int fd);
 };
 
-#define DIAL_NULL                                \
-	{                                        \
-		.io = LOOP_IO_NULL, .fd = -EBADF \
+#define DIAL_NULL                                                  \
+	{                                                          \
+		.io = LOOP_IO_NULL, .socket = -EBADF, .fd = -EBADF \
 	}
 
 /** dial_start() - begin. Return: 0; or negative errno, and then @done is not called. */

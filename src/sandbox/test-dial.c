@@ -176,6 +176,34 @@ static void who_leaves_at_once_is_noticed(void)
 	test_int(unlink(path), 0);
 }
 
+static void show_out(struct loop_io *io, uint32_t revents _unused_)
+{
+	fd_close(accept4(io->fd, NULL, NULL, SOCK_CLOEXEC));
+}
+
+/* The loop goes on meanwhile: who has got the VMM may never let anybody in. */
+static void a_full_backlog_is_waited_for(void)
+{
+	_cleanup_free_ char *path = path_join(folder, "full");
+	_cleanup_close_ int listener = unix_listen(path), first = -EBADF;
+	struct guest_address address = {.hybrid_path = path};
+	struct loop_io door = LOOP_IO_NULL;
+
+	n_done = 0;
+	test_int(listen(listener, 0), 0);
+	first = unix_connect_now(path);
+	test_int(unix_connect_now(path), -EAGAIN);
+	test_int(loop_init(&loop), 0);
+	test_int(dial_start(&dial, &loop, &address, 1, done), 0);
+	test_true(dial.fd < 0);
+	test_int(loop_io_start(&loop, &door, listener, EPOLLIN, show_out), 0);
+	run_until(&loop, n_done == 1);
+	test_true(result == -EPIPE || result == -ECONNRESET || result == -ECONNREFUSED);
+	loop_io_stop(&door);
+	loop_deinit(&loop);
+	test_int(unlink(path), 0);
+}
+
 static void sockets_are_ours_alone(void)
 {
 	_cleanup_free_ char *path = path_join(folder, "socket");
@@ -264,6 +292,7 @@ int main(void)
 	test_run(who_says_nothing_can_be_left);
 	test_run(who_never_answers_is_left);
 	test_run(who_leaves_at_once_is_noticed);
+	test_run(a_full_backlog_is_waited_for);
 	test_run(sockets_are_ours_alone);
 	test_run(links_are_not_followed);
 	test_run(long_paths_are_refused);
