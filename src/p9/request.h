@@ -34,6 +34,8 @@ p9_request_fn p9_xattrwalk, p9_xattrcreate;
 /* lock.c */
 p9_request_fn p9_lock, p9_getlock;
 
+/* request.c */
+
 /** p9_fid_of() - the fid with that number. Return: 0 or -EBADF. */
 int p9_fid_of(struct p9_server *s, uint32_t number, struct p9_fid **ret);
 
@@ -49,6 +51,8 @@ int p9_put_qid_of(struct p9_server *s, struct p9_out *out, int fd);
 
 /** p9_put_qid_at() - the same of a name in a folder, which has just been made */
 int p9_put_qid_at(struct p9_server *s, struct p9_out *out, int dirfd, const char *name);
+
+/* tree.c */
 
 /**
  * p9_alone_stat() - make of a file's the attributes of the folder around it
@@ -74,6 +78,8 @@ const char *p9_tree_name(const struct p9_tree *tree);
  * Return: an O_PATH descriptor; -EBUSY: it is the topmost of its tree; -ENOENT: there it is not any more.
  */
 int p9_tree_parent(struct p9_server *s, const struct p9_fid *fid, char base[static P9_NAME_SIZE]);
+
+/* xattr.c */
 
 /** p9_xattr_read() - of what p9_xattrwalk() has found. Return: as p9_read(). */
 int p9_xattr_read(struct p9_fid *fid, uint64_t offset, uint32_t count, struct p9_out *out);
