@@ -44,10 +44,8 @@ static uint64_t device(uint32_t major, uint32_t minor)
 
 static void put_attr(struct p9_server *s, struct p9_out *out, const struct statx *st)
 {
-	const struct p9_qid qid = p9_qid(&s->devs, st);
-
 	p9_put_u64(out, GET_BASIC | (st->stx_mask & STATX_BTIME ? GET_BTIME : 0));
-	p9_put_qid(out, &qid);
+	p9_put_qid_of(s, out, st);
 	p9_put_u32(out, st->stx_mode);
 	p9_put_u32(out, st->stx_uid);
 	p9_put_u32(out, st->stx_gid);

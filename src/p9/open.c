@@ -50,7 +50,7 @@ static int open_file(struct p9_server *s, struct p9_fid *fid, int path_fd, uint3
 
 static int put_opened(struct p9_server *s, struct p9_out *out, int fd, uint32_t how)
 {
-	int r = p9_put_qid_of(s, out, fd);
+	int r = p9_put_qid_at(s, out, fd, "");
 
 	p9_put_u32(out, (how & O_ACCMODE) != O_RDONLY ? WRITTEN_MAX : 0);
 	return r;
@@ -67,7 +67,6 @@ static void have_opened(struct p9_fid *fid, enum p9_fid_kind kind, int fd)
 /* The folder around a single file is read without a descriptor. */
 static int open_alone(struct p9_server *s, struct p9_fid *fid, uint32_t how, struct p9_out *out)
 {
-	struct p9_qid qid;
 	struct statx st;
 	int r;
 
@@ -77,8 +76,7 @@ static int open_alone(struct p9_server *s, struct p9_fid *fid, uint32_t how, str
 	if (r < 0)
 		return r;
 	p9_alone_stat(&st);
-	qid = p9_qid(&s->devs, &st);
-	p9_put_qid(out, &qid);
+	p9_put_qid_of(s, out, &st);
 	p9_put_u32(out, 0);
 	fid->kind = P9_FID_DIR;
 	fid->place = 0;

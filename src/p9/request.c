@@ -23,20 +23,19 @@ int p9_folder_of(struct p9_server *s, uint32_t number, struct p9_fid **ret)
 	return (*ret)->type == S_IFDIR ? 0 : -ENOTDIR;
 }
 
-int p9_put_qid_of(struct p9_server *s, struct p9_out *out, int fd)
+void p9_put_qid_of(struct p9_server *s, struct p9_out *out, const struct statx *st)
 {
-	return p9_put_qid_at(s, out, fd, "");
+	const struct p9_qid qid = p9_qid(&s->devs, st);
+
+	p9_put_qid(out, &qid);
 }
 
 int p9_put_qid_at(struct p9_server *s, struct p9_out *out, int dirfd, const char *name)
 {
-	struct p9_qid qid;
 	struct statx st;
 	int r = p9_stat_at(dirfd, name, &st);
 
-	if (r < 0)
-		return r;
-	qid = p9_qid(&s->devs, &st);
-	p9_put_qid(out, &qid);
-	return 0;
+	if (r == 0)
+		p9_put_qid_of(s, out, &st);
+	return r;
 }

@@ -46,10 +46,15 @@ int p9_fid_of(struct p9_server *s, uint32_t number, struct p9_fid **ret);
  */
 int p9_folder_of(struct p9_server *s, uint32_t number, struct p9_fid **ret);
 
-/** p9_put_qid_of() - add the qid of what @fd is of. Return: 0 or negative errno. */
-int p9_put_qid_of(struct p9_server *s, struct p9_out *out, int fd);
+/** p9_put_qid_of() - add the qid of what @st is of */
+void p9_put_qid_of(struct p9_server *s, struct p9_out *out, const struct statx *st);
 
-/** p9_put_qid_at() - the same of a name in a folder, which has just been made */
+/**
+ * p9_put_qid_at() - the same of a name in a folder, which has just been made
+ * @name: "": of what @dirfd is of
+ *
+ * Return: 0 or negative errno.
+ */
 int p9_put_qid_at(struct p9_server *s, struct p9_out *out, int dirfd, const char *name);
 
 /* tree.c */

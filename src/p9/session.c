@@ -49,7 +49,6 @@ static int attach(struct p9_server *s, uint32_t number, uint32_t uid, const char
 {
 	_cleanup_close_ int fd = -EBADF;
 	struct p9_fid *fid;
-	struct p9_qid qid;
 	struct statx st;
 	uint8_t tree;
 	int r = p9_tree_attach(s, aname, &tree);
@@ -71,8 +70,7 @@ static int attach(struct p9_server *s, uint32_t number, uint32_t uid, const char
 	fid->alone = s->tree[tree].alone;
 	if (fid->alone)
 		p9_alone_stat(&st);
-	qid = p9_qid(&s->devs, &st);
-	p9_put_qid(out, &qid);
+	p9_put_qid_of(s, out, &st);
 	return 0;
 }
 

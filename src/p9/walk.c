@@ -106,7 +106,6 @@ static int steps(struct p9_server *s, const struct p9_fid *from, struct p9_in *i
 {
 	char name[P9_NAME_SIZE];
 	unsigned int done;
-	struct p9_qid qid;
 	int r = 0;
 
 	for (done = 0; done < n && r == 0; done++) {
@@ -115,8 +114,7 @@ static int steps(struct p9_server *s, const struct p9_fid *from, struct p9_in *i
 			r = step(s, from, name, p);
 		if (r < 0)
 			break;
-		qid = p9_qid(&s->devs, &p->st);
-		p9_put_qid(out, &qid);
+		p9_put_qid_of(s, out, &p->st);
 	}
 	return r < 0 && done == 0 ? r : (int)done;
 }
