@@ -63,10 +63,8 @@ static void put_attr(struct p9_server *s, struct p9_out *out, const struct statx
 	p9_put_u64(out, 0);
 }
 
-int p9_getattr(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_getattr(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in);
-	struct p9_fid *fid;
 	struct statx st;
 	int r;
 
@@ -74,11 +72,7 @@ int p9_getattr(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	(void)p9_get_u64(in);
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r == 0 && fid->kind == P9_FID_XATTR_GET)
-		r = -EBADF;
-	if (r == 0)
-		r = p9_stat(fid->fd, &st);
+	r = p9_stat(fid->fd, &st);
 	if (r < 0)
 		return r;
 	if (fid->alone)
@@ -168,22 +162,16 @@ static int set_times(const struct p9_fid *fid, const struct change *c)
 	return utimensat(fid->fd, "", times, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-int p9_setattr(struct p9_server *s, struct p9_in *in, struct p9_out *out _unused_)
+int p9_setattr(struct p9_server *s, struct p9_fid *fid, struct p9_in *in,
+	       struct p9_out *out _unused_)
 {
-	uint32_t number = p9_get_u32(in);
 	const struct change c = get_change(in);
-	struct p9_fid *fid;
 	int r;
 
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
 	if (fid->alone)
 		return -EPERM;
-	if (fid->kind == P9_FID_XATTR_GET || fid->kind == P9_FID_XATTR_SET)
-		return -EBADF;
 	/* The mode after the owner: by the latter the kernel takes bits away, which the client has thought of. */
 	r = set_owner(fid, &c);
 	if (r == 0)
@@ -193,21 +181,13 @@ int p9_setattr(struct p9_server *s, struct p9_in *in, struct p9_out *out _unused
 	return r < 0 ? r : set_times(fid, &c);
 }
 
-int p9_statfs(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_statfs(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in);
-	struct p9_fid *fid;
 	struct statfs fs;
 	uint64_t id;
-	int r;
 
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
-	if (fid->kind == P9_FID_XATTR_GET)
-		return -EBADF;
 	if (fstatfs(fid->fd, &fs) < 0)
 		return -errno;
 	id = (uint32_t)fs.f_fsid.__val[0] | (uint64_t)(uint32_t)fs.f_fsid.__val[1] << 32;

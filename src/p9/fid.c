@@ -74,7 +74,11 @@ int p9_fid_add(struct p9_fids *f, uint32_t number, int fd, struct p9_fid **ret)
 	index = f->free;
 	fid = at(f, index);
 	f->free = fid->next;
-	*fid = (struct p9_fid){.number = number, .fd = fd, .lock_fd = -EBADF, .next = *bucket};
+	*fid = (struct p9_fid){.number = number,
+			       .kind = P9_FID_PATH,
+			       .fd = fd,
+			       .lock_fd = -EBADF,
+			       .next = *bucket};
 	*bucket = index;
 	f->n++;
 	*ret = fid;
@@ -83,7 +87,7 @@ int p9_fid_add(struct p9_fids *f, uint32_t number, int fd, struct p9_fid **ret)
 
 static void free_xattr(struct p9_fids *f, struct p9_fid *fid)
 {
-	if ((fid->kind != P9_FID_XATTR_GET && fid->kind != P9_FID_XATTR_SET) || !fid->xattr)
+	if (!(fid->kind & P9_FID_XATTR) || !fid->xattr)
 		return;
 	f->xattr_bytes -= sizeof(*fid->xattr) + fid->xattr->len;
 	free(fid->xattr);

@@ -13,13 +13,17 @@
 
 #define P9_FIDS_MAX 32768u
 
+/* Bits, for sets of them. */
 enum p9_fid_kind {
-	P9_FID_PATH,	  /* not opened: an O_PATH descriptor */
-	P9_FID_FILE,	  /* opened */
-	P9_FID_DIR,	  /* an opened folder */
-	P9_FID_XATTR_GET, /* an extended attribute, or the list of them, to be read */
-	P9_FID_XATTR_SET, /* one that is being written; set when the fid goes */
+	P9_FID_PATH = 1,      /* not opened: an O_PATH descriptor */
+	P9_FID_FILE = 2,      /* opened */
+	P9_FID_DIR = 4,	      /* an opened folder */
+	P9_FID_XATTR_GET = 8, /* an extended attribute, or the list of them, to be read */
+	P9_FID_XATTR_SET = 16 /* one that is being written; set when the fid goes */
 };
+
+#define P9_FID_OPENED (P9_FID_FILE | P9_FID_DIR)
+#define P9_FID_XATTR  (P9_FID_XATTR_GET | P9_FID_XATTR_SET)
 
 /**
  * struct p9_xattr - an extended attribute that is on its way
@@ -36,6 +40,7 @@ struct p9_xattr {
  * struct p9_fid - one of them
  * @number: the client's
  * @uid: whose it is
+ * @kind: enum p9_fid_kind
  * @fd: owned
  * @lock_fd: another descriptor of the same file, for locks that @fd is not open for; owned, or -EBADF
  * @place: of a folder: the cookie that its next entry is read at

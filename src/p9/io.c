@@ -29,19 +29,13 @@ static int read_file(const struct p9_fid *fid, uint64_t offset, uint32_t count, 
 	return 0;
 }
 
-int p9_read(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_read(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in), count;
 	uint64_t offset = p9_get_u64(in);
-	struct p9_fid *fid;
-	int r;
+	uint32_t count = p9_get_u32(in);
 
-	count = p9_get_u32(in);
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
 	switch (fid->kind) {
 	case P9_FID_FILE:
 		return read_file(fid, offset, count, out);
@@ -65,21 +59,15 @@ static int write_file(struct p9_server *s, const struct p9_fid *fid, uint64_t of
 	return n < 0 ? -errno : (int)n;
 }
 
-int p9_write(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_write(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in), count;
 	uint64_t offset = p9_get_u64(in);
-	const uint8_t *data;
-	struct p9_fid *fid;
+	uint32_t count = p9_get_u32(in);
+	const uint8_t *data = p9_get_bytes(in, count);
 	int r;
 
-	count = p9_get_u32(in);
-	data = p9_get_bytes(in, count);
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
 	if (fid->kind == P9_FID_FILE)
 		r = write_file(s, fid, offset, data, count);
 	else
@@ -91,23 +79,16 @@ int p9_write(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	return 0;
 }
 
-int p9_fsync(struct p9_server *s, struct p9_in *in, struct p9_out *out _unused_)
+int p9_fsync(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out _unused_)
 {
-	uint32_t number = p9_get_u32(in), datasync = 0;
-	struct p9_fid *fid;
-	int r;
+	uint32_t datasync = 0;
 
 	/* Older clients do not say. */
 	if (in->left > 0)
 		datasync = p9_get_u32(in);
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
 	if (fid->alone)
 		return 0;
-	if (fid->kind != P9_FID_FILE && fid->kind != P9_FID_DIR)
-		return -EBADF;
 	return (datasync ? fdatasync(fid->fd) : fsync(fid->fd)) < 0 ? -errno : 0;
 }

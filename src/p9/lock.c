@@ -35,17 +35,6 @@ static int get_range(struct p9_in *in, uint8_t type, struct flock *ret)
 	return type > F_UNLCK || start > INT64_MAX || length > INT64_MAX ? -EINVAL : 0;
 }
 
-static int lockable(struct p9_server *s, uint32_t number, struct p9_fid **ret)
-{
-	int r = p9_fid_of(s, number, ret);
-
-	if (r < 0)
-		return r;
-	if ((*ret)->alone || ((*ret)->kind != P9_FID_FILE && (*ret)->kind != P9_FID_DIR))
-		return -EBADF;
-	return 0;
-}
-
 static int set_range(const struct p9_fid *fid, struct flock range)
 {
 	int fd = fid->lock_fd >= 0 ? fid->lock_fd : fid->fd;
@@ -86,12 +75,10 @@ static int set_whole(struct p9_fid *fid, const struct flock *range)
 	return r;
 }
 
-int p9_lock(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_lock(struct p9_server *s _unused_, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in);
 	uint8_t type = p9_get_u8(in);
 	char client[CLIENT_ID_MAX];
-	struct p9_fid *fid;
 	struct flock range;
 	int r, r2;
 
@@ -102,12 +89,10 @@ int p9_lock(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	r2 = p9_get_text(in, client, sizeof(client));
 	if (!p9_in_end(in))
 		return 0;
-	if (r == 0)
-		r = r2;
-	if (r == 0)
-		r = lockable(s, number, &fid);
-	if (r < 0)
-		return r;
+	if (r < 0 || r2 < 0)
+		return r < 0 ? r : r2;
+	if (fid->alone)
+		return -EBADF;
 	if (range.l_start == 0 && range.l_len == 0)
 		r = set_whole(fid, &range);
 	else
@@ -118,25 +103,23 @@ int p9_lock(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	return 0;
 }
 
-int p9_getlock(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_getlock(struct p9_server *s _unused_, struct p9_fid *fid, struct p9_in *in,
+	       struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in), process;
 	uint8_t type = p9_get_u8(in);
 	char client[CLIENT_ID_MAX];
-	struct p9_fid *fid;
 	struct flock range;
 	int r = get_range(in, type, &range), r2;
+	uint32_t process;
 
 	process = p9_get_u32(in);
 	r2 = p9_get_text(in, client, sizeof(client));
 	if (!p9_in_end(in))
 		return 0;
-	if (r == 0)
-		r = r2;
-	if (r == 0)
-		r = lockable(s, number, &fid);
-	if (r < 0)
-		return r;
+	if (r < 0 || r2 < 0)
+		return r < 0 ? r : r2;
+	if (fid->alone)
+		return -EBADF;
 	if (fcntl(fid->lock_fd >= 0 ? fid->lock_fd : fid->fd, F_OFD_GETLK, &range) < 0)
 		return -errno;
 	p9_put_u8(out, (uint8_t)range.l_type);

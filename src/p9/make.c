@@ -15,20 +15,11 @@ SEAL_ALLOW(mknodat);
 SEAL_ALLOW(symlinkat);
 SEAL_ALLOW(linkat);
 
-/* Who makes something in which folder. */
-static int begin(struct p9_server *s, uint32_t number, gid_t gid, struct p9_fid **ret)
+int p9_symlink(struct p9_server *s, struct p9_fid *dir, struct p9_in *in, struct p9_out *out)
 {
-	int r = p9_folder_of(s, number, ret);
-
-	return r < 0 ? r : p9_who_make(&s->who, (*ret)->uid, gid);
-}
-
-int p9_symlink(struct p9_server *s, struct p9_in *in, struct p9_out *out)
-{
-	uint32_t number = p9_get_u32(in), gid;
 	char name[P9_NAME_SIZE], target[PATH_MAX];
 	int r = p9_get_name(in, name), r2;
-	struct p9_fid *dir;
+	uint32_t gid;
 
 	r2 = p9_get_text(in, target, sizeof(target));
 	gid = p9_get_u32(in);
@@ -36,7 +27,7 @@ int p9_symlink(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 		return 0;
 	if (r < 0 || r2 < 0)
 		return r < 0 ? r : r2;
-	r = begin(s, number, gid, &dir);
+	r = p9_who_make(&s->who, dir->uid, gid);
 	if (r < 0)
 		return r;
 	if (symlinkat(target, dir->fd, name) < 0)
@@ -44,12 +35,11 @@ int p9_symlink(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	return p9_put_qid_at(s, out, dir->fd, name);
 }
 
-int p9_mknod(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_mknod(struct p9_server *s, struct p9_fid *dir, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in), mode, major, minor, gid;
+	uint32_t mode, major, minor, gid;
 	char name[P9_NAME_SIZE];
 	int r = p9_get_name(in, name);
-	struct p9_fid *dir;
 
 	mode = p9_get_u32(in);
 	major = p9_get_u32(in);
@@ -58,7 +48,7 @@ int p9_mknod(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	if (!p9_in_end(in))
 		return 0;
 	if (r == 0)
-		r = begin(s, number, gid, &dir);
+		r = p9_who_make(&s->who, dir->uid, gid);
 	if (r < 0)
 		return r;
 	if (mknodat(dir->fd, name, mode, makedev(major, minor)) < 0)
@@ -66,19 +56,18 @@ int p9_mknod(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	return p9_put_qid_at(s, out, dir->fd, name);
 }
 
-int p9_mkdir(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_mkdir(struct p9_server *s, struct p9_fid *dir, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in), mode, gid;
 	char name[P9_NAME_SIZE];
 	int r = p9_get_name(in, name);
-	struct p9_fid *dir;
+	uint32_t mode, gid;
 
 	mode = p9_get_u32(in);
 	gid = p9_get_u32(in);
 	if (!p9_in_end(in))
 		return 0;
 	if (r == 0)
-		r = begin(s, number, gid, &dir);
+		r = p9_who_make(&s->who, dir->uid, gid);
 	if (r < 0)
 		return r;
 	if (mkdirat(dir->fd, name, mode & 07777) < 0)
@@ -86,43 +75,34 @@ int p9_mkdir(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	return p9_put_qid_at(s, out, dir->fd, name);
 }
 
-int p9_link(struct p9_server *s, struct p9_in *in, struct p9_out *out _unused_)
+int p9_link(struct p9_server *s, struct p9_fid *dir, struct p9_in *in, struct p9_out *out _unused_)
 {
-	uint32_t dir_number = p9_get_u32(in), number = p9_get_u32(in);
+	uint32_t number = p9_get_u32(in);
 	char name[P9_NAME_SIZE], old[P9_FD_NAME_SIZE];
 	int r = p9_get_name(in, name);
-	struct p9_fid *dir, *fid;
+	struct p9_fid *fid;
 
 	if (!p9_in_end(in))
 		return 0;
 	if (r == 0)
-		r = p9_folder_of(s, dir_number, &dir);
-	if (r == 0)
-		r = p9_fid_of(s, number, &fid);
+		r = p9_fid_of(s, number, P9_OF_FILE, &fid);
 	if (r < 0)
 		return r;
 	if (fid->alone || fid->type == S_IFDIR)
 		return -EPERM;
-	if (fid->kind != P9_FID_PATH && fid->kind != P9_FID_FILE)
-		return -EBADF;
 	return linkat(AT_FDCWD, p9_fd_name(fid->fd, old), dir->fd, name, AT_SYMLINK_FOLLOW) < 0
 		       ? -errno
 		       : 0;
 }
 
-int p9_readlink(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_readlink(struct p9_server *s _unused_, struct p9_fid *fid, struct p9_in *in,
+		struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in);
 	char target[PATH_MAX];
-	struct p9_fid *fid;
 	ssize_t n;
-	int r;
 
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
 	if (fid->type != S_IFLNK || fid->kind != P9_FID_PATH)
 		return -EINVAL;
 	n = readlinkat(fid->fd, "", target, sizeof(target));

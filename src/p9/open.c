@@ -101,19 +101,13 @@ static int open_folder(struct p9_server *s, struct p9_fid *fid, uint32_t how, st
 	return 0;
 }
 
-int p9_lopen(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_lopen(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in), how = p9_get_u32(in);
-	struct p9_fid *fid;
+	uint32_t how = p9_get_u32(in);
 	int fd, r;
 
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
-	if (fid->kind != P9_FID_PATH)
-		return -EBADF;
 	if (s->readonly && ((how & O_ACCMODE) != O_RDONLY || how & FLAG_TRUNC))
 		return -EROFS;
 	if (fid->alone)
@@ -172,21 +166,19 @@ static int create(struct p9_server *s, struct p9_fid *dir, const char *name, uin
 	return fd == -EEXIST && !(how & FLAG_EXCL) ? open_present(s, dir, name, how) : fd;
 }
 
-int p9_lcreate(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_lcreate(struct p9_server *s, struct p9_fid *dir, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in), how, mode, gid;
 	char name[P9_NAME_SIZE];
-	int fd, r = p9_get_name(in, name), r2;
-	struct p9_fid *dir;
+	int fd, r = p9_get_name(in, name);
+	uint32_t how, mode, gid;
 
 	how = p9_get_u32(in);
 	mode = p9_get_u32(in);
 	gid = p9_get_u32(in);
 	if (!p9_in_end(in))
 		return 0;
-	r2 = p9_folder_of(s, number, &dir);
-	if (r2 < 0 || r < 0)
-		return r2 < 0 ? r2 : r;
+	if (r < 0)
+		return r;
 	if (dir->kind != P9_FID_PATH)
 		return -EBADF;
 	fd = create(s, dir, name, how, mode, gid);

@@ -119,20 +119,15 @@ static int read_alone(struct p9_server *s, const struct p9_fid *fid, uint64_t of
 	return 0;
 }
 
-int p9_readdir(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_readdir(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in), count;
 	uint64_t offset = p9_get_u64(in);
+	uint32_t count = p9_get_u32(in);
 	size_t at = out->len, room;
-	struct p9_fid *fid;
 	int r;
 
-	count = p9_get_u32(in);
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
 	if (fid->kind != P9_FID_DIR)
 		return fid->type == S_IFDIR ? -EBADF : -ENOTDIR;
 	p9_put_u32(out, 0);

@@ -14,18 +14,15 @@ SEAL_ALLOW(renameat);
 #endif
 SEAL_ALLOW(renameat2);
 
-int p9_unlinkat(struct p9_server *s, struct p9_in *in, struct p9_out *out _unused_)
+int p9_unlinkat(struct p9_server *s _unused_, struct p9_fid *dir, struct p9_in *in,
+		struct p9_out *out _unused_)
 {
-	uint32_t number = p9_get_u32(in), flags;
 	char name[P9_NAME_SIZE];
 	int r = p9_get_name(in, name);
-	struct p9_fid *dir;
+	uint32_t flags = p9_get_u32(in);
 
-	flags = p9_get_u32(in);
 	if (!p9_in_end(in))
 		return 0;
-	if (r == 0)
-		r = p9_folder_of(s, number, &dir);
 	if (r < 0)
 		return r;
 	/* The only flag that there is, with the number that Linux gives it. */
@@ -43,7 +40,7 @@ static int remove_fid(struct p9_server *s, const struct p9_fid *fid)
 		return -EROFS;
 	if (fid->alone)
 		return -EBUSY;
-	if (fid->kind == P9_FID_XATTR_GET || fid->kind == P9_FID_XATTR_SET)
+	if (fid->kind & P9_FID_XATTR)
 		return -EBADF;
 	parent = p9_tree_parent(s, fid, name);
 	if (parent < 0)
@@ -51,64 +48,55 @@ static int remove_fid(struct p9_server *s, const struct p9_fid *fid)
 	return unlinkat(parent, name, fid->type == S_IFDIR ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
 }
 
-int p9_remove(struct p9_server *s, struct p9_in *in, struct p9_out *out _unused_)
+int p9_remove(struct p9_server *s, struct p9_fid *fid, struct p9_in *in,
+	      struct p9_out *out _unused_)
 {
-	uint32_t number = p9_get_u32(in);
-	struct p9_fid *fid;
 	int r;
 
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
 	r = remove_fid(s, fid);
 	/* It goes in any case. */
 	p9_fid_remove(&s->fids, fid);
 	return r;
 }
 
-int p9_renameat(struct p9_server *s, struct p9_in *in, struct p9_out *out _unused_)
+int p9_renameat(struct p9_server *s, struct p9_fid *from, struct p9_in *in,
+		struct p9_out *out _unused_)
 {
-	uint32_t old_number = p9_get_u32(in), new_number;
 	char old_name[P9_NAME_SIZE], new_name[P9_NAME_SIZE];
 	int r = p9_get_name(in, old_name), r2;
-	struct p9_fid *from, *to;
+	uint32_t number = p9_get_u32(in);
+	struct p9_fid *to;
 
-	new_number = p9_get_u32(in);
 	r2 = p9_get_name(in, new_name);
 	if (!p9_in_end(in))
 		return 0;
 	if (r < 0 || r2 < 0)
 		return r < 0 ? r : r2;
-	r = p9_folder_of(s, old_number, &from);
-	if (r == 0)
-		r = p9_folder_of(s, new_number, &to);
+	r = p9_fid_of(s, number, P9_OF_FOLDER, &to);
 	if (r < 0)
 		return r;
 	return renameat(from->fd, old_name, to->fd, new_name) < 0 ? -errno : 0;
 }
 
-int p9_rename(struct p9_server *s, struct p9_in *in, struct p9_out *out _unused_)
+int p9_rename(struct p9_server *s, struct p9_fid *fid, struct p9_in *in,
+	      struct p9_out *out _unused_)
 {
-	uint32_t number = p9_get_u32(in), dir_number = p9_get_u32(in);
+	uint32_t number = p9_get_u32(in);
 	char old_name[P9_NAME_SIZE], new_name[P9_NAME_SIZE];
 	_cleanup_close_ int parent = -EBADF;
 	int r = p9_get_name(in, new_name);
-	struct p9_fid *fid, *dir;
+	struct p9_fid *dir;
 
 	if (!p9_in_end(in))
 		return 0;
 	if (r == 0)
-		r = p9_fid_of(s, number, &fid);
-	if (r == 0)
-		r = p9_folder_of(s, dir_number, &dir);
+		r = p9_fid_of(s, number, P9_OF_FOLDER, &dir);
 	if (r < 0)
 		return r;
 	if (fid->alone)
 		return -EBUSY;
-	if (fid->kind == P9_FID_XATTR_GET || fid->kind == P9_FID_XATTR_SET)
-		return -EBADF;
 	parent = p9_tree_parent(s, fid, old_name);
 	if (parent < 0)
 		return parent;

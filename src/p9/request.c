@@ -4,23 +4,18 @@
 
 #include <errno.h>
 
-int p9_fid_of(struct p9_server *s, uint32_t number, struct p9_fid **ret)
+int p9_fid_of(struct p9_server *s, uint32_t number, unsigned int of, struct p9_fid **ret)
 {
-	*ret = p9_fid_find(&s->fids, number);
-	return *ret ? 0 : -EBADF;
-}
+	struct p9_fid *fid = p9_fid_find(&s->fids, number);
 
-int p9_folder_of(struct p9_server *s, uint32_t number, struct p9_fid **ret)
-{
-	int r = p9_fid_of(s, number, ret);
-
-	if (r < 0)
-		return r;
-	if ((*ret)->kind == P9_FID_XATTR_GET || (*ret)->kind == P9_FID_XATTR_SET)
+	*ret = fid;
+	if (!fid || !(fid->kind & of))
 		return -EBADF;
-	if ((*ret)->alone)
+	if ((of & P9_OF_FOLDER) != P9_OF_FOLDER)
+		return 0;
+	if (fid->alone)
 		return -EPERM;
-	return (*ret)->type == S_IFDIR ? 0 : -ENOTDIR;
+	return fid->type == S_IFDIR ? 0 : -ENOTDIR;
 }
 
 void p9_put_qid_of(struct p9_server *s, struct p9_out *out, const struct statx *st)

@@ -4,14 +4,16 @@
 #include "p9/server.h"
 
 /*
- * What answers requests, one function each; the table of them is in server.c.
+ * What answers requests, one function each; the table of them is in server.c, and says what fid a request begins with.
  *
- * Handlers take their request out of @in, all of it before they do anything, and put what belongs to the answer's type
- * into @out. They return 0, or the negative errno that the client gets instead.
+ * Handlers get that fid, of a kind that they can do something with, take the rest of their request out of @in, all of
+ * it before they do anything, and put what belongs to the answer's type into @out. They return 0, or the negative errno
+ * that the client gets instead.
  */
 
-/** p9_request_fn - one of them */
-typedef int p9_request_fn(struct p9_server *s, struct p9_in *in, struct p9_out *out);
+/** p9_request_fn - one of them. @fid: what it is about; NULL for those that begin with none */
+typedef int p9_request_fn(struct p9_server *s, struct p9_fid *fid, struct p9_in *in,
+			  struct p9_out *out);
 
 /* session.c */
 p9_request_fn p9_version, p9_auth, p9_attach, p9_flush, p9_clunk;
@@ -36,15 +38,19 @@ p9_request_fn p9_lock, p9_getlock;
 
 /* request.c */
 
-/** p9_fid_of() - the fid with that number. Return: 0 or -EBADF. */
-int p9_fid_of(struct p9_server *s, uint32_t number, struct p9_fid **ret);
+/* What fids a request can be about: sets of kinds; and a folder that things may be made in, and removed from. */
+#define P9_OF_FILE   (P9_FID_PATH | P9_FID_OPENED)
+#define P9_OF_ANY    (P9_OF_FILE | P9_FID_XATTR)
+#define P9_OF_FOLDER (P9_OF_FILE | 0x80)
 
 /**
- * p9_folder_of() - the same of a folder that things may be made in, and removed from
+ * p9_fid_of() - the fid with that number
+ * @of: what it has to be
  *
- * Return: 0, -EBADF, -ENOTDIR, or -EPERM: it is the one around a single file.
+ * Return: 0; -EBADF: there is none of these kinds; of folders also -ENOTDIR, or -EPERM: it is the one around a single
+ * file.
  */
-int p9_folder_of(struct p9_server *s, uint32_t number, struct p9_fid **ret);
+int p9_fid_of(struct p9_server *s, uint32_t number, unsigned int of, struct p9_fid **ret);
 
 /** p9_put_qid_of() - add the qid of what @st is of */
 void p9_put_qid_of(struct p9_server *s, struct p9_out *out, const struct statx *st);

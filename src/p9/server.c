@@ -8,47 +8,52 @@
 #include "base/log.h"
 #include "p9/request.h"
 
+/* Refused where nothing may be changed; others look for themselves. */
+#define CHANGES 1
+/* Becomes whoever makes something. */
+#define MAKES 2
+
 /**
  * struct request - what a type of message is
  * @answer: what answers it
- * @changes: refused where nothing may be changed; others look for themselves
- * @makes: becomes whoever makes something
+ * @of: what fid it begins with (p9_fid_of()); 0: with none, or one that is to be
+ * @flags: CHANGES, MAKES
  */
 struct request {
 	p9_request_fn *answer;
-	bool changes, makes;
+	uint8_t of, flags;
 };
 
 /* By half of their number: those of answers are odd. */
 static const struct request requests[] = {
-	[P9_TSTATFS / 2] = {p9_statfs, false},
-	[P9_TLOPEN / 2] = {p9_lopen, false},
-	[P9_TLCREATE / 2] = {p9_lcreate, true, true},
-	[P9_TSYMLINK / 2] = {p9_symlink, true, true},
-	[P9_TMKNOD / 2] = {p9_mknod, true, true},
-	[P9_TRENAME / 2] = {p9_rename, true},
-	[P9_TREADLINK / 2] = {p9_readlink, false},
-	[P9_TGETATTR / 2] = {p9_getattr, false},
-	[P9_TSETATTR / 2] = {p9_setattr, true},
-	[P9_TXATTRWALK / 2] = {p9_xattrwalk, false},
-	[P9_TXATTRCREATE / 2] = {p9_xattrcreate, true},
-	[P9_TREADDIR / 2] = {p9_readdir, false},
-	[P9_TFSYNC / 2] = {p9_fsync, false},
-	[P9_TLOCK / 2] = {p9_lock, false},
-	[P9_TGETLOCK / 2] = {p9_getlock, false},
-	[P9_TLINK / 2] = {p9_link, true},
-	[P9_TMKDIR / 2] = {p9_mkdir, true, true},
-	[P9_TRENAMEAT / 2] = {p9_renameat, true},
-	[P9_TUNLINKAT / 2] = {p9_unlinkat, true},
-	[P9_TVERSION / 2] = {p9_version, false},
-	[P9_TAUTH / 2] = {p9_auth, false},
-	[P9_TATTACH / 2] = {p9_attach, false},
-	[P9_TFLUSH / 2] = {p9_flush, false},
-	[P9_TWALK / 2] = {p9_walk, false},
-	[P9_TREAD / 2] = {p9_read, false},
-	[P9_TWRITE / 2] = {p9_write, false},
-	[P9_TCLUNK / 2] = {p9_clunk, false},
-	[P9_TREMOVE / 2] = {p9_remove, false},
+	[P9_TSTATFS / 2] = {p9_statfs, P9_OF_FILE},
+	[P9_TLOPEN / 2] = {p9_lopen, P9_FID_PATH},
+	[P9_TLCREATE / 2] = {p9_lcreate, P9_OF_FOLDER, CHANGES | MAKES},
+	[P9_TSYMLINK / 2] = {p9_symlink, P9_OF_FOLDER, CHANGES | MAKES},
+	[P9_TMKNOD / 2] = {p9_mknod, P9_OF_FOLDER, CHANGES | MAKES},
+	[P9_TRENAME / 2] = {p9_rename, P9_OF_FILE, CHANGES},
+	[P9_TREADLINK / 2] = {p9_readlink, P9_OF_ANY},
+	[P9_TGETATTR / 2] = {p9_getattr, P9_OF_FILE},
+	[P9_TSETATTR / 2] = {p9_setattr, P9_OF_FILE, CHANGES},
+	[P9_TXATTRWALK / 2] = {p9_xattrwalk, P9_OF_FILE},
+	[P9_TXATTRCREATE / 2] = {p9_xattrcreate, P9_FID_PATH, CHANGES},
+	[P9_TREADDIR / 2] = {p9_readdir, P9_OF_ANY},
+	[P9_TFSYNC / 2] = {p9_fsync, P9_FID_OPENED},
+	[P9_TLOCK / 2] = {p9_lock, P9_FID_OPENED},
+	[P9_TGETLOCK / 2] = {p9_getlock, P9_FID_OPENED},
+	[P9_TLINK / 2] = {p9_link, P9_OF_FOLDER, CHANGES},
+	[P9_TMKDIR / 2] = {p9_mkdir, P9_OF_FOLDER, CHANGES | MAKES},
+	[P9_TRENAMEAT / 2] = {p9_renameat, P9_OF_FOLDER, CHANGES},
+	[P9_TUNLINKAT / 2] = {p9_unlinkat, P9_OF_FOLDER, CHANGES},
+	[P9_TVERSION / 2] = {p9_version, 0},
+	[P9_TAUTH / 2] = {p9_auth, 0},
+	[P9_TATTACH / 2] = {p9_attach, 0},
+	[P9_TFLUSH / 2] = {p9_flush, 0},
+	[P9_TWALK / 2] = {p9_walk, P9_OF_FILE},
+	[P9_TREAD / 2] = {p9_read, P9_OF_ANY},
+	[P9_TWRITE / 2] = {p9_write, P9_OF_ANY},
+	[P9_TCLUNK / 2] = {p9_clunk, P9_OF_ANY},
+	[P9_TREMOVE / 2] = {p9_remove, P9_OF_ANY},
 };
 
 void p9_server_init(struct p9_server *s, int root, bool readonly, uint32_t max_fds)
@@ -87,15 +92,21 @@ uint32_t p9_server_limit(const struct p9_server *s)
 static int answer(struct p9_server *s, uint8_t type, struct p9_in *in, struct p9_out *out)
 {
 	const struct request *request;
+	struct p9_fid *fid = NULL;
+	int r = 0;
 
 	if (type % 2 != 0 || type / 2 >= ARRAY_SIZE(requests) || !requests[type / 2].answer)
 		return -EOPNOTSUPP;
 	request = &requests[type / 2];
-	if (request->changes && s->readonly)
+	if (request->flags & CHANGES && s->readonly)
 		return -EROFS;
-	if (!request->makes)
+	if (request->of)
+		r = p9_fid_of(s, p9_get_u32(in), request->of, &fid);
+	if (r < 0)
+		return r;
+	if (!(request->flags & MAKES))
 		p9_who_own(&s->who);
-	return request->answer(s, in, out);
+	return request->answer(s, fid, in, out);
 }
 
 /* Of what a client can go on for ever with there is one line. */

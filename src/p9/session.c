@@ -8,7 +8,8 @@
 
 #define NOBODY 65534
 
-int p9_version(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_version(struct p9_server *s, struct p9_fid *fid _unused_, struct p9_in *in,
+	       struct p9_out *out)
 {
 	uint32_t msize = p9_get_u32(in);
 	char version[32];
@@ -31,7 +32,8 @@ int p9_version(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	return 0;
 }
 
-int p9_auth(struct p9_server *s _unused_, struct p9_in *in, struct p9_out *out _unused_)
+int p9_auth(struct p9_server *s _unused_, struct p9_fid *fid _unused_, struct p9_in *in,
+	    struct p9_out *out _unused_)
 {
 	char text[PATH_MAX];
 
@@ -74,7 +76,8 @@ static int attach(struct p9_server *s, uint32_t number, uint32_t uid, const char
 	return 0;
 }
 
-int p9_attach(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_attach(struct p9_server *s, struct p9_fid *fid _unused_, struct p9_in *in,
+	      struct p9_out *out)
 {
 	uint32_t number = p9_get_u32(in), afid = p9_get_u32(in), uid;
 	char uname[P9_NAME_SIZE], aname[PATH_MAX];
@@ -91,24 +94,20 @@ int p9_attach(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 	return attach(s, number, uid, aname, out);
 }
 
-int p9_flush(struct p9_server *s _unused_, struct p9_in *in, struct p9_out *out _unused_)
+int p9_flush(struct p9_server *s _unused_, struct p9_fid *fid _unused_, struct p9_in *in,
+	     struct p9_out *out _unused_)
 {
 	(void)p9_get_u16(in);
 	(void)p9_in_end(in);
 	return 0;
 }
 
-int p9_clunk(struct p9_server *s, struct p9_in *in, struct p9_out *out _unused_)
+int p9_clunk(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out _unused_)
 {
-	uint32_t number = p9_get_u32(in);
-	struct p9_fid *fid;
-	int r;
+	int r = 0;
 
 	if (!p9_in_end(in))
 		return 0;
-	r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
 	if (fid->kind == P9_FID_XATTR_SET)
 		r = p9_xattr_finish(fid);
 	p9_fid_remove(&s->fids, fid);

@@ -246,13 +246,23 @@ static void bad_xattr_fids(void)
 		 -E2BIG);
 	test_int(peer_call(&peer, P9_TXATTRCREATE, "dsqd", 3, "user.x", UINT64_MAX, 0), -E2BIG);
 	test_int(peer_call(&peer, P9_TXATTRCREATE, "dsqd", 3, "user.x", UINT64_C(9), 0), 0);
-	for (uint32_t fid = 2; fid <= 3; fid++) {
-		test_int(peer_call(&peer, P9_TWALK, "ddw", fid, 4, 0), -EBADF);
+	/* Of a folder, too, in which nothing is made by it. */
+	test_int(peer_walk(&peer, 4, "sub"), 0);
+	test_int(peer_call(&peer, P9_TXATTRCREATE, "dsqd", 4, "user.x", UINT64_C(9), 0), 0);
+	for (uint32_t fid = 2; fid <= 4; fid++) {
+		test_int(peer_call(&peer, P9_TWALK, "ddw", fid, 5, 0), -EBADF);
 		test_int(peer_call(&peer, P9_TLOPEN, "dd", fid, 0), -EBADF);
-		test_int(peer_call(&peer, P9_TXATTRWALK, "dds", fid, 4, "user.x"), -EBADF);
+		test_int(peer_call(&peer, P9_TXATTRWALK, "dds", fid, 5, "user.x"), -EBADF);
 		test_int(peer_call(&peer, P9_TXATTRCREATE, "dsqd", fid, "user.x", UINT64_C(1), 0),
 			 -EBADF);
 		test_int(peer_call(&peer, P9_TMKDIR, "dsdd", fid, "d", 0755, 0), -EBADF);
+		test_int(peer_call(&peer, P9_TMKNOD, "dsdddd", fid, "n", 0600, 0, 0, 0), -EBADF);
+		test_int(peer_call(&peer, P9_TSYMLINK, "dssd", fid, "s", "t", 0), -EBADF);
+		test_int(peer_call(&peer, P9_TLCREATE, "dsddd", fid, "c", 0100, 0600, 0), -EBADF);
+		test_int(peer_call(&peer, P9_TLINK, "dds", fid, 1, "l"), -EBADF);
+		test_int(peer_call(&peer, P9_TRENAMEAT, "dsds", fid, "b", 0, "b"), -EBADF);
+		test_int(peer_call(&peer, P9_TRENAMEAT, "dsds", 0, "a", fid, "b"), -EBADF);
+		test_int(peer_call(&peer, P9_TUNLINKAT, "dsd", fid, "b", 0), -EBADF);
 		test_int(peer_call(&peer, P9_TLINK, "dds", 0, fid, "l"), -EBADF);
 		test_int(peer_call(&peer, P9_TRENAME, "dds", fid, 0, "l"), -EBADF);
 		test_int(peer_call(&peer, P9_TSETATTR, "dddddqqqqq", fid, 1, 0, 0, 0, UINT64_C(0),
@@ -263,15 +273,16 @@ static void bad_xattr_fids(void)
 			 -EBADF);
 		test_int(peer_call(&peer, P9_TREADLINK, "d", fid), -EINVAL);
 		test_int(peer_call(&peer, P9_TFSYNC, "d", fid), -EBADF);
+		test_int(peer_attr(&peer, fid, &attr), -EBADF);
+		test_int(peer_call(&peer, P9_TSTATFS, "d", fid), -EBADF);
 	}
-	test_int(peer_attr(&peer, 2, &attr), -EBADF);
-	test_int(peer_call(&peer, P9_TSTATFS, "d", 2), -EBADF);
 	test_int(peer_call(&peer, P9_TWRITE, "dqD", 2, UINT64_C(0), &data), -EBADF);
 	test_int(peer_call(&peer, P9_TWRITE, "dqD", 3, UINT64_MAX, &data), -EINVAL);
 	test_int(peer_read(&peer, 3, 0, 10, &got), -EBADF);
 	test_int(peer_read(&peer, 2, UINT64_MAX, UINT32_MAX, &got), 0);
 	test_int(peer_call(&peer, P9_TREMOVE, "d", 2), -EBADF);
 	test_int(peer_call(&peer, P9_TREMOVE, "d", 3), -EBADF);
+	test_int(peer_call(&peer, P9_TREMOVE, "d", 4), -EBADF);
 	test_int(server.fids.xattr_bytes, 0);
 }
 

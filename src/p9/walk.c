@@ -27,7 +27,7 @@ static int again(const struct p9_fid *fid)
 {
 	int fd;
 
-	if (fid->kind == P9_FID_FILE || fid->kind == P9_FID_DIR)
+	if (fid->kind & P9_FID_OPENED)
 		return p9_reopen(fid->fd, O_PATH);
 	fd = fcntl(fid->fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
@@ -169,24 +169,20 @@ static int walk(struct p9_server *s, struct p9_fid *from, uint32_t number, struc
 	return r == (int)n ? arrive(s, from, number, &p) : 0;
 }
 
-int p9_walk(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_walk(struct p9_server *s, struct p9_fid *from, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in), new_number = p9_get_u32(in);
+	uint32_t number = p9_get_u32(in);
 	unsigned int n = p9_get_u16(in);
-	struct p9_fid *from;
-	int r;
+	bool same = number == from->number;
 
 	if (in->bad || !check_names(*in, n)) {
 		in->bad = true;
 		return 0;
 	}
-	r = n > P9_WALK_MAX ? -EINVAL : p9_fid_of(s, number, &from);
-	if (r == 0 && (from->kind == P9_FID_XATTR_GET || from->kind == P9_FID_XATTR_SET))
-		r = -EBADF;
+	if (n > P9_WALK_MAX)
+		return -EINVAL;
 	/* An open file is not to become another one. */
-	if (r == 0 && new_number == number && from->kind != P9_FID_PATH)
-		r = -EBADF;
-	if (r == 0 && new_number != number && p9_fid_find(&s->fids, new_number))
-		r = -EBADF;
-	return r < 0 ? r : walk(s, from, new_number, in, n, out);
+	if (same ? from->kind != P9_FID_PATH : p9_fid_find(&s->fids, number) != NULL)
+		return -EBADF;
+	return walk(s, from, number, in, n, out);
 }

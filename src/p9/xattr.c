@@ -67,24 +67,17 @@ static int walk(struct p9_server *s, struct p9_fid *from, uint32_t number, const
 	return 0;
 }
 
-int p9_xattrwalk(struct p9_server *s, struct p9_in *in, struct p9_out *out)
+int p9_xattrwalk(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t number = p9_get_u32(in), new_number = p9_get_u32(in);
+	uint32_t number = p9_get_u32(in);
 	char name[P9_NAME_SIZE];
 	int r = p9_get_text(in, name, sizeof(name));
-	struct p9_fid *fid;
 
 	if (!p9_in_end(in))
 		return 0;
-	if (r == 0)
-		r = p9_fid_of(s, number, &fid);
-	if (r < 0)
-		return r;
-	if (fid->alone)
-		return -EOPNOTSUPP;
-	if (fid->kind == P9_FID_XATTR_GET || fid->kind == P9_FID_XATTR_SET)
-		return -EBADF;
-	return walk(s, fid, new_number, name, out);
+	if (r == 0 && fid->alone)
+		r = -EOPNOTSUPP;
+	return r < 0 ? r : walk(s, fid, number, name, out);
 }
 
 int p9_xattr_read(struct p9_fid *fid, uint64_t offset, uint32_t count, struct p9_out *out)
@@ -104,23 +97,18 @@ int p9_xattr_read(struct p9_fid *fid, uint64_t offset, uint32_t count, struct p9
 	return 0;
 }
 
-int p9_xattrcreate(struct p9_server *s, struct p9_in *in, struct p9_out *out _unused_)
+int p9_xattrcreate(struct p9_server *s, struct p9_fid *fid, struct p9_in *in,
+		   struct p9_out *out _unused_)
 {
-	uint32_t number = p9_get_u32(in), flags;
 	char name[P9_NAME_SIZE];
 	int r = p9_get_text(in, name, sizeof(name));
 	uint64_t size = p9_get_u64(in);
-	struct p9_fid *fid;
+	uint32_t flags = p9_get_u32(in);
 
-	flags = p9_get_u32(in);
 	if (!p9_in_end(in))
 		return 0;
-	if (r == 0)
-		r = p9_fid_of(s, number, &fid);
 	if (r < 0)
 		return r;
-	if (fid->kind != P9_FID_PATH)
-		return -EBADF;
 	if (fid->alone)
 		return -EOPNOTSUPP;
 	if (!*name || flags & ~(uint32_t)(XATTR_CREATE | XATTR_REPLACE))
