@@ -23,24 +23,48 @@ enum status { SUCCESS, BLOCKED };
 
 #define CLIENT_ID_MAX 256
 
-/* What both requests say; types have the numbers that fcntl(2) gives them. */
-static int get_range(struct p9_in *in, uint8_t type, struct flock *ret)
-{
-	uint64_t start = p9_get_u64(in), length = p9_get_u64(in);
+/**
+ * struct ask - what both requests say
+ * @range: its type has the numbers that fcntl(2) gives them
+ * @process, @client: whose it is
+ */
+struct ask {
+	struct flock range;
+	uint32_t process;
+	char client[CLIENT_ID_MAX];
+};
 
-	*ret = (struct flock){.l_type = (short)type,
-			      .l_whence = SEEK_SET,
-			      .l_start = (off_t)start,
-			      .l_len = (off_t)length};
-	return type > F_UNLCK || start > INT64_MAX || length > INT64_MAX ? -EINVAL : 0;
+/* Return: 0, or negative errno, also if @in is bad. */
+static int take_ask(const struct p9_fid *fid, struct p9_in *in, bool with_flags, struct ask *ret)
+{
+	uint8_t type = p9_get_u8(in);
+	uint64_t start, length;
+	int r;
+
+	/* Whether the client would wait: it asks again. */
+	if (with_flags)
+		(void)p9_get_u32(in);
+	start = p9_get_u64(in);
+	length = p9_get_u64(in);
+	ret->process = p9_get_u32(in);
+	r = p9_get_text(in, ret->client, sizeof(ret->client));
+	if (!p9_in_end(in) || type > F_UNLCK || start > INT64_MAX || length > INT64_MAX)
+		return -EINVAL;
+	ret->range = (struct flock){.l_type = (short)type,
+				    .l_whence = SEEK_SET,
+				    .l_start = (off_t)start,
+				    .l_len = (off_t)length};
+	return r == 0 && fid->alone ? -EBADF : r;
+}
+
+static int lock_fd_of(const struct p9_fid *fid)
+{
+	return fid->lock_fd >= 0 ? fid->lock_fd : fid->fd;
 }
 
 static int set_range(const struct p9_fid *fid, struct flock range)
 {
-	int fd = fid->lock_fd >= 0 ? fid->lock_fd : fid->fd;
-
-	range.l_pid = 0;
-	return fcntl(fd, F_OFD_SETLK, &range) < 0 ? -errno : 0;
+	return fcntl(lock_fd_of(fid), F_OFD_SETLK, &range) < 0 ? -errno : 0;
 }
 
 /* flock(2) needs no file that is open for writing. If there can be none, its own lock is all that there is. */
@@ -77,26 +101,15 @@ static int set_whole(struct p9_fid *fid, const struct flock *range)
 
 int p9_lock(struct p9_server *s _unused_, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
-	uint8_t type = p9_get_u8(in);
-	char client[CLIENT_ID_MAX];
-	struct flock range;
-	int r, r2;
+	struct ask ask;
+	int r = take_ask(fid, in, true, &ask);
 
-	/* Whether the client would wait: it asks again. */
-	(void)p9_get_u32(in);
-	r = get_range(in, type, &range);
-	(void)p9_get_u32(in);
-	r2 = p9_get_text(in, client, sizeof(client));
-	if (!p9_in_end(in))
-		return 0;
-	if (r < 0 || r2 < 0)
-		return r < 0 ? r : r2;
-	if (fid->alone)
-		return -EBADF;
-	if (range.l_start == 0 && range.l_len == 0)
-		r = set_whole(fid, &range);
+	if (r < 0)
+		return r;
+	if (ask.range.l_start == 0 && ask.range.l_len == 0)
+		r = set_whole(fid, &ask.range);
 	else
-		r = set_range(fid, range);
+		r = set_range(fid, ask.range);
 	if (r < 0 && r != -EAGAIN && r != -EACCES)
 		return r;
 	p9_put_u8(out, r < 0 ? BLOCKED : SUCCESS);
@@ -106,27 +119,18 @@ int p9_lock(struct p9_server *s _unused_, struct p9_fid *fid, struct p9_in *in, 
 int p9_getlock(struct p9_server *s _unused_, struct p9_fid *fid, struct p9_in *in,
 	       struct p9_out *out)
 {
-	uint8_t type = p9_get_u8(in);
-	char client[CLIENT_ID_MAX];
-	struct flock range;
-	int r = get_range(in, type, &range), r2;
-	uint32_t process;
+	struct ask ask;
+	int r = take_ask(fid, in, false, &ask);
 
-	process = p9_get_u32(in);
-	r2 = p9_get_text(in, client, sizeof(client));
-	if (!p9_in_end(in))
-		return 0;
-	if (r < 0 || r2 < 0)
-		return r < 0 ? r : r2;
-	if (fid->alone)
-		return -EBADF;
-	if (fcntl(fid->lock_fd >= 0 ? fid->lock_fd : fid->fd, F_OFD_GETLK, &range) < 0)
+	if (r < 0)
+		return r;
+	if (fcntl(lock_fd_of(fid), F_OFD_GETLK, &ask.range) < 0)
 		return -errno;
-	p9_put_u8(out, (uint8_t)range.l_type);
-	p9_put_u64(out, (uint64_t)range.l_start);
-	p9_put_u64(out, (uint64_t)range.l_len);
+	p9_put_u8(out, (uint8_t)ask.range.l_type);
+	p9_put_u64(out, (uint64_t)ask.range.l_start);
+	p9_put_u64(out, (uint64_t)ask.range.l_len);
 	/* Whose it is no number of the client's says. */
-	p9_put_u32(out, range.l_type == F_UNLCK ? process : 0);
-	p9_put_text(out, client, strlen(client));
+	p9_put_u32(out, ask.range.l_type == F_UNLCK ? ask.process : 0);
+	p9_put_text(out, ask.client, strlen(ask.client));
 	return 0;
 }
