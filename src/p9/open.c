@@ -8,9 +8,8 @@
 #include "base/fd.h"
 #include "p9/request.h"
 
-#define FLAG_CREATE 0100u
-#define FLAG_EXCL   0200u
-#define FLAG_TRUNC  01000u
+#define FLAG_EXCL  0200u
+#define FLAG_TRUNC 01000u
 
 /*
  * The client's flags, which are the same on all architectures, that mean something here. Of the others, O_DIRECT needs
@@ -19,7 +18,7 @@
 static const struct {
 	uint32_t theirs;
 	int ours;
-} flags[] = {
+} known[] = {
 	{FLAG_TRUNC, O_TRUNC}, {02000, O_APPEND},  {010000, O_DSYNC},
 	{01000000, O_NOATIME}, {04000000, O_SYNC},
 };
@@ -28,17 +27,26 @@ static int flags_of(uint32_t theirs)
 {
 	int ours = (int)(theirs & O_ACCMODE);
 
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		if (theirs & flags[i].theirs)
-			ours |= flags[i].ours;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (theirs & known[i].theirs)
+			ours |= known[i].ours;
 	return ours;
 }
 
-static int open_file(struct p9_server *s, struct p9_fid *fid, int path_fd, uint32_t how)
+static bool only_reads(uint32_t flags)
 {
-	if (how & FLAG_TRUNC)
+	return (flags & O_ACCMODE) == O_RDONLY;
+}
+
+/* @type: of what @path_fd is of */
+static int open_file(struct p9_server *s, const struct p9_fid *fid, int path_fd, mode_t type,
+		     uint32_t flags)
+{
+	if (!S_ISREG(type))
+		return S_ISDIR(type) ? -EISDIR : S_ISLNK(type) ? -ELOOP : -ENXIO;
+	if (flags & FLAG_TRUNC)
 		p9_who_write(&s->who, fid->uid);
-	return p9_reopen(path_fd, flags_of(how));
+	return p9_reopen(path_fd, flags_of(flags));
 }
 
 /*
@@ -48,29 +56,31 @@ static int open_file(struct p9_server *s, struct p9_fid *fid, int path_fd, uint3
  */
 #define WRITTEN_MAX (28u << 10)
 
-static int put_opened(struct p9_server *s, struct p9_out *out, int fd, uint32_t how)
+/* The fid has what was opened from now on. @fd: taken over in any case; or negative errno, which is returned */
+static int opened(struct p9_server *s, struct p9_fid *fid, enum p9_fid_kind kind, int fd,
+		  uint32_t flags, struct p9_out *out)
 {
-	int r = p9_put_qid_at(s, out, fd, "");
+	int r = fd < 0 ? fd : p9_put_qid_at(s, out, fd, "");
 
-	p9_put_u32(out, (how & O_ACCMODE) != O_RDONLY ? WRITTEN_MAX : 0);
-	return r;
-}
-
-static void have_opened(struct p9_fid *fid, enum p9_fid_kind kind, int fd)
-{
+	if (r < 0) {
+		fd_close(fd);
+		return r;
+	}
+	p9_put_u32(out, only_reads(flags) ? 0 : WRITTEN_MAX);
 	fd_close(fid->fd);
 	fid->fd = fd;
 	fid->kind = (uint8_t)kind;
 	fid->place = 0;
+	return 0;
 }
 
 /* The folder around a single file is read without a descriptor. */
-static int open_alone(struct p9_server *s, struct p9_fid *fid, uint32_t how, struct p9_out *out)
+static int open_alone(struct p9_server *s, struct p9_fid *fid, uint32_t flags, struct p9_out *out)
 {
 	struct statx st;
 	int r;
 
-	if ((how & O_ACCMODE) != O_RDONLY)
+	if (!only_reads(flags))
 		return -EISDIR;
 	r = p9_stat(fid->fd, &st);
 	if (r < 0)
@@ -83,55 +93,34 @@ static int open_alone(struct p9_server *s, struct p9_fid *fid, uint32_t how, str
 	return 0;
 }
 
-static int open_folder(struct p9_server *s, struct p9_fid *fid, uint32_t how, struct p9_out *out)
+static int open_folder(struct p9_server *s, struct p9_fid *fid, uint32_t flags, struct p9_out *out)
 {
-	int fd, r;
-
-	if ((how & O_ACCMODE) != O_RDONLY || how & FLAG_TRUNC)
+	if (!only_reads(flags) || flags & FLAG_TRUNC)
 		return -EISDIR;
-	fd = p9_reopen(fid->fd, O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return fd;
-	r = put_opened(s, out, fd, how);
-	if (r < 0) {
-		fd_close(fd);
-		return r;
-	}
-	have_opened(fid, P9_FID_DIR, fd);
-	return 0;
+	return opened(s, fid, P9_FID_DIR, p9_reopen(fid->fd, O_RDONLY | O_DIRECTORY), flags, out);
 }
 
 int p9_lopen(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
-	uint32_t how = p9_get_u32(in);
-	int fd, r;
+	uint32_t flags = p9_get_u32(in);
+	int fd;
 
 	if (!p9_in_end(in))
 		return 0;
-	if (s->readonly && ((how & O_ACCMODE) != O_RDONLY || how & FLAG_TRUNC))
+	if (s->readonly && (!only_reads(flags) || flags & FLAG_TRUNC))
 		return -EROFS;
 	if (fid->alone)
-		return open_alone(s, fid, how, out);
+		return open_alone(s, fid, flags, out);
 	if (fid->type == S_IFDIR)
-		return open_folder(s, fid, how, out);
-	if (fid->type != S_IFREG)
-		return fid->type == S_IFLNK ? -ELOOP : -ENXIO;
-	fd = open_file(s, fid, fid->fd, how);
-	if (fd < 0)
-		return fd;
-	r = put_opened(s, out, fd, how);
-	if (r < 0) {
-		fd_close(fd);
-		return r;
-	}
-	have_opened(fid, P9_FID_FILE, fd);
-	return 0;
+		return open_folder(s, fid, flags, out);
+	fd = open_file(s, fid, fid->fd, fid->type, flags);
+	return opened(s, fid, P9_FID_FILE, fd, flags, out);
 }
 
-static int create_new(int dirfd, const char *name, uint32_t flags_, mode_t mode)
+static int create_new(int dirfd, const char *name, uint32_t flags, mode_t mode)
 {
 	const struct open_how how = {
-		.flags = (uint64_t)flags_of(flags_ & ~FLAG_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW |
+		.flags = (uint64_t)flags_of(flags & ~FLAG_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW |
 			 O_NOCTTY | O_CLOEXEC,
 		.mode = mode & 07777,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
@@ -142,37 +131,33 @@ static int create_new(int dirfd, const char *name, uint32_t flags_, mode_t mode)
 }
 
 /* Somebody else has made it meanwhile, which may be anything. */
-static int open_present(struct p9_server *s, struct p9_fid *dir, const char *name, uint32_t how)
+static int open_present(struct p9_server *s, struct p9_fid *dir, const char *name, uint32_t flags)
 {
 	_cleanup_close_ int fd = p9_open_path(dir->fd, name, 0);
 	struct statx st;
 	int r = fd < 0 ? fd : p9_stat(fd, &st);
 
-	if (r < 0)
-		return r;
-	if (!S_ISREG(st.stx_mode))
-		return S_ISDIR(st.stx_mode) ? -EISDIR : S_ISLNK(st.stx_mode) ? -ELOOP : -ENXIO;
-	return open_file(s, dir, fd, how);
+	return r < 0 ? r : open_file(s, dir, fd, st.stx_mode, flags);
 }
 
-static int create(struct p9_server *s, struct p9_fid *dir, const char *name, uint32_t how,
+static int create(struct p9_server *s, struct p9_fid *dir, const char *name, uint32_t flags,
 		  mode_t mode, gid_t gid)
 {
 	int fd, r = p9_who_make(&s->who, dir->uid, gid);
 
 	if (r < 0)
 		return r;
-	fd = create_new(dir->fd, name, how, mode);
-	return fd == -EEXIST && !(how & FLAG_EXCL) ? open_present(s, dir, name, how) : fd;
+	fd = create_new(dir->fd, name, flags, mode);
+	return fd == -EEXIST && !(flags & FLAG_EXCL) ? open_present(s, dir, name, flags) : fd;
 }
 
 int p9_lcreate(struct p9_server *s, struct p9_fid *dir, struct p9_in *in, struct p9_out *out)
 {
 	char name[P9_NAME_SIZE];
-	int fd, r = p9_get_name(in, name);
-	uint32_t how, mode, gid;
+	int r = p9_get_name(in, name);
+	uint32_t flags, mode, gid;
 
-	how = p9_get_u32(in);
+	flags = p9_get_u32(in);
 	mode = p9_get_u32(in);
 	gid = p9_get_u32(in);
 	if (!p9_in_end(in))
@@ -181,15 +166,8 @@ int p9_lcreate(struct p9_server *s, struct p9_fid *dir, struct p9_in *in, struct
 		return r;
 	if (dir->kind != P9_FID_PATH)
 		return -EBADF;
-	fd = create(s, dir, name, how, mode, gid);
-	if (fd < 0)
-		return fd;
-	r = put_opened(s, out, fd, how);
-	if (r < 0) {
-		fd_close(fd);
-		return r;
-	}
-	have_opened(dir, P9_FID_FILE, fd);
-	dir->type = S_IFREG;
-	return 0;
+	r = opened(s, dir, P9_FID_FILE, create(s, dir, name, flags, mode, gid), flags, out);
+	if (r == 0)
+		dir->type = S_IFREG;
+	return r;
 }
