@@ -146,9 +146,20 @@ void p9_put_qid(struct p9_out *out, const struct p9_qid *qid)
 	p9_put_u64(out, qid->path);
 }
 
+static void set(struct p9_out *out, size_t at, const void *bytes, size_t len)
+{
+	if (at + len <= out->len)
+		memcpy(out->at + at, bytes, len);
+}
+
+void p9_set_u16(struct p9_out *out, size_t at, uint16_t v)
+{
+	v = htole16(v);
+	set(out, at, &v, sizeof(v));
+}
+
 void p9_set_u32(struct p9_out *out, size_t at, uint32_t v)
 {
 	v = htole32(v);
-	if (at + sizeof(v) <= out->len)
-		memcpy(out->at + at, &v, sizeof(v));
+	set(out, at, &v, sizeof(v));
 }

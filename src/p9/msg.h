@@ -79,5 +79,7 @@ void p9_put_qid(struct p9_out *out, const struct p9_qid *qid);
 /** p9_room() - where the next bytes of an answer go, to be filled in place. @ret_len: how many fit */
 uint8_t *p9_room(struct p9_out *out, size_t *ret_len);
 
-/** p9_set_u32() - overwrite what p9_put_u32() has put at @at */
+/** p9_set_u16() - overwrite what p9_put_u16() has put at @at */
+void p9_set_u16(struct p9_out *out, size_t at, uint16_t v);
+/** p9_set_u32() - the same of p9_put_u32() */
 void p9_set_u32(struct p9_out *out, size_t at, uint32_t v);

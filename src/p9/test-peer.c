@@ -135,7 +135,7 @@ int peer_walk(struct peer *p, uint32_t fid, const char *path)
 		p9_put_text(&out, path, len);
 		path += path[len] ? len + 1 : len;
 	}
-	p->request[15] = (uint8_t)n;
+	p9_set_u16(&out, P9_HEADER_LEN + 2 * sizeof(uint32_t), n);
 	p9_set_u32(&out, 0, (uint32_t)out.len);
 	r = send_request(p, out.len);
 	if (r < 0)

@@ -165,7 +165,7 @@ static int walk(struct p9_server *s, struct p9_fid *from, uint32_t number, struc
 		r = steps(s, from, in, n, &p, out);
 	if (r < 0)
 		return r;
-	out->at[at] = (uint8_t)r;
+	p9_set_u16(out, at, (uint16_t)r);
 	return r == (int)n ? arrive(s, from, number, &p) : 0;
 }
 
