@@ -79,6 +79,17 @@ void p9_alone_stat(struct statx *st);
  */
 int p9_tree_attach(struct p9_server *s, const char *aname, uint8_t *ret);
 
+/**
+ * p9_tree_alone() - is a tree a single file?
+ *
+ * That is shown as the only one of a folder that is not there on the host, as Linux takes only folders for what is
+ * mounted; the last part of the tree's aname is its name.
+ */
+static inline bool p9_tree_alone(const struct p9_tree *tree)
+{
+	return !S_ISDIR(tree->st.stx_mode);
+}
+
 /** p9_tree_name() - what a tree's single file is called */
 const char *p9_tree_name(const struct p9_tree *tree);
 

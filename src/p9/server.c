@@ -69,11 +69,8 @@ void p9_server_init(struct p9_server *s, int root, bool readonly, uint32_t max_f
 void p9_server_reset(struct p9_server *s)
 {
 	p9_fids_clear(&s->fids);
-	for (size_t i = 0; i < P9_TREES_MAX; i++) {
-		if (s->tree[i].used)
-			fd_close(s->tree[i].fd);
-		s->tree[i].used = false;
-	}
+	while (s->n_trees > 0)
+		fd_close(s->tree[--s->n_trees].fd);
 	s->devs.n = 0;
 	s->msize = 0;
 }

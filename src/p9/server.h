@@ -20,15 +20,11 @@
 
 /**
  * struct p9_tree - what somebody has attached
- * @used: there is one here
  * @aname: where it is below the root
- * @fd: O_PATH, its topmost folder, or the single file that it is; owned
+ * @fd: O_PATH, its topmost folder, or the single file that it is (p9_tree_alone()); owned
  * @st: of that
- * @alone: a single file, which is shown as the only one of a folder that is not there on the host, as Linux takes only
- *	folders for what is mounted; @aname's last part is its name
  */
 struct p9_tree {
-	bool used, alone;
 	int fd;
 	struct statx st;
 	char aname[PATH_MAX];
@@ -48,6 +44,7 @@ struct p9_server {
 	struct p9_fids fids;
 	struct p9_devs devs;
 	struct p9_who who;
+	unsigned int n_trees;
 	struct p9_tree tree[P9_TREES_MAX];
 };
 

@@ -69,7 +69,7 @@ static int attach(struct p9_server *s, uint32_t number, uint32_t uid, const char
 	fid->tree = tree;
 	fid->type = S_IFDIR;
 	fid->uid = uid == P9_NOUID ? NOBODY : uid;
-	fid->alone = s->tree[tree].alone;
+	fid->alone = p9_tree_alone(&s->tree[tree]);
 	if (fid->alone)
 		p9_alone_stat(&st);
 	p9_put_qid_of(s, out, &st);

@@ -35,9 +35,8 @@ static int fill(struct p9_server *s, struct p9_tree *tree, const char *aname)
 		fd_close(tree->fd);
 		return r;
 	}
-	tree->alone = !S_ISDIR(tree->st.stx_mode);
 	strcpy(tree->aname, aname);
-	tree->used = true;
+	s->n_trees++;
 	return 0;
 }
 
@@ -46,12 +45,12 @@ int p9_tree_attach(struct p9_server *s, const char *aname, uint8_t *ret)
 	uint8_t i = 0;
 
 	aname += strspn(aname, "/");
-	while (i < P9_TREES_MAX && s->tree[i].used && strcmp(s->tree[i].aname, aname) != 0)
+	while (i < s->n_trees && strcmp(s->tree[i].aname, aname) != 0)
 		i++;
 	if (i == P9_TREES_MAX)
 		return -EMFILE;
 	*ret = i;
-	return s->tree[i].used ? 0 : fill(s, &s->tree[i], aname);
+	return i < s->n_trees ? 0 : fill(s, &s->tree[i], aname);
 }
 
 void p9_alone_stat(struct statx *st)

@@ -33,11 +33,6 @@ static int again(const struct p9_fid *fid)
 	return fd < 0 ? -errno : fd;
 }
 
-static bool is_top(const struct p9_tree *tree, const struct place *p)
-{
-	return !tree->alone && p9_same_file(&tree->st, &p->st);
-}
-
 /* Nobody gets above what is attached. */
 static int step_up(struct p9_server *s, const struct p9_fid *from, struct place *p)
 {
@@ -46,13 +41,13 @@ static int step_up(struct p9_server *s, const struct p9_fid *from, struct place 
 	char base[P9_NAME_SIZE];
 	int fd;
 
-	if (tree->alone) {
+	if (p9_tree_alone(tree)) {
 		p->alone = true;
 		p->st = tree->st;
 		p9_alone_stat(&p->st);
 		return 0;
 	}
-	if (is_top(tree, p))
+	if (p9_same_file(&tree->st, &p->st))
 		return 0;
 	fd = p9_tree_parent(s, &here, base);
 	if (fd < 0)
