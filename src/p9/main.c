@@ -148,19 +148,14 @@ struct host {
 	struct told *told;
 };
 
-/* Return: true: not yet. */
-static bool tell_once(bool *told)
-{
-	bool first = !*told;
-
-	*told = true;
-	return first;
-}
-
 /* In a process of its own, which ends with it. */
 static _noreturn_ void serve(const struct host *h, int client, pid_t parent)
 {
-	uint32_t files = p9_limit_files();
+	const struct p9_server_args args = {.root = h->root,
+					    .readonly = h->readonly,
+					    .max_fids = p9_limit_files(),
+					    .parent = parent,
+					    .told = &h->told->files};
 	int r;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
@@ -171,15 +166,13 @@ static _noreturn_ void serve(const struct host *h, int client, pid_t parent)
 	fd_close(h->proc);
 	if (r == 0) {
 		(void)umask(0);
-		p9_server_init(&server, h->root, h->readonly, files);
-		server.who.parent = parent;
-		server.told = &h->told->files;
+		p9_server_init(&server, &args);
 		r = seal_enter();
 	}
 	if (r < 0)
 		fatal(r, "cannot serve a guest");
 	r = p9_serve(&server, client);
-	if (r < 0 && tell_once(&h->told->garbage))
+	if (r < 0 && p9_tell_once(&h->told->garbage))
 		log_warn("the connection of a guest's volume is closed: %s",
 			 r == -EPROTO ? "what came on it is not 9P2000.L" : strerror(-r));
 	_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -190,7 +183,7 @@ static void start(struct host *h, int client)
 	pid_t self = getpid(), pid;
 
 	if (h->n == CLIENTS_MAX) {
-		if (tell_once(&h->told->connections))
+		if (p9_tell_once(&h->told->connections))
 			log_warn("a guest has %d connections: it gets no more", CLIENTS_MAX);
 		return;
 	}

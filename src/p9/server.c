@@ -56,14 +56,14 @@ static const struct request requests[] = {
 	[P9_TREMOVE / 2] = {p9_remove, P9_OF_ANY},
 };
 
-void p9_server_init(struct p9_server *s, int root, bool readonly, uint32_t max_fds)
+void p9_server_init(struct p9_server *s, const struct p9_server_args *args)
 {
 	memset(s, 0, sizeof(*s));
-	s->root = root;
-	s->readonly = readonly;
-	s->told = &s->own_told;
-	p9_fids_init(&s->fids, max_fds);
-	p9_who_init(&s->who, 0);
+	s->root = args->root;
+	s->readonly = args->readonly;
+	s->told = args->told;
+	p9_fids_init(&s->fids, args->max_fids);
+	p9_who_init(&s->who, args->fixed, args->parent);
 }
 
 void p9_server_reset(struct p9_server *s)
@@ -106,12 +106,18 @@ static int answer(struct p9_server *s, uint8_t type, struct p9_in *in, struct p9
 	return request->answer(s, fid, in, out);
 }
 
-/* Of what a client can go on for ever with there is one line. */
+bool p9_tell_once(bool *told)
+{
+	bool first = !*told;
+
+	*told = true;
+	return first;
+}
+
 static void tell_limit(struct p9_server *s, int error)
 {
-	if (error != -ENFILE || *s->told)
+	if (error != -ENFILE || !s->told || !p9_tell_once(s->told))
 		return;
-	*s->told = true;
 	log_warn("a guest has %u files of a volume open or in its cache: it gets no more",
 		 s->fids.n);
 }

@@ -31,15 +31,30 @@ struct p9_tree {
 };
 
 /**
- * struct p9_server - one client
- * @root: O_PATH of the folder that all is below
+ * struct p9_server_args - how a client is served
+ * @root: O_PATH of the folder that all is below; not owned
  * @readonly: nothing is changed
+ * @fixed: all is done as the user that this process is
+ * @max_fids: how many files the client may have at a time
+ * @parent: whose death is this process' own; 0: nobody's
+ * @told: whether it was said that this limit was reached (p9_tell_once()); NULL: that is not to be said
+ */
+struct p9_server_args {
+	int root;
+	bool readonly, fixed;
+	uint32_t max_fids;
+	pid_t parent;
+	bool *told;
+};
+
+/**
+ * struct p9_server - one client
+ * @root, @readonly, @told: as in struct p9_server_args
  * @msize: agreed on with the client; 0: not yet
- * @told: whether it was said that a limit was reached; who has several clients may have one of it for all
  */
 struct p9_server {
 	int root;
-	bool readonly, own_told, *told;
+	bool readonly, *told;
 	uint32_t msize;
 	struct p9_fids fids;
 	struct p9_devs devs;
@@ -48,13 +63,8 @@ struct p9_server {
 	struct p9_tree tree[P9_TREES_MAX];
 };
 
-/**
- * p9_server_init() - a client that has said nothing yet
- * @root: not owned
- * @readonly: nothing is to be changed
- * @max_fds: how many files it may have at a time
- */
-void p9_server_init(struct p9_server *s, int root, bool readonly, uint32_t max_fds);
+/** p9_server_init() - a client that has said nothing yet */
+void p9_server_init(struct p9_server *s, const struct p9_server_args *args);
 
 /** p9_server_deinit() - let go of all that it has */
 void p9_server_deinit(struct p9_server *s);
@@ -79,3 +89,11 @@ uint32_t p9_server_limit(const struct p9_server *s);
  */
 int p9_server_answer(struct p9_server *s, const uint8_t *msg, size_t len, uint8_t *out,
 		     size_t *ret_len);
+
+/**
+ * p9_tell_once() - is something to be told, of which a client can do more and more?
+ * @told: whether it was, by any of those who share this
+ *
+ * Return: true, the first time.
+ */
+bool p9_tell_once(bool *told);

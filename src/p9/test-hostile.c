@@ -18,6 +18,7 @@
 static struct p9_server server;
 static struct peer peer = {.server = &server, .sock = -EBADF};
 static int root = -EBADF;
+static bool told;
 static char dir[] = "/var/tmp/caisson-test-p9.XXXXXX";
 
 static void host_file(const char *name)
@@ -52,7 +53,9 @@ static void begin_at(const char *aname)
 	test_int(mkfifoat(root, "fifo", 0600), 0);
 	fd_close(above);
 	p9_server_deinit(&server);
-	p9_server_init(&server, root, false, FIDS);
+	told = false;
+	p9_server_init(&server,
+		       &(struct p9_server_args){.root = root, .max_fids = FIDS, .told = &told});
 	peer_begin(&peer, 65536, aname, 0);
 }
 
@@ -293,8 +296,9 @@ static void limits(void)
 
 	begin();
 	for (n = 1; peer_walk(&peer, n, "a") == 0; n++)
-		test_true(n < FIDS);
+		test_true(n < FIDS && !told);
 	test_int(n, FIDS);
+	test_true(told);
 	test_int(peer_walk(&peer, n, "a"), -ENFILE);
 	test_int(peer_call(&peer, P9_TXATTRWALK, "dds", 1, n, ""), -ENFILE);
 	test_int(peer_call(&peer, P9_TCLUNK, "d", 5), 0);

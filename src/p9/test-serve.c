@@ -40,7 +40,7 @@ static void start(void)
 		close(fds[0]);
 		if (p9_enter_proc(proc) < 0)
 			_exit(99);
-		p9_server_init(&server, root, false, 1000);
+		p9_server_init(&server, &(struct p9_server_args){.root = root, .max_fids = 1000});
 		r = p9_serve(&server, fds[1]);
 		p9_server_deinit(&server);
 		_exit(-r);

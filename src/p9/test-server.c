@@ -47,7 +47,6 @@ static void stop_server(void)
 
 static void start_apart(void)
 {
-	pid_t parent = getpid();
 	int fds[2];
 
 	test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
@@ -56,7 +55,6 @@ static void start_apart(void)
 	if (pid == 0) {
 		(void)close(fds[0]);
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		server.who.parent = parent;
 		if (p9_enter_proc(proc) < 0 || seal_enter() < 0)
 			_exit(99);
 		_exit(p9_serve(&server, fds[1]) < 0);
@@ -77,7 +75,10 @@ static void begin_as(uint32_t uid, bool readonly)
 	root = fd_close(root);
 	root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	test_true(root >= 0);
-	p9_server_init(&server, root, readonly, 1000);
+	p9_server_init(&server, &(struct p9_server_args){.root = root,
+							 .readonly = readonly,
+							 .max_fids = 1000,
+							 .parent = apart ? getpid() : 0});
 	if (apart)
 		start_apart();
 	peer_begin(&peer, 65536, "", uid);

@@ -28,14 +28,14 @@ static bool caps_get(struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3
 	return syscall(SYS_capget, &header, caps) == 0;
 }
 
-void p9_who_init(struct p9_who *who, pid_t parent)
+void p9_who_init(struct p9_who *who, bool fixed, pid_t parent)
 {
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
 	const unsigned int needed = CAP(CAP_SETUID) | CAP(CAP_SETGID) | CAP(CAP_DAC_OVERRIDE) |
 				    CAP(CAP_FOWNER) | CAP(CAP_FSETID);
 
 	*who = (struct p9_who){.parent = parent, .keeps_setgid = true};
-	who->fixed = !caps_get(caps) || (caps[0].effective & needed) != needed;
+	who->fixed = fixed || !caps_get(caps) || (caps[0].effective & needed) != needed;
 	who->uid = who->own_uid = (uid_t)setfsuid(NONE);
 	who->gid = who->own_gid = (gid_t)setfsgid(NONE);
 }

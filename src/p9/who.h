@@ -11,7 +11,7 @@
 
 /**
  * struct p9_who - that
- * @fixed: it has no privileges, so all is done and made as the one user that it is
+ * @fixed: all is done and made as the one user that it is, as it has no privileges, or shall not use them
  * @uid, @gid: whose what is made now would be
  * @own_uid, @own_gid: who it is otherwise: file systems that ask a server of theirs tell it
  * @keeps_setgid: has CAP_FSETID now
@@ -26,9 +26,10 @@ struct p9_who {
 
 /**
  * p9_who_init() - find out what this process can
+ * @fixed: it is to stay who it is even if it need not
  * @parent: whose death is its own, which the kernel forgets each time that it becomes somebody else; 0: nobody's
  */
-void p9_who_init(struct p9_who *who, pid_t parent);
+void p9_who_init(struct p9_who *who, bool fixed, pid_t parent);
 
 /**
  * p9_who_make() - what is made from now on belongs to these

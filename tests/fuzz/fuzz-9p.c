@@ -92,9 +92,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	root = openat(top, "t", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p9_enter_proc(proc) < 0)
 		abort();
-	p9_server_init(&server, root, false, FIDS_MAX);
 	/* Nobody else is root's to become in a program that reads its inputs afterwards. */
-	server.who.fixed = true;
+	p9_server_init(&server,
+		       &(struct p9_server_args){.root = root, .fixed = true, .max_fids = FIDS_MAX});
 	send_request(P9_TVERSION, version, sizeof(version) - 1);
 	send_request(P9_TATTACH, attach, sizeof(attach) - 1);
 	while (size >= 2 && size - 2 >= data[1]) {
