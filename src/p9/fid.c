@@ -7,7 +7,6 @@
 
 #include "base/fd.h"
 #include "base/seal.h"
-#include "p9/proto.h"
 
 SEAL_ALLOW(brk);
 SEAL_ALLOW_ARG(mmap, 2, 4, 0); /* no code */

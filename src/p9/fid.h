@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "p9/proto.h"
+
 /*
  * The fids of a client: its numbers for files, each with one descriptor of ours. No path is kept, so that a file that
  * was renamed or removed is still the same.
@@ -32,7 +34,7 @@ enum p9_fid_kind {
 struct p9_xattr {
 	uint32_t len, done;
 	int flags;
-	char name[256];
+	char name[P9_NAME_SIZE];
 	uint8_t value[];
 };
 

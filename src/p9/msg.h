@@ -50,9 +50,6 @@ const uint8_t *p9_get_bytes(struct p9_in *in, size_t len);
  */
 int p9_get_text(struct p9_in *in, char *buf, size_t size);
 
-/** P9_NAME_SIZE - of a buffer for a name */
-#define P9_NAME_SIZE 256
-
 /**
  * p9_get_name() - the same for what can be the name of something in a folder
  *

@@ -48,8 +48,11 @@ enum p9_type {
 #define P9_QID_LEN    13
 #define P9_WALK_MAX   16
 
-#define P9_NOFID      UINT32_MAX
-#define P9_NOUID      UINT32_MAX
+/* Of a buffer for a name of something in a folder, or of an extended attribute. */
+#define P9_NAME_SIZE 256
+
+#define P9_NOFID     UINT32_MAX
+#define P9_NOUID     UINT32_MAX
 
 /* Types of a qid. */
 #define P9_QT_DIR     0x80

@@ -348,7 +348,7 @@ static int read_folder(uint32_t fid, uint32_t count, bool unlink)
 {
 	static char seen[8192];
 	uint64_t offset = 0;
-	char name[256];
+	char name[P9_NAME_SIZE];
 	int n = 0, r;
 
 	memset(seen, 0, sizeof(seen));
