@@ -30,7 +30,7 @@
 
 static const char *program;
 static char top[] = "/var/tmp/caisson-test-p9.XXXXXX";
-static struct peer peer, other;
+static struct peer peer, other, more;
 static struct proc proc = PROC_NULL;
 static int errors = -EBADF;
 /* What a process does before it becomes the program. */
@@ -48,14 +48,21 @@ static int listen_at(const char *path)
 	return fd;
 }
 
-static int dial(void)
+static int try_dial(void)
 {
 	_cleanup_free_ char *path = path_join(top, "socket");
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	strcpy(addr.sun_path, path);
-	test_int(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? fd : fd_close(fd);
+}
+
+static int dial(void)
+{
+	int fd = try_dial();
+
+	test_true(fd >= 0);
 	return fd;
 }
 
@@ -77,11 +84,12 @@ static int run(const char *const *argv, int listener)
 	return r;
 }
 
-static void start(const char *option)
+static void start(const char *option, const char *value)
 {
 	_cleanup_free_ char *root = path_join(top, "share"), *path = path_join(top, "socket");
 	_cleanup_close_ int listener = listen_at(path);
-	const char *const argv[] = {program, "--root", root, "--listen-fd", "3", option, NULL};
+	const char *const argv[] = {program, "--root", root,  "--listen-fd",
+				    "3",     option,   value, NULL};
 
 	test_int(run(argv, listener), 0);
 }
@@ -165,7 +173,7 @@ static void serves_mounts(void)
 {
 	const char *got;
 
-	start(NULL);
+	start(NULL, NULL);
 	peer.sock = dial();
 	peer_begin(&peer, 8192, "volumes/0", 0);
 	test_int(peer_walk(&peer, 1, "inside"), 0);
@@ -199,7 +207,7 @@ static void serves_mounts(void)
 
 static void changes_nothing_if_told_so(void)
 {
-	start("--readonly");
+	start("--readonly", NULL);
 	peer.sock = dial();
 	peer_begin(&peer, 8192, "volumes/0", 0);
 	test_int(peer_create(&peer, 1, "new", 0644, 0), -EROFS);
@@ -207,19 +215,27 @@ static void changes_nothing_if_told_so(void)
 	stop();
 }
 
-/* Of what serves. */
-static FILE *open_proc(const char *name)
+/* Return: the number of the first process that serves. */
+static pid_t serving(void)
 {
 	char path[64];
-	long child = 0;
+	int child = 0;
 	FILE *file;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)proc.pid,
 		       (int)proc.pid);
 	file = fopen(path, "re");
-	test_true(file && fscanf(file, "%ld", &child) == 1);
+	test_true(file && fscanf(file, "%d", &child) == 1);
 	(void)fclose(file);
-	(void)snprintf(path, sizeof(path), "/proc/%ld/%s", child, name);
+	return child;
+}
+
+static FILE *open_proc(const char *name)
+{
+	char path[64];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)serving(), name);
 	file = fopen(path, "re");
 	test_true(file);
 	return file;
@@ -261,7 +277,7 @@ static void gives_up_what_it_can(void)
 {
 	static const char *const mounts[] = {"/", "/volumes/0", "/volumes/1", "/volumes/2"};
 
-	start(NULL);
+	start(NULL, NULL);
 	peer.sock = dial();
 	peer_begin(&peer, 8192, "", 1000);
 	test_int(peer_call(&peer, P9_TWALK, "ddwss", 0, 1, 2, "volumes", "0"), 0);
@@ -283,7 +299,7 @@ static void leaves_others_alone(void)
 	const char *got;
 	uint8_t byte;
 
-	start(NULL);
+	start(NULL, NULL);
 	other.sock = dial();
 	peer.sock = dial();
 	/* Half a message, and no more. */
@@ -308,7 +324,7 @@ static void takes_so_many(void)
 	int socks[66];
 	uint8_t byte;
 
-	start(NULL);
+	start(NULL, NULL);
 	for (size_t i = 0; i < 64; i++) {
 		socks[i] = peer.sock = dial();
 		peer_begin(&peer, 4096, "", 0);
@@ -335,6 +351,59 @@ static void takes_so_many(void)
 	says("caisson-9pd: a guest has 64 connections: it gets no more\n");
 }
 
+/* Also where it had come so far as to wait. */
+static bool is_refused(void)
+{
+	bool refused;
+
+	more.sock = try_dial();
+	refused = more.sock < 0 || peer_call(&more, P9_TVERSION, "ds", 8192, P9_VERSION) == -EPIPE;
+	more.sock = fd_close(more.sock);
+	return refused;
+}
+
+static void takes_as_many_as_were_said(void)
+{
+	struct peer_attr attr;
+
+	start("--connections", "2");
+	peer.sock = dial();
+	peer_begin(&peer, 8192, "", 0);
+	other.sock = dial();
+	peer_begin(&other, 8192, "", 0);
+	test_true(is_refused());
+	/* One that has ended makes room for no other one. */
+	other.sock = fd_close(other.sock);
+	test_true(is_refused());
+	test_int(peer_attr(&peer, 0, &attr), 0);
+	stop();
+	peer.sock = fd_close(peer.sock);
+}
+
+/* Whoever is at a unix socket is no guest at all. */
+static void takes_that_guest_only(void)
+{
+	start("--cid", "5");
+	test_true(is_refused());
+	test_true(is_refused());
+	stop();
+}
+
+/* A mount that is not served any more is known of. */
+static void ends_with_one_that_is_killed(void)
+{
+	start("--connections", "2");
+	peer.sock = dial();
+	peer_begin(&peer, 8192, "", 0);
+	other.sock = dial();
+	test_int(kill(serving(), SIGKILL), 0);
+	test_int(proc_wait(&proc), 1);
+	test_int(peer_call(&other, P9_TVERSION, "ds", 8192, P9_VERSION), -EPIPE);
+	peer.sock = fd_close(peer.sock);
+	other.sock = fd_close(other.sock);
+	says("caisson-9pd: what served a guest's volume was killed by signal 9\n");
+}
+
 /* Whatever ends it, and as whomever a process has made files last. */
 static void ends_with_its_parent(void)
 {
@@ -343,7 +412,7 @@ static void ends_with_its_parent(void)
 	uint8_t byte;
 
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-		start(NULL);
+		start(NULL, NULL);
 		peer.sock = dial();
 		peer_begin(&peer, 4096, "volumes/0", 1234);
 		(void)snprintf(name, sizeof(name), "by%zu", i);
@@ -366,7 +435,7 @@ static void ends_with_who_started_it(void)
 	test_int(pipe2(fds, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0) {
-		start(NULL);
+		start(NULL, NULL);
 		test_int(fd_write_full(fds[1], "", 1), 0);
 		(void)pause();
 		_exit(0);
@@ -410,7 +479,7 @@ static void serves_without_root(void)
 	uint8_t byte;
 
 	prepare_call = enter_userns;
-	start(NULL);
+	start(NULL, NULL);
 	prepare_call = NULL;
 	peer.sock = dial();
 	peer_begin(&peer, 4096, "volumes/0", 0);
@@ -449,6 +518,23 @@ static void wrong_arguments(void)
 		test_int(run(argv, -EBADF), 0);
 		test_int(proc_wait(&proc), 2);
 		errors = fd_close(errors);
+	}
+}
+
+static void wrong_numbers(void)
+{
+	static const char *const pairs[][2] = {
+		{"--connections", "0"}, {"--connections", "65"}, {"--cid", "x"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		_cleanup_free_ char *want = NULL;
+
+		test_true(asprintf(&want,
+				   "caisson-9pd: not a number that can be: %s (see --help)\n",
+				   pairs[i][1]) > 0);
+		start(pairs[i][0], pairs[i][1]);
+		test_int(proc_wait(&proc), 2);
+		says(want);
 	}
 }
 
@@ -555,12 +641,16 @@ int main(int argc, char **argv)
 	if (geteuid() != 0)
 		return 77;
 	prepare();
+	test_run(wrong_numbers);
 	test_run(no_folder);
 	test_run(serves_mounts);
 	test_run(changes_nothing_if_told_so);
 	test_run(gives_up_what_it_can);
 	test_run(leaves_others_alone);
 	test_run(takes_so_many);
+	test_run(takes_as_many_as_were_said);
+	test_run(takes_that_guest_only);
+	test_run(ends_with_one_that_is_killed);
 	test_run(ends_with_its_parent);
 	test_run(ends_with_who_started_it);
 	test_run(serves_without_root);
