@@ -289,6 +289,8 @@ int main(int argc, char **argv)
 		r = fd_nonblock(h.listener, true);
 	if (r < 0)
 		fatal(r, "cannot start");
+	/* A client may be gone before it is answered. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	(void)p9_limit_files();
 	r = p9_isolate(o.root, &h.root, &h.proc, &what);
 	if (r < 0) {

@@ -8,10 +8,11 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "base/fd.h"
 #include "base/seal.h"
 
 SEAL_ALLOW(recvfrom);
-SEAL_ALLOW(sendto);
+SEAL_ALLOW(write);
 SEAL_ALLOW(setsockopt);
 SEAL_ALLOW(madvise);
 /* What goes on with a call that a stop of the process has interrupted. */
@@ -134,21 +135,6 @@ static int next_message(struct p9_server *s, struct buffers *b, int sock)
 	}
 }
 
-static int send_all(int sock, const uint8_t *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = send(sock, p, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int serve(struct p9_server *s, struct buffers *b, int sock)
 {
 	size_t len;
@@ -162,7 +148,7 @@ static int serve(struct p9_server *s, struct buffers *b, int sock)
 			return r;
 		b->at += size;
 		note_size(b, sock, len);
-		r = send_all(sock, b->out, len);
+		r = fd_write_full(sock, b->out, len);
 		if (r < 0)
 			return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 	}

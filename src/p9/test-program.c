@@ -318,6 +318,29 @@ static void leaves_others_alone(void)
 	     "9P2000.L\n");
 }
 
+/* It goes before it is answered. */
+static void outlives_a_client(void)
+{
+	struct pollfd ends = {.events = POLLIN};
+	pid_t child;
+
+	start(NULL, NULL);
+	other.sock = dial();
+	peer_begin(&other, 8192, "", 0);
+	child = serving();
+	ends.fd = (int)syscall(SYS_pidfd_open, child, 0);
+	test_int(kill(child, SIGSTOP), 0);
+	test_int(fd_write_full(other.sock, "\x0b\0\0\0\x78\0\0\0\0\0\0", 11), 0);
+	other.sock = fd_close(other.sock);
+	test_int(kill(child, SIGCONT), 0);
+	test_int(poll(&ends, 1, -1), 1);
+	close(ends.fd);
+	peer.sock = dial();
+	peer_begin(&peer, 8192, "", 0);
+	peer.sock = fd_close(peer.sock);
+	stop();
+}
+
 static void takes_so_many(void)
 {
 	struct pollfd poll_fd;
@@ -647,6 +670,7 @@ int main(int argc, char **argv)
 	test_run(changes_nothing_if_told_so);
 	test_run(gives_up_what_it_can);
 	test_run(leaves_others_alone);
+	test_run(outlives_a_client);
 	test_run(takes_so_many);
 	test_run(takes_as_many_as_were_said);
 	test_run(takes_that_guest_only);
