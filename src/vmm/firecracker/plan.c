@@ -56,7 +56,7 @@ static void add_machine(struct fc_plan *plan, const struct vmm_spec *spec)
 
 void fc_disk_name(size_t i, char ret[16])
 {
-	(void)snprintf(ret, 16, "%s%zu", FC_JAIL_DISK + 1, i);
+	(void)snprintf(ret, 16, "%s%zu", &FC_JAIL_DISK[1], i);
 }
 
 /*
