@@ -60,14 +60,15 @@ static void make_printable(char *s)
 			*s = ' ';
 }
 
-/* Return: a new string: of {"fault_message":"…"} that, else all of it. */
+/* Return: a new string: of {"fault_message":"…"} that, else, as of {"fault_message":null}, all of it. */
 static char *fault_of(const char *answer)
 {
 	struct json_object *object = json_tokener_parse(answer), *fault;
 	char *text;
 
 	if (object && json_object_is_type(object, json_type_object) &&
-	    json_object_object_get_ex(object, "fault_message", &fault))
+	    json_object_object_get_ex(object, "fault_message", &fault) &&
+	    json_object_is_type(fault, json_type_string))
 		text = xstrdup(json_object_get_string(fault));
 	else
 		text = xstrdup(*answer ? answer : "it gave no reason");

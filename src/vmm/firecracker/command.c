@@ -23,7 +23,8 @@ int fc_check_version(const char *answer, unsigned int *ret_minor, struct err *er
 	char text[32] = "";
 
 	if (object && json_object_is_type(object, json_type_object) &&
-	    json_object_object_get_ex(object, "firecracker_version", &version))
+	    json_object_object_get_ex(object, "firecracker_version", &version) &&
+	    json_object_is_type(version, json_type_string))
 		(void)snprintf(text, sizeof(text), "%s", json_object_get_string(version));
 	json_object_put(object);
 	if (sscanf(text, "%3u.%3u", &major, &minor) != 2)

@@ -150,6 +150,7 @@ static const char *const bad[] = {
 	"HTTP/1.1 400 \r\nContent-Length: 37\r\n\r\n{\"fault_message\":\"no such\\u001b tap\"}",
 	"HTTP/1.1 500 \r\nContent-Length: 6\r\n\r\nboom!\n",
 	"HTTP/1.1 500 \r\nContent-Length: 0\r\n\r\n",
+	"HTTP/1.1 400 \r\nContent-Length: 22\r\n\r\n{\"fault_message\":null}",
 	"HTTP/1.1 302 \r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n",
 	"HTTP/1.1 200 \r\nContent-Length: 1000\r\n\r\n{\"half",
 	"SSH-2.0-OpenSSH_9.2\r\n",
@@ -165,6 +166,8 @@ static void test_bad(void)
 	test_int(ask("PUT", "/c", "{}"), -EREMOTEIO);
 	test_str(last_text, "Firecracker refused PUT /c: it gave no reason (status 500)");
 	test_int(ask("PUT", "/d", "{}"), -EREMOTEIO);
+	test_str(last_text, "Firecracker refused PUT /d: {\"fault_message\":null} (status 400)");
+	test_int(ask("PUT", "/e", "{}"), -EREMOTEIO);
 	test_int(ask("GET", "/half", NULL), -EPROTO);
 	test_true(strncmp(last_text, "Firecracker gave no answer to GET /half: ", 41) == 0);
 	test_int(ask("GET", "/garbage", NULL), -EPROTO);
