@@ -58,16 +58,12 @@ void doctor_firecracker(struct doctor *d _unused_, struct finding *f)
 {
 	_cleanup_free_ char *path = path_find_program("firecracker");
 	_cleanup_free_ char *jailer = path_find_program("jailer");
-	struct err err = ERR_NULL;
 
 	if (!look_for(f, "firecracker", path, DOCTOR_NOTE, "VMs are run by QEMU", ""))
 		return;
 	if (!jailer && geteuid() == 0) {
 		doctor_say(f, DOCTOR_LACKS, "there is no jailer, by which root starts %s", path);
 		doctor_mend(f, "install it beside that, or set firecracker.jailer = false");
-	} else if (vmm_firecracker_usable(&err) < 0) {
-		doctor_say(f, DOCTOR_LACKS, "%s", err.text);
-		doctor_mend(f, "install libcurl4");
 	}
 }
 

@@ -288,9 +288,6 @@ const struct vmm_traits *vmm_traits(const struct vmm_ops *driver);
 /** vmm_driver_title() - how people call it: "QEMU" */
 const char *vmm_driver_title(const struct vmm_ops *driver);
 
-/** vmm_firecracker_usable() - is there what its API is spoken to by? Return: 0 or negative errno with a message. */
-int vmm_firecracker_usable(struct err *err);
-
 /**
  * vmm_start() - start a VM; returns as soon as the VMM's program runs
  * @driver: from vmm_driver()

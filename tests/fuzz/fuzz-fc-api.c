@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What answers in Firecracker's place, as any other program would. The first byte of the input says in how large
- * pieces an answer comes (0: at once); the rest are answers, with SEPARATOR between them: each goes to one request,
- * on one connection for as long as it is kept. After the last one, and where nothing goes on, the connection ends.
+ * pieces an answer comes (0: at once); the rest are answers, with SEPARATOR between them: each goes to one request.
+ * Where nothing goes on, the connection ends.
  */
 #include <ctype.h>
 #include <fcntl.h>
@@ -146,7 +146,6 @@ static void ask(struct fc_api *api, int i)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct err err = ERR_NULL;
 	struct fc_api *api;
 	bool more = true;
 
@@ -157,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size--;
 	conn = -EBADF;
 	test_int(loop_init(&loop), 0);
-	test_int(fc_api_new(&loop, &api, &err), 0);
+	api = fc_api_new(&loop);
 	test_int(fc_api_at(api, folder), 0);
 	for (int i = 0; more && i < REQUESTS_MAX; i++) {
 		more = next_answer(&data, &size);

@@ -18,7 +18,7 @@ rpc: base loop proto ttrpc
 oci: base json-c
 cgroup: base
 image: base overlay tar json-c archive openssl ext2fs
-vmm: base loop json-c archive openssl ext2fs curl
+vmm: base loop json-c archive openssl ext2fs http
 net: base loop libmnl json-c
 vsockd: base loop
 p9: base

@@ -6,51 +6,41 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/strv.h"
-#include "vmm/firecracker/curl.h"
+#include "vmm/firecracker/http.h"
 #include "vmm/vmm.h"
 
 /*
- * Theory of operation. libcurl tells which descriptor it waits for, and until when; the loop tells it when either
- * has come. One connection is kept for all requests.
+ * Theory of operation. Each request has a connection of its own, as it is a dozen of them at a start and few later:
+ * so no answer can be another one's, and nobody has to know whether the other side has closed it meanwhile.
  */
 
 /* Firecracker answers at once, but for snapshots, which it writes first. */
-#define PATIENCE_MS 60000L
+#define PATIENCE_S 60
+
+#define PIECE	   4096
 
 struct fc_api {
 	struct loop *loop;
-	const struct curl_library *curl;
-	CURLM *multi;
-	CURL *easy;
-	struct curl_slist *headers;
 	int socket;
-	struct loop_io io;
+	struct loop_defer begin;
 	struct loop_timer timer;
-	char *what, *body;
-	char answer[FC_API_ANSWER_MAX];
-	size_t len;
-	bool asking, too_long;
+	struct loop_io io;
+	int conn;
+	char *what, *request;
+	size_t len, sent;
+	struct fc_http answer;
+	bool asking;
 	void (*done)(void *data, const struct fc_answer *answer);
 	void *data;
 };
-
-static size_t take_body(char *data, size_t size, size_t n, void *userdata)
-{
-	struct fc_api *api = userdata;
-
-	if (size * n >= sizeof(api->answer) - api->len) {
-		api->too_long = true;
-		return 0;
-	}
-	memcpy(api->answer + api->len, data, size * n);
-	api->len += size * n;
-	return size * n;
-}
 
 /* What the other side wrote may reach a terminal. */
 static void make_printable(char *s)
@@ -77,203 +67,172 @@ static char *fault_of(const char *answer)
 	return text;
 }
 
-static char *describe(const struct fc_api *api, CURLcode code)
+static char *describe(const struct fc_api *api, int r)
 {
-	if (api->too_long)
-		return xasprintf("Firecracker's answer to %s has more than %d bytes", api->what,
+	const char *what = api->what;
+
+	switch (r) {
+	case -EMSGSIZE:
+		return xasprintf("Firecracker's answer to %s has more than %d bytes", what,
 				 FC_API_ANSWER_MAX);
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		return xasprintf("Firecracker did not answer to %s within %ld s", api->what,
-				 PATIENCE_MS / 1000);
-	return xasprintf("Firecracker gave no answer to %s: %s", api->what,
-			 api->curl->curl_easy_strerror(code));
+	case -ETIMEDOUT:
+		return xasprintf("Firecracker did not answer to %s within %d s", what, PATIENCE_S);
+	case -EPROTO:
+		return xasprintf("Firecracker's answer to %s is no HTTP: %s", what,
+				 fc_http_flaw(&api->answer));
+	}
+	return xasprintf("Firecracker gave no answer to %s: %s", what, strerror(-r));
+}
+
+static void stop(struct fc_api *api)
+{
+	loop_defer_stop(&api->begin);
+	loop_timer_stop(&api->timer);
+	loop_io_stop(&api->io);
+	api->conn = fd_close(api->conn);
+	api->asking = false;
 }
 
 /* Last of all: the API may be gone when it returns. */
-static void finish(struct fc_api *api, CURLcode code)
+static void finish(struct fc_api *api, int r)
 {
-	struct fc_answer answer = {.text = api->answer};
+	struct fc_answer answer = {.text = api->answer.body};
+	unsigned int status = api->answer.parser.status_code;
 	_cleanup_free_ char *text = NULL, *fault = NULL;
-	long status = 0;
 
-	api->answer[api->len] = '\0';
-	api->asking = false;
-	(void)api->curl->curl_easy_getinfo(api->easy, CURLINFO_RESPONSE_CODE, &status);
-	(void)api->curl->curl_multi_remove_handle(api->multi, api->easy);
-	if (code != CURLE_OK) {
-		answer.r = code == CURLE_COULDNT_CONNECT ? -ECONNREFUSED : -EPROTO;
-		answer.text = text = describe(api, code);
+	stop(api);
+	if (r < 0) {
+		answer.r = r == -ECONNREFUSED ? r : -EPROTO;
+		answer.text = text = describe(api, r);
 	} else if (status != 200 && status != 204) {
-		fault = fault_of(api->answer);
+		fault = fault_of(api->answer.body);
 		answer.r = -EREMOTEIO;
-		answer.text = text = xasprintf("Firecracker refused %s: %.400s (status %ld)",
+		answer.text = text = xasprintf("Firecracker refused %s: %.400s (status %u)",
 					       api->what, fault, status);
 	}
 	api->done(api->data, &answer);
 }
 
-static void go_on(struct fc_api *api, curl_socket_t fd, int events)
+static void timed_out(struct loop_timer *timer)
 {
-	const CURLMsg *message;
-	int running, left;
-
-	(void)api->curl->curl_multi_socket_action(api->multi, fd, events, &running);
-	message = api->curl->curl_multi_info_read(api->multi, &left);
-	if (message && message->msg == CURLMSG_DONE)
-		finish(api, message->data.result);
+	finish(container_of(timer, struct fc_api, timer), -ETIMEDOUT);
 }
 
-static void io_ready(struct loop_io *io, uint32_t revents)
+/* Return: 0, all or what there was room for; or negative errno. */
+static int send_rest(struct fc_api *api)
+{
+	ssize_t n = send(api->conn, api->request + api->sent, api->len - api->sent,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	api->sent += (size_t)n;
+	return api->sent < api->len ? 0 : loop_io_set(&api->io, EPOLLIN);
+}
+
+/* Return: as fc_http_take(). */
+static int receive(struct fc_api *api)
+{
+	char piece[PIECE];
+	ssize_t n = recv(api->conn, piece, sizeof(piece), MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	return fc_http_take(&api->answer, piece, (size_t)n);
+}
+
+/* An answer may come before all was asked, as to a request that is too long. */
+static void conn_ready(struct loop_io *io, uint32_t revents)
 {
 	struct fc_api *api = container_of(io, struct fc_api, io);
-	int events = 0;
+	int r = revents & ~(uint32_t)EPOLLOUT ? receive(api) : send_rest(api);
 
-	if (revents & (EPOLLIN | EPOLLHUP))
-		events |= CURL_CSELECT_IN;
-	if (revents & EPOLLOUT)
-		events |= CURL_CSELECT_OUT;
-	if (revents & EPOLLERR)
-		events |= CURL_CSELECT_ERR;
-	go_on(api, io->fd, events);
+	if (r != 0)
+		finish(api, r);
 }
 
-static int watch_socket(CURL *easy _unused_, curl_socket_t fd, int what, void *userdata,
-			void *data _unused_)
+/* A unix socket connects at once, or not at all: -EAGAIN if too many are waiting there. */
+static int connect_to(int socket_fd)
 {
-	struct fc_api *api = userdata;
-	uint32_t events =
-		(what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	_cleanup_close_ int conn = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (what == CURL_POLL_REMOVE) {
-		loop_io_stop(&api->io);
-		return 0;
-	}
-	if (loop_io_active(&api->io) && api->io.fd == fd)
-		return loop_io_set(&api->io, events) < 0 ? -1 : 0;
-	loop_io_stop(&api->io);
-	return loop_io_start(api->loop, &api->io, fd, events, io_ready) < 0 ? -1 : 0;
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d", socket_fd);
+	if (conn < 0 || connect(conn, (const struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return -errno;
+	return take_fd(conn);
 }
 
-static void timer_fired(struct loop_timer *timer)
+static void begin(struct loop_defer *defer)
 {
-	go_on(container_of(timer, struct fc_api, timer), CURL_SOCKET_TIMEOUT, 0);
-}
+	struct fc_api *api = container_of(defer, struct fc_api, begin);
+	int r = api->conn = connect_to(api->socket);
 
-static int watch_timer(CURLM *multi _unused_, long ms, void *userdata)
-{
-	struct fc_api *api = userdata;
-
-	if (ms < 0)
-		loop_timer_stop(&api->timer);
-	else
-		loop_timer_start(api->loop, &api->timer,
-				 loop_now(api->loop) + (uint64_t)ms * 1000000, timer_fired);
-	return 0;
-}
-
-/* No name is looked up, no proxy asked, and no file of the user's read. */
-static void set_up(struct fc_api *api)
-{
-	const struct curl_library *curl = api->curl;
-
-	(void)curl->curl_multi_setopt(api->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	(void)curl->curl_multi_setopt(api->multi, CURLMOPT_SOCKETDATA, api);
-	(void)curl->curl_multi_setopt(api->multi, CURLMOPT_TIMERFUNCTION, watch_timer);
-	(void)curl->curl_multi_setopt(api->multi, CURLMOPT_TIMERDATA, api);
-	(void)curl->curl_easy_setopt(api->easy, CURLOPT_PROXY, "");
-	(void)curl->curl_easy_setopt(api->easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl->curl_easy_setopt(api->easy, CURLOPT_TIMEOUT_MS, PATIENCE_MS);
-	(void)curl->curl_easy_setopt(api->easy, CURLOPT_HTTPHEADER, api->headers);
-	(void)curl->curl_easy_setopt(api->easy, CURLOPT_WRITEFUNCTION, take_body);
-	(void)curl->curl_easy_setopt(api->easy, CURLOPT_WRITEDATA, api);
-	/* An older protocol has no status and no end that could be told from a failure. */
-	(void)curl->curl_easy_setopt(api->easy, CURLOPT_HTTP09_ALLOWED, 0L);
-}
-
-int fc_api_new(struct loop *loop, struct fc_api **ret, struct err *err)
-{
-	const struct curl_library *curl;
-	struct fc_api *api;
-	int r = curl_library(&curl, err);
-
+	if (r >= 0)
+		r = loop_io_start(api->loop, &api->io, api->conn, EPOLLIN | EPOLLOUT, conn_ready);
+	if (r == 0)
+		r = send_rest(api);
 	if (r < 0)
-		return r;
-	api = xcalloc(1, sizeof(*api));
+		finish(api, r);
+}
+
+struct fc_api *fc_api_new(struct loop *loop)
+{
+	struct fc_api *api = xcalloc(1, sizeof(*api));
+
 	api->loop = loop;
-	api->socket = -EBADF;
-	api->curl = curl;
+	api->socket = api->conn = -EBADF;
 	api->io = (struct loop_io)LOOP_IO_NULL;
+	loop_defer_init(&api->begin);
 	loop_timer_init(&api->timer);
-	api->multi = curl->curl_multi_init();
-	api->easy = curl->curl_easy_init();
-	api->headers = curl->curl_slist_append(NULL, "Content-Type: application/json");
-	if (!api->multi || !api->easy || !api->headers) {
-		fc_api_free(api);
-		return err_errno(err, -ENOMEM, "libcurl");
-	}
-	set_up(api);
-	*ret = api;
-	return 0;
+	return api;
 }
 
 int fc_api_at(struct fc_api *api, int dir)
 {
-	char path[32];
 	struct stat st;
 
 	fd_close(api->socket);
 	api->socket = openat(dir, VMM_FIRECRACKER_SOCKET, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (api->socket < 0 || fstat(api->socket, &st) < 0)
 		return -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -ENOTSOCK;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", api->socket);
-	(void)api->curl->curl_easy_setopt(api->easy, CURLOPT_UNIX_SOCKET_PATH, path);
-	return 0;
+	return S_ISSOCK(st.st_mode) ? 0 : -ENOTSOCK;
 }
+
+#define HEADERS "Host: localhost\r\nConnection: close\r\n"
 
 int fc_api_send(struct fc_api *api, const char *method, const char *path, const char *body,
 		void (*done)(void *data, const struct fc_answer *answer), void *data)
 {
-	const struct curl_library *curl = api->curl;
-	_cleanup_free_ char *url = xasprintf("http://localhost%s", path);
-
 	if (api->asking)
 		return -EBUSY;
 	free(api->what);
-	free(api->body);
+	free(api->request);
 	api->what = xasprintf("%s %s", method, path);
-	api->body = body ? xstrdup(body) : NULL;
-	api->len = 0;
-	api->too_long = false;
+	api->request =
+		body ? xasprintf("%s HTTP/1.1\r\n" HEADERS "Content-Type: application/json\r\n"
+				 "Content-Length: %zu\r\n\r\n%s",
+				 api->what, strlen(body), body)
+		     : xasprintf("%s HTTP/1.1\r\n" HEADERS "\r\n", api->what);
+	api->len = strlen(api->request);
+	api->sent = 0;
 	api->done = done;
 	api->data = data;
-	(void)curl->curl_easy_setopt(api->easy, CURLOPT_URL, url);
-	if (body)
-		(void)curl->curl_easy_setopt(api->easy, CURLOPT_POSTFIELDS, api->body);
-	else
-		(void)curl->curl_easy_setopt(api->easy, CURLOPT_HTTPGET, 1L);
-	(void)curl->curl_easy_setopt(api->easy, CURLOPT_CUSTOMREQUEST, method);
-	api->asking = curl->curl_multi_add_handle(api->multi, api->easy) == CURLM_OK;
-	return api->asking ? 0 : -ENOMEM;
+	fc_http_begin(&api->answer);
+	api->asking = true;
+	loop_timer_start(api->loop, &api->timer, loop_now(api->loop) + PATIENCE_S * NSEC_PER_SEC,
+			 timed_out);
+	loop_defer_start(api->loop, &api->begin, begin);
+	return 0;
 }
 
 void fc_api_free(struct fc_api *api)
 {
 	if (!api)
 		return;
-	/* Before libcurl closes it. */
-	loop_io_stop(&api->io);
-	if (api->asking)
-		(void)api->curl->curl_multi_remove_handle(api->multi, api->easy);
-	if (api->easy)
-		api->curl->curl_easy_cleanup(api->easy);
-	if (api->multi)
-		(void)api->curl->curl_multi_cleanup(api->multi);
-	api->curl->curl_slist_free_all(api->headers);
-	loop_timer_stop(&api->timer);
+	stop(api);
 	fd_close(api->socket);
 	free(api->what);
-	free(api->body);
+	free(api->request);
 	free(api);
 }

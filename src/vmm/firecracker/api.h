@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "base/err.h"
 #include "loop/loop.h"
 
 /*
- * Firecracker's API: HTTP over a unix socket, a request at a time, by libcurl on our event loop. libcurl is
- * loaded when the first one is made, since it brings thirty libraries, 6 ms and 1.4 MB to a process, of which
- * those whose VMs are run by QEMU have no use.
+ * Firecracker's API: HTTP over a unix socket, a request at a time, on our event loop. What is said is a few lines;
+ * what is answered is read by http_parser (firecracker/http.h). libcurl would bring thirty libraries, 6 ms and 1.4 MB
+ * to each VM.
  */
 
 /* Of an answer; Firecracker's longest, of GET /vm/config, is a few KiB. */
@@ -15,13 +14,8 @@
 
 struct fc_api;
 
-/**
- * fc_api_new() - nothing is connected yet
- * @ret: end it with fc_api_free()
- *
- * Return: 0 or negative errno with a message.
- */
-int fc_api_new(struct loop *loop, struct fc_api **ret, struct err *err);
+/** fc_api_new() - nothing is connected yet. Return: end it with fc_api_free() */
+struct fc_api *fc_api_new(struct loop *loop);
 
 /**
  * fc_api_at() - say where it is, before the first request

@@ -9,7 +9,6 @@
 #include "vmm/child.h"
 #include "vmm/firecracker/api.h"
 #include "vmm/firecracker/command.h"
-#include "vmm/firecracker/curl.h"
 
 /*
  * Theory of operation. Firecracker is a child, by way of the jailer where there is a jail. As soon as the socket of
@@ -243,9 +242,8 @@ static int begin(struct firecracker *f, const struct vmm_spec *spec, struct err 
 		(void)err_errno(err, r, "cannot watch the folder %s", spec->run_dir);
 	if (r == 0)
 		r = start_process(f, spec, err);
-	/* To load libcurl takes about as long as Firecracker takes until it listens. */
 	if (r == 0 && api)
-		r = fc_api_new(f->loop, &f->api, err);
+		f->api = fc_api_new(f->loop);
 	return r;
 }
 
@@ -310,13 +308,6 @@ static int fc_quit(void *vm)
 static pid_t fc_pid(const void *vm)
 {
 	return ((const struct firecracker *)vm)->child.proc.pid;
-}
-
-int vmm_firecracker_usable(struct err *err)
-{
-	const struct curl_library *curl;
-
-	return curl_library(&curl, err);
 }
 
 const struct vmm_ops vmm_firecracker_ops = {

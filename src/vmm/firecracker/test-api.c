@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "base/clock.h"
+#include "loop/test-clock.h"
 #include "vmm/test-files.h"
 #include "vmm/vmm.h"
 
@@ -20,7 +20,6 @@
 static struct loop loop;
 static struct loop_timer watchdog;
 static struct fc_api *api;
-static struct err err;
 static int dir, listener;
 static const char *const *answers;
 static char asked[4][512];
@@ -65,8 +64,9 @@ static void *serve(void *data _unused_)
 
 			n_asked++;
 			(void)!write(fd, answer, strlen(answer));
-			/* One that ends too early is followed by the connection's end. */
-			if (!strstr(answer, "\r\n\r\n") || strstr(answer, "1000"))
+			/* One that ends too early is followed by the connection's end, as is one that says so. */
+			if (!strstr(answer, "\r\n\r\n") || strstr(answer, "1000") ||
+			    strstr(answer, "close"))
 				break;
 		}
 		(void)close(fd);
@@ -111,7 +111,7 @@ static void with(const char *const *texts, void (*test)(void))
 	test_int(loop_init(&loop), 0);
 	loop_timer_init(&watchdog);
 	loop_timer_start(&loop, &watchdog, clock_now() + PATIENCE, late);
-	test_int(fc_api_new(&loop, &api, &err), 0);
+	api = fc_api_new(&loop);
 	test_int(fc_api_at(api, dir), 0);
 	test_int(pthread_create(&thread, NULL, serve, NULL), 0);
 	test();
@@ -136,7 +136,7 @@ static void test_good(void)
 {
 	test_int(ask("GET", "/version", NULL), 0);
 	test_str(last_text, "{\"firecracker_version\":\"1.13.1\"}");
-	test_true(strncmp(asked[0], "GET /version HTTP/1.1\r\n", 23) == 0);
+	test_str(asked[0], "GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 	test_int(ask("PUT", "/vsock", "{\"guest_cid\":3}"), 0);
 	test_str(last_text, "");
 	test_true(strncmp(asked[1], "PUT /vsock HTTP/1.1\r\n", 21) == 0);
@@ -171,7 +171,31 @@ static void test_bad(void)
 	test_int(ask("GET", "/half", NULL), -EPROTO);
 	test_true(strncmp(last_text, "Firecracker gave no answer to GET /half: ", 41) == 0);
 	test_int(ask("GET", "/garbage", NULL), -EPROTO);
+	test_true(strncmp(last_text, "Firecracker's answer to GET /garbage is no HTTP: ", 49) == 0);
 	test_int(ask("GET", "/less", NULL), -EPROTO);
+	test_str(last_text, "Firecracker gave no answer to GET /less: Connection reset by peer");
+}
+
+/* What HTTP allows, though Firecracker never says it so. */
+static const char *const odd[] = {
+	"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n3\r\n:1}\r\n0\r\n\r\n",
+	"HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nuntil its end",
+	"HTTP/1.1 204 \r\n\r\nHTTP/1.1 400 \r\nContent-Length: 0\r\n\r\n",
+	"HTTP/1.1 101 \r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n",
+	NULL};
+
+static void test_odd(void)
+{
+	test_int(ask("PUT", "/continued", "{}"), 0);
+	test_str(last_text, "");
+	test_int(ask("GET", "/chunked", NULL), 0);
+	test_str(last_text, "{\"a\":1}");
+	test_int(ask("GET", "/closed", NULL), 0);
+	test_str(last_text, "until its end");
+	test_int(ask("PUT", "/twice", "{}"), 0);
+	test_int(ask("GET", "/other", NULL), -EREMOTEIO);
+	test_str(last_text, "Firecracker refused GET /other: it gave no reason (status 101)");
 }
 
 static char flood[FC_API_ANSWER_MAX + 100];
@@ -196,6 +220,45 @@ static void test_freed_meanwhile(void)
 
 static const char *const nobody[] = {NULL};
 
+/* Connected, but never met. */
+static void test_too_late(void)
+{
+	loop_timer_stop(&watchdog);
+	loop.now = test_clock;
+	test_int(fc_api_send(api, "GET", "/slow", NULL, answered, &last), 0);
+	test_true(!test_pass(&loop, 60 * NSEC_PER_SEC - 1));
+	test_true(test_pass(&loop, 1));
+	test_int(last.r, -EPROTO);
+	test_str(last_text, "Firecracker did not answer to GET /slow within 60 s");
+}
+
+/* More than a socket holds. */
+#define LARGE (4 << 20)
+
+static void test_large(void)
+{
+	static char body[LARGE + 1], took[LARGE + 512];
+	size_t len = 0;
+	ssize_t n;
+	int fd;
+
+	memset(body, 'x', LARGE);
+	test_int(fc_api_send(api, "PUT", "/large", body, answered, &last), 0);
+	(void)test_turn(&loop);
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	test_true(fd >= 0);
+	while ((n = read(fd, took + len, sizeof(took) - len)) > 0) {
+		len += (size_t)n;
+		(void)test_turn(&loop);
+	}
+	test_true(strstr(took, "\r\nContent-Length: 4194304\r\n\r\nx") != NULL);
+	test_true(len > LARGE && took[len - 1] == 'x');
+	test_true(write(fd, NO_CONTENT, strlen(NO_CONTENT)) > 0);
+	test_true(test_turn(&loop));
+	test_int(last.r, 0);
+	(void)close(fd);
+}
+
 static void test_nobody(void)
 {
 	(void)close(listener);
@@ -209,7 +272,7 @@ static void test_other_files(void)
 	files_begin();
 	dir = open(files_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	test_int(loop_init(&loop), 0);
-	test_int(fc_api_new(&loop, &api, &err), 0);
+	api = fc_api_new(&loop);
 	test_int(fc_api_at(api, dir), -ENOENT);
 	test_int(symlinkat("/run", dir, VMM_FIRECRACKER_SOCKET), 0);
 	test_int(fc_api_at(api, dir), -ENOTSOCK);
@@ -226,9 +289,12 @@ int main(void)
 	memset(flood + head, 'x', 65550);
 	with(good, test_good);
 	with(bad, test_bad);
+	with(odd, test_odd);
 	with(floods, test_flood);
 	with(silence, test_freed_meanwhile);
 	with(nobody, test_nobody);
+	with(nobody, test_too_late);
+	with(nobody, test_large);
 	test_other_files();
 	return 0;
 }
