@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <openssl/sha.h>
 #include <stddef.h>
 
 #include "base/macro.h"
@@ -35,26 +36,17 @@ int digest_parse(const char *s, struct digest *ret);
 
 /** struct hash - a digest being computed */
 struct hash {
-	void *ctx;
+	SHA256_CTX ctx;
 };
 
-#define HASH_NULL           \
-	{                   \
-		.ctx = NULL \
-	}
-
-/** hash_begin() - start; aborts when libcrypto cannot (memory) */
+/** hash_begin() - start */
 void hash_begin(struct hash *h);
 
 /** hash_add() - continue */
 void hash_add(struct hash *h, const void *data, size_t len);
 
-/** hash_end() - finish; @h is free again */
+/** hash_end() - finish */
 void hash_end(struct hash *h, struct digest *ret);
-
-/** hash_done() - give up; may be called again */
-void hash_done(struct hash *h);
-#define _cleanup_hash_ __attribute__((cleanup(hash_done)))
 
 /** digest_of() - of a buffer */
 void digest_of(const void *data, size_t len, struct digest *ret);

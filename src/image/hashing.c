@@ -227,6 +227,5 @@ void hashing_done(struct hashing *h)
 	if (!t)
 		return;
 	stop(t, true);
-	hash_done(&t->hash);
 	free(t);
 }

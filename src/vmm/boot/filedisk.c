@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* As in identity.c. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "vmm/boot/filedisk.h"
 
 #include <errno.h>
 #include <ext2fs/ext2fs.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +21,7 @@
 /* Another one when what is made of the same files changes. */
 #define FORMAT	   "caisson file disk 1"
 #define SUFFIX	   ".img"
-#define DIGEST_LEN 32
+#define DIGEST_LEN SHA256_DIGEST_LENGTH
 #define BLOCK	   4096u
 #define BLOCK_LOG  2
 #define INODE_SIZE 128
@@ -38,35 +41,22 @@
 
 struct writer {
 	ext2_filsys fs;
-	EVP_MD_CTX *hash;
+	SHA256_CTX hash;
 	bool changed;
 };
 
-static void hash_begin(EVP_MD_CTX *hash)
+static void hash_begin(SHA256_CTX *hash)
 {
-	if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1 ||
-	    EVP_DigestUpdate(hash, FORMAT, sizeof(FORMAT)) != 1)
-		abort();
+	(void)SHA256_Init(hash);
+	(void)SHA256_Update(hash, FORMAT, sizeof(FORMAT));
 }
 
-static void hash_add(EVP_MD_CTX *hash, const void *data, size_t len)
-{
-	if (EVP_DigestUpdate(hash, data, len) != 1)
-		abort();
-}
-
-static void hash_header(EVP_MD_CTX *hash, const struct filedisk_file *file)
+static void hash_header(SHA256_CTX *hash, const struct filedisk_file *file)
 {
 	uint64_t numbers[] = {htole64(file->mode), htole64(file->size)};
 
-	hash_add(hash, file->path, strlen(file->path) + 1);
-	hash_add(hash, numbers, sizeof(numbers));
-}
-
-static void hash_end(EVP_MD_CTX *hash, unsigned char digest[DIGEST_LEN])
-{
-	if (EVP_DigestFinal_ex(hash, digest, NULL) != 1)
-		abort();
+	(void)SHA256_Update(hash, file->path, strlen(file->path) + 1);
+	(void)SHA256_Update(hash, numbers, sizeof(numbers));
 }
 
 /* Return: 0; -ESTALE: it has another size; negative errno. */
@@ -91,23 +81,25 @@ static int read_file(const struct filedisk_file *file,
 
 static int take_hash(void *userdata, const void *data, size_t len)
 {
-	hash_add(userdata, data, len);
+	(void)SHA256_Update(userdata, data, len);
 	return 0;
 }
 
-static int digest_files(EVP_MD_CTX *hash, const struct filedisk_file *files, size_t n,
+static int digest_files(const struct filedisk_file *files, size_t n,
 			unsigned char digest[DIGEST_LEN], struct err *err)
 {
-	hash_begin(hash);
+	SHA256_CTX hash;
+
+	hash_begin(&hash);
 	for (size_t i = 0; i < n; i++) {
 		int r;
 
-		hash_header(hash, &files[i]);
-		r = read_file(&files[i], take_hash, hash);
+		hash_header(&hash, &files[i]);
+		r = read_file(&files[i], take_hash, &hash);
 		if (r < 0)
 			return err_errno(err, r, "cannot read the file for %s", files[i].path);
 	}
-	hash_end(hash, digest);
+	(void)SHA256_Final(digest, &hash);
 	return 0;
 }
 
@@ -181,7 +173,7 @@ static int take_data(void *userdata, const void *data, size_t len)
 {
 	struct target *target = userdata;
 
-	hash_add(target->writer->hash, data, len);
+	(void)SHA256_Update(&target->writer->hash, data, len);
 	target->error = ext2fs_file_write(target->file, data, (unsigned int)len, NULL);
 	return target->error ? -EIO : 0;
 }
@@ -193,7 +185,7 @@ static errcode_t add_file(struct writer *w, const struct filedisk_file *file)
 	ext2_ino_t ino;
 	int r;
 
-	hash_header(w->hash, file);
+	hash_header(&w->hash, file);
 	TRY(make_inode(w->fs, file, &ino));
 	TRY(ext2fs_file_open(w->fs, ino, EXT2_FILE_WRITE, &target.file));
 	r = read_file(file, take_data, &target);
@@ -270,17 +262,17 @@ static errcode_t make_fs(struct writer *w, int fd, const struct filedisk_file *f
 	return 0;
 }
 
-static int write_image(EVP_MD_CTX *hash, int fd, const struct filedisk_file *files, size_t n,
+static int write_image(int fd, const struct filedisk_file *files, size_t n,
 		       const unsigned char digest[DIGEST_LEN], struct err *err)
 {
-	struct writer w = {.hash = hash};
+	struct writer w = {.fs = NULL};
 	unsigned char again[DIGEST_LEN];
 	errcode_t e, closed = 0;
 
 	initialize_ext2_error_table();
-	hash_begin(hash);
+	hash_begin(&w.hash);
 	e = make_fs(&w, fd, files, n, digest);
-	hash_end(hash, again);
+	(void)SHA256_Final(again, &w.hash);
 	if (w.fs && e)
 		ext2fs_free(w.fs);
 	else if (w.fs)
@@ -295,15 +287,15 @@ static int write_image(EVP_MD_CTX *hash, int fd, const struct filedisk_file *fil
 	return 0;
 }
 
-static int build(EVP_MD_CTX *hash, int dir, const char *name, const struct filedisk_file *files,
-		 size_t n, const unsigned char digest[DIGEST_LEN], struct err *err)
+static int build(int dir, const char *name, const struct filedisk_file *files, size_t n,
+		 const unsigned char digest[DIGEST_LEN], struct err *err)
 {
 	_cleanup_cache_file_ struct cache_file file = CACHE_FILE_NULL;
 	int r = cache_file_begin(&file, dir);
 
 	if (r < 0)
 		return err_errno(err, r, "cannot write into the cache of extras disks");
-	r = write_image(hash, file.fd, files, n, digest, err);
+	r = write_image(file.fd, files, n, digest, err);
 	if (r < 0)
 		return r;
 	r = cache_file_commit(&file, name);
@@ -311,15 +303,15 @@ static int build(EVP_MD_CTX *hash, int dir, const char *name, const struct filed
 }
 
 /* Others may remove it between its getting its name and our use: then once more. */
-static int get_image(EVP_MD_CTX *hash, int dir, const char *name, const struct filedisk_file *files,
-		     size_t n, const unsigned char digest[DIGEST_LEN], struct err *err)
+static int get_image(int dir, const char *name, const struct filedisk_file *files, size_t n,
+		     const unsigned char digest[DIGEST_LEN], struct err *err)
 {
 	static const struct cache_limits limits = {FILEDISK_CACHE_FILES, FILEDISK_CACHE_BYTES};
 	bool made = false;
 	int fd, r;
 
 	while ((fd = cache_use(dir, name)) == -ENOENT) {
-		r = build(hash, dir, name, files, n, digest, err);
+		r = build(dir, name, files, n, digest, err);
 		if (r < 0)
 			return r;
 		made = true;
@@ -331,15 +323,9 @@ static int get_image(EVP_MD_CTX *hash, int dir, const char *name, const struct f
 	return fd;
 }
 
-static void hash_free(EVP_MD_CTX **hash)
-{
-	EVP_MD_CTX_free(*hash);
-}
-
 int filedisk_get(const char *cache_dir, const struct filedisk_file *files, size_t n,
 		 struct err *err)
 {
-	__attribute__((cleanup(hash_free))) EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	_cleanup_close_ int dir = cache_dir_open(cache_dir, "extras");
 	char name[2 * DIGEST_LEN + sizeof(SUFFIX)], *p = name;
 	unsigned char digest[DIGEST_LEN];
@@ -351,11 +337,11 @@ int filedisk_get(const char *cache_dir, const struct filedisk_file *files, size_
 	if (fchmod(dir, 0700) < 0)
 		return err_errno(err, -errno, "cannot close the folder %s/extras to others",
 				 cache_dir);
-	r = digest_files(hash, files, n, digest, err);
+	r = digest_files(files, n, digest, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < DIGEST_LEN; i++)
 		p += sprintf(p, "%02x", digest[i]);
 	strcpy(p, SUFFIX);
-	return get_image(hash, dir, name, files, n, digest, err);
+	return get_image(dir, name, files, n, digest, err);
 }
