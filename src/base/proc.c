@@ -98,41 +98,11 @@ static _noreturn_ void await(pid_t program)
 	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-/*
- * In the first process of a namespace: make the second one, and return there. From outside there is no parent to be
- * compared with; if it is gone by now, nobody reads our status.
- */
-static void guard(int status_fd)
-{
-	pid_t program;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (is_deserted(status_fd))
-		_exit(127);
-	program = fork();
-	if (program > 0)
-		await(program);
-	if (program == 0)
-		return;
-	program = -errno;
-	(void)fd_write_full(status_fd, &program, sizeof(program));
-	_exit(127);
-}
-
-static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int status_fd)
+/* It may be in its parent's memory, which stands still until then (vfork(2)): it changes no more than its stack. */
+static _noreturn_ void become(const struct proc_spec *spec, int status_fd)
 {
 	int r;
 
-	if (spec->prepare)
-		prepare(spec, status_fd);
-	if (spec->guarded)
-		guard(status_fd);
-	else if (spec->death_signal) {
-		(void)prctl(PR_SET_PDEATHSIG, spec->death_signal);
-		/* The parent may be gone already: then the signal will never come. */
-		if (getppid() != parent)
-			_exit(127);
-	}
 	if (spec->new_session)
 		(void)setsid();
 	reset_signals();
@@ -147,6 +117,56 @@ static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int sta
 	}
 	(void)fd_write_full(status_fd, &r, sizeof(r));
 	_exit(127);
+}
+
+/*
+ * In the first process of a namespace: make the second one. From outside there is no parent to be compared with; if
+ * it is gone by now, nobody reads our status.
+ */
+static _noreturn_ void guard(const struct proc_spec *spec, int status_fd)
+{
+	pid_t program;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (is_deserted(status_fd))
+		_exit(127);
+	program = vfork();
+	if (program == 0)
+		become(spec, status_fd);
+	if (program > 0)
+		await(program);
+	program = -errno;
+	(void)fd_write_full(status_fd, &program, sizeof(program));
+	_exit(127);
+}
+
+static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int status_fd)
+{
+	if (spec->prepare)
+		prepare(spec, status_fd);
+	if (spec->guarded)
+		guard(spec, status_fd);
+	if (spec->death_signal) {
+		(void)prctl(PR_SET_PDEATHSIG, spec->death_signal);
+		/* The parent may be gone already: then the signal will never come. */
+		if (getppid() != parent)
+			_exit(127);
+	}
+	become(spec, status_fd);
+}
+
+/* What is prepared, or stays, needs memory of its own; to copy that takes longer than all else here. */
+static pid_t start(const struct proc_spec *spec, pid_t parent, int status_fd)
+{
+	pid_t pid;
+
+	if (spec->guarded)
+		pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+	else
+		pid = spec->prepare ? fork() : vfork();
+	if (pid == 0)
+		child(spec, parent, status_fd);
+	return pid < 0 ? -errno : pid;
 }
 
 /* There is none where it is not @prepare that failed. */
@@ -175,15 +195,10 @@ int proc_start(const struct proc_spec *spec, struct proc *ret)
 	/* No handler of the parent's may run in the child. */
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &old);
-	p.pid = spec->guarded
-			? (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL)
-			: fork();
-	if (p.pid == 0)
-		child(spec, self, wr);
-	error = p.pid < 0 ? -errno : 0;
+	p.pid = start(spec, self, wr);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
-	if (error)
-		return error;
+	if (p.pid < 0)
+		return p.pid;
 	wr = fd_close(wr);
 	p.pidfd = (int)syscall(SYS_pidfd_open, p.pid, 0);
 	if (p.pidfd < 0)
