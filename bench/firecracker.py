@@ -1,49 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What caisson itself does until Firecracker, or the tests' stand-in for it, has all of a VM and is to start it."""
+"""What caisson itself does until Firecracker, or the tests' stand-in for it, has all of a VM and is to start it, and
+takes beside it then."""
 
-import contextlib
 import os
 import signal
 import subprocess
 
+from command import output
+from processes import cpu_time, memory, processes
+
 # The last part of a VM that Firecracker is told of; when that gets no answer, nothing is started.
 LAST = "/entropy"
+# Where there is a stand-in, that has started this in place of Firecracker's own vsock.
+NOT_OURS = "caisson-vsockd"
 
 
-def processes(work):
-    """Those of caisson below a folder: (program, number)."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                if f"CAISSON_RUN={work}/run".encode() not in file.read().split(b"\0"):
-                    continue
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
-                program = file.read().strip()
-            if program.startswith("caisson"):
-                yield program, pid
-
-
-def used(pid):
-    """Milliseconds of a processor."""
-    with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
-        return int(file.read().split()[0]) / 1e6
+def is_ours(program):
+    return program.startswith("caisson") and program != NOT_OURS
 
 
 class Firecracker:
-    """Starts that get as far as that, and no further."""
+    """Starts, and those that get as far as that and no further."""
 
     def __init__(self, work, top, image):
         self.work, self.image = work, image
         self.caisson = os.path.join(top, "build/bin/caisson")
-        self.env = {**os.environ, "PATH": os.path.join(top, "tests/firecracker") + ":" + os.environ["PATH"],
-                    "STANDIN_FAULT": f"PUT {LAST}:never"}
+        self.env = {**os.environ, "PATH": os.path.join(top, "tests/firecracker") + ":" + os.environ["PATH"]}
         self.log = f"{work}/run/begun/firecracker/firecracker.log"
+        self.volume = f"{work}/firecracker"
+        os.mkdir(self.volume)
         # The image's disk, and what is tried once.
-        subprocess.run([*self.command("once"), "true"], check=True, stdin=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, env={**self.env, "STANDIN_FAULT": ""})
+        output([*self.command("once"), "true"], env=self.env)
 
-    def command(self, name):
-        return [self.caisson, "run", "--rm", "--name", name, "--hypervisor", "firecracker", self.image]
+    def command(self, name, *options):
+        return [self.caisson, "run", "--rm", "--name", name, "--hypervisor", "firecracker", *options, self.image]
 
     def await_all(self):
         """Until the log, which is not there yet, has its line."""
@@ -56,8 +46,21 @@ class Firecracker:
     def own_time(self):
         """Of caisson's processes until then."""
         with subprocess.Popen([*self.command("begun"), "true"], stdin=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, env=self.env) as client:
+                              stderr=subprocess.DEVNULL,
+                              env={**self.env, "STANDIN_FAULT": f"PUT {LAST}:never"}) as client:
             self.await_all()
-            total = sum(used(pid) for program, pid in processes(self.work) if program != "caisson-vsockd")
+            total = sum(cpu_time(pid) for program, pid in processes(self.work) if is_ours(program))
             client.send_signal(signal.SIGTERM)
         return total
+
+    def own_memory(self, *options):
+        """MB, once something was done in the container."""
+        output([*self.command("box", "-d", *options), "sleep", "100000"], env=self.env)
+        try:
+            output([self.caisson, "exec", "box", "find", self.volume if options else "/"])
+            return sum(size for program, size in memory(self.work).items() if is_ours(program))
+        finally:
+            output([self.caisson, "delete", "-f", "box"])
+
+    def own_memory_with_volume(self):
+        return self.own_memory("-v", f"{self.volume}:{self.volume}")
