@@ -141,7 +141,8 @@ struct told {
  * @told: theirs, too
  */
 struct host {
-	int listener, proc, root, signals;
+	int listener, signals;
+	struct p9_cell cell;
 	bool readonly;
 	unsigned int n;
 	uint32_t left, cid;
@@ -149,9 +150,9 @@ struct host {
 };
 
 /* In a process of its own, which ends with it. */
-static _noreturn_ void serve(const struct host *h, int client, pid_t parent)
+static _noreturn_ void serve(struct host *h, int client, pid_t parent)
 {
-	const struct p9_server_args args = {.root = h->root,
+	const struct p9_server_args args = {.root = h->cell.root,
 					    .readonly = h->readonly,
 					    .max_fids = p9_limit_files(),
 					    .parent = parent,
@@ -162,8 +163,7 @@ static _noreturn_ void serve(const struct host *h, int client, pid_t parent)
 		_exit(EXIT_FAILURE);
 	fd_close(h->listener);
 	fd_close(h->signals);
-	r = p9_enter_proc(h->proc);
-	fd_close(h->proc);
+	r = p9_enter(&h->cell);
 	if (r == 0) {
 		(void)umask(0);
 		p9_server_init(&server, &args);
@@ -289,10 +289,11 @@ int main(int argc, char **argv)
 		r = fd_nonblock(h.listener, true);
 	if (r < 0)
 		fatal(r, "cannot start");
-	/* A client may be gone before it is answered. */
+	/* A client may be gone before it is answered; and a file too large is for it to know, not our end. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)p9_limit_files();
-	r = p9_isolate(o.root, &h.root, &h.proc, &what);
+	r = p9_isolate(o.root, &h.cell, &what);
 	if (r < 0) {
 		log_error("cannot isolate itself: %s: %s", what, strerror(-r));
 		return EXIT_FAILURE;

@@ -30,17 +30,15 @@ const char *p9_fd_name(int fd, char buf[static P9_FD_NAME_SIZE])
 	return p;
 }
 
-int p9_enter_proc(int proc)
+int p9_enter_fds(int fds)
 {
-	_cleanup_close_ int self = -EBADF;
 	struct statfs fs;
 
-	if (fstatfs(proc, &fs) < 0)
+	if (fstatfs(fds, &fs) < 0)
 		return -errno;
 	if (fs.f_type != PROC_SUPER_MAGIC)
 		return -ENOTDIR;
-	self = openat(proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return self < 0 || fchdir(self) < 0 ? -errno : 0;
+	return fchdir(fds) < 0 ? -errno : 0;
 }
 
 int p9_open_path(int dirfd, const char *path, uint64_t flags)

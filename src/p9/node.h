@@ -33,8 +33,8 @@ struct p9_devs {
 /** p9_fd_name() - the name of a descriptor in the working folder. Return: @buf. */
 const char *p9_fd_name(int fd, char buf[static P9_FD_NAME_SIZE]);
 
-/** p9_enter_proc() - make /proc/self/fd the working folder. @proc: of /proc. Return: 0 or negative errno. */
-int p9_enter_proc(int proc);
+/** p9_enter_fds() - make @fds, which is /proc/self/fd, the working folder. Return: 0 or negative errno. */
+int p9_enter_fds(int fds);
 
 /**
  * p9_open_path() - find something below a folder, through no symbolic link

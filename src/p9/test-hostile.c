@@ -526,7 +526,7 @@ int main(void)
 	log_init("test", -1, LOG_LEVEL_ERROR);
 	test_true(mkdtemp(dir));
 	test_int(p9_drop_privileges(), 0);
-	test_int(p9_enter_proc(proc), 0);
+	test_int(peer_enter_fds(proc), 0);
 	umask(0);
 	test_run(ways_out);
 	test_run(ways_out_of_a_tree);

@@ -2,11 +2,20 @@
 #include "p9/test-peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "base/fd.h"
 #include "base/test.h"
+#include "p9/node.h"
+
+int peer_enter_fds(int proc)
+{
+	_cleanup_close_ int fds = openat(proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fds < 0 ? -errno : p9_enter_fds(fds);
+}
 
 static int take(struct peer *p, size_t len)
 {

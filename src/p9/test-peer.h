@@ -31,6 +31,9 @@ struct peer_attr {
 	int64_t atime, atime_ns, mtime, mtime_ns;
 };
 
+/** peer_enter_fds() - p9_enter_fds() with what @proc, of /proc, has of this process. Return: 0 or negative errno. */
+int peer_enter_fds(int proc);
+
 /** struct peer_data - bytes for "D" */
 struct peer_data {
 	const void *at;

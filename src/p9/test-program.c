@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -289,6 +290,27 @@ static void gives_up_what_it_can(void)
 	has_status("Seccomp:\t", "2");
 #endif
 	has_mounts(mounts, ARRAY_SIZE(mounts));
+	peer.sock = fd_close(peer.sock);
+	stop();
+}
+
+/* What is too large for whoever started it is an error of the guest's, and no signal. */
+static void survives_a_file_too_large(void)
+{
+	const struct peer_data data = {.at = "x", .len = 1};
+	struct rlimit before, low;
+
+	test_int(getrlimit(RLIMIT_FSIZE, &before), 0);
+	low = (struct rlimit){.rlim_cur = 1 << 20, .rlim_max = before.rlim_max};
+	test_int(setrlimit(RLIMIT_FSIZE, &low), 0);
+	start(NULL, NULL);
+	test_int(setrlimit(RLIMIT_FSIZE, &before), 0);
+	peer.sock = dial();
+	peer_begin(&peer, 8192, "", 0);
+	test_int(peer_call(&peer, P9_TWALK, "ddwss", 0, 1, 2, "volumes", "0"), 0);
+	test_int(peer_call(&peer, P9_TLCREATE, "dsddd", 1, "large", 2, 0644, 0), 0);
+	test_int(peer_call(&peer, P9_TWRITE, "dqD", 1, UINT64_C(2) << 20, &data), -EFBIG);
+	test_int(peer_call(&peer, P9_TWRITE, "dqD", 1, UINT64_C(0), &data), 0);
 	peer.sock = fd_close(peer.sock);
 	stop();
 }
@@ -669,6 +691,7 @@ int main(int argc, char **argv)
 	test_run(serves_mounts);
 	test_run(changes_nothing_if_told_so);
 	test_run(gives_up_what_it_can);
+	test_run(survives_a_file_too_large);
 	test_run(leaves_others_alone);
 	test_run(outlives_a_client);
 	test_run(takes_so_many);

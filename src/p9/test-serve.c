@@ -38,7 +38,7 @@ static void start(void)
 		proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		close(fds[0]);
-		if (p9_enter_proc(proc) < 0)
+		if (peer_enter_fds(proc) < 0)
 			_exit(99);
 		p9_server_init(&server, &(struct p9_server_args){.root = root, .max_fids = 1000});
 		r = p9_serve(&server, fds[1]);

@@ -55,7 +55,7 @@ static void start_apart(void)
 	if (pid == 0) {
 		(void)close(fds[0]);
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (p9_enter_proc(proc) < 0 || seal_enter() < 0)
+		if (peer_enter_fds(proc) < 0 || seal_enter() < 0)
 			_exit(99);
 		_exit(p9_serve(&server, fds[1]) < 0);
 	}
@@ -433,7 +433,7 @@ static void has_xattrs(void)
 	test_int(fchdir(root), 0);
 	test_int(getxattr("a", "user.two", buf, sizeof(buf)), 6);
 	test_mem(buf, "valval", 6);
-	test_int(p9_enter_proc(proc), 0);
+	test_int(peer_enter_fds(proc), 0);
 	/* Half of one is none. */
 	test_int(peer_walk(&peer, 3, "a"), 0);
 	test_int(peer_call(&peer, P9_TXATTRCREATE, "dsqd", 3, "user.half", UINT64_C(6), 0), 0);
@@ -639,7 +639,7 @@ int main(void)
 	test_true(mkdtemp(dir));
 	(void)signal(SIGPIPE, SIG_IGN);
 	test_int(p9_drop_privileges(), 0);
-	test_int(p9_enter_proc(proc), 0);
+	test_int(peer_enter_fds(proc), 0);
 	umask(0);
 	test_run(tells_files_apart);
 	run_all();

@@ -85,12 +85,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t version[] = "\0\x20\0\0\x08\0" P9_VERSION;
 	static const uint8_t attach[] = "\0\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\0";
-	_cleanup_close_ int root = -EBADF;
+	_cleanup_close_ int root = -EBADF, fds = -EBADF;
 
 	prepare();
 	fill_folder();
 	root = openat(top, "t", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (p9_enter_proc(proc) < 0)
+	fds = openat(proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p9_enter_fds(fds) < 0)
 		abort();
 	/* Nobody else is root's to become in a program that reads its inputs afterwards. */
 	p9_server_init(&server,
