@@ -76,6 +76,34 @@ test_setuid_bits() {
 	is_clean
 }
 
+# capability FILE [GIVEN]: its file capability, or give it CAP_NET_BIND_SERVICE
+capability() {
+	python3 - "$@" <<-'EOF'
+		import os, struct, sys
+		name = "security.capability"
+		if len(sys.argv) > 2:
+		    os.setxattr(sys.argv[1], name, struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
+		print(name if name in os.listxattr(sys.argv[1]) else "none")
+	EOF
+}
+
+# They count when a program is executed, and who writes to it takes them away.
+test_file_capabilities() {
+	mkdir "$WORK/able"
+	for how in virtiofs image; do
+		cp /bin/busybox "$WORK/able/grep"
+		cp /bin/busybox "$WORK/able/written"
+		is "$(capability "$WORK/able/grep" given && capability "$WORK/able/written" given)" "security.capability
+security.capability"
+		status 0 run_as "$how" --rm -v "$WORK/able:/v" "$IMAGE" sh -c '
+			su user -s /bin/sh -c "/v/grep CapEff: /proc/self/status"; echo x >>/v/written'
+		is "$(out)" "CapEff:	0000000000000400" "$how"
+		is "$(capability "$WORK/able/grep")" security.capability
+		is "$(capability "$WORK/able/written")" none
+	done
+	is_clean
+}
+
 # The host enforces it: not even who has taken over all of the guest, and who shares it, writes there.
 test_read_only_holds_on_the_host() {
 	mkdir -p "$WORK/held"
