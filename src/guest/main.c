@@ -347,9 +347,17 @@ static void begin(void)
 	}
 }
 
+/* Containers that nobody has deleted have mounts, which hold disks. */
+static void let_go_of_mounts(void)
+{
+	for (struct process *p = NULL; (p = process_next(&task.processes, p));)
+		p->mntns = fd_close(p->mntns);
+}
+
 static _noreturn_ void finish(void)
 {
 	ttrpc_server_free(vm.server);
+	let_go_of_mounts();
 	/* Before that nothing is mounted here for writing. */
 	if (root_prepared())
 		mounts_end();
