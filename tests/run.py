@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 
+import real
+
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JOBS = str(os.cpu_count() or 2)
 MESON_SKIP = 77
@@ -141,6 +143,16 @@ def suite_aarch64(tally):
     meson(tally, "aarch64", "build/host", "--suite", "aarch64")
 
 
+def suite_firecracker(tally):
+    """Of the others, what has to do with Firecracker; of a real one not what tests the stand-in."""
+    suites = ["firecracker"] if real.VARIABLE in os.environ else ["firecracker", "standin"]
+    if not kernel():
+        tally.failures.append("firecracker: the kernel was not built")
+        return
+    meson(tally, "firecracker", "build/host", "-t", "4",
+          *(word for suite in suites for word in ("--suite", suite)))
+
+
 def suite_lint(tally):
     meson(tally, "lint", "build/host", "--suite", "lint", "-t", "4")
 
@@ -155,6 +167,7 @@ SUITES = {
     "vm": suite_vm,
     "aarch64": suite_aarch64,
 }
+PARTS = {"firecracker": suite_firecracker}
 
 
 def report(tally):
@@ -169,9 +182,17 @@ def report(tally):
 
 
 def main(names):
-    unknown = [name for name in names if name not in SUITES]
+    if names == ["firecracker", "--real"]:
+        names = names[:1]
+        lack = real.lacking()
+        if lack:
+            print(lack, file=sys.stderr)
+            return 1
+        os.environ[real.VARIABLE] = "real"
+    suites = {**SUITES, **PARTS}
+    unknown = [name for name in names if name not in suites]
     if unknown:
-        print(f"unknown suite {unknown[0]}: one of {', '.join(SUITES)}", file=sys.stderr)
+        print(f"unknown suite {unknown[0]}: one of {', '.join(suites)}", file=sys.stderr)
         return 2
     tally, wanted = Tally(), names or SUITES
     try:
@@ -180,7 +201,7 @@ def main(names):
         for name in wanted:
             begin = time.monotonic()
             print(f"== {name}", flush=True)
-            SUITES[name](tally)
+            suites[name](tally)
             print(f"== {name}: {time.monotonic() - begin:.0f} s", flush=True)
     finally:
         if "aarch64" in wanted:

@@ -2,8 +2,9 @@
 # shellcheck shell=bash
 #
 # For tests that run the real programs. A test file sources this, defines functions named test_*, and
-# ends with `run_tests`; of those named in $QEMUS there is nothing in VMs that another hypervisor runs. Each function runs in a subshell with `set -e`; what it prints is shown when
-# it fails. `skip WHY` ends a test as skipped.
+# ends with `run_tests`; of those named in $QEMUS there is nothing in VMs that another hypervisor runs, of those
+# in $STANDINS nothing with a real Firecracker. Each function runs in a subshell with `set -e`; what it prints is
+# shown when it fails. `skip WHY` ends a test as skipped.
 #
 # Every file has folders of its own for images, containers and sockets, so files run in parallel; the
 # cache (kernel, initramfs, accelerator) is the machine's. After the last test the machine must be as
@@ -100,10 +101,11 @@ descendants() {
 	done
 }
 
-# VMs are Firecracker's from here on, or those of what stands in for it; its configuration is the file's only line.
+# VMs are Firecracker's from here on, or those of what stands in for it, unless ./test was told --real; its
+# configuration is the file's only line.
 use_firecracker() {
-	case $PATH in
-	"$TOP/tests/firecracker:"*) ;;
+	case ${CAISSON_TEST_FIRECRACKER:-}$PATH in
+	"$TOP/tests/firecracker:"* | real*) ;;
 	*) export PATH="$TOP/tests/firecracker:$PATH" ;;
 	esac
 	echo 'vm.hypervisor = "firecracker"' >"$CAISSON_CONFIG"
@@ -198,6 +200,7 @@ run_tests() {
 	trap 'exit 1' INT TERM
 	for name in $(declare -F | awk '$3 ~ /^test_/ {print $3}'); do
 		[ $HYPERVISOR = qemu ] || [[ " ${QEMUS:-} " != *" $name "* ]] || continue
+		[ -z "${CAISSON_TEST_FIRECRACKER:-}" ] || [[ " ${STANDINS:-} " != *" $name "* ]] || continue
 		[ $# -gt 0 ] && [[ " $* " != *" $name "* ]] && continue
 		run_one "$name"
 	done
