@@ -171,6 +171,16 @@ static void furnish_systemd(struct run *run)
 		systemd_furnish(&run->spec);
 }
 
+static void choose_rates(const struct run *run, struct vmm_rates *ret)
+{
+	if (run->disk_rate)
+		ret->disk_bytes = run->disk_rate;
+	if (run->disk_iops)
+		ret->disk_ops = run->disk_iops;
+	if (run->net_rate)
+		ret->nic_bytes = run->net_rate;
+}
+
 /* An option counts for more than what the container itself says. */
 static int choose_machine(struct run *run, struct err *err)
 {
@@ -199,6 +209,7 @@ static int choose_machine(struct run *run, struct err *err)
 		spec->rootfs_size = run->rootfs_size;
 	if (run->cpus)
 		spec->cpus = run->cpus;
+	choose_rates(run, &spec->rates);
 	if (run->boot_timeout)
 		spec->boot_timeout = run->boot_timeout;
 	return r == 0 ? machine_end(spec, &run->conf, err) : r;

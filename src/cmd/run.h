@@ -30,8 +30,8 @@ struct run {
 	const char *supervisor_config, *bundle, *pid_file;
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
 	const char *rootfs_mode, *volume_mode, *machine;
-	uint64_t memory, rootfs_size;
-	uint32_t cpus, boot_timeout;
+	uint64_t memory, rootfs_size, disk_rate, net_rate;
+	uint32_t cpus, boot_timeout, disk_iops;
 
 	const volatile sig_atomic_t *interrupted;
 	struct conf conf;

@@ -258,6 +258,7 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.n_shares = p->share_path != NULL;
 	spec.nics = sb->network.nics;
 	spec.n_nics = sb->network.n;
+	spec.rates = sb->spec->rates;
 	spec.disks = disks;
 	spec.n_disks = list_disks(p, sandbox_spec_has_copy(sb->spec), disks);
 	spec.jail = sb->jail.uid ? &sb->jail : NULL;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "sandbox/disk.h"
+#include "sandbox/rates.h"
 #include "sandbox/setting.h"
 #include "vmm/vmm.h"
 
@@ -52,6 +53,18 @@ int setting_cpus(const struct setting_value *v, struct err *err)
 		return err_set(err, -EINVAL, "%s of '%s' is no number from 1 to %d", v->name,
 			       v->value, VMM_CPUS_MAX);
 	return 0;
+}
+
+/* The names are both ways of writing that of a rate. */
+int setting_rate(const struct setting_value *v, struct err *err)
+{
+	const char *name = v->name;
+
+	name += strlen(str_starts(name, SETTING_VARIABLE) ? SETTING_VARIABLE : SETTING_ANNOTATION);
+	for (size_t i = 0; rates_name(i); i++)
+		if (strcasecmp(rates_name(i), name) == 0)
+			name = rates_name(i);
+	return rates_take(&v->spec->rates, name, v->value, v->name, err);
 }
 
 static int take_choice(const struct setting_value *v, const char *choices, char **field,

@@ -22,6 +22,8 @@ struct setting_value {
 int setting_memory(const struct setting_value *value, struct err *err);
 /** setting_cpus() - a whole number of CPUs. Return: as setting_memory(). */
 int setting_cpus(const struct setting_value *value, struct err *err);
+/** setting_rate() - one of sandbox/rates.h, by its name. Return: as setting_memory(). */
+int setting_rate(const struct setting_value *value, struct err *err);
 /** setting_hypervisor() - a word of VMM_HYPERVISORS. Return: as setting_memory(). */
 int setting_hypervisor(const struct setting_value *value, struct err *err);
 /** setting_kernel() - a name, or a path below a folder of CONF_KERNEL_ALLOW. Return: as setting_memory(). */

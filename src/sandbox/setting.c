@@ -33,6 +33,9 @@ static const struct setting {
 } settings[] = {
 	{"RUNCVM_MEM_SIZE", KEPT, NULL, setting_memory},
 	{"RUNCVM_CPUS", KEPT, NULL, setting_cpus},
+	{"RUNCVM_DISK_RATE", KEPT, NULL, setting_rate},
+	{"RUNCVM_DISK_IOPS", KEPT, NULL, setting_rate},
+	{"RUNCVM_NET_RATE", KEPT, NULL, setting_rate},
 	{"RUNCVM_HYPERVISOR", KEPT, NULL, setting_hypervisor},
 	{"RUNCVM_FC_KERNEL_PATH", KEPT, NULL, setting_kernel},
 	{"RUNCVM_KERNEL", KEPT, NULL, setting_kernel},

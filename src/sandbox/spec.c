@@ -84,6 +84,9 @@ static const struct field {
 	FIELD(vga, FIELD_STRING),
 	FIELD(vnc, FIELD_STRING),
 	FIELD(usb, FIELD_STRING),
+	{"disk_rate", FIELD_U64, offsetof(struct sandbox_spec, rates.disk_bytes)},
+	{"disk_iops", FIELD_U64, offsetof(struct sandbox_spec, rates.disk_ops)},
+	{"net_rate", FIELD_U64, offsetof(struct sandbox_spec, rates.nic_bytes)},
 #undef FIELD
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/strv.h"
+#include "vmm/rates.h"
 
 /**
  * struct sandbox_spec - a container and its VM, as plain data
@@ -63,6 +64,7 @@
  *	the first, or what there is with that hypervisor
  * @rootfs_size: bytes of its own disk, where it has one; 0: not said
  * @cpus: virtual CPUs
+ * @rates: what it may do with its disks and network interfaces, when it starts
  * @annotations: NAME=VALUE, checked (sandbox/annotation.h)
  * @supervisor_config: path of the file that a supervisor gets as its metadata; empty: none
  * @boot_timeout: seconds that the guest may take to get ready
@@ -81,6 +83,7 @@ struct sandbox_spec {
 	char *machine, *bios, *display, *vga, *vnc, *usb;
 	uint64_t memory, rootfs_size;
 	uint32_t cpus, boot_timeout;
+	struct vmm_rates rates;
 	int64_t created;
 	struct strv annotations;
 	char *supervisor_config;

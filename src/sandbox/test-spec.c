@@ -27,6 +27,9 @@ static const char *const fields[] = {
 	"hypervisor",
 	"memory",
 	"cpus",
+	"disk_rate",
+	"disk_iops",
+	"net_rate",
 	"created",
 	"boot_timeout",
 	"annotations",
@@ -83,6 +86,7 @@ static struct sandbox_spec example(void)
 		.kernel = xstrdup("/k"),
 		.memory = VMM_MEMORY_MAX,
 		.cpus = VMM_CPUS_MAX,
+		.rates = {.disk_bytes = VMM_RATE_MAX, .disk_ops = 7, .nic_bytes = VMM_RATE_MIN},
 		.boot_timeout = SANDBOX_BOOT_TIMEOUT_MAX,
 		.created = -1,
 		.annotations = STRV_NULL,
@@ -131,6 +135,9 @@ static void everything_comes_back(void)
 	test_str(back.kernel, "/k");
 	test_int(back.memory, (int64_t)VMM_MEMORY_MAX);
 	test_int(back.cpus, VMM_CPUS_MAX);
+	test_int(back.rates.disk_bytes, VMM_RATE_MAX);
+	test_int(back.rates.disk_ops, 7);
+	test_int(back.rates.nic_bytes, VMM_RATE_MIN);
 	test_int(back.boot_timeout, SANDBOX_BOOT_TIMEOUT_MAX);
 	test_int(back.created, -1);
 	test_int(back.annotations.n, 1);

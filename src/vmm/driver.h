@@ -20,6 +20,7 @@
  *	set on success. Nothing may be reported before it returns.
  * @pause, @resume: begin; one vmm_notify_reply() follows unless the VM ends first. Only called
  *	while no other is on its way. Return: 0 or negative errno.
+ * @set_rates: as those two; of checked rates, for devices of which there is at least one
  * @quit: make the VMM's process end; called once. Return: 0 or negative errno.
  * @pid: of the VMM's process, 0 once it is reaped
  * @free: kill, reap, release; no notification afterwards
@@ -31,6 +32,7 @@ struct vmm_ops {
 		     void **ret_vm, struct err *err);
 	int (*pause)(void *vm);
 	int (*resume)(void *vm);
+	int (*set_rates)(void *vm, const struct vmm_rates *rates);
 	int (*quit)(void *vm);
 	pid_t (*pid)(const void *vm);
 	void (*free)(void *vm);

@@ -535,6 +535,97 @@ static void operations_of_qemu(void)
 	test_int(last_exit.status, 0);
 }
 
+static void rated(void *data, int r, const char *message)
+{
+	test_true(data == trace);
+	note("rated=%d %s ", r, message);
+	test_int(vmm_quit(vmm), 0);
+}
+
+static const struct vmm_reply rates_told = {.done = rated, .data = trace};
+
+static void with_disks(void)
+{
+	static struct vmm_disk disks[2];
+
+	for (size_t i = 0; i < 2; i++)
+		disks[i] = (struct vmm_disk){
+			.fd = zero_fd, .serial = i ? "two" : "one", .readonly = true};
+	spec.disks = disks;
+	spec.n_disks = 2;
+}
+
+/* Takes a rate of a disk, in QEMU's place. */
+#define TAKE_RATE(disk, bps, iops)                                                               \
+	"read -r c; case $c in "                                                                 \
+	"*'\"block_set_io_throttle\",\"arguments\":{\"id\":\"disk-device" disk "\",\"bps\":" bps \
+	",'*'\"iops\":" iops ",'*) ;; *) echo \"$c\" >&2; exit 9;; esac;"
+
+static void rates_of_qemu(void)
+{
+	const struct vmm_rates rates = {.disk_ops = 5};
+
+	/* Those of the start come first, before anybody has to have answered. */
+	begin(QMP_OPEN TAKE_RATE("0", "1048576", "0") TAKE_RATE(
+		"1", "1048576",
+		"0") "echo '{\"return\":{},\"id\":2}'; echo "
+		     "'{\"return\":{},\"id\":3}';" TAKE_RATE("0", "0", "5")
+			     TAKE_RATE("1", "0", "5") "echo '{\"return\":{},\"id\":4}'; echo "
+						      "'{\"return\":{},\"id\":5}'; read -r c");
+	with_disks();
+	spec.rates.disk_bytes = 1 << 20;
+	test_int(start("qemu"), 0);
+	test_int(vmm_set_rates(vmm, &rates, &rates_told, &err), 0);
+	test_int(vmm_set_rates(vmm, &rates, &rates_told, &err), -EBUSY);
+	run();
+	test_str(trace, "rated=0  exit ");
+	end();
+}
+
+static void rates_that_are_refused(void)
+{
+	const struct vmm_rates rates = {.disk_ops = 5}, none = {0}, nic = {.nic_bytes = 1 << 20},
+			       low = {.disk_bytes = 1}, high = {.disk_bytes = VMM_RATE_MAX + 1};
+
+	begin(QMP_OPEN "read -r c; read -r d; echo '{\"return\":{},\"id\":2}';"
+		       "echo '{\"error\":{\"class\":\"GenericError\",\"desc\":\"no\"},\"id\":3}';"
+		       "read -r c");
+	with_disks();
+	test_int(start("qemu"), 0);
+	test_int(vmm_set_rates(vmm, &nic, NULL, &err), -EINVAL);
+	test_int(vmm_set_rates(vmm, &low, NULL, &err), -ERANGE);
+	test_int(vmm_set_rates(vmm, &high, NULL, &err), -ERANGE);
+	test_int(vmm_set_rates(vmm, &rates, &rates_told, &err), 0);
+	run();
+	test_str(trace, "rated=-5 no exit ");
+	end();
+
+	/* From the start on or not at all. */
+	begin(QMP_OPEN "read -r c; read -r d; echo '{\"return\":{},\"id\":2}';"
+		       "echo '{\"error\":{\"class\":\"GenericError\",\"desc\":\"no\"},\"id\":3}';"
+		       "kill -STOP $$");
+	with_disks();
+	spec.rates.disk_ops = 1;
+	test_int(start("qemu"), 0);
+	run();
+	test_str(trace, "exit ");
+	test_str(last_message, "no");
+	end();
+
+	begin("exit 0");
+	spec.rates.disk_ops = 1;
+	test_int(start("qemu"), -EINVAL);
+	test_true(strstr(err.text, "this VM has none") != NULL);
+	spec.rates = nic;
+	test_int(start("qemu"), -ENOTSUP);
+	test_str(err.text, "QEMU limits no network interfaces (--net-rate)");
+	spec.rates = none;
+	test_int(start("qemu"), 0);
+	test_int(vmm_set_rates(vmm, &none, NULL, &err), -EINVAL);
+	run();
+	end();
+}
+
 static void refused_operation(void)
 {
 	begin(QMP_OPEN "read -r c;"
@@ -677,6 +768,8 @@ int main(void)
 	test_run(inherited_stderr_is_not_waited_for);
 	test_run(operations_of_fake);
 	test_run(operations_of_qemu);
+	test_run(rates_of_qemu);
+	test_run(rates_that_are_refused);
 	test_run(refused_operation);
 	test_run(events_come_before_the_end);
 	test_run(ends_before_the_connection);

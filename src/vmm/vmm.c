@@ -14,6 +14,7 @@
 #include "vmm/driver.h"
 
 #define NAME_LEN_MAX 64
+#define NO_NIC_RATES "limits no network interfaces (--net-rate)"
 
 enum vmm_state {
 	STATE_RUNNING,
@@ -28,6 +29,7 @@ struct vmm {
 	enum vmm_state state;
 	bool requested;
 	bool guest_ended;
+	size_t n_disks, n_nics;
 	struct vmm_callbacks callbacks;
 	/* The operation on its way: what the state will be, and who asked. */
 	bool busy;
@@ -248,6 +250,28 @@ static int check_size(const struct vmm_spec *spec, struct err *err)
 	return 0;
 }
 
+static bool in_range(uint64_t value, uint64_t min, uint64_t max)
+{
+	return value == 0 || (value >= min && value <= max);
+}
+
+static int check_rates(const struct vmm_rates *rates, size_t n_disks, size_t n_nics,
+		       struct err *err)
+{
+	if (!in_range(rates->disk_bytes, VMM_RATE_MIN, VMM_RATE_MAX) ||
+	    !in_range(rates->nic_bytes, VMM_RATE_MIN, VMM_RATE_MAX) ||
+	    !in_range(rates->disk_ops, 1, VMM_OPS_MAX))
+		return err_set(err, -ERANGE, "a rate is out of range");
+	if ((rates->disk_bytes || rates->disk_ops) && n_disks == 0)
+		return err_set(err, -EINVAL,
+			       "there is a rate for disks, and this VM has none (--rootfs-mode "
+			       "image, and --disk, make some)");
+	if (rates->nic_bytes && n_nics == 0)
+		return err_set(err, -EINVAL,
+			       "there is a rate for network interfaces, and this VM has none");
+	return 0;
+}
+
 static int check_pc(const struct vmm_pc *pc, struct err *err)
 {
 	if (!pc->vga || !str_is_choice(VMM_VGAS, pc->vga))
@@ -285,6 +309,8 @@ static int check_spec(const struct vmm_spec *spec, struct err *err)
 		r = check_disks(spec, err);
 	if (r == 0)
 		r = check_nics(spec, err);
+	if (r == 0)
+		r = check_rates(&spec->rates, spec->n_disks, spec->n_nics, err);
 	if (r == 0 && spec->pc)
 		r = check_pc(spec->pc, err);
 	return r;
@@ -318,6 +344,7 @@ static int check_traits(const struct vmm_ops *driver, const struct vmm_spec *spe
 		 "has no network interfaces but taps: try --hypervisor qemu, or --network none"},
 		{!t->jails && spec->jail, "is put in no jail"},
 		{!t->jails && spec->no_api, "takes orders in any case"},
+		{!t->limits_nics && spec->rates.nic_bytes, NO_NIC_RATES},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
@@ -330,16 +357,18 @@ int vmm_start(struct loop *loop, const struct vmm_ops *driver, const struct vmm_
 	      const struct vmm_callbacks *callbacks, struct vmm **ret, struct err *err)
 {
 	struct vmm *vmm;
-	int r = check_spec(spec, err);
+	int r = check_traits(driver, spec, err);
 
 	if (r == 0)
-		r = check_traits(driver, spec, err);
+		r = check_spec(spec, err);
 	if (r < 0)
 		return r;
 	vmm = xcalloc(1, sizeof(*vmm));
 	vmm->ops = driver;
 	vmm->state = STATE_RUNNING;
 	vmm->callbacks = *callbacks;
+	vmm->n_disks = spec->n_disks;
+	vmm->n_nics = spec->n_nics;
 	r = driver->start(loop, spec, vmm, &vmm->vm, err);
 	if (r < 0) {
 		free(vmm);
@@ -377,6 +406,33 @@ int vmm_pause(struct vmm *vmm, const struct vmm_reply *reply)
 int vmm_resume(struct vmm *vmm, const struct vmm_reply *reply)
 {
 	return begin(vmm, STATE_RUNNING, vmm->ops->resume, reply);
+}
+
+int vmm_set_rates(struct vmm *vmm, const struct vmm_rates *rates, const struct vmm_reply *reply,
+		  struct err *err)
+{
+	int r = check_rates(rates, vmm->n_disks, vmm->n_nics, err);
+
+	if (r == 0 && vmm->n_disks == 0 && vmm->n_nics == 0)
+		r = err_set(err, -EINVAL, "this VM has neither disks nor network interfaces");
+	if (r == 0 && rates->nic_bytes && !vmm->ops->traits.limits_nics)
+		r = err_set(err, -ENOTSUP, "%s " NO_NIC_RATES, vmm->ops->title);
+	if (r < 0)
+		return r;
+	if (vmm->state >= STATE_QUITTING)
+		return err_set(err, -ESHUTDOWN, "the virtual machine is ending");
+	if (vmm->busy)
+		return err_set(err, -EBUSY, "the virtual machine is busy");
+	r = vmm->ops->set_rates(vmm->vm, rates);
+	if (r < 0)
+		return err_set(err, r,
+			       r == -EOPNOTSUPP ? "%s takes no orders (firecracker.api)"
+						: "%s cannot be told the rates",
+			       vmm->ops->title);
+	vmm->busy = true;
+	vmm->next_state = vmm->state;
+	vmm->reply = reply ? *reply : (struct vmm_reply){NULL};
+	return 0;
 }
 
 int vmm_quit(struct vmm *vmm)

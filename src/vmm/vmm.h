@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/macro.h"
 #include "loop/loop.h"
+#include "vmm/rates.h"
 
 /*
  * One virtual machine, whatever starts it.
@@ -151,9 +152,10 @@ struct vmm_jail {
  * @no_shares: it has no virtiofs
  * @no_pc: it has microVMs only
  * @jails: it can be in a jail, which its driver makes
+ * @limits_nics: of struct vmm_rates it has those of NICs, too
  */
 struct vmm_traits {
-	bool kvm_only, own_vsock, taps_by_name, no_shares, no_pc, jails;
+	bool kvm_only, own_vsock, taps_by_name, no_shares, no_pc, jails, limits_nics;
 };
 
 #define VMM_VNC_PORT_MIN 5900
@@ -196,6 +198,7 @@ struct vmm_pc {
  * @shares, @n_shares: virtiofs devices
  * @disks, @n_disks: virtio-blk devices
  * @nics, @n_nics: virtio-net devices
+ * @rates: of devices that there are
  * @jail: only root can, and only where the driver's traits say so; NULL: none
  * @no_api: the VMM gets its configuration at once and takes no orders later: vmm_pause() is -EOPNOTSUPP. For drivers
  *	with jails
@@ -224,6 +227,7 @@ struct vmm_spec {
 	size_t n_disks;
 	const struct vmm_nic *nics;
 	size_t n_nics;
+	struct vmm_rates rates;
 	const struct vmm_jail *jail;
 	bool no_api;
 	const char *const *cmdline;
@@ -324,6 +328,16 @@ int vmm_pause(struct vmm *vmm, const struct vmm_reply *reply);
 
 /** vmm_resume() - the reverse of vmm_pause(); the same results (-EALREADY: it is running) */
 int vmm_resume(struct vmm *vmm, const struct vmm_reply *reply);
+
+/**
+ * vmm_set_rates() - change what the guest may do in a second
+ * @rates: all of them count
+ *
+ * Return: as vmm_pause(), or with a message -EINVAL, -ERANGE, -ENOTSUP: no device, or no VMM, that could be
+ * limited so; -EOPNOTSUPP: the VMM takes no orders.
+ */
+int vmm_set_rates(struct vmm *vmm, const struct vmm_rates *rates, const struct vmm_reply *reply,
+		  struct err *err);
 
 /**
  * vmm_quit() - ask the VMM to end without the guest's help; exited() follows

@@ -115,6 +115,14 @@ static int fake_resume(void *vm)
 	return signal_guest(vm, false);
 }
 
+static int fake_set_rates(void *vm, const struct vmm_rates *rates _unused_)
+{
+	struct fake *f = vm;
+
+	loop_defer_start(f->loop, &f->reply, give_reply);
+	return 0;
+}
+
 static int fake_quit(void *vm)
 {
 	struct fake *f = vm;
@@ -135,6 +143,7 @@ const struct vmm_ops vmm_fake_ops = {
 	.start = fake_start,
 	.pause = fake_pause,
 	.resume = fake_resume,
+	.set_rates = fake_set_rates,
 	.quit = fake_quit,
 	.pid = fake_pid,
 	.free = fake_free,

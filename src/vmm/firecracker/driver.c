@@ -27,7 +27,8 @@ struct firecracker {
 	struct vmm *owner;
 	struct loop *loop;
 	struct vmm_child child;
-	struct fc_plan plan;
+	struct fc_plan plan, rates;
+	size_t n_disks, n_nics, rated;
 	struct fc_api *api;
 	int dir, watch;
 	struct loop_io watch_io;
@@ -195,6 +196,7 @@ static void fc_free(void *vm)
 	vmm_child_stop(&f->child);
 	tail_stop(&f->log);
 	fc_plan_done(&f->plan);
+	fc_plan_done(&f->rates);
 	fd_close(f->dir);
 	free(f->failure);
 	free(f);
@@ -255,6 +257,8 @@ static int fc_start(struct loop *loop, const struct vmm_spec *spec, struct vmm *
 
 	*f = (struct firecracker){
 		.owner = owner,
+		.n_disks = spec->n_disks,
+		.n_nics = spec->n_nics,
 		.loop = loop,
 		.child = VMM_CHILD_NULL,
 		.dir = -EBADF,
@@ -298,6 +302,43 @@ static int fc_resume(void *vm)
 	return set_state(vm, "{\"state\":\"Resumed\"}");
 }
 
+static void rate_answered(void *data, const struct fc_answer *answer);
+
+static int send_rate(struct firecracker *f)
+{
+	const struct fc_part *part = &f->rates.parts[f->rated];
+	int r = fc_api_send(f->api, "PATCH", part->path, json_object_to_json_string(part->body),
+			    rate_answered, f);
+
+	if (r < 0)
+		fc_plan_done(&f->rates);
+	return r;
+}
+
+static void rate_answered(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+	int r = answer->r;
+
+	if (r == 0 && ++f->rated < f->rates.n && (r = send_rate(f)) == 0)
+		return;
+	fc_plan_done(&f->rates);
+	vmm_notify_reply(f->owner, r, answer->r < 0 ? answer->text : NULL);
+}
+
+static int fc_set_rates(void *vm, const struct vmm_rates *rates)
+{
+	struct firecracker *f = vm;
+
+	if (!f->api)
+		return -EOPNOTSUPP;
+	if (!f->started)
+		return -EAGAIN;
+	fc_plan_rates(f->n_disks, f->n_nics, rates, &f->rates);
+	f->rated = 0;
+	return send_rate(f);
+}
+
 /* It has nothing to say good-bye with. */
 static int fc_quit(void *vm)
 {
@@ -319,10 +360,12 @@ const struct vmm_ops vmm_firecracker_ops = {
 		   .taps_by_name = true,
 		   .no_shares = true,
 		   .no_pc = true,
-		   .jails = true},
+		   .jails = true,
+		   .limits_nics = true},
 	.start = fc_start,
 	.pause = fc_pause,
 	.resume = fc_resume,
+	.set_rates = fc_set_rates,
 	.quit = fc_quit,
 	.pid = fc_pid,
 	.free = fc_free,

@@ -122,41 +122,107 @@ static int add_boot(struct fc_plan *plan, const struct vmm_spec *spec, int dir, 
 	return 0;
 }
 
+/* A second's worth, which is there again after a second; 0 and 0 are the end of a limit. */
+static void put_bucket(struct json_object *limiter, const char *key, uint64_t rate)
+{
+	struct json_object *o = json_object_new_object();
+
+	put_number(o, "size", rate);
+	put_number(o, "refill_time", rate ? 1000 : 0);
+	(void)json_object_object_add(limiter, key, o);
+}
+
+/* @all: also what is not limited, which would stay as it is. @ops: NULL: there are none */
+static void put_limiter(struct json_object *o, const char *key, uint64_t bytes, const uint64_t *ops,
+			bool all)
+{
+	struct json_object *limiter;
+
+	if (!all && !bytes && !(ops && *ops))
+		return;
+	limiter = json_object_new_object();
+	if (all || bytes)
+		put_bucket(limiter, "bandwidth", bytes);
+	if (ops && (all || *ops))
+		put_bucket(limiter, "ops", *ops);
+	(void)json_object_object_add(o, key, limiter);
+}
+
+static void limit_disk(struct json_object *o, const struct vmm_rates *rates, bool all)
+{
+	put_limiter(o, "rate_limiter", rates->disk_bytes, &rates->disk_ops, all);
+}
+
+static void limit_nic(struct json_object *o, const struct vmm_rates *rates, bool all)
+{
+	put_limiter(o, "rx_rate_limiter", rates->nic_bytes, NULL, all);
+	put_limiter(o, "tx_rate_limiter", rates->nic_bytes, NULL, all);
+}
+
+/* A device's part begins with its name, in the path and below @key. */
+static struct json_object *add_device(struct fc_plan *plan, const char *list, const char *key,
+				      const char *name, size_t i)
+{
+	struct json_object *o = add(plan, list, true, "");
+	char id[16];
+
+	(void)snprintf(id, sizeof(id), "%s%zu", name, i);
+	(void)snprintf(plan->parts[plan->n - 1].path, sizeof(plan->parts[0].path), "/%s/%s", list,
+		       id);
+	put_text(o, key, id);
+	return o;
+}
+
+static struct json_object *add_drive(struct fc_plan *plan, size_t i)
+{
+	return add_device(plan, "drives", "drive_id", "disk", i);
+}
+
+static struct json_object *add_interface(struct fc_plan *plan, size_t i)
+{
+	return add_device(plan, "network-interfaces", "iface_id", "nic", i);
+}
+
+void fc_plan_rates(size_t n_disks, size_t n_nics, const struct vmm_rates *rates,
+		   struct fc_plan *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < n_disks; i++)
+		limit_disk(add_drive(ret, i), rates, true);
+	for (size_t i = 0; i < n_nics; i++)
+		limit_nic(add_interface(ret, i), rates, true);
+}
+
 /* None of them is the root device: for that one Firecracker would add words to the command line. */
 static void add_disk(struct fc_plan *plan, const struct vmm_spec *spec, size_t i)
 {
-	char id[16], path[32];
-	struct json_object *o;
+	char path[32];
+	struct json_object *o = add_drive(plan, i);
 
-	(void)snprintf(id, sizeof(id), "disk%zu", i);
 	if (spec->jail)
 		(void)snprintf(path, sizeof(path), FC_JAIL_DISK "%zu", i);
 	else
 		(void)snprintf(path, sizeof(path), "/proc/self/fd/%zu", FC_FD_DISKS + i);
-	o = add(plan, "drives", true, "/drives/");
-	strcat(plan->parts[plan->n - 1].path, id);
-	put_text(o, "drive_id", id);
 	put_text(o, "path_on_host", path);
 	put_bool(o, "is_root_device", false);
 	put_bool(o, "is_read_only", spec->disks[i].readonly);
 	/* What the guest wants on the disk gets there, as with QEMU. */
 	put_text(o, "cache_type", spec->disks[i].readonly ? "Unsafe" : "Writeback");
+	limit_disk(o, &spec->rates, false);
 }
 
-static void add_nic(struct fc_plan *plan, const struct vmm_nic *nic, size_t i)
+static void add_nic(struct fc_plan *plan, const struct vmm_spec *spec, size_t i)
 {
+	const struct vmm_nic *nic = &spec->nics[i];
 	const uint8_t *m = nic->mac;
-	char id[16], mac[18];
-	struct json_object *o;
+	char mac[18];
+	struct json_object *o = add_interface(plan, i);
 
-	(void)snprintf(id, sizeof(id), "nic%zu", i);
 	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
 		       m[4], m[5]);
-	o = add(plan, "network-interfaces", true, "/network-interfaces/");
-	strcat(plan->parts[plan->n - 1].path, id);
-	put_text(o, "iface_id", id);
 	put_text(o, "host_dev_name", nic->tap);
 	put_text(o, "guest_mac", mac);
+	limit_nic(o, &spec->rates, false);
 }
 
 static void add_vsock(struct fc_plan *plan, const struct vmm_spec *spec)
@@ -218,7 +284,7 @@ int fc_plan_make(const struct vmm_spec *spec, int dir, struct fc_plan *ret, stru
 	for (size_t i = 0; i < spec->n_disks; i++)
 		add_disk(ret, spec, i);
 	for (size_t i = 0; i < spec->n_nics; i++)
-		add_nic(ret, &spec->nics[i], i);
+		add_nic(ret, spec, i);
 	if (spec->vsock.kind == VMM_VSOCK_HYBRID)
 		add_vsock(ret, spec);
 	(void)add(ret, "entropy", false, "/entropy");

@@ -51,6 +51,13 @@ struct fc_plan {
  */
 int fc_plan_make(const struct vmm_spec *spec, int dir, struct fc_plan *ret, struct err *err);
 
+/**
+ * fc_plan_rates() - what a VM that runs is told of its rates: PATCH of each disk, and of each NIC
+ * @ret: end it with fc_plan_done()
+ */
+void fc_plan_rates(size_t n_disks, size_t n_nics, const struct vmm_rates *rates,
+		   struct fc_plan *ret);
+
 /** fc_disk_name() - of a disk, as a file in a jail: FC_JAIL_DISK and its number, without the "/" before */
 void fc_disk_name(size_t i, char ret[16]);
 

@@ -107,6 +107,50 @@ static void test_parts(void)
 	fc_plan_done(&plan);
 }
 
+static void test_rates(void)
+{
+	const struct vmm_disk disk = {.fd = null, .serial = "upper"};
+	const struct vmm_nic nic = {.fd = -EBADF, .tap = "tap7"};
+
+	begin();
+	spec.disks = &disk;
+	spec.n_disks = 1;
+	spec.nics = &nic;
+	spec.n_nics = 1;
+	spec.rates = (struct vmm_rates){.disk_bytes = 1 << 20, .nic_bytes = VMM_RATE_MAX};
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	must_have(part("/drives/disk0"),
+		  ",\"rate_limiter\":{\"bandwidth\":{\"size\":1048576,\"refill_time\":1000}}}");
+	must_have(part("/network-interfaces/nic0"), ",\"rx_rate_limiter\":{\"bandwidth\":{\"size\":"
+						    "1099511627776,\"refill_time\":1000}},"
+						    "\"tx_rate_limiter\":{\"bandwidth\":{\"size\":"
+						    "1099511627776,\"refill_time\":1000}}}");
+	fc_plan_done(&plan);
+	spec.rates = (struct vmm_rates){.disk_ops = 7};
+	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	must_have(part("/drives/disk0"),
+		  ",\"rate_limiter\":{\"ops\":{\"size\":7,\"refill_time\":1000}}}");
+	test_true(!strstr(part("/network-interfaces/nic0"), "limiter"));
+	fc_plan_done(&plan);
+}
+
+/* What is not limited any more has to be said, too. */
+static void test_new_rates(void)
+{
+	const struct vmm_rates rates = {.disk_ops = 9};
+
+	fc_plan_rates(2, 1, &rates, &plan);
+	test_int((int)plan.n, 3);
+	test_str(part("/drives/disk1"),
+		 "{\"drive_id\":\"disk1\",\"rate_limiter\":{\"bandwidth\":{\"size\":0,"
+		 "\"refill_time\":0},\"ops\":{\"size\":9,\"refill_time\":1000}}}");
+	test_str(part("/network-interfaces/nic0"),
+		 "{\"iface_id\":\"nic0\",\"rx_rate_limiter\":{\"bandwidth\":{\"size\":0,"
+		 "\"refill_time\":0}},\"tx_rate_limiter\":{\"bandwidth\":{\"size\":0,"
+		 "\"refill_time\":0}}}");
+	fc_plan_done(&plan);
+}
+
 static void test_file(void)
 {
 	const struct vmm_disk disks[] = {{.fd = null, .serial = "image", .readonly = true},
@@ -197,6 +241,8 @@ int main(void)
 {
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	test_parts();
+	test_rates();
+	test_new_rates();
 	test_file();
 	test_command_line();
 	test_what_it_has_not();

@@ -228,8 +228,8 @@ static void add_disks(struct qemu_command *c, const struct vmm_spec *spec)
 			  "file.filename=/dev/fdset/%zu,file.read-only=%s",
 			  i, read_only, disk->device ? "host_device" : "file", i, read_only);
 		strv_add(&c->argv, "-device");
-		strv_addf(&c->argv, "virtio-blk-%s,drive=disk%zu,serial=%s", c->bus, i,
-			  disk->serial);
+		strv_addf(&c->argv, "virtio-blk-%s,id=" QEMU_DISK_ID "%zu,drive=disk%zu,serial=%s",
+			  c->bus, i, i, disk->serial);
 	}
 }
 

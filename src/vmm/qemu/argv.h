@@ -8,6 +8,9 @@
 #define QEMU_FD_BASE 3
 #define QEMU_FDS_MAX (2 + VMM_SHARES_MAX + VMM_DISKS_MAX + VMM_NICS_MAX)
 
+/** The names of its disks' devices, a number follows. */
+#define QEMU_DISK_ID "disk-device"
+
 /** The name under which QEMU is looked for in $PATH. */
 #define QEMU_PROGRAM "qemu-system-x86_64"
 

@@ -8,6 +8,7 @@
 #include "vmm/child.h"
 #include "vmm/qemu/argv.h"
 #include "vmm/qemu/qmp.h"
+#include "vmm/qemu/rates.h"
 #include "vmm/qemu/tsc.h"
 
 /*
@@ -29,6 +30,9 @@ struct qemu {
 	int status;
 	bool broken; /* killed because it broke the protocol */
 	uint32_t pending_id;
+	size_t n_disks;
+	struct qemu_rates rates;
+	bool rates_asked; /* somebody waits for a reply */
 };
 
 static const struct {
@@ -63,9 +67,21 @@ static void handle_event(struct qemu *q, const struct qmp_message *m)
 	}
 }
 
+/* A VM that is not held to its rates from the start is none that was asked for. */
+static void rates_set(struct qemu *q)
+{
+	bool asked = q->rates_asked;
+
+	q->rates_asked = false;
+	if (asked)
+		vmm_notify_reply(q->owner, *q->rates.refusal ? -EIO : 0, q->rates.refusal);
+	else if (*q->rates.refusal)
+		proc_kill(&q->child.proc, SIGKILL);
+}
+
 static void handle_message(struct qemu *q, const struct qmp_message *m)
 {
-	bool expected = m->id && m->id == q->pending_id;
+	bool expected = m->id && m->id == q->pending_id, last;
 
 	switch (m->kind) {
 	case QMP_GREETING:
@@ -75,6 +91,8 @@ static void handle_message(struct qemu *q, const struct qmp_message *m)
 		break;
 	case QMP_RETURN:
 	case QMP_ERROR:
+		if (qemu_rates_answered(&q->rates, m, &last) && last)
+			rates_set(q);
 		if (!expected)
 			break;
 		q->pending_id = 0;
@@ -111,6 +129,7 @@ static void qmp_readable(struct loop_io *io, uint32_t revents _unused_)
 static void finish(struct loop_defer *defer)
 {
 	struct qemu *q = container_of(defer, struct qemu, finish);
+	char why[VMM_MESSAGE_MAX];
 
 	/* Before what is handled, since that may be the end of @q. */
 	loop_defer_start(q->loop, defer, finish);
@@ -118,8 +137,11 @@ static void finish(struct loop_defer *defer)
 		return;
 	loop_defer_stop(defer);
 	stop_qmp(q);
+	(void)snprintf(why, sizeof(why), "QEMU refused to limit disks: %s", q->rates.refusal);
 	if (q->broken)
 		vmm_notify_failure(q->owner, "what QEMU answered is not QMP");
+	else if (!*q->child.message && *q->rates.refusal)
+		vmm_notify_failure(q->owner, why);
 	else
 		vmm_notify_exit(q->owner, q->status, q->child.message);
 }
@@ -197,6 +219,12 @@ static int qemu_start(struct loop *loop, const struct vmm_spec *spec, struct vmm
 	r = loop_io_start(loop, &q->qmp_io, q->qmp.fd, EPOLLIN, qmp_readable);
 	if (r < 0)
 		return err_errno(err, r, "the control connection to QEMU");
+	q->n_disks = spec->n_disks;
+	/* Read before the guest has come to where it would look for disks. */
+	if (spec->rates.disk_bytes || spec->rates.disk_ops)
+		r = qemu_rates_send(&q->rates, &q->qmp, q->n_disks, &spec->rates);
+	if (r < 0)
+		return err_errno(err, r, "the control connection to QEMU");
 	r = launch(q, spec, theirs, err);
 	if (r < 0)
 		return r;
@@ -216,6 +244,15 @@ static int qemu_resume(void *vm)
 	struct qemu *q = vm;
 
 	return qmp_send(&q->qmp, "cont", &q->pending_id);
+}
+
+static int qemu_set_rates(void *vm, const struct vmm_rates *rates)
+{
+	struct qemu *q = vm;
+	int r = q->n_disks == 0 ? -EINVAL : qemu_rates_send(&q->rates, &q->qmp, q->n_disks, rates);
+
+	q->rates_asked = r == 0;
+	return r;
 }
 
 static int qemu_quit(void *vm)
@@ -240,6 +277,7 @@ const struct vmm_ops vmm_qemu_ops = {
 	.start = qemu_start,
 	.pause = qemu_pause,
 	.resume = qemu_resume,
+	.set_rates = qemu_set_rates,
 	.quit = qemu_quit,
 	.pid = qemu_pid,
 	.free = qemu_free,

@@ -29,14 +29,20 @@ void qmp_deinit(struct qmp *qmp)
 
 int qmp_send(struct qmp *qmp, const char *command, uint32_t *ret_id)
 {
-	char line[128];
+	return qmp_send_with(qmp, command, NULL, ret_id);
+}
+
+int qmp_send_with(struct qmp *qmp, const char *command, const char *arguments, uint32_t *ret_id)
+{
+	char line[128 + QMP_ARGUMENTS_MAX];
 	ssize_t sent;
 	int n;
 
 	if (qmp->fd < 0)
 		return -ENOTCONN;
-	n = snprintf(line, sizeof(line), "{\"execute\":\"%s\",\"id\":%u}\n", command,
-		     qmp->last_id + 1);
+	n = snprintf(line, sizeof(line), "{\"execute\":\"%s\",%s%s%s\"id\":%u}\n", command,
+		     arguments ? "\"arguments\":" : "", arguments ? arguments : "",
+		     arguments ? "," : "", qmp->last_id + 1);
 	if (n < 0 || (size_t)n >= sizeof(line))
 		return -EINVAL;
 	sent = send(qmp->fd, line, (size_t)n, MSG_NOSIGNAL);

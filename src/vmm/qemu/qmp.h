@@ -16,10 +16,11 @@
  * readable, so that a caller may drop everything after any message.
  */
 
-#define QMP_LINE_MAX  16384
-#define QMP_DEPTH_MAX 16
-#define QMP_WORD_MAX  64
-#define QMP_DESC_MAX  256
+#define QMP_LINE_MAX	  16384
+#define QMP_DEPTH_MAX	  16
+#define QMP_WORD_MAX	  64
+#define QMP_DESC_MAX	  256
+#define QMP_ARGUMENTS_MAX 256
 
 enum qmp_kind {
 	QMP_GREETING,
@@ -80,6 +81,12 @@ void qmp_deinit(struct qmp *qmp);
  * Return: 0 or negative errno.
  */
 int qmp_send(struct qmp *qmp, const char *command, uint32_t *ret_id);
+
+/**
+ * qmp_send_with() - the same, of one that takes them
+ * @arguments: a JSON object of at most QMP_ARGUMENTS_MAX bytes
+ */
+int qmp_send_with(struct qmp *qmp, const char *command, const char *arguments, uint32_t *ret_id);
 
 /**
  * qmp_receive() - take the next line from the socket

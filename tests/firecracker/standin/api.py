@@ -264,6 +264,10 @@ class Api:
         if body["rate_limiter"]:
             config = drives[at].config
             config["rate_limiter"] = limiter_patched(config["rate_limiter"], body["rate_limiter"])
+            try:
+                self.machine.limit_disk(at, config["rate_limiter"])
+            except qmp.QmpError as error:
+                raise Refused("drive", f"{wrong}{error}{end}") from error
 
     def replace(self, at, path, wrong, end):
         drive = self.resources.drives[at]

@@ -153,7 +153,7 @@ class Plan:
             self.line.insert("ro" if config["is_read_only"] else "rw")
         read_only = "on" if config["is_read_only"] else "off"
         self.device(
-            f"virtio-blk-device,drive=disk{index},serial={files.disk_serial(drive.fd)}",
+            f"virtio-blk-device,id=blk{index},drive=disk{index},serial={files.disk_serial(drive.fd)}",
             "-add-fd", f"fd={self.inherit(drive.fd)},set={index}", "-blockdev",
             f"node-name=file{index}.0,filename=/dev/fdset/{index},{driver_of(drive.fd)},"
             f"read-only={read_only}",
@@ -243,6 +243,9 @@ class Machine:
             for index in range(len(resources.drives)):
                 self.monitor.command("remove-fd", **{"fdset-id": index})
             self.set_up_balloon(resources.balloon)
+            for index, drive in enumerate(resources.drives):
+                if drive.config["rate_limiter"]:
+                    self.limit_disk(index, drive.config["rate_limiter"])
         except qmp.QmpError as error:
             raise start_error(f"Internal error while starting microVM: {error}") from error
         self.state = "Running"
@@ -337,6 +340,15 @@ class Machine:
             self.monitor.command("query-balloon")["actual"] >> 20)
         stats = self.monitor.command("qom-get", path=BALLOON, property="guest-stats")["stats"]
         return held, {key: value for key, value in stats.items() if 0 <= value < (1 << 64) - 1}
+
+    def limit_disk(self, index, limiter):
+        """None: not at all. Of a network interface QEMU can limit nothing: that is kept only."""
+        rates = {}
+        for name, key in (("bandwidth", "bps"), ("ops", "iops")):
+            bucket = (limiter or {}).get(name)
+            rates[key] = bucket["size"] * 1000 // bucket["refill_time"] if bucket else 0
+            rates[key + "_rd"] = rates[key + "_wr"] = 0
+        self.monitor.command("block_set_io_throttle", id=f"blk{index}", **rates)
 
     def replace_disk(self, index, fd, read_only):
         """Another file behind a drive, maybe of another size, of which the guest is told.
