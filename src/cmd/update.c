@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@
 #include "oci/oci-limits.h"
 #include "rpc/task.h"
 #include "sandbox/conf.h"
+#include "sandbox/rates.h"
+#include "sandbox/setting.h"
 #include "task.pb-c.h"
 
 /* What one container's limits may take as text. */
@@ -33,9 +36,13 @@ enum limit {
 	LIMIT_MAX,
 };
 
+/* In the order of rates[]. */
+enum rate { RATE_DISK, RATE_DISK_IOPS, RATE_NET, RATE_MAX };
+
 struct update {
 	const char *resources;
 	const char *limits[LIMIT_MAX];
+	const char *rates[RATE_MAX];
 };
 
 #define LIMIT(word, limit, argument, help) \
@@ -53,8 +60,41 @@ static const struct opt options[] = {
 	LIMIT("cpuset-cpus", CPUS, "LIST", "CPUs of the host, such as 0-1,3"),
 	LIMIT("cpuset-mems", MEMS, "LIST", "memory nodes of the host"),
 	LIMIT("pids-limit", PIDS, "N", "processes; -1: no limit"),
+	OPT(update, 0, "disk-rate", OPT_STRING, rates[RATE_DISK], "SIZE",
+	    "bytes a second that each disk of the VM reads and writes; -1: no limit"),
+	OPT(update, 0, "disk-iops", OPT_STRING, rates[RATE_DISK_IOPS], "N", "and requests"),
+	OPT(update, 0, "net-rate", OPT_STRING, rates[RATE_NET], "SIZE",
+	    "bytes a second that each network interface receives, and sends; -1: no limit"),
 	{.kind = OPT_END},
 };
+
+/* What the shim calls them. */
+static const struct {
+	const char *option, *name;
+} rates[] = {
+	[RATE_DISK] = {"--disk-rate", "disk_rate"},
+	[RATE_DISK_IOPS] = {"--disk-iops", "disk_iops"},
+	[RATE_NET] = {"--net-rate", "net_rate"},
+};
+
+static bool has_rates(const struct update *u)
+{
+	for (enum rate i = 0; i < RATE_MAX; i++)
+		if (u->rates[i])
+			return true;
+	return false;
+}
+
+static int check_rates(const struct update *u, struct err *err)
+{
+	struct vmm_rates ignored;
+	int r = 0;
+
+	for (enum rate i = 0; r == 0 && i < RATE_MAX; i++)
+		if (u->rates[i])
+			r = rates_take(&ignored, rates[i].name, u->rates[i], rates[i].option, err);
+	return r;
+}
 
 static struct json_object *as_text(const char *value)
 {
@@ -149,6 +189,31 @@ static int ask(struct client *client, const char *json, size_t len, struct err *
 	return client_call(client, "Update", &request.base, NULL, NULL, err);
 }
 
+/* By annotations: OCI's resources have no word for them. */
+static int ask_rates(struct client *client, const struct update *u, struct err *err)
+{
+	Containerd__Task__V2__UpdateTaskRequest request =
+		CONTAINERD__TASK__V2__UPDATE_TASK_REQUEST__INIT;
+	Containerd__Task__V2__UpdateTaskRequest__AnnotationsEntry rows[RATE_MAX], *list[RATE_MAX];
+	char names[RATE_MAX][48];
+
+	for (enum rate i = 0; i < RATE_MAX; i++) {
+		size_t n = request.n_annotations;
+
+		if (!u->rates[i])
+			continue;
+		containerd__task__v2__update_task_request__annotations_entry__init(&rows[n]);
+		(void)snprintf(names[n], sizeof(names[n]), SETTING_ANNOTATION "%s", rates[i].name);
+		rows[n].key = names[n];
+		rows[n].value = rpc_str(u->rates[i]);
+		list[n] = &rows[n];
+		request.n_annotations++;
+	}
+	request.id = client->record->id;
+	request.annotations = list;
+	return client_call(client, "Update", &request.base, NULL, NULL, err);
+}
+
 /* A VM may be larger than what is configured by now. What makes no sense its shim will refuse. */
 static int check_configured(const char *json, size_t len, struct err *err)
 {
@@ -167,12 +232,14 @@ static int check_configured(const char *json, size_t len, struct err *err)
 	return r;
 }
 
-static int update(const char *name, const char *json, size_t len, struct err *err)
+/* @json: NULL: rates only */
+static int update(const char *name, const struct update *u, const char *json, size_t len,
+		  struct err *err)
 {
 	struct client client = CLIENT_NULL;
 	struct record record = RECORD_NULL;
 	struct paths paths = PATHS_NULL;
-	int r = check_configured(json, len, err);
+	int r = json ? check_configured(json, len, err) : 0;
 
 	if (r == 0)
 		r = paths_init(&paths, err);
@@ -180,8 +247,10 @@ static int update(const char *name, const char *json, size_t len, struct err *er
 		r = record_open(&paths, name, &record, err);
 	if (r == 0)
 		r = client_connect(&client, &record, err);
-	if (r == 0)
+	if (r == 0 && json)
 		r = ask(&client, json, len, err);
+	if (r == 0 && has_rates(u))
+		r = ask_rates(&client, u, err);
 	client_disconnect(&client);
 	record_done(&record);
 	paths_done(&paths);
@@ -199,17 +268,19 @@ static int update_main(const struct command *self, int argc, char **argv)
 	if (r >= 0)
 		r = opts_check_words(self, argv + at, 1, 1, "which container?", &err);
 	if (r >= 0)
+		r = check_rates(&given, &err);
+	if (r >= 0)
 		r = make_resources(&given, &json, &err);
-	if (r >= 0 && !json == !given.resources)
+	if (r >= 0 && (json || !has_rates(&given)) && !json == !given.resources)
 		r = err_set(&err, -EINVAL,
 			    json ? "--resources: either a file, or limits as options"
 				 : "which limits? See `caisson update --help`");
 	if (r >= 0 && json)
 		len = strlen(json);
-	else if (r >= 0)
+	else if (r >= 0 && given.resources)
 		r = read_resources(given.resources, &json, &len, &err);
 	if (r >= 0)
-		r = update(argv[at], json, len, &err);
+		r = update(argv[at], &given, json, len, &err);
 	return r < 0 ? cmd_fail(self, &err) : 0;
 }
 

@@ -62,6 +62,49 @@ static void replied(void *data, int r, const char *message)
 	settle(s);
 }
 
+static void tell_rates(struct standby *s, int r, const char *message)
+{
+	void (*done)(void *userdata, int r, const char *message) = s->rates.done;
+
+	s->rates.done = NULL;
+	if (done)
+		done(s->rates.userdata, r, message);
+}
+
+static void rates_told(void *data, int r, const char *message)
+{
+	struct standby *s = data;
+
+	s->asked = false;
+	tell_rates(s, r, message);
+	settle(s);
+}
+
+static void begin_rates(struct standby *s)
+{
+	const struct vmm_reply reply = {.done = rates_told, .data = s};
+	struct err err = ERR_NULL;
+	int r;
+
+	s->rates.due = false;
+	r = s->sandbox->vmm ? vmm_set_rates(s->sandbox->vmm, &s->rates.rates, &reply, &err)
+			    : err_set(&err, -ESHUTDOWN, "there is no virtual machine");
+	s->asked = r == 0;
+	if (r < 0)
+		tell_rates(s, r, err.text);
+}
+
+int standby_set_rates(struct standby *s, const struct vmm_rates *rates,
+		      void (*done)(void *userdata, int r, const char *message), void *userdata)
+{
+	if (s->rates.done)
+		return -EBUSY;
+	s->rates = (struct standby_rates){
+		.due = true, .rates = *rates, .done = done, .userdata = userdata};
+	settle(s);
+	return 0;
+}
+
 static void settle(struct standby *s)
 {
 	const struct vmm_reply reply = {.done = replied, .data = s};
@@ -70,6 +113,8 @@ static void settle(struct standby *s)
 	struct vmm *vmm = s->sandbox->vmm;
 
 	/* The reply comes here again. */
+	if (!s->asked && s->rates.due)
+		begin_rates(s);
 	if (s->asked)
 		return;
 	if (vmm && stop != s->stopped)
@@ -119,5 +164,7 @@ void standby_leave(struct standby *s)
 void standby_end(struct standby *s)
 {
 	ttrpc_request_cancel(&s->clock);
+	s->rates.due = false;
+	tell_rates(s, -ESHUTDOWN, "the virtual machine has ended");
 	tell(s, -ESHUTDOWN);
 }

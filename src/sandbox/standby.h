@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ttrpc/client.h"
+#include "vmm/rates.h"
 
 /*
  * A VM whose container is paused has nothing to do: its CPUs are stopped, until the container goes on or
@@ -10,6 +11,18 @@
  */
 
 struct sandbox;
+
+/**
+ * struct standby_rates - to be told to the VMM, which does one thing at a time
+ * @due: once it has done what it does now
+ * @done: NULL: nothing is on its way
+ */
+struct standby_rates {
+	bool due;
+	struct vmm_rates rates;
+	void (*done)(void *userdata, int r, const char *message);
+	void *userdata;
+};
 
 enum standby_state {
 	STANDBY_NEVER,
@@ -22,12 +35,14 @@ enum standby_state {
  * @users: who need the guest all the same
  * @stopped: what the VMM was asked for last
  * @asked: and it has not answered yet
+ * @rates: what the VMM is told besides
  * @done: whom to tell once it stands still; NULL: nobody
  */
 struct standby {
 	struct sandbox *sandbox;
 	enum standby_state state;
 	bool stopped, asked;
+	struct standby_rates rates;
 	unsigned users;
 	void (*done)(void *userdata, int r);
 	void *userdata;
@@ -53,6 +68,15 @@ void standby_forbid(struct standby *standby);
 /** standby_use(), standby_leave() - it must run in between */
 void standby_use(struct standby *standby);
 void standby_leave(struct standby *standby);
+
+/**
+ * standby_set_rates() - change what the VM may do with its devices, paused or not
+ * @done: called once, maybe before this returns. @r: 0 or negative errno, with a message
+ *
+ * Return: 0, or -EBUSY: others are on their way; then @done is not called.
+ */
+int standby_set_rates(struct standby *standby, const struct vmm_rates *rates,
+		      void (*done)(void *userdata, int r, const char *message), void *userdata);
 
 /** standby_end() - the VM is gone */
 void standby_end(struct standby *standby);

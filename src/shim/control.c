@@ -11,6 +11,7 @@
 #include "shim/group.h"
 #include "shim/hold.h"
 #include "shim/metrics.h"
+#include "shim/rates.h"
 #include "task.pb-c.h"
 
 static struct process *find(struct ttrpc_call *call, const char *id, enum process_op op)
@@ -114,7 +115,7 @@ static int update_host(const struct sandbox_spec *spec, const Google__Protobuf__
 	return r == 0 ? group_limit(spec, &limits, err) : r;
 }
 
-/* Annotations come along, and say nothing about limits. */
+/* Annotations come along, and say nothing about limits, but for rates, which come alone. */
 void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__UpdateTaskRequest *request = (const void *)message;
@@ -124,7 +125,12 @@ void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 
 	if (!find(call, request->id, PROCESS_OP_UPDATE))
 		return;
-	if (!any || strcmp(any->type_url, RPC_TYPE_RESOURCES) != 0)
+	if (!any && rates_in_update(request))
+		rates_update(call, request);
+	else if (rates_in_update(request))
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
+				"resources: they cannot be changed together with rates");
+	else if (!any || strcmp(any->type_url, RPC_TYPE_RESOURCES) != 0)
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
 				"resources: not a " RPC_TYPE_RESOURCES);
 	else if (update_host(shim_of(call)->spec, any, &settings, &err) < 0)

@@ -198,6 +198,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 	list_init(&shim.forwards);
 	list_init(&shim.holders);
 	list_init(&shim.awake);
+	shim.rates = shim.spec->rates;
 	loop_timer_init(&shim.telling);
 	sandbox_init(&shim.sandbox, &loop, shim.paths, shim.record, shim.spec);
 	shim.sandbox.userdata = &shim;

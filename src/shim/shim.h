@@ -30,6 +30,8 @@
  * @holders: who the container is paused for; see shim/hold.h
  * @resuming: since the last of them has gone
  * @awake: for whom the VM of a paused container runs; see shim/awake.h
+ * @rates: what the VM's devices may do
+ * @rating: who is told once that was changed; NULL: nobody
  * @released: who is told once it goes on; NULL: nobody
  * @telling: how long the end of the VM may be told
  * @told_enough: that time is over
@@ -47,7 +49,8 @@ struct shim {
 	struct list execs;
 	size_t n_execs;
 	struct list waiters, forwards, holders, awake;
-	struct ttrpc_call *released;
+	struct vmm_rates rates;
+	struct ttrpc_call *released, *rating;
 	struct loop_io lifeline;
 	struct loop_signal signals, winch;
 	int tty;

@@ -18,6 +18,7 @@ static void vm_ended(void *data _unused_, const struct vmm_exit *result _unused_
 static void begin_vm(void)
 {
 	static const struct vmm_callbacks callbacks = {.exited = vm_ended};
+	static struct vmm_disk disk = {.serial = "disk", .readonly = true};
 	struct vmm_spec spec = VMM_SPEC_NULL;
 	struct err err = ERR_NULL;
 
@@ -28,9 +29,13 @@ static void begin_vm(void)
 	spec.program = files_script("vmm", "read -r never <${0%/*}/fifo");
 	files_write("kernel", "", 0, 0644);
 	spec.kernel = spec.initrd = files_path("kernel");
+	disk.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	spec.disks = &disk;
+	spec.n_disks = 1;
 	if (vmm_start(&t.loop, vmm_driver("fake"), &spec, &callbacks, &t.shim.sandbox.vmm, &err) <
 	    0)
 		test_fail("%s", err.text);
+	fd_close(disk.fd);
 }
 
 /* Waits until the VM's process is what it is to become. */
@@ -215,6 +220,97 @@ static void a_pause_is_answered_when_the_vm_ends(void)
 	test_shim_end();
 }
 
+static struct asked rating;
+
+static void ask_rate(const char *name, const char *value, const char *resources)
+{
+	Containerd__Task__V2__UpdateTaskRequest request =
+		CONTAINERD__TASK__V2__UPDATE_TASK_REQUEST__INIT;
+	Containerd__Task__V2__UpdateTaskRequest__AnnotationsEntry
+		row = CONTAINERD__TASK__V2__UPDATE_TASK_REQUEST__ANNOTATIONS_ENTRY__INIT,
+		*rows = &row;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+
+	row.key = (char *)name;
+	row.value = (char *)value;
+	any.type_url = (char *)RPC_TYPE_RESOURCES;
+	any.value.data = (uint8_t *)resources;
+	any.value.len = resources ? strlen(resources) : 0;
+	request.id = (char *)"c1";
+	request.n_annotations = 1;
+	request.annotations = &rows;
+	request.resources = resources ? &any : NULL;
+	ask(&rating, "Update", &request.base);
+}
+
+static void rates_change_while_it_runs(void)
+{
+	begin_vm();
+	ask_rate("io.caisson.disk_iops", "7", NULL);
+	expect(&rating, TTRPC_OK, "");
+	ask_rate("io.caisson.disk_rate", "1M", NULL);
+	expect(&rating, TTRPC_OK, "");
+	test_int(t.shim.rates.disk_ops, 7);
+	test_int(t.shim.rates.disk_bytes, 1 << 20);
+	ask_rate("io.caisson.disk_iops", "-1", NULL);
+	expect(&rating, TTRPC_OK, "");
+	test_int(t.shim.rates.disk_ops, 0);
+	test_int(t.shim.rates.disk_bytes, 1 << 20);
+	test_shim_end();
+}
+
+/* The VMM does one thing at a time: what comes meanwhile is not lost. */
+static void rates_change_while_it_stands_still(void)
+{
+	begin_vm();
+	pause_it();
+	ask_rate("io.caisson.disk_iops", "7", NULL);
+	ask_id(&resuming, "Resume", "");
+	expect(&rating, TTRPC_OK, "");
+	await(WCONTINUED);
+	expect_time();
+	guest_agrees("Resume");
+	expect(&resuming, TTRPC_OK, "");
+	pause_it();
+	ask_rate("io.caisson.disk_iops", "8", NULL);
+	expect(&rating, TTRPC_OK, "");
+	test_true(t.shim.sandbox.standby.stopped);
+	test_int(t.shim.rates.disk_ops, 8);
+	test_shim_end();
+}
+
+static void wrong_rates(void)
+{
+	begin_vm();
+	ask_rate("io.caisson.disk_iops", "0", NULL);
+	expect(&rating, TTRPC_INVALID_ARGUMENT, "io.caisson.disk_iops of '0' is no number");
+	ask_rate("io.caisson.disk_rate", "18446744073709551616", NULL);
+	expect(&rating, TTRPC_INVALID_ARGUMENT, "is no size from 64K to 1T");
+	ask_rate("io.caisson.disk_rate", "\x1b[2J", NULL);
+	expect(&rating, TTRPC_INVALID_ARGUMENT, "io.caisson.disk_rate is not printable");
+	ask_rate("io.caisson.net_rate", "1M", NULL);
+	expect(&rating, TTRPC_INVALID_ARGUMENT, "network interfaces, and this VM has none");
+	ask_rate("io.caisson.disk_rate", "1M", "{\"pids\":{\"limit\":7}}");
+	expect(&rating, TTRPC_INVALID_ARGUMENT, "cannot be changed together with rates");
+	test_int(t.shim.rates.disk_bytes + t.shim.rates.disk_ops + t.shim.rates.nic_bytes, 0);
+	test_shim_end();
+}
+
+static void rates_are_answered_when_the_vm_ends(void)
+{
+	struct standby *standby = &t.shim.sandbox.standby;
+
+	begin_vm();
+	standby->asked = true;
+	ask_rate("io.caisson.disk_iops", "7", NULL);
+	while (!standby->rates.done)
+		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	standby_end(standby);
+	expect(&rating, ttrpc_code_from_errno(-ESHUTDOWN), "has ended");
+	test_int(t.shim.rates.disk_ops, 0);
+	test_shim_end();
+}
+
 int main(void)
 {
 	files_begin();
@@ -227,5 +323,9 @@ int main(void)
 	test_run(a_kill_while_it_is_being_paused_counts);
 	test_run(it_runs_for_who_holds_its_container);
 	test_run(a_pause_is_answered_when_the_vm_ends);
+	test_run(rates_change_while_it_runs);
+	test_run(rates_change_while_it_stands_still);
+	test_run(wrong_rates);
+	test_run(rates_are_answered_when_the_vm_ends);
 	return 0;
 }

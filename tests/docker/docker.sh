@@ -79,10 +79,22 @@ test_hypervisor() {
 		status 0 docker run --rm $IMAGE cat /proc/cmdline
 		has "$(out)" " reboot=k "
 		status 0 docker run --rm -e RUNCVM_HYPERVISOR=firecracker -v "$WORK:/v:ro" $IMAGE ls /v/daemon.json
+		limited_network
 	fi
 	status 125 docker run --rm -e RUNCVM_HYPERVISOR=xen $IMAGE true
 	has "$(err)" "RUNCVM_HYPERVISOR"
 	is_clean
+}
+
+# Which only Firecracker can; what it says itself of all of its interfaces, those in reserve too.
+limited_network() {
+	local socket
+	status 0 docker run -d --name rated -e RUNCVM_NET_RATE=1M $IMAGE sleep 1000
+	socket=$(caisson --root "$WORK/exec/runtime-runc/moby" inspect "$(docker inspect -f '{{.Id}}' rated)" | jq -r .firecracker_socket)
+	# As a whole it is too long for the address of a socket.
+	is "$(cd "${socket%/*}" && curl -sf --unix-socket "${socket##*/}" http://localhost/vm/config | jq -c '[."network-interfaces"[] |
+		.rx_rate_limiter.bandwidth.size, .tx_rate_limiter.bandwidth.size] | unique')" "[1048576]"
+	status 0 docker rm -f rated
 }
 
 test_terminal() {

@@ -33,6 +33,54 @@ test_start() {
 	is_clean
 }
 
+# What the VMM itself says of its disks.
+rates_of() {
+	local socket
+	socket=$(caisson inspect "$1" | jq -r .firecracker_socket)
+	[ "$socket" = null ] || curl -sf --unix-socket "$socket" http://localhost/vm/config |
+		jq -c '[.drives[].rate_limiter | [.bandwidth.size, .bandwidth.refill_time, .ops.size]] | unique'
+}
+
+test_update() {
+	status 0 caisson run -d --name box --disk-iops 1000 "$IMAGE" sleep 1000
+	status 0 caisson update --disk-rate 4M box
+	slower_than 3000 write_mib box 16
+	if [ $HYPERVISOR = firecracker ]; then
+		is "$(rates_of box)" "[[4194304,1000,1000]]"
+	fi
+	status 0 caisson pause box
+	status 0 caisson update --disk-rate=-1 --disk-iops=-1 --pids-limit 50 box
+	status 0 caisson resume box
+	if [ $HYPERVISOR = firecracker ]; then
+		is "$(rates_of box)" "[[null,null,null]]"
+	fi
+	status 0 caisson exec box cat /sys/fs/cgroup/pids.max
+	is "$(out)" 50
+	status 1 caisson update --disk-rate 0 box
+	one_sentence
+	has "$(err)" "--disk-rate of '0' is no size from 64K to 1T"
+	status 1 caisson update --net-rate 1M box
+	one_sentence
+	has "$(err)" "network interfaces"
+	status 0 caisson delete -f box
+	is_clean
+}
+
+# One that takes no orders.
+test_update_without_api() {
+	[ $HYPERVISOR = firecracker ] || return 0
+	use_firecracker
+	echo 'firecracker.api = false' >>"$CAISSON_CONFIG"
+	status 0 caisson run -d --name mute --disk-rate 4M "$IMAGE" sleep 1000
+	slower_than 3000 write_mib mute 16
+	status 1 caisson update --disk-rate 8M mute
+	one_sentence
+	has "$(err)" "Firecracker takes no orders (firecracker.api)"
+	status 0 caisson delete -f mute
+	use_firecracker
+	is_clean
+}
+
 test_refused() {
 	local option
 	for option in "--disk-rate 0" "--disk-rate 1000" "--disk-rate 99999999999T" "--disk-iops 0" "--disk-iops 1000001" \
