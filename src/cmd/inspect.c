@@ -54,6 +54,7 @@ static void add_places(const struct record *record, const struct sandbox_spec *s
 		json_object_object_add(o, "display_at", json_object_new_string(display));
 	add_path(o, "firecracker_socket", record,
 		 VMM_FIRECRACKER_FOLDER "/" VMM_FIRECRACKER_SOCKET);
+	add_path(o, "firecracker_metrics", record, VMM_FIRECRACKER_METRICS);
 	add_path(o, "firecracker_log", record, VMM_FIRECRACKER_FOLDER "/" VMM_FIRECRACKER_LOG);
 }
 

@@ -57,6 +57,9 @@
 #define VMM_FIRECRACKER_SOCKET "firecracker.sock"
 #define VMM_FIRECRACKER_LOG    "firecracker.log"
 
+/* Beside that folder, where Firecracker cannot come to: its figures, JSON, the last line is the newest. */
+#define VMM_FIRECRACKER_METRICS "firecracker.metrics"
+
 struct vmm;
 struct vmm_ops;
 

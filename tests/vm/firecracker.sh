@@ -92,6 +92,36 @@ test_without_api() {
 	is_clean
 }
 
+# A line for the start, and one each time that it is asked; nothing of it stays.
+test_metrics() {
+	local file n
+	for jailer in true false; do
+		use_firecracker
+		echo "firecracker.jailer = $jailer" >>"$CAISSON_CONFIG"
+		status 0 caisson run -d --name counted "$IMAGE" sleep 1000
+		file=$(caisson inspect counted | jq -r .firecracker_metrics)
+		is "$file" "$CAISSON_RUN/counted/firecracker.metrics"
+		is "$(stat -c '%u %a' "$file")" "0 600"
+		timeout 30 sh -c "until [ -s $file ]; do caisson exec counted true; done" || fail "there are no figures"
+		n=$(wc -l <"$file")
+		for i in 1 2 3; do
+			flush counted
+			# They are read before the shim answers anybody who comes later.
+			timeout 30 sh -c "until [ \$(wc -l <$file) -ge $((n + i)) ]; do caisson exec counted true; done" || fail "no line $i"
+		done
+		is "$(wc -l <"$file")" $((n + 3))
+		is "$(jq -s "map(has(\"utc_timestamp_ms\")) | unique" -c <"$file")" "[true]"
+		status 0 caisson delete -f counted
+		[ ! -e "$file" ] || fail "$file is left"
+	done
+	use_firecracker
+	is_clean
+}
+flush() {
+	curl -sf --unix-socket "$(caisson inspect "$1" | jq -r .firecracker_socket)" -X PUT http://localhost/actions \
+		-d '{"action_type": "FlushMetrics"}'
+}
+
 test_pause() {
 	status 0 caisson run -d --name box "$IMAGE" sh -c 'while :; do date +%s%N >/now; done'
 	status 0 caisson pause box

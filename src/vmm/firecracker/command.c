@@ -72,9 +72,10 @@ static int make_nodes(int dir, const struct vmm_spec *spec)
 	return 0;
 }
 
-int fc_folder(const struct vmm_spec *spec, struct loop *loop, struct tail *log, int *ret_dir,
-	      struct err *err)
+int fc_folder(const struct vmm_spec *spec, struct loop *loop, struct tail *log,
+	      struct fc_metrics *metrics, int *ret_dir, struct err *err)
 {
+	_cleanup_free_ char *figures = path_join(spec->run_dir, VMM_FIRECRACKER_METRICS);
 	_cleanup_free_ char *path = path_join(spec->run_dir, VMM_FIRECRACKER_FOLDER);
 	_cleanup_close_ int dir = -EBADF;
 	int r = mkdir(path, 0700) < 0 ? -errno : 0;
@@ -85,6 +86,8 @@ int fc_folder(const struct vmm_spec *spec, struct loop *loop, struct tail *log, 
 		r = dir < 0 ? -errno : make_nodes(dir, spec);
 	if (r == 0)
 		r = read_log(dir, loop, log);
+	if (r == 0)
+		r = fc_metrics_start(metrics, loop, dir, FC_METRICS_FIFO, figures);
 	if (r < 0)
 		return err_errno(err, r, "cannot make the folder %s", path);
 	*ret_dir = take_fd(dir);
@@ -168,6 +171,8 @@ static void add_firecracker(struct fc_command *c, const struct vmm_spec *spec, i
 	if (dir >= 0) {
 		strv_add(&c->argv, "--log-path");
 		strv_addf(&c->argv, "%s/" FC_LOG_FIFO, prefix(spec));
+		strv_add(&c->argv, "--metrics-path");
+		strv_addf(&c->argv, "%s/" FC_METRICS_FIFO, prefix(spec));
 	}
 }
 

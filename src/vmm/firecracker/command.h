@@ -4,6 +4,7 @@
 #include "base/strv.h"
 #include "loop/tail.h"
 #include "vmm/firecracker/jail.h"
+#include "vmm/firecracker/metrics.h"
 #include "vmm/firecracker/plan.h"
 
 /** The names under which both are looked for in $PATH. */
@@ -11,8 +12,9 @@
 #define FC_JAILER  "jailer"
 
 /* What else is in VMM_FIRECRACKER_FOLDER. */
-#define FC_LOG_FIFO    "firecracker.log.fifo"
-#define FC_CONFIG_FILE "firecracker.json"
+#define FC_LOG_FIFO	"firecracker.log.fifo"
+#define FC_METRICS_FIFO "firecracker.metrics.fifo"
+#define FC_CONFIG_FILE	"firecracker.json"
 
 /**
  * struct fc_command - what is started
@@ -38,12 +40,12 @@ struct fc_command {
 
 /**
  * fc_folder() - make the VM's folder, and read there what Firecracker logs: its first TAIL_COPIED_MAX bytes become
- * VMM_FIRECRACKER_LOG
+ * VMM_FIRECRACKER_LOG; and its figures, for VMM_FIRECRACKER_METRICS
  *
  * Return: 0 or negative errno with a message.
  */
-int fc_folder(const struct vmm_spec *spec, struct loop *loop, struct tail *log, int *ret_dir,
-	      struct err *err);
+int fc_folder(const struct vmm_spec *spec, struct loop *loop, struct tail *log,
+	      struct fc_metrics *metrics, int *ret_dir, struct err *err);
 
 /**
  * fc_command() - the command line, and the files that it names

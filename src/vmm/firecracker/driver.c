@@ -34,6 +34,7 @@ struct firecracker {
 	struct loop_io watch_io;
 	struct loop_timer retry;
 	struct tail log;
+	struct fc_metrics metrics;
 	size_t next;
 	unsigned int minor; /* of its version */
 	bool started;
@@ -175,6 +176,8 @@ static void process_ended(struct vmm_child *child, int status)
 	fc_api_free(take_ptr(f->api));
 	tail_drain(&f->log);
 	tail_stop(&f->log);
+	fc_metrics_drain(&f->metrics);
+	fc_metrics_stop(&f->metrics);
 	/* What it logs at its good end is no complaint. */
 	if (status != 0 && !*message) {
 		tail_lines(&f->log, 1, words, sizeof(words));
@@ -195,6 +198,7 @@ static void fc_free(void *vm)
 	fc_api_free(f->api);
 	vmm_child_stop(&f->child);
 	tail_stop(&f->log);
+	fc_metrics_stop(&f->metrics);
 	fc_plan_done(&f->plan);
 	fc_plan_done(&f->rates);
 	fd_close(f->dir);
@@ -236,7 +240,7 @@ static int start_process(struct firecracker *f, const struct vmm_spec *spec, str
 static int begin(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
 {
 	bool api = spec->run_dir && !spec->no_api;
-	int r = spec->run_dir ? fc_folder(spec, f->loop, &f->log, &f->dir, err) : 0;
+	int r = spec->run_dir ? fc_folder(spec, f->loop, &f->log, &f->metrics, &f->dir, err) : 0;
 
 	if (r == 0)
 		r = fc_plan_make(spec, f->dir, &f->plan, err);
@@ -265,6 +269,7 @@ static int fc_start(struct loop *loop, const struct vmm_spec *spec, struct vmm *
 		.watch = -EBADF,
 		.watch_io = LOOP_IO_NULL,
 		.log = TAIL_NULL,
+		.metrics = FC_METRICS_NULL,
 	};
 	loop_timer_init(&f->retry);
 	r = begin(f, spec, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/driver.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
