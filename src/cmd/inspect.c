@@ -9,8 +9,22 @@
 #include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "cmd/describe.h"
+#include "empty.pb-c.h"
 #include "sandbox/record.h"
+#include "shim/lifeline.h"
 #include "vmm/vmm.h"
+
+/* What cannot be had now is of the last minute. */
+static void flush_figures(struct client *client, const struct record *record)
+{
+	_cleanup_free_ char *path = path_join(record->run_path, VMM_FIRECRACKER_METRICS);
+	Google__Protobuf__Empty request = GOOGLE__PROTOBUF__EMPTY__INIT;
+	struct err ignored = ERR_NULL;
+
+	if (access(path, F_OK) == 0)
+		(void)client_call_service(client, SHIM_SERVICE, "Flush", &request.base, NULL, NULL,
+					  &ignored);
+}
 
 /* Return: the state, or NULL when nobody tells. @err: why there is no guest. */
 static const char *ask(const struct record *record, struct json_object **ret_guest, struct err *err)
@@ -21,6 +35,8 @@ static const char *ask(const struct record *record, struct json_object **ret_gue
 	if (client_connect(&client, record, err) == 0) {
 		state = describe_state(&client, record->id, err);
 		*ret_guest = describe_guest(&client, err);
+		if (*ret_guest)
+			flush_figures(&client, record);
 	}
 	client_disconnect(&client);
 	return state;

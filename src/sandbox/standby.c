@@ -62,45 +62,54 @@ static void replied(void *data, int r, const char *message)
 	settle(s);
 }
 
-static void tell_rates(struct standby *s, int r, const char *message)
+static void tell_ordered(struct standby *s, enum standby_order order, int r, const char *message)
 {
-	void (*done)(void *userdata, int r, const char *message) = s->rates.done;
+	struct standby_ordered *o = &s->orders[order];
+	void (*done)(void *userdata, int r, const char *message) = o->done;
 
-	s->rates.done = NULL;
+	o->done = NULL;
 	if (done)
-		done(s->rates.userdata, r, message);
+		done(o->userdata, r, message);
 }
 
-static void rates_told(void *data, int r, const char *message)
+static void order_done(void *data, int r, const char *message)
 {
 	struct standby *s = data;
 
 	s->asked = false;
-	tell_rates(s, r, message);
+	tell_ordered(s, s->giving, r, message);
 	settle(s);
 }
 
-static void begin_rates(struct standby *s)
+static void give(struct standby *s, enum standby_order order)
 {
-	const struct vmm_reply reply = {.done = rates_told, .data = s};
+	const struct vmm_reply reply = {.done = order_done, .data = s};
+	struct vmm *vmm = s->sandbox->vmm;
 	struct err err = ERR_NULL;
 	int r;
 
-	s->rates.due = false;
-	r = s->sandbox->vmm ? vmm_set_rates(s->sandbox->vmm, &s->rates.rates, &reply, &err)
-			    : err_set(&err, -ESHUTDOWN, "there is no virtual machine");
+	s->orders[order].due = false;
+	if (!vmm)
+		r = err_set(&err, -ESHUTDOWN, "there is no virtual machine");
+	else if (order == STANDBY_RATES)
+		r = vmm_set_rates(vmm, &s->rates, &reply, &err);
+	else
+		r = vmm_flush(vmm, &reply);
+	s->giving = order;
 	s->asked = r == 0;
 	if (r < 0)
-		tell_rates(s, r, err.text);
+		tell_ordered(s, order, r, err.text);
 }
 
-int standby_set_rates(struct standby *s, const struct vmm_rates *rates,
-		      void (*done)(void *userdata, int r, const char *message), void *userdata)
+int standby_order(struct standby *s, enum standby_order order, const struct vmm_rates *rates,
+		  void (*done)(void *userdata, int r, const char *message), void *userdata)
 {
-	if (s->rates.done)
+	if (s->orders[order].done)
 		return -EBUSY;
-	s->rates = (struct standby_rates){
-		.due = true, .rates = *rates, .done = done, .userdata = userdata};
+	s->orders[order] =
+		(struct standby_ordered){.due = true, .done = done, .userdata = userdata};
+	if (rates)
+		s->rates = *rates;
 	settle(s);
 	return 0;
 }
@@ -113,8 +122,9 @@ static void settle(struct standby *s)
 	struct vmm *vmm = s->sandbox->vmm;
 
 	/* The reply comes here again. */
-	if (!s->asked && s->rates.due)
-		begin_rates(s);
+	for (enum standby_order i = 0; i < STANDBY_ORDERS && !s->asked; i++)
+		if (s->orders[i].due)
+			give(s, i);
 	if (s->asked)
 		return;
 	if (vmm && stop != s->stopped)
@@ -164,7 +174,9 @@ void standby_leave(struct standby *s)
 void standby_end(struct standby *s)
 {
 	ttrpc_request_cancel(&s->clock);
-	s->rates.due = false;
-	tell_rates(s, -ESHUTDOWN, "the virtual machine has ended");
+	for (enum standby_order i = 0; i < STANDBY_ORDERS; i++) {
+		s->orders[i].due = false;
+		tell_ordered(s, i, -ESHUTDOWN, "the virtual machine has ended");
+	}
 	tell(s, -ESHUTDOWN);
 }

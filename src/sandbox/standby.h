@@ -12,14 +12,20 @@
 
 struct sandbox;
 
+/* What the VMM is told to do, besides to stop and to go on. */
+enum standby_order {
+	STANDBY_RATES, /* change what the VM may do with its devices */
+	STANDBY_FLUSH, /* write its figures of itself (vmm_flush()) */
+	STANDBY_ORDERS,
+};
+
 /**
- * struct standby_rates - to be told to the VMM, which does one thing at a time
+ * struct standby_ordered - an order, for the VMM does one thing at a time
  * @due: once it has done what it does now
  * @done: NULL: nothing is on its way
  */
-struct standby_rates {
+struct standby_ordered {
 	bool due;
-	struct vmm_rates rates;
 	void (*done)(void *userdata, int r, const char *message);
 	void *userdata;
 };
@@ -35,14 +41,18 @@ enum standby_state {
  * @users: who need the guest all the same
  * @stopped: what the VMM was asked for last
  * @asked: and it has not answered yet
- * @rates: what the VMM is told besides
+ * @orders: what the VMM is told besides
+ * @giving: which of them it does now, if @asked for one
+ * @rates: for STANDBY_RATES
  * @done: whom to tell once it stands still; NULL: nobody
  */
 struct standby {
 	struct sandbox *sandbox;
 	enum standby_state state;
 	bool stopped, asked;
-	struct standby_rates rates;
+	struct standby_ordered orders[STANDBY_ORDERS];
+	enum standby_order giving;
+	struct vmm_rates rates;
 	unsigned users;
 	void (*done)(void *userdata, int r);
 	void *userdata;
@@ -70,13 +80,14 @@ void standby_use(struct standby *standby);
 void standby_leave(struct standby *standby);
 
 /**
- * standby_set_rates() - change what the VM may do with its devices, paused or not
+ * standby_order() - have the VMM do something, whether the VM is paused or not
+ * @rates: for STANDBY_RATES
  * @done: called once, maybe before this returns. @r: 0 or negative errno, with a message
  *
- * Return: 0, or -EBUSY: others are on their way; then @done is not called.
+ * Return: 0, or -EBUSY: it does that already; then @done is not called.
  */
-int standby_set_rates(struct standby *standby, const struct vmm_rates *rates,
-		      void (*done)(void *userdata, int r, const char *message), void *userdata);
+int standby_order(struct standby *standby, enum standby_order order, const struct vmm_rates *rates,
+		  void (*done)(void *userdata, int r, const char *message), void *userdata);
 
 /** standby_end() - the VM is gone */
 void standby_end(struct standby *standby);

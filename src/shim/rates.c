@@ -57,7 +57,7 @@ static void told(void *userdata, int r, const char *message)
 
 	shim->rating = NULL;
 	if (r == 0)
-		shim->rates = shim->sandbox.standby.rates.rates;
+		shim->rates = shim->sandbox.standby.rates;
 	if (call && r == 0)
 		rpc_reply_empty(call);
 	else if (call)
@@ -74,12 +74,12 @@ void rates_update(struct ttrpc_call *call, const Containerd__Task__V2__UpdateTas
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "%s", err.text);
 		return;
 	}
-	if (shim->sandbox.standby.rates.done) {
+	if (shim->sandbox.standby.orders[STANDBY_RATES].done) {
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "the rates are being changed already");
 		return;
 	}
 	call->userdata = shim;
 	call->cancelled = cancelled;
 	shim->rating = call;
-	(void)standby_set_rates(&shim->sandbox.standby, &rates, told, shim);
+	(void)standby_order(&shim->sandbox.standby, STANDBY_RATES, &rates, told, shim);
 }

@@ -46,6 +46,38 @@ static void sandbox_guest_address(struct ttrpc_call *call, const ProtobufCMessag
 	rpc_reply(call, &response.base);
 }
 
+static void flush_cancelled(struct ttrpc_call *call)
+{
+	((struct shim *)call->userdata)->flushing = NULL;
+}
+
+static void flushed(void *userdata, int r, const char *message)
+{
+	struct shim *shim = userdata;
+	struct ttrpc_call *call = shim->flushing;
+
+	shim->flushing = NULL;
+	if (call && r == 0)
+		rpc_reply_empty(call);
+	else if (call)
+		ttrpc_call_fail(call, ttrpc_code_from_errno(r), "%s",
+				*message ? message : "there are no figures");
+}
+
+static void sandbox_flush(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+{
+	struct shim *shim = shim_of(call);
+
+	if (shim->sandbox.standby.orders[STANDBY_FLUSH].done) {
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "figures are on their way already");
+		return;
+	}
+	call->userdata = shim;
+	call->cancelled = flush_cancelled;
+	shim->flushing = call;
+	(void)standby_order(&shim->sandbox.standby, STANDBY_FLUSH, NULL, flushed, shim);
+}
+
 static const struct ttrpc_method sandbox_methods[] = {
 	RPC_METHOD("Wait", containerd__task__v2__wait_request, caisson__sandbox__v1__wait_response,
 		   shim_wait),
@@ -59,6 +91,7 @@ static const struct ttrpc_method sandbox_methods[] = {
 		   containerd__task__v2__stats_response, control_stats_of_guest),
 	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,
 		   sandbox_timing),
+	RPC_METHOD("Flush", google__protobuf__empty, google__protobuf__empty, sandbox_flush),
 	{.name = NULL},
 };
 

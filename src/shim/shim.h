@@ -32,6 +32,7 @@
  * @awake: for whom the VM of a paused container runs; see shim/awake.h
  * @rates: what the VM's devices may do
  * @rating: who is told once that was changed; NULL: nobody
+ * @flushing: who is told once the VMM has written its figures; NULL: nobody
  * @released: who is told once it goes on; NULL: nobody
  * @telling: how long the end of the VM may be told
  * @told_enough: that time is over
@@ -50,7 +51,7 @@ struct shim {
 	size_t n_execs;
 	struct list waiters, forwards, holders, awake;
 	struct vmm_rates rates;
-	struct ttrpc_call *released, *rating;
+	struct ttrpc_call *released, *rating, *flushing;
 	struct loop_io lifeline;
 	struct loop_signal signals, winch;
 	int tty;

@@ -296,6 +296,47 @@ static void wrong_rates(void)
 	test_shim_end();
 }
 
+static void figures_are_asked_for_besides(void)
+{
+	struct asked flushing;
+
+	begin_vm();
+	pause_it();
+	ask_over(t.client, &flushing, SHIM_SERVICE, "Flush", EMPTY);
+	ask_rate("io.caisson.disk_iops", "7", NULL);
+	ask_id(&resuming, "Resume", "");
+	expect(&flushing, TTRPC_OK, "");
+	expect(&rating, TTRPC_OK, "");
+	await(WCONTINUED);
+	expect_time();
+	guest_agrees("Resume");
+	expect(&resuming, TTRPC_OK, "");
+	test_int(t.shim.rates.disk_ops, 7);
+	test_shim_end();
+}
+
+/* A client that has gone is not answered. */
+static void figures_of_a_vm_that_ends(void)
+{
+	struct standby *standby = &t.shim.sandbox.standby;
+	struct ttrpc_client *other;
+	struct asked flushing;
+
+	begin_vm();
+	standby->asked = true;
+	other = test_client();
+	ask_over(other, &flushing, SHIM_SERVICE, "Flush", EMPTY);
+	while (!standby->orders[STANDBY_FLUSH].done)
+		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	ask_over(t.client, &asked, SHIM_SERVICE, "Flush", EMPTY);
+	expect(&asked, TTRPC_UNAVAILABLE, "on their way");
+	ttrpc_client_free(other);
+	run_until(&t.loop, t.n_closed == 1);
+	standby_end(standby);
+	test_true(!standby->orders[STANDBY_FLUSH].done && !t.shim.flushing);
+	test_shim_end();
+}
+
 static void rates_are_answered_when_the_vm_ends(void)
 {
 	struct standby *standby = &t.shim.sandbox.standby;
@@ -303,7 +344,7 @@ static void rates_are_answered_when_the_vm_ends(void)
 	begin_vm();
 	standby->asked = true;
 	ask_rate("io.caisson.disk_iops", "7", NULL);
-	while (!standby->rates.done)
+	while (!standby->orders[STANDBY_RATES].done)
 		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
 	standby_end(standby);
 	expect(&rating, ttrpc_code_from_errno(-ESHUTDOWN), "has ended");
@@ -326,6 +367,8 @@ int main(void)
 	test_run(rates_change_while_it_runs);
 	test_run(rates_change_while_it_stands_still);
 	test_run(wrong_rates);
+	test_run(figures_are_asked_for_besides);
+	test_run(figures_of_a_vm_that_ends);
 	test_run(rates_are_answered_when_the_vm_ends);
 	return 0;
 }

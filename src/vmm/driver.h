@@ -11,7 +11,7 @@
  */
 
 /**
- * struct vmm_ops - one kind of VMM; all are required
+ * struct vmm_ops - one kind of VMM; all are required, but for @flush
  * @name: as in vmm_driver()
  * @title: as people write it, for messages
  * @program: what is looked for in $PATH when the spec names no program; NULL: it has to
@@ -21,6 +21,7 @@
  * @pause, @resume: begin; one vmm_notify_reply() follows unless the VM ends first. Only called
  *	while no other is on its way. Return: 0 or negative errno.
  * @set_rates: as those two; of checked rates, for devices of which there is at least one
+ * @flush: as @pause; NULL: it has no figures of itself
  * @quit: make the VMM's process end; called once. Return: 0 or negative errno.
  * @pid: of the VMM's process, 0 once it is reaped
  * @free: kill, reap, release; no notification afterwards
@@ -33,6 +34,7 @@ struct vmm_ops {
 	int (*pause)(void *vm);
 	int (*resume)(void *vm);
 	int (*set_rates)(void *vm, const struct vmm_rates *rates);
+	int (*flush)(void *vm);
 	int (*quit)(void *vm);
 	pid_t (*pid)(const void *vm);
 	void (*free)(void *vm);

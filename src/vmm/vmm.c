@@ -408,6 +408,28 @@ int vmm_resume(struct vmm *vmm, const struct vmm_reply *reply)
 	return begin(vmm, STATE_RUNNING, vmm->ops->resume, reply);
 }
 
+/* An operation is on its way after which the state is what it is now. */
+static void keep_busy(struct vmm *vmm, const struct vmm_reply *reply)
+{
+	vmm->busy = true;
+	vmm->next_state = vmm->state;
+	vmm->reply = reply ? *reply : (struct vmm_reply){NULL};
+}
+
+int vmm_flush(struct vmm *vmm, const struct vmm_reply *reply)
+{
+	int r;
+
+	if (vmm->state >= STATE_QUITTING)
+		return -ESHUTDOWN;
+	if (vmm->busy)
+		return -EBUSY;
+	r = vmm->ops->flush ? vmm->ops->flush(vmm->vm) : -EOPNOTSUPP;
+	if (r == 0)
+		keep_busy(vmm, reply);
+	return r;
+}
+
 int vmm_set_rates(struct vmm *vmm, const struct vmm_rates *rates, const struct vmm_reply *reply,
 		  struct err *err)
 {
@@ -429,9 +451,7 @@ int vmm_set_rates(struct vmm *vmm, const struct vmm_rates *rates, const struct v
 			       r == -EOPNOTSUPP ? "%s takes no orders (firecracker.api)"
 						: "%s cannot be told the rates",
 			       vmm->ops->title);
-	vmm->busy = true;
-	vmm->next_state = vmm->state;
-	vmm->reply = reply ? *reply : (struct vmm_reply){NULL};
+	keep_busy(vmm, reply);
 	return 0;
 }
 

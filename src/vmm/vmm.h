@@ -343,6 +343,13 @@ int vmm_set_rates(struct vmm *vmm, const struct vmm_rates *rates, const struct v
 		  struct err *err);
 
 /**
+ * vmm_flush() - have the VMM write what figures it has of itself, and wait until they are in their file
+ *
+ * Return: as vmm_pause(); -EOPNOTSUPP: it has none, or takes no orders.
+ */
+int vmm_flush(struct vmm *vmm, const struct vmm_reply *reply);
+
+/**
  * vmm_quit() - ask the VMM to end without the guest's help; exited() follows
  *
  * A VMM that cannot be asked is killed. One that does not obey is for the caller's deadline and

@@ -123,6 +123,14 @@ static int fake_set_rates(void *vm, const struct vmm_rates *rates _unused_)
 	return 0;
 }
 
+static int fake_flush(void *vm)
+{
+	struct fake *f = vm;
+
+	loop_defer_start(f->loop, &f->reply, give_reply);
+	return 0;
+}
+
 static int fake_quit(void *vm)
 {
 	struct fake *f = vm;
@@ -144,6 +152,7 @@ const struct vmm_ops vmm_fake_ops = {
 	.pause = fake_pause,
 	.resume = fake_resume,
 	.set_rates = fake_set_rates,
+	.flush = fake_flush,
 	.quit = fake_quit,
 	.pid = fake_pid,
 	.free = fake_free,

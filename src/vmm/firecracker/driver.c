@@ -344,6 +344,27 @@ static int fc_set_rates(void *vm, const struct vmm_rates *rates)
 	return send_rate(f);
 }
 
+/* It has written before it answers. */
+static void flush_answered(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+
+	fc_metrics_drain(&f->metrics);
+	vmm_notify_reply(f->owner, answer->r, answer->r < 0 ? answer->text : NULL);
+}
+
+static int fc_flush(void *vm)
+{
+	struct firecracker *f = vm;
+
+	if (!f->api)
+		return -EOPNOTSUPP;
+	if (!f->started)
+		return -EAGAIN;
+	return fc_api_send(f->api, "PUT", "/actions", "{\"action_type\":\"FlushMetrics\"}",
+			   flush_answered, f);
+}
+
 /* It has nothing to say good-bye with. */
 static int fc_quit(void *vm)
 {
@@ -371,6 +392,7 @@ const struct vmm_ops vmm_firecracker_ops = {
 	.pause = fc_pause,
 	.resume = fc_resume,
 	.set_rates = fc_set_rates,
+	.flush = fc_flush,
 	.quit = fc_quit,
 	.pid = fc_pid,
 	.free = fc_free,
