@@ -117,6 +117,14 @@
 #define ABI_DISK_LAYER	"disk"
 
 /*
+ * Places for disks that come while the VM runs: from 0 upwards. The guest looks for such a disk while nothing is in
+ * its place (FindDisk), and knows it from then on. ABI_MOUNT_SIZE is an option of a mount: what is on the disk is not
+ * looked at before that has so many bytes, which is when the guest has heard of what is there now.
+ */
+#define ABI_SLOT_SERIAL "caisson-slot"
+#define ABI_MOUNT_SIZE	"x-caisson.size="
+
+/*
  * The extras disk: a read-only ext4 file system, with files for the guest itself, not for a
  * container. It is known by its serial; the two folders of it appear in vminitd's own root.
  */

@@ -11,7 +11,7 @@
  */
 
 /**
- * struct vmm_ops - one kind of VMM; all are required, but for @flush
+ * struct vmm_ops - one kind of VMM; all are required that do not say otherwise
  * @name: as in vmm_driver()
  * @title: as people write it, for messages
  * @program: what is looked for in $PATH when the spec names no program; NULL: it has to
@@ -22,6 +22,7 @@
  *	while no other is on its way. Return: 0 or negative errno.
  * @set_rates: as those two; of checked rates, for devices of which there is at least one
  * @flush: as @pause; NULL: it has no figures of itself
+ * @disk_attach, @disk_detach: the same with slots, with a message where they fail; NULL where there are none
  * @quit: make the VMM's process end; called once. Return: 0 or negative errno.
  * @pid: of the VMM's process, 0 once it is reaped
  * @free: kill, reap, release; no notification afterwards
@@ -35,6 +36,8 @@ struct vmm_ops {
 	int (*resume)(void *vm);
 	int (*set_rates)(void *vm, const struct vmm_rates *rates);
 	int (*flush)(void *vm);
+	int (*disk_attach)(void *vm, size_t slot, const struct vmm_disk *disk, struct err *err);
+	int (*disk_detach)(void *vm, size_t slot, struct err *err);
 	int (*quit)(void *vm);
 	pid_t (*pid)(const void *vm);
 	void (*free)(void *vm);

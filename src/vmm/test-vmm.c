@@ -266,16 +266,15 @@ static void wrong_specs_are_refused(void)
 		void (*spoil)(void);
 		int want;
 	} cases[] = {
-		{bad_name, -EINVAL},	   {long_name, -EINVAL},	 {no_memory, -ERANGE},
-		{odd_memory, -ERANGE},	   {huge_memory, -ERANGE},	 {no_cpu, -ERANGE},
-		{undecided, -EINVAL},	   {missing_kernel, -ENOENT},	 {missing_initrd, -EINVAL},
-		{bad_word, -EINVAL},	   {quoting_word, -EINVAL},	 {ending_word, -EINVAL},
-		{no_socket, -EINVAL},	   {long_socket, -ENAMETOOLONG}, {closed_fd, -EBADF},
-		{taken_cid, -EINVAL},	   {taken_hybrid_cid, -EINVAL},	 {unknown_vsock, -EINVAL},
-		{bad_tag, -EINVAL},	   {same_tags, -EINVAL},	 {many_shares, -E2BIG},
-		{quoting_serial, -EINVAL}, {long_serial, -EINVAL},	 {no_serial, -EINVAL},
-		{closed_disk, -EBADF},	   {unwritable_disk, -EINVAL},	 {same_serials, -EINVAL},
-		{many_disks, -E2BIG},
+		{bad_name, -EINVAL},	    {long_name, -EINVAL},	  {no_memory, -ERANGE},
+		{odd_memory, -ERANGE},	    {huge_memory, -ERANGE},	  {no_cpu, -ERANGE},
+		{undecided, -EINVAL},	    {missing_kernel, -ENOENT},	  {missing_initrd, -EINVAL},
+		{bad_word, -EINVAL},	    {quoting_word, -EINVAL},	  {ending_word, -EINVAL},
+		{no_socket, -EINVAL},	    {long_socket, -ENAMETOOLONG}, {closed_fd, -EBADF},
+		{taken_cid, -EINVAL},	    {unknown_vsock, -EINVAL},	  {bad_tag, -EINVAL},
+		{same_tags, -EINVAL},	    {many_shares, -E2BIG},	  {quoting_serial, -EINVAL},
+		{long_serial, -EINVAL},	    {no_serial, -EINVAL},	  {closed_disk, -EBADF},
+		{unwritable_disk, -EINVAL}, {same_serials, -EINVAL},	  {many_disks, -E2BIG},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -367,6 +366,18 @@ static void traits_are_checked(void)
 		test_str(err.text, cases[i].words);
 		end();
 	}
+}
+
+static void address_of_a_hybrid_vsock(void)
+{
+	struct vmm_ops driver = *vmm_driver("fake");
+
+	begin("exit 0");
+	driver.traits.own_vsock = true;
+	taken_hybrid_cid();
+	test_int(vmm_start(&loop, &driver, &spec, &callbacks, &vmm, &err), -EINVAL);
+	test_str(err.text, "2 cannot be a guest's vsock address");
+	end();
 }
 
 static void missing_program(void)
@@ -516,6 +527,56 @@ static void operations_of_fake(void)
 {
 	operations("fake", BLOCK, "paused paused=0 resumed resumed=0 exit ");
 	test_int(last_exit.status, 128 + SIGTERM);
+}
+
+static char disk_name[] = "disk";
+
+static void disk_replied(void *data, int r, const char *message)
+{
+	static const struct vmm_reply last = {.done = replied, .data = pause_name};
+
+	replied(data, r, message);
+	test_int(vmm_disk_detach(vmm, 1, &last, &err), 0);
+	test_int(vmm_quit(vmm), 0);
+	test_int(vmm_disk_attach(vmm, 0, NULL, NULL, &err), -ESHUTDOWN);
+}
+
+/* A place is for disks that are open as it is; one operation is on its way at a time; it changes no state. */
+static void disks_that_come_later(void)
+{
+	static const struct vmm_reply reply = {.done = disk_replied, .data = disk_name};
+	struct vmm_disk disk = {.fd = zero_fd, .serial = "late", .readonly = true};
+
+	begin(BLOCK);
+	spec.slots = (struct vmm_slots){.writable = 1, .readonly = 1};
+	test_int(start("fake"), 0);
+	test_int(vmm_disk_attach(vmm, 2, &disk, &reply, &err), -EINVAL);
+	test_str(err.text, "the VM has no place 2 for disks");
+	test_int(vmm_disk_attach(vmm, 0, &disk, &reply, &err), -EINVAL);
+	test_str(err.text, "the disk late is not open as its place is");
+	disk.readonly = false;
+	test_int(vmm_disk_attach(vmm, 0, &disk, &reply, &err), -EINVAL);
+	test_str(err.text, "the disk late is not open as it will be used");
+	disk.readonly = true;
+	test_int(vmm_disk_attach(vmm, 1, &disk, &reply, &err), 0);
+	test_int(vmm_disk_detach(vmm, 1, NULL, &err), -EBUSY);
+	test_int(vmm_pause(vmm, NULL), -EBUSY);
+	run();
+	test_true(strstr(trace, "disk=0 ") == trace);
+	end();
+}
+
+static void places_for_disks(void)
+{
+	begin("exit 0");
+	spec.slots = (struct vmm_slots){.writable = VMM_DISKS_MAX, .readonly = 1};
+	test_int(start("fake"), -E2BIG);
+	test_str(err.text, "a VM can have 12 disks: beside its 0 there is no room for 13 "
+			   "placeholders");
+	spec.slots = (struct vmm_slots){.readonly = 1};
+	test_int(start("qemu"), -ENOTSUP);
+	test_str(err.text, "QEMU has no placeholders for disks that come later");
+	end();
 }
 
 /* Plays QEMU: each command by its turn, events before answers. */
@@ -762,6 +823,7 @@ int main(void)
 	test_run(names);
 	test_run(wrong_specs_are_refused);
 	test_run(traits_are_checked);
+	test_run(address_of_a_hybrid_vsock);
 	test_run(missing_program);
 	test_run(both_drivers_report_the_end);
 	test_run(console_reaches_the_descriptor);
@@ -770,6 +832,8 @@ int main(void)
 	test_run(operations_of_qemu);
 	test_run(rates_of_qemu);
 	test_run(rates_that_are_refused);
+	test_run(places_for_disks);
+	test_run(disks_that_come_later);
 	test_run(refused_operation);
 	test_run(events_come_before_the_end);
 	test_run(ends_before_the_connection);

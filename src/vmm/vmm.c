@@ -30,6 +30,7 @@ struct vmm {
 	bool requested;
 	bool guest_ended;
 	size_t n_disks, n_nics;
+	struct vmm_slots slots;
 	struct vmm_callbacks callbacks;
 	/* The operation on its way: what the state will be, and who asked. */
 	bool busy;
@@ -211,11 +212,17 @@ static int check_nics(const struct vmm_spec *spec, struct err *err)
 
 static int check_disks(const struct vmm_spec *spec, struct err *err)
 {
+	size_t slots = spec->slots.writable + spec->slots.readonly;
 	int r = 0;
 
 	if (spec->n_disks > VMM_DISKS_MAX)
 		return err_set(err, -E2BIG, "a VM can have %d disks, not %zu", VMM_DISKS_MAX,
 			       spec->n_disks);
+	if (slots > VMM_DISKS_MAX - spec->n_disks)
+		return err_set(err, -E2BIG,
+			       "a VM can have %d disks: beside its %zu there is no room for %zu "
+			       "placeholders",
+			       VMM_DISKS_MAX, spec->n_disks, slots);
 	for (size_t i = 0; r == 0 && i < spec->n_disks; i++) {
 		r = check_disk(&spec->disks[i], err);
 		for (size_t j = 0; r == 0 && j < i; j++)
@@ -324,6 +331,11 @@ static bool by_name(const struct vmm_spec *spec)
 	return true;
 }
 
+static bool has_slots(const struct vmm_spec *spec)
+{
+	return spec->slots.writable + spec->slots.readonly > 0;
+}
+
 /* What a driver has no device for, or no way to do; and what a user may do about it. */
 static int check_traits(const struct vmm_ops *driver, const struct vmm_spec *spec, struct err *err)
 {
@@ -345,6 +357,8 @@ static int check_traits(const struct vmm_ops *driver, const struct vmm_spec *spe
 		{!t->jails && spec->jail, "is put in no jail"},
 		{!t->jails && spec->no_api, "takes orders in any case"},
 		{!t->limits_nics && spec->rates.nic_bytes, NO_NIC_RATES},
+		{!t->slots && has_slots(spec), "has no placeholders for disks that come later"},
+		{spec->no_api && has_slots(spec), "has no placeholders without its API"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
@@ -366,8 +380,9 @@ int vmm_start(struct loop *loop, const struct vmm_ops *driver, const struct vmm_
 	vmm = xcalloc(1, sizeof(*vmm));
 	vmm->ops = driver;
 	vmm->state = STATE_RUNNING;
+	vmm->slots = spec->slots;
 	vmm->callbacks = *callbacks;
-	vmm->n_disks = spec->n_disks;
+	vmm->n_disks = spec->n_disks + spec->slots.writable + spec->slots.readonly;
 	vmm->n_nics = spec->n_nics;
 	r = driver->start(loop, spec, vmm, &vmm->vm, err);
 	if (r < 0) {
@@ -406,6 +421,20 @@ int vmm_pause(struct vmm *vmm, const struct vmm_reply *reply)
 int vmm_resume(struct vmm *vmm, const struct vmm_reply *reply)
 {
 	return begin(vmm, STATE_RUNNING, vmm->ops->resume, reply);
+}
+
+static int check_slot(const struct vmm *vmm, size_t slot, struct err *err)
+{
+	if (vmm->state >= STATE_QUITTING)
+		return err_set(err, -ESHUTDOWN, "the VM is ending");
+	if (vmm->busy)
+		return err_set(err, -EBUSY, "%s is busy with something else", vmm->ops->title);
+	if (!vmm->ops->disk_attach)
+		return err_set(err, -EOPNOTSUPP, "%s takes no disks while a VM runs",
+			       vmm->ops->title);
+	if (slot >= vmm->slots.writable + vmm->slots.readonly)
+		return err_set(err, -EINVAL, "the VM has no place %zu for disks", slot);
+	return 0;
 }
 
 /* An operation is on its way after which the state is what it is now. */
@@ -453,6 +482,33 @@ int vmm_set_rates(struct vmm *vmm, const struct vmm_rates *rates, const struct v
 			       vmm->ops->title);
 	keep_busy(vmm, reply);
 	return 0;
+}
+
+int vmm_disk_attach(struct vmm *vmm, size_t slot, const struct vmm_disk *disk,
+		    const struct vmm_reply *reply, struct err *err)
+{
+	int r = check_slot(vmm, slot, err);
+
+	if (r == 0)
+		r = check_disk(disk, err);
+	if (r == 0 && disk->readonly != (slot >= vmm->slots.writable))
+		r = err_set(err, -EINVAL, "the disk %s is not open as its place is", disk->serial);
+	if (r == 0)
+		r = vmm->ops->disk_attach(vmm->vm, slot, disk, err);
+	if (r == 0)
+		keep_busy(vmm, reply);
+	return r;
+}
+
+int vmm_disk_detach(struct vmm *vmm, size_t slot, const struct vmm_reply *reply, struct err *err)
+{
+	int r = check_slot(vmm, slot, err);
+
+	if (r == 0)
+		r = vmm->ops->disk_detach(vmm->vm, slot, err);
+	if (r == 0)
+		keep_busy(vmm, reply);
+	return r;
 }
 
 int vmm_quit(struct vmm *vmm)

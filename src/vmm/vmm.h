@@ -156,9 +156,22 @@ struct vmm_jail {
  * @no_pc: it has microVMs only
  * @jails: it can be in a jail, which its driver makes
  * @limits_nics: of struct vmm_rates it has those of NICs, too
+ * @slots: it has places for disks that come later
  */
 struct vmm_traits {
-	bool kvm_only, own_vsock, taps_by_name, no_shares, no_pc, jails, limits_nics;
+	bool kvm_only, own_vsock, taps_by_name, no_shares, no_pc, jails, limits_nics, slots;
+};
+
+/**
+ * struct vmm_slots - places for disks that come while the VM runs, for drivers with slots
+ * @writable: how many are for disks that are written to; their numbers begin with 0
+ * @readonly: how many for others; their numbers follow. Together with the disks there may be VMM_DISKS_MAX
+ *
+ * A place is a disk from the start, of one sector, which the guest finds by ABI_SLOT_SERIAL and its number. Later it
+ * is only as large as what is put there, and may have another serial.
+ */
+struct vmm_slots {
+	size_t writable, readonly;
 };
 
 #define VMM_VNC_PORT_MIN 5900
@@ -200,11 +213,12 @@ struct vmm_pc {
  * @vsock: its device
  * @shares, @n_shares: virtiofs devices
  * @disks, @n_disks: virtio-blk devices
+ * @slots: for more of them, later
  * @nics, @n_nics: virtio-net devices
  * @rates: of devices that there are
  * @jail: only root can, and only where the driver's traits say so; NULL: none
  * @no_api: the VMM gets its configuration at once and takes no orders later: vmm_pause() is -EOPNOTSUPP. For drivers
- *	with jails
+ *	with jails; there are no slots then
  * @cmdline: further words for the kernel's command line, NULL-terminated array; may be NULL.
  *	Those with characters that would end a word are refused
  *
@@ -228,6 +242,7 @@ struct vmm_spec {
 	size_t n_shares;
 	const struct vmm_disk *disks;
 	size_t n_disks;
+	struct vmm_slots slots;
 	const struct vmm_nic *nics;
 	size_t n_nics;
 	struct vmm_rates rates;
@@ -348,6 +363,26 @@ int vmm_set_rates(struct vmm *vmm, const struct vmm_rates *rates, const struct v
  * Return: as vmm_pause(); -EOPNOTSUPP: it has none, or takes no orders.
  */
 int vmm_flush(struct vmm *vmm, const struct vmm_reply *reply);
+
+/**
+ * vmm_disk_attach() - put a disk into one of struct vmm_slots, of a VM that runs
+ * @slot: its number; nothing is in it
+ * @disk: its @serial is for messages; its @fd stays open until vmm_disk_detach()
+ * @reply: may be NULL. When it comes, the guest is being told of the disk's size
+ *
+ * Return: 0: asked, @reply will come, and if it says that there was an error the slot is empty; or negative errno
+ * with a message: -EBUSY: another operation is on its way; -ESHUTDOWN: the VM is ending; -EOPNOTSUPP: there are no
+ * slots; -EINVAL: not such a one, or not for such a disk; or what is wrong with the disk.
+ */
+int vmm_disk_attach(struct vmm *vmm, size_t slot, const struct vmm_disk *disk,
+		    const struct vmm_reply *reply, struct err *err);
+
+/**
+ * vmm_disk_detach() - take it out again, once the guest does not use it any more
+ *
+ * Return: as vmm_disk_attach(). After an error the slot is of no more use.
+ */
+int vmm_disk_detach(struct vmm *vmm, size_t slot, const struct vmm_reply *reply, struct err *err);
 
 /**
  * vmm_quit() - ask the VMM to end without the guest's help; exited() follows

@@ -115,7 +115,7 @@ static int fake_resume(void *vm)
 	return signal_guest(vm, false);
 }
 
-static int fake_set_rates(void *vm, const struct vmm_rates *rates _unused_)
+static int reply_later(void *vm)
 {
 	struct fake *f = vm;
 
@@ -123,12 +123,25 @@ static int fake_set_rates(void *vm, const struct vmm_rates *rates _unused_)
 	return 0;
 }
 
+static int fake_set_rates(void *vm, const struct vmm_rates *rates _unused_)
+{
+	return reply_later(vm);
+}
+
 static int fake_flush(void *vm)
 {
-	struct fake *f = vm;
+	return reply_later(vm);
+}
 
-	loop_defer_start(f->loop, &f->reply, give_reply);
-	return 0;
+static int fake_disk_attach(void *vm, size_t slot _unused_, const struct vmm_disk *disk _unused_,
+			    struct err *err _unused_)
+{
+	return reply_later(vm);
+}
+
+static int fake_disk_detach(void *vm, size_t slot _unused_, struct err *err _unused_)
+{
+	return reply_later(vm);
 }
 
 static int fake_quit(void *vm)
@@ -148,11 +161,14 @@ static pid_t fake_pid(const void *vm)
 const struct vmm_ops vmm_fake_ops = {
 	.name = "fake",
 	.title = "the fake VMM",
+	.traits = {.slots = true},
 	.start = fake_start,
 	.pause = fake_pause,
 	.resume = fake_resume,
 	.set_rates = fake_set_rates,
 	.flush = fake_flush,
+	.disk_attach = fake_disk_attach,
+	.disk_detach = fake_disk_detach,
 	.quit = fake_quit,
 	.pid = fake_pid,
 	.free = fake_free,

@@ -186,13 +186,13 @@ static void inherit(struct fc_command *c, const struct vmm_spec *spec, int dir)
 }
 
 int fc_command(const struct vmm_spec *spec, const struct fc_plan *plan, int dir,
-	       struct fc_command *c, struct err *err)
+	       const struct fc_slots *slots, struct fc_command *c, struct err *err)
 {
 	int r = 0;
 
 	c->id = id_of(spec->name);
 	c->program = xstrdup(spec->program ? spec->program : FC_PROGRAM);
-	c->jail = (struct fc_jail){.spec = spec, .dir = dir};
+	c->jail = (struct fc_jail){.spec = spec, .dir = dir, .slots = slots};
 	if (spec->no_api || dir < 0)
 		r = write_config(c, plan, dir);
 	if (r < 0)

@@ -51,11 +51,12 @@ int fc_folder(const struct vmm_spec *spec, struct loop *loop, struct tail *log,
  * fc_command() - the command line, and the files that it names
  * @spec: without a run_dir it has neither jail nor API
  * @dir: of fc_folder(); -EBADF: without
+ * @slots: what @plan is made with
  *
  * Return: 0 or negative errno with a message.
  */
 int fc_command(const struct vmm_spec *spec, const struct fc_plan *plan, int dir,
-	       struct fc_command *ret, struct err *err);
+	       const struct fc_slots *slots, struct fc_command *ret, struct err *err);
 
 /** fc_command_done() - free; may be called again */
 void fc_command_done(struct fc_command *command);

@@ -9,6 +9,7 @@
 #include "vmm/child.h"
 #include "vmm/firecracker/api.h"
 #include "vmm/firecracker/command.h"
+#include "vmm/firecracker/slots.h"
 
 /*
  * Theory of operation. Firecracker is a child, by way of the jailer where there is a jail. As soon as the socket of
@@ -29,6 +30,8 @@ struct firecracker {
 	struct vmm_child child;
 	struct fc_plan plan, rates;
 	size_t n_disks, n_nics, rated;
+	struct fc_slots slots;
+	size_t slot; /* that is being filled */
 	struct fc_api *api;
 	int dir, watch;
 	struct loop_io watch_io;
@@ -201,6 +204,7 @@ static void fc_free(void *vm)
 	fc_metrics_stop(&f->metrics);
 	fc_plan_done(&f->plan);
 	fc_plan_done(&f->rates);
+	fc_slots_done(&f->slots);
 	fd_close(f->dir);
 	free(f->failure);
 	free(f);
@@ -211,7 +215,7 @@ static int start_process(struct firecracker *f, const struct vmm_spec *spec, str
 	_cleanup_fc_command_ struct fc_command command = FC_COMMAND_NULL;
 	struct err unprepared = ERR_NULL;
 	struct proc_spec proc = PROC_SPEC_NULL;
-	int r = fc_command(spec, &f->plan, f->dir, &command, err);
+	int r = fc_command(spec, &f->plan, f->dir, &f->slots, &command, err);
 
 	if (r < 0)
 		return r;
@@ -243,7 +247,9 @@ static int begin(struct firecracker *f, const struct vmm_spec *spec, struct err 
 	int r = spec->run_dir ? fc_folder(spec, f->loop, &f->log, &f->metrics, &f->dir, err) : 0;
 
 	if (r == 0)
-		r = fc_plan_make(spec, f->dir, &f->plan, err);
+		r = fc_slots_make(spec, &f->slots, err);
+	if (r == 0)
+		r = fc_plan_make(spec, f->dir, &f->slots, &f->plan, err);
 	if (r == 0 && api && (r = watch_folder(f)) < 0)
 		(void)err_errno(err, r, "cannot watch the folder %s", spec->run_dir);
 	if (r == 0)
@@ -270,6 +276,7 @@ static int fc_start(struct loop *loop, const struct vmm_spec *spec, struct vmm *
 		.watch_io = LOOP_IO_NULL,
 		.log = TAIL_NULL,
 		.metrics = FC_METRICS_NULL,
+		.slots = FC_SLOTS_NULL,
 	};
 	loop_timer_init(&f->retry);
 	r = begin(f, spec, err);
@@ -339,7 +346,7 @@ static int fc_set_rates(void *vm, const struct vmm_rates *rates)
 		return -EOPNOTSUPP;
 	if (!f->started)
 		return -EAGAIN;
-	fc_plan_rates(f->n_disks, f->n_nics, rates, &f->rates);
+	fc_plan_rates(f->n_disks, fc_slots_count(&f->slots), f->n_nics, rates, &f->rates);
 	f->rated = 0;
 	return send_rate(f);
 }
@@ -365,6 +372,61 @@ static int fc_flush(void *vm)
 			   flush_answered, f);
 }
 
+static void emptied(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+
+	vmm_notify_reply(f->owner, answer->r, answer->r < 0 ? answer->text : NULL);
+}
+
+/* What it has refused it has not opened. */
+static void filled(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+
+	if (answer->r < 0)
+		fc_slots_clear(&f->slots, f->slot);
+	emptied(data, answer);
+}
+
+static int patch(struct firecracker *f, size_t slot, const char *path,
+		 void (*done)(void *data, const struct fc_answer *answer), struct err *err)
+{
+	_cleanup_free_ char *body = fc_plan_patch(slot, path);
+	char drive[48];
+	int r;
+
+	if (!f->api || !f->started)
+		return err_set(err, -EAGAIN, "Firecracker has not started the VM yet");
+	fc_plan_drive(slot, drive);
+	r = fc_api_send(f->api, "PATCH", drive, body, done, f);
+	return r < 0 ? err_errno(err, r, "cannot speak to Firecracker") : 0;
+}
+
+static int fc_disk_attach(void *vm, size_t slot, const struct vmm_disk *disk, struct err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	struct firecracker *f = vm;
+	int r = fc_slots_fill(&f->slots, slot, disk, &path, err);
+
+	if (r < 0)
+		return r;
+	f->slot = slot;
+	r = patch(f, slot, path, filled, err);
+	if (r < 0)
+		fc_slots_clear(&f->slots, slot);
+	return r;
+}
+
+static int fc_disk_detach(void *vm, size_t slot, struct err *err)
+{
+	struct firecracker *f = vm;
+	_cleanup_free_ char *path = fc_slots_path(&f->slots, slot);
+
+	fc_slots_clear(&f->slots, slot);
+	return patch(f, slot, path, emptied, err);
+}
+
 /* It has nothing to say good-bye with. */
 static int fc_quit(void *vm)
 {
@@ -387,12 +449,15 @@ const struct vmm_ops vmm_firecracker_ops = {
 		   .no_shares = true,
 		   .no_pc = true,
 		   .jails = true,
-		   .limits_nics = true},
+		   .limits_nics = true,
+		   .slots = true},
 	.start = fc_start,
 	.pause = fc_pause,
 	.resume = fc_resume,
 	.set_rates = fc_set_rates,
 	.flush = fc_flush,
+	.disk_attach = fc_disk_attach,
+	.disk_detach = fc_disk_detach,
 	.quit = fc_quit,
 	.pid = fc_pid,
 	.free = fc_free,

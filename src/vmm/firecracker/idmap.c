@@ -78,6 +78,8 @@ int idmap_mount(int tree, const struct stat *st, const struct vmm_jail *jail, bo
 		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
 			    (device ? 0u : MOUNT_ATTR_NODEV) | (readonly ? MOUNT_ATTR_RDONLY : 0u),
 		.attr_clr = device ? MOUNT_ATTR_NODEV : 0u,
+		/* What comes to the one it is a copy of has no business there. */
+		.propagation = MS_PRIVATE,
 	};
 	_cleanup_close_ int space = -EBADF;
 

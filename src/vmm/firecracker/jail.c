@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "vmm/firecracker/idmap.h"
 #include "vmm/firecracker/plan.h"
+#include "vmm/firecracker/slots.h"
 
 #ifndef MOVE_MOUNT_F_EMPTY_PATH
 #define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
@@ -66,9 +67,8 @@ static int clone_tree(int fd)
 	return tree < 0 ? -errno : tree;
 }
 
-/* Return: 0 or negative errno with a message that names @what. */
-static int see(struct fc_seen *seen, int fd, const struct vmm_jail *jail, bool readonly,
-	       const char *what, struct err *err)
+int fc_jail_see(struct fc_seen *seen, int fd, const struct vmm_jail *jail, bool readonly,
+		const char *what, struct err *err)
 {
 	struct stat st;
 	int r;
@@ -96,7 +96,7 @@ static int see_file(struct fc_seen *seen, const char *path, const struct vmm_jai
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? err_errno(err, -errno, "cannot open %s", path)
-		      : see(seen, fd, jail, true, path, err);
+		      : fc_jail_see(seen, fd, jail, true, path, err);
 }
 
 static int see_vsock_folder(struct fc_seen *seen, const struct vmm_spec *spec, struct err *err)
@@ -105,7 +105,7 @@ static int see_vsock_folder(struct fc_seen *seen, const struct vmm_spec *spec, s
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
 	return fd < 0 ? err_errno(err, -errno, "cannot open %s", path)
-		      : see(seen, fd, spec->jail, false, path, err);
+		      : fc_jail_see(seen, fd, spec->jail, false, path, err);
 }
 
 static struct fc_seen *add(struct fc_jail *jail, const char *where)
@@ -129,8 +129,8 @@ static int see_disk(struct fc_jail *jail, const struct vmm_disk *disk, size_t i,
 		if (node < 0)
 			return err_errno(err, -errno, "cannot open the node of %s", disk->serial);
 	}
-	return see(add(jail, where), disk->device ? node : disk->fd, jail->spec->jail,
-		   disk->readonly, disk->serial, err);
+	return fc_jail_see(add(jail, where), disk->device ? node : disk->fd, jail->spec->jail,
+			   disk->readonly, disk->serial, err);
 }
 
 static int see_disks(struct fc_jail *jail, struct err *err)
@@ -143,6 +143,20 @@ static int see_disks(struct fc_jail *jail, struct err *err)
 	return r;
 }
 
+static int see_slots(struct fc_jail *jail, struct err *err)
+{
+	struct fc_seen *seen;
+
+	if (fc_slots_count(jail->slots) == 0)
+		return 0;
+	seen = add(jail, FC_JAIL_SLOTS);
+	seen->folder = true;
+	seen->tree = fc_slots_tree(jail->slots);
+	return seen->tree < 0 ? err_errno(err, seen->tree, "cannot show %s to Firecracker",
+					  jail->slots->path)
+			      : 0;
+}
+
 static int see_all(struct fc_jail *jail, struct err *err)
 {
 	const struct vmm_spec *spec = jail->spec;
@@ -151,10 +165,12 @@ static int see_all(struct fc_jail *jail, struct err *err)
 	if (r == 0)
 		r = see_file(add(jail, FC_JAIL_INITRD), spec->initrd, spec->jail, err);
 	if (r == 0)
-		r = see(add(jail, FC_JAIL_DIR), jail->dir, spec->jail, false, "the VM's folder",
-			err);
+		r = fc_jail_see(add(jail, FC_JAIL_DIR), jail->dir, spec->jail, false,
+				"the VM's folder", err);
 	if (r == 0 && spec->vsock.kind == VMM_VSOCK_HYBRID)
 		r = see_vsock_folder(add(jail, FC_JAIL_VSOCK), spec, err);
+	if (r == 0)
+		r = see_slots(jail, err);
 	return r < 0 ? r : see_disks(jail, err);
 }
 

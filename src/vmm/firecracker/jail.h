@@ -12,8 +12,8 @@
 /** The folder of the jailer's jails in the VM's run_dir; empty for everybody else. */
 #define FC_JAIL_BASE "jail"
 
-/* Two folders, the kernel, the initramfs; and disks. */
-#define FC_SEEN_MAX (4 + VMM_DISKS_MAX)
+/* Three folders, the kernel, the initramfs; and disks. */
+#define FC_SEEN_MAX (5 + VMM_DISKS_MAX)
 
 /**
  * struct fc_seen - something to be seen in the jail
@@ -25,18 +25,34 @@ struct fc_seen {
 	bool folder;
 };
 
+struct fc_slots;
+
+/**
+ * fc_jail_see() - make a mount of something for a jail's user
+ * @fd: of it
+ * @readonly: nobody writes to it there
+ * @what: for messages
+ * @ret: its tree is owned by the caller, also after a failure
+ *
+ * Return: 0 or negative errno with a message that names @what.
+ */
+int fc_jail_see(struct fc_seen *ret, int fd, const struct vmm_jail *jail, bool readonly,
+		const char *what, struct err *err);
+
 /**
  * struct fc_jail - to make one
  * @spec: with a jail
  * @program: path of Firecracker; the jailer has its name for a folder
  * @id: the jail's
  * @dir: descriptor of the VM's folder
+ * @slots: places for disks that come later
  * @seen, @n: of fc_jail_prepare()
  */
 struct fc_jail {
 	const struct vmm_spec *spec;
 	const char *program, *id;
 	int dir;
+	const struct fc_slots *slots;
 	struct fc_seen seen[FC_SEEN_MAX];
 	size_t n;
 };

@@ -9,6 +9,7 @@
 #include "abi/abi.h"
 #include "base/mem.h"
 #include "vmm/cmdline.h"
+#include "vmm/firecracker/slots.h"
 
 /* More are refused by its machine-config (MAX_SUPPORTED_VCPUS). */
 #define CPUS_MAX 32
@@ -59,60 +60,107 @@ void fc_disk_name(size_t i, char ret[16])
 	(void)snprintf(ret, 16, "%s%zu", &FC_JAIL_DISK[1], i);
 }
 
-/*
- * Which serial the guest reads of a disk: the numbers of the file that Firecracker opens, one behind the other, which
- * is cut there (its build_device_id(), as kvmtool's).
- */
-static int serial_of(const struct vmm_spec *spec, size_t i, int dir, char ret[VMM_SERIAL_MAX + 1])
+#define SLOT "slot"
+
+static void slot_id(size_t slot, char ret[16])
+{
+	(void)snprintf(ret, 16, SLOT "%zu", slot);
+}
+
+void fc_plan_drive(size_t slot, char ret[48])
+{
+	char id[16];
+
+	slot_id(slot, id);
+	(void)snprintf(ret, 48, "/drives/%s", id);
+}
+
+/* Where the numbers are of the file that Firecracker opens. */
+static int look_at_disk(const struct vmm_spec *spec, size_t i, int dir, struct stat *ret)
 {
 	char node[16];
-	struct stat st;
 	int r;
 
 	fc_disk_name(i, node);
-	r = spec->jail && spec->disks[i].device ? fstatat(dir, node, &st, AT_SYMLINK_NOFOLLOW)
-						: fstat(spec->disks[i].fd, &st);
-	if (r < 0)
-		return -errno;
-	(void)snprintf(ret, VMM_SERIAL_MAX + 1, "%llu%llu%llu", (unsigned long long)st.st_dev,
-		       (unsigned long long)st.st_rdev, (unsigned long long)st.st_ino);
-	return 0;
+	r = spec->jail && spec->disks[i].device ? fstatat(dir, node, ret, AT_SYMLINK_NOFOLLOW)
+						: fstat(spec->disks[i].fd, ret);
+	return r < 0 ? -errno : 0;
+}
+
+static int look_at_slot(const struct fc_slots *slots, size_t i, struct stat *ret)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "%zu", i);
+	return fstatat(slots->dir, name, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+/*
+ * Which serial the guest reads of a disk: the numbers of the file, one behind the other, which
+ * is cut there (its build_device_id(), as kvmtool's).
+ */
+static void add_serial(char **word, const char *name, const struct stat *st)
+{
+	_cleanup_free_ char *before = *word;
+	char serial[VMM_SERIAL_MAX + 1];
+
+	(void)snprintf(serial, sizeof(serial), "%llu%llu%llu", (unsigned long long)st->st_dev,
+		       (unsigned long long)st->st_rdev, (unsigned long long)st->st_ino);
+	*word = xasprintf("%s%s%s:%s", before ? before : ABI_CMDLINE_DISKS, before ? "," : "", name,
+			  serial);
 }
 
 /* Return: a word for the guest, a new string, empty where there are no disks; NULL with a message. */
-static char *serials_of(const struct vmm_spec *spec, int dir, struct err *err)
+static char *serials_of(const struct vmm_spec *spec, int dir, const struct fc_slots *slots,
+			struct err *err)
 {
-	char *word = xstrdup(spec->n_disks > 0 ? ABI_CMDLINE_DISKS : "");
+	_cleanup_free_ char *word = NULL;
+	struct stat st;
 
-	for (size_t i = 0; word && i < spec->n_disks; i++) {
-		_cleanup_free_ char *before = word;
+	for (size_t i = 0; i < spec->n_disks; i++) {
 		const char *name = spec->disks[i].serial;
-		char serial[VMM_SERIAL_MAX + 1];
-		int r = serial_of(spec, i, dir, serial);
+		int r = look_at_disk(spec, i, dir, &st);
 
-		word = r < 0 ? NULL
-			     : xasprintf("%s%s%s:%s", before, i == 0 ? "" : ",", name, serial);
-		if (r < 0)
+		if (r < 0) {
 			(void)err_errno(err, r, "cannot look at the disk %s", name);
+			return NULL;
+		}
+		add_serial(&word, name, &st);
 	}
-	return word;
+	for (size_t i = 0; i < fc_slots_count(slots); i++) {
+		char name[sizeof(ABI_SLOT_SERIAL) + 20];
+		int r = look_at_slot(slots, i, &st);
+
+		(void)snprintf(name, sizeof(name), ABI_SLOT_SERIAL "%zu", i);
+		if (r < 0) {
+			(void)err_errno(err, r, "cannot look at %s/%zu", slots->path, i);
+			return NULL;
+		}
+		add_serial(&word, name, &st);
+	}
+	return word ? take_ptr(word) : xstrdup("");
 }
 
-static int add_boot(struct fc_plan *plan, const struct vmm_spec *spec, int dir, struct err *err)
+static size_t count_devices(const struct vmm_spec *spec)
+{
+	return 3 + spec->n_disks + spec->slots.writable + spec->slots.readonly + spec->n_nics;
+}
+
+static int add_boot(struct fc_plan *plan, const struct vmm_spec *spec, int dir,
+		    const struct fc_slots *slots, struct err *err)
 {
 	/*
 	 * The keyboard's controller is what resets the machine, and the only thing that it has: nobody
 	 * needs to look for a mouse, and for longer than all else takes.
 	 */
-	_cleanup_free_ char *serials = serials_of(spec, dir, err), *line = NULL;
+	_cleanup_free_ char *serials = serials_of(spec, dir, slots, err), *line = NULL;
 	const char *const words[] = {"reboot=k",      "pci=off", "i8042.noaux", "i8042.nomux",
 				     "i8042.dumbkbd", serials,	 NULL};
-	size_t devices = 3 + spec->n_disks + spec->n_nics;
 	struct json_object *o;
 
 	if (!serials)
 		return err->code;
-	line = vmm_cmdline(spec, words, WORD_PER_DEVICE * (devices + 1));
+	line = vmm_cmdline(spec, words, WORD_PER_DEVICE * (count_devices(spec) + 1));
 	if (!line)
 		return err_set(err, -E2BIG, "the kernel's command line is too long");
 	o = add(plan, "boot-source", false, "/boot-source");
@@ -173,9 +221,9 @@ static struct json_object *add_device(struct fc_plan *plan, const char *list, co
 	return o;
 }
 
-static struct json_object *add_drive(struct fc_plan *plan, size_t i)
+static struct json_object *add_drive(struct fc_plan *plan, const char *name, size_t i)
 {
-	return add_device(plan, "drives", "drive_id", "disk", i);
+	return add_device(plan, "drives", "drive_id", name, i);
 }
 
 static struct json_object *add_interface(struct fc_plan *plan, size_t i)
@@ -183,32 +231,48 @@ static struct json_object *add_interface(struct fc_plan *plan, size_t i)
 	return add_device(plan, "network-interfaces", "iface_id", "nic", i);
 }
 
-void fc_plan_rates(size_t n_disks, size_t n_nics, const struct vmm_rates *rates,
+void fc_plan_rates(size_t n_disks, size_t n_slots, size_t n_nics, const struct vmm_rates *rates,
 		   struct fc_plan *ret)
 {
 	ret->n = 0;
 	for (size_t i = 0; i < n_disks; i++)
-		limit_disk(add_drive(ret, i), rates, true);
+		limit_disk(add_drive(ret, "disk", i), rates, true);
+	for (size_t i = 0; i < n_slots; i++)
+		limit_disk(add_drive(ret, SLOT, i), rates, true);
 	for (size_t i = 0; i < n_nics; i++)
 		limit_nic(add_interface(ret, i), rates, true);
 }
 
 /* None of them is the root device: for that one Firecracker would add words to the command line. */
+static void describe_drive(struct json_object *o, const char *file, bool readonly,
+			   const struct vmm_rates *rates)
+{
+	put_text(o, "path_on_host", file);
+	put_bool(o, "is_root_device", false);
+	put_bool(o, "is_read_only", readonly);
+	/* What the guest wants on the disk gets there, as with QEMU. */
+	put_text(o, "cache_type", readonly ? "Unsafe" : "Writeback");
+	limit_disk(o, rates, false);
+}
+
 static void add_disk(struct fc_plan *plan, const struct vmm_spec *spec, size_t i)
 {
+	struct json_object *o = add_drive(plan, "disk", i);
 	char path[32];
-	struct json_object *o = add_drive(plan, i);
 
 	if (spec->jail)
 		(void)snprintf(path, sizeof(path), FC_JAIL_DISK "%zu", i);
 	else
 		(void)snprintf(path, sizeof(path), "/proc/self/fd/%zu", FC_FD_DISKS + i);
-	put_text(o, "path_on_host", path);
-	put_bool(o, "is_root_device", false);
-	put_bool(o, "is_read_only", spec->disks[i].readonly);
-	/* What the guest wants on the disk gets there, as with QEMU. */
-	put_text(o, "cache_type", spec->disks[i].readonly ? "Unsafe" : "Writeback");
-	limit_disk(o, &spec->rates, false);
+	describe_drive(o, path, spec->disks[i].readonly, &spec->rates);
+}
+
+static void add_slot(struct fc_plan *plan, const struct vmm_spec *spec,
+		     const struct fc_slots *slots, size_t i)
+{
+	_cleanup_free_ char *path = fc_slots_path(slots, i);
+
+	describe_drive(add_drive(plan, SLOT, i), path, i >= slots->count.writable, &spec->rates);
 }
 
 static void add_nic(struct fc_plan *plan, const struct vmm_spec *spec, size_t i)
@@ -265,10 +329,18 @@ static int check(const struct vmm_spec *spec, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
 		if (missing[i].wanted)
 			return err_set(err, -ENOTSUP, "Firecracker has %s", missing[i].what);
+	if (count_devices(spec) > FC_DEVICES_MAX)
+		return err_set(err, -E2BIG,
+			       "Firecracker has no more than %d devices for a VM, and it would "
+			       "have %zu: %zu disks, %zu placeholders for more, %zu network "
+			       "interfaces, and 3 others",
+			       FC_DEVICES_MAX, count_devices(spec), spec->n_disks,
+			       spec->slots.writable + spec->slots.readonly, spec->n_nics);
 	return 0;
 }
 
-int fc_plan_make(const struct vmm_spec *spec, int dir, struct fc_plan *ret, struct err *err)
+int fc_plan_make(const struct vmm_spec *spec, int dir, const struct fc_slots *slots,
+		 struct fc_plan *ret, struct err *err)
 {
 	int r = check(spec, err);
 
@@ -276,13 +348,15 @@ int fc_plan_make(const struct vmm_spec *spec, int dir, struct fc_plan *ret, stru
 	if (r < 0)
 		return r;
 	add_machine(ret, spec);
-	r = add_boot(ret, spec, dir, err);
+	r = add_boot(ret, spec, dir, slots, err);
 	if (r < 0) {
 		fc_plan_done(ret);
 		return r;
 	}
 	for (size_t i = 0; i < spec->n_disks; i++)
 		add_disk(ret, spec, i);
+	for (size_t i = 0; i < fc_slots_count(slots); i++)
+		add_slot(ret, spec, slots, i);
 	for (size_t i = 0; i < spec->n_nics; i++)
 		add_nic(ret, spec, i);
 	if (spec->vsock.kind == VMM_VSOCK_HYBRID)
@@ -319,6 +393,19 @@ char *fc_plan_file(const struct fc_plan *plan)
 		(void)json_object_object_add(all, "drives", json_object_new_array());
 	text = xstrdup(json_object_to_json_string_ext(all, JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(all);
+	return text;
+}
+
+char *fc_plan_patch(size_t slot, const char *path)
+{
+	struct json_object *o = json_object_new_object();
+	char id[16], *text;
+
+	slot_id(slot, id);
+	put_text(o, "drive_id", id);
+	put_text(o, "path_on_host", path);
+	text = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(o);
 	return text;
 }
 

@@ -15,6 +15,13 @@
 #define FC_JAIL_KERNEL "/kernel"
 #define FC_JAIL_INITRD "/initrd"
 #define FC_JAIL_DISK   "/disk"
+#define FC_JAIL_SLOTS  "/slots"
+
+/*
+ * Interrupts that it has for devices, of the version that has fewest of them: with 1.15 two of 19 are its own. A
+ * balloon, a vsock and a source of entropy are devices as well.
+ */
+#define FC_DEVICES_MAX 17
 
 /* Out of a jail: descriptors that Firecracker inherits, in this order. */
 #define FC_FD_DIR   3
@@ -41,21 +48,31 @@ struct fc_plan {
 	size_t n;
 };
 
+struct fc_slots;
+
 /**
  * fc_plan_make() - all that it is made of
  * @spec: checked by vmm_start()
  * @dir: the VM's folder, where a jail's block devices have their nodes; -EBADF: none
+ * @slots: made already
  * @ret: end it with fc_plan_done()
  *
  * Return: 0 or negative errno with a message: what Firecracker does not have is -ENOTSUP.
  */
-int fc_plan_make(const struct vmm_spec *spec, int dir, struct fc_plan *ret, struct err *err);
+int fc_plan_make(const struct vmm_spec *spec, int dir, const struct fc_slots *slots,
+		 struct fc_plan *ret, struct err *err);
+
+/** fc_plan_patch() - for a drive of one of the slots: where its file is now. Return: JSON, a new string. */
+char *fc_plan_patch(size_t slot, const char *path);
+
+/** fc_plan_drive() - of a slot, a path of the API */
+void fc_plan_drive(size_t slot, char ret[48]);
 
 /**
- * fc_plan_rates() - what a VM that runs is told of its rates: PATCH of each disk, and of each NIC
+ * fc_plan_rates() - what a VM that runs is told of its rates: PATCH of each disk, each slot and each NIC
  * @ret: end it with fc_plan_done()
  */
-void fc_plan_rates(size_t n_disks, size_t n_nics, const struct vmm_rates *rates,
+void fc_plan_rates(size_t n_disks, size_t n_slots, size_t n_nics, const struct vmm_rates *rates,
 		   struct fc_plan *ret);
 
 /** fc_disk_name() - of a disk, as a file in a jail: FC_JAIL_DISK and its number, without the "/" before */

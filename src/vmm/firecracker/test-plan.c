@@ -10,11 +10,13 @@
 #include "base/mem.h"
 #include "base/test.h"
 #include "vmm/firecracker/command.h"
+#include "vmm/firecracker/slots.h"
 
 static const struct vmm_jail jail = {.uid = 7, .gid = 8};
 static struct vmm_spec spec;
 static struct fc_plan plan;
 static struct err err;
+static const struct fc_slots none = FC_SLOTS_NULL;
 static int null;
 
 static void begin(void)
@@ -74,7 +76,7 @@ static void test_parts(void)
 	spec.n_nics = 1;
 	spec.vsock = (struct vmm_vsock){
 		.kind = VMM_VSOCK_HYBRID, .fd = -EBADF, .socket_path = "/r/vsock/uds", .cid = 3};
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), 0);
 	test_int(fstat(null, &st), 0);
 	(void)snprintf(serials, sizeof(serials),
 		       " caisson_disks=image:%1$.20s,upper:%1$.20s caisson_port=7\"", numbers(&st));
@@ -99,7 +101,7 @@ static void test_parts(void)
 	fc_plan_done(&plan);
 
 	spec.jail = &jail;
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), 0);
 	must_have(part("/boot-source"),
 		  "\"kernel_image_path\":\"/kernel\",\"initrd_path\":\"/initrd\"");
 	must_have(part("/drives/disk1"), "\"path_on_host\":\"/disk1\"");
@@ -118,7 +120,7 @@ static void test_rates(void)
 	spec.nics = &nic;
 	spec.n_nics = 1;
 	spec.rates = (struct vmm_rates){.disk_bytes = 1 << 20, .nic_bytes = VMM_RATE_MAX};
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), 0);
 	must_have(part("/drives/disk0"),
 		  ",\"rate_limiter\":{\"bandwidth\":{\"size\":1048576,\"refill_time\":1000}}}");
 	must_have(part("/network-interfaces/nic0"), ",\"rx_rate_limiter\":{\"bandwidth\":{\"size\":"
@@ -127,7 +129,7 @@ static void test_rates(void)
 						    "1099511627776,\"refill_time\":1000}}}");
 	fc_plan_done(&plan);
 	spec.rates = (struct vmm_rates){.disk_ops = 7};
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), 0);
 	must_have(part("/drives/disk0"),
 		  ",\"rate_limiter\":{\"ops\":{\"size\":7,\"refill_time\":1000}}}");
 	test_true(!strstr(part("/network-interfaces/nic0"), "limiter"));
@@ -139,11 +141,12 @@ static void test_new_rates(void)
 {
 	const struct vmm_rates rates = {.disk_ops = 9};
 
-	fc_plan_rates(2, 1, &rates, &plan);
-	test_int((int)plan.n, 3);
+	fc_plan_rates(2, 1, 1, &rates, &plan);
+	test_int((int)plan.n, 4);
 	test_str(part("/drives/disk1"),
 		 "{\"drive_id\":\"disk1\",\"rate_limiter\":{\"bandwidth\":{\"size\":0,"
 		 "\"refill_time\":0},\"ops\":{\"size\":9,\"refill_time\":1000}}}");
+	must_have(part("/drives/slot0"), "\"ops\":{\"size\":9,\"refill_time\":1000}");
 	test_str(part("/network-interfaces/nic0"),
 		 "{\"iface_id\":\"nic0\",\"rx_rate_limiter\":{\"bandwidth\":{\"size\":0,"
 		 "\"refill_time\":0}},\"tx_rate_limiter\":{\"bandwidth\":{\"size\":0,"
@@ -159,13 +162,13 @@ static void test_file(void)
 	struct json_object *all, *list;
 
 	begin();
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), 0);
 	bare = fc_plan_file(&plan);
 	must_have(bare, "\"drives\":[]");
 	fc_plan_done(&plan);
 	spec.disks = disks;
 	spec.n_disks = 2;
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), 0);
 	text = fc_plan_file(&plan);
 	fc_plan_done(&plan);
 	all = json_tokener_parse(text);
@@ -187,10 +190,10 @@ static void test_command_line(void)
 	spec.cmdline = words;
 	memset(word, 'x', sizeof(word) - 1);
 	word[sizeof(word) - 1] = '\0';
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), -E2BIG);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), -E2BIG);
 	test_str(err.text, "the kernel's command line is too long");
 	word[1600] = '\0';
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), 0);
 	fc_plan_done(&plan);
 }
 
@@ -198,13 +201,13 @@ static void test_what_it_has_not(void)
 {
 	begin();
 	spec.prealloc = true;
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), -ENOTSUP);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), -ENOTSUP);
 	begin();
 	spec.cpus = 33;
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), -ENOTSUP);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), -ENOTSUP);
 	begin();
 	spec.huge = true;
-	test_int(fc_plan_make(&spec, -EBADF, &plan, &err), 0);
+	test_int(fc_plan_make(&spec, -EBADF, &none, &plan, &err), 0);
 	must_have(part("/machine-config"), "\"huge_pages\":\"2M\"");
 	fc_plan_done(&plan);
 }
