@@ -196,11 +196,20 @@ void transfer_begin(struct ttrpc_call *call, const char *uri,
 }
 
 /* As long as it is not reaped its number is nobody else's. */
-static int enter(const struct process *container)
+int transfer_enter(struct ttrpc_call *call, const char *id)
 {
-	if (container->reaped || container->pid <= 0)
-		return -ESRCH;
-	return (int)syscall(SYS_pidfd_open, container->pid, 0);
+	const struct process *container = process_find(process_table, id, "");
+	int fd = -ESRCH;
+
+	if (!container) {
+		process_not_found(call, id, "");
+		return fd;
+	}
+	if (!container->reaped && container->pid > 0)
+		fd = (int)syscall(SYS_pidfd_open, container->pid, 0);
+	if (fd < 0)
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "container %s is not running", id);
+	return fd;
 }
 
 void transfer_begin_in(struct ttrpc_call *call, const char *uri, const char *id,
@@ -208,15 +217,10 @@ void transfer_begin_in(struct ttrpc_call *call, const char *uri, const char *id,
 		       const ProtobufCMessage *request)
 {
 	_cleanup_close_ int stream = take_stream(call, uri), pidfd = -EBADF;
-	const struct process *container = process_find(process_table, id, "");
 
 	if (stream < 0)
 		return;
-	pidfd = container ? enter(container) : -ESRCH;
-	if (!container)
-		process_not_found(call, id, "");
-	else if (pidfd < 0)
-		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "container %s is not running", id);
-	else
+	pidfd = transfer_enter(call, id);
+	if (pidfd >= 0)
 		begin(call, stream, pidfd, run, request);
 }

@@ -38,6 +38,13 @@ void transfer_begin_in(struct ttrpc_call *call, const char *uri, const char *id,
 		       const ProtobufCMessage *request);
 
 /**
+ * transfer_enter() - find a container whose mount namespace a worker is to enter
+ *
+ * Return: a pidfd, for setns(2); or negative errno, and @call is over.
+ */
+int transfer_enter(struct ttrpc_call *call, const char *id);
+
+/**
  * transfer_say() - in the child: what is to become of the call
  * @error: negative errno
  * @what: what could not be done

@@ -54,8 +54,7 @@ static int open_or_make(int root, int folder, const char *path, bool file)
 	return r < 0 && r != -EEXIST ? r : path_open_in_root(root, path, flags, 0);
 }
 
-/* Return: a descriptor of what is there. */
-static int open_target(const char *path, bool file)
+int volumes_open_target(const char *path, bool file)
 {
 	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int at = fcntl(root, F_DUPFD_CLOEXEC, 0);
@@ -84,7 +83,7 @@ static int attach(int volume, const char *target)
 
 	if (fstat(volume, &st) < 0)
 		return -errno;
-	at = open_target(target, !S_ISDIR(st.st_mode));
+	at = volumes_open_target(target, !S_ISDIR(st.st_mode));
 	return at < 0 ? at : mount_attach(volume, at);
 }
 

@@ -6,11 +6,13 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <linux/fs.h>
 #include <linux/mount.h>
 #include <linux/netlink.h>
 
@@ -147,11 +149,29 @@ static int open_events(void)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = KERNEL_EVENTS};
 	_cleanup_close_ int fd =
-		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	return take_fd(fd);
+}
+
+int blockdev_await_size(const char *node, uint64_t bytes)
+{
+	_cleanup_close_ int uevents = open_events(), disk = open(node, O_RDONLY | O_CLOEXEC);
+	uint64_t size;
+	char c;
+
+	if (uevents < 0)
+		return uevents;
+	if (disk < 0)
+		return -errno;
+	while (ioctl(disk, BLKGETSIZE64, &size) == 0) {
+		if (size == bytes)
+			return 0;
+		(void)recv(uevents, &c, 1, 0);
+	}
+	return -errno;
 }
 
 int blockdev_open_sysfs(void)

@@ -69,6 +69,14 @@ void blockdev_own_serial(const char *name, char ret[BLOCKDEV_SERIAL_MAX + 1]);
 /** blockdev_stop() - without calling @done; may be called again */
 void blockdev_stop(struct blockdev *blockdev);
 
+/**
+ * blockdev_await_size() - wait until the kernel has heard how large a disk is now; in a worker, whose deadline ends it
+ * @node: of the disk
+ *
+ * Return: 0 or negative errno.
+ */
+int blockdev_await_size(const char *node, uint64_t bytes);
+
 /** blockdev_open_sysfs() - a sysfs that is mounted nowhere. Return: its root, or negative errno. */
 int blockdev_open_sysfs(void);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -15,18 +16,22 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "empty.pb-c.h"
+#include "guest/direct/volumes.h"
 #include "guest/mount/mount.h"
 #include "guest/mount/mountinfo.h"
 #include "guest/mount/root.h"
+#include "guest/transfer.h"
 #include "rpc/rpc.h"
 #include "vmmount.pb-c.h"
 
 #define MOUNTS_MAX 256 /* of one call */
 
-/* A call that a worker is busy with. */
+/* A call that a worker is busy with. @pidfd: of the container that it is about; -EBADF: of none */
 struct work {
 	struct worker worker;
 	struct ttrpc_call *call;
+	const void *request;
+	int pidfd;
 	bool busy;
 	enum ttrpc_code code;
 };
@@ -97,12 +102,32 @@ static int mount_one(const Containerd__Types__Mount *m, int words)
 	return TTRPC_OK;
 }
 
+/* The disk is found out here, its place in there. */
+static int mount_inside(const Containerd__Types__Mount *m, int pidfd, int words)
+{
+	struct mount_error error;
+	_cleanup_close_ int fd = mount_make(m, true, &error), target = -EBADF;
+	int r;
+
+	if (fd < 0)
+		return say(words, error.code, error.text);
+	r = setns(pidfd, CLONE_NEWNS) < 0 ? -errno : 0;
+	if (r == 0)
+		r = target = volumes_open_target(m->target, false);
+	if (r >= 0)
+		r = mount_attach(fd, target);
+	return r < 0 ? say_errno(words, r, "mount on", m->target) : TTRPC_OK;
+}
+
 static int run_mount_all(void *arg, int words)
 {
-	const Caisson__Guest__V1__MountAllRequest *request = arg;
+	const struct work *work = arg;
+	const Caisson__Guest__V1__MountAllRequest *request = work->request;
 	int code = TTRPC_OK;
 	size_t i;
 
+	if (work->pidfd >= 0)
+		return mount_inside(request->mounts[0], work->pidfd, words);
 	for (i = 0; i < request->n_mounts && code == TTRPC_OK; i++)
 		code = mount_one(request->mounts[i], words);
 	/* The last one is the one that failed. */
@@ -112,14 +137,31 @@ static int run_mount_all(void *arg, int words)
 	return code;
 }
 
+/* The last one of a disk's. */
+static int check_disk(const char *serial, int words)
+{
+	struct mount_error error;
+
+	return mount_disk_is_free(serial, &error) < 0 ? say(words, error.code, error.text)
+						      : TTRPC_OK;
+}
+
 static int run_unmount(void *arg, int words)
 {
-	const Caisson__Guest__V1__UnmountRequest *request = arg;
-	_cleanup_close_ int fd = mount_open(request->target);
-	int r = fd < 0 ? fd : 0;
+	const struct work *work = arg;
+	const Caisson__Guest__V1__UnmountRequest *request = work->request;
+	const char *serial = str_starts(request->target, MOUNT_SERIAL);
+	_cleanup_close_ int fd = -EBADF;
+	int r = 0;
 
+	if (serial)
+		return check_disk(serial, words);
+	if (work->pidfd >= 0)
+		r = setns(work->pidfd, CLONE_NEWNS) < 0 ? -errno : 0;
+	else
+		r = fd = mount_open(request->target);
 	fd = fd_close(fd);
-	if (r == 0)
+	if (r >= 0)
 		r = undo(request->target);
 	if (r == -EINVAL)
 		return say_errno(words, -ENOENT, "unmount", request->target);
@@ -172,21 +214,34 @@ static void forget_call(struct ttrpc_call *call)
 	((struct work *)call->userdata)->call = NULL;
 }
 
-static void begin(struct ttrpc_call *call, const ProtobufCMessage *request,
+static struct work *find_free(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(works); i++)
+		if (!works[i].busy)
+			return &works[i];
+	return NULL;
+}
+
+/* @container: empty: in none */
+static void begin(struct ttrpc_call *call, const ProtobufCMessage *request, const char *container,
 		  int (*run)(void *arg, int words))
 {
-	struct work *work = NULL;
-	int r = root_prepare();
+	_cleanup_close_ int pidfd = *container ? transfer_enter(call, container) : -EBADF;
+	struct work *work = find_free();
+	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(works) && !work; i++)
-		if (!works[i].busy)
-			work = &works[i];
+	if (*container && pidfd < 0)
+		return;
+
 	if (!work) {
 		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED, "too many mounts at a time");
 		return;
 	}
+	r = *container ? 0 : root_prepare();
+	work->request = request;
+	work->pidfd = pidfd;
 	if (r == 0)
-		r = worker_start(service_workers, &work->worker, run, (void *)request, finished);
+		r = worker_start(service_workers, &work->worker, run, work, finished);
 	if (r < 0) {
 		ttrpc_call_fail(call, ttrpc_code_from_errno(r), "cannot mount: %s", strerror(-r));
 		return;
@@ -205,18 +260,24 @@ static void mount_all(struct ttrpc_call *call, const ProtobufCMessage *message)
 		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
 				"at most %d mounts in one call, not %zu", MOUNTS_MAX,
 				request->n_mounts);
+	else if (*request->container && request->n_mounts != 1)
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
+				"container: that is one mount at a time, not %zu",
+				request->n_mounts);
 	else
-		begin(call, message, run_mount_all);
+		begin(call, message, request->container, run_mount_all);
 }
 
 static void unmount(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
-	begin(call, message, run_unmount);
+	const Caisson__Guest__V1__UnmountRequest *request = (const void *)message;
+
+	begin(call, message, request->container, run_unmount);
 }
 
 static void unmount_all(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
-	begin(call, message, run_unmount_all);
+	begin(call, message, "", run_unmount_all);
 }
 
 static const struct ttrpc_method methods[] = {

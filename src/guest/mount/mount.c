@@ -9,7 +9,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -28,7 +27,6 @@
 
 #define AREA_ROOT "/run"
 #define VALUE_MAX 4096
-#define SERIAL	  "serial:"
 
 /* Of Linux' fs/ext4/ext4.h: a number of blocks. */
 #define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
@@ -101,6 +99,7 @@ static const struct {
  * @fs: the file system's context; -EBADF for a bind mount
  * @connection: to who serves it; -EBADF: it is no such file system
  * @node: of its disk
+ * @size: that the disk is to have; 0: any
  */
 struct attempt {
 	const Containerd__Types__Mount *what;
@@ -108,7 +107,7 @@ struct attempt {
 	bool confined, recursive, grow;
 	int fs, connection;
 	char node[64];
-	uint64_t set, clear;
+	uint64_t set, clear, size;
 	struct mount_error *error;
 };
 
@@ -233,7 +232,7 @@ static int apply_flag(struct attempt *a, const char *option)
 
 static int apply_option(struct attempt *a, const char *option)
 {
-	const char *value = strchr(option, '=');
+	const char *value = strchr(option, '='), *size;
 	char key[64];
 	size_t len = value ? (size_t)(value - option) + 1 : strlen(option);
 	int r = apply_flag(a, option);
@@ -242,6 +241,9 @@ static int apply_option(struct attempt *a, const char *option)
 		a->grow = true;
 		return 0;
 	}
+	if (r > 0 && a->type->source == SOURCE_DISK &&
+	    (size = str_starts(option, ABI_MOUNT_SIZE)) != NULL)
+		return parse_u64(size, 1, UINT64_MAX, &a->size);
 	for (const char *const *known = a->type->options; r > 0 && *known; known++) {
 		if (strlen(*known) != len || strncmp(option, *known, len) != 0)
 			continue;
@@ -271,44 +273,71 @@ static int apply_options(struct attempt *a)
 	return r;
 }
 
-static int find_disk(struct attempt *a, const char *serial, dev_t *ret)
+static int find_disk(const char *serial, dev_t *ret)
 {
 	_cleanup_close_ int sysfs = blockdev_open_sysfs(), disks = -EBADF;
 	char own[BLOCKDEV_SERIAL_MAX + 1];
-	int r;
 
 	if (sysfs < 0)
 		return sysfs;
 	blockdev_own_serial(serial, own);
 	disks = openat(sysfs, "block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = disks < 0 ? -errno : blockdev_find(disks, own, ret);
+	return disks < 0 ? -errno : blockdev_find(disks, own, ret);
+}
 
+/*
+ * By what the host called it: which letter it got depends on who came first. Once it has a node it is known by
+ * that, for its serial may become another one (ABI_SLOT_SERIAL).
+ */
+static int make_node(struct attempt *a, const char *serial)
+{
+	dev_t device;
+	int r;
+
+	(void)mkdir(AREA_ROOT, 0755);
+	(void)snprintf(a->node, sizeof(a->node), AREA_ROOT "/disk-%.*s", BLOCKDEV_SERIAL_MAX,
+		       serial);
+	if (!strchr(serial, '/') && access(a->node, F_OK) == 0)
+		return 0;
+	r = find_disk(serial, &device);
 	if (r == -ENOENT)
 		return refuse(a, r, TTRPC_NOT_FOUND, "there is no disk with the serial \"%s\"",
 			      serial);
+	if (r == 0 && mknod(a->node, S_IFBLK | 0600, device) < 0 && errno != EEXIST)
+		r = -errno;
 	return r;
 }
 
-/* By what the host called it: which letter it got depends on who came first. */
 static int set_disk(struct attempt *a)
 {
-	const char *serial = str_starts(a->what->source, SERIAL);
-	dev_t device;
+	const char *serial = str_starts(a->what->source, MOUNT_SERIAL);
 	int r;
 
 	if (!serial)
 		return refuse(a, -EINVAL, TTRPC_INVALID_ARGUMENT,
-			      "%s: the source is \"%s\", not \"" SERIAL "\" and a disk's serial",
+			      "%s: the source is \"%s\", not \"" MOUNT_SERIAL
+			      "\" and a disk's serial",
 			      a->what->type, a->what->source);
-	r = find_disk(a, serial, &device);
-	if (r < 0)
-		return r;
-	(void)mkdir(AREA_ROOT, 0755);
-	(void)snprintf(a->node, sizeof(a->node), AREA_ROOT "/disk-%u-%u", major(device),
-		       minor(device));
-	if (mknod(a->node, S_IFBLK | 0600, device) < 0 && errno != EEXIST)
-		return -errno;
-	return configure(a, FSCONFIG_SET_STRING, "source", a->node);
+	r = make_node(a, serial);
+	return r < 0 ? r : configure(a, FSCONFIG_SET_STRING, "source", a->node);
+}
+
+int mount_disk_is_free(const char *serial, struct mount_error *error)
+{
+	struct attempt a = {.error = error};
+	_cleanup_close_ int fd = -EBADF;
+	int r;
+
+	*error = (struct mount_error){.code = TTRPC_OK};
+	r = make_node(&a, serial);
+	if (r == 0)
+		fd = open(a.node, O_RDONLY | O_EXCL | O_CLOEXEC);
+	if (r == 0 && fd < 0)
+		r = -errno;
+	return r < 0 && error->code == TTRPC_OK
+		       ? refuse(&a, r, TTRPC_FAILED_PRECONDITION, "the disk \"%s\" is in use: %s",
+				serial, strerror(-r))
+		       : r;
 }
 
 /* The kernel keeps a reference of its own to the connection. */
@@ -371,6 +400,8 @@ static int make(struct attempt *a)
 	r = set_source(a);
 	if (r == 0)
 		r = apply_options(a);
+	if (r == 0 && a->size)
+		r = blockdev_await_size(a->node, a->size);
 	if (r == 0)
 		r = configure(a, FSCONFIG_CMD_CREATE, NULL, NULL);
 	if (r < 0)

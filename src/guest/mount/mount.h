@@ -14,6 +14,9 @@
 /* What the host may name by path: what it mounted here before, and bundles. */
 #define MOUNT_DIR "/run/mounts"
 
+/* What a disk's serial has before it, where something is to be mounted or not. */
+#define MOUNT_SERIAL "serial:"
+
 /**
  * struct mount_error - why it was not mounted
  */
@@ -44,6 +47,14 @@ int mount_make(const Containerd__Types__Mount *what, bool confined, struct mount
 
 /** mount_attach() - the second half. Return: 0 or negative errno. */
 int mount_attach(int mount, int target);
+
+/**
+ * mount_disk_is_free() - find a disk, which is known from then on, and see that nobody has mounted it
+ * @ret_error: set on failure
+ *
+ * Return: 0 or negative errno.
+ */
+int mount_disk_is_free(const char *serial, struct mount_error *ret_error);
 
 /**
  * mount_open() - open what is below MOUNT_DIR or a bundle's root file system
