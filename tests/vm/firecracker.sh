@@ -131,6 +131,15 @@ test_pause() {
 }
 api() { curl -sf --unix-socket "$(caisson inspect "$1" | jq -r .firecracker_socket)" "http://localhost$2" | jq -r .state; }
 
+# Two VMs that write to one disk would destroy what is on it.
+test_disk_in_use() {
+	status 0 caisson run -d --name holder --disk "$WORK/held.img,/d,16M" "$IMAGE" sleep 1000
+	run_refused "the disk $WORK/held.img is in use by another container" --disk "$WORK/held.img,/d"
+	status 0 caisson delete -f holder
+	status 0 caisson run --rm --disk "$WORK/held.img,/d" "$IMAGE" true
+	is_clean
+}
+
 # Whatever answers, or does not: one sentence, and nothing is left.
 test_faults() {
 	local fault words

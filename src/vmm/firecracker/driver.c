@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/driver.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -34,6 +35,8 @@ struct firecracker {
 	size_t slot; /* that is being filled */
 	struct fc_api *api;
 	int dir, watch;
+	int disks[VMM_DISKS_MAX]; /* which in a jail it does not inherit */
+	size_t n_disks;
 	struct loop_io watch_io;
 	struct loop_timer retry;
 	struct tail log;
@@ -205,6 +208,8 @@ static void fc_free(void *vm)
 	fc_plan_done(&f->plan);
 	fc_plan_done(&f->rates);
 	fc_slots_done(&f->slots);
+	while (f->n_disks > 0)
+		fd_close(f->disks[--f->n_disks]);
 	fd_close(f->dir);
 	free(f->failure);
 	free(f);
@@ -241,11 +246,27 @@ static int start_process(struct firecracker *f, const struct vmm_spec *spec, str
 	return r < 0 ? err_errno(err, r, "%s cannot be started", proc.argv[0]) : 0;
 }
 
+/* Who has opened a disk may have claimed it by that (flock(2)), for as long as the VM has it. */
+static int keep_disks(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
+{
+	for (size_t i = 0; spec->jail && i < spec->n_disks; i++) {
+		int fd = fcntl(spec->disks[i].fd, F_DUPFD_CLOEXEC, 0);
+
+		if (fd < 0)
+			return err_errno(err, -errno, "cannot keep the disk %s",
+					 spec->disks[i].serial);
+		f->disks[f->n_disks++] = fd;
+	}
+	return 0;
+}
+
 static int begin(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
 {
 	bool api = spec->run_dir && !spec->no_api;
 	int r = spec->run_dir ? fc_folder(spec, f->loop, &f->log, &f->metrics, &f->dir, err) : 0;
 
+	if (r == 0)
+		r = keep_disks(f, spec, err);
 	if (r == 0)
 		r = fc_slots_make(spec, &f->slots, err);
 	if (r == 0)
