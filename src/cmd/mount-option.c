@@ -299,10 +299,11 @@ static char *absolute(const char *path)
 	return path_join(strcmp(real, "/") == 0 ? "" : real, name);
 }
 
-int mount_option_disk(const char *text, struct mount_option *o, struct err *err)
+int mount_option_disk_of(const char *option, const char *text, struct mount_option *o,
+			 struct err *err)
 {
 	struct disk disk;
-	int r = disk_parse("--disk", text, &disk, err);
+	int r = disk_parse(option, text, &disk, err);
 	char *source;
 
 	o->kind = MOUNT_DISK;
@@ -316,6 +317,11 @@ int mount_option_disk(const char *text, struct mount_option *o, struct err *err)
 	}
 	disk_done(&disk);
 	return r;
+}
+
+int mount_option_disk(const char *text, struct mount_option *o, struct err *err)
+{
+	return mount_option_disk_of("--disk", text, o, err);
 }
 
 void mount_option_done(struct mount_option *o)

@@ -48,6 +48,10 @@ int mount_option_mount(const char *text, struct mount_option *ret, struct err *e
 int mount_option_tmpfs(const char *text, struct mount_option *ret, struct err *err);
 int mount_option_disk(const char *text, struct mount_option *ret, struct err *err);
 
+/** mount_option_disk_of() - the same, said elsewhere: @option, for messages */
+int mount_option_disk_of(const char *option, const char *text, struct mount_option *ret,
+			 struct err *err);
+
 /** mount_option_done() - may be called again */
 void mount_option_done(struct mount_option *option);
 

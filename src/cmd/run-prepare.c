@@ -193,6 +193,10 @@ static int choose_machine(struct run *run, struct err *err)
 					       : SANDBOX_EXECUTOR_DEFAULT);
 	spec->rootfs_mode = xstrdup(run->rootfs_mode);
 	spec->supervisor_config = file_wanted(run->supervisor_config);
+	if (run->placeholders)
+		spec->placeholders = run->placeholders;
+	if (run->placeholders_ro)
+		spec->placeholders_ro = run->placeholders_ro;
 	if (run->volume_mode)
 		replace(&spec->volume_mode, xstrdup(run->volume_mode));
 	if (run->machine)

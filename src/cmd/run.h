@@ -31,7 +31,7 @@ struct run {
 	const char *workdir, *user, *name, *entrypoint, *executor, *hypervisor, *accel, *kernel;
 	const char *rootfs_mode, *volume_mode, *machine;
 	uint64_t memory, rootfs_size, disk_rate, net_rate;
-	uint32_t cpus, boot_timeout, disk_iops;
+	uint32_t cpus, boot_timeout, disk_iops, placeholders, placeholders_ro;
 
 	const volatile sig_atomic_t *interrupted;
 	struct conf conf;

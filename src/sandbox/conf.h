@@ -57,6 +57,7 @@ struct conf_line {
  * @volume_mode: the same of SANDBOX_VOLUME_MODES
  * @firecracker_jailer: "true": as root, it is started by its jailer
  * @firecracker_api: "false": it gets its configuration in a file, and takes no orders
+ * @firecracker_placeholders, @firecracker_placeholders_ro: of its VMs that nobody said it of (spec.h)
  * @supervisor_socket: absolute path of the unix socket that supervisors ask for their metadata;
  *	NULL: none
  */
@@ -66,7 +67,8 @@ struct conf {
 	size_t n_lines;
 	struct strv extras_allow, kernel_allow, settings_allow, settings_deny;
 	uint64_t images_limit, limit_memory, limit_rootfs_size, memory;
-	uint32_t limit_cpus, cpus, boot_timeout;
+	uint32_t limit_cpus, cpus, boot_timeout, firecracker_placeholders,
+		firecracker_placeholders_ro;
 	char *hypervisor, *accel, *kernel, *kernel_append, *rootfs_mode, *volume_mode,
 		*supervisor_socket, *firecracker_jailer, *firecracker_api;
 };

@@ -210,8 +210,13 @@ static int make(int fd, const struct disk *d, bool device, uint64_t size, struct
 	return r < 0 ? err_errno(err, r, "cannot make a file system on %s", d->source) : 0;
 }
 
-static int extend(int fd, const struct disk *d, uint64_t size, struct err *err)
+static int extend(int fd, const struct disk *d, uint64_t size, uint64_t used, struct err *err)
 {
+	if (used > MAX(size, d->size))
+		return err_set(
+			err, -EINVAL,
+			"the disk %s is too small: it has %llu bytes, and its file system %llu",
+			d->source, (unsigned long long)size, (unsigned long long)used);
 	if (d->size == 0 || d->size == size)
 		return 0;
 	if (d->size < size)
@@ -242,7 +247,7 @@ static int prepare(int fd, const struct disk *d, bool *ret_device, struct err *e
 			       "the disk %s is a device, whose size is not to be chosen",
 			       d->source);
 	if (r == 0 && superblock_size(fd, &used) == 0)
-		return extend(fd, d, size, err);
+		return extend(fd, d, size, used, err);
 	if (r == 0)
 		r = is_empty(fd, *ret_device, size);
 	if (r < 0)

@@ -59,6 +59,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 	resolver_init(&sb->resolver, sb);
 	sockets_init(&sb->sockets, sb);
 	standby_init(&sb->standby, sb);
+	slots_init(&sb->slots, sb);
 	ttrpc_request_init(&sb->shutdown);
 	loop_timer_init(&sb->deadline);
 	loop_defer_init(&sb->ending);
@@ -70,6 +71,7 @@ static void stop_everything(struct sandbox *sb)
 	loop_timer_stop(&sb->deadline);
 	loop_defer_stop(&sb->ending);
 	loop_io_stop(&sb->accept);
+	slots_end(&sb->slots);
 	standby_end(&sb->standby);
 	ttrpc_client_free(take_ptr(sb->guest));
 	/* All at once, so that nobody's end is waited for before the next one's is begun. */

@@ -9,6 +9,7 @@
 #include "sandbox/record.h"
 #include "sandbox/resolver.h"
 #include "sandbox/share.h"
+#include "sandbox/slots.h"
 #include "sandbox/sockets.h"
 #include "sandbox/standby.h"
 #include "ttrpc/client.h"
@@ -88,6 +89,7 @@ struct sandbox {
 	struct resolver resolver;
 	struct sockets sockets;
 	struct standby standby;
+	struct slots slots;
 	struct ttrpc_client *guest;
 	struct ttrpc_request shutdown;
 	struct loop_timer deadline;

@@ -47,12 +47,28 @@ int setting_rootfs_size(const struct setting_value *v, struct err *err)
 	return take_size(v, SETTING_ROOTFS_MIN, SETTING_ROOTFS_MAX, &v->spec->rootfs_size, err);
 }
 
+static int take_number(const struct setting_value *v, uint32_t min, uint32_t max, uint32_t *ret,
+		       struct err *err)
+{
+	if (parse_u32(v->value, min, max, ret) < 0)
+		return err_set(err, -EINVAL, "%s of '%s' is no number from %u to %u", v->name,
+			       v->value, min, max);
+	return 0;
+}
+
 int setting_cpus(const struct setting_value *v, struct err *err)
 {
-	if (parse_u32(v->value, 1, VMM_CPUS_MAX, &v->spec->cpus) < 0)
-		return err_set(err, -EINVAL, "%s of '%s' is no number from 1 to %d", v->name,
-			       v->value, VMM_CPUS_MAX);
-	return 0;
+	return take_number(v, 1, VMM_CPUS_MAX, &v->spec->cpus, err);
+}
+
+int setting_placeholders(const struct setting_value *v, struct err *err)
+{
+	return take_number(v, 0, VMM_DISKS_MAX, &v->spec->placeholders, err);
+}
+
+int setting_placeholders_ro(const struct setting_value *v, struct err *err)
+{
+	return take_number(v, 0, VMM_DISKS_MAX, &v->spec->placeholders_ro, err);
 }
 
 /* The names are both ways of writing that of a rate. */

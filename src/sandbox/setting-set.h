@@ -45,6 +45,10 @@ int setting_systemd(const struct setting_value *value, struct err *err);
 
 /** setting_virtiofs_cache() - what the guest keeps of shared files. Return: as setting_memory(). */
 int setting_virtiofs_cache(const struct setting_value *value, struct err *err);
+/** setting_placeholders(), setting_placeholders_ro() - numbers. Return: as setting_memory(). */
+int setting_placeholders(const struct setting_value *value, struct err *err);
+int setting_placeholders_ro(const struct setting_value *value, struct err *err);
+
 /** setting_volume_mode() - a word of SANDBOX_VOLUME_MODES. Return: as setting_memory(). */
 int setting_volume_mode(const struct setting_value *value, struct err *err);
 /** setting_machine() - a word of VMM_MACHINES. Return: as setting_memory(). */

@@ -51,6 +51,8 @@ static const struct setting {
 	{"RUNCVM_QEMU_MEM_PREALLOC", PRIVILEGED, NULL, setting_prealloc},
 	{"RUNCVM_HUGETLB", PRIVILEGED, NULL, setting_huge},
 	{"RUNCVM_DISKS", KEPT, NULL, setting_disks},
+	{"RUNCVM_PLACEHOLDERS", KEPT, NULL, setting_placeholders},
+	{"RUNCVM_PLACEHOLDERS_RO", KEPT, NULL, setting_placeholders_ro},
 
 	{"RUNCVM_MACHINE", KEPT, NULL, setting_machine},
 	{"RUNCVM_BIOS", KEPT, NULL, setting_bios},

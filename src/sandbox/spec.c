@@ -53,6 +53,8 @@ static const struct field {
 	FIELD(memory, FIELD_U64),
 	FIELD(cpus, FIELD_U32),
 	FIELD(boot_timeout, FIELD_U32),
+	FIELD(placeholders, FIELD_U32),
+	FIELD(placeholders_ro, FIELD_U32),
 	FIELD(created, FIELD_I64),
 	FIELD(annotations, FIELD_STRV),
 	FIELD(supervisor_config, FIELD_STRING),

@@ -96,6 +96,7 @@ static void presets(void)
 	test_true(conf.memory == SANDBOX_MEMORY_DEFAULT);
 	test_int(conf.cpus, 1);
 	test_int(conf.boot_timeout, SANDBOX_BOOT_TIMEOUT_DEFAULT);
+	test_int(conf.firecracker_placeholders + conf.firecracker_placeholders_ro, 0);
 	test_str(conf.hypervisor, VMM_HYPERVISOR_DEFAULT);
 	test_str(conf.accel, VMM_ACCEL_DEFAULT);
 	test_true(!conf.kernel && !conf.kernel_append && !conf.rootfs_mode && !conf.volume_mode &&

@@ -63,6 +63,9 @@ static void kept(void)
 	test_true(spec.memory == UINT64_C(128) << 20);
 	test_int(make("io.caisson.mem_size=1G", NULL), 0);
 	test_true(spec.memory == UINT64_C(1) << 30);
+	test_int(make("RUNCVM_PLACEHOLDERS=3", "io.caisson.placeholders_ro=12"), 0);
+	test_int(spec.placeholders, 3);
+	test_int(spec.placeholders_ro, 12);
 	test_int(make("RUNCVM_CPUS=3", NULL), 0);
 	test_int(spec.cpus, 3);
 	test_int(make("RUNCVM_HYPERVISOR=qemu", NULL), 0);
@@ -176,6 +179,7 @@ static void values(void)
 		{"io.caisson.mem_size=x", "io.caisson.mem_size of 'x' is no size"},
 		{"RUNCVM_CPUS=0", "is no number from 1 to 64"},
 		{"RUNCVM_CPUS=65", "is no number"},
+		{"RUNCVM_PLACEHOLDERS=13", "is no number from 0 to 12"},
 		{"RUNCVM_CPUS=0.5", "is no number"},
 		{"RUNCVM_HYPERVISOR=fake", "is not one of qemu"},
 		{"RUNCVM_HYPERVISOR=bochs", "is not one of qemu"},

@@ -4,6 +4,7 @@
 #include "shim/awake.h"
 #include "shim/calls.h"
 #include "shim/control.h"
+#include "shim/disks.h"
 #include "shim/hold.h"
 #include "shim/lifeline.h"
 #include "shim/shim.h"
@@ -81,6 +82,10 @@ static void sandbox_flush(struct ttrpc_call *call, const ProtobufCMessage *messa
 static const struct ttrpc_method sandbox_methods[] = {
 	RPC_METHOD("Wait", containerd__task__v2__wait_request, caisson__sandbox__v1__wait_response,
 		   shim_wait),
+	RPC_METHOD("AttachDisk", caisson__sandbox__v1__attach_disk_request, google__protobuf__empty,
+		   disks_attach),
+	RPC_METHOD("DetachDisk", caisson__sandbox__v1__detach_disk_request, google__protobuf__empty,
+		   disks_detach),
 	RPC_METHOD("Hold", containerd__task__v2__pause_request, google__protobuf__empty,
 		   hold_handle),
 	RPC_METHOD("Release", containerd__task__v2__pause_request, google__protobuf__empty,

@@ -66,6 +66,8 @@ static const struct ttrpc_method guest_methods[] = {
 	{.name = "Stat", .handler = guest_called},
 	{.name = "SetTime", .handler = guest_called},
 	{.name = "Configure", .handler = guest_called},
+	{.name = "MountAll", .handler = guest_called},
+	{.name = "Unmount", .handler = guest_called},
 	{.name = NULL},
 };
 
@@ -74,6 +76,7 @@ static const struct ttrpc_service guest_services[] = {
 	{.name = RPC_SERVICE_COPY, .methods = guest_methods},
 	{.name = RPC_SERVICE_SYSTEM, .methods = guest_methods},
 	{.name = "caisson.guest.v1.Network", .methods = guest_methods},
+	{.name = RPC_SERVICE_MOUNT, .methods = guest_methods},
 	{.name = NULL},
 };
 

@@ -30,7 +30,8 @@ static void process_frozen(struct process *p, const struct process_result *resul
 
 bool shim_has_disks(const struct shim *shim)
 {
-	return volumes_disks(&shim->spec->volumes, shim->spec->volumes.n) > 0;
+	return volumes_disks(&shim->spec->volumes, shim->spec->volumes.n) > 0 ||
+	       slots_filled(&shim->sandbox.slots);
 }
 
 /*

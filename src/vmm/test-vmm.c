@@ -670,7 +670,7 @@ static void rates_that_are_refused(void)
 	test_int(start("qemu"), 0);
 	run();
 	test_str(trace, "exit ");
-	test_str(last_message, "no");
+	test_str(last_failure, "QEMU refused to limit disks: no");
 	end();
 
 	begin("exit 0");

@@ -140,6 +140,148 @@ test_disk_in_use() {
 	is_clean
 }
 
+# Disks that come while it runs: what is written is on them when they go, and their place is another one's.
+test_disks_come_and_go() {
+	local jailer version how
+	for how in true:1.4.1 true:1.16.0 false:1.7.0; do
+		jailer=${how%:*} version=${how#*:}
+		use_firecracker
+		echo "firecracker.jailer = $jailer" >>"$CAISSON_CONFIG"
+		rm -f "$WORK"/*.img
+		STANDIN_VERSION=$version status 0 caisson run -d --name box --placeholders 1 --placeholders-ro 1 "$IMAGE" sleep 1000
+		(cd "$WORK" && status 0 caisson disk attach box ./one.img,/data,64M)
+		status 0 caisson exec box sh -c 'grep -c " /data ext4 rw" /proc/mounts; echo first >/data/file; df -k /data | tail -1'
+		is "$(out | sed -n 1p)" 1
+		[ "$(out | awk 'END { print $2 }')" -gt 45000 ] || fail "$(out)"
+		run_refused_disk "there is a disk on /data already" box "$WORK/two.img,/data,32M"
+		run_refused_disk "all 1 placeholders for disks that are written to are taken: --placeholders of \`caisson run\` says how many a VM has" \
+			box "$WORK/two.img,/more,32M"
+		status 0 caisson disk detach box /data
+		status 0 caisson exec box sh -c 'grep -c " /data " /proc/mounts; [ ! -e /data/file ]'
+		is "$(out)" 0
+		e2fsck -fn "$WORK/one.img" >/dev/null || fail "the file system is damaged"
+		is "$(debugfs -R 'cat /file' "$WORK/one.img" 2>/dev/null)" first
+		# Another one in its place, and the first beside it, to read.
+		status 0 caisson disk attach box "$WORK/two.img,/made/here,32M"
+		status 0 caisson disk attach box "$WORK/one.img,/ro,ro"
+		status 0 caisson exec box sh -c 'cat /ro/file; echo x 2>/dev/null >/ro/file || echo refused; echo second >/made/here/file'
+		is "$(out | tr '\n' ' ')" "first refused "
+		# Its end is that of them all, in order.
+		status 0 caisson kill -s KILL box
+		status 137 sh -c 'exit $(caisson wait box)'
+		status 0 caisson delete box
+		# What came last may be in the journal still.
+		e2fsck -fy "$WORK/two.img" >/dev/null 2>&1 || [ $? = 1 ] || fail "the file system is damaged"
+		is "$(debugfs -R 'cat /file' "$WORK/two.img" 2>/dev/null)" second
+		is "$(find "$WORK" -name '*.img' ! -uid 0)" "" "files that were given away"
+		is_clean
+	done
+}
+run_refused_disk() {
+	status 1 caisson disk attach "$2" "$3"
+	has "$(err)" "$1"
+	one_sentence
+}
+
+# What cannot come takes no place.
+test_disks_that_do_not_come() {
+	status 0 caisson run -d --name box --privileged --placeholders 1 "$IMAGE" sleep 1000
+	status 0 caisson run -d --name holder --disk "$WORK/held.img,/d,16M" "$IMAGE" sleep 1000
+	run_refused_disk "the disk $WORK/none is not there: with a size" box "$WORK/none,/d"
+	run_refused_disk "the disk $WORK/held.img is in use by another container" box "$WORK/held.img,/d"
+	cp "$IMAGES/busybox.tar" "$WORK/tar"
+	run_refused_disk "there is something on $WORK/tar that is no ext4 file system: it is left as it is" box "$WORK/tar,/d"
+	truncate -s 16M "$WORK/cut.img"
+	mke2fs -q -t ext4 "$WORK/cut.img"
+	truncate -s 8M "$WORK/cut.img"
+	run_refused_disk "the disk $WORK/cut.img is too small: it has 8388608 bytes, and its file system 16777216" box "$WORK/cut.img,/d"
+	run_refused_disk "started without placeholders for disks that are read only" box "$WORK/cut.img,/d,ro"
+	# What only the guest knows to be wrong: its words, and the disk goes again.
+	truncate -s 16M "$WORK/bad.img"
+	mke2fs -q -t ext4 "$WORK/bad.img"
+	dd if=/dev/zero of="$WORK/bad.img" bs=1 seek=1124 count=12 conv=notrunc 2>/dev/null
+	printf '\377\377\377\377' | dd of="$WORK/bad.img" bs=1 seek=1120 conv=notrunc 2>/dev/null
+	run_refused_disk "cannot mount the disk $WORK/bad.img on /d: " box "$WORK/bad.img,/d"
+	run_refused_disk "cannot mount the disk $WORK/new.img on /proc/1/comm/x: " box "$WORK/new.img,/proc/1/comm/x,16M"
+	status 1 caisson disk detach box /d
+	has "$(err)" "no disk has come to /d while box runs"
+	status 1 caisson disk detach holder /d
+	has "$(err)" "no disk has come to /d while holder runs"
+	# And one that is in use does not go.
+	status 0 caisson disk attach box "$WORK/new.img,/busy"
+	status 0 caisson exec -d box sh -c 'cd /busy && echo $$ >here && exec sleep 1000'
+	status 0 timeout 20 caisson exec box sh -c 'until [ -s /busy/here ]; do :; done'
+	status 1 caisson disk detach box /busy
+	has "$(err)" "cannot unmount the disk $WORK/new.img from /busy: "
+	status 0 caisson exec box test -s /busy/here
+	status 0 caisson pause box
+	status 1 caisson disk detach box /busy
+	has "$(err)" "container box is paused"
+	status 0 caisson resume box
+	status 0 timeout 20 caisson exec box sh -c 'kill $(cat /busy/here) && while [ -e /proc/$(cat /busy/here) ]; do :; done'
+	status 0 caisson exec box sh -c 'mkdir /other && mount --bind /busy /other && umount /busy'
+	status 1 caisson disk detach box /busy
+	has "$(err)" "cannot unmount the disk $WORK/new.img from /busy: the disk \"caisson-slot0\" is in use"
+	status 0 caisson exec box umount /other
+	status 0 caisson disk detach box /busy
+	status 0 caisson delete -f holder
+	status 0 caisson disk attach box "$WORK/held.img,/d"
+	status 0 caisson delete -f box
+	is_clean
+}
+
+# A VMM that takes no disk, and VMs that end meanwhile.
+test_disk_faults() {
+	local fault
+	for fault in "PATCH /drives/slot0:400" "PATCH /drives/slot0:garbage"; do
+		STANDIN_FAULT=$fault status 0 caisson run -d --name box --placeholders 1 "$IMAGE" sleep 1000
+		run_refused_disk "Firecracker does not take the disk $WORK/a.img: " box "$WORK/a.img,/d,16M"
+		status 0 caisson exec box true
+		status 0 caisson run --rm --disk "$WORK/a.img,/d" "$IMAGE" true
+		status 0 caisson delete -f box
+	done
+	STANDIN_FAULT="PATCH /drives/slot0:die" status 0 caisson run -d --name box --placeholders 1 "$IMAGE" sleep 1000
+	status 1 caisson disk attach box "$WORK/a.img,/d"
+	one_sentence
+	status 0 caisson delete -f box
+	status 0 caisson run -d --name box --placeholders 1 "$IMAGE" sleep 1000
+	status 0 caisson disk attach box "$WORK/a.img,/d"
+	kill -9 "$(firecracker_of box)"
+	status 137 sh -c 'exit $(caisson wait box)'
+	status 1 caisson disk detach box /d
+	status 0 caisson delete -f box
+	status 0 caisson run --rm --disk "$WORK/a.img,/d" "$IMAGE" true
+	is_clean
+}
+
+test_placeholders() {
+	# Or that would hear that the image is unpacked.
+	status 0 caisson run --rm --hypervisor qemu --accel tcg "$IMAGE" true
+	run_refused "QEMU has no placeholders for disks that come later" --hypervisor qemu --accel tcg --placeholders 1
+	run_refused "a VM can have 12 disks: beside its 2 there is no room for 11 placeholders" --placeholders 6 --placeholders-ro 5
+	run_refused "is no number from 0 to 12" -e RUNCVM_PLACEHOLDERS=13
+	status 0 caisson run -d --name plain "$IMAGE" sleep 1000
+	run_refused_disk "the VM was started without placeholders for disks that are written to: --placeholders of \`caisson run\`" \
+		plain "$WORK/x.img,/d,16M"
+	status 0 caisson run -d --name emulated --hypervisor qemu --accel tcg "$IMAGE" sleep 1000
+	run_refused_disk "QEMU takes no disks while a VM runs: --hypervisor firecracker does" emulated "$WORK/x.img,/d,16M"
+	[ ! -e "$WORK/x.img" ] || fail "it was made"
+	status 0 caisson delete -f plain emulated
+	echo 'firecracker.placeholders = 2' >>"$CAISSON_CONFIG"
+	status 0 caisson run -d --name two --executor oci "$IMAGE" sleep 1000
+	status 0 caisson disk attach two "$WORK/x.img,/x,16M"
+	status 0 caisson disk attach two "$WORK/y.img,/y,16M"
+	status 0 caisson exec two sh -c 'grep -c " /[xy] ext4 rw" /proc/mounts'
+	is "$(out)" 2
+	status 0 caisson disk detach two /x
+	status 0 caisson delete -f two
+	status 1 caisson disk attach two
+	has "$(err)" "which container, and which disk?"
+	status 1 caisson disk list
+	has "$(err)" "disk what?"
+	is_clean
+}
+
 # Whatever answers, or does not: one sentence, and nothing is left.
 test_faults() {
 	local fault words

@@ -287,7 +287,7 @@ static int find_disk(const char *serial, dev_t *ret)
 
 /*
  * By what the host called it: which letter it got depends on who came first. Once it has a node it is known by
- * that, for its serial may become another one (ABI_SLOT_SERIAL).
+ * that, for its serial may become another one (ABI_SLOT_SERIAL). df shows its name, on one line unless it is long.
  */
 static int make_node(struct attempt *a, const char *serial)
 {
@@ -295,8 +295,7 @@ static int make_node(struct attempt *a, const char *serial)
 	int r;
 
 	(void)mkdir(AREA_ROOT, 0755);
-	(void)snprintf(a->node, sizeof(a->node), AREA_ROOT "/disk-%.*s", BLOCKDEV_SERIAL_MAX,
-		       serial);
+	(void)snprintf(a->node, sizeof(a->node), AREA_ROOT "/d-%.*s", BLOCKDEV_SERIAL_MAX, serial);
 	if (!strchr(serial, '/') && access(a->node, F_OK) == 0)
 		return 0;
 	r = find_disk(serial, &device);

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation. A disk comes in three steps: the guest finds the place, by the serial that it has while it
+ * is empty, and sees that nobody has it mounted; the VMM opens the disk there; the guest waits until its kernel has
+ * heard of the size, and mounts it. It goes in the reverse order, so that all is written when the VMM closes it.
+ */
+#include "sandbox/slots.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "abi/abi.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "rpc/rpc.h"
+#include "sandbox/disk-open.h"
+#include "sandbox/sandbox.h"
+#include "vmmount.pb-c.h"
+
+#define SECTOR 512u
+#define SERIAL "serial:" ABI_SLOT_SERIAL
+
+void slots_init(struct slots *s, struct sandbox *sandbox)
+{
+	*s = (struct slots){.sandbox = sandbox};
+	ttrpc_request_init(&s->request);
+	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
+		s->all[i].fd = -EBADF;
+}
+
+static size_t number_of(const struct slots *s, const struct slot *slot)
+{
+	return (size_t)(slot - s->all);
+}
+
+static void empty(struct slot *slot, enum slot_state state)
+{
+	slot->fd = fd_close(slot->fd);
+	free(take_ptr(slot->container));
+	free(take_ptr(slot->target));
+	free(take_ptr(slot->source));
+	slot->state = state;
+}
+
+/* @err: NULL: all is well */
+static void finish(struct slots *s, const struct err *err)
+{
+	s->busy = NULL;
+	standby_leave(&s->sandbox->standby);
+	s->done(s->userdata, err);
+}
+
+/* The guest's answer, as an error; @what: what it was to do */
+static int refused(const struct slots *s, const struct ttrpc_answer *answer, const char *what,
+		   struct err *err)
+{
+	int r = ttrpc_code_to_errno(answer->code);
+
+	return err_set(err, r < 0 ? r : -EIO, "cannot %s the disk %s %s %s: %s", what,
+		       s->busy->source, *what == 'm' ? "on" : "from", s->busy->target,
+		       answer->code == TTRPC_DEADLINE_EXCEEDED ? "the guest does not answer"
+							       : answer->message);
+}
+
+static int ask(struct slots *s, const char *method, const ProtobufCMessage *request,
+	       void (*answered)(struct ttrpc_request *req, const struct ttrpc_answer *answer))
+{
+	if (!s->sandbox->guest)
+		return -ENOTCONN;
+	return rpc_call(s->sandbox->guest, &s->request, RPC_SERVICE_MOUNT, method, request,
+			(int64_t)(s->sandbox->spec->boot_timeout * NSEC_PER_SEC), answered);
+}
+
+/* Nobody has the place's disk mounted, and the guest knows it from then on. */
+static int ask_for_place(struct slots *s, void (*answered)(struct ttrpc_request *req,
+							   const struct ttrpc_answer *answer))
+{
+	Caisson__Guest__V1__UnmountRequest request = CAISSON__GUEST__V1__UNMOUNT_REQUEST__INIT;
+	char target[sizeof(SERIAL) + 20];
+
+	(void)snprintf(target, sizeof(target), SERIAL "%zu", number_of(s, s->busy));
+	request.target = target;
+	return ask(s, "Unmount", &request.base, answered);
+}
+
+static void given_back(void *data, int r, const char *message)
+{
+	struct slots *s = data;
+	struct err err = ERR_NULL;
+
+	if (r == 0) {
+		empty(s->busy, SLOT_EMPTY);
+		finish(s, s->why.code < 0 ? &s->why : NULL);
+		return;
+	}
+	(void)err_set(&err, r, "the disk %s is unmounted, and %s does not give it back: %s",
+		      s->busy->source, vmm_title(s->sandbox->vmm), message);
+	s->busy->state = SLOT_LOST;
+	finish(s, &err);
+}
+
+/* @why: an error that is told then; NULL: it was to go */
+static void give_back(struct slots *s, const struct err *why)
+{
+	const struct vmm_reply reply = {.done = given_back, .data = s};
+	struct err err = ERR_NULL;
+	int r;
+
+	s->why = why ? *why : (struct err)ERR_NULL;
+	r = vmm_disk_detach(s->sandbox->vmm, number_of(s, s->busy), &reply, &err);
+	if (r < 0)
+		given_back(s, r, err.text);
+}
+
+static void mounted(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct slots *s = container_of(req, struct slots, request);
+	struct err err = ERR_NULL;
+
+	if (answer->code == TTRPC_OK) {
+		s->busy->state = SLOT_MOUNTED;
+		finish(s, NULL);
+		return;
+	}
+	(void)refused(s, answer, "mount", &err);
+	if (answer->code != TTRPC_DEADLINE_EXCEEDED) {
+		give_back(s, &err);
+		return;
+	}
+	s->busy->state = SLOT_LOST;
+	finish(s, &err);
+}
+
+static int ask_to_mount(struct slots *s)
+{
+	Caisson__Guest__V1__MountAllRequest request = CAISSON__GUEST__V1__MOUNT_ALL_REQUEST__INIT;
+	Containerd__Types__Mount m = CONTAINERD__TYPES__MOUNT__INIT, *list = &m;
+	char source[sizeof(SERIAL) + 20], size[sizeof(ABI_MOUNT_SIZE) + 20];
+	char *options[2] = {size};
+
+	(void)snprintf(source, sizeof(source), SERIAL "%zu", number_of(s, s->busy));
+	(void)snprintf(size, sizeof(size), ABI_MOUNT_SIZE "%llu", (unsigned long long)s->size);
+	m.type = rpc_str("ext4");
+	m.source = source;
+	m.target = s->busy->target;
+	m.options = options;
+	m.n_options = 1;
+	if (s->readonly || s->grow)
+		options[m.n_options++] = rpc_str(s->readonly ? "ro" : ABI_MOUNT_GROW);
+	request.container = s->busy->container;
+	request.mounts = &list;
+	request.n_mounts = 1;
+	return ask(s, "MountAll", &request.base, mounted);
+}
+
+static void opened(void *data, int r, const char *message)
+{
+	struct slots *s = data;
+	struct err err = ERR_NULL;
+
+	if (r < 0) {
+		(void)err_set(&err, r, "%s does not take the disk %s: %s",
+			      vmm_title(s->sandbox->vmm), s->busy->source, message);
+		empty(s->busy, SLOT_EMPTY);
+		finish(s, &err);
+		return;
+	}
+	r = ask_to_mount(s);
+	if (r < 0) {
+		(void)err_errno(&err, r, "cannot ask the guest to mount the disk %s",
+				s->busy->source);
+		give_back(s, &err);
+	}
+}
+
+static void place_found(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct slots *s = container_of(req, struct slots, request);
+	const struct vmm_reply reply = {.done = opened, .data = s};
+	char serial[sizeof(ABI_SLOT_SERIAL) + 20];
+	struct vmm_disk disk = {
+		.fd = s->busy->fd, .serial = serial, .readonly = s->readonly, .device = s->device};
+	struct err err = ERR_NULL;
+	int r;
+
+	(void)snprintf(serial, sizeof(serial), ABI_SLOT_SERIAL "%zu", number_of(s, s->busy));
+	if (answer->code != TTRPC_OK)
+		r = refused(s, answer, "mount", &err);
+	else
+		r = vmm_disk_attach(s->sandbox->vmm, number_of(s, s->busy), &disk, &reply, &err);
+	if (r == 0)
+		return;
+	if (answer->code == TTRPC_OK)
+		(void)err_wrap(&err, r, "the disk %s", s->busy->source);
+	empty(s->busy, SLOT_EMPTY);
+	finish(s, &err);
+}
+
+static void unused(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct slots *s = container_of(req, struct slots, request);
+	struct err err = ERR_NULL;
+
+	if (answer->code == TTRPC_OK) {
+		give_back(s, NULL);
+		return;
+	}
+	(void)refused(s, answer, "unmount", &err);
+	s->busy->state = SLOT_MOUNTED;
+	finish(s, &err);
+}
+
+/* Where it is not mounted any more the container has done that itself. */
+static void unmounted(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct slots *s = container_of(req, struct slots, request);
+	struct err err = ERR_NULL;
+	int r = 0;
+
+	if (answer->code != TTRPC_OK && answer->code != TTRPC_NOT_FOUND)
+		r = refused(s, answer, "unmount", &err);
+	else if ((r = ask_for_place(s, unused)) < 0)
+		(void)err_errno(&err, r, "cannot ask the guest");
+	if (r == 0)
+		return;
+	s->busy->state = SLOT_MOUNTED;
+	finish(s, &err);
+}
+
+static int check_ready(const struct slots *s, struct err *err)
+{
+	if (s->sandbox->state != SANDBOX_READY)
+		return err_set(err, -ENOTCONN, "the virtual machine is not up");
+	if (s->busy)
+		return err_set(err, -EBUSY, "the disk %s is just coming or going: try again",
+			       s->busy->source);
+	return 0;
+}
+
+static struct slot *find(struct slots *s, const char *container, const char *target)
+{
+	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
+		if (s->all[i].state == SLOT_MOUNTED &&
+		    strcmp(s->all[i].container, container) == 0 &&
+		    strcmp(s->all[i].target, target) == 0)
+			return &s->all[i];
+	return NULL;
+}
+
+static struct slot *find_empty(struct slots *s, bool readonly)
+{
+	size_t from = readonly ? s->count.writable : 0;
+	size_t n = readonly ? s->count.readonly : s->count.writable;
+
+	for (size_t i = from; i < from + n; i++)
+		if (s->all[i].state == SLOT_EMPTY)
+			return &s->all[i];
+	return NULL;
+}
+
+static int check_room(struct slots *s, bool readonly, struct slot **ret, struct err *err)
+{
+	const char *option = readonly ? "--placeholders-ro" : "--placeholders";
+	size_t n = readonly ? s->count.readonly : s->count.writable;
+
+	if (!vmm_traits(vmm_driver(s->sandbox->spec->hypervisor))->slots)
+		return err_set(err, -ENOTSUP,
+			       "%s takes no disks while a VM runs: --hypervisor firecracker does",
+			       vmm_title(s->sandbox->vmm));
+	if (n == 0)
+		return err_set(err, -ENOTSUP,
+			       "the VM was started without placeholders for disks that are %s: "
+			       "%s of `caisson run` says how many it has",
+			       readonly ? "read only" : "written to", option);
+	*ret = find_empty(s, readonly);
+	if (!*ret)
+		return err_set(err, -ENOSPC,
+			       "all %zu placeholders for disks that are %s are taken: %s of "
+			       "`caisson run` says how many a VM has",
+			       n, readonly ? "read only" : "written to", option);
+	return 0;
+}
+
+/* Whole sectors, as the guest sees them. */
+static int measure(int fd, bool device, uint64_t *ret)
+{
+	struct stat st;
+
+	if (device)
+		return ioctl(fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*ret = (uint64_t)st.st_size / SECTOR * SECTOR;
+	return 0;
+}
+
+static int open_disk(struct slots *s, struct slot *slot, const char *container,
+		     const struct disk *disk, struct err *err)
+{
+	int r;
+
+	slot->fd = disk_open(-EBADF, disk->source, disk, &s->device, err);
+	if (slot->fd < 0)
+		return slot->fd;
+	r = measure(slot->fd, s->device, &s->size);
+	if (r < 0)
+		return err_errno(err, r, "cannot look at the disk %s", disk->source);
+	s->readonly = disk->readonly;
+	s->grow = disk->size > 0;
+	slot->container = xstrdup(container);
+	slot->target = xstrdup(disk->target);
+	slot->source = xstrdup(disk->source);
+	return 0;
+}
+
+static void begin(struct slots *s, struct slot *slot,
+		  void (*done)(void *userdata, const struct err *err), void *userdata)
+{
+	slot->state = SLOT_BUSY;
+	s->busy = slot;
+	s->done = done;
+	s->userdata = userdata;
+	standby_use(&s->sandbox->standby);
+}
+
+static void not_begun(struct slots *s)
+{
+	s->busy = NULL;
+	standby_leave(&s->sandbox->standby);
+}
+
+int slots_attach(struct slots *s, const char *container, const struct disk *disk,
+		 void (*done)(void *userdata, const struct err *err), void *userdata,
+		 struct err *err)
+{
+	struct slot *slot;
+	int r = check_ready(s, err);
+
+	if (r == 0 && find(s, container, disk->target))
+		r = err_set(err, -EEXIST, "there is a disk on %s already", disk->target);
+	if (r == 0)
+		r = check_room(s, disk->readonly, &slot, err);
+	if (r < 0)
+		return r;
+	r = open_disk(s, slot, container, disk, err);
+	if (r == 0) {
+		begin(s, slot, done, userdata);
+		r = ask_for_place(s, place_found);
+		if (r < 0) {
+			(void)err_errno(err, r, "cannot ask the guest");
+			not_begun(s);
+		}
+	}
+	if (r < 0)
+		empty(slot, SLOT_EMPTY);
+	return r;
+}
+
+int slots_detach(struct slots *s, const char *container, const char *target,
+		 void (*done)(void *userdata, const struct err *err), void *userdata,
+		 struct err *err)
+{
+	Caisson__Guest__V1__UnmountRequest request = CAISSON__GUEST__V1__UNMOUNT_REQUEST__INIT;
+	struct slot *slot;
+	int r = check_ready(s, err);
+
+	if (r < 0)
+		return r;
+	slot = find(s, container, target);
+	if (!slot)
+		return err_set(err, -ENOENT, "no disk has come to %s while %s runs", target,
+			       container);
+	begin(s, slot, done, userdata);
+	request.container = slot->container;
+	request.target = slot->target;
+	r = ask(s, "Unmount", &request.base, unmounted);
+	if (r == 0)
+		return 0;
+	not_begun(s);
+	slot->state = SLOT_MOUNTED;
+	return err_errno(err, r, "cannot ask the guest");
+}
+
+bool slots_filled(const struct slots *s)
+{
+	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
+		if (s->all[i].state != SLOT_EMPTY)
+			return true;
+	return false;
+}
+
+void slots_end(struct slots *s)
+{
+	static const struct err gone = {.code = -ESHUTDOWN,
+					.text = "the virtual machine has ended"};
+
+	ttrpc_request_cancel(&s->request);
+	if (s->busy)
+		finish(s, s->sandbox->failure.code ? &s->sandbox->failure : &gone);
+	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
+		empty(&s->all[i], SLOT_EMPTY);
+}
