@@ -3,12 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <unistd.h>
+
+#include <linux/fs.h>
+#include <linux/loop.h>
 
 #include "base/fd.h"
 #include "base/path.h"
@@ -265,6 +272,57 @@ static void serials_are_translated(void)
 	}
 }
 
+/* Return: a descriptor of a loop device with that file, and its path; -1: there are none here. */
+static int make_loop(int file, char path[32])
+{
+	struct loop_config config = {.fd = (uint32_t)file, .info.lo_flags = LO_FLAGS_AUTOCLEAR};
+	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	int n = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE), fd = -1;
+
+	if (n >= 0) {
+		(void)snprintf(path, 32, "/dev/loop%d", n);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	if (fd >= 0 && ioctl(fd, LOOP_CONFIGURE, &config) < 0)
+		fd = fd_close(fd);
+	return fd;
+}
+
+static int loop_disk, loop_file;
+
+/* While it is being waited for: should that not be so, the size is still the old one. */
+static void resize(int signo _unused_)
+{
+	(void)!ftruncate(loop_file, 2 << 20);
+	(void)ioctl(loop_disk, LOOP_SET_CAPACITY);
+}
+
+/* Until the kernel has heard of it; and not a moment, where it has already. */
+static void waits_for_a_size(void)
+{
+	const struct itimerval soon = {.it_value.tv_usec = 20000};
+	struct sigaction action = {.sa_handler = resize, .sa_flags = SA_RESTART};
+	uint64_t size = 0;
+	char path[32];
+
+	loop_file = memfd_create("disk", MFD_CLOEXEC);
+	test_int(ftruncate(loop_file, 1 << 20), 0);
+	loop_disk = geteuid() == 0 ? make_loop(loop_file, path) : -1;
+	if (loop_disk >= 0) {
+		test_int(blockdev_await_size(path, 1 << 20), 0);
+		test_int(sigaction(SIGALRM, &action, NULL), 0);
+		test_int(setitimer(ITIMER_REAL, &soon, NULL), 0);
+		test_int(blockdev_await_size(path, 2 << 20), 0);
+		test_int(ioctl(loop_disk, BLKGETSIZE64, &size), 0);
+		test_int(size, 2 << 20);
+		(void)signal(SIGALRM, SIG_IGN);
+		fd_close(loop_disk);
+	}
+	fd_close(loop_file);
+	test_int(blockdev_await_size("/nowhere", 1), -ENOENT);
+	test_int(blockdev_await_size("/dev/null", 1), -ENOTTY);
+}
+
 int main(void)
 {
 	char path[64];
@@ -283,6 +341,7 @@ int main(void)
 	test_run(nothing_to_look_at);
 	test_run(the_kernel_is_heard);
 	test_run(serials_are_translated);
+	test_run(waits_for_a_size);
 	fd_close(block);
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
 	return 0;
