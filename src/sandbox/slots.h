@@ -58,6 +58,7 @@ void slots_init(struct slots *slots, struct sandbox *sandbox);
 
 /**
  * slots_attach() - open a disk and mount it in a container that runs
+ * @container: empty: in none, for one that is still to be made of it; the target is below the guest's /run/mounts then
  * @disk: its @source is absolute
  * @done: called once, if this returns 0; @err: why it could not be, and its place is empty; NULL: it is mounted
  *

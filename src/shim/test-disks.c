@@ -6,6 +6,7 @@
 #include "abi/abi.h"
 #include "base/mem.h"
 #include "sandbox.pb-c.h"
+#include "sandbox/disk.h"
 #include "shim/lifeline.h"
 #include "shim/test-shim.h"
 #include "vmm/test-files.h"
@@ -74,13 +75,14 @@ static void asked_to_unmount(const char *target, const char *container)
 	rpc_free(&request->base);
 }
 
-static void asked_to_mount(const char *source, const char *target, const char *how)
+static void asked_to_mount_in(const char *container, const char *source, const char *target,
+			      const char *how)
 {
 	Caisson__Guest__V1__MountAllRequest *request = (void *)asked_of_guest(
 		"MountAll", &caisson__guest__v1__mount_all_request__descriptor);
 	const Containerd__Types__Mount *m = request->mounts[0];
 
-	test_str(request->container, "c1");
+	test_str(request->container, container);
 	test_int(request->n_mounts, 1);
 	test_str(m->type, "ext4");
 	test_str(m->source, source);
@@ -90,6 +92,11 @@ static void asked_to_mount(const char *source, const char *target, const char *h
 	if (how)
 		test_str(m->options[1], how);
 	rpc_free(&request->base);
+}
+
+static void asked_to_mount(const char *source, const char *target, const char *how)
+{
+	asked_to_mount_in("c1", source, target, how);
 }
 
 /* Does anybody hold the disk? */
@@ -287,6 +294,38 @@ static void not_running(void)
 	test_shim_end();
 }
 
+static void note(void *userdata, const struct err *err)
+{
+	*(int *)userdata = err ? err->code : 1;
+}
+
+/* What a container is to be made of comes before there is one. */
+static void for_a_container_to_come(void)
+{
+	struct slots *s = &t.shim.sandbox.slots;
+	struct disk disk = {.target = (char *)"/run/mounts/new", .size = SIZE};
+	struct err err = ERR_NULL;
+	int said = 0;
+
+	begin();
+	disk.source = (char *)files_path("disk");
+	test_int(slots_attach(s, "", &disk, note, &said, &err), 0);
+	asked_to_unmount("serial:caisson-slot0", NULL);
+	guest_replies(EMPTY);
+	asked_to_mount_in("", "serial:caisson-slot0", "/run/mounts/new", ABI_MOUNT_GROW);
+	guest_replies(EMPTY);
+	while (s->busy)
+		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_int(said, 1);
+	test_int(slots_detach(s, "", "/run/mounts/new", note, &said, &err), 0);
+	asked_to_unmount("/run/mounts/new", NULL);
+	guest_fails(TTRPC_FAILED_PRECONDITION, "busy");
+	while (s->busy)
+		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_true(said < 0 && is_claimed());
+	test_shim_end();
+}
+
 int main(void)
 {
 	files_begin();
@@ -300,6 +339,7 @@ int main(void)
 	test_run(client_goes);
 	test_run(vm_ends);
 	test_run(not_running);
+	test_run(for_a_container_to_come);
 	files_end();
 	return 0;
 }
