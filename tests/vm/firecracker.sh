@@ -48,6 +48,29 @@ test_jail() {
 	is_clean
 }
 
+# What whoever has got Firecracker can do with it: nothing to the host, and little to what it was given.
+test_jail_is_narrow() {
+	local pid
+	truncate -s 16M "$WORK/own" "$WORK/device"
+	mke2fs -q "$WORK/own"
+	mke2fs -q "$WORK/device"
+	chmod 640 "$WORK/own"
+	loop=$(losetup --show -f "$WORK/device")
+	trap 'losetup -d "$loop"' EXIT
+	status 0 caisson run -d --name box --disk "$WORK/own,/own" --disk "$loop,/device,ro" "$IMAGE" sleep 1000
+	pid=$(firecracker_of box)
+	for what in net ipc mnt pid; do
+		[ "$(readlink "/proc/$pid/ns/$what")" != "$(readlink /proc/self/ns/$what)" ] || fail "the $what namespace is the host's"
+	done
+	is "$(stat -c '%F %a %u' "/proc/$pid/root/disk3")" "block special file 444 0"
+	grep -q "^Max file size *[0-9]" "/proc/$pid/limits" || fail "$(grep "^Max file size" "/proc/$pid/limits")"
+	# As its user may, who owns it there.
+	chmod 4755 "$WORK/own"
+	status 0 caisson delete -f box
+	is "$(stat -c %a "$WORK/own")" 640
+	is_clean
+}
+
 # No two VMs of the machine have the same user, wherever their folders are.
 test_users() {
 	local name users

@@ -15,6 +15,8 @@
 #define OLDEST_MINOR 4
 
 #define ID_MAX	     64
+/* Bytes of a snapshot beside the memory. */
+#define SNAPSHOT_SPARE (UINT64_C(64) << 20)
 
 int fc_check_version(const char *answer, unsigned int *ret_minor, struct err *err)
 {
@@ -55,18 +57,24 @@ static int read_log(int dir, struct loop *loop, struct tail *log)
 	return tail_of(log, loop, fifo, copy);
 }
 
-/* Of block devices, in a folder of their user's. */
+/*
+ * Of block devices, in a folder of their user's. A mount that is read-only keeps nobody from writing to a device: those
+ * that are only read stay root's.
+ */
 static int make_nodes(int dir, const struct vmm_spec *spec)
 {
 	char node[16];
 	struct stat st;
+	mode_t mode;
 
 	for (size_t i = 0; spec->jail && i < spec->n_disks; i++) {
 		if (!spec->disks[i].device)
 			continue;
 		fc_disk_name(i, node);
+		mode = spec->disks[i].readonly ? 0444 : 0600;
 		if (fstat(spec->disks[i].fd, &st) < 0 ||
-		    mknodat(dir, node, S_IFBLK | 0600, st.st_rdev) < 0)
+		    mknodat(dir, node, S_IFBLK | mode, st.st_rdev) < 0 ||
+		    fchmodat(dir, node, mode, 0) < 0)
 			return -errno;
 	}
 	return 0;
@@ -135,9 +143,25 @@ static void add_config(struct fc_command *c, const struct vmm_spec *spec)
 		strv_addf(&c->argv, "%s/" FC_CONFIG_FILE, prefix(spec));
 }
 
+/*
+ * Bytes of the largest file that it has to write, which a snapshot of its memory may be as well: more it does not take
+ * of the host. 0: it is not known, as disks may come later.
+ */
+static uint64_t largest_file(const struct vmm_spec *spec)
+{
+	uint64_t largest = spec->memory + SNAPSHOT_SPARE;
+	struct stat st;
+
+	for (size_t i = 0; i < spec->n_disks; i++)
+		if (fstat(spec->disks[i].fd, &st) == 0 && (uint64_t)st.st_size > largest)
+			largest = (uint64_t)st.st_size;
+	return spec->slots.writable > 0 ? 0 : largest;
+}
+
 static int add_jailer(struct fc_command *c, const struct vmm_spec *spec, struct err *err)
 {
 	_cleanup_free_ char *found = path_find_program(c->program);
+	uint64_t largest = largest_file(spec);
 
 	strv_add(&c->argv, FC_JAILER);
 	if (!found)
@@ -156,6 +180,10 @@ static int add_jailer(struct fc_command *c, const struct vmm_spec *spec, struct 
 	strv_addf(&c->argv, "%u", spec->jail->gid);
 	strv_add(&c->argv, "--chroot-base-dir");
 	strv_addf(&c->argv, "%s/" FC_JAIL_BASE, spec->run_dir);
+	if (largest > 0) {
+		strv_add(&c->argv, "--resource-limit");
+		strv_addf(&c->argv, "fsize=%llu", (unsigned long long)largest);
+	}
 	strv_add(&c->argv, "--");
 	return 0;
 }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/driver.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "vmm/child.h"
 #include "vmm/firecracker/api.h"
@@ -25,6 +30,12 @@
 
 #define LAST_WORDS_NS (1000 * 1000 * 1000)
 
+/* A disk as it was opened, whose user in the jail may change its mode. */
+struct kept_disk {
+	int fd;
+	mode_t mode;
+};
+
 struct firecracker {
 	struct vmm *owner;
 	struct loop *loop;
@@ -35,8 +46,8 @@ struct firecracker {
 	size_t slot; /* that is being filled */
 	struct fc_api *api;
 	int dir, watch;
-	int disks[VMM_DISKS_MAX]; /* which in a jail it does not inherit */
-	size_t n_disks;
+	struct kept_disk kept[VMM_DISKS_MAX]; /* which in a jail it does not inherit */
+	size_t n_kept;
 	struct loop_io watch_io;
 	struct loop_timer retry;
 	struct tail log;
@@ -195,6 +206,28 @@ static void process_ended(struct vmm_child *child, int status)
 		vmm_notify_exit(f->owner, status, status == 0 ? "" : message);
 }
 
+static mode_t mode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 ? st.st_mode & 07777 : 0;
+}
+
+/*
+ * As they were given: a guest that had got Firecracker may have left a setuid program of the host's root, which it could
+ * not run itself.
+ */
+static void let_go_of_disks(struct firecracker *f)
+{
+	while (f->n_kept > 0) {
+		const struct kept_disk *disk = &f->kept[--f->n_kept];
+
+		if (mode_of(disk->fd) != disk->mode && fchmod(disk->fd, disk->mode) < 0)
+			log_warn("cannot give a disk its mode back: %s", strerror(errno));
+		fd_close(disk->fd);
+	}
+}
+
 static void fc_free(void *vm)
 {
 	struct firecracker *f = vm;
@@ -208,8 +241,7 @@ static void fc_free(void *vm)
 	fc_plan_done(&f->plan);
 	fc_plan_done(&f->rates);
 	fc_slots_done(&f->slots);
-	while (f->n_disks > 0)
-		fd_close(f->disks[--f->n_disks]);
+	let_go_of_disks(f);
 	fd_close(f->dir);
 	free(f->failure);
 	free(f);
@@ -250,12 +282,13 @@ static int start_process(struct firecracker *f, const struct vmm_spec *spec, str
 static int keep_disks(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
 {
 	for (size_t i = 0; spec->jail && i < spec->n_disks; i++) {
-		int fd = fcntl(spec->disks[i].fd, F_DUPFD_CLOEXEC, 0);
+		struct kept_disk disk = {.fd = fcntl(spec->disks[i].fd, F_DUPFD_CLOEXEC, 0)};
 
-		if (fd < 0)
+		if (disk.fd < 0)
 			return err_errno(err, -errno, "cannot keep the disk %s",
 					 spec->disks[i].serial);
-		f->disks[f->n_disks++] = fd;
+		disk.mode = mode_of(disk.fd);
+		f->kept[f->n_kept++] = disk;
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,8 +38,11 @@ static int open_namespace(pid_t pid, const struct stat *st, const struct vmm_jai
 	return fd < 0 ? -errno : fd;
 }
 
-static int await_end(void *data _unused_)
+static int await_end(void *parent)
 {
+	/* Whoever kills that would have this one stay for ever, with all that it has open. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != *(const pid_t *)parent)
+		return 1;
 	while (pause() < 0)
 		;
 	return 0;
@@ -46,15 +50,16 @@ static int await_end(void *data _unused_)
 
 /*
  * A user namespace in which the file's owner stands for the jail's user. Only a process can make one, and only
- * another one can say who is who in it. It is in our memory: to copy that would take more than all the rest.
+ * another one can say who is who in it. It is in our memory, and has our descriptors: to copy those would take more than
+ * all the rest.
  *
  * Return: its descriptor, or negative errno.
  */
 static int make_namespace(const struct stat *st, const struct vmm_jail *jail)
 {
 	_Alignas(16) char stack[4096];
-	pid_t pid =
-		clone(await_end, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD, NULL);
+	pid_t self = getpid(), pid = clone(await_end, stack + sizeof(stack),
+					   CLONE_NEWUSER | CLONE_VM | CLONE_FILES | SIGCHLD, &self);
 	int fd;
 
 	if (pid < 0)

@@ -217,8 +217,9 @@ int fc_jail_make(void *data, struct err *err)
 	_cleanup_close_ int root = -EBADF;
 	int r;
 
-	if (unshare(CLONE_NEWNS) < 0)
-		return err_errno(err, -errno, "cannot make a mount namespace");
+	/* The network is for taps. */
+	if (unshare(CLONE_NEWNS | CLONE_NEWIPC | (jail->spec->n_nics == 0 ? CLONE_NEWNET : 0)) < 0)
+		return err_errno(err, -errno, "cannot make namespaces for a jail");
 	root = make_root(jail);
 	if (root < 0)
 		return err_errno(err, root, "cannot make a jail in %s", jail->spec->run_dir);
@@ -231,16 +232,23 @@ int fc_jail_make(void *data, struct err *err)
 	return 0;
 }
 
+/* But for devices that are only read. */
 static int give(int dir, const struct vmm_jail *jail)
 {
 	_cleanup_dir_ DIR *entries = dir_open(dir, ".");
 	const char *name;
+	struct stat st;
 
 	if (!entries || fchown(dir, jail->uid, jail->gid) < 0)
 		return -errno;
-	while ((name = dir_next(entries)))
+	while ((name = dir_next(entries))) {
+		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+		if (S_ISBLK(st.st_mode) && st.st_mode & S_IROTH)
+			continue;
 		if (fchownat(dir, name, jail->uid, jail->gid, AT_SYMLINK_NOFOLLOW) < 0)
 			return -errno;
+	}
 	return 0;
 }
 
