@@ -84,6 +84,19 @@ int p9_fid_add(struct p9_fids *f, uint32_t number, int fd, struct p9_fid **ret)
 	return 0;
 }
 
+bool p9_fids_can_lock(const struct p9_fids *f, const struct p9_fid *fid,
+		      const struct p9_ranges *locks)
+{
+	return f->n_ranges - p9_ranges_count(fid->locks) + p9_ranges_count(locks) <= P9_RANGES_MAX;
+}
+
+void p9_fid_set_locks(struct p9_fids *f, struct p9_fid *fid, struct p9_ranges *locks)
+{
+	f->n_ranges += p9_ranges_count(locks) - p9_ranges_count(fid->locks);
+	free(fid->locks);
+	fid->locks = locks;
+}
+
 static void free_xattr(struct p9_fids *f, struct p9_fid *fid)
 {
 	if (!(fid->kind & P9_FID_XATTR) || !fid->xattr)
@@ -102,6 +115,7 @@ void p9_fid_remove(struct p9_fids *f, struct p9_fid *fid)
 	index = *link;
 	*link = fid->next;
 	free_xattr(f, fid);
+	p9_fid_set_locks(f, fid, NULL);
 	fid->fd = fd_close(fid->fd);
 	fid->lock_fd = fd_close(fid->lock_fd);
 	fid->next = f->free;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "p9/proto.h"
+#include "p9/ranges.h"
 
 /*
  * The fids of a client: its numbers for files, each with one descriptor of ours. No path is kept, so that a file that
@@ -50,6 +51,7 @@ struct p9_xattr {
  * @tree: which tree it is in
  * @alone: this is that folder
  * @xattr: owned
+ * @locks: of @lock_fd, or else @fd; owned; NULL: none
  */
 struct p9_fid {
 	uint32_t number;
@@ -59,6 +61,7 @@ struct p9_fid {
 		uint64_t place;
 		struct p9_xattr *xattr;
 	};
+	struct p9_ranges *locks;
 	uint16_t next;
 	uint16_t type;
 	uint8_t kind;
@@ -77,13 +80,14 @@ struct p9_fid {
  * @n_made: how many there are in @chunks
  * @max: how many may be in use at a time
  * @xattr_bytes: in use for extended attributes
+ * @n_ranges: that are locked
  */
 struct p9_fids {
 	struct p9_fid *chunks[P9_FIDS_MAX / P9_FID_CHUNK];
 	uint16_t bucket[P9_FID_BUCKETS];
 	uint16_t free;
 	uint32_t n_made, n, max;
-	size_t xattr_bytes;
+	size_t xattr_bytes, n_ranges;
 };
 
 /** p9_fids_init() - none, and not more than @max of them at a time */
@@ -115,3 +119,10 @@ void p9_fid_remove(struct p9_fids *f, struct p9_fid *fid);
  * Return: 0; -ENOMEM: all of them together would take too much.
  */
 int p9_fid_new_xattr(struct p9_fids *f, struct p9_fid *fid, uint32_t len);
+
+/** p9_fids_can_lock() - would there be P9_RANGES_MAX at most, if a fid had these? */
+bool p9_fids_can_lock(const struct p9_fids *f, const struct p9_fid *fid,
+		      const struct p9_ranges *locks);
+
+/** p9_fid_set_locks() - a fid has these now. @locks: taken over; NULL: none */
+void p9_fid_set_locks(struct p9_fids *f, struct p9_fid *fid, struct p9_ranges *locks);

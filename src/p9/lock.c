@@ -12,6 +12,7 @@
 #include <sys/file.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/seal.h"
 #include "p9/request.h"
 
@@ -62,44 +63,51 @@ static int lock_fd_of(const struct p9_fid *fid)
 	return fid->lock_fd >= 0 ? fid->lock_fd : fid->fd;
 }
 
-static int set_range(const struct p9_fid *fid, struct flock range)
+static int set_range(struct p9_fids *fids, struct p9_fid *fid, struct flock range)
 {
-	return fcntl(lock_fd_of(fid), F_OFD_SETLK, &range) < 0 ? -errno : 0;
+	_cleanup_free_ struct p9_ranges *after = p9_ranges_after(fid->locks, &range);
+
+	if (!after || !p9_fids_can_lock(fids, fid, after))
+		return -ENOLCK;
+	if (fcntl(lock_fd_of(fid), F_OFD_SETLK, &range) < 0)
+		return -errno;
+	p9_fid_set_locks(fids, fid, take_ptr(after));
+	return 0;
 }
 
 /* flock(2) needs no file that is open for writing. If there can be none, its own lock is all that there is. */
-static int set_for_reader(struct p9_fid *fid, const struct flock *range)
+static int set_for_reader(struct p9_fids *fids, struct p9_fid *fid, const struct flock *range)
 {
 	struct flock none = *range;
 
 	if (fid->kind != P9_FID_FILE || fid->lock_fd >= 0)
 		return 0;
 	none.l_type = F_UNLCK;
-	(void)set_range(fid, none);
+	(void)set_range(fids, fid, none);
 	fid->lock_fd = p9_reopen(fid->fd, O_RDWR);
 	if (fid->lock_fd >= 0)
-		return set_range(fid, *range);
+		return set_range(fids, fid, *range);
 	return fid->lock_fd == -EMFILE || fid->lock_fd == -ENFILE ? -ENOLCK : 0;
 }
 
-static int set_whole(struct p9_fid *fid, const struct flock *range)
+static int set_whole(struct p9_fids *fids, struct p9_fid *fid, const struct flock *range)
 {
 	static const int operations[] = {
 		[F_RDLCK] = LOCK_SH | LOCK_NB, [F_WRLCK] = LOCK_EX | LOCK_NB, [F_UNLCK] = LOCK_UN};
 	struct flock none = *range;
-	int r = fid->kind == P9_FID_DIR ? 0 : set_range(fid, *range);
+	int r = fid->kind == P9_FID_DIR ? 0 : set_range(fids, fid, *range);
 
 	if (r == -EBADF)
-		r = set_for_reader(fid, range);
+		r = set_for_reader(fids, fid, range);
 	if (r < 0 || flock(fid->fd, operations[range->l_type]) == 0)
 		return r;
 	r = -errno;
 	none.l_type = F_UNLCK;
-	(void)set_range(fid, none);
+	(void)set_range(fids, fid, none);
 	return r;
 }
 
-int p9_lock(struct p9_server *s _unused_, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
+int p9_lock(struct p9_server *s, struct p9_fid *fid, struct p9_in *in, struct p9_out *out)
 {
 	struct ask ask;
 	int r = take_ask(fid, in, true, &ask);
@@ -107,9 +115,9 @@ int p9_lock(struct p9_server *s _unused_, struct p9_fid *fid, struct p9_in *in, 
 	if (r < 0)
 		return r;
 	if (ask.range.l_start == 0 && ask.range.l_len == 0)
-		r = set_whole(fid, &ask.range);
+		r = set_whole(&s->fids, fid, &ask.range);
 	else
-		r = set_range(fid, ask.range);
+		r = set_range(&s->fids, fid, ask.range);
 	if (r < 0 && r != -EAGAIN && r != -EACCES)
 		return r;
 	p9_put_u8(out, r < 0 ? BLOCKED : SUCCESS);

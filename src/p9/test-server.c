@@ -455,6 +455,26 @@ static int lock(uint32_t fid, int type, uint64_t start, uint64_t len)
 	return r < 0 ? r : p9_get_u8(&peer.in);
 }
 
+/* Each takes memory of the host's kernel. */
+static void counts_locks(void)
+{
+	begin();
+	test_int(peer_walk(&peer, 1, ""), 0);
+	test_int(peer_call(&peer, P9_TLCREATE, "dsddd", 1, "locked", O_RDWR, 0644, 0), 0);
+	test_int(peer_walk(&peer, 2, "locked"), 0);
+	test_int(peer_call(&peer, P9_TLOPEN, "dd", 2, O_RDONLY), 0);
+	for (uint64_t i = 0; i < P9_RANGES_MAX; i++)
+		test_int(lock(i % 2 + 1, F_RDLCK, 4 * i, 1), 0);
+	test_int(lock(1, F_RDLCK, 1 << 20, 1), -ENOLCK);
+	/* Those that there are can be given up, and made larger. */
+	test_int(lock(1, F_RDLCK, 0, 2), 0);
+	test_int(lock(1, F_UNLCK, 0, 2), 0);
+	test_int(lock(1, F_RDLCK, 1 << 20, 1), 0);
+	test_int(lock(2, F_RDLCK, 1 << 20, 1), -ENOLCK);
+	test_int(peer_call(&peer, P9_TCLUNK, "d", 1), 0);
+	test_int(lock(2, F_RDLCK, 1 << 20, 1), 0);
+}
+
 static void locks(void)
 {
 	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 1};
@@ -628,6 +648,7 @@ static void run_all(void)
 	test_run(reads_folders);
 	test_run(has_xattrs);
 	test_run(locks);
+	test_run(counts_locks);
 	test_run(shows_a_single_file);
 	test_run(is_readonly);
 	test_run(tells_of_file_systems);
