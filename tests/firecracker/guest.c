@@ -2,7 +2,7 @@
 /*
  * The guest of test-boot.py: /init, static. It tells the host that it is there, by a connection to
  * port 1024, then does what it is told on that connection, a word a line, and answers with lines
- * and one that is a dot.
+ * and one that is a dot. Where the connection ends, it makes another one, if it can.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -116,6 +116,14 @@ static void cmdline(void)
 	fprintf(host, "%s\n", text_of("/proc/cmdline"));
 }
 
+/* How often it was asked. */
+static void count(void)
+{
+	static int n;
+
+	fprintf(host, "%d\n", ++n);
+}
+
 static void cpus(void)
 {
 	fprintf(host, "%s\n", text_of("/sys/devices/system/cpu/online"));
@@ -147,18 +155,32 @@ static const struct {
 	const char *word;
 	void (*run)(void);
 } commands[] = {
-	{"cpus", cpus},	  {"cmdline", cmdline},	   {"disks", disks},
-	{"net", net},	  {"poweroff", power_off}, {"read", first_words},
-	{"reset", reset}, {"resize", resize},	   {"rng", rng},
-	{"up", up},	  {"write", write_disks},
+	{"count", count},      {"cpus", cpus},	 {"cmdline", cmdline},
+	{"disks", disks},      {"net", net},	 {"poweroff", power_off},
+	{"read", first_words}, {"reset", reset}, {"resize", resize},
+	{"rng", rng},	       {"up", up},	 {"write", write_disks},
 };
+
+static int meet(void)
+{
+	struct sockaddr_vm there = {
+		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = HOST_PORT};
+	int sock = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (connect(sock, (struct sockaddr *)&there, sizeof(there)) < 0) {
+		puts("nobody there");
+		return -1;
+	}
+	orders = fdopen(sock, "r");
+	host = fdopen(dup(sock), "w");
+	fputs("here\n.\n", host);
+	fflush(host);
+	return 0;
+}
 
 static void make_ready(void)
 {
 	struct sockaddr_nl events = {.nl_family = AF_NETLINK, .nl_groups = 1};
-	struct sockaddr_vm there = {
-		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = HOST_PORT};
-	int sock = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
 	mount("proc", "/proc", "proc", 0, NULL);
@@ -166,24 +188,13 @@ static void make_ready(void)
 	uevents = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
 	if (bind(uevents, (struct sockaddr *)&events, sizeof(events)) < 0)
 		puts("no events");
-	if (connect(sock, (struct sockaddr *)&there, sizeof(there)) < 0) {
-		puts("nobody there");
-		return;
-	}
-	orders = fdopen(sock, "r");
-	host = fdopen(dup(sock), "w");
-	fputs("here\n.\n", host);
-	fflush(host);
 }
 
-int main(void)
+static void obey(void)
 {
 	char line[64];
 
-	setvbuf(stdout, NULL, _IONBF, 0);
-	make_ready();
-	puts("hello");
-	while (orders && fgets(line, sizeof(line), orders)) {
+	while (fgets(line, sizeof(line), orders)) {
 		line[strcspn(line, "\n")] = '\0';
 		for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 			if (!strcmp(line, commands[i].word))
@@ -191,6 +202,17 @@ int main(void)
 		fputs(".\n", host);
 		fflush(host);
 	}
+	fclose(orders);
+	fclose(host);
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IONBF, 0);
+	make_ready();
+	puts("hello");
+	while (meet() == 0)
+		obey();
 	reboot(RB_AUTOBOOT);
 	return 0;
 }

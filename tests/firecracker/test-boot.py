@@ -319,6 +319,105 @@ def test_configuration_file():
         same(fc.status(), 0, "the status")
 
 
+def saved(fc, state="state", memory="memory"):
+    fc.ok("PATCH", "/vm", {"state": "Paused"})
+    fc.ok("PUT", "/snapshot/create", {"snapshot_path": state, "mem_file_path": memory})
+
+
+def loading(state="state", memory="memory", **more):
+    return {"snapshot_path": state, "mem_backend": {"backend_type": "File",
+                                                    "backend_path": memory}, **more}
+
+
+class Saved(Booted):
+    """A machine with a disk that was asked twice, then saved; its folder stays until the end."""
+
+    def __enter__(self):
+        super().__enter__()
+        self.drive("disk", 4)
+        self.ok("PUT", "/entropy", {})
+        self.configure()
+        self.boot()
+        same([self.guest.ask("count") for _ in range(2)], [["1"], ["2"]], "what was counted")
+        saved(self)
+        return self
+
+    def again(self, **more):
+        """A context manager: Firecracker once more, in the same folder, with what was saved."""
+        other = Booted(**more)
+        shutil.rmtree(other.dir)
+        other.dir, other.files = self.path("again"), lambda: None
+        os.makedirs(other.dir)
+        for name in ("disk", "state", "memory"):
+            shutil.copy(self.path(name), other.path(name))
+        return other
+
+
+def test_snapshot_goes_on():
+    """Who is saved may go on; its connections do not, as Firecracker resets them."""
+    with Saved() as fc:
+        fc.ok("PUT", "/snapshot/create", {"snapshot_path": "s2", "mem_file_path": "m2"})
+        same(fc.ok("GET", "/")["state"], "Paused", "the state")
+        fc.ok("PATCH", "/vm", {"state": "Resumed"})
+        fc.meet()
+        same(fc.guest.ask("count"), ["3"], "what was counted")
+        check("unavailable while running" in fc.fault("PUT", "/snapshot/create", {
+            "snapshot_path": "s", "mem_file_path": "m"}), "saved while it runs")
+        fc.guest.send("reset")
+        same(fc.status(), 0, "the status")
+
+
+def test_snapshot_loads():
+    """As often as one likes."""
+    with Saved() as fc:
+        for count in ("3", "3"):
+            with fc.again() as other:
+                other.listen()
+                other.ok("PUT", "/snapshot/load", loading(resume_vm=True))
+                same(other.ok("GET", "/")["state"], "Running", "the state")
+                other.meet()
+                same(other.guest.ask("count"), [count], "what was counted")
+                same(other.guest.ask("write"), ["vda"], "the disks that can be written to")
+                other.guest.send("reset")
+                same(other.status(), 0, "the status")
+                with open(other.path("disk"), "rb") as file:
+                    check(file.read().startswith(b"by the guest"), "what is on the disk")
+            shutil.rmtree(other.dir, ignore_errors=True)
+
+
+def test_snapshot_waits():
+    """Without resume_vm it stands still."""
+    with Saved() as fc, fc.again() as other:
+        other.listen()
+        other.ok("PUT", "/snapshot/load", loading())
+        same(other.ok("GET", "/")["state"], "Paused", "the state")
+        same(other.ok("GET", "/vm/config")["vsock"]["uds_path"], "v", "the path")
+        other.ok("PATCH", "/vm", {"state": "Resumed"})
+        other.meet()
+
+
+def test_snapshot_is_refused():
+    """With the end of the process, unless it is the order of requests."""
+    cut = {"memory": "smaller", "state": "state from file"}
+    with Saved() as fc:
+        for name, why in cut.items():
+            with fc.again() as other:
+                os.truncate(other.path(name), 5000)
+                check(why in other.fault("PUT", "/snapshot/load", loading()), f"{name} cut off")
+                same(other.status(), 1, "the status")
+            shutil.rmtree(other.dir, ignore_errors=True)
+        for name in ("disk", "state", "memory"):
+            with fc.again() as other:
+                os.unlink(other.path(name))
+                check("os error 2" in other.fault("PUT", "/snapshot/load", loading()), name)
+                same(other.status(), 1, "the status")
+            shutil.rmtree(other.dir, ignore_errors=True)
+        with fc.again(version="1.16.0") as other:
+            check("Invalid data version" in other.fault("PUT", "/snapshot/load", loading()),
+                  "another version")
+            same(other.status(), 1, "the status")
+
+
 class Net:
     """A network namespace with a tap, and a socket that sees its frames; a context manager."""
 

@@ -2,8 +2,9 @@
 """The requests: which there are, when they are allowed, and what they do."""
 
 import json
+import os
 
-from standin import jsontext, qmp, schemas
+from standin import jsontext, qmp, schemas, snapshot
 from standin.errors import Exit, Fault
 from standin.log import API, log
 from standin.machine import start_error
@@ -336,8 +337,23 @@ class Api:
             self.machine.set_polling(wanted)
         config["stats_polling_interval_s"] = wanted
 
-    def snapshot_create(self, _):
-        raise Fault("Create snapshot error: the stand-in saves no machines")
+    def snapshot_create(self, body):
+        if body["snapshot_type"] != "Full":
+            raise absent("diff snapshots")
+        if self.machine.state != "Paused":
+            raise snapshot.create_error("Cannot save the microVM state: Operation not allowed: "
+                                        "save/restore unavailable while running")
+        state = snapshot.open_new(body["snapshot_path"], "snapshot")
+        memory = snapshot.open_new(body["mem_file_path"], "memory")
+        snapshot.write_header(state, {**self.resources.kept(), "pci": self.pci})
+        try:
+            self.machine.save(state)
+            snapshot.copy(self.machine.memory, memory, os.fstat(self.machine.memory).st_size)
+        except (OSError, qmp.QmpError) as error:
+            raise snapshot.create_error(f"Cannot write memory file: {error}") from error
+        finally:
+            os.close(state)
+            os.close(memory)
 
     def snapshot_load(self, body):
         if (body["mem_backend"] is None) == (body["mem_file_path"] is None):
@@ -348,8 +364,33 @@ class Api:
         if self.boot_path:
             raise Fault("Load snapshot error: Loading a microVM snapshot not allowed after "
                         "configuring boot-specific resources.")
-        raise Fault("Load snapshot error: Failed to restore from snapshot: the stand-in has none",
-                    fatal=True)
+        if snapshot.keeps_diffs(body):
+            raise absent("diff snapshots")
+        backend = body["mem_backend"] or {"backend_type": "File",
+                                          "backend_path": body["mem_file_path"]}
+        if backend["backend_type"] != "File":
+            raise absent("userfaultfd")
+        self.load_from(body, backend["backend_path"])
+        if body["resume_vm"]:
+            self.machine.resume()
+        return Answer(204, deprecated=body["mem_file_path"] is not None)
+
+    def load_from(self, body, memory_path):
+        """Whatever fails here is the end."""
+        parts, state = snapshot.read_header(body["snapshot_path"])
+        snapshot.override(parts, body)
+        memory = snapshot.read_memory(memory_path, parts["machine-config"]["mem_size_mib"])
+        try:
+            self.resources.take(parts)
+            self.machine.load(self.resources, state, memory, parts["pci"])
+        except Refused as refused:
+            raise snapshot.load_error(f"Failed to build microVM from snapshot: {refused.text}"
+                                      ) from refused
+        except qmp.QmpError as error:
+            raise snapshot.bad_state(error) from error
+        finally:
+            os.close(state)
+        metrics.flush()
 
     @staticmethod
     def no_mmds(_):

@@ -22,7 +22,15 @@ MMIO_BASE, MMIO_SIZE, MMIO_IRQ = 0xFEB00000, 0x200, 5
 FC_MMIO_BASE, FC_MMIO_SIZE = 0xC0001000, 0x1000
 NAMES_WITHIN = 4 << 20
 VSOCKD = "../../../build/libexec/caisson/caisson-vsockd"
+VHOST = "../../../build/host/tests/firecracker/standin-vhost.so"
 BALLOON = "/machine/peripheral/balloon0"
+# The memory is a file already, and what becomes of it is to be told.
+CAPABILITIES = [{"capability": name, "state": True} for name in ("x-ignore-shared", "events")]
+
+
+def beside(path):
+    """Of a path from this folder."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), path)
 
 
 def start_error(text):
@@ -123,7 +131,8 @@ class Plan:
     """QEMU's arguments and descriptors, device by device."""
 
     def __init__(self, line):
-        self.line, self.fds, self.devices, self.front = line, [], [], None
+        self.line, self.fds, self.devices = line, [], []
+        self.front, self.memory, self.env = None, None, {}
 
     def inherit(self, fd):
         self.fds.append(fd)
@@ -165,11 +174,13 @@ class Plan:
         self.device(f"virtio-net-device,netdev=net{index}" + (f",mac={mac}" if mac else ""),
                     "-netdev", f"tap,id=net{index},fd={self.inherit(nic.fd)}")
 
-    def vsock(self, front):
-        """The socket is closed with the plan."""
+    def vsock(self, front, cid):
+        """QEMU takes it for the kernel's (vhost.c). The socket is closed with the plan."""
         self.front = front
-        self.device("vhost-user-vsock-device,chardev=vsock", "-chardev",
-                    f"socket,id=vsock,fd={self.inherit(front.fileno())}")
+        fd = self.inherit(front.fileno())
+        self.env = {"LD_PRELOAD": beside(VHOST), "STANDIN_VHOST": f"{fd},{self.memory}"}
+        self.device(f"vhost-vsock-device,vhostfd={fd},guest-cid={cid},event_idx=off,"
+                    "indirect_desc=off,queue_reset=off,seqpacket=off")
 
     def entropy(self):
         self.device("virtio-rng-device,rng=rng0", "-object", "rng-builtin,id=rng0")
@@ -187,10 +198,17 @@ def console(resources, plan):
     return ["-chardev", f"file,id=console,path=/proc/self/fd/{fd},append=on"]
 
 
-def qemu_line(resources, plan, monitor, words):
+def boot_words(kernel, plan, words):
+    argv = ["-kernel", f"/proc/self/fd/{plan.inherit(kernel.fd)}", "-append", words]
+    if kernel.initrd is not None:
+        argv += ["-initrd", f"/proc/self/fd/{plan.inherit(kernel.initrd)}"]
+    return argv
+
+
+def qemu_line(resources, plan, monitor, boot):
+    """boot: what it begins with."""
     machine = resources.machine
     memory = f"{machine['mem_size_mib']}M"
-    kernel, initrd = resources.kernel.fd, resources.kernel.initrd
     acpi = "off" if plan.line.is_plain else "on"
     argv = [
         "qemu-system-x86_64", "-name", "firecracker", "-no-user-config", "-nodefaults",
@@ -199,16 +217,15 @@ def qemu_line(resources, plan, monitor, words):
         f"ioapic2={acpi},auto-kernel-cmdline=off,memory-backend=mem",
         "-global", "virtio-mmio.force-legacy=false", "-accel", "tcg,tb-size=128",
         "-cpu", "max,-erms,-fsrm", "-smp", str(machine["vcpu_count"]), "-m", memory,
-        "-object", f"memory-backend-memfd,id=mem,size={memory},share=on",
+        "-object", f"memory-backend-file,id=mem,size={memory},share=on,"
+                   f"mem-path=/proc/self/fd/{plan.memory}",
         # It is what a reset is asked of. Its mouse has an interrupt that no device has.
         "-device", "i8042,mouse-irq=13",
-        "-kernel", f"/proc/self/fd/{plan.inherit(kernel)}", "-append", words,
+        *boot,
         *console(resources, plan), "-serial", "chardev:console",
         "-chardev", f"socket,id=qmp,fd={plan.inherit(monitor)}",
         "-mon", "chardev=qmp,mode=control",
     ]
-    if initrd is not None:
-        argv += ["-initrd", f"/proc/self/fd/{plan.inherit(initrd)}"]
     return argv + plan.arguments()
 
 
@@ -220,35 +237,44 @@ class Machine:
         self.monitor, self.state = None, "Not started"
         self.is_off = False  # as QEMU sees it, which does not go on then
         self.resources, self.generation, self.polling = None, 0, 0
+        self.memory, self.pci = None, False
+        self.saved = None  # QEMU's state, to begin with again; None: it is as it was saved, or never was
 
     def start(self, resources, pci):
         if not resources.kernel:
             raise start_error("Cannot start microvm without kernel configuration.")
         check_kernel(resources.kernel.fd)
-        plan = Plan(Line(resources.kernel.line, since(1, 13) and not pci))
+        self.pci = pci
+        self.memory = self.door.memory(resources.machine["mem_size_mib"] << 20)
+        try:
+            self.run(resources, lambda plan: boot_words(resources.kernel, plan, plan.line.text(
+                self.emulated(resources.kernel.fd))))
+            self.set_up_balloon(resources.balloon)
+        except qmp.QmpError as error:
+            raise start_error(f"Internal error while starting microVM: {error}") from error
+        self.state = "Running"
+
+    def run(self, resources, boot):
+        """QEMU, and what goes with it. boot: its arguments for what it begins with, of the plan."""
+        plan = Plan(Line(resources.line, since(1, 13) and not self.pci))
+        plan.memory = plan.inherit(self.memory)
         back_end = self.plan_devices(resources, plan)
         ours, theirs = socket.socketpair()
-        words = plan.line.text(self.emulated(resources.kernel.fd))
-        argv = qemu_line(resources, plan, theirs.fileno(), words)
+        argv = qemu_line(resources, plan, theirs.fileno(), boot(plan))
         if back_end:
             self.start_vsock(resources.vsock, back_end)
-        self.door.start(argv, plan.fds, read_stdin=os.isatty(0))
+        self.door.start(argv, plan.fds, read_stdin=os.isatty(0), env=plan.env)
         for sock in (theirs, plan.front):
             if sock:
                 sock.close()
         self.monitor = qmp.Qmp(ours)
         self.resources = resources
-        try:
-            self.monitor.greet()
-            for index in range(len(resources.drives)):
-                self.monitor.command("remove-fd", **{"fdset-id": index})
-            self.set_up_balloon(resources.balloon)
-            for index, drive in enumerate(resources.drives):
-                if drive.config["rate_limiter"]:
-                    self.limit_disk(index, drive.config["rate_limiter"])
-        except qmp.QmpError as error:
-            raise start_error(f"Internal error while starting microVM: {error}") from error
-        self.state = "Running"
+        self.monitor.greet()
+        for index in range(len(resources.drives)):
+            self.monitor.command("remove-fd", **{"fdset-id": index})
+        for index, drive in enumerate(resources.drives):
+            if drive.config["rate_limiter"]:
+                self.limit_disk(index, drive.config["rate_limiter"])
 
     def emulated(self, kernel):
         """What an emulated guest cannot measure it is told."""
@@ -267,7 +293,7 @@ class Machine:
             plan.nic(index, nic)
         if resources.vsock:
             front, back_end = socket.socketpair()
-            plan.vsock(front)
+            plan.vsock(front, resources.vsock.cid)
         if resources.entropy:
             plan.entropy()
         return back_end
@@ -275,15 +301,13 @@ class Machine:
     def start_vsock(self, vsock, back_end):
         """It calls its folder ".", which may have no name that it could use."""
         folder, name = os.path.split(vsock.path)
-        program = os.environ.get("CAISSON_VSOCKD") or os.path.join(
-            os.path.dirname(os.path.abspath(__file__)), VSOCKD)
+        program = os.environ.get("CAISSON_VSOCKD") or beside(VSOCKD)
         at = os.open(folder or ".", os.O_PATH | os.O_CLOEXEC)
         self.door.start([program, "--vhost-fd", str(FD_BASE), "--uds-fd", str(FD_BASE + 1),
                          "--uds-path-base", f"./{name}", "--cid", str(vsock.cid)],
                         [back_end.fileno(), vsock.listener.fileno()], folder=at)
         os.close(at)
         back_end.close()
-        vsock.listener.close()
 
     def events(self):
         """Names and reasons of what has happened, and whether QEMU is still there."""
@@ -305,6 +329,8 @@ class Machine:
 
     def resume(self):
         if self.state == "Paused":
+            if self.saved is not None:
+                self.load_again()
             self.go_on()
         self.state = "Running"
 
@@ -316,6 +342,49 @@ class Machine:
         except qmp.QmpError as error:
             if not any(event["event"] == "SHUTDOWN" for event in self.monitor.events):
                 raise Fault(f"Internal VMM error: {error}") from error
+
+    def save(self, fd):
+        """To a file, from where it is; QEMU goes on from a copy of that, as a machine that was loaded.
+
+        So the connections of its vsock are reset, which Firecracker does to a machine that it saves.
+        """
+        if self.saved is not None:
+            os.lseek(self.saved, 0, os.SEEK_SET)
+            self.pour(self.saved, fd)
+            return
+        at = os.lseek(fd, 0, os.SEEK_CUR)
+        self.monitor.command("migrate-set-capabilities", capabilities=CAPABILITIES)
+        self.monitor.command("getfd", [fd], fdname="state")
+        self.monitor.command("migrate", uri="fd:state")
+        if self.monitor.await_event("MIGRATION", ("completed", "failed")) == "failed":
+            raise qmp.QmpError("the machine cannot be saved")
+        self.saved = os.memfd_create("state")
+        os.lseek(fd, at, os.SEEK_SET)
+        self.pour(fd, self.saved)
+
+    @staticmethod
+    def pour(source, target):
+        while data := os.read(source, 1 << 20):
+            os.write(target, data)
+
+    def load(self, resources, state, memory, pci):
+        """From QEMU's state, and memory that is ours from here on. It stands still."""
+        self.memory, self.pci = memory, pci
+        self.run(resources, lambda _: ["-S", "-incoming", "defer"])
+        self.monitor.command("migrate-set-capabilities", capabilities=CAPABILITIES)
+        self.monitor.command("getfd", [state], fdname="state")
+        self.monitor.command("migrate-incoming", uri="fd:state")
+        if self.monitor.await_event("MIGRATION", ("completed", "failed")) == "failed":
+            raise qmp.QmpError("the machine cannot be loaded")
+        self.state = "Paused"
+
+    def load_again(self):
+        self.door.stop()
+        self.monitor.sock.close()
+        os.lseek(self.saved, 0, os.SEEK_SET)
+        self.load(self.resources, self.saved, self.memory, self.pci)
+        os.close(self.saved)
+        self.saved = None
 
     def ctrl_alt_del(self):
         self.ask("send-key", keys=[{"type": "qcode", "data": key}

@@ -51,6 +51,15 @@ class Qmp:
             raise QmpError(answer["error"]["desc"])
         return answer["return"]
 
+    def await_event(self, name, words):
+        """The status that it tells, once that is one of these words."""
+        while True:
+            for event in self.events:
+                if event["event"] == name and event["data"]["status"] in words:
+                    self.events.remove(event)
+                    return event["data"]["status"]
+            self.receive()
+
     def pending(self):
         """The events so far, waiting for none, and whether QEMU is still there."""
         alive = True

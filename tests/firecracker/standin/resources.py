@@ -168,6 +168,7 @@ class Resources:
         if since(1, 7):
             self.machine["huge_pages"] = "None"
         self.kernel = self.vsock = self.balloon = self.entropy = self.serial = None
+        self.loaded_line = None
         self.drives, self.nics = [], []
 
     def set_logger(self, config):
@@ -212,6 +213,11 @@ class Resources:
         if self.kernel:
             self.kernel.close()
         self.kernel = kernel
+
+    @property
+    def line(self):
+        """The kernel's command line."""
+        return self.kernel.line if self.kernel else self.loaded_line
 
     def set_drive(self, config):
         """The root device is first, whenever it comes."""
@@ -282,6 +288,24 @@ class Resources:
                              ("entropy", self.set_entropy)):
             if config[name] is not None:
                 setter(config[name])
+
+    def kept(self):
+        """What a snapshot says of it: the devices, not what it was booted from."""
+        return {"machine-config": self.machine, "balloon": self.balloon,
+                "drives": [drive.config for drive in self.drives],
+                "network-interfaces": [nic.config for nic in self.nics],
+                "vsock": self.vsock.config if self.vsock else None, "entropy": self.entropy,
+                "line": self.line.text()}
+
+    def take(self, kept):
+        """The reverse. Refused: something is not there any more."""
+        self.machine, self.balloon = kept["machine-config"], kept["balloon"]
+        self.entropy = kept["entropy"]
+        self.loaded_line = cmdline.Cmdline(kept["line"])
+        self.drives = [Drive(config) for config in kept["drives"]]
+        self.nics = [Nic(config) for config in kept["network-interfaces"]]
+        if kept["vsock"]:
+            self.vsock = Vsock(kept["vsock"])
 
     def machine_shown(self):
         """GET /machine-config: without a template where there is none."""

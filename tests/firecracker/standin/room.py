@@ -17,6 +17,7 @@ FD_BASE = 3
 PARK = 100  # where descriptors wait for their numbers
 MESSAGE_MAX = 1 << 17
 FDS_MAX = 250
+STOP = b"stop"
 PR_SET_PDEATHSIG = 1
 
 
@@ -48,7 +49,8 @@ def run(order, fds, user, parent, libc):
         become(user)
         die_with(parent, libc)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        os.execvpe(argv[0], argv, {**os.environ, "PATH": os.environ.get("PATH", os.defpath)})
+        os.execvpe(argv[0], argv, {**os.environ, "PATH": os.environ.get("PATH", os.defpath),
+                                   **order["env"]})
     except OSError as error:
         os.write(2, f"stand-in: {argv[0]}: {error}\n".encode())
     os._exit(127)
@@ -77,6 +79,13 @@ class Room:
         self.children[pidfd] = pid
         self.poll.register(pidfd, select.POLLIN)
 
+    def make(self, size):
+        """A machine's memory, which the limits of the process in the jail are not for."""
+        fd = os.memfd_create("memory")
+        os.ftruncate(fd, size)
+        socket.send_fds(self.sock, [b"memory"], [fd])
+        os.close(fd)
+
     def serve(self):
         """Until anything ends."""
         while True:
@@ -86,13 +95,22 @@ class Room:
             data, fds, _, _ = socket.recv_fds(self.sock, MESSAGE_MAX, FDS_MAX)
             if not data:
                 return
-            self.start(json.loads(data), fds)
+            if data == STOP:
+                self.end()
+                self.sock.send(STOP)
+            elif data.isdigit():
+                self.make(int(data))
+            else:
+                self.start(json.loads(data), fds)
 
     def end(self):
         for pid in self.children.values():
             os.kill(pid, signal.SIGKILL)
-        for pid in self.children.values():
+        for pidfd, pid in self.children.items():
             os.waitpid(pid, 0)
+            self.poll.unregister(pidfd)
+            os.close(pidfd)
+        self.children = {}
 
 
 class Door:
@@ -116,11 +134,22 @@ class Door:
     def fileno(self):
         return self.sock.fileno()
 
-    def start(self, argv, fds, read_stdin=False, folder=None):
-        """folder: a descriptor of where the program is to be."""
-        order = {"argv": argv, "stdin": read_stdin, "folder": folder is not None}
+    def start(self, argv, fds, read_stdin=False, folder=None, env=None):
+        """folder: a descriptor of where the program is to be; env: more of its environment."""
+        order = {"argv": argv, "stdin": read_stdin, "folder": folder is not None,
+                 "env": env or {}}
         more = [] if folder is None else [folder]
         socket.send_fds(self.sock, [json.dumps(order).encode()], [*fds, *more])
+
+    def memory(self, size):
+        """A descriptor of a new file in memory."""
+        self.sock.send(str(size).encode())
+        return socket.recv_fds(self.sock, len(b"memory"), 1)[1][0]
+
+    def stop(self):
+        """End what runs there, for something else to run."""
+        self.sock.send(STOP)
+        self.sock.recv(len(STOP))
 
     def close(self):
         """End what runs there, and wait until it has."""

@@ -23,7 +23,7 @@ class Server:
         self.faults = faults.Faults()
         self.epoll = select.epoll()
         self.epoll.register(door, select.EPOLLIN)
-        self.watched = False
+        self.watched = None
         self.next_flush = None
         if listener:
             self.epoll.register(listener, select.EPOLLIN)
@@ -35,7 +35,7 @@ class Server:
             for fd, events in self.epoll.poll(self.patience()):
                 if fd == self.door.fileno():
                     raise Exit(1, "the emulator ended")
-                if self.watched and fd == self.machine.monitor.fileno():
+                if self.watched and fd == self.watched.fileno():
                     self.machine_speaks()
                 elif self.listener and fd == self.listener.fileno():
                     self.accept()
@@ -45,9 +45,10 @@ class Server:
             self.flush_in_time()
 
     def watch_machine(self):
-        if self.machine.monitor and not self.watched:
+        """There is another one once it was loaded again."""
+        if self.machine.monitor is not self.watched:
             self.epoll.register(self.machine.monitor, select.EPOLLIN)
-            self.watched, self.next_flush = True, time.monotonic() + PERIOD
+            self.watched, self.next_flush = self.machine.monitor, time.monotonic() + PERIOD
         if self.watched and self.machine.monitor.events:
             self.machine_speaks()
 
