@@ -523,6 +523,50 @@ static void operations(const char *driver, const char *script, const char *want)
 	end();
 }
 
+static char save_name[] = "saved";
+
+static void after_saving(void *data, int r, const char *message)
+{
+	replied(data, r, message);
+	test_int(vmm_resume(vmm, &resumed), 0);
+	test_int(vmm_snapshot(vmm, NULL), -EBUSY);
+}
+
+static struct vmm_reply saved = {.done = after_saving, .data = save_name};
+
+static void after_pause_to_save(void *data, int r, const char *message)
+{
+	replied(data, r, message);
+	test_int(vmm_snapshot(vmm, &saved), 0);
+	test_int(vmm_snapshot(vmm, &saved), -EBUSY);
+	test_int(vmm_resume(vmm, &resumed), -EBUSY);
+}
+
+/* Only what stands still is saved, and it stands still afterwards. */
+static void only_a_paused_vm_is_saved(void)
+{
+	begin(BLOCK);
+	paused.done = after_pause_to_save;
+	resumed.done = after_resume;
+	test_int(start("fake"), 0);
+	test_int(vmm_snapshot(vmm, NULL), -EPERM);
+	test_int(vmm_pause(vmm, &paused), 0);
+	run();
+	test_str(trace, "paused paused=0 saved=0 resumed resumed=0 exit ");
+	test_int(vmm_snapshot(vmm, NULL), -ESHUTDOWN);
+	paused.done = resumed.done = replied;
+	end();
+	begin(BLOCK);
+	test_int(start("qemu"), 0);
+	test_int(vmm_snapshot(vmm, NULL), -EOPNOTSUPP);
+	end();
+	begin(BLOCK);
+	spec.restore_dir = zero_fd;
+	test_int(start("qemu"), -ENOTSUP);
+	test_str(err.text, "QEMU begins from nothing that was saved");
+	end();
+}
+
 static void operations_of_fake(void)
 {
 	operations("fake", BLOCK, "paused paused=0 resumed resumed=0 exit ");
@@ -834,6 +878,7 @@ int main(void)
 	test_run(rates_that_are_refused);
 	test_run(places_for_disks);
 	test_run(disks_that_come_later);
+	test_run(only_a_paused_vm_is_saved);
 	test_run(refused_operation);
 	test_run(events_come_before_the_end);
 	test_run(ends_before_the_connection);

@@ -359,6 +359,8 @@ static int check_traits(const struct vmm_ops *driver, const struct vmm_spec *spe
 		{!t->limits_nics && spec->rates.nic_bytes, NO_NIC_RATES},
 		{!t->slots && has_slots(spec), "has no placeholders for disks that come later"},
 		{spec->no_api && has_slots(spec), "has no placeholders without its API"},
+		{!t->snapshots && spec->restore_dir >= 0, "begins from nothing that was saved"},
+		{spec->restore_dir >= 0 && spec->no_api, "is told by its API what to begin from"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
@@ -393,24 +395,46 @@ int vmm_start(struct loop *loop, const struct vmm_ops *driver, const struct vmm_
 	return 0;
 }
 
-static int begin(struct vmm *vmm, enum vmm_state next, int (*op)(void *vm),
-		 const struct vmm_reply *reply)
+static int check_idle(const struct vmm *vmm)
 {
-	int r;
-
 	if (vmm->state >= STATE_QUITTING)
 		return -ESHUTDOWN;
-	if (vmm->busy)
-		return -EBUSY;
-	if (vmm->state == next)
-		return -EALREADY;
-	r = op(vmm->vm);
+	return vmm->busy ? -EBUSY : 0;
+}
+
+static int ask(struct vmm *vmm, enum vmm_state next, int (*op)(void *vm),
+	       const struct vmm_reply *reply)
+{
+	int r = op(vmm->vm);
+
 	if (r < 0)
 		return r;
 	vmm->busy = true;
 	vmm->next_state = next;
 	vmm->reply = reply ? *reply : (struct vmm_reply){NULL};
 	return 0;
+}
+
+static int begin(struct vmm *vmm, enum vmm_state next, int (*op)(void *vm),
+		 const struct vmm_reply *reply)
+{
+	int r = check_idle(vmm);
+
+	if (r == 0 && vmm->state == next)
+		r = -EALREADY;
+	return r < 0 ? r : ask(vmm, next, op, reply);
+}
+
+int vmm_snapshot(struct vmm *vmm, const struct vmm_reply *reply)
+{
+	int r = check_idle(vmm);
+
+	if (r < 0)
+		return r;
+	if (!vmm->ops->snapshot)
+		return -EOPNOTSUPP;
+	return vmm->state == STATE_PAUSED ? ask(vmm, STATE_PAUSED, vmm->ops->snapshot, reply)
+					  : -EPERM;
 }
 
 int vmm_pause(struct vmm *vmm, const struct vmm_reply *reply)

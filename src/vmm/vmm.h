@@ -26,7 +26,7 @@
  *                             |
  *                           ENDED            exited() was called, once; the process is reaped
  *
- * vmm_free() is allowed in every state and from every callback.
+ * vmm_snapshot() leaves it PAUSED. vmm_free() is allowed in every state and from every callback.
  */
 
 /* What a person can choose from, in the form of `--hypervisor a|b`; the first one unless they do.
@@ -59,6 +59,10 @@
 
 /* Beside that folder, where Firecracker cannot come to: its figures, JSON, the last line is the newest. */
 #define VMM_FIRECRACKER_METRICS "firecracker.metrics"
+
+/* What vmm_snapshot() makes. */
+#define VMM_SNAPSHOT_STATE  "state"
+#define VMM_SNAPSHOT_MEMORY "memory"
 
 struct vmm;
 struct vmm_ops;
@@ -157,9 +161,11 @@ struct vmm_jail {
  * @jails: it can be in a jail, which its driver makes
  * @limits_nics: of struct vmm_rates it has those of NICs, too
  * @slots: it has places for disks that come later
+ * @snapshots: it can be saved, and begin from that again
  */
 struct vmm_traits {
-	bool kvm_only, own_vsock, taps_by_name, no_shares, no_pc, jails, limits_nics, slots;
+	bool kvm_only, own_vsock, taps_by_name, no_shares, no_pc, jails, limits_nics, slots,
+		snapshots;
 };
 
 /**
@@ -219,6 +225,9 @@ struct vmm_pc {
  * @jail: only root can, and only where the driver's traits say so; NULL: none
  * @no_api: the VMM gets its configuration at once and takes no orders later: vmm_pause() is -EOPNOTSUPP. For drivers
  *	with jails; there are no slots then
+ * @snapshot_dir: a folder in which vmm_snapshot() makes files, which nobody else does; -EBADF: none
+ * @restore_dir: a folder with files of vmm_snapshot(), of a VM with the same devices: it goes on as that one,
+ *	instead of booting, and VMM_EVENT_RESUMED tells that it does. They are read for as long as it is there. -EBADF: none
  * @cmdline: further words for the kernel's command line, NULL-terminated array; may be NULL.
  *	Those with characters that would end a word are refused
  *
@@ -248,13 +257,15 @@ struct vmm_spec {
 	struct vmm_rates rates;
 	const struct vmm_jail *jail;
 	bool no_api;
+	int snapshot_dir, restore_dir;
 	const char *const *cmdline;
 };
 
-#define VMM_SPEC_NULL                                                    \
-	{                                                                \
-		.accel = VMM_ACCEL_TCG, .cpus = 1, .console_fd = -EBADF, \
-		.vsock = {.kind = VMM_VSOCK_NONE, .fd = -EBADF},         \
+#define VMM_SPEC_NULL                                                                    \
+	{                                                                                \
+		.accel = VMM_ACCEL_TCG, .cpus = 1, .console_fd = -EBADF,                 \
+		.vsock = {.kind = VMM_VSOCK_NONE, .fd = -EBADF}, .snapshot_dir = -EBADF, \
+		.restore_dir = -EBADF,                                                   \
 	}
 
 enum vmm_event {
@@ -383,6 +394,17 @@ int vmm_disk_attach(struct vmm *vmm, size_t slot, const struct vmm_disk *disk,
  * Return: as vmm_disk_attach(). After an error the slot is of no more use.
  */
 int vmm_disk_detach(struct vmm *vmm, size_t slot, const struct vmm_reply *reply, struct err *err);
+
+/**
+ * vmm_snapshot() - save a PAUSED VM in its @snapshot_dir: VMM_SNAPSHOT_STATE and VMM_SNAPSHOT_MEMORY
+ * @reply: may be NULL
+ *
+ * What was there is overwritten. The guest's connections by vsock are reset when it goes on, here as well. Its disks
+ * are not saved: who wants to have them copies them before vmm_resume().
+ *
+ * Return: as vmm_pause(); -EOPNOTSUPP: it has no such folder, or its VMM saves nothing; -EPERM: it is not paused.
+ */
+int vmm_snapshot(struct vmm *vmm, const struct vmm_reply *reply);
 
 /**
  * vmm_quit() - ask the VMM to end without the guest's help; exited() follows

@@ -123,6 +123,12 @@ static int reply_later(void *vm)
 	return 0;
 }
 
+/* There is nothing to save. */
+static int fake_snapshot(void *vm)
+{
+	return reply_later(vm);
+}
+
 static int fake_set_rates(void *vm, const struct vmm_rates *rates _unused_)
 {
 	return reply_later(vm);
@@ -169,6 +175,7 @@ const struct vmm_ops vmm_fake_ops = {
 	.flush = fake_flush,
 	.disk_attach = fake_disk_attach,
 	.disk_detach = fake_disk_detach,
+	.snapshot = fake_snapshot,
 	.quit = fake_quit,
 	.pid = fake_pid,
 	.free = fake_free,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/strv.h"
 #include "vmm/firecracker/http.h"
 #include "vmm/vmm.h"
@@ -22,10 +23,11 @@
  * so no answer can be another one's, and nobody has to know whether the other side has closed it meanwhile.
  */
 
-/* Firecracker answers at once, but for snapshots, which it writes first. */
-#define PATIENCE_S 60
+/* Firecracker answers at once, but for snapshots, which it writes first: all of a VM's memory. */
+#define PATIENCE_S	    60
+#define PATIENCE_SNAPSHOT_S 900
 
-#define PIECE	   4096
+#define PIECE		    4096
 
 struct fc_api {
 	struct loop *loop;
@@ -37,6 +39,7 @@ struct fc_api {
 	char *what, *request;
 	size_t len, sent;
 	struct fc_http answer;
+	unsigned int patience_s;
 	bool asking;
 	void (*done)(void *data, const struct fc_answer *answer);
 	void *data;
@@ -76,7 +79,8 @@ static char *describe(const struct fc_api *api, int r)
 		return xasprintf("Firecracker's answer to %s has more than %d bytes", what,
 				 FC_API_ANSWER_MAX);
 	case -ETIMEDOUT:
-		return xasprintf("Firecracker did not answer to %s within %d s", what, PATIENCE_S);
+		return xasprintf("Firecracker did not answer to %s within %u s", what,
+				 api->patience_s);
 	case -EPROTO:
 		return xasprintf("Firecracker's answer to %s is no HTTP: %s", what,
 				 fc_http_flaw(&api->answer));
@@ -218,10 +222,11 @@ int fc_api_send(struct fc_api *api, const char *method, const char *path, const 
 	api->sent = 0;
 	api->done = done;
 	api->data = data;
+	api->patience_s = str_starts(path, "/snapshot/") ? PATIENCE_SNAPSHOT_S : PATIENCE_S;
 	fc_http_begin(&api->answer);
 	api->asking = true;
-	loop_timer_start(api->loop, &api->timer, loop_now(api->loop) + PATIENCE_S * NSEC_PER_SEC,
-			 timed_out);
+	loop_timer_start(api->loop, &api->timer,
+			 loop_now(api->loop) + api->patience_s * NSEC_PER_SEC, timed_out);
 	loop_defer_start(api->loop, &api->begin, begin);
 	return 0;
 }

@@ -204,13 +204,22 @@ static void add_firecracker(struct fc_command *c, const struct vmm_spec *spec, i
 	}
 }
 
-static void inherit(struct fc_command *c, const struct vmm_spec *spec, int dir)
+static int inherit(struct fc_command *c, const struct vmm_spec *spec, int dir, struct err *err)
 {
 	if (spec->jail)
-		return;
+		return 0;
+	if (spec->vsock.kind == VMM_VSOCK_HYBRID) {
+		c->vsock = fc_vsock_folder(spec, err);
+		if (c->vsock < 0)
+			return c->vsock;
+	}
 	c->fds[c->n_fds++] = dir >= 0 ? dir : c->config;
 	for (size_t i = 0; i < spec->n_disks; i++)
 		c->fds[c->n_fds++] = spec->disks[i].fd;
+	c->fds[c->n_fds++] = c->vsock;
+	c->fds[c->n_fds++] = spec->snapshot_dir;
+	c->fds[c->n_fds++] = spec->restore_dir;
+	return 0;
 }
 
 int fc_command(const struct vmm_spec *spec, const struct fc_plan *plan, int dir,
@@ -237,8 +246,7 @@ int fc_command(const struct vmm_spec *spec, const struct fc_plan *plan, int dir,
 		strv_add(&c->argv, c->id);
 	}
 	add_firecracker(c, spec, dir);
-	inherit(c, spec, dir);
-	return r;
+	return r < 0 ? r : inherit(c, spec, dir, err);
 }
 
 void fc_command_done(struct fc_command *c)
@@ -246,6 +254,7 @@ void fc_command_done(struct fc_command *c)
 	fc_jail_done(&c->jail);
 	strv_done(&c->argv);
 	c->config = fd_close(c->config);
+	c->vsock = fd_close(c->vsock);
 	free(take_ptr(c->program));
 	free(take_ptr(c->id));
 }

@@ -19,23 +19,24 @@
 /**
  * struct fc_command - what is started
  * @argv: owned
- * @fds: become FC_FD_DIR, FC_FD_DIR + 1, …; borrowed, but for @config
+ * @fds: become FC_FD_DIR, FC_FD_DIR + 1, …; borrowed, but for @config and @vsock
  * @config: a file in memory, of a VM without a folder; owned
+ * @vsock: the folder of its vsock; owned
  * @program, @id: the jail's; owned
  * @jail: what fc_jail_make() is to get; points into this and the spec
  */
 struct fc_command {
 	struct strv argv;
-	int fds[1 + VMM_DISKS_MAX];
+	int fds[1 + VMM_DISKS_MAX + FC_FOLDERS];
 	size_t n_fds;
-	int config;
+	int config, vsock;
 	char *program, *id;
 	struct fc_jail jail;
 };
 
-#define FC_COMMAND_NULL                              \
-	{                                            \
-		.argv = STRV_NULL, .config = -EBADF, \
+#define FC_COMMAND_NULL                                               \
+	{                                                             \
+		.argv = STRV_NULL, .config = -EBADF, .vsock = -EBADF, \
 	}
 
 /**

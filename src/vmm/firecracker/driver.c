@@ -20,7 +20,7 @@
 /*
  * Theory of operation. Firecracker is a child, by way of the jailer where there is a jail. As soon as the socket of
  * its API is there, which inotify tells, it is asked for its version, then it gets its parts one by one, and
- * is told to start. Where something is refused it is killed, and what it said is why the VM has ended.
+ * is told to start; or what to go on from. Where something is refused it is killed, and what it said is why the VM has ended.
  *
  * The guest's end is the process's own, with status 0; of nothing else are there events.
  */
@@ -55,7 +55,8 @@ struct firecracker {
 	size_t next;
 	unsigned int minor; /* of its version */
 	bool started;
-	char *failure;
+	char *failure, *save,
+		*load[2]; /* bodies of requests; to load: of versions without, and with other taps */
 };
 
 static void ask(struct firecracker *f, const char *method, const char *path, const char *body,
@@ -111,6 +112,15 @@ static void part_answered(void *data, const struct fc_answer *answer)
 	f->next++;
 }
 
+static void load_answered(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+
+	start_answered(f, answer);
+	if (f->started)
+		vmm_notify_event(f->owner, VMM_EVENT_RESUMED);
+}
+
 static void version_answered(void *data, const struct fc_answer *answer);
 
 static void try_again(struct loop_timer *timer)
@@ -132,6 +142,8 @@ static void version_answered(void *data, const struct fc_answer *answer)
 		unanswered(f, answer);
 	else if (fc_check_version(answer->text, &f->minor, &err) < 0)
 		fail(f, err.text);
+	else if (f->load[0])
+		ask(f, "PUT", "/snapshot/load", f->load[f->minor >= FC_TAPS_SINCE], load_answered);
 	else
 		part_answered(f, answer);
 }
@@ -244,6 +256,9 @@ static void fc_free(void *vm)
 	let_go_of_disks(f);
 	fd_close(f->dir);
 	free(f->failure);
+	free(f->save);
+	free(f->load[0]);
+	free(f->load[1]);
 	free(f);
 }
 
@@ -293,6 +308,14 @@ static int keep_disks(struct firecracker *f, const struct vmm_spec *spec, struct
 	return 0;
 }
 
+static void plan_snapshots(struct firecracker *f, const struct vmm_spec *spec)
+{
+	if (spec->snapshot_dir >= 0)
+		f->save = fc_plan_save(spec);
+	for (size_t i = 0; spec->restore_dir >= 0 && i < ARRAY_SIZE(f->load); i++)
+		f->load[i] = fc_plan_load(spec, i > 0);
+}
+
 static int begin(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
 {
 	bool api = spec->run_dir && !spec->no_api;
@@ -304,6 +327,7 @@ static int begin(struct firecracker *f, const struct vmm_spec *spec, struct err 
 		r = fc_slots_make(spec, &f->slots, err);
 	if (r == 0)
 		r = fc_plan_make(spec, f->dir, &f->slots, &f->plan, err);
+	plan_snapshots(f, spec);
 	if (r == 0 && api && (r = watch_folder(f)) < 0)
 		(void)err_errno(err, r, "cannot watch the folder %s", spec->run_dir);
 	if (r == 0)
@@ -356,6 +380,15 @@ static int set_state(struct firecracker *f, const char *body)
 	if (!f->started)
 		return -EAGAIN;
 	return fc_api_send(f->api, "PATCH", "/vm", body, state_answered, f);
+}
+
+static int fc_snapshot(void *vm)
+{
+	struct firecracker *f = vm;
+
+	return f->save && f->api
+		       ? fc_api_send(f->api, "PUT", "/snapshot/create", f->save, state_answered, f)
+		       : -EOPNOTSUPP;
 }
 
 static int fc_pause(void *vm)
@@ -504,7 +537,8 @@ const struct vmm_ops vmm_firecracker_ops = {
 		   .no_pc = true,
 		   .jails = true,
 		   .limits_nics = true,
-		   .slots = true},
+		   .slots = true,
+		   .snapshots = true},
 	.start = fc_start,
 	.pause = fc_pause,
 	.resume = fc_resume,
@@ -512,6 +546,7 @@ const struct vmm_ops vmm_firecracker_ops = {
 	.flush = fc_flush,
 	.disk_attach = fc_disk_attach,
 	.disk_detach = fc_disk_detach,
+	.snapshot = fc_snapshot,
 	.quit = fc_quit,
 	.pid = fc_pid,
 	.free = fc_free,

@@ -99,13 +99,20 @@ static int see_file(struct fc_seen *seen, const char *path, const struct vmm_jai
 		      : fc_jail_see(seen, fd, jail, true, path, err);
 }
 
-static int see_vsock_folder(struct fc_seen *seen, const struct vmm_spec *spec, struct err *err)
+int fc_vsock_folder(const struct vmm_spec *spec, struct err *err)
 {
 	_cleanup_free_ char *path = folder_of(spec->vsock.socket_path);
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	return fd < 0 ? err_errno(err, -errno, "cannot open %s", path)
-		      : fc_jail_see(seen, fd, spec->jail, false, path, err);
+	return fd < 0 ? err_errno(err, -errno, "cannot open %s", path) : fd;
+}
+
+static int see_vsock_folder(struct fc_seen *seen, const struct vmm_spec *spec, struct err *err)
+{
+	_cleanup_close_ int fd = fc_vsock_folder(spec, err);
+
+	return fd < 0 ? fd
+		      : fc_jail_see(seen, fd, spec->jail, false, "the folder of its vsock", err);
 }
 
 static struct fc_seen *add(struct fc_jail *jail, const char *where)
@@ -157,6 +164,20 @@ static int see_slots(struct fc_jail *jail, struct err *err)
 			      : 0;
 }
 
+static int see_snapshots(struct fc_jail *jail, struct err *err)
+{
+	const struct vmm_spec *spec = jail->spec;
+	int r = 0;
+
+	if (spec->snapshot_dir >= 0)
+		r = fc_jail_see(add(jail, FC_JAIL_SAVE), spec->snapshot_dir, spec->jail, false,
+				"the folder for snapshots", err);
+	if (r == 0 && spec->restore_dir >= 0)
+		r = fc_jail_see(add(jail, FC_JAIL_LOAD), spec->restore_dir, spec->jail, true,
+				"the folder of what was saved", err);
+	return r;
+}
+
 static int see_all(struct fc_jail *jail, struct err *err)
 {
 	const struct vmm_spec *spec = jail->spec;
@@ -171,6 +192,8 @@ static int see_all(struct fc_jail *jail, struct err *err)
 		r = see_vsock_folder(add(jail, FC_JAIL_VSOCK), spec, err);
 	if (r == 0)
 		r = see_slots(jail, err);
+	if (r == 0)
+		r = see_snapshots(jail, err);
 	return r < 0 ? r : see_disks(jail, err);
 }
 

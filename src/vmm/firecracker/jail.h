@@ -12,8 +12,8 @@
 /** The folder of the jailer's jails in the VM's run_dir; empty for everybody else. */
 #define FC_JAIL_BASE "jail"
 
-/* Three folders, the kernel, the initramfs; and disks. */
-#define FC_SEEN_MAX (5 + VMM_DISKS_MAX)
+/* Five folders, the kernel, the initramfs; and disks. */
+#define FC_SEEN_MAX (7 + VMM_DISKS_MAX)
 
 /**
  * struct fc_seen - something to be seen in the jail
@@ -72,6 +72,9 @@ int fc_jail_prepare(struct fc_jail *jail, struct err *err);
  * Return: 0 or negative errno with a message.
  */
 int fc_jail_make(void *data, struct err *err);
+
+/** fc_vsock_folder() - where the socket of a VM's vsock is. Return: descriptor, or negative errno with a message. */
+int fc_vsock_folder(const struct vmm_spec *spec, struct err *err);
 
 /** fc_jail_done() - may be called again */
 void fc_jail_done(struct fc_jail *jail);

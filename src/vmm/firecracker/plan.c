@@ -289,14 +289,34 @@ static void add_nic(struct fc_plan *plan, const struct vmm_spec *spec, size_t i)
 	limit_nic(o, &spec->rates, false);
 }
 
+size_t fc_fd_of(const struct vmm_spec *spec, enum fc_folder folder)
+{
+	return FC_FD_DISKS + spec->n_disks + folder;
+}
+
+/* A folder's path, as Firecracker sees it; @name: of a file in it. Return: a new string. */
+static char *path_of(const struct vmm_spec *spec, enum fc_folder folder, const char *name)
+{
+	static const char *const jailed[] = {
+		[FC_FOLDER_VSOCK] = FC_JAIL_VSOCK,
+		[FC_FOLDER_SAVE] = FC_JAIL_SAVE,
+		[FC_FOLDER_LOAD] = FC_JAIL_LOAD,
+	};
+
+	return spec->jail ? xasprintf("%s/%s", jailed[folder], name)
+			  : xasprintf("/proc/self/fd/%zu/%s", fc_fd_of(spec, folder), name);
+}
+
+/* By a path that every VM has, or one that was saved could go on in the place of that one only. */
 static void add_vsock(struct fc_plan *plan, const struct vmm_spec *spec)
 {
 	const char *name = strrchr(spec->vsock.socket_path, '/');
-	_cleanup_free_ char *inside = xasprintf(FC_JAIL_VSOCK "%s", name ? name : "");
+	_cleanup_free_ char *path =
+		path_of(spec, FC_FOLDER_VSOCK, name ? name + 1 : spec->vsock.socket_path);
 	struct json_object *o = add(plan, "vsock", false, "/vsock");
 
 	put_number(o, "guest_cid", spec->vsock.cid);
-	put_text(o, "uds_path", spec->jail ? inside : spec->vsock.socket_path);
+	put_text(o, "uds_path", path);
 }
 
 /*
@@ -396,17 +416,68 @@ char *fc_plan_file(const struct fc_plan *plan)
 	return text;
 }
 
+static char *text_of(struct json_object *o)
+{
+	char *text = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
+
+	json_object_put(o);
+	return text;
+}
+
 char *fc_plan_patch(size_t slot, const char *path)
 {
 	struct json_object *o = json_object_new_object();
-	char id[16], *text;
+	char id[16];
 
 	slot_id(slot, id);
 	put_text(o, "drive_id", id);
 	put_text(o, "path_on_host", path);
-	text = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(o);
-	return text;
+	return text_of(o);
+}
+
+char *fc_plan_save(const struct vmm_spec *spec)
+{
+	_cleanup_free_ char *state = path_of(spec, FC_FOLDER_SAVE, VMM_SNAPSHOT_STATE);
+	_cleanup_free_ char *memory = path_of(spec, FC_FOLDER_SAVE, VMM_SNAPSHOT_MEMORY);
+	struct json_object *o = json_object_new_object();
+
+	put_text(o, "snapshot_type", "Full");
+	put_text(o, "snapshot_path", state);
+	put_text(o, "mem_file_path", memory);
+	return text_of(o);
+}
+
+/* Their names are those of other VMs by now, or of nobody. */
+static void put_taps(struct json_object *o, const struct vmm_spec *spec)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < spec->n_nics; i++) {
+		struct json_object *nic = json_object_new_object();
+		char id[16];
+
+		(void)snprintf(id, sizeof(id), "nic%zu", i);
+		put_text(nic, "iface_id", id);
+		put_text(nic, "host_dev_name", spec->nics[i].tap);
+		(void)json_object_array_add(list, nic);
+	}
+	(void)json_object_object_add(o, "network_overrides", list);
+}
+
+char *fc_plan_load(const struct vmm_spec *spec, bool taps)
+{
+	_cleanup_free_ char *state = path_of(spec, FC_FOLDER_LOAD, VMM_SNAPSHOT_STATE);
+	_cleanup_free_ char *memory = path_of(spec, FC_FOLDER_LOAD, VMM_SNAPSHOT_MEMORY);
+	struct json_object *o = json_object_new_object(), *from = json_object_new_object();
+
+	put_text(o, "snapshot_path", state);
+	put_text(from, "backend_type", "File");
+	put_text(from, "backend_path", memory);
+	(void)json_object_object_add(o, "mem_backend", from);
+	put_bool(o, "resume_vm", true);
+	if (taps && spec->n_nics > 0)
+		put_taps(o, spec);
+	return text_of(o);
 }
 
 void fc_plan_done(struct fc_plan *plan)

@@ -16,6 +16,8 @@
 #define FC_JAIL_INITRD "/initrd"
 #define FC_JAIL_DISK   "/disk"
 #define FC_JAIL_SLOTS  "/slots"
+#define FC_JAIL_SAVE   "/snapshot"
+#define FC_JAIL_LOAD   "/restore"
 
 /*
  * Interrupts that it has for devices, of the version that has fewest of them: with 1.15 two of 19 are its own. A
@@ -23,9 +25,22 @@
  */
 #define FC_DEVICES_MAX 17
 
-/* Out of a jail: descriptors that Firecracker inherits, in this order. */
+/*
+ * Out of a jail: descriptors that Firecracker inherits, in this order. Those of the disks are followed by those of
+ * fc_fd_of().
+ */
 #define FC_FD_DIR   3
 #define FC_FD_DISKS 4
+
+enum fc_folder {
+	FC_FOLDER_VSOCK, /* where the socket of its vsock is */
+	FC_FOLDER_SAVE,
+	FC_FOLDER_LOAD,
+	FC_FOLDERS,
+};
+
+/** fc_fd_of() - the descriptor of a folder, out of a jail. A VM that is loaded has the same as the one that was saved. */
+size_t fc_fd_of(const struct vmm_spec *spec, enum fc_folder folder);
 
 /**
  * struct fc_part - one resource
@@ -80,6 +95,15 @@ void fc_disk_name(size_t i, char ret[16]);
 
 /** fc_plan_file() - all of it as a file. Return: a new string. */
 char *fc_plan_file(const struct fc_plan *plan);
+
+/** fc_plan_save() - the body of a request to save it. Return: a new string. */
+char *fc_plan_save(const struct vmm_spec *spec);
+
+/* The first version, 1.FC_TAPS_SINCE, that takes other taps for a VM than it was saved with. */
+#define FC_TAPS_SINCE 12
+
+/** fc_plan_load() - the body of a request to load it, and let it go on; @taps: with its taps. Return: a new string. */
+char *fc_plan_load(const struct vmm_spec *spec, bool taps);
 
 /** fc_plan_done() - may be called again */
 void fc_plan_done(struct fc_plan *plan);

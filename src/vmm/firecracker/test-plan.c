@@ -94,7 +94,7 @@ static void test_parts(void)
 		  "\"cache_type\":\"Writeback\"");
 	test_str(part("/network-interfaces/nic0"), "{\"iface_id\":\"nic0\",\"host_dev_name\":"
 						   "\"tap7\",\"guest_mac\":\"02:ca:01:02:03:ff\"}");
-	test_str(part("/vsock"), "{\"guest_cid\":3,\"uds_path\":\"/r/vsock/uds\"}");
+	test_str(part("/vsock"), "{\"guest_cid\":3,\"uds_path\":\"/proc/self/fd/6/uds\"}");
 	test_str(part("/entropy"), "{}");
 	test_str(part("/balloon"),
 		 "{\"amount_mib\":0,\"deflate_on_oom\":true,\"free_page_reporting\":true}");
@@ -197,6 +197,47 @@ static void test_command_line(void)
 	fc_plan_done(&plan);
 }
 
+static void must_be(char *text, const char *wanted)
+{
+	struct json_object *have = json_tokener_parse(text), *want = json_tokener_parse(wanted);
+
+	if (!have || !json_object_equal(have, want))
+		test_fail("%s is not %s", text, wanted);
+	json_object_put(have);
+	json_object_put(want);
+	free(text);
+}
+
+/* The same paths for all VMs, so that one can be loaded in any other's place. */
+static void test_snapshots(void)
+{
+	const struct vmm_disk disk = {.fd = null, .serial = "upper"};
+	const struct vmm_nic nic = {.fd = -EBADF, .tap = "tap9", .mac = {2}};
+
+	begin();
+	spec.disks = &disk;
+	spec.n_disks = 1;
+	must_be(fc_plan_save(&spec),
+		"{\"snapshot_type\":\"Full\",\"snapshot_path\":\"/proc/self/fd/6/state\","
+		"\"mem_file_path\":\"/proc/self/fd/6/memory\"}");
+	must_be(fc_plan_load(&spec, true),
+		"{\"snapshot_path\":\"/proc/self/fd/7/state\",\"mem_backend\":{\"backend_type\":"
+		"\"File\",\"backend_path\":\"/proc/self/fd/7/memory\"},\"resume_vm\":true}");
+	spec.jail = &jail;
+	spec.nics = &nic;
+	spec.n_nics = 1;
+	must_be(fc_plan_save(&spec),
+		"{\"snapshot_type\":\"Full\",\"snapshot_path\":\"/snapshot/state\","
+		"\"mem_file_path\":\"/snapshot/memory\"}");
+	must_be(fc_plan_load(&spec, true),
+		"{\"snapshot_path\":\"/restore/state\",\"mem_backend\":{\"backend_type\":\"File\","
+		"\"backend_path\":\"/restore/memory\"},\"resume_vm\":true,\"network_overrides\":["
+		"{\"iface_id\":\"nic0\",\"host_dev_name\":\"tap9\"}]}");
+	must_be(fc_plan_load(&spec, false),
+		"{\"snapshot_path\":\"/restore/state\",\"mem_backend\":{\"backend_type\":\"File\","
+		"\"backend_path\":\"/restore/memory\"},\"resume_vm\":true}");
+}
+
 static void test_what_it_has_not(void)
 {
 	begin();
@@ -248,6 +289,7 @@ int main(void)
 	test_new_rates();
 	test_file();
 	test_command_line();
+	test_snapshots();
 	test_what_it_has_not();
 	test_versions();
 	return 0;

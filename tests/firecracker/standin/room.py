@@ -81,7 +81,7 @@ class Room:
 
     def make(self, size):
         """A machine's memory, which the limits of the process in the jail are not for."""
-        fd = os.memfd_create("memory")
+        fd = os.memfd_create("memory-backend")
         os.ftruncate(fd, size)
         socket.send_fds(self.sock, [b"memory"], [fd])
         os.close(fd)
