@@ -190,7 +190,7 @@ static int32_t good_code(void)
 		enum ttrpc_code code;
 	} refused[] = {
 		{"Answer", TTRPC_NOT_FOUND},
-		{"Checkpoint", TTRPC_UNIMPLEMENTED},
+		{"Checkpoint", TTRPC_FAILED_PRECONDITION}, /* it is not paused */
 		{"Pause", TTRPC_NOT_FOUND},
 		{"Processes", TTRPC_NOT_FOUND}, /* there is no such stream */
 		{"Resume", TTRPC_FAILED_PRECONDITION},

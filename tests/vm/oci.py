@@ -467,7 +467,7 @@ def bundles(guest):
         "Create", message(_1="b", _2="/run/bundles/b")))
     for code, text, more in ((NOT_FOUND, "no such stream", {"_6": "stream://999"}),
                              (INVALID, "a terminal needs a stream", {"_4": True}),
-                             (12, "checkpoint: ", {"_8": "x"}),
+                             (NOT_FOUND, "container x does not exist", {"_8": "x"}),
                              (12, "root file system: mount type \"nfs\"",
                               {"_3": [message(_1="nfs")]}),
                              (INVALID, "type not supported: x", {"_10": message(_1="x")})):
@@ -544,10 +544,10 @@ def bundles_have_an_end(guest):
         guest.bundle(f"b{i}", [])
     refused(EXHAUSTED, "there are 64 bundles", lambda: guest.bundle("more", []))
     for i in range(64):
-        refused(12, "checkpoint: ", lambda i=i: guest.client.call(
+        refused(NOT_FOUND, "does not exist", lambda i=i: guest.client.call(
             "Create", message(_1=f"b{i}", _2=f"/run/bundles/b{i}", _8="x")))
     guest.bundle("b0", [])
-    refused(12, "checkpoint: ", lambda: guest.client.call(
+    refused(NOT_FOUND, "does not exist", lambda: guest.client.call(
         "Create", message(_1="b0", _2="/run/bundles/b0", _8="x")))
 
 

@@ -2,7 +2,10 @@
 #include "guest/task/lifecycle-create.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "guest/oci/bundle.h"
 #include "guest/task/process-io.h"
@@ -117,9 +120,6 @@ bool lifecycle_spawn(struct ttrpc_call *call, struct process *p,
 static bool check_create(struct ttrpc_call *call,
 			 const Containerd__Task__V2__CreateTaskRequest *request)
 {
-	if (*request->checkpoint)
-		return lifecycle_fail(call, TTRPC_UNIMPLEMENTED,
-				      "checkpoint: restoring is not implemented", "");
 	if (*request->parent_checkpoint)
 		return lifecycle_fail(call, TTRPC_UNIMPLEMENTED,
 				      "parent_checkpoint: restoring is not implemented", "");
@@ -197,6 +197,58 @@ static void drop_bundle(struct task *task, const Containerd__Task__V2__CreateTas
 		(void)bundle_remove(request->id);
 }
 
+static bool is_still(struct ttrpc_call *call, const struct process *p)
+{
+	/* crun knows it by its name. */
+	return (p->state == PROCESS_PAUSED && !p->terminal && !p->executor->ops->takes_bundles) ||
+	       lifecycle_fail(call, TTRPC_FAILED_PRECONDITION,
+			      "not paused, or it has a terminal: ", p->id);
+}
+
+/* Nothing of it is to be on its way when the VM is saved, for connections are not. Create adopts it then. */
+void lifecycle_checkpoint(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const Containerd__Task__V2__CheckpointTaskRequest *request = (const void *)message;
+	struct process *p = task_find(call, request->id, "");
+
+	if (!p || !is_still(call, p))
+		return;
+	process_io_mute(p);
+	rpc_reply_empty(call);
+}
+
+static void rename_container(struct process *p, const char *id)
+{
+	struct utsname name;
+
+	if (uname(&name) == 0 && strcmp(name.nodename, p->id) == 0)
+		(void)sethostname(id, strlen(id));
+	(void)snprintf(p->id, sizeof(p->id), "%s", id);
+}
+
+/* It was saved with the VM, under the name that @request->checkpoint is: it gets a name and streams. */
+static bool adopt(struct ttrpc_call *call, const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	const char *const names[] = {request->bundle, request->stdin_, request->stdout_,
+				     request->stderr_};
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+	struct process *p = task_find(call, request->checkpoint, "");
+
+	if (!p || !is_still(call, p))
+		return false;
+	if (!process_id_valid(request->id))
+		return lifecycle_fail(call, TTRPC_INVALID_ARGUMENT,
+				      "not a valid id: ", request->id);
+	if (!take_stdio(call, p, names))
+		return false;
+	process_io_unmute(p, task_of(call)->loop);
+	rename_container(p, request->id);
+	response.pid = (uint32_t)p->pid;
+	rpc_reply(call, &response.base);
+	return true;
+}
+
 void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
@@ -204,7 +256,9 @@ void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 	ProtobufCMessage *container = NULL;
 	bool ok;
 
-	if (!request->options)
+	if (*request->checkpoint)
+		ok = adopt(call, request);
+	else if (!request->options)
 		ok = create_from_bundle(call, request);
 	else
 		ok = task_unpack(call, request->options, &caisson__guest__v1__container__descriptor,

@@ -12,6 +12,7 @@ void lifecycle_create(struct ttrpc_call *call, const ProtobufCMessage *request);
 void lifecycle_exec(struct ttrpc_call *call, const ProtobufCMessage *request);
 void lifecycle_start(struct ttrpc_call *call, const ProtobufCMessage *request);
 void lifecycle_delete(struct ttrpc_call *call, const ProtobufCMessage *request);
+void lifecycle_checkpoint(struct ttrpc_call *call, const ProtobufCMessage *request);
 
 /**
  * lifecycle_reaped() - a child of vminitd has ended

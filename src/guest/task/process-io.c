@@ -40,6 +40,7 @@ int process_io_take(struct process *p, struct stream_table *streams, const char 
 			return -EINVAL;
 		if (!*names[i] || (i == ERR && strcmp(names[OUT], names[ERR]) == 0))
 			continue;
+		fd_close(p->stream[i]);
 		p->stream[i] = take_one(streams, names[i]);
 		if (p->stream[i] < 0)
 			return p->stream[i];
@@ -136,8 +137,15 @@ void process_io_unmute(struct process *p, struct loop *loop)
 		process_io_close(p);
 	}
 	for (int i = OUT; i <= ERR; i++)
-		if (p->muted[i] >= 0 && listen_to(p, loop, i) < 0)
+		if (p->muted[i] >= 0 && p->stream[i] >= 0 && listen_to(p, loop, i) < 0)
 			log_warn("%s: its output is lost", p->id);
+}
+
+void process_io_mute(struct process *p)
+{
+	for (int i = OUT; i <= ERR; i++)
+		if (relay_copying(&p->relay[i]))
+			p->muted[i] = relay_release(&p->relay[i]);
 }
 
 static bool shares_output(const struct process *p)

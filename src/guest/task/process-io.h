@@ -38,7 +38,10 @@ int process_io_take(struct process *process, struct stream_table *streams,
  */
 int process_io_connect(struct process *process, struct loop *loop, bool muted);
 
-/** process_io_unmute() - copy the output; harmless when it is copied already */
+/** process_io_mute() - let go of the streams of its output, which waits in its pipes; of one without a terminal */
+void process_io_mute(struct process *process);
+
+/** process_io_unmute() - copy the output; harmless when it is copied already, or there is no stream */
 void process_io_unmute(struct process *process, struct loop *loop);
 
 /** process_io_spawned() - close the ends that the process has now */

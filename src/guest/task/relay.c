@@ -298,6 +298,14 @@ void relay_finish(struct relay *relay)
 	loop_defer_start(relay->loop, &relay->again, run_deferred);
 }
 
+int relay_release(struct relay *relay)
+{
+	int in = take_fd(relay->in);
+
+	relay_stop(relay);
+	return in;
+}
+
 void relay_stop(struct relay *relay)
 {
 	loop_io_stop(&relay->in_io);

@@ -89,6 +89,9 @@ int relay_start(struct relay *relay, struct loop *loop, const struct relay_type 
  */
 void relay_finish(struct relay *relay);
 
+/** relay_release() - stop; @out is closed. Return: @in, for another relay; -EBADF: it was at its end already. */
+int relay_release(struct relay *relay);
+
 /** relay_stop() - close everything now; may be called again */
 void relay_stop(struct relay *relay);
 

@@ -211,14 +211,6 @@ static void shutdown_vm(struct ttrpc_call *call, const ProtobufCMessage *message
 	task->shutdown(task, request->now);
 }
 
-static void checkpoint(struct ttrpc_call *call, const ProtobufCMessage *message)
-{
-	const Containerd__Task__V2__CheckpointTaskRequest *request = (const void *)message;
-
-	if (task_find(call, request->id, ""))
-		ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "checkpoints are not implemented");
-}
-
 static const struct ttrpc_method methods[] = {
 	RPC_TASK("State", state, state),
 	RPC_TASK("Create", create_task, lifecycle_create),
@@ -235,7 +227,7 @@ static const struct ttrpc_method methods[] = {
 	RPC_TASK_EMPTY("Resume", resume, task_control_resume),
 	RPC_TASK_EMPTY("Update", update_task, task_control_update),
 	RPC_TASK("Stats", stats, task_control_stats),
-	RPC_TASK_EMPTY("Checkpoint", checkpoint_task, checkpoint),
+	RPC_TASK_EMPTY("Checkpoint", checkpoint_task, lifecycle_checkpoint),
 	RPC_TASK("Connect", connect, connect_task),
 	RPC_TASK_EMPTY("Shutdown", shutdown, shutdown_vm),
 	{.name = NULL},

@@ -102,12 +102,15 @@ static char *words[] = {(char *)"cmd", NULL};
 static Caisson__Guest__V1__Process process;
 static struct harness_create create;
 
+static const char *first_stdout = "";
+
 static void begin_create(struct harness_call *call)
 {
 	pid_t before = last_pid;
 
 	harness_process(&process, words);
 	harness_create_init(&create, &process);
+	create.request.stdout_ = (char *)first_stdout;
 	harness_start_create(call, &create);
 	while (last_pid == before)
 		harness_turn();
@@ -305,8 +308,8 @@ static void wrong_requests_to_create(void)
 	create.request.n_rootfs = 0;
 	test_int(harness_create(&create), TTRPC_INVALID_ARGUMENT);
 	harness_create_init(&create, &process);
-	create.request.checkpoint = (char *)"/x";
-	test_int(harness_create(&create), TTRPC_UNIMPLEMENTED);
+	create.request.checkpoint = (char *)"other";
+	test_int(harness_create(&create), TTRPC_NOT_FOUND);
 	harness_create_init(&create, &process);
 	create.request.parent_checkpoint = (char *)"/x";
 	test_int(harness_create(&create), TTRPC_UNIMPLEMENTED);
@@ -496,12 +499,21 @@ static void the_table_has_an_end(void)
 	gone();
 }
 
+static void reads(int fd, const char *want)
+{
+	char buf[64];
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf) - 1)) < 0)
+		harness_turn();
+	buf[n] = '\0';
+	test_str(buf, want);
+}
+
 /* What was written is the host's, also when it deletes first and reads afterwards. */
 static void output_outlives_delete(void)
 {
 	int out = harness_stream("o"), err = harness_stream("e");
-	char buf[64];
-	ssize_t n;
 
 	running();
 	harness_process(&process, words);
@@ -513,17 +525,47 @@ static void output_outlives_delete(void)
 	reap("x", 0);
 	test_int(harness_delete("x", NULL), TTRPC_OK);
 	test_int(harness_state("x", NULL), TTRPC_NOT_FOUND);
-	while ((n = read(out, buf, sizeof(buf))) < 0)
-		harness_turn();
-	test_int(n, 3);
-	while ((n = read(err, buf, sizeof(buf))) < 0)
-		harness_turn();
-	test_int(n, 5);
-	while ((n = read(out, buf, sizeof(buf))) < 0)
-		harness_turn();
-	test_int(n, 0);
+	reads(out, "out");
+	reads(err, "error");
+	reads(out, "");
 	fd_close(out);
 	fd_close(err);
+	gone();
+}
+
+/* Its output waits where no connection is, and goes to who takes it over. */
+static void what_was_saved_is_adopted(void)
+{
+	Containerd__Task__V2__CheckpointTaskRequest save =
+		CONTAINERD__TASK__V2__CHECKPOINT_TASK_REQUEST__INIT;
+	Containerd__Task__V2__CreateTaskRequest adopt =
+		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+	int out = harness_stream("o");
+
+	first_stdout = "stream://o";
+	running();
+	first_stdout = "";
+	adopt.id = adopt.checkpoint = save.id = (char *)"c";
+	adopt.stdout_ = (char *)"stream://o2";
+	test_int(harness_call("Create", &adopt.base), TTRPC_FAILED_PRECONDITION);
+	get("")->state = PROCESS_PAUSED;
+	test_int(write(child_ends[1], "out", 3), 3);
+	reads(out, "out");
+	test_int(harness_call("Checkpoint", &save.base), TTRPC_OK);
+	reads(out, "");
+	fd_close(out);
+	test_int(write(child_ends[1], "more", 4), 4);
+	test_int(harness_call("Create", &adopt.base), TTRPC_NOT_FOUND);
+	out = harness_stream("o2");
+	adopt.id = (char *)"../d";
+	test_int(harness_call("Create", &adopt.base), TTRPC_INVALID_ARGUMENT);
+	adopt.id = (char *)"d";
+	test_int(harness_call("Create", &adopt.base), TTRPC_OK);
+	reads(out, "more");
+	test_true(!process_find(&harness_task.processes, "c", ""));
+	strcpy(process_find(&harness_task.processes, "d", "")->id, "c");
+	get("")->state = PROCESS_RUNNING;
+	fd_close(out);
 	gone();
 }
 
@@ -581,8 +623,8 @@ static void listing_and_the_rest(void)
 	test_int(harness_call("ResizePty", &resize.base), TTRPC_OK);
 	close_io.stdin_ = true;
 	test_int(harness_call("CloseIO", &close_io.base), TTRPC_OK);
-	test_int(harness_call("Checkpoint", &pids.base), TTRPC_UNIMPLEMENTED);
-	test_str(harness_text, "checkpoints are not implemented");
+	test_int(harness_call("Checkpoint", &pids.base), TTRPC_FAILED_PRECONDITION);
+	test_str(harness_text, "not paused, or it has a terminal: c");
 	test_int(harness_call("Shutdown", &shut.base), TTRPC_OK);
 	test_int(harness_shutdowns, 1);
 	shut.id = (char *)"other";
@@ -750,6 +792,7 @@ int main(void)
 	test_run(failed_execs);
 	test_run(the_table_has_an_end);
 	test_run(output_outlives_delete);
+	test_run(what_was_saved_is_adopted);
 	test_run(shared_output_and_input);
 	test_run(listing_and_the_rest);
 	harness_end();
