@@ -120,6 +120,11 @@ int task_hold(struct client *client, const char *id, struct err *err)
 	return call_of_ours(client, "Hold", id, err);
 }
 
+int task_save(struct client *client, const char *id, struct err *err)
+{
+	return call_of_ours(client, "Save", id, err);
+}
+
 int task_release(struct client *client, const char *id, struct err *err)
 {
 	return call_of_ours(client, "Release", id, err);

@@ -42,6 +42,9 @@ int task_hold(struct client *client, const char *id, struct err *err);
 /** task_release() - let it go on, and wait for that; who else holds it still does */
 int task_release(struct client *client, const char *id, struct err *err);
 
+/** task_save() - save the VM of a container that @client alone holds; it stands still until that lets go of it */
+int task_save(struct client *client, const char *id, struct err *err);
+
 /** task_shutdown() - end the VM, whatever runs in it */
 int task_shutdown(struct client *client, const char *id, struct err *err);
 

@@ -27,7 +27,7 @@ struct launch_plan {
 	char *share_path, *vnc_path;
 	struct vmm_pc pc;
 	struct conf conf;
-	int extras, image, own;
+	int extras, image, own, snapshot, restore;
 	struct launch_disk {
 		int fd;
 		bool readonly, device;
@@ -58,6 +58,13 @@ int launch_jail(struct sandbox *sb, struct launch_plan *p, struct err *err);
  * Return: 0 or negative errno with a message.
  */
 int launch_disks(struct sandbox *sb, struct launch_plan *p, struct err *err);
+
+/**
+ * launch_snapshot() - open where its VM can be saved, if it can, and what it begins from
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int launch_snapshot(struct sandbox *sb, struct launch_plan *p, struct err *err);
 
 /** launch_pc() - what a PC has, if the VM is to be one. Return: 0 or negative errno with a message. */
 int launch_pc(struct sandbox *sb, struct launch_plan *p, struct err *err);

@@ -35,6 +35,8 @@ static void plan_done(struct launch_plan *p)
 	fd_close(p->extras);
 	fd_close(p->image);
 	fd_close(p->own);
+	fd_close(p->snapshot);
+	fd_close(p->restore);
 	for (size_t i = 0; i < p->n_disks; i++)
 		fd_close(p->disks[i].fd);
 	if (p->vsock.kind == VMM_VSOCK_VHOST_USER)
@@ -249,7 +251,8 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	_cleanup_strv_ struct strv words = STRV_NULL;
 	struct vmm_share share = {.tag = ABI_SHARE_TAG, .fd = -EBADF, .socket_path = p->share_path};
 	struct vmm_spec spec = VMM_SPEC_NULL;
-	struct vmm_callbacks callbacks = {.exited = p->callbacks->vmm_exited, .data = sb};
+	struct vmm_callbacks callbacks = {
+		.exited = p->callbacks->vmm_exited, .event = p->callbacks->vmm_event, .data = sb};
 
 	list_words(sb, p, &words);
 	spec.name = sb->spec->id;
@@ -276,6 +279,8 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.slots = sb->slots.count = plan_slots(sb->spec, p);
 	spec.jail = sb->jail.uid ? &sb->jail : NULL;
 	spec.no_api = vmm_traits(p->driver)->jails && strcmp(p->conf.firecracker_api, "false") == 0;
+	spec.snapshot_dir = p->snapshot;
+	spec.restore_dir = p->restore;
 	spec.cmdline = (const char *const *)words.v;
 	return vmm_start(sb->loop, p->driver, &spec, &callbacks, &sb->vmm, err);
 }
@@ -310,6 +315,8 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		.extras = -EBADF,
 		.image = -EBADF,
 		.own = -EBADF,
+		.snapshot = -EBADF,
+		.restore = -EBADF,
 	};
 	int r;
 
@@ -320,6 +327,8 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		r = plan_boot(sb, &plan, err);
 	if (r == 0)
 		r = plan_rootfs(sb, &plan, err);
+	if (r == 0)
+		r = launch_snapshot(sb, &plan, err);
 	sandbox_phase(sb, SANDBOX_PHASE_PREPARED);
 	if (r == 0)
 		r = launch_jail(sb, &plan, err);

@@ -11,6 +11,7 @@
 
 struct launch_callbacks {
 	void (*vmm_exited)(void *sandbox, const struct vmm_exit *result);
+	void (*vmm_event)(void *sandbox, enum vmm_event event);
 	void (*helper_died)(struct helper *helper, int status);
 };
 

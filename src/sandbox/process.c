@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "rpc/task.h"
+#include "sandbox/process-adopt.h"
 #include "sandbox/process-ask.h"
 #include "sandbox/process-oci.h"
 #include "sandbox/systemd.h"
@@ -15,7 +16,11 @@
 
 static void check_stopped(struct process *p)
 {
-	if (p->state != PROCESS_STOPPING || !stream_done(&p->out) || !stream_done(&p->err))
+	if (!process_is_drained(p))
+		return;
+	if (p->drained)
+		p->drained(p);
+	if (p->state != PROCESS_STOPPING)
 		return;
 	p->state = PROCESS_STOPPED;
 	stream_deinit(&p->in);
@@ -95,7 +100,7 @@ static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *
 	check_stopped(p);
 }
 
-static int send_wait(struct process *p)
+int process_watch(struct process *p)
 {
 	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
 
@@ -124,7 +129,7 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 		stream_start(&p->err);
 	}
 	/* A container can be killed before it is started. Reporting may be the end of @p. */
-	if (p->state == PROCESS_CREATED && send_wait(p) < 0)
+	if (p->state == PROCESS_CREATED && process_watch(p) < 0)
 		report(p, p->created, TTRPC_UNAVAILABLE, "the virtual machine has ended");
 	else
 		report(p, p->created, answer->code, answer->message);
@@ -328,6 +333,8 @@ void process_free(struct process *p)
 	free(p->exec_id);
 	free(p->exec_json);
 	free(p->command);
+	free(p->checkpoint);
+	free(p->was_named);
 	free(p);
 }
 
@@ -343,6 +350,24 @@ static int open_stream(struct process *p, struct stream *s, const char *fifo, bo
 	return r;
 }
 
+static void restored(struct process *p, const struct process_result *result)
+{
+	enum ttrpc_code code = result->code;
+
+	if (code == TTRPC_OK)
+		p->state = PROCESS_CREATED;
+	if (code == TTRPC_OK && process_watch(p) < 0)
+		code = TTRPC_UNAVAILABLE;
+	report(p, p->created, code, result->message);
+}
+
+static void restored_started(struct process *p, const struct process_result *result)
+{
+	if (result->code == TTRPC_OK)
+		p->state = PROCESS_RUNNING;
+	report(p, p->started, result->code, result->message);
+}
+
 void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *json)
 {
 	const char *in = p->fifos[0], *out = p->fifos[1], *err = p->fifos[2];
@@ -356,6 +381,10 @@ void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *
 	if (exec && exec->n_args > 0)
 		p->command = xstrdup(exec->args[0]);
 	start_deadline(p);
+	if (p->checkpoint) {
+		process_adopt(p, p->checkpoint, restored);
+		return;
+	}
 	/* The first process' output is logged, whether anybody looks at it or not. */
 	r = open_stream(p, &p->in, in, p->input);
 	if (r == 0)
@@ -388,7 +417,7 @@ static void start_answered(struct ttrpc_request *req, const struct ttrpc_answer 
 	}
 	p->state = PROCESS_RUNNING;
 	report(p, p->started, TTRPC_OK, "");
-	if (*p->exec_id && send_wait(p) < 0)
+	if (*p->exec_id && process_watch(p) < 0)
 		process_lost(p);
 }
 
@@ -408,6 +437,10 @@ void process_start(struct process *p)
 	Containerd__Task__V2__StartRequest request = CONTAINERD__TASK__V2__START_REQUEST__INIT;
 	int r = -ENOTCONN;
 
+	if (p->checkpoint) {
+		process_start_adopted(p, restored_started);
+		return;
+	}
 	request.id = p->sandbox->spec->id;
 	request.exec_id = p->exec_id;
 	if (p->sandbox->guest)

@@ -61,6 +61,9 @@ struct process_stdio {
  * @created, @started, @deleted: how process_create(), process_start() and process_delete() went;
  *	each called once, the last one with @status and @exited_at set
  * @frozen: how process_pause() or process_resume() went; the state tells which it is now
+ * @checkpoint: the name that it was saved under; NULL: it was not
+ * @adopted, @was_named: process-adopt.c's
+ * @drained: all of its output that was on its way has been read; while it is being saved
  * @stopped: called once, when STOPPED is reached from RUNNING or because the VM is gone
  * @answered: process-oci.c's: who gets the last of several answers
  * @userdata: for the callbacks
@@ -69,7 +72,7 @@ struct process {
 	struct list link;
 	uint64_t conn;
 	struct sandbox *sandbox;
-	char *exec_id, *command, *fifos[3];
+	char *exec_id, *command, *fifos[3], *checkpoint, *was_named;
 	enum process_state state;
 	bool terminal, input, lost;
 	uint32_t pid, status;
@@ -85,6 +88,8 @@ struct process {
 	void (*started)(struct process *process, const struct process_result *result);
 	void (*deleted)(struct process *process, const struct process_result *result);
 	void (*frozen)(struct process *process, const struct process_result *result);
+	void (*adopted)(struct process *process, const struct process_result *result);
+	void (*drained)(struct process *process);
 	void (*stopped)(struct process *process);
 	void *userdata;
 };
@@ -103,6 +108,15 @@ struct process *process_new(struct sandbox *sandbox, const char *exec_id,
  * One that was only ADDED is forgotten there too.
  */
 void process_free(struct process *process);
+
+/** process_is_drained() - has all output reached its reader, and its streams their ends? */
+static inline bool process_is_drained(const struct process *process)
+{
+	return stream_done(&process->out) && stream_done(&process->err);
+}
+
+/** process_watch() - hear of its end, from the guest that there is now. Return: 0 or negative errno. */
+int process_watch(struct process *process);
 
 /**
  * process_create() - open its streams and create it in the guest; @process->created follows

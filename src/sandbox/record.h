@@ -19,6 +19,7 @@
  *   upper/ work/   what the container changed of its image (overlayfs)
  *   upper.ext4     the same on a disk, where the root file system is on disks
  *   root.ext4      or all of the root file system, where it is a copy
+ *   snapshot/      where its VM is saved, for a moment
  *
  * While it runs there is <run>/<id> too, with sockets and FIFOs; it holds nothing worth keeping.
  * In it, the sockets to the guest's vsock ports have a folder of their own: all that caisson-vsockd
@@ -32,6 +33,7 @@
 #define RECORD_UPPER_DISK   "upper.ext4"
 #define RECORD_ROOT_DISK    "root.ext4"
 #define RECORD_IMAGE_DISK   "image.ext4"
+#define RECORD_SNAPSHOT	    "snapshot"
 /* For crun's containers on disks: a folder with /etc/passwd and /etc/group of the image. */
 #define RECORD_NAMES "names"
 

@@ -60,6 +60,8 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 	sockets_init(&sb->sockets, sb);
 	standby_init(&sb->standby, sb);
 	slots_init(&sb->slots, sb);
+	snapshot_init(&sb->snapshot, sb);
+	meet_init(&sb->meet, sb);
 	ttrpc_request_init(&sb->shutdown);
 	loop_timer_init(&sb->deadline);
 	loop_defer_init(&sb->ending);
@@ -73,6 +75,8 @@ static void stop_everything(struct sandbox *sb)
 	loop_io_stop(&sb->accept);
 	slots_end(&sb->slots);
 	standby_end(&sb->standby);
+	snapshot_end(&sb->snapshot);
+	meet_stop(&sb->meet);
 	ttrpc_client_free(take_ptr(sb->guest));
 	/* All at once, so that nobody's end is waited for before the next one's is begun. */
 	proc_kill(&sb->vsockd.proc, SIGKILL);
@@ -175,7 +179,7 @@ void sandbox_stop(struct sandbox *sb, bool clean)
 		return;
 	sb->state = SANDBOX_ENDING;
 	standby_forbid(&sb->standby);
-	if (!clean || !was_ready || ask_guest_to_end(sb) < 0) {
+	if (!clean || !was_ready || !sb->guest || ask_guest_to_end(sb) < 0) {
 		kill_vmm(sb);
 		return;
 	}
@@ -262,9 +266,31 @@ static void guest_closed(struct ttrpc_client *client _unused_, void *userdata)
 
 	sb->guest = NULL;
 	ttrpc_client_free(client);
+	if (meet_closed(&sb->meet))
+		return;
 	/* On its way down the guest closes this before it resets. */
 	if (sb->state == SANDBOX_READY)
 		fail(sb, -EIO, "the guest's init closed its connection");
+}
+
+int sandbox_serve_guest(struct sandbox *sb, int fd)
+{
+	int r = ttrpc_client_new(sb->loop, fd, guest_closed, sb, &sb->guest);
+
+	if (r == 0)
+		ttrpc_client_distrust(sb->guest);
+	return r;
+}
+
+static void guest_is_up(struct sandbox *sb)
+{
+	/* One is enough: a second one would be somebody else inside the guest. */
+	loop_io_stop(&sb->accept);
+	sb->accept_fd = fd_close(sb->accept_fd);
+	loop_timer_stop(&sb->deadline);
+	sb->state = SANDBOX_READY;
+	sandbox_phase(sb, SANDBOX_PHASE_READY);
+	sb->ready(sb);
 }
 
 static void guest_dialled(struct loop_io *io, uint32_t revents _unused_)
@@ -275,20 +301,31 @@ static void guest_dialled(struct loop_io *io, uint32_t revents _unused_)
 
 	if (fd < 0 || !guest_is_peer(&sb->address, fd))
 		return;
-	r = ttrpc_client_new(sb->loop, fd, guest_closed, sb, &sb->guest);
+	r = sandbox_serve_guest(sb, fd);
 	if (r < 0) {
 		fail(sb, r, "cannot serve the guest's connection");
 		return;
 	}
-	ttrpc_client_distrust(sb->guest);
 	fd = -EBADF;
-	/* One is enough: a second one would be somebody else inside the guest. */
-	loop_io_stop(io);
-	sb->accept_fd = fd_close(sb->accept_fd);
-	loop_timer_stop(&sb->deadline);
-	sb->state = SANDBOX_READY;
-	sandbox_phase(sb, SANDBOX_PHASE_READY);
-	sb->ready(sb);
+	guest_is_up(sb);
+}
+
+static void restored(struct sandbox *sb, int r)
+{
+	if (r < 0)
+		fail(sb, r, "the guest that was restored does not answer");
+	else
+		guest_is_up(sb);
+}
+
+/* It goes on from where it was saved; nobody in it knows that it is to connect to us. */
+static void vmm_event(void *data, enum vmm_event event)
+{
+	struct sandbox *sb = data;
+
+	if (event == VMM_EVENT_RESUMED && sb->state == SANDBOX_BOOTING &&
+	    sandbox_spec_is_restored(sb->spec) && meet_start(&sb->meet, restored) < 0)
+		fail(sb, -EIO, "the guest that was restored cannot be reached");
 }
 
 void sandbox_fail(struct sandbox *sb, const struct err *why)
@@ -301,13 +338,14 @@ int sandbox_start(struct sandbox *sb)
 {
 	static const struct launch_callbacks callbacks = {
 		.vmm_exited = vmm_exited,
+		.vmm_event = vmm_event,
 		.helper_died = helper_died,
 	};
 	int r;
 
 	sb->state = SANDBOX_BOOTING;
 	r = launch(sb, &callbacks, &sb->failure);
-	if (r == 0)
+	if (r == 0 && !sandbox_spec_is_restored(sb->spec))
 		r = loop_io_start(sb->loop, &sb->accept, sb->accept_fd, EPOLLIN, guest_dialled);
 	if (r < 0) {
 		if (sb->failure.code == 0)

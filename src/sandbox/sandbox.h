@@ -4,12 +4,14 @@
 #include "loop/tail.h"
 #include "sandbox/dial.h"
 #include "sandbox/helper.h"
+#include "sandbox/meet.h"
 #include "sandbox/metadata.h"
 #include "sandbox/network.h"
 #include "sandbox/record.h"
 #include "sandbox/resolver.h"
 #include "sandbox/share.h"
 #include "sandbox/slots.h"
+#include "sandbox/snapshot.h"
 #include "sandbox/sockets.h"
 #include "sandbox/standby.h"
 #include "ttrpc/client.h"
@@ -59,7 +61,8 @@ const char *sandbox_phase_name(enum sandbox_phase phase);
  * @share_port, @alone: by 9P: where the host serves what it shares, and which volumes have connections of their own
  * @share: virtiofsd, or caisson-9pd
  * @config: of a bundle, ready for the guest; NULL: not, or it has it
- * @guest: TTRPC to vminitd, NULL unless READY
+ * @guest: TTRPC to vminitd, NULL unless READY; and while the VM is being saved
+ * @can_be_saved: all that it needs for that is there
  * @jail: the VMM's user, while it is in a jail; 0: in none
  * @jail_lock: by which nobody else is that user
  * @ready: called once when the state becomes READY
@@ -90,6 +93,9 @@ struct sandbox {
 	struct sockets sockets;
 	struct standby standby;
 	struct slots slots;
+	struct snapshot snapshot;
+	bool can_be_saved;
+	struct meet meet;
 	struct ttrpc_client *guest;
 	struct ttrpc_request shutdown;
 	struct loop_timer deadline;
@@ -115,6 +121,9 @@ int sandbox_start(struct sandbox *sandbox);
 
 /** sandbox_fail() - what sandbox_start() would do if it failed of @why, instead of it */
 void sandbox_fail(struct sandbox *sandbox, const struct err *why);
+
+/** sandbox_serve_guest() - @fd, connected to the guest's TTRPC, is @guest's. Return: 0; or negative errno, and it is not. */
+int sandbox_serve_guest(struct sandbox *sandbox, int fd);
 
 /** sandbox_phase() - note that a phase is over now, if it was not yet */
 void sandbox_phase(struct sandbox *sandbox, enum sandbox_phase phase);

@@ -89,6 +89,7 @@ static const struct field {
 	{"disk_rate", FIELD_U64, offsetof(struct sandbox_spec, rates.disk_bytes)},
 	{"disk_iops", FIELD_U64, offsetof(struct sandbox_spec, rates.disk_ops)},
 	{"net_rate", FIELD_U64, offsetof(struct sandbox_spec, rates.nic_bytes)},
+	FIELD(restore, FIELD_STRING),
 #undef FIELD
 };
 
@@ -317,6 +318,11 @@ bool sandbox_spec_has_9p(const struct sandbox_spec *spec)
 	if (spec->volume_mode && *spec->volume_mode)
 		return is(spec->volume_mode, SANDBOX_VOLUME_MODE_9P);
 	return driver && vmm_traits(driver)->no_shares;
+}
+
+bool sandbox_spec_is_restored(const struct sandbox_spec *spec)
+{
+	return spec->restore && *spec->restore;
 }
 
 bool sandbox_spec_has_pc(const struct sandbox_spec *spec)

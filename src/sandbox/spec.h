@@ -71,6 +71,7 @@
  * @supervisor_config: path of the file that a supervisor gets as its metadata; empty: none
  * @boot_timeout: seconds that the guest may take to get ready
  * @created: seconds since the epoch
+ * @restore: absolute path of a checkpoint's folder, that its VM begins from; empty: it boots
  */
 struct sandbox_spec {
 	char *id, *image, *bundle, *rootfs, *rootfs_mode;
@@ -88,7 +89,7 @@ struct sandbox_spec {
 	struct vmm_rates rates;
 	int64_t created;
 	struct strv annotations;
-	char *supervisor_config;
+	char *supervisor_config, *restore;
 };
 
 /*
@@ -177,6 +178,9 @@ bool sandbox_spec_has_copy(const struct sandbox_spec *spec);
 
 /** sandbox_spec_has_9p() - is what the host shares with the VM served by 9P, instead of virtiofs? */
 bool sandbox_spec_has_9p(const struct sandbox_spec *spec);
+
+/** sandbox_spec_is_restored() - does its VM begin from a checkpoint? */
+bool sandbox_spec_is_restored(const struct sandbox_spec *spec);
 
 /** sandbox_spec_has_pc() - is the VM a full PC? */
 bool sandbox_spec_has_pc(const struct sandbox_spec *spec);

@@ -30,6 +30,9 @@ static void asked(struct test_peer *p)
 	p->state = TEST_PEER_ASKED;
 	if (p->guest->answer)
 		answer(p, p->guest->answer, strlen(p->guest->answer));
+	p->is_rpc = strcmp(p->line, "CONNECT 1024\n") == 0;
+	if (p->is_rpc)
+		loop_io_stop(&p->io);
 	p->len = 0;
 }
 

@@ -41,6 +41,7 @@ struct test_guest {
 		struct test_guest *guest;
 		struct loop_io io;
 		enum test_peer_state state;
+		bool is_rpc; /* to the port of TTRPC: what follows is for the test to read */
 		int fd;
 		char line[80];
 		size_t len;

@@ -45,6 +45,7 @@ static const char *const fields[] = {
 	"vga",
 	"vnc",
 	"usb",
+	"restore",
 	"netns",
 	"cgroups",
 	"cgroups_path",

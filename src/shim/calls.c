@@ -8,6 +8,7 @@
 #include "rpc/task.h"
 #include "sandbox.pb-c.h"
 #include "shim/lifeline.h"
+#include "shim/save.h"
 #include "task.pb-c.h"
 
 struct waiter {
@@ -189,6 +190,8 @@ static void forward(struct ttrpc_call *call, const void *payload, size_t len, ui
 	struct forward *f;
 	int r = -ENOTCONN;
 
+	if (!save_check(call))
+		return;
 	if (strcmp(service, RPC_SERVICE_TASK_V2) == 0 || strcmp(service, SHIM_SERVICE) == 0)
 		service = RPC_SERVICE_TASK_V3;
 
@@ -229,6 +232,17 @@ void calls_forward(struct ttrpc_call *call)
 void calls_forward_patiently(struct ttrpc_call *call)
 {
 	forward(call, call->payload, call->payload_len, 0, NULL);
+}
+
+void calls_fail_forwards(struct shim *shim, enum ttrpc_code code, const char *message)
+{
+	list_for_each_safe (it, &shim->forwards) {
+		struct forward *f = container_of(it, struct forward, link);
+
+		ttrpc_request_cancel(&f->request);
+		ttrpc_call_fail(f->call, code, "%s", message);
+		forward_free(f);
+	}
 }
 
 void calls_lost(struct shim *shim)

@@ -48,5 +48,8 @@ void calls_forward_patiently(struct ttrpc_call *call);
 void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
 		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer));
 
+/** calls_fail_forwards() - the guest answers nothing that was passed on to it any more */
+void calls_fail_forwards(struct shim *shim, enum ttrpc_code code, const char *message);
+
 /** calls_lost() - the VM is gone: nobody else will answer what was passed on */
 void calls_lost(struct shim *shim);

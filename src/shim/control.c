@@ -12,6 +12,7 @@
 #include "shim/hold.h"
 #include "shim/metrics.h"
 #include "shim/rates.h"
+#include "shim/save.h"
 #include "task.pb-c.h"
 
 static struct process *find(struct ttrpc_call *call, const char *id, enum process_op op)
@@ -39,7 +40,7 @@ void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
 	static const char resumed[] = "the container was resumed meanwhile";
 	struct ttrpc_call *pausing;
 
-	if (!p)
+	if (!p || !save_check(call))
 		return;
 	hold_forget(shim_of(call), TTRPC_ABORTED, resumed);
 	shim_of(call)->resuming = false;
@@ -182,5 +183,6 @@ void control_checkpoint(struct ttrpc_call *call, const ProtobufCMessage *message
 	const Containerd__Task__V2__CheckpointTaskRequest *request = (const void *)message;
 
 	if (shim_find(call, request->id, ""))
-		ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "checkpoints are not implemented");
+		ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED,
+				"checkpoints are made by `caisson checkpoint` only");
 }

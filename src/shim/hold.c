@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "rpc/task.h"
 #include "shim/calls.h"
+#include "shim/save.h"
 #include "task.pb-c.h"
 
 /* @call: not answered yet; NULL: it was, or its client has gone */
@@ -54,6 +55,14 @@ static bool holds(const struct shim *shim, uint64_t conn)
 	return false;
 }
 
+bool hold_is_alone(const struct shim *shim, uint64_t conn)
+{
+	list_for_each (it, &shim->holders)
+		if (container_of(it, struct holder, link)->conn != conn)
+			return false;
+	return !list_empty(&shim->holders);
+}
+
 static void answer(struct shim *shim)
 {
 	list_for_each (it, &shim->holders) {
@@ -72,7 +81,7 @@ void hold_handle(struct ttrpc_call *call, const ProtobufCMessage *message)
 	struct shim *shim = shim_of(call);
 	bool held = !list_empty(&shim->holders);
 
-	if (!p)
+	if (!p || !save_check(call))
 		return;
 	/* It goes on just now, because nobody held it any more, and is paused again after that. */
 	if (shim->resuming) {
@@ -108,6 +117,8 @@ void hold_conn_closed(struct shim *shim, uint64_t conn)
 	struct process *p = shim->init;
 	bool held = holds(shim, conn);
 
+	if (save_let_go(shim, conn))
+		return;
 	drop(shim, conn);
 	if (!held || !p || shim->resuming || !list_empty(&shim->holders))
 		return;
@@ -125,7 +136,7 @@ void hold_release(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (!shim_find(call, request->id, ""))
 		return;
 	hold_conn_closed(shim, call->conn);
-	if (shim->resuming && !shim->released)
+	if ((shim->resuming || save_is_busy(shim)) && !shim->released)
 		keep(shim, call);
 	else
 		rpc_reply_empty(call);

@@ -18,6 +18,9 @@ void hold_handle(struct ttrpc_call *call, const ProtobufCMessage *message);
 /** hold_release() - handler: this client lets go of it; answered once the container goes on, if it does */
 void hold_release(struct ttrpc_call *call, const ProtobufCMessage *message);
 
+/** hold_is_alone() - does this client hold it, and nobody else? */
+bool hold_is_alone(const struct shim *shim, uint64_t conn);
+
 /** hold_conn_closed() - a client has gone, who may have held the container */
 void hold_conn_closed(struct shim *shim, uint64_t conn);
 

@@ -24,6 +24,7 @@
 #include "shim/group.h"
 #include "shim/keeper.h"
 #include "shim/lifeline.h"
+#include "shim/save.h"
 #include "shim/shim.h"
 #include "shim/terminal.h"
 #include "shim/told.h"
@@ -204,6 +205,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 	shim.sandbox.userdata = &shim;
 	shim.sandbox.ready = sandbox_ready;
 	shim.sandbox.ended = sandbox_ended;
+	save_init(&shim);
 	/* Who passes on descriptors keeps what comes through them. */
 	if (!shim.visit && !shim.stdio)
 		r = iolog_open(&shim.log, shim.record->dir, "log");
@@ -317,6 +319,7 @@ static void spec_for_visit(struct sandbox_spec *spec)
 	free(spec->supervisor_config);
 	free(spec->network);
 	free(spec->netns);
+	free(spec->restore);
 	strv_done(&spec->annotations);
 	spec->cwd = xstrdup("");
 	spec->user = xstrdup("");
@@ -324,6 +327,7 @@ static void spec_for_visit(struct sandbox_spec *spec)
 	spec->supervisor_config = xstrdup("");
 	spec->network = xstrdup(SANDBOX_NETWORK_NONE);
 	spec->netns = xstrdup("");
+	spec->restore = xstrdup("");
 	spec->terminal = false;
 }
 

@@ -7,6 +7,7 @@
 #include "shim/disks.h"
 #include "shim/hold.h"
 #include "shim/lifeline.h"
+#include "shim/save.h"
 #include "shim/shim.h"
 #include "task.pb-c.h"
 
@@ -36,6 +37,8 @@ static void sandbox_guest_address(struct ttrpc_call *call, const ProtobufCMessag
 		CAISSON__SANDBOX__V1__GUEST_ADDRESS_RESPONSE__INIT;
 	const struct sandbox *sb = &shim_of(call)->sandbox;
 
+	if (!save_check(call))
+		return;
 	if (sb->state != SANDBOX_READY) {
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "the virtual machine is not up");
 		return;
@@ -90,6 +93,8 @@ static const struct ttrpc_method sandbox_methods[] = {
 		   hold_handle),
 	RPC_METHOD("Release", containerd__task__v2__pause_request, google__protobuf__empty,
 		   hold_release),
+	RPC_METHOD("Save", containerd__task__v2__pause_request, google__protobuf__empty,
+		   save_handle),
 	RPC_METHOD("GuestAddress", google__protobuf__empty,
 		   caisson__sandbox__v1__guest_address_response, sandbox_guest_address),
 	RPC_METHOD("Stats", containerd__task__v2__stats_request,

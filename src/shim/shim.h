@@ -34,6 +34,9 @@
  * @rating: who is told once that was changed; NULL: nobody
  * @flushing: who is told once the VMM has written its figures; NULL: nobody
  * @released: who is told once it goes on; NULL: nobody
+ * @saving: who is told once it is saved; NULL: nobody
+ * @saver: the connection it is saved for; see shim/save.h
+ * @letting_go: whose client has gone, or has let go
  * @telling: how long the end of the VM may be told
  * @told_enough: that time is over
  * @lifeline: ends when the program that started the container does; see shim/lifeline.h
@@ -51,7 +54,8 @@ struct shim {
 	size_t n_execs;
 	struct list waiters, forwards, holders, awake;
 	struct vmm_rates rates;
-	struct ttrpc_call *released, *rating, *flushing;
+	struct ttrpc_call *released, *rating, *flushing, *saving;
+	uint64_t saver;
 	struct loop_io lifeline;
 	struct loop_signal signals, winch;
 	int tty;
@@ -59,7 +63,7 @@ struct shim {
 	struct loop_io passed;
 	void (*ask_view)(pid_t keeper);
 	pid_t keeper;
-	bool resuming, visit, stdio, let_go, started, waited, deleted, told_enough;
+	bool letting_go, resuming, visit, stdio, let_go, started, waited, deleted, told_enough;
 };
 
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */

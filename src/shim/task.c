@@ -25,6 +25,7 @@
 #include "shim/control.h"
 #include "shim/hold.h"
 #include "shim/lifeline.h"
+#include "shim/save.h"
 #include "shim/shim.h"
 #include "shim/told.h"
 #include "task.pb-c.h"
@@ -119,8 +120,10 @@ static bool check_create(struct ttrpc_call *call,
 		enum ttrpc_code code;
 		const char *text;
 	} fields[] = {
-		{*request->checkpoint, TTRPC_UNIMPLEMENTED,
-		 "checkpoint: restoring is not implemented"},
+		{*request->checkpoint && !sandbox_spec_is_restored(shim->spec), TTRPC_UNIMPLEMENTED,
+		 "checkpoint: one is restored by `caisson restore` only"},
+		{!*request->checkpoint && sandbox_spec_is_restored(shim->spec),
+		 TTRPC_INVALID_ARGUMENT, "checkpoint: the container is restored of one"},
 		{*request->parent_checkpoint, TTRPC_UNIMPLEMENTED,
 		 "parent_checkpoint: restoring is not implemented"},
 		{*request->bundle && strcmp(request->bundle, shim->record->dir_path) != 0,
@@ -171,6 +174,8 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 	if (shim->stdio)
 		stdio.fds = stdio_fds;
 	shim->init = process_new(&shim->sandbox, "", &stdio, shim->stdio ? NULL : &shim->log);
+	if (*request->checkpoint)
+		shim->init->checkpoint = xstrdup(request->checkpoint);
 	calls_keep(shim->init, call);
 	if (shim->sandbox.state == SANDBOX_READY)
 		create_now(shim);
@@ -526,6 +531,7 @@ void shim_task_lost(struct shim *shim)
 	struct ttrpc_call *call;
 
 	calls_lost(shim);
+	save_lost(shim);
 	list_for_each_safe (it, &shim->execs)
 		process_lost(container_of(it, struct process, link));
 	if (!shim->init)

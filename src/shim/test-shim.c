@@ -44,7 +44,8 @@ static void guest_called(struct ttrpc_call *call)
 	test_true(i < GUEST_CALLS_MAX && call->payload_len <= sizeof(t.payloads[i].data));
 	call->cancelled = guest_call_cancelled;
 	t.calls[i] = call;
-	memcpy(t.payloads[i].data, call->payload, call->payload_len);
+	if (call->payload_len > 0)
+		memcpy(t.payloads[i].data, call->payload, call->payload_len);
 	t.payloads[i].len = call->payload_len;
 	loop_quit(&t.loop, 0);
 }
@@ -65,6 +66,10 @@ static const struct ttrpc_method guest_methods[] = {
 	{.name = "Shutdown", .handler = guest_called},
 	{.name = "Stat", .handler = guest_called},
 	{.name = "SetTime", .handler = guest_called},
+	{.name = "Reseed", .handler = guest_called},
+	{.name = "FreezeFilesystems", .handler = guest_called},
+	{.name = "ThawFilesystems", .handler = guest_called},
+	{.name = "Checkpoint", .handler = guest_called},
 	{.name = "Configure", .handler = guest_called},
 	{.name = "MountAll", .handler = guest_called},
 	{.name = "Unmount", .handler = guest_called},

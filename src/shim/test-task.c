@@ -124,7 +124,7 @@ static void calls_have_their_time(void)
 	ask_start(&asked, "e1");
 	expect(&asked, TTRPC_NOT_FOUND, "e1");
 	ask_id(&asked, "Checkpoint", "");
-	expect(&asked, TTRPC_UNIMPLEMENTED, "checkpoints are not implemented");
+	expect(&asked, TTRPC_UNIMPLEMENTED, "checkpoints are made by `caisson checkpoint` only");
 	test_true(!create.done);
 	test_shim_end();
 }

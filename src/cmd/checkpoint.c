@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cmd/checkpoint-files.h"
+#include "cmd/cmd.h"
+#include "cmd/interrupts.h"
+#include "cmd/task-call.h"
+#include "sandbox/snapshot-check.h"
+
+#define ID_DIGITS 64
+
+/*
+ * Theory of operation. The shim pauses the container for us, then saves its VM into the container's record, and has it
+ * stand still until we let go of it, or are gone: whatever becomes of us, the container goes on. What is its own
+ * meanwhile is copied into the checkpoint's folder; its manifest is the last.
+ */
+
+/**
+ * struct checkpoint - the options, and what has been made so far
+ * @dir: the checkpoint's folder; @saved: where the shim has saved the VM
+ * @held: the container is paused for us
+ * @ours: files in @dir are
+ */
+struct checkpoint {
+	const char *image_path, *work_path, *cgroups_mode, *empty_ns;
+	bool leave_running, tcp, unix_sockets, shell_job, file_locks;
+
+	const volatile sig_atomic_t *interrupted;
+	struct paths paths;
+	struct record record;
+	struct sandbox_spec spec;
+	struct client client;
+	struct checkpoint_manifest manifest;
+	int dir, saved;
+	bool held, ours;
+};
+
+#define NOTHING "changes nothing in a VM"
+
+static const struct opt options[] = {
+	OPT(checkpoint, 0, "image-path", OPT_STRING, image_path, "DIR",
+	    "where it gets (checkpoint); made if it is not there"),
+	OPT(checkpoint, 0, "leave-running", OPT_FLAG, leave_running, NULL,
+	    "let the container go on, instead of ending it"),
+	OPT(checkpoint, 0, "work-path", OPT_STRING, work_path, "DIR", NOTHING),
+	OPT(checkpoint, 0, "tcp-established", OPT_FLAG, tcp, NULL, NOTHING),
+	OPT(checkpoint, 0, "ext-unix-sk", OPT_FLAG, unix_sockets, NULL, NOTHING),
+	OPT(checkpoint, 0, "shell-job", OPT_FLAG, shell_job, NULL, NOTHING),
+	OPT(checkpoint, 0, "file-locks", OPT_FLAG, file_locks, NULL, NOTHING),
+	OPT(checkpoint, 0, "manage-cgroups-mode", OPT_STRING, cgroups_mode, "M", NOTHING),
+	OPT(checkpoint, 0, "empty-ns", OPT_STRING, empty_ns, "NAME", NOTHING),
+	{.kind = OPT_END},
+};
+
+/* What somebody left behind that was killed is none; a whole one is kept. */
+static int make_folder(struct checkpoint *c, struct err *err)
+{
+	int r = path_mkdirs(c->image_path, 0700);
+
+	if (r == 0)
+		c->dir = open(c->image_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r == 0 && c->dir < 0)
+		r = -errno;
+	if (r < 0)
+		return err_errno(err, r, "cannot make the folder %s", c->image_path);
+	if (faccessat(c->dir, CHECKPOINT_MANIFEST, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(err, -EEXIST, "there is a checkpoint in %s already", c->image_path);
+	checkpoint_files_remove(c->dir);
+	c->ours = true;
+	return 0;
+}
+
+static int open_container(struct checkpoint *c, const char *name, struct err *err)
+{
+	int r = paths_init(&c->paths, err);
+
+	if (r == 0)
+		r = record_open(&c->paths, name, &c->record, err);
+	if (r == 0)
+		r = record_load(&c->record, &c->spec, err);
+	/* Which says more than that it does not run. */
+	if (r == 0)
+		r = snapshot_check_spec(&c->spec, err);
+	if (r == 0)
+		r = client_connect(&c->client, &c->record, err);
+	return r == 0 ? client_obey_signals(&c->client, err) : r;
+}
+
+static int save(struct checkpoint *c, struct err *err)
+{
+	int r;
+
+	/* As long as it takes: its memory is written. */
+	c->client.patience = 0;
+	r = task_hold(&c->client, c->record.id, err);
+	c->held = r == 0;
+	if (r == 0)
+		r = task_save(&c->client, c->record.id, err);
+	if (r < 0)
+		return r;
+	c->saved = openat(c->record.dir, RECORD_SNAPSHOT,
+			  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return c->saved < 0 ? err_errno(err, -errno, "cannot open %s/" RECORD_SNAPSHOT,
+					c->record.dir_path)
+			    : 0;
+}
+
+static struct checkpoint_file *add(struct checkpoint *c, const char *name)
+{
+	struct checkpoint_file *file = &c->manifest.files[c->manifest.n++];
+
+	*file = (struct checkpoint_file){.name = name};
+	return file;
+}
+
+/* The VM's own files are nobody's else, and move. */
+static int take_files(struct checkpoint *c, struct err *err)
+{
+	const char *name;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && (name = checkpoint_file_name(i)); i++) {
+		bool vms = faccessat(c->saved, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+
+		if (!vms && faccessat(c->record.dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		r = vms ? checkpoint_file_move(c->saved, c->dir, name, c->image_path,
+					       c->interrupted, &add(c, name)->size, err)
+			: checkpoint_file_copy(c->record.dir, c->dir, name, c->image_path,
+					       c->interrupted, &add(c, name)->size, err);
+	}
+	return r;
+}
+
+/* Of the store's images, the folder has the ID for its name. Return: a new string. */
+static char *image_id(const char *path)
+{
+	for (const char *at = path; *at; at += strcspn(at, "/")) {
+		at += strspn(at, "/");
+		if (strcspn(at, "/") == ID_DIGITS && strspn(at, "0123456789abcdef") == ID_DIGITS)
+			return xasprintf("sha256:%.*s", ID_DIGITS, at);
+	}
+	return xstrdup("");
+}
+
+/* One that all containers of an image have, and nobody changes. */
+static int describe_image(struct checkpoint *c, struct err *err)
+{
+	struct stat st;
+
+	c->manifest.image = xstrdup("");
+	if (sandbox_spec_has_copy(&c->spec) ||
+	    faccessat(c->record.dir, RECORD_IMAGE_DISK, F_OK, 0) == 0)
+		return 0;
+	free(c->manifest.image);
+	c->manifest.image = image_id(c->spec.rootfs);
+	if (!*c->manifest.image || stat(c->spec.rootfs, &st) < 0)
+		return err_set(err, -ENOTSUP,
+			       "container %s cannot be saved: its image's disk %s is none of the "
+			       "store's",
+			       c->record.id, c->spec.rootfs);
+	c->manifest.image_size = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int write_manifest(struct checkpoint *c, struct err *err)
+{
+	_cleanup_free_ char *text = checkpoint_manifest_text(&c->manifest, &c->spec);
+	int r = file_write_atomic_at(c->dir, CHECKPOINT_MANIFEST, text, strlen(text), 0600);
+
+	if (r == 0 && fsync(c->dir) < 0)
+		r = -errno;
+	return r < 0 ? err_errno(err, r, "cannot write %s/" CHECKPOINT_MANIFEST, c->image_path) : 0;
+}
+
+static int end_container(struct checkpoint *c, struct err *err)
+{
+	int r = task_shutdown(&c->client, c->record.id, err);
+
+	client_disconnect(&c->client);
+	return r < 0 ? r : record_wait(&c->record, 0);
+}
+
+static int checkpoint_all(struct checkpoint *c, const char *name, struct err *err)
+{
+	int r = open_container(c, name, err);
+
+	if (r == 0)
+		r = describe_image(c, err);
+	if (r == 0)
+		r = make_folder(c, err);
+	if (r == 0)
+		r = save(c, err);
+	if (r == 0)
+		r = take_files(c, err);
+	/* It goes on, or there would be two of it. */
+	if (r == 0 && c->leave_running)
+		r = task_release(&c->client, c->record.id, err);
+	if (r == 0)
+		r = write_manifest(c, err);
+	if (r == 0 && !c->leave_running)
+		r = end_container(c, err);
+	/* Rather now than as soon as it is noticed that we are gone. */
+	if (r < 0 && c->held)
+		(void)task_release(&c->client, c->record.id, NULL);
+	return r;
+}
+
+static void done(struct checkpoint *c, bool failed)
+{
+	client_disconnect(&c->client);
+	if (failed && c->ours) {
+		(void)unlinkat(c->dir, CHECKPOINT_MANIFEST, 0);
+		checkpoint_files_remove(c->dir);
+		/* If it was there before, there may be more in it. */
+		(void)rmdir(c->image_path);
+	}
+	fd_close(c->dir);
+	fd_close(c->saved);
+	checkpoint_manifest_done(&c->manifest);
+	record_done(&c->record);
+	sandbox_spec_done(&c->spec);
+	paths_done(&c->paths);
+}
+
+static int checkpoint_main(const struct command *self, int argc, char **argv)
+{
+	struct checkpoint c = {
+		.image_path = "checkpoint",
+		.paths = PATHS_NULL,
+		.record = RECORD_NULL,
+		.spec = SANDBOX_SPEC_NULL,
+		.client = CLIENT_NULL,
+		.manifest = CHECKPOINT_MANIFEST_NULL,
+		.dir = -EBADF,
+		.saved = -EBADF,
+	};
+	struct err err = ERR_NULL;
+	int at = opts_parse(self, argc, argv, &c, &err), r = at;
+
+	if (r >= 0)
+		r = argc - at == 1 ? 0
+				   : err_set(&err, -EINVAL,
+					     "which container? One name: see `caisson checkpoint "
+					     "--help`");
+	if (r == 0) {
+		c.interrupted = interrupts_catch();
+		r = checkpoint_all(&c, argv[at], &err);
+	}
+	done(&c, r < 0);
+	return r < 0 ? cmd_fail(self, &err) : 0;
+}
+
+const struct command command_checkpoint = {
+	.name = "checkpoint",
+	.usage = "[OPTIONS] NAME",
+	.summary = "Save a running container with its VM, and end it.",
+	.details =
+		"`caisson restore` lets it go on from there. Only containers can be saved whose "
+		"VM\n"
+		"Firecracker runs, of which nothing is elsewhere: a root file system on disks, no\n"
+		"volumes, no network, and `caisson run --detach`.\n",
+	.opts = options,
+	.failure = 1,
+	.run = checkpoint_main,
+};
