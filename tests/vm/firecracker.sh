@@ -327,6 +327,13 @@ test_faults() {
 		PUT /entropy:after|Firecracker ended (status 1): Error: the machine is beyond repair
 	EOF
 	STANDIN_FAULT="PUT /vsock:late=300" status 0 caisson run --rm "$IMAGE" true
+	# A VM of which nobody knows whether it stands still.
+	STANDIN_FAULT="PATCH /vm:garbage" status 0 caisson run -d --name still "$IMAGE" sleep 1000
+	status 0 caisson pause still
+	status 137 sh -c 'exit $(timeout 30 caisson wait still)'
+	status 1 caisson resume still
+	has "$(err)" "container still is stopped"
+	status 0 caisson delete still
 	for fault in never stuck; do
 		STANDIN_FAULT="PUT /vsock:$fault" status 125 caisson run --rm --boot-timeout 2 "$IMAGE" true
 		has "$(err)" "the guest did not get ready within 2 s"

@@ -366,11 +366,21 @@ static int fc_start(struct loop *loop, const struct vmm_spec *spec, struct vmm *
 	return 0;
 }
 
-static void state_answered(void *data, const struct fc_answer *answer)
+static void order_answered(void *data, const struct fc_answer *answer)
 {
 	struct firecracker *f = data;
 
 	vmm_notify_reply(f->owner, answer->r, answer->r < 0 ? answer->text : NULL);
+}
+
+/* Without an answer nobody knows whether the VM stands still. */
+static void state_answered(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+
+	if (answer->r < 0 && answer->r != -EREMOTEIO && !f->failure)
+		fail(f, answer->text);
+	order_answered(data, answer);
 }
 
 static int set_state(struct firecracker *f, const char *body)
@@ -387,7 +397,7 @@ static int fc_snapshot(void *vm)
 	struct firecracker *f = vm;
 
 	return f->save && f->api
-		       ? fc_api_send(f->api, "PUT", "/snapshot/create", f->save, state_answered, f)
+		       ? fc_api_send(f->api, "PUT", "/snapshot/create", f->save, order_answered, f)
 		       : -EOPNOTSUPP;
 }
 
@@ -459,13 +469,6 @@ static int fc_flush(void *vm)
 			   flush_answered, f);
 }
 
-static void emptied(void *data, const struct fc_answer *answer)
-{
-	struct firecracker *f = data;
-
-	vmm_notify_reply(f->owner, answer->r, answer->r < 0 ? answer->text : NULL);
-}
-
 /* What it has refused it has not opened. */
 static void filled(void *data, const struct fc_answer *answer)
 {
@@ -473,7 +476,7 @@ static void filled(void *data, const struct fc_answer *answer)
 
 	if (answer->r < 0)
 		fc_slots_clear(&f->slots, f->slot);
-	emptied(data, answer);
+	order_answered(data, answer);
 }
 
 static int patch(struct firecracker *f, size_t slot, const char *path,
@@ -511,7 +514,7 @@ static int fc_disk_detach(void *vm, size_t slot, struct err *err)
 	_cleanup_free_ char *path = fc_slots_path(&f->slots, slot);
 
 	fc_slots_clear(&f->slots, slot);
-	return patch(f, slot, path, emptied, err);
+	return patch(f, slot, path, order_answered, err);
 }
 
 /* It has nothing to say good-bye with. */
