@@ -207,18 +207,27 @@ static void test_flood(void)
 	test_str(last_text, "Firecracker's answer to GET /much has more than 65536 bytes");
 }
 
-static const char *const silence[] = {"", NULL};
+static const char *const nobody[] = {NULL};
 
-/* Nobody is called any more, and nothing is left in the loop. */
+/* Nobody is called any more, and nothing is left open. */
 static void test_freed_meanwhile(void)
 {
+	char buf[512];
+	int fd;
+
+	loop_timer_stop(&watchdog);
+	loop.now = test_clock;
 	test_int(fc_api_send(api, "GET", "/version", NULL, answered, &last), 0);
 	test_int(fc_api_send(api, "GET", "/version", NULL, answered, &last), -EBUSY);
+	test_true(!test_pass(&loop, 1));
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	test_true(take_request(fd, buf, sizeof(buf)));
 	fc_api_free(api);
 	api = NULL;
+	test_true(!test_pass(&loop, 100 * NSEC_PER_SEC));
+	test_int(read(fd, buf, 1), 0);
+	(void)close(fd);
 }
-
-static const char *const nobody[] = {NULL};
 
 /* Connected, but never met. */
 static void test_too_late(void)
@@ -291,7 +300,7 @@ int main(void)
 	with(bad, test_bad);
 	with(odd, test_odd);
 	with(floods, test_flood);
-	with(silence, test_freed_meanwhile);
+	with(nobody, test_freed_meanwhile);
 	with(nobody, test_nobody);
 	with(nobody, test_too_late);
 	with(nobody, test_large);
