@@ -239,6 +239,10 @@ static int check_ready(const struct slots *s, struct err *err)
 	if (s->busy)
 		return err_set(err, -EBUSY, "the disk %s is just coming or going: try again",
 			       s->busy->source);
+	/* Each order of ours may be the next one's last chance: they are not given while another is on its way. */
+	if (s->sandbox->standby.asked)
+		return err_set(err, -EBUSY, "%s is just busy with something else: try again",
+			       vmm_title(s->sandbox->vmm));
 	return 0;
 }
 

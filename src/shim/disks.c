@@ -47,6 +47,16 @@ static void begun(struct ttrpc_call *call, struct waiting *w, int r, const struc
 	ttrpc_call_fail(call, ttrpc_code_from_errno(r), "%s", err->text);
 }
 
+bool disks_check_call(struct ttrpc_call *call)
+{
+	bool busy = shim_of(call)->sandbox.slots.busy;
+
+	if (busy)
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE,
+				"a disk is just coming or going: try again");
+	return !busy;
+}
+
 static bool check(struct ttrpc_call *call, const char *id, const char *target)
 {
 	const struct process *p = shim_find(call, id, "");

@@ -8,6 +8,8 @@
 #include "sandbox/rates.h"
 #include "sandbox/setting.h"
 #include "shim/calls.h"
+#include "shim/disks.h"
+#include "shim/save.h"
 
 /* Return: the name of a rate that an annotation has; NULL: it is none. */
 static const char *rate_of(const char *annotation)
@@ -70,6 +72,8 @@ void rates_update(struct ttrpc_call *call, const Containerd__Task__V2__UpdateTas
 	struct vmm_rates rates = shim->rates;
 	struct err err = ERR_NULL;
 
+	if (!save_check(call) || !disks_check_call(call))
+		return;
 	if (read_rates(request, &rates, &err) < 0) {
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "%s", err.text);
 		return;

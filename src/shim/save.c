@@ -82,6 +82,8 @@ static const char *why_not(const struct shim *shim, uint64_t conn)
 	} rules[] = {
 		{!shim->sandbox.can_be_saved,
 		 "its VMM takes no orders, as firecracker.api = false says"},
+		{shim->sandbox.standby.asked || shim->sandbox.slots.busy,
+		 "its VMM is just busy with something else: try again"},
 		{has_readers(shim), "its output is somebody's: only one that was started by "
 				    "`caisson run --detach` can"},
 		{any_exec(shim), "a command of `caisson exec` runs in it"},

@@ -72,6 +72,8 @@ static void sandbox_flush(struct ttrpc_call *call, const ProtobufCMessage *messa
 {
 	struct shim *shim = shim_of(call);
 
+	if (!save_check(call) || !disks_check_call(call))
+		return;
 	if (shim->sandbox.standby.orders[STANDBY_FLUSH].done) {
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "figures are on their way already");
 		return;
