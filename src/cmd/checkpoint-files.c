@@ -10,6 +10,9 @@
 #include "base/copy.h"
 #include "base/fd.h"
 
+/* As long as there is no manifest. */
+#define UNFINISHED "checkpoint.unfinished"
+
 static int copy(int in, int out, const volatile sig_atomic_t *interrupted, uint64_t *ret_size)
 {
 	struct stat st;
@@ -69,6 +72,36 @@ int checkpoint_file_move(int from, int to, const char *name, const char *where,
 	if (r == 0)
 		(void)unlinkat(from, name, 0);
 	return r;
+}
+
+static bool is_there(int dir, const char *name)
+{
+	return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int checkpoint_files_begin(int dir, const char *where, struct err *err)
+{
+	bool ours = is_there(dir, UNFINISHED);
+	const char *name;
+	int fd;
+
+	for (size_t i = 0; !ours && (name = checkpoint_file_name(i)); i++)
+		if (is_there(dir, name))
+			return err_set(err, -EEXIST,
+				       "%s has a file %s that no checkpoint has left there: give "
+				       "another folder",
+				       where, name);
+	fd = openat(dir, UNFINISHED, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot write %s/" UNFINISHED, where);
+	fd_close(fd);
+	checkpoint_files_remove(dir);
+	return 0;
+}
+
+void checkpoint_files_end(int dir)
+{
+	(void)unlinkat(dir, UNFINISHED, 0);
 }
 
 void checkpoint_files_remove(int dir)

@@ -27,6 +27,17 @@ int checkpoint_file_move(int from, int to, const char *name, const char *where,
 			 const volatile sig_atomic_t *interrupted, uint64_t *ret_size,
 			 struct err *err);
 
+/**
+ * checkpoint_files_begin() - mark a folder as one with an unfinished checkpoint, and remove what an earlier one has left
+ * @where: of the folder, for messages
+ *
+ * Return: 0 or negative errno with a message: -EEXIST: there are files of those names that no checkpoint has left.
+ */
+int checkpoint_files_begin(int dir, const char *where, struct err *err);
+
+/** checkpoint_files_end() - it is finished, or nothing is left of it: the mark goes */
+void checkpoint_files_end(int dir);
+
 /** checkpoint_files_remove() - all of them */
 void checkpoint_files_remove(int dir);
 

@@ -73,9 +73,9 @@ static int make_folder(struct checkpoint *c, struct err *err)
 		return err_errno(err, r, "cannot make the folder %s", c->image_path);
 	if (faccessat(c->dir, CHECKPOINT_MANIFEST, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_set(err, -EEXIST, "there is a checkpoint in %s already", c->image_path);
-	checkpoint_files_remove(c->dir);
-	c->ours = true;
-	return 0;
+	r = checkpoint_files_begin(c->dir, c->image_path, err);
+	c->ours = r == 0;
+	return r;
 }
 
 static int open_container(struct checkpoint *c, const char *name, struct err *err)
@@ -178,7 +178,10 @@ static int write_manifest(struct checkpoint *c, struct err *err)
 
 	if (r == 0 && fsync(c->dir) < 0)
 		r = -errno;
-	return r < 0 ? err_errno(err, r, "cannot write %s/" CHECKPOINT_MANIFEST, c->image_path) : 0;
+	if (r < 0)
+		return err_errno(err, r, "cannot write %s/" CHECKPOINT_MANIFEST, c->image_path);
+	checkpoint_files_end(c->dir);
+	return 0;
 }
 
 static int end_container(struct checkpoint *c, struct err *err)
@@ -220,6 +223,7 @@ static void done(struct checkpoint *c, bool failed)
 	if (failed && c->ours) {
 		(void)unlinkat(c->dir, CHECKPOINT_MANIFEST, 0);
 		checkpoint_files_remove(c->dir);
+		checkpoint_files_end(c->dir);
 		/* If it was there before, there may be more in it. */
 		(void)rmdir(c->image_path);
 	}
