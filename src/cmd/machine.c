@@ -137,10 +137,24 @@ int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err
 	return r;
 }
 
+/* What is configured is of one hypervisor; what was asked for is told where there is no such thing. */
+static void choose_placeholders(struct sandbox_spec *spec, const struct conf *conf)
+{
+	const struct vmm_ops *driver = vmm_driver(spec->hypervisor);
+
+	if (!driver || !vmm_traits(driver)->slots || strcmp(conf->firecracker_api, "true") != 0)
+		return;
+	if (spec->placeholders == 0)
+		spec->placeholders = conf->firecracker_placeholders;
+	if (spec->placeholders_ro == 0)
+		spec->placeholders_ro = conf->firecracker_placeholders_ro;
+}
+
 int machine_end(struct sandbox_spec *spec, const struct conf *conf, struct err *err)
 {
 	int r = settings_check(spec, conf, err);
 
+	choose_placeholders(spec, conf);
 	if (r == 0 && conf->kernel_append) {
 		_cleanup_free_ char *own = spec->kernel_append;
 

@@ -233,18 +233,6 @@ static int launch_network(struct sandbox *sb, const struct launch_plan *p, struc
 				: 0;
 }
 
-/* What is configured is of one hypervisor; what was asked for is told where there is no such thing. */
-static struct vmm_slots plan_slots(const struct sandbox_spec *spec, const struct launch_plan *p)
-{
-	struct vmm_slots slots = {spec->placeholders, spec->placeholders_ro};
-
-	if (slots.writable + slots.readonly == 0 && vmm_traits(p->driver)->slots &&
-	    strcmp(p->conf.firecracker_api, "true") == 0)
-		slots = (struct vmm_slots){p->conf.firecracker_placeholders,
-					   p->conf.firecracker_placeholders_ro};
-	return slots;
-}
-
 static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	struct vmm_disk disks[ALL_DISKS_MAX];
@@ -276,7 +264,8 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.rates = sb->spec->rates;
 	spec.disks = disks;
 	spec.n_disks = list_disks(p, sandbox_spec_has_copy(sb->spec), disks);
-	spec.slots = sb->slots.count = plan_slots(sb->spec, p);
+	spec.slots = sb->slots.count =
+		(struct vmm_slots){sb->spec->placeholders, sb->spec->placeholders_ro};
 	spec.jail = sb->jail.uid ? &sb->jail : NULL;
 	spec.no_api = vmm_traits(p->driver)->jails && strcmp(p->conf.firecracker_api, "false") == 0;
 	spec.snapshot_dir = p->snapshot;
