@@ -159,17 +159,22 @@ refused() {
 test_what_cannot_be_saved() {
 	counting box
 	refused "does not exist" caisson checkpoint nobody
-	caisson exec box sh -c 'echo >/exec; while [ -e /exec ]; do sleep 0.05; done' &
-	status 0 caisson exec box sh -c 'until [ -e /exec ]; do sleep 0.05; done'
+	caisson exec box sh -c 'mkfifo /exec && read -r _ </exec' &
+	status 0 caisson exec box sh -c 'until [ -p /exec ]; do :; done'
 	refused "a command of \`caisson exec\` runs in it" caisson checkpoint --image-path "$SAVED" box
 	goes_on box
-	status 0 caisson exec box rm /exec
+	status 0 caisson exec box sh -c 'echo >/exec'
 	wait
 	status 0 caisson pause box
 	refused "it is paused" caisson checkpoint --image-path "$SAVED" box
 	status 0 caisson resume box
 	status 0 caisson checkpoint --leave-running --image-path "$SAVED" box
 	refused "there is a checkpoint in $SAVED already" caisson checkpoint --image-path "$SAVED" box
+	mkdir "$WORK/theirs"
+	echo theirs >"$WORK/theirs/memory"
+	refused "$WORK/theirs has a file memory that no checkpoint has left there" caisson checkpoint --image-path "$WORK/theirs" box
+	is "$(cat "$WORK/theirs/"*)" theirs
+	rm -r "$WORK/theirs"
 	goes_on box
 	refused "container with given ID already exists: box" caisson restore --image-path "$SAVED" box
 	status 0 caisson delete -f box
@@ -188,6 +193,11 @@ test_what_cannot_be_saved() {
 	echo 'firecracker.api = false' >>"$CAISSON_CONFIG"
 	status 0 caisson run -d --name box "$IMAGE" sleep 1000
 	refused "its VMM takes no orders, as firecracker.api = false says" caisson checkpoint box
+	status 0 caisson delete -f box
+	use_firecracker
+	echo 'firecracker.placeholders = 1' >>"$CAISSON_CONFIG"
+	status 0 caisson run -d --name box "$IMAGE" sleep 1000
+	refused "it has placeholders" caisson checkpoint box
 	use_firecracker
 	rm -r "$WORK/shared" "$WORK/up"
 	[ ! -e checkpoint ] || fail "there is a folder checkpoint"
@@ -210,6 +220,13 @@ test_what_cannot_be_restored() {
 		damaged "$name" sh -c "rm $name; ln -s /dev/zero $name"
 	done
 	damaged "" sh -c 'dd if=/dev/urandom of=state bs=4096 count=1 conv=notrunc 2>/dev/null'
+	rm -r "$SAVED"
+	is_clean
+}
+test_another_firecracker() {
+	counting box
+	status 0 caisson checkpoint --image-path "$SAVED" box
+	status 0 caisson delete box
 	STANDIN_VERSION=1.16.0 damaged "Invalid data version" true
 	rm -r "$SAVED"
 	is_clean
