@@ -166,7 +166,11 @@ static void opened(void *data, int r, const char *message)
 	if (r < 0) {
 		(void)err_set(&err, r, "%s does not take the disk %s: %s",
 			      vmm_title(s->sandbox->vmm), s->busy->source, message);
-		empty(s->busy, SLOT_EMPTY);
+		/* Without a refusal nobody knows whether it has it: the disk stays claimed. */
+		if (r == -EREMOTEIO)
+			empty(s->busy, SLOT_EMPTY);
+		else
+			s->busy->state = SLOT_LOST;
 		finish(s, &err);
 		return;
 	}

@@ -32,6 +32,7 @@
 
 /* A disk as it was opened, whose user in the jail may change its mode. */
 struct kept_disk {
+	bool used;
 	int fd;
 	mode_t mode;
 };
@@ -46,8 +47,8 @@ struct firecracker {
 	size_t slot; /* that is being filled */
 	struct fc_api *api;
 	int dir, watch;
-	struct kept_disk kept[VMM_DISKS_MAX]; /* which in a jail it does not inherit */
-	size_t n_kept;
+	/* Which in a jail it does not inherit; by the slot where they came later. */
+	struct kept_disk kept[VMM_DISKS_MAX], came[VMM_DISKS_MAX];
 	struct loop_io watch_io;
 	struct loop_timer retry;
 	struct tail log;
@@ -229,15 +230,25 @@ static mode_t mode_of(int fd)
  * As they were given: a guest that had got Firecracker may have left a setuid program of the host's root, which it could
  * not run itself.
  */
-static void let_go_of_disks(struct firecracker *f)
+static void let_go_of_disk(struct kept_disk *disk)
 {
-	while (f->n_kept > 0) {
-		const struct kept_disk *disk = &f->kept[--f->n_kept];
+	if (!disk->used)
+		return;
+	if (mode_of(disk->fd) != disk->mode && fchmod(disk->fd, disk->mode) < 0)
+		log_warn("cannot give a disk its mode back: %s", strerror(errno));
+	fd_close(disk->fd);
+	disk->used = false;
+}
 
-		if (mode_of(disk->fd) != disk->mode && fchmod(disk->fd, disk->mode) < 0)
-			log_warn("cannot give a disk its mode back: %s", strerror(errno));
-		fd_close(disk->fd);
-	}
+/* Who has opened a disk may have claimed it by that (flock(2)), for as long as the VM has it. */
+static int keep_disk(struct kept_disk *kept, const struct vmm_disk *disk, struct err *err)
+{
+	int fd = fcntl(disk->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot keep the disk %s", disk->serial);
+	*kept = (struct kept_disk){.used = true, .fd = fd, .mode = mode_of(fd)};
+	return 0;
 }
 
 static void fc_free(void *vm)
@@ -253,7 +264,10 @@ static void fc_free(void *vm)
 	fc_plan_done(&f->plan);
 	fc_plan_done(&f->rates);
 	fc_slots_done(&f->slots);
-	let_go_of_disks(f);
+	for (size_t i = 0; i < VMM_DISKS_MAX; i++) {
+		let_go_of_disk(&f->kept[i]);
+		let_go_of_disk(&f->came[i]);
+	}
 	fd_close(f->dir);
 	free(f->failure);
 	free(f->save);
@@ -293,19 +307,13 @@ static int start_process(struct firecracker *f, const struct vmm_spec *spec, str
 	return r < 0 ? err_errno(err, r, "%s cannot be started", proc.argv[0]) : 0;
 }
 
-/* Who has opened a disk may have claimed it by that (flock(2)), for as long as the VM has it. */
 static int keep_disks(struct firecracker *f, const struct vmm_spec *spec, struct err *err)
 {
-	for (size_t i = 0; spec->jail && i < spec->n_disks; i++) {
-		struct kept_disk disk = {.fd = fcntl(spec->disks[i].fd, F_DUPFD_CLOEXEC, 0)};
+	int r = 0;
 
-		if (disk.fd < 0)
-			return err_errno(err, -errno, "cannot keep the disk %s",
-					 spec->disks[i].serial);
-		disk.mode = mode_of(disk.fd);
-		f->kept[f->n_kept++] = disk;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && spec->jail && i < spec->n_disks; i++)
+		r = keep_disk(&f->kept[i], &spec->disks[i], err);
+	return r;
 }
 
 static void plan_snapshots(struct firecracker *f, const struct vmm_spec *spec)
@@ -474,8 +482,19 @@ static void filled(void *data, const struct fc_answer *answer)
 {
 	struct firecracker *f = data;
 
-	if (answer->r < 0)
+	if (answer->r == -EREMOTEIO) {
 		fc_slots_clear(&f->slots, f->slot);
+		let_go_of_disk(&f->came[f->slot]);
+	}
+	order_answered(data, answer);
+}
+
+static void emptied(void *data, const struct fc_answer *answer)
+{
+	struct firecracker *f = data;
+
+	if (answer->r == 0)
+		let_go_of_disk(&f->came[f->slot]);
 	order_answered(data, answer);
 }
 
@@ -502,9 +521,14 @@ static int fc_disk_attach(void *vm, size_t slot, const struct vmm_disk *disk, st
 	if (r < 0)
 		return r;
 	f->slot = slot;
-	r = patch(f, slot, path, filled, err);
-	if (r < 0)
+	if (f->slots.jail.uid)
+		r = keep_disk(&f->came[slot], disk, err);
+	if (r == 0)
+		r = patch(f, slot, path, filled, err);
+	if (r < 0) {
 		fc_slots_clear(&f->slots, slot);
+		let_go_of_disk(&f->came[slot]);
+	}
 	return r;
 }
 
@@ -513,8 +537,9 @@ static int fc_disk_detach(void *vm, size_t slot, struct err *err)
 	struct firecracker *f = vm;
 	_cleanup_free_ char *path = fc_slots_path(&f->slots, slot);
 
+	f->slot = slot;
 	fc_slots_clear(&f->slots, slot);
-	return patch(f, slot, path, order_answered, err);
+	return patch(f, slot, path, emptied, err);
 }
 
 /* It has nothing to say good-bye with. */

@@ -73,7 +73,9 @@ static int make_namespace(const struct stat *st, const struct vmm_jail *jail)
 
 static bool can_already(const struct stat *st, const struct vmm_jail *jail, bool readonly)
 {
-	return st->st_uid == jail->uid || (readonly && st->st_mode & S_IROTH);
+	/* Of a folder's files nothing is known. */
+	return st->st_uid == jail->uid ||
+	       (readonly && !S_ISDIR(st->st_mode) && st->st_mode & S_IROTH);
 }
 
 int idmap_mount(int tree, const struct stat *st, const struct vmm_jail *jail, bool readonly)

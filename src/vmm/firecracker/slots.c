@@ -87,16 +87,24 @@ int fc_slots_tree(const struct fc_slots *s)
 	return take_fd(tree);
 }
 
-/* Return: a descriptor of a node for the device in the folder, which nobody but us can write to. */
+/*
+ * A device that is only read stays root's: a mount that is read-only keeps nobody from writing to one.
+ *
+ * Return: a descriptor of a node for the device in the folder, which nobody but us can write to.
+ */
 static int make_node(const struct fc_slots *s, size_t i, const struct vmm_disk *disk)
 {
+	const mode_t mode = disk->readonly ? 0444 : 0600;
 	struct stat st;
 	char name[32];
 	int fd;
 
 	name_of(name, NODE, i);
 	(void)unlinkat(s->dir, name, 0);
-	if (fstat(disk->fd, &st) < 0 || mknodat(s->dir, name, S_IFBLK | 0600, st.st_rdev) < 0 ||
+	if (fstat(disk->fd, &st) < 0 || mknodat(s->dir, name, S_IFBLK | mode, st.st_rdev) < 0 ||
+	    fchmodat(s->dir, name, mode, 0) < 0)
+		return -errno;
+	if (!disk->readonly &&
 	    fchownat(s->dir, name, s->jail.uid, s->jail.gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	fd = openat(s->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
