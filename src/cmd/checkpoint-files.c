@@ -46,10 +46,15 @@ int checkpoint_file_copy(int from, int to, const char *name, const char *where,
 
 static int sync_moved(int dir, const char *name, uint64_t *ret_size)
 {
-	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 
-	if (fd < 0 || fchmod(fd, 0600) < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	/* Whoever had got the VMM may have made it. */
+	if (!S_ISREG(st.st_mode))
+		return -EBADMSG;
+	if (fchmod(fd, 0600) < 0 || fsync(fd) < 0)
 		return -errno;
 	if (ret_size)
 		*ret_size = (uint64_t)st.st_size;

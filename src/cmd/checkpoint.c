@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -14,6 +17,7 @@
 #include "cmd/interrupts.h"
 #include "cmd/task-call.h"
 #include "sandbox/snapshot-check.h"
+#include "vmm/vmm.h"
 
 #define ID_DIGITS 64
 
@@ -60,6 +64,26 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
+/* All that its processes know will be in it. One that is empty is taken for this alone. */
+static int make_private(int dir, const char *path, struct err *err)
+{
+	_cleanup_dir_ DIR *entries = NULL;
+	struct stat st;
+
+	if (fstat(dir, &st) < 0)
+		return err_errno(err, -errno, "cannot look at %s", path);
+	if (!(st.st_mode & 077))
+		return 0;
+	entries = dir_open(dir, ".");
+	if (!entries || dir_next(entries))
+		return err_set(
+			err, -EPERM,
+			"others may enter %s, and it is not empty: give a folder of your own, "
+			"or one that is not there",
+			path);
+	return fchmod(dir, 0700) < 0 ? err_errno(err, -errno, "cannot make %s private", path) : 0;
+}
+
 /* What somebody left behind that was killed is none; a whole one is kept. */
 static int make_folder(struct checkpoint *c, struct err *err)
 {
@@ -71,6 +95,11 @@ static int make_folder(struct checkpoint *c, struct err *err)
 		r = -errno;
 	if (r < 0)
 		return err_errno(err, r, "cannot make the folder %s", c->image_path);
+	if (flock(c->dir, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -EBUSY, "another checkpoint is just made in %s", c->image_path);
+	r = make_private(c->dir, c->image_path, err);
+	if (r < 0)
+		return r;
 	if (faccessat(c->dir, CHECKPOINT_MANIFEST, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_set(err, -EEXIST, "there is a checkpoint in %s already", c->image_path);
 	r = checkpoint_files_begin(c->dir, c->image_path, err);
@@ -121,6 +150,11 @@ static struct checkpoint_file *add(struct checkpoint *c, const char *name)
 	return file;
 }
 
+static bool is_vms(const char *name)
+{
+	return strcmp(name, VMM_SNAPSHOT_STATE) == 0 || strcmp(name, VMM_SNAPSHOT_MEMORY) == 0;
+}
+
 /* The VM's own files are nobody's else, and move. */
 static int take_files(struct checkpoint *c, struct err *err)
 {
@@ -128,7 +162,7 @@ static int take_files(struct checkpoint *c, struct err *err)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && (name = checkpoint_file_name(i)); i++) {
-		bool vms = faccessat(c->saved, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+		bool vms = is_vms(name);
 
 		if (!vms && faccessat(c->record.dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
@@ -171,16 +205,48 @@ static int describe_image(struct checkpoint *c, struct err *err)
 	return 0;
 }
 
+/* Signals that come while answers are waited for are told there; a copy is ended by them at once. */
+static void let_signals_interrupt(bool yes)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	(void)sigprocmask(yes ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
+}
+
+static int take_all(struct checkpoint *c, struct err *err)
+{
+	int r;
+
+	let_signals_interrupt(true);
+	r = take_files(c, err);
+	let_signals_interrupt(false);
+	return r == 0 && *c->interrupted ? err_set(err, -EINTR, "interrupted") : r;
+}
+
+static int sync_manifest(int dir)
+{
+	_cleanup_close_ int fd =
+		openat(dir, CHECKPOINT_MANIFEST, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 || fsync(dir) < 0 ? -errno : 0;
+}
+
+/* From then on it is whole, and stays whatever happens. */
 static int write_manifest(struct checkpoint *c, struct err *err)
 {
 	_cleanup_free_ char *text = checkpoint_manifest_text(&c->manifest, &c->spec);
 	int r = file_write_atomic_at(c->dir, CHECKPOINT_MANIFEST, text, strlen(text), 0600);
 
-	if (r == 0 && fsync(c->dir) < 0)
-		r = -errno;
+	if (r == 0)
+		r = sync_manifest(c->dir);
 	if (r < 0)
 		return err_errno(err, r, "cannot write %s/" CHECKPOINT_MANIFEST, c->image_path);
 	checkpoint_files_end(c->dir);
+	c->ours = false;
 	return 0;
 }
 
@@ -189,7 +255,11 @@ static int end_container(struct checkpoint *c, struct err *err)
 	int r = task_shutdown(&c->client, c->record.id, err);
 
 	client_disconnect(&c->client);
-	return r < 0 ? r : record_wait(&c->record, 0);
+	if (r < 0)
+		return r;
+	r = record_wait(&c->record, 0);
+	/* With --rm its record has gone with it. */
+	return r == 0 || r == -ENOENT ? 0 : err_errno(err, r, "cannot wait for its end");
 }
 
 static int checkpoint_all(struct checkpoint *c, const char *name, struct err *err)
@@ -203,7 +273,7 @@ static int checkpoint_all(struct checkpoint *c, const char *name, struct err *er
 	if (r == 0)
 		r = save(c, err);
 	if (r == 0)
-		r = take_files(c, err);
+		r = take_all(c, err);
 	/* It goes on, or there would be two of it. */
 	if (r == 0 && c->leave_running)
 		r = task_release(&c->client, c->record.id, err);

@@ -85,6 +85,25 @@ static int read_manifest(struct restore *c, struct err *err)
 	return r < 0 ? err_wrap(err, r, "%s", c->folder) : 0;
 }
 
+/* It says what Firecracker opens, and what the guest runs: who can write to it could have all that we have. */
+static int check_owner(struct restore *c, struct err *err)
+{
+	const char *name = ".";
+	struct stat st;
+
+	for (size_t i = 0; name; name = checkpoint_file_name(i++)) {
+		if (fstatat(c->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (st.st_uid != geteuid() || (!S_ISLNK(st.st_mode) && st.st_mode & 022))
+			return err_set(
+				err, -EPERM,
+				"the checkpoint %s is not your own alone (%s): whoever can write "
+				"to it decides what it does",
+				c->folder, name);
+	}
+	return 0;
+}
+
 static int open_checkpoint(struct restore *c, struct err *err)
 {
 	int r;
@@ -95,7 +114,9 @@ static int open_checkpoint(struct restore *c, struct err *err)
 	c->dir = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->dir < 0)
 		return err_errno(err, -errno, "cannot open the checkpoint %s", c->folder);
-	r = read_manifest(c, err);
+	r = check_owner(c, err);
+	if (r == 0)
+		r = read_manifest(c, err);
 	/* Whoever wrote it may have thought of more than is ever saved. */
 	return r == 0 ? snapshot_check_spec(&c->manifest.spec, err) : r;
 }

@@ -66,6 +66,31 @@ test_goes_on_later() {
 	delete box
 }
 
+# What is whole stays, also where its container leaves nothing; and a folder that others could enter is made private.
+test_removed_at_its_end() {
+	mkdir -m 755 "$SAVED"
+	status 0 caisson run -d --rm --name box "$IMAGE" sh -c "$COUNT"
+	await_count box 3
+	status 0 caisson checkpoint --image-path "$SAVED" box
+	is "$(out)$(err)" ""
+	is "$(cd "$SAVED" && echo *)" "checkpoint.json memory state upper.ext4"
+	is "$(stat -c %a "$SAVED")" 700
+	status 1 caisson state box
+	status 0 caisson restore --image-path "$SAVED" box
+	status 0 caisson exec box true
+	chmod 755 "$SAVED"
+	status 0 caisson restore --image-path "$SAVED" other
+	status 0 caisson exec other true
+	status 0 caisson delete -f box other
+	chown 1 "$SAVED/state"
+	refused "is not your own alone (state)" caisson restore --image-path "$SAVED" box
+	chown 0 "$SAVED/state"
+	chmod 777 "$SAVED"
+	refused "is not your own alone (.)" caisson restore --image-path "$SAVED" box
+	rm -r "$SAVED"
+	is_clean
+}
+
 test_exit_status() {
 	status 0 caisson run -d --name box "$IMAGE" sh -c 'while [ ! -e /end ]; do echo 3; sleep 0.05; done; echo over; exit 7'
 	await_count box 3
@@ -172,6 +197,8 @@ test_what_cannot_be_saved() {
 	refused "there is a checkpoint in $SAVED already" caisson checkpoint --image-path "$SAVED" box
 	mkdir "$WORK/theirs"
 	echo theirs >"$WORK/theirs/memory"
+	refused "others may enter $WORK/theirs, and it is not empty" caisson checkpoint --image-path "$WORK/theirs" box
+	chmod 700 "$WORK/theirs"
 	refused "$WORK/theirs has a file memory that no checkpoint has left there" caisson checkpoint --image-path "$WORK/theirs" box
 	is "$(cat "$WORK/theirs/"*)" theirs
 	rm -r "$WORK/theirs"
