@@ -34,6 +34,16 @@ def become(user):
         os.setresuid(user[0], user[0], user[0])
 
 
+def by_descriptor(env):
+    """What is preloaded, whose names end at blanks and colons. It is open in whatever is executed."""
+    path = env.get("LD_PRELOAD")
+    if path:
+        fd = os.open(path, os.O_RDONLY)
+        os.set_inheritable(fd, True)
+        env["LD_PRELOAD"] = f"/proc/self/fd/{fd}"
+    return env
+
+
 def run(order, fds, user, parent, libc):
     """In the child: never returns."""
     argv = order["argv"]
@@ -46,11 +56,12 @@ def run(order, fds, user, parent, libc):
         for i, fd in enumerate(parked):
             os.dup2(fd, FD_BASE + i)
         os.closerange(FD_BASE + len(parked), 1 << 16)
+        env = by_descriptor(order["env"])
         become(user)
         die_with(parent, libc)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.execvpe(argv[0], argv, {**os.environ, "PATH": os.environ.get("PATH", os.defpath),
-                                   **order["env"]})
+                                   **env})
     except OSError as error:
         os.write(2, f"stand-in: {argv[0]}: {error}\n".encode())
     os._exit(127)
