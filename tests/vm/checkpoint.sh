@@ -66,6 +66,17 @@ test_goes_on_later() {
 	delete box
 }
 
+# Of what has closed its output there is none to wait for, when it is saved once more either.
+test_without_output() {
+	status 0 caisson run -d --name box "$IMAGE" sh -c 'exec >/dev/null 2>&1; : >/quiet; sleep 1000'
+	status 0 timeout 20 caisson exec box sh -c 'until [ -e /quiet ]; do :; done'
+	for n in 1 2 3; do
+		status 0 timeout 60 caisson checkpoint --leave-running --image-path "$SAVED$n" box
+	done
+	status 0 caisson exec box test -e /quiet
+	delete box
+}
+
 # What is whole stays, also where its container leaves nothing; and a folder that others could enter is made private.
 test_removed_at_its_end() {
 	mkdir -m 755 "$SAVED"

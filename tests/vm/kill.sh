@@ -104,9 +104,9 @@ is_told() {
 	case "$1 $2" in
 	"client "* | *" ") ;;
 	"shim "* | "keeper "*) has "$2" "caisson-shim" ;;
-	"qemu "*) has "$2" "QEMU was killed by signal 9; the guest" ;;
-	"vsockd "*) has "$2" "caisson-vsockd was killed by signal 9; the guest" ;;
-	"$SHARER "*) has "$2" "$SHARER was killed by signal 9; the guest" ;;
+	"qemu "*) has "$2" "QEMU was killed by signal 9" ;;
+	"vsockd "*) has "$2" "caisson-vsockd was killed by signal 9" ;;
+	"$SHARER "*) has "$2" "$SHARER was killed by signal 9" ;;
 	esac
 }
 

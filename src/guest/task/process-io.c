@@ -136,9 +136,13 @@ void process_io_unmute(struct process *p, struct loop *loop)
 		log_warn("%s: cannot use the terminal", p->id);
 		process_io_close(p);
 	}
-	for (int i = OUT; i <= ERR; i++)
+	for (int i = OUT; i <= ERR; i++) {
 		if (p->muted[i] >= 0 && p->stream[i] >= 0 && listen_to(p, loop, i) < 0)
 			log_warn("%s: its output is lost", p->id);
+		/* What the process has closed before it was adopted has no output any more. */
+		if (p->muted[i] < 0 && p->tty < 0)
+			p->stream[i] = fd_close(p->stream[i]);
+	}
 }
 
 void process_io_mute(struct process *p)
