@@ -332,7 +332,7 @@ test_faults() {
 	status 0 caisson pause still
 	status 137 sh -c 'exit $(timeout 30 caisson wait still)'
 	status 1 caisson resume still
-	has "$(err)" "container still is stopped"
+	has "$(err)" "container still is not running"
 	status 0 caisson delete still
 	for fault in never stuck; do
 		STANDIN_FAULT="PUT /vsock:$fault" status 125 caisson run --rm --boot-timeout 2 "$IMAGE" true
