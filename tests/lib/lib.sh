@@ -101,12 +101,18 @@ descendants() {
 	done
 }
 
+STANDIN_PRELOADS=tests/firecracker/standin-vhost.so
+
 # VMs are Firecracker's from here on, or those of what stands in for it, unless ./test was told --real; its
 # configuration is the file's only line.
 use_firecracker() {
 	case ${CAISSON_TEST_FIRECRACKER:-}$PATH in
 	"$TOP/tests/firecracker:"* | real*) ;;
-	*) export PATH="$TOP/tests/firecracker:$PATH" ;;
+	*)
+		export PATH="$TOP/tests/firecracker:$PATH"
+		# What it preloads is no part of what ./setup builds.
+		[ -e "$TOP/build/host/$STANDIN_PRELOADS" ] || ninja -C "$TOP/build/host" --quiet "$STANDIN_PRELOADS"
+		;;
 	esac
 	echo 'vm.hypervisor = "firecracker"' >"$CAISSON_CONFIG"
 	HYPERVISOR=firecracker
