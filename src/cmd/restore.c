@@ -86,22 +86,30 @@ static int read_manifest(struct restore *c, struct err *err)
 }
 
 /* It says what Firecracker opens, and what the guest runs: who can write to it could have all that we have. */
-static int check_owner(struct restore *c, struct err *err)
+static int check_own(const struct restore *c, const char *name, struct err *err)
 {
-	const char *name = ".";
 	struct stat st;
 
-	for (size_t i = 0; name; name = checkpoint_file_name(i++)) {
-		if (fstatat(c->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (st.st_uid != geteuid() || (!S_ISLNK(st.st_mode) && st.st_mode & 022))
-			return err_set(
-				err, -EPERM,
-				"the checkpoint %s is not your own alone (%s): whoever can write "
-				"to it decides what it does",
-				c->folder, name);
-	}
-	return 0;
+	if (fstatat(c->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (st.st_uid == geteuid() && (S_ISLNK(st.st_mode) || !(st.st_mode & 022)))
+		return 0;
+	return err_set(err, -EPERM,
+		       "the checkpoint %s is not your own alone (%s): whoever can write to it "
+		       "decides what it does",
+		       c->folder, name);
+}
+
+static int check_owner(const struct restore *c, struct err *err)
+{
+	int r = check_own(c, ".", err);
+	const char *name;
+
+	if (r == 0)
+		r = check_own(c, CHECKPOINT_MANIFEST, err);
+	for (size_t i = 0; r == 0 && (name = checkpoint_file_name(i)); i++)
+		r = check_own(c, name, err);
+	return r;
 }
 
 static int open_checkpoint(struct restore *c, struct err *err)

@@ -93,9 +93,11 @@ test_removed_at_its_end() {
 	status 0 caisson restore --image-path "$SAVED" other
 	status 0 caisson exec other true
 	status 0 caisson delete -f box other
-	chown 1 "$SAVED/state"
-	refused "is not your own alone (state)" caisson restore --image-path "$SAVED" box
-	chown 0 "$SAVED/state"
+	for name in state checkpoint.json; do
+		chown 1 "$SAVED/$name"
+		refused "is not your own alone ($name)" caisson restore --image-path "$SAVED" box
+		chown 0 "$SAVED/$name"
+	done
 	chmod 777 "$SAVED"
 	refused "is not your own alone (.)" caisson restore --image-path "$SAVED" box
 	rm -r "$SAVED"
