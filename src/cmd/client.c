@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "sandbox/dial.h"
+#include "base/unix.h"
 #include "task.pb-c.h"
 
 /* Who answers: the shim by itself; the guest, which is asked by it; or somebody, some day. */

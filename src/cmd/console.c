@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "sandbox/dial.h"
+#include "base/unix.h"
 
 static unsigned short side_of(struct json_object *size, const char *name)
 {

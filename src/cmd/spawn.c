@@ -9,8 +9,8 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/unix.h"
 #include "cmd/client.h"
-#include "sandbox/dial.h"
 #include "shim/lifeline.h"
 
 static int spawn(const struct paths *paths, struct record *record, int image_lock,

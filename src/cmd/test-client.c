@@ -13,11 +13,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/test.h"
+#include "base/unix.h"
 #include "cmd/timing.h"
 #include "empty.pb-c.h"
 #include "loop/test-clock.h"
 #include "sandbox.pb-c.h"
-#include "sandbox/dial.h"
 #include "shim/lifeline.h"
 #include "task.pb-c.h"
 

@@ -13,8 +13,8 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/test.h"
+#include "base/unix.h"
 #include "cmd/client.h"
-#include "sandbox/dial.h"
 #include "shim/lifeline.h"
 
 /*

@@ -14,11 +14,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/test.h"
+#include "base/unix.h"
 #include "cmd/copy-guest.h"
 #include "cmd/copy-stream.h"
 #include "cmd/layer.h"
 #include "sandbox.pb-c.h"
-#include "sandbox/dial.h"
 #include "shim/lifeline.h"
 
 /*

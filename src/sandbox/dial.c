@@ -7,15 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
-
-#define BACKLOG 128
+#include "base/unix.h"
 
 bool guest_is_peer(const struct guest_address *address, int fd)
 {
@@ -25,69 +22,6 @@ bool guest_is_peer(const struct guest_address *address, int fd)
 	return address->hybrid_path ||
 	       (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
 		peer.svm_family == AF_VSOCK && peer.svm_cid == address->cid);
-}
-
-static int unix_address(const char *path, struct sockaddr_un *sun)
-{
-	size_t len = strlen(path);
-
-	if (len >= sizeof(sun->sun_path))
-		return -ENAMETOOLONG;
-	*sun = (struct sockaddr_un){.sun_family = AF_UNIX};
-	memcpy(sun->sun_path, path, len);
-	return 0;
-}
-
-int unix_connect(const char *path)
-{
-	static const struct timeval patience = {.tv_sec = UNIX_PATIENCE_SECONDS};
-	_cleanup_close_ int fd = -EBADF;
-	struct sockaddr_un sun;
-	int r = unix_address(path, &sun);
-
-	if (r < 0)
-		return r;
-	/* Connecting to a unix socket is done at once, or waits for a place in the backlog. */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-	    connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
-		return -errno;
-	r = fd_nonblock(fd, true);
-	return r < 0 ? r : take_fd(fd);
-}
-
-int unix_connect_now(const char *path)
-{
-	_cleanup_close_ int fd = -EBADF;
-	struct sockaddr_un sun;
-	int r = unix_address(path, &sun);
-
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
-		return -errno;
-	return take_fd(fd);
-}
-
-int unix_listen(const char *path)
-{
-	_cleanup_close_ int fd = -EBADF;
-	struct sockaddr_un sun;
-	int r = unix_address(path, &sun);
-
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (unlink(path) < 0 && errno != ENOENT)
-		return -errno;
-	/* The file gets the mode of the socket: that of what is at @path by then is not touched. */
-	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
-	    listen(fd, BACKLOG) < 0)
-		return -errno;
-	return take_fd(fd);
 }
 
 /* A VMM asks the guest for 2 s at most (Firecracker's vsock/csm), and may be busy. */
@@ -163,28 +97,11 @@ static void ready(struct loop_io *io, uint32_t revents _unused_)
 		finish(d, r < 0 ? r : d->fd);
 }
 
-/*
- * A socket that the VMM made, in a folder that is its user's: should the guest have got the VMM, it must not get us,
- * who may be root, to speak to whomever a symbolic link leads to.
- */
-static int find_socket(const char *path)
-{
-	_cleanup_close_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	return S_ISSOCK(st.st_mode) ? take_fd(fd) : -ECONNREFUSED;
-}
-
 static void try_again(struct loop_timer *timer);
 
 static int connect_to_vmm(struct dial *d)
 {
-	char link[32];
-
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", d->socket);
-	d->fd = unix_connect_now(link);
+	d->fd = unix_connect_pinned(d->socket);
 	if (d->fd == -EAGAIN) {
 		loop_timer_start(d->loop, &d->again, loop_now(d->loop) + AGAIN, try_again);
 		return 0;
@@ -232,7 +149,7 @@ int dial_start(struct dial *d, struct loop *loop, const struct guest_address *ad
 	loop_timer_init(&d->again);
 	loop_timer_start(loop, &d->deadline, loop_now(loop) + PATIENCE, late);
 	if (d->hybrid)
-		r = d->socket = find_socket(address->hybrid_path);
+		r = d->socket = unix_pin(AT_FDCWD, address->hybrid_path);
 	if (r >= 0)
 		r = d->hybrid ? connect_to_vmm(d) : connect_to_guest(d, address->cid);
 	if (r < 0)

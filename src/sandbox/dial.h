@@ -52,24 +52,3 @@ void dial_stop(struct dial *dial);
  * A hybrid socket is in a folder of this VM alone; at the host's own vsock others could connect as well.
  */
 bool guest_is_peer(const struct guest_address *address, int fd);
-
-/* How long to wait for a place among those who wait to be let in. */
-#define UNIX_PATIENCE_SECONDS 5
-
-/**
- * unix_connect() - a stream socket, connected to @path
- *
- * Return: descriptor (close-on-exec, non-blocking afterwards) or negative errno (-EAGAIN: whoever
- * listens there has let nobody in for UNIX_PATIENCE_SECONDS).
- */
-int unix_connect(const char *path);
-
-/** unix_connect_now() - the same; who does not accept connections is as good as not there (-EAGAIN) */
-int unix_connect_now(const char *path);
-
-/**
- * unix_listen() - a stream socket that listens on @path (mode 0600); a stale file there is replaced
- *
- * Return: descriptor (close-on-exec, non-blocking) or negative errno.
- */
-int unix_listen(const char *path);

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/unix.h"
 #include "sandbox/launch-plan.h"
 #include "sandbox/share.h"
 

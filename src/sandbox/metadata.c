@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/unix.h"
 #include "sandbox/dial.h"
 
 void metadata_init(struct metadata *m)

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/unix.h"
 #include "rpc/rpc.h"
 #include "sandbox/dial.h"
 #include "sandbox/sandbox.h"

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/test.h"
+#include "base/unix.h"
 #include "sandbox/test-guest.h"
 
 static char folder[] = "/tmp/test-dial-XXXXXX";

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/test.h"
+#include "base/unix.h"
 
 void test_peer_close(struct test_peer *p)
 {

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/test.h"
-#include "sandbox/dial.h"
+#include "base/unix.h"
 
 /* Guests are unix sockets, as those behind caisson-vsockd are. */
 

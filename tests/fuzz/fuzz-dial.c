@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/test.h"
+#include "base/unix.h"
 #include "loop/test-clock.h"
 #include "sandbox/dial.h"
 

@@ -2,19 +2,16 @@
 #include "vmm/firecracker/api.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <json-c/json.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/strv.h"
+#include "base/unix.h"
 #include "vmm/firecracker/http.h"
 #include "vmm/vmm.h"
 
@@ -155,22 +152,10 @@ static void conn_ready(struct loop_io *io, uint32_t revents)
 		finish(api, r);
 }
 
-/* A unix socket connects at once, or not at all: -EAGAIN if too many are waiting there. */
-static int connect_to(int socket_fd)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	_cleanup_close_ int conn = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d", socket_fd);
-	if (conn < 0 || connect(conn, (const struct sockaddr *)&sun, sizeof(sun)) < 0)
-		return -errno;
-	return take_fd(conn);
-}
-
 static void begin(struct loop_defer *defer)
 {
 	struct fc_api *api = container_of(defer, struct fc_api, begin);
-	int r = api->conn = connect_to(api->socket);
+	int r = api->conn = unix_connect_pinned(api->socket);
 
 	if (r >= 0)
 		r = loop_io_start(api->loop, &api->io, api->conn, EPOLLIN | EPOLLOUT, conn_ready);
@@ -194,13 +179,9 @@ struct fc_api *fc_api_new(struct loop *loop)
 
 int fc_api_at(struct fc_api *api, int dir)
 {
-	struct stat st;
-
 	fd_close(api->socket);
-	api->socket = openat(dir, VMM_FIRECRACKER_SOCKET, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (api->socket < 0 || fstat(api->socket, &st) < 0)
-		return -errno;
-	return S_ISSOCK(st.st_mode) ? 0 : -ENOTSOCK;
+	api->socket = unix_pin(dir, VMM_FIRECRACKER_SOCKET);
+	return api->socket < 0 ? api->socket : 0;
 }
 
 #define HEADERS "Host: localhost\r\nConnection: close\r\n"

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/unix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define BACKLOG 128
+
+static int unix_address(const char *path, struct sockaddr_un *sun)
+{
+	size_t len = strlen(path);
+
+	if (len >= sizeof(sun->sun_path))
+		return -ENAMETOOLONG;
+	*sun = (struct sockaddr_un){.sun_family = AF_UNIX};
+	memcpy(sun->sun_path, path, len);
+	return 0;
+}
+
+int unix_connect(const char *path)
+{
+	static const struct timeval patience = {.tv_sec = UNIX_PATIENCE_SECONDS};
+	_cleanup_close_ int fd = -EBADF;
+	struct sockaddr_un sun;
+	int r = unix_address(path, &sun);
+
+	if (r < 0)
+		return r;
+	/* Connecting to a unix socket is done at once, or waits for a place in the backlog. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return -errno;
+	r = fd_nonblock(fd, true);
+	return r < 0 ? r : take_fd(fd);
+}
+
+int unix_connect_now(const char *path)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct sockaddr_un sun;
+	int r = unix_address(path, &sun);
+
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+int unix_listen(const char *path)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct sockaddr_un sun;
+	int r = unix_address(path, &sun);
+
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
+	/* The file gets the mode of the socket: that of what is at @path by then is not touched. */
+	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+int unix_pin(int dir, const char *path)
+{
+	_cleanup_close_ int fd = openat(dir, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISSOCK(st.st_mode) ? take_fd(fd) : -ECONNREFUSED;
+}
+
+int unix_connect_pinned(int pinned)
+{
+	char link[32];
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", pinned);
+	return unix_connect_now(link);
+}
