@@ -24,7 +24,6 @@
  * @flush: as @pause; NULL: it has no figures of itself
  * @disk_attach, @disk_detach: the same with slots, with a message where they fail; NULL where there are none
  * @snapshot: as these, of one that is paused; NULL: it cannot
- * @quit: make the VMM's process end; called once. Return: 0 or negative errno.
  * @pid: of the VMM's process, 0 once it is reaped
  * @free: kill, reap, release; no notification afterwards
  */
@@ -40,7 +39,6 @@ struct vmm_ops {
 	int (*disk_attach)(void *vm, size_t slot, const struct vmm_disk *disk, struct err *err);
 	int (*disk_detach)(void *vm, size_t slot, struct err *err);
 	int (*snapshot)(void *vm);
-	int (*quit)(void *vm);
 	pid_t (*pid)(const void *vm);
 	void (*free)(void *vm);
 };

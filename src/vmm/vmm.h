@@ -22,9 +22,7 @@
  *
  *   vmm_start() --> RUNNING <--> PAUSED      vmm_pause(), vmm_resume()
  *                      |            |
- *                      +-- QUITTING-+        vmm_quit(); nothing else but vmm_free() from here on
- *                             |
- *                           ENDED            exited() was called, once; the process is reaped
+ *                      +---ENDED----+        exited() was called, once; the process is reaped
  *
  * vmm_snapshot() leaves it PAUSED. vmm_free() is allowed in every state and from every callback.
  */
@@ -274,7 +272,7 @@ enum vmm_event {
 	VMM_EVENT_GUEST_SHUTDOWN, /* the guest powered off */
 	VMM_EVENT_GUEST_RESET,	  /* the guest reset: its normal end, or a panic (panic=-1) */
 	VMM_EVENT_GUEST_PANIC,	  /* only where the VMM can tell */
-	VMM_EVENT_HOST_QUIT,	  /* vmm_quit() is being obeyed, or the VMM got a signal */
+	VMM_EVENT_HOST_QUIT,	  /* somebody on the host ends it: the VMM got a signal */
 	VMM_EVENT_MAX_,
 };
 
@@ -284,7 +282,6 @@ const char *vmm_event_name(enum vmm_event event);
 /**
  * struct vmm_exit - how a VM ended
  * @status: the VMM's exit status, or 128 + signal
- * @requested: vmm_quit() had been called
  * @guest_ended: the guest itself shut down, reset or panicked
  * @message: the last line that the VMM wrote on its stderr: says why when it could not start;
  *	empty if it wrote none; printable, at most VMM_MESSAGE_MAX bytes
@@ -292,7 +289,6 @@ const char *vmm_event_name(enum vmm_event event);
  */
 struct vmm_exit {
 	int status;
-	bool requested;
 	bool guest_ended;
 	const char *message, *failure;
 };
@@ -405,16 +401,6 @@ int vmm_disk_detach(struct vmm *vmm, size_t slot, const struct vmm_reply *reply,
  * Return: as vmm_pause(); -EOPNOTSUPP: it has no such folder, or its VMM saves nothing; -EPERM: it is not paused.
  */
 int vmm_snapshot(struct vmm *vmm, const struct vmm_reply *reply);
-
-/**
- * vmm_quit() - ask the VMM to end without the guest's help; exited() follows
- *
- * A VMM that cannot be asked is killed. One that does not obey is for the caller's deadline and
- * vmm_free(). Harmless when the VM has ended.
- *
- * Return: 0 or negative errno (then only vmm_free() is left).
- */
-int vmm_quit(struct vmm *vmm);
 
 /** vmm_title() - how people call what runs it: "QEMU" */
 const char *vmm_title(const struct vmm *vmm);

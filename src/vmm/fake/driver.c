@@ -150,15 +150,6 @@ static int fake_disk_detach(void *vm, size_t slot _unused_, struct err *err _unu
 	return reply_later(vm);
 }
 
-static int fake_quit(void *vm)
-{
-	struct fake *f = vm;
-
-	proc_kill(&f->child.proc, SIGTERM);
-	proc_kill(&f->child.proc, SIGCONT);
-	return 0;
-}
-
 static pid_t fake_pid(const void *vm)
 {
 	return ((const struct fake *)vm)->child.proc.pid;
@@ -176,7 +167,6 @@ const struct vmm_ops vmm_fake_ops = {
 	.disk_attach = fake_disk_attach,
 	.disk_detach = fake_disk_detach,
 	.snapshot = fake_snapshot,
-	.quit = fake_quit,
 	.pid = fake_pid,
 	.free = fake_free,
 };

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vmm/driver.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,10 +10,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "vmm/child.h"
-#include "vmm/firecracker/api.h"
 #include "vmm/firecracker/command.h"
-#include "vmm/firecracker/slots.h"
+#include "vmm/firecracker/driver-impl.h"
 
 /*
  * Theory of operation. Firecracker is a child, by way of the jailer where there is a jail. As soon as the socket of
@@ -30,40 +26,10 @@
 
 #define LAST_WORDS_NS (1000 * 1000 * 1000)
 
-/* A disk as it was opened, whose user in the jail may change its mode. */
-struct kept_disk {
-	bool used;
-	int fd;
-	mode_t mode;
-};
-
-struct firecracker {
-	struct vmm *owner;
-	struct loop *loop;
-	struct vmm_child child;
-	struct fc_plan plan, rates;
-	size_t n_disks, n_nics, rated;
-	struct fc_slots slots;
-	size_t slot; /* that is being filled */
-	struct fc_api *api;
-	int dir, watch;
-	/* Which in a jail it does not inherit; by the slot where they came later. */
-	struct kept_disk kept[VMM_DISKS_MAX], came[VMM_DISKS_MAX];
-	struct loop_io watch_io;
-	struct loop_timer retry;
-	struct tail log;
-	struct fc_metrics metrics;
-	size_t next;
-	unsigned int minor; /* of its version */
-	bool started;
-	char *failure, *save,
-		*load[2]; /* bodies of requests; to load: of versions without, and with other taps */
-};
-
 static void ask(struct firecracker *f, const char *method, const char *path, const char *body,
 		void (*done)(void *data, const struct fc_answer *answer));
 
-static void fail(struct firecracker *f, const char *why)
+void fc_fail(struct firecracker *f, const char *why)
 {
 	f->failure = xstrdup(why);
 	proc_kill(&f->child.proc, SIGKILL);
@@ -78,7 +44,7 @@ static void lost(struct loop_timer *timer)
 static void unanswered(struct firecracker *f, const struct fc_answer *answer)
 {
 	if (answer->r == -EREMOTEIO) {
-		fail(f, answer->text);
+		fc_fail(f, answer->text);
 		return;
 	}
 	f->failure = xstrdup(answer->text);
@@ -142,7 +108,7 @@ static void version_answered(void *data, const struct fc_answer *answer)
 	if (answer->r < 0)
 		unanswered(f, answer);
 	else if (fc_check_version(answer->text, &f->minor, &err) < 0)
-		fail(f, err.text);
+		fc_fail(f, err.text);
 	else if (f->load[0])
 		ask(f, "PUT", "/snapshot/load", f->load[f->minor >= FC_TAPS_SINCE], load_answered);
 	else
@@ -153,7 +119,7 @@ static void ask(struct firecracker *f, const char *method, const char *path, con
 		void (*done)(void *data, const struct fc_answer *answer))
 {
 	if (fc_api_send(f->api, method, path, body, done, f) < 0)
-		fail(f, "there is no memory to speak to Firecracker");
+		fc_fail(f, "there is no memory to speak to Firecracker");
 }
 
 static void stop_watching(struct firecracker *f)
@@ -170,7 +136,7 @@ static void look(struct firecracker *f)
 		return;
 	stop_watching(f);
 	if (r < 0)
-		fail(f, "what Firecracker has made is no socket");
+		fc_fail(f, "what Firecracker has made is no socket");
 	else
 		ask(f, "GET", "/version", NULL, version_answered);
 }
@@ -219,38 +185,6 @@ static void process_ended(struct vmm_child *child, int status)
 		vmm_notify_exit(f->owner, status, status == 0 ? "" : message);
 }
 
-static mode_t mode_of(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 ? st.st_mode & 07777 : 0;
-}
-
-/*
- * As they were given: a guest that had got Firecracker may have left a setuid program of the host's root, which it could
- * not run itself.
- */
-static void let_go_of_disk(struct kept_disk *disk)
-{
-	if (!disk->used)
-		return;
-	if (mode_of(disk->fd) != disk->mode && fchmod(disk->fd, disk->mode) < 0)
-		log_warn("cannot give a disk its mode back: %s", strerror(errno));
-	fd_close(disk->fd);
-	disk->used = false;
-}
-
-/* Who has opened a disk may have claimed it by that (flock(2)), for as long as the VM has it. */
-static int keep_disk(struct kept_disk *kept, const struct vmm_disk *disk, struct err *err)
-{
-	int fd = fcntl(disk->fd, F_DUPFD_CLOEXEC, 0);
-
-	if (fd < 0)
-		return err_errno(err, -errno, "cannot keep the disk %s", disk->serial);
-	*kept = (struct kept_disk){.used = true, .fd = fd, .mode = mode_of(fd)};
-	return 0;
-}
-
 static void fc_free(void *vm)
 {
 	struct firecracker *f = vm;
@@ -265,8 +199,8 @@ static void fc_free(void *vm)
 	fc_plan_done(&f->rates);
 	fc_slots_done(&f->slots);
 	for (size_t i = 0; i < VMM_DISKS_MAX; i++) {
-		let_go_of_disk(&f->kept[i]);
-		let_go_of_disk(&f->came[i]);
+		fc_disk_let_go(&f->kept[i]);
+		fc_disk_let_go(&f->came[i]);
 	}
 	fd_close(f->dir);
 	free(f->failure);
@@ -312,7 +246,7 @@ static int keep_disks(struct firecracker *f, const struct vmm_spec *spec, struct
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && spec->jail && i < spec->n_disks; i++)
-		r = keep_disk(&f->kept[i], &spec->disks[i], err);
+		r = fc_disk_keep(&f->kept[i], &spec->disks[i], err);
 	return r;
 }
 
@@ -374,181 +308,6 @@ static int fc_start(struct loop *loop, const struct vmm_spec *spec, struct vmm *
 	return 0;
 }
 
-static void order_answered(void *data, const struct fc_answer *answer)
-{
-	struct firecracker *f = data;
-
-	vmm_notify_reply(f->owner, answer->r, answer->r < 0 ? answer->text : NULL);
-}
-
-/* Without an answer nobody knows whether the VM stands still. */
-static void state_answered(void *data, const struct fc_answer *answer)
-{
-	struct firecracker *f = data;
-
-	if (answer->r < 0 && answer->r != -EREMOTEIO && !f->failure)
-		fail(f, answer->text);
-	order_answered(data, answer);
-}
-
-static int set_state(struct firecracker *f, const char *body)
-{
-	if (!f->api)
-		return -EOPNOTSUPP;
-	if (!f->started)
-		return -EAGAIN;
-	return fc_api_send(f->api, "PATCH", "/vm", body, state_answered, f);
-}
-
-static int fc_snapshot(void *vm)
-{
-	struct firecracker *f = vm;
-
-	return f->save && f->api
-		       ? fc_api_send(f->api, "PUT", "/snapshot/create", f->save, order_answered, f)
-		       : -EOPNOTSUPP;
-}
-
-static int fc_pause(void *vm)
-{
-	return set_state(vm, "{\"state\":\"Paused\"}");
-}
-
-static int fc_resume(void *vm)
-{
-	return set_state(vm, "{\"state\":\"Resumed\"}");
-}
-
-static void rate_answered(void *data, const struct fc_answer *answer);
-
-static int send_rate(struct firecracker *f)
-{
-	const struct fc_part *part = &f->rates.parts[f->rated];
-	int r = fc_api_send(f->api, "PATCH", part->path, json_object_to_json_string(part->body),
-			    rate_answered, f);
-
-	if (r < 0)
-		fc_plan_done(&f->rates);
-	return r;
-}
-
-static void rate_answered(void *data, const struct fc_answer *answer)
-{
-	struct firecracker *f = data;
-	int r = answer->r;
-
-	if (r == 0 && ++f->rated < f->rates.n && (r = send_rate(f)) == 0)
-		return;
-	fc_plan_done(&f->rates);
-	vmm_notify_reply(f->owner, r, answer->r < 0 ? answer->text : NULL);
-}
-
-static int fc_set_rates(void *vm, const struct vmm_rates *rates)
-{
-	struct firecracker *f = vm;
-
-	if (!f->api)
-		return -EOPNOTSUPP;
-	if (!f->started)
-		return -EAGAIN;
-	fc_plan_rates(f->n_disks, fc_slots_count(&f->slots), f->n_nics, rates, &f->rates);
-	f->rated = 0;
-	return send_rate(f);
-}
-
-/* It has written before it answers. */
-static void flush_answered(void *data, const struct fc_answer *answer)
-{
-	struct firecracker *f = data;
-
-	fc_metrics_drain(&f->metrics);
-	vmm_notify_reply(f->owner, answer->r, answer->r < 0 ? answer->text : NULL);
-}
-
-static int fc_flush(void *vm)
-{
-	struct firecracker *f = vm;
-
-	if (!f->api)
-		return -EOPNOTSUPP;
-	if (!f->started)
-		return -EAGAIN;
-	return fc_api_send(f->api, "PUT", "/actions", "{\"action_type\":\"FlushMetrics\"}",
-			   flush_answered, f);
-}
-
-/* What it has refused it has not opened. */
-static void filled(void *data, const struct fc_answer *answer)
-{
-	struct firecracker *f = data;
-
-	if (answer->r == -EREMOTEIO) {
-		fc_slots_clear(&f->slots, f->slot);
-		let_go_of_disk(&f->came[f->slot]);
-	}
-	order_answered(data, answer);
-}
-
-static void emptied(void *data, const struct fc_answer *answer)
-{
-	struct firecracker *f = data;
-
-	if (answer->r == 0)
-		let_go_of_disk(&f->came[f->slot]);
-	order_answered(data, answer);
-}
-
-static int patch(struct firecracker *f, size_t slot, const char *path,
-		 void (*done)(void *data, const struct fc_answer *answer), struct err *err)
-{
-	_cleanup_free_ char *body = fc_plan_patch(slot, path);
-	char drive[48];
-	int r;
-
-	if (!f->api || !f->started)
-		return err_set(err, -EAGAIN, "Firecracker has not started the VM yet");
-	fc_plan_drive(slot, drive);
-	r = fc_api_send(f->api, "PATCH", drive, body, done, f);
-	return r < 0 ? err_errno(err, r, "cannot speak to Firecracker") : 0;
-}
-
-static int fc_disk_attach(void *vm, size_t slot, const struct vmm_disk *disk, struct err *err)
-{
-	_cleanup_free_ char *path = NULL;
-	struct firecracker *f = vm;
-	int r = fc_slots_fill(&f->slots, slot, disk, &path, err);
-
-	if (r < 0)
-		return r;
-	f->slot = slot;
-	if (f->slots.jail.uid)
-		r = keep_disk(&f->came[slot], disk, err);
-	if (r == 0)
-		r = patch(f, slot, path, filled, err);
-	if (r < 0) {
-		fc_slots_clear(&f->slots, slot);
-		let_go_of_disk(&f->came[slot]);
-	}
-	return r;
-}
-
-static int fc_disk_detach(void *vm, size_t slot, struct err *err)
-{
-	struct firecracker *f = vm;
-	_cleanup_free_ char *path = fc_slots_path(&f->slots, slot);
-
-	f->slot = slot;
-	fc_slots_clear(&f->slots, slot);
-	return patch(f, slot, path, emptied, err);
-}
-
-/* It has nothing to say good-bye with. */
-static int fc_quit(void *vm)
-{
-	proc_kill(&((struct firecracker *)vm)->child.proc, SIGKILL);
-	return 0;
-}
-
 static pid_t fc_pid(const void *vm)
 {
 	return ((const struct firecracker *)vm)->child.proc.pid;
@@ -575,7 +334,6 @@ const struct vmm_ops vmm_firecracker_ops = {
 	.disk_attach = fc_disk_attach,
 	.disk_detach = fc_disk_detach,
 	.snapshot = fc_snapshot,
-	.quit = fc_quit,
 	.pid = fc_pid,
 	.free = fc_free,
 };

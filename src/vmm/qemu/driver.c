@@ -256,16 +256,6 @@ static int qemu_set_rates(void *vm, const struct vmm_rates *rates)
 	return r;
 }
 
-static int qemu_quit(void *vm)
-{
-	struct qemu *q = vm;
-
-	/* One that does not listen any more has no other way to learn it. */
-	if (qmp_send(&q->qmp, "quit", NULL) < 0)
-		proc_kill(&q->child.proc, SIGKILL);
-	return 0;
-}
-
 static pid_t qemu_pid(const void *vm)
 {
 	return ((const struct qemu *)vm)->child.proc.pid;
@@ -279,7 +269,6 @@ const struct vmm_ops vmm_qemu_ops = {
 	.pause = qemu_pause,
 	.resume = qemu_resume,
 	.set_rates = qemu_set_rates,
-	.quit = qemu_quit,
 	.pid = qemu_pid,
 	.free = qemu_free,
 };
