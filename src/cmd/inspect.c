@@ -22,8 +22,8 @@ static void flush_figures(struct client *client, const struct record *record)
 	struct err ignored = ERR_NULL;
 
 	if (access(path, F_OK) == 0)
-		(void)client_call_service(client, SHIM_SERVICE, "Flush", &request.base, NULL, NULL,
-					  &ignored);
+		(void)client_call_service(client, SHIM_SERVICE, "FlushMetrics", &request.base, NULL,
+					  NULL, &ignored);
 }
 
 /* Return: the state, or NULL when nobody tells. @err: why there is no guest. */

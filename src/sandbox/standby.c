@@ -94,7 +94,7 @@ static void give(struct standby *s, enum standby_order order)
 	else if (order == STANDBY_RATES)
 		r = vmm_set_rates(vmm, &s->rates, &reply, &err);
 	else
-		r = vmm_flush(vmm, &reply);
+		r = vmm_flush_metrics(vmm, &reply);
 	s->giving = order;
 	s->asked = r == 0;
 	if (r < 0)

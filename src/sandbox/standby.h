@@ -14,8 +14,8 @@ struct sandbox;
 
 /* What the VMM is told to do, besides to stop and to go on. */
 enum standby_order {
-	STANDBY_RATES, /* change what the VM may do with its devices */
-	STANDBY_FLUSH, /* write its figures of itself (vmm_flush()) */
+	STANDBY_RATES,	       /* change what the VM may do with its devices */
+	STANDBY_FLUSH_METRICS, /* write its figures of itself (vmm_flush_metrics()) */
 	STANDBY_ORDERS,
 };
 

@@ -68,20 +68,20 @@ static void flushed(void *userdata, int r, const char *message)
 				*message ? message : "there are no figures");
 }
 
-static void sandbox_flush(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+static void sandbox_flush_metrics(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
 {
 	struct shim *shim = shim_of(call);
 
 	if (!save_check(call) || !disks_check_call(call))
 		return;
-	if (shim->sandbox.standby.orders[STANDBY_FLUSH].done) {
+	if (shim->sandbox.standby.orders[STANDBY_FLUSH_METRICS].done) {
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "figures are on their way already");
 		return;
 	}
 	call->userdata = shim;
 	call->cancelled = flush_cancelled;
 	shim->flushing = call;
-	(void)standby_order(&shim->sandbox.standby, STANDBY_FLUSH, NULL, flushed, shim);
+	(void)standby_order(&shim->sandbox.standby, STANDBY_FLUSH_METRICS, NULL, flushed, shim);
 }
 
 static const struct ttrpc_method sandbox_methods[] = {
@@ -103,7 +103,8 @@ static const struct ttrpc_method sandbox_methods[] = {
 		   containerd__task__v2__stats_response, control_stats_of_guest),
 	RPC_METHOD("Timing", google__protobuf__empty, caisson__sandbox__v1__timing_response,
 		   sandbox_timing),
-	RPC_METHOD("Flush", google__protobuf__empty, google__protobuf__empty, sandbox_flush),
+	RPC_METHOD("FlushMetrics", google__protobuf__empty, google__protobuf__empty,
+		   sandbox_flush_metrics),
 	{.name = NULL},
 };
 

@@ -235,7 +235,7 @@ static void one_at_a_time(void)
 	asked_to_unmount("serial:caisson-slot0", NULL);
 	attach(&other, "/ro", 0, true);
 	expect(&other, ttrpc_code_from_errno(-EBUSY), "is just coming or going: try again");
-	ask_over(t.client, &other, SHIM_SERVICE, "Flush", EMPTY);
+	ask_over(t.client, &other, SHIM_SERVICE, "FlushMetrics", EMPTY);
 	expect(&other, TTRPC_UNAVAILABLE, "a disk is just coming or going: try again");
 	guest_replies(EMPTY);
 	asked_to_mount("serial:caisson-slot0", "/data", ABI_MOUNT_GROW);

@@ -302,7 +302,7 @@ static void figures_are_asked_for_besides(void)
 
 	begin_vm();
 	pause_it();
-	ask_over(t.client, &flushing, SHIM_SERVICE, "Flush", EMPTY);
+	ask_over(t.client, &flushing, SHIM_SERVICE, "FlushMetrics", EMPTY);
 	ask_rate("io.caisson.disk_iops", "7", NULL);
 	ask_id(&resuming, "Resume", "");
 	expect(&flushing, TTRPC_OK, "");
@@ -325,15 +325,15 @@ static void figures_of_a_vm_that_ends(void)
 	begin_vm();
 	standby->asked = true;
 	other = test_client();
-	ask_over(other, &flushing, SHIM_SERVICE, "Flush", EMPTY);
-	while (!standby->orders[STANDBY_FLUSH].done)
+	ask_over(other, &flushing, SHIM_SERVICE, "FlushMetrics", EMPTY);
+	while (!standby->orders[STANDBY_FLUSH_METRICS].done)
 		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
-	ask_over(t.client, &asked, SHIM_SERVICE, "Flush", EMPTY);
+	ask_over(t.client, &asked, SHIM_SERVICE, "FlushMetrics", EMPTY);
 	expect(&asked, TTRPC_UNAVAILABLE, "on their way");
 	ttrpc_client_free(other);
 	run_until(&t.loop, t.n_closed == 1);
 	standby_end(standby);
-	test_true(!standby->orders[STANDBY_FLUSH].done && !t.shim.flushing);
+	test_true(!standby->orders[STANDBY_FLUSH_METRICS].done && !t.shim.flushing);
 	test_shim_end();
 }
 

@@ -21,7 +21,7 @@
  * @pause, @resume: begin; one vmm_notify_reply() follows unless the VM ends first. Only called
  *	while no other is on its way. Return: 0 or negative errno.
  * @set_rates: as those two; of checked rates, for devices of which there is at least one
- * @flush: as @pause; NULL: it has no figures of itself
+ * @flush_metrics: as @pause; NULL: it has no figures of itself
  * @disk_attach, @disk_detach: the same with slots, with a message where they fail; NULL where there are none
  * @snapshot: as these, of one that is paused; NULL: it cannot
  * @pid: of the VMM's process, 0 once it is reaped
@@ -35,7 +35,7 @@ struct vmm_ops {
 	int (*pause)(void *vm);
 	int (*resume)(void *vm);
 	int (*set_rates)(void *vm, const struct vmm_rates *rates);
-	int (*flush)(void *vm);
+	int (*flush_metrics)(void *vm);
 	int (*disk_attach)(void *vm, size_t slot, const struct vmm_disk *disk, struct err *err);
 	int (*disk_detach)(void *vm, size_t slot, struct err *err);
 	int (*snapshot)(void *vm);

@@ -178,13 +178,14 @@ static int check_slot(const struct vmm *vmm, size_t slot, struct err *err)
 	return 0;
 }
 
-int vmm_flush(struct vmm *vmm, const struct vmm_reply *reply)
+int vmm_flush_metrics(struct vmm *vmm, const struct vmm_reply *reply)
 {
 	int r = check_idle(vmm, NULL);
 
 	if (r < 0)
 		return r;
-	return vmm->ops->flush ? ask(vmm, vmm->state, vmm->ops->flush, reply) : -EOPNOTSUPP;
+	return vmm->ops->flush_metrics ? ask(vmm, vmm->state, vmm->ops->flush_metrics, reply)
+				       : -EOPNOTSUPP;
 }
 
 int vmm_set_rates(struct vmm *vmm, const struct vmm_rates *rates, const struct vmm_reply *reply,

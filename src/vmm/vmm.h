@@ -365,11 +365,11 @@ int vmm_set_rates(struct vmm *vmm, const struct vmm_rates *rates, const struct v
 		  struct err *err);
 
 /**
- * vmm_flush() - have the VMM write what figures it has of itself, and wait until they are in their file
+ * vmm_flush_metrics() - have the VMM write what figures it has of itself, and wait until they are in their file
  *
  * Return: as vmm_pause(); -EOPNOTSUPP: it has none, or takes no orders.
  */
-int vmm_flush(struct vmm *vmm, const struct vmm_reply *reply);
+int vmm_flush_metrics(struct vmm *vmm, const struct vmm_reply *reply);
 
 /**
  * vmm_disk_attach() - put a disk into one of struct vmm_slots, of a VM that runs

@@ -134,7 +134,7 @@ static int fake_set_rates(void *vm, const struct vmm_rates *rates _unused_)
 	return reply_later(vm);
 }
 
-static int fake_flush(void *vm)
+static int fake_flush_metrics(void *vm)
 {
 	return reply_later(vm);
 }
@@ -163,7 +163,7 @@ const struct vmm_ops vmm_fake_ops = {
 	.pause = fake_pause,
 	.resume = fake_resume,
 	.set_rates = fake_set_rates,
-	.flush = fake_flush,
+	.flush_metrics = fake_flush_metrics,
 	.disk_attach = fake_disk_attach,
 	.disk_detach = fake_disk_detach,
 	.snapshot = fake_snapshot,

@@ -59,6 +59,6 @@ int fc_pause(void *vm);
 int fc_resume(void *vm);
 int fc_snapshot(void *vm);
 int fc_set_rates(void *vm, const struct vmm_rates *rates);
-int fc_flush(void *vm);
+int fc_flush_metrics(void *vm);
 int fc_disk_attach(void *vm, size_t slot, const struct vmm_disk *disk, struct err *err);
 int fc_disk_detach(void *vm, size_t slot, struct err *err);

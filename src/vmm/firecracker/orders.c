@@ -103,7 +103,7 @@ static void flush_answered(void *data, const struct fc_answer *answer)
 	vmm_notify_reply(f->owner, answer->r, answer->r < 0 ? answer->text : NULL);
 }
 
-int fc_flush(void *vm)
+int fc_flush_metrics(void *vm)
 {
 	struct firecracker *f = vm;
 	int r = check_ready(f);
