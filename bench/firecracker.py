@@ -9,8 +9,8 @@ import subprocess
 from command import output
 from processes import cpu_time, memory, processes
 
-# The last part of a VM that Firecracker is told of; when that gets no answer, nothing is started.
-LAST = "/entropy"
+# What Firecracker is asked last, to start; when that gets no answer, nothing is started.
+LAST = "/actions"
 # Where there is a stand-in, that has started this in place of Firecracker's own vsock.
 NOT_OURS = "caisson-vsockd"
 
@@ -47,7 +47,7 @@ class Firecracker:
         """Of caisson's processes until then."""
         with subprocess.Popen([*self.command("begun"), "true"], stdin=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL,
-                              env={**self.env, "STANDIN_FAULT": f"PUT {LAST}:never"}) as client:
+                              env={**self.env, "STANDIN_FAULT": f"PUT {LAST}:undone"}) as client:
             self.await_all()
             total = sum(cpu_time(pid) for program, pid in processes(self.work) if is_ours(program))
             client.send_signal(signal.SIGTERM)

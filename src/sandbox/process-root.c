@@ -14,8 +14,10 @@
 /* Where the two disks are mounted: names in ABI_LAYERS_DIR. */
 #define LAYER_IMAGE "image"
 #define LAYER_OWN   "upper"
-#define SHARE_MSIZE "131072"
 #define OWN	    ABI_LAYERS_DIR "/" LAYER_OWN
+
+/* Bytes of memory. */
+#define LARGE_GUEST (UINT64_C(512) << 20)
 
 static void add_mount(struct process_root *root, const char *type, const char *source,
 		      const char *target, const char *const *options, size_t n_options)
@@ -65,18 +67,27 @@ static const char *cache_of(const struct sandbox_spec *spec, bool own)
 	return own ? "cache=loose" : "cache=mmap";
 }
 
-/* Longer messages need pieces of the guest's memory that may not be there. */
-static void add_9p(struct process_root *root, const char *target, const char *name,
-		   const char *cache)
+/*
+ * The guest needs a piece of its memory as long as a message: where there is little, one may not be found, and
+ * reading fails. What is a little longer than what programs read at once saves half of the questions.
+ */
+static const char *msize_of(const struct sandbox_spec *spec)
+{
+	return spec->memory < LARGE_GUEST ? "msize=131072" : "msize=262144";
+}
+
+/* @own: nobody else writes to it */
+static void add_9p(const struct sandbox_spec *spec, struct process_root *root, const char *target,
+		   const char *name, bool own)
 {
 	struct process_root_share *share = &root->shares[root->n_shares++];
 
 	(void)snprintf(share->target, sizeof(share->target), "%s", target);
 	(void)snprintf(share->name, sizeof(share->name), "aname=%s", name);
 	share->options[0] = share->name;
-	share->options[1] = cache;
+	share->options[1] = cache_of(spec, own);
 	share->options[2] = "access=client";
-	share->options[3] = "msize=" SHARE_MSIZE;
+	share->options[3] = msize_of(spec);
 	add_mount(root, "9p", root->port, share->target, share->options,
 		  ARRAY_SIZE(share->options));
 }
@@ -85,16 +96,15 @@ static void add_9p(struct process_root *root, const char *target, const char *na
 static void add_all_9p(const struct sandbox *sb, struct process_root *root)
 {
 	char target[sizeof(ABI_SHARE_LAYER "/" SHARE_IN_VOLUMES "/") + 8];
-	const char *cache = cache_of(sb->spec, false);
 
 	(void)snprintf(root->port, sizeof(root->port), ABI_SHARE_9P "%u", sb->share_port);
-	add_9p(root, ABI_SHARE_LAYER, "", cache);
+	add_9p(sb->spec, root, ABI_SHARE_LAYER, "", false);
 	for (size_t i = 0; i < sb->spec->volumes.n; i++) {
 		if (!share_is_alone(&sb->alone, i))
 			continue;
 		(void)snprintf(target, sizeof(target), ABI_SHARE_LAYER "/" SHARE_IN_VOLUMES "/%zu",
 			       i);
-		add_9p(root, target, target + sizeof(ABI_SHARE_LAYER), cache);
+		add_9p(sb->spec, root, target, target + sizeof(ABI_SHARE_LAYER), false);
 	}
 }
 
@@ -112,7 +122,7 @@ static void add_folder(const struct sandbox *sb, struct process_root *root)
 	bool bundle = spec->bundle && *spec->bundle;
 
 	if (sandbox_spec_has_9p(spec))
-		add_9p(root, "", SHARE_IN_ROOTFS, cache_of(spec, spec->readonly_rootfs && !bundle));
+		add_9p(spec, root, "", SHARE_IN_ROOTFS, spec->readonly_rootfs && !bundle);
 	else
 		add_mount(root, "bind", ABI_SHARE_DIR "/" SHARE_IN_ROOTFS, "", NULL, 0);
 }

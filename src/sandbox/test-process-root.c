@@ -86,6 +86,10 @@ static void ninep(void)
 	make();
 	test_str(told(1), "9p vsock:1028 on 'share/volumes/1': aname=volumes/1" LOOSE);
 	test_str(told(3), "9p vsock:1028 on '': aname=rootfs" LOOSE);
+	spec.memory = UINT64_C(512) << 20;
+	make();
+	test_str(told(1), "9p vsock:1028 on 'share/volumes/1': aname=volumes/1 cache=loose "
+			  "access=client msize=262144");
 	begin("9p", "image");
 	make();
 	test_int(root.n, 3);

@@ -304,6 +304,12 @@ def test_faults():
         client.send(b"GET /version HTTP/1.1\r\n\r\n")
         same(fc.ok("GET", "/version"), {"firecracker_version": "1.13.1"}, "the last answer")
         same(fc.status(), 1, "the status")
+    with Firecracker(STANDIN_FAULT="PUT /machine-config:undone") as fc:
+        client = fc.connect()
+        body = b'{"vcpu_count": 2, "mem_size_mib": 256}'
+        client.send(b"PUT /machine-config HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        same(fc.ok("GET", "/machine-config")["vcpu_count"], 1, "what was not done")
+        client.close()
     with Firecracker(STANDIN_FAULT="accept:close") as fc:
         check(fc.client.is_closed(), "the connection is not closed")
     with Firecracker(STANDIN_FAULT="accept:garbage") as fc:

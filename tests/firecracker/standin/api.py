@@ -114,11 +114,15 @@ class Api:
             ("PATCH", "vm"): Route(POST, self.patch_vm, schemas.VM),
         }
 
-    def answer(self, request):
-        """Do what is asked for."""
+    @staticmethod
+    def note(request):
         body = "" if request.body is None else f' with body {quoted(request.body)}'
         log.info(f'The API server received a {request.method.capitalize()} request on '
                  f'"{request.path}"{body}.', API)
+
+    def answer(self, request):
+        """Do what is asked for."""
+        self.note(request)
         try:
             answer = self.handle(request)
         except Fault as fault:

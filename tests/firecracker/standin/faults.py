@@ -8,6 +8,7 @@ the request has them, or the request's number from 1 on, or "*". WHAT is one of
     after      it is gone once the request was answered
     late=MS    the answer comes late
     never      no answer
+    undone     no answer either, and the request was logged and nothing else was done
     half       half of the answer, and the end of the connection
     stuck      half of the answer, and nothing more
     garbage    not HTTP
