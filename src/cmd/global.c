@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,28 +17,12 @@ static bool systemd_cgroup;
 static const char *log_path, *log_format = "text";
 static bool has_root;
 
-/* Containers of one folder have sockets apart from those of another, with paths that are short. */
 static int set_root(const char *value, struct err *err)
 {
-	_cleanup_free_ char *full = NULL, *run = NULL, *base = NULL;
-	char cwd[PATH_MAX];
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	int r = paths_set_root(value, err);
 
-	if (*value == '/')
-		full = xstrdup(value);
-	else if (getcwd(cwd, sizeof(cwd)))
-		full = xasprintf("%s/%s", cwd, value);
-	else
-		return err_errno(err, -errno, "cannot find the current folder");
-	/* FNV-1a */
-	for (const char *p = full; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-	base = paths_default_run();
-	run = xasprintf("%s/@%08x", base, (unsigned int)(hash ^ hash >> 32));
-	(void)setenv("CAISSON_ROOT", full, 1);
-	(void)setenv("CAISSON_RUN", run, 1);
-	has_root = true;
-	return 0;
+	has_root = r == 0;
+	return r;
 }
 
 static int set_log(const char *value, struct err *err _unused_)
@@ -160,10 +142,8 @@ static char *as_text(const char *message, const char *now)
 
 void global_end(void)
 {
-	const char *run = has_root ? getenv("CAISSON_RUN") : NULL;
-
-	if (run)
-		(void)rmdir(run);
+	if (has_root)
+		paths_leave_root();
 }
 
 void global_log(const char *message)

@@ -2,6 +2,7 @@
 #include "sandbox/paths.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,6 +90,43 @@ int paths_init(struct paths *ret, struct err *err)
 char *paths_default_run(void)
 {
 	return default_path(&folder_run);
+}
+
+/* Containers of one folder have sockets apart from those of another, with paths that are short. */
+static char *run_of(const char *root)
+{
+	_cleanup_free_ char *base = paths_default_run();
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	/* FNV-1a */
+	for (const char *p = root; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+	return xasprintf("%s/@%08x", base, (unsigned int)(hash ^ hash >> 32));
+}
+
+int paths_set_root(const char *root, struct err *err)
+{
+	_cleanup_free_ char *full = NULL, *run = NULL;
+	char cwd[PATH_MAX];
+
+	if (*root == '/')
+		full = xstrdup(root);
+	else if (getcwd(cwd, sizeof(cwd)))
+		full = xasprintf("%s/%s", cwd, root);
+	else
+		return err_errno(err, -errno, "cannot find the current folder");
+	run = run_of(full);
+	(void)setenv(folder_root.variable, full, 1);
+	(void)setenv(folder_run.variable, run, 1);
+	return 0;
+}
+
+void paths_leave_root(void)
+{
+	const char *run = getenv(folder_run.variable);
+
+	if (run)
+		(void)rmdir(run);
 }
 
 void paths_done(struct paths *paths)

@@ -36,6 +36,18 @@ int paths_init(struct paths *ret, struct err *err);
 /** paths_default_run() - where @run is without $CAISSON_RUN; free() it */
 char *paths_default_run(void);
 
+/**
+ * paths_set_root() - keep containers in a folder of somebody's choice, apart from all others: the paths of
+ *	this process, and of all that it starts, are others from here on
+ * @root: becomes their @root; @run follows from it
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int paths_set_root(const char *root, struct err *err);
+
+/** paths_leave_root() - after paths_set_root(): its folder of sockets does not stay when it is empty */
+void paths_leave_root(void);
+
 /** paths_done() - may be called again */
 void paths_done(struct paths *paths);
 

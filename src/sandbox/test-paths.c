@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/path.h"
+#include "base/strv.h"
 #include "base/test.h"
 
 #define NOBODY 65534
@@ -133,6 +135,30 @@ static void users_have_folders_of_their_own(void)
 	test_int(status, 0);
 }
 
+/* What one folder's containers listen on is none of another's. */
+static void roots_have_folders_of_sockets(void)
+{
+	static const char *const roots[] = {"/a/b", "/a/c", "a/b"};
+	_cleanup_strv_ struct strv runs = STRV_NULL;
+	_cleanup_free_ char *base = paths_default_run();
+
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+		test_int(paths_set_root(roots[i], &err), 0);
+		test_true(*getenv("CAISSON_ROOT") == '/' && strstr(getenv("CAISSON_ROOT"), roots[i]));
+		strv_add(&runs, getenv("CAISSON_RUN"));
+		test_true(str_starts(runs.v[i], base));
+		test_int(strlen(runs.v[i]), strlen(base) + strlen("/@01234567"));
+		for (size_t k = 0; k < i; k++)
+			test_true(strcmp(runs.v[i], runs.v[k]) != 0);
+	}
+	test_int(paths_set_root(roots[0], &err), 0);
+	test_str(getenv("CAISSON_RUN"), runs.v[0]);
+	/* One that is not empty stays. */
+	test_int(setenv("CAISSON_RUN", folder, 1), 0);
+	paths_leave_root();
+	test_int(access(folder, F_OK), 0);
+}
+
 static void programs_are_found_beside_us(void)
 {
 	_cleanup_free_ char *self = path_self_dir(), *name = NULL, *found = NULL, *missing = NULL;
@@ -157,6 +183,7 @@ int main(void)
 	test_run(folders_are_made);
 	test_run(what_cannot_be_made_is_named);
 	test_run(programs_are_found_beside_us);
+	test_run(roots_have_folders_of_sockets);
 	/* Before a fork(), or the child prints it again. */
 	(void)fflush(stdout);
 	test_run(users_have_folders_of_their_own);
