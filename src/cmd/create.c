@@ -7,14 +7,15 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "cmd/bundle.h"
 #include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "cmd/console.h"
 #include "cmd/describe.h"
+#include "cmd/global.h"
 #include "cmd/machine.h"
 #include "cmd/spawn.h"
 #include "rpc/task.h"
+#include "sandbox/bundle.h"
 #include "sandbox/hooks.h"
 #include "sandbox/oci-adapt.h"
 #include "sandbox/systemd.h"
@@ -61,7 +62,7 @@ static int load(struct create *c, const char *id, struct err *err)
 		return r;
 	record_sweep(&c->paths);
 	c->spec.id = xstrdup(id);
-	r = bundle_load(c->bundle, &c->spec, &c->bundle_files, err);
+	r = bundle_load(c->bundle, global_systemd_cgroup(), &c->spec, &c->bundle_files, err);
 	if (r == 0)
 		r = machine_choose(&c->spec, err);
 	if (r < 0)

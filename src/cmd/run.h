@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "cmd/attach.h"
-#include "cmd/bundle.h"
 #include "cmd/client.h"
 #include "cmd/compose.h"
 #include "cmd/mount-option.h"
 #include "cmd/spawn.h"
 #include "cmd/timing.h"
 #include "image/image.h"
+#include "sandbox/bundle.h"
 #include "sandbox/conf.h"
 #include "sandbox/record.h"
 

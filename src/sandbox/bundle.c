@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/bundle.h"
+#include "sandbox/bundle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cgroup/cgroup.h"
-#include "cmd/global.h"
 #include "sandbox/hooks.h"
 #include "sandbox/oci-adapt.h"
 
@@ -46,31 +45,32 @@ static int find_root(const char *bundle, struct sandbox_spec *spec, struct err *
 }
 
 /* Of the host: the guest has its own. */
-static int find_group(struct sandbox_spec *spec, struct err *err)
+static int find_group(bool systemd, struct sandbox_spec *spec, struct err *err)
 {
 	_cleanup_free_ char *path = NULL;
 	int r;
 
-	if (!global_systemd_cgroup())
+	if (!systemd)
 		return cgroup_places(spec->cgroups_path, spec->id, &spec->cgroups, err);
 	r = cgroup_systemd_path(spec->cgroups_path, spec->id, &path, err);
 	return r < 0 ? r : cgroup_places(path, spec->id, &spec->cgroups, err);
 }
 
-static int load(const char *json, struct sandbox_spec *spec, struct bundle *ret, struct err *err)
+static int load(const char *json, bool systemd, struct sandbox_spec *spec, struct bundle *ret,
+		struct err *err)
 {
 	int r = hooks_take(json, &ret->hooks, err);
 
 	if (r == 0)
 		r = oci_config_adapt(json, spec, &ret->config, err);
 	if (r == 0)
-		r = find_group(spec, err);
+		r = find_group(systemd, spec, err);
 	if (r < 0)
 		(void)err_wrap(err, r, "%s/" OCI_CONFIG_FILE, spec->bundle);
 	return r;
 }
 
-static int load_from(const char *path, struct sandbox_spec *spec, struct bundle *ret,
+static int load_from(const char *path, bool systemd, struct sandbox_spec *spec, struct bundle *ret,
 		     struct err *err)
 {
 	_cleanup_free_ char *json = NULL;
@@ -81,7 +81,7 @@ static int load_from(const char *path, struct sandbox_spec *spec, struct bundle 
 		return err_errno(err, -errno, "cannot use the bundle %s", path);
 	r = read_config(spec->bundle, &json, err);
 	if (r == 0)
-		r = load(json, spec, ret, err);
+		r = load(json, systemd, spec, ret, err);
 	if (r < 0)
 		return r;
 	spec->stop_signal = SIGTERM;
@@ -89,9 +89,10 @@ static int load_from(const char *path, struct sandbox_spec *spec, struct bundle 
 	return find_root(spec->bundle, spec, err);
 }
 
-int bundle_load(const char *path, struct sandbox_spec *spec, struct bundle *ret, struct err *err)
+int bundle_load(const char *path, bool systemd, struct sandbox_spec *spec, struct bundle *ret,
+		struct err *err)
 {
-	int r = load_from(path, spec, ret, err);
+	int r = load_from(path, systemd, spec, ret, err);
 
 	if (r < 0)
 		err_one_line(err);

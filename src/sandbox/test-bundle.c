@@ -3,7 +3,7 @@
  * A config.json with all that Docker writes, of which each part in turn is absent, of another type, or absurd:
  * there is a container to be made, or one sentence that says why not. How it ends otherwise, ASan tells.
  */
-#include "cmd/bundle.h"
+#include "sandbox/bundle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -119,7 +119,7 @@ static int load(const char *json)
 
 	test_int(file_write_atomic_at(dir, "config.json", json, strlen(json), 0600), 0);
 	spec.id = xstrdup("box");
-	r = bundle_load(folder, &spec, &bundle, &err);
+	r = bundle_load(folder, false, &spec, &bundle, &err);
 	if (r == 0) {
 		expect_json(bundle.config);
 		if (spec.args.n == 0 || !spec.netns || !spec.rootfs)

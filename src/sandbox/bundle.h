@@ -21,12 +21,14 @@ struct bundle {
 
 /**
  * bundle_load() - read a bundle, and fill in what @spec has of it
+ * @systemd: its cgroupsPath is in the words of systemd: SLICE:PREFIX:NAME
  * @spec: has its id
  * @ret: end with bundle_done(), also after a failure
  *
  * Return: 0 or negative errno with a message.
  */
-int bundle_load(const char *path, struct sandbox_spec *spec, struct bundle *ret, struct err *err);
+int bundle_load(const char *path, bool systemd, struct sandbox_spec *spec, struct bundle *ret,
+		struct err *err);
 
 /** bundle_keep() - write them there. Return: 0 or negative errno with a message. */
 int bundle_keep(const struct bundle *bundle, const struct record *record, struct err *err);
