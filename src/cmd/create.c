@@ -12,13 +12,11 @@
 #include "cmd/console.h"
 #include "cmd/describe.h"
 #include "cmd/global.h"
-#include "cmd/machine.h"
 #include "cmd/spawn.h"
 #include "rpc/task.h"
 #include "sandbox/bundle.h"
 #include "sandbox/hooks.h"
 #include "sandbox/oci-adapt.h"
-#include "sandbox/systemd.h"
 #include "task.pb-c.h"
 
 /* For the last processes of a VM that is to end. */
@@ -64,11 +62,9 @@ static int load(struct create *c, const char *id, struct err *err)
 	c->spec.id = xstrdup(id);
 	r = bundle_load(c->bundle, global_systemd_cgroup(), &c->spec, &c->bundle_files, err);
 	if (r == 0)
-		r = machine_choose(&c->spec, err);
+		r = bundle_choose_machine(&c->bundle_files, &c->spec, err);
 	if (r < 0)
 		return r;
-	if (c->spec.systemd)
-		systemd_adapt(&c->spec, &c->bundle_files.config);
 	if (c->spec.terminal && !c->console_socket)
 		return err_set(err, -EINVAL,
 			       "%s/" OCI_CONFIG_FILE " wants a terminal (process.terminal): "
@@ -84,18 +80,11 @@ static int load(struct create *c, const char *id, struct err *err)
 
 static int make_record(struct create *c, struct err *err)
 {
-	int r = record_create(&c->paths, &c->spec, &c->record, err);
+	int r = bundle_record(&c->bundle_files, &c->paths, &c->spec, &c->record, err);
 
-	if (r == -EEXIST)
-		return err_set(err, r, "container with given ID already exists: %s", c->spec.id);
-	if (r < 0)
-		return r;
-	r = bundle_keep(&c->bundle_files, &c->record, err);
-	if (r == 0)
-		r = record_mark_boot(&c->record, err);
-	if (r < 0)
-		(void)record_remove(&c->paths, &c->record, NULL);
-	return r;
+	return r == -EEXIST ? err_set(err, r, "container with given ID already exists: %s",
+				      c->spec.id)
+			    : r;
 }
 
 static int start_shim(struct create *c, struct err *err)

@@ -14,7 +14,9 @@
 #include "base/path.h"
 #include "cgroup/cgroup.h"
 #include "sandbox/hooks.h"
+#include "sandbox/machine.h"
 #include "sandbox/oci-adapt.h"
+#include "sandbox/systemd.h"
 
 static int read_config(const char *bundle, char **ret, struct err *err)
 {
@@ -111,6 +113,32 @@ int bundle_keep(const struct bundle *bundle, const struct record *record, struct
 	int r = keep(record, OCI_CONFIG_FILE, bundle->config, err);
 
 	return r < 0 ? r : keep(record, HOOKS_FILE, bundle->hooks, err);
+}
+
+int bundle_choose_machine(struct bundle *bundle, struct sandbox_spec *spec, struct err *err)
+{
+	int r = machine_choose(spec, err);
+
+	if (r == 0 && spec->systemd)
+		systemd_adapt(spec, &bundle->config);
+	return r;
+}
+
+int bundle_record(const struct bundle *bundle, const struct paths *paths,
+		  const struct sandbox_spec *spec, struct record *ret, struct err *err)
+{
+	int r = record_create(paths, spec, ret, err);
+
+	if (r < 0)
+		return r;
+	r = bundle_keep(bundle, ret, err);
+	if (r == 0)
+		r = record_mark_boot(ret, err);
+	if (r < 0) {
+		(void)record_remove(paths, ret, NULL);
+		record_done(ret);
+	}
+	return r;
 }
 
 void bundle_done(struct bundle *bundle)

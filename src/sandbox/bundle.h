@@ -33,5 +33,21 @@ int bundle_load(const char *path, bool systemd, struct sandbox_spec *spec, struc
 /** bundle_keep() - write them there. Return: 0 or negative errno with a message. */
 int bundle_keep(const struct bundle *bundle, const struct record *record, struct err *err);
 
+/**
+ * bundle_choose_machine() - the VM for it: machine_choose(), and what a whole system as its container needs
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int bundle_choose_machine(struct bundle *bundle, struct sandbox_spec *spec, struct err *err);
+
+/**
+ * bundle_record() - make the record of its container, with all that a shim needs; gone after a reboot
+ * @ret: as of record_create()
+ *
+ * Return: 0; or negative errno with a message, and there is no record (-EEXIST: somebody else's is).
+ */
+int bundle_record(const struct bundle *bundle, const struct paths *paths,
+		  const struct sandbox_spec *spec, struct record *ret, struct err *err);
+
 /** bundle_done() - may be called again */
 void bundle_done(struct bundle *bundle);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/machine.h"
+#include "sandbox/machine.h"
 
 #include <errno.h>
 
