@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/unix.h"
+#include "sandbox/container.h"
 #include "sandbox/launch-plan.h"
 #include "sandbox/launch.h"
 #include "sandbox/share.h"
@@ -120,6 +121,20 @@ static int serve_virtiofs(struct sandbox *sb, struct launch_plan *p, struct err 
 	return start(sb, p, "virtiofsd", argv, err);
 }
 
+/* One for each mount that it is told of (process-root.h). */
+static size_t count_connections(const struct sandbox *sb)
+{
+	size_t n = 0;
+
+	list_for_each (it, &sb->containers) {
+		struct container *c = container_of(it, struct container, link);
+
+		share_find_alone(c->spec, &c->alone);
+		n += 1 + c->alone.n + !sandbox_spec_has_disks(c->spec);
+	}
+	return n;
+}
+
 /*
  * The guest has mounted it all before anybody's command runs there. Whoever connects later would be one of those, who
  * may do more in the share than in the container: there is a connection for each mount, and no other one. Of the host's
@@ -133,9 +148,7 @@ static int serve_9p(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	const char *argv[] = {program,	       "--root",    root, "--listen-fd", "3",
 			      "--connections", connections, NULL, NULL,		 NULL};
 
-	share_find_alone(sb->spec, &sb->alone);
-	(void)snprintf(connections, sizeof(connections), "%zu",
-		       1 + sb->alone.n + !sandbox_spec_has_disks(sb->spec));
+	(void)snprintf(connections, sizeof(connections), "%zu", count_connections(sb));
 	(void)snprintf(cid, sizeof(cid), "%u", sb->address.cid);
 	if (!sb->address.hybrid_path) {
 		argv[7] = "--cid";

@@ -26,7 +26,7 @@ static void ask(struct process *p, const char *service, const char *method,
 		const ProtobufCMessage *message,
 		void (*answered)(struct ttrpc_request *req, const struct ttrpc_answer *answer))
 {
-	struct ttrpc_client *guest = p->sandbox->guest;
+	struct ttrpc_client *guest = p->container->sandbox->guest;
 
 	if (!guest || rpc_call(guest, &p->request, service, method, message, PROCESS_GUEST_ANSWERS,
 			       answered) < 0)
@@ -66,7 +66,7 @@ static void name_it(struct process *p)
 
 	stream_uri(&p->out, out, sizeof(out));
 	stream_uri(&p->err, error, sizeof(error));
-	request.id = p->sandbox->spec->id;
+	request.id = p->container->spec->id;
 	request.checkpoint = p->was_named;
 	request.stdout_ = out;
 	request.stderr_ = error;
@@ -97,7 +97,7 @@ static int open_again(struct process *p, struct stream *s)
 	s->opened = stream_opened;
 	s->closed = before.closed;
 	s->userdata = p;
-	r = stream_open(s, &p->sandbox->address, "");
+	r = stream_open(s, &p->container->sandbox->address, "");
 	p->opening += r == 0;
 	return r;
 }
@@ -161,7 +161,7 @@ static void thawed(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 
 	if (failed(p, answer))
 		return;
-	request.id = p->sandbox->spec->id;
+	request.id = p->container->spec->id;
 	ask(p, RPC_SERVICE_TASK_V3, "Resume", &request.base, settled);
 }
 

@@ -32,14 +32,14 @@ static int send_create(struct process *p, char *const names[3],
 	struct process_root root;
 	struct process_mounts mounts;
 	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
-	const struct sandbox_spec *spec = p->sandbox->spec;
+	const struct sandbox_spec *spec = p->container->spec;
 	int r;
 
 	fill_from_spec(spec, &process);
 	container.process = &process;
 	container.hostname = spec->id;
 	container.settings_in_image = spec->settings_in_image;
-	process_root(p->sandbox, &root);
+	process_root(p->container, &root);
 	process_mounts(spec, &mounts, &container);
 	r = rpc_any_pack(&container.base, &any);
 	process_mounts_done(&mounts);
@@ -53,8 +53,8 @@ static int send_create(struct process *p, char *const names[3],
 	request.stdout_ = names[1];
 	request.stderr_ = names[2];
 	request.options = &any;
-	r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Create", &request.base,
-		     0, answered);
+	r = rpc_call(p->container->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Create",
+		     &request.base, 0, answered);
 	rpc_any_done(&any);
 	return r;
 }
@@ -70,15 +70,15 @@ static int send_exec(struct process *p, char *const names[3],
 
 	if (r < 0)
 		return r;
-	request.id = p->sandbox->spec->id;
+	request.id = p->container->spec->id;
 	request.exec_id = p->exec_id;
 	request.terminal = p->terminal;
 	request.stdin_ = names[0];
 	request.stdout_ = names[1];
 	request.stderr_ = names[2];
 	request.spec = &any;
-	r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Exec", &request.base, 0,
-		     answered);
+	r = rpc_call(p->container->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Exec",
+		     &request.base, 0, answered);
 	rpc_any_done(&any);
 	return r;
 }
@@ -90,7 +90,7 @@ static int send_bundle(struct process *p, char *const names[3] _unused_,
 {
 	Caisson__Guest__V1__Process process = CAISSON__GUEST__V1__PROCESS__INIT;
 
-	fill_from_spec(p->sandbox->spec, &process);
+	fill_from_spec(p->container->spec, &process);
 	process.terminal |= p->terminal;
 	return process_oci_create(p, &process, answered, err);
 }
@@ -108,7 +108,7 @@ int process_ask(struct process *p, char *const names[3],
 		void (*answered)(struct ttrpc_request *req, const struct ttrpc_answer *answer),
 		struct err *err)
 {
-	bool bundle = sandbox_spec_has_bundle(p->sandbox->spec), exec = *p->exec_id != '\0';
+	bool bundle = sandbox_spec_has_bundle(p->container->spec), exec = *p->exec_id != '\0';
 
 	return senders[bundle][exec](p, names, answered, err);
 }

@@ -25,43 +25,43 @@
 static int find_user(const struct process *p, const Caisson__Guest__V1__Process *process,
 		     struct user *ret, struct err *err)
 {
-	const struct sandbox *sb = p->sandbox;
-	_cleanup_free_ char *rootfs = sandbox_spec_has_disks(sb->spec)
-					      ? path_join(sb->record->dir_path, RECORD_NAMES)
-					      : path_join(sb->record->run_path, SHARE_ROOTFS);
+	const struct container *c = p->container;
+	_cleanup_free_ char *rootfs = sandbox_spec_has_disks(c->spec)
+					      ? path_join(c->record->dir_path, RECORD_NAMES)
+					      : path_join(c->record->run_path, SHARE_ROOTFS);
 
 	return oci_find_user(rootfs, process->user ? process->user : "", ret, err);
 }
 
-static int read_config(const struct sandbox *sb, char **ret, struct err *err)
+static int read_config(const struct container *c, char **ret, struct err *err)
 {
-	int r = file_slurp_at(sb->record->dir, OCI_CONFIG_FILE, OCI_CONFIG_MAX, ret, NULL);
+	int r = file_slurp_at(c->record->dir, OCI_CONFIG_FILE, OCI_CONFIG_MAX, ret, NULL);
 
 	return r < 0 ? err_errno(err, r, "cannot read the bundle's " OCI_CONFIG_FILE) : 0;
 }
 
-static bool has_own_config(const struct sandbox *sb)
+static bool has_own_config(const struct container *c)
 {
-	const char *bundle = sb->spec->bundle;
+	const char *bundle = c->spec->bundle;
 
 	return bundle && *bundle;
 }
 
-static int own_config(const struct sandbox *sb, char **ret, struct err *err)
+static int own_config(const struct container *c, char **ret, struct err *err)
 {
-	int r = read_config(sb, ret, err);
+	int r = read_config(c, ret, err);
 
 	if (r < 0)
 		return r;
-	oci_disks_add(sb->spec, ret);
+	oci_disks_add(c->spec, ret);
 	oci_bpf_compile(ret);
 	return 0;
 }
 
-void process_oci_prepare(struct sandbox *sb)
+void process_oci_prepare(struct container *c)
 {
-	if (has_own_config(sb))
-		(void)own_config(sb, &sb->config, NULL);
+	if (has_own_config(c))
+		(void)own_config(c, &c->config, NULL);
 }
 
 static int send_create(struct process *p, const char *bundle)
@@ -74,8 +74,8 @@ static int send_create(struct process *p, const char *bundle)
 	stream_uri(&p->in, in, sizeof(in));
 	stream_uri(&p->out, out, sizeof(out));
 	stream_uri(&p->err, err, sizeof(err));
-	process_root(p->sandbox, &root);
-	request.id = p->sandbox->spec->id;
+	process_root(p->container, &root);
+	request.id = p->container->spec->id;
 	request.bundle = rpc_str(bundle);
 	request.rootfs = root.mounts;
 	request.n_rootfs = root.n;
@@ -83,7 +83,7 @@ static int send_create(struct process *p, const char *bundle)
 	request.stdin_ = in;
 	request.stdout_ = out;
 	request.stderr_ = err;
-	return rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Create",
+	return rpc_call(p->container->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Create",
 			&request.base, 0, p->answered);
 }
 
@@ -100,7 +100,7 @@ static void bundle_answered(struct ttrpc_request *req, const struct ttrpc_answer
 	}
 	if (rpc_unpack(&caisson__guest__v1__create_bundle_response__descriptor, answer->payload,
 		       answer->payload_len, &m) < 0 ||
-	    !p->sandbox->guest ||
+	    !p->container->sandbox->guest ||
 	    send_create(p, ((Caisson__Guest__V1__CreateBundleResponse *)m)->bundle) < 0)
 		p->answered(req, &broken);
 	rpc_free(m);
@@ -117,11 +117,11 @@ static int send_bundle(struct process *p, const char *json)
 	file.key = rpc_str("config.json");
 	file.value.data = (uint8_t *)json;
 	file.value.len = strlen(json);
-	request.id = p->sandbox->spec->id;
+	request.id = p->container->spec->id;
 	request.files = files;
 	request.n_files = 1;
-	return rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_BUNDLE, "Create", &request.base,
-			0, bundle_answered);
+	return rpc_call(p->container->sandbox->guest, &p->request, RPC_SERVICE_BUNDLE, "Create",
+			&request.base, 0, bundle_answered);
 }
 
 static int make_config(const struct process *p, Caisson__Guest__V1__Process *process, char **ret,
@@ -135,8 +135,8 @@ static int make_config(const struct process *p, Caisson__Guest__V1__Process *pro
 	if (r < 0)
 		return r;
 	container.process = process;
-	container.hostname = p->sandbox->spec->id;
-	process_mounts(p->sandbox->spec, &mounts, &container);
+	container.hostname = p->container->spec->id;
+	process_mounts(p->container->spec, &mounts, &container);
 	r = oci_config(&container, &user, ret, err);
 	process_mounts_done(&mounts);
 	if (r == 0)
@@ -149,11 +149,11 @@ int process_oci_create(struct process *p, Caisson__Guest__V1__Process *process,
 					const struct ttrpc_answer *answer),
 		       struct err *err)
 {
-	_cleanup_free_ char *json = take_ptr(p->sandbox->config);
+	_cleanup_free_ char *json = take_ptr(p->container->config);
 	int r = 0;
 
-	if (!json && has_own_config(p->sandbox))
-		r = own_config(p->sandbox, &json, err);
+	if (!json && has_own_config(p->container))
+		r = own_config(p->container, &json, err);
 	else if (!json)
 		r = make_config(p, process, &json, err);
 	p->answered = answered;
@@ -162,7 +162,7 @@ int process_oci_create(struct process *p, Caisson__Guest__V1__Process *process,
 
 char *process_oci_name(const struct process *p, const char *message)
 {
-	const struct sandbox_spec *spec = p->sandbox->spec;
+	const struct sandbox_spec *spec = p->container->spec;
 	const char *why = str_starts(message, ABI_COMMAND_MARK), *command = p->command;
 
 	if (!*p->exec_id && spec->args.n > 0)
@@ -182,15 +182,15 @@ static int send_exec(struct process *p, char *const names[3], const char *json,
 	any.type_url = rpc_str(ABI_TYPE_OCI_PROCESS);
 	any.value.data = (uint8_t *)json;
 	any.value.len = strlen(json);
-	request.id = p->sandbox->spec->id;
+	request.id = p->container->spec->id;
 	request.exec_id = p->exec_id;
 	request.terminal = p->terminal;
 	request.stdin_ = names[0];
 	request.stdout_ = names[1];
 	request.stderr_ = names[2];
 	request.spec = &any;
-	return rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Exec", &request.base,
-			0, answered);
+	return rpc_call(p->container->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Exec",
+			&request.base, 0, answered);
 }
 
 static int inherit(const struct process *p, char **json, struct err *err)
@@ -199,11 +199,11 @@ static int inherit(const struct process *p, char **json, struct err *err)
 	_cleanup_free_ char *config = NULL;
 	int r;
 
-	if (!has_own_config(p->sandbox))
+	if (!has_own_config(p->container))
 		return 0;
-	r = read_config(p->sandbox, &config, err);
+	r = read_config(p->container, &config, err);
 	if (r == 0)
-		oci_process_inherit(config, user && strcmp(user, p->sandbox->spec->user) == 0,
+		oci_process_inherit(config, user && strcmp(user, p->container->spec->user) == 0,
 				    json);
 	return r;
 }

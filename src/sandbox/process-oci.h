@@ -10,7 +10,7 @@
  *
  * What fails is told when the container is created.
  */
-void process_oci_prepare(struct sandbox *sandbox);
+void process_oci_prepare(struct container *container);
 
 /**
  * process_oci_create() - send the bundle, then the request to create the container

@@ -20,8 +20,8 @@ static int send_resume(struct process *p,
 {
 	Containerd__Task__V2__ResumeRequest request = CONTAINERD__TASK__V2__RESUME_REQUEST__INIT;
 
-	request.id = p->sandbox->spec->id;
-	return rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Resume",
+	request.id = p->container->spec->id;
+	return rpc_call(p->container->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Resume",
 			&request.base, PROCESS_GUEST_ANSWERS, done);
 }
 
@@ -48,10 +48,10 @@ static void pause_answered(struct ttrpc_request *req, const struct ttrpc_answer 
 	bool paused = answer->code == TTRPC_OK;
 
 	/* What cannot be stopped now must not stop later, when nobody expects it any more. */
-	if (answer->code == TTRPC_DEADLINE_EXCEEDED && p->sandbox->guest)
+	if (answer->code == TTRPC_DEADLINE_EXCEEDED && p->container->sandbox->guest)
 		(void)send_resume(p, resumed_late);
 	if (paused)
-		standby_allow(&p->sandbox->standby, stands_still, p);
+		standby_allow(&p->container->sandbox->standby, stands_still, p);
 	else
 		report_frozen(p, PROCESS_RUNNING, answer->code, answer->message);
 }
@@ -71,14 +71,14 @@ void process_pause(struct process *p, bool standby)
 
 	p->state = PROCESS_PAUSING;
 	if (standby)
-		standby_expect(&p->sandbox->standby);
+		standby_expect(&p->container->sandbox->standby);
 	else
-		standby_forbid(&p->sandbox->standby);
-	request.id = p->sandbox->spec->id;
+		standby_forbid(&p->container->sandbox->standby);
+	request.id = p->container->spec->id;
 	ttrpc_request_cancel(&p->request);
-	if (p->sandbox->guest)
-		r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Pause",
-			     &request.base, PROCESS_GUEST_ANSWERS, pause_answered);
+	if (p->container->sandbox->guest)
+		r = rpc_call(p->container->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3,
+			     "Pause", &request.base, PROCESS_GUEST_ANSWERS, pause_answered);
 	if (r < 0)
 		report_frozen(p, PROCESS_RUNNING, TTRPC_UNAVAILABLE,
 			      "the virtual machine has ended");
@@ -89,7 +89,7 @@ void process_resume(struct process *p)
 	enum process_state before = p->state;
 
 	ttrpc_request_cancel(&p->request);
-	standby_forbid(&p->sandbox->standby);
-	if (!p->sandbox->guest || send_resume(p, resume_answered) < 0)
+	standby_forbid(&p->container->sandbox->standby);
+	if (!p->container->sandbox->guest || send_resume(p, resume_answered) < 0)
 		report_frozen(p, before, TTRPC_UNAVAILABLE, "the virtual machine has ended");
 }

@@ -8,6 +8,7 @@
 #include "base/macro.h"
 #include "rpc/rpc.h"
 #include "sandbox/disk.h"
+#include "sandbox/sandbox.h"
 #include "sandbox/share.h"
 #include "sandbox/volume.h"
 
@@ -77,7 +78,7 @@ static const char *msize_of(const struct sandbox_spec *spec)
 }
 
 /* @own: nobody else writes to it */
-static void add_9p(const struct sandbox_spec *spec, struct process_root *root, const char *target,
+static void add_9p(const struct container *c, struct process_root *root, const char *target,
 		   const char *name, bool own)
 {
 	struct process_root_share *share = &root->shares[root->n_shares++];
@@ -85,62 +86,62 @@ static void add_9p(const struct sandbox_spec *spec, struct process_root *root, c
 	(void)snprintf(share->target, sizeof(share->target), "%s", target);
 	(void)snprintf(share->name, sizeof(share->name), "aname=%s", name);
 	share->options[0] = share->name;
-	share->options[1] = cache_of(spec, own);
+	share->options[1] = cache_of(c->spec, own);
 	share->options[2] = "access=client";
-	share->options[3] = msize_of(spec);
+	share->options[3] = msize_of(c->sandbox->spec);
 	add_mount(root, "9p", root->port, share->target, share->options,
 		  ARRAY_SIZE(share->options));
 }
 
 /* The whole is for files, which cannot be mounted so; folders are mounted where they are in it. */
-static void add_all_9p(const struct sandbox *sb, struct process_root *root)
+static void add_all_9p(const struct container *c, struct process_root *root)
 {
 	char target[sizeof(ABI_SHARE_LAYER "/" SHARE_IN_VOLUMES "/") + 8];
 
-	(void)snprintf(root->port, sizeof(root->port), ABI_SHARE_9P "%u", sb->share_port);
-	add_9p(sb->spec, root, ABI_SHARE_LAYER, "", false);
-	for (size_t i = 0; i < sb->spec->volumes.n; i++) {
-		if (!share_is_alone(&sb->alone, i))
+	(void)snprintf(root->port, sizeof(root->port), ABI_SHARE_9P "%u", c->sandbox->share_port);
+	add_9p(c, root, ABI_SHARE_LAYER, "", false);
+	for (size_t i = 0; i < c->spec->volumes.n; i++) {
+		if (!share_is_alone(&c->alone, i))
 			continue;
 		(void)snprintf(target, sizeof(target), ABI_SHARE_LAYER "/" SHARE_IN_VOLUMES "/%zu",
 			       i);
-		add_9p(sb->spec, root, target, target + sizeof(ABI_SHARE_LAYER), false);
+		add_9p(c, root, target, target + sizeof(ABI_SHARE_LAYER), false);
 	}
 }
 
-static void add_share(const struct sandbox *sb, struct process_root *root)
+static void add_share(const struct container *c, struct process_root *root)
 {
-	if (sandbox_spec_has_9p(sb->spec))
-		add_all_9p(sb, root);
+	if (sandbox_spec_has_9p(c->sandbox->spec))
+		add_all_9p(c, root);
 	else
 		add_mount(root, "virtiofs", ABI_SHARE_TAG, ABI_SHARE_LAYER, NULL, 0);
 }
 
-static void add_folder(const struct sandbox *sb, struct process_root *root)
+static void add_folder(const struct container *c, struct process_root *root)
 {
-	const struct sandbox_spec *spec = sb->spec;
+	const struct sandbox_spec *spec = c->spec;
 	bool bundle = spec->bundle && *spec->bundle;
 
-	if (sandbox_spec_has_9p(spec))
-		add_9p(spec, root, "", SHARE_IN_ROOTFS, spec->readonly_rootfs && !bundle);
+	if (sandbox_spec_has_9p(c->sandbox->spec))
+		add_9p(c, root, "", SHARE_IN_ROOTFS, spec->readonly_rootfs && !bundle);
 	else
 		add_mount(root, "bind", ABI_SHARE_DIR "/" SHARE_IN_ROOTFS, "", NULL, 0);
 }
 
-void process_root(const struct sandbox *sb, struct process_root *root)
+void process_root(const struct container *c, struct process_root *root)
 {
 	static const char *const ro[] = {"ro"}, *const grow[] = {ABI_MOUNT_GROW};
 	static const char *const overlay[] = {"lowerdir=" ABI_LAYERS_DIR "/" LAYER_IMAGE,
 					      "upperdir=" OWN "/" ABI_UPPER_FOLDER,
 					      "workdir=" OWN "/" ABI_WORK_FOLDER};
-	const struct sandbox_spec *spec = sb->spec;
+	const struct sandbox_spec *spec = c->spec;
 
 	root->n = root->n_shares = 0;
 	add_disks(spec, root);
 	if (share_is_needed(spec))
-		add_share(sb, root);
+		add_share(c, root);
 	if (!sandbox_spec_has_disks(spec)) {
-		add_folder(sb, root);
+		add_folder(c, root);
 		return;
 	}
 	if (sandbox_spec_has_copy(spec)) {

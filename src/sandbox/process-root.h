@@ -3,8 +3,8 @@
 
 #include "abi/abi.h"
 #include "mount.pb-c.h"
+#include "sandbox/container.h"
 #include "sandbox/disk.h"
-#include "sandbox/sandbox.h"
 #include "sandbox/share.h"
 
 #define PROCESS_ROOT_MAX (5 + DISKS_MAX + SHARE_ALONE_MAX)
@@ -32,4 +32,4 @@ struct process_root {
 };
 
 /** process_root() - fill it, for as long as @root stays where it is */
-void process_root(const struct sandbox *sandbox, struct process_root *root);
+void process_root(const struct container *container, struct process_root *root);

@@ -55,15 +55,16 @@ static void no_answer(struct loop_timer *timer)
 
 	ttrpc_request_cancel(&p->request);
 	(void)snprintf(message, sizeof(message), "the guest did not answer within %u s",
-		       p->sandbox->spec->boot_timeout);
+		       p->container->sandbox->spec->boot_timeout);
 	report(p, p->state == PROCESS_CREATING ? p->created : p->started, TTRPC_DEADLINE_EXCEEDED,
 	       message);
 }
 
 static void start_deadline(struct process *p)
 {
-	loop_timer_start(p->sandbox->loop, &p->deadline,
-			 loop_now(p->sandbox->loop) + p->sandbox->spec->boot_timeout * NSEC_PER_SEC,
+	loop_timer_start(p->container->sandbox->loop, &p->deadline,
+			 loop_now(p->container->sandbox->loop) +
+				 p->container->sandbox->spec->boot_timeout * NSEC_PER_SEC,
 			 no_answer);
 }
 
@@ -90,12 +91,12 @@ static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *
 	/* 255 is as far as a status goes on any host. */
 	p->status = response->exit_status & 0xff;
 	if (!*p->exec_id)
-		p->status = systemd_status(p->sandbox->spec, p->status);
+		p->status = systemd_status(p->container->spec, p->status);
 	rpc_free(m);
 	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
 	p->state = PROCESS_STOPPING;
 	/* Its last output may still be in the guest. */
-	standby_forbid(&p->sandbox->standby);
+	standby_forbid(&p->container->sandbox->standby);
 	forget_exec(p);
 	check_stopped(p);
 }
@@ -104,10 +105,10 @@ int process_watch(struct process *p)
 {
 	Containerd__Task__V2__WaitRequest request = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
 
-	request.id = p->sandbox->spec->id;
+	request.id = p->container->spec->id;
 	request.exec_id = p->exec_id;
-	return rpc_call(p->sandbox->guest, &p->wait, RPC_SERVICE_TASK_V3, "Wait", &request.base, 0,
-			wait_answered);
+	return rpc_call(p->container->sandbox->guest, &p->wait, RPC_SERVICE_TASK_V3, "Wait",
+			&request.base, 0, wait_answered);
 }
 
 static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
@@ -150,7 +151,7 @@ static void sockets_told(struct ttrpc_request *req, const struct ttrpc_answer *a
 /* The container is to find them where its mounts lead. */
 static void prepare_guest(struct process *p)
 {
-	struct sandbox *sb = p->sandbox;
+	struct sandbox *sb = p->container->sandbox;
 
 	if (*p->exec_id || sb->sockets.n == 0 || !sb->guest)
 		create_in_guest(p);
@@ -165,7 +166,7 @@ static void create_in_guest(struct process *p)
 	struct err err = ERR_NULL;
 	int r;
 
-	if (!p->sandbox->guest) {
+	if (!p->container->sandbox->guest) {
 		report(p, p->created, TTRPC_UNAVAILABLE, "the virtual machine has ended");
 		return;
 	}
@@ -209,7 +210,7 @@ static void stream_opened(struct stream *s, int error)
 static void stream_setup(struct process *p, struct stream *s, enum stream_kind kind,
 			 struct iolog *log)
 {
-	stream_init(s, kind, p->sandbox->loop);
+	stream_init(s, kind, p->container->sandbox->loop);
 	s->log = log;
 	s->opened = stream_opened;
 	s->closed = stream_closed;
@@ -224,14 +225,14 @@ static void adopt(struct process *p, const int fds[3])
 	stream_adopt(&p->err, fds[2]);
 }
 
-struct process *process_new(struct sandbox *sandbox, const char *exec_id,
+struct process *process_new(struct container *container, const char *exec_id,
 			    const struct process_stdio *stdio, struct iolog *log)
 {
 	struct process *p = xcalloc(1, sizeof(*p));
 
 	list_init(&p->link);
 	loop_timer_init(&p->deadline);
-	p->sandbox = sandbox;
+	p->container = container;
 	p->exec_id = xstrdup(exec_id);
 	p->fifos[0] = xstrdup(stdio->in);
 	p->fifos[1] = xstrdup(stdio->out);
@@ -254,10 +255,10 @@ static int send_delete(struct process *p, struct ttrpc_request *request,
 {
 	Containerd__Task__V2__DeleteRequest message = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
 
-	message.id = p->sandbox->spec->id;
+	message.id = p->container->spec->id;
 	message.exec_id = p->exec_id;
-	return rpc_call(p->sandbox->guest, request, RPC_SERVICE_TASK_V3, "Delete", &message.base, 0,
-			done);
+	return rpc_call(p->container->sandbox->guest, request, RPC_SERVICE_TASK_V3, "Delete",
+			&message.base, 0, done);
 }
 
 static void forgotten(struct ttrpc_request *req _unused_,
@@ -268,7 +269,7 @@ static void forgotten(struct ttrpc_request *req _unused_,
 /* The guest's memory of an exec that has ended serves nobody: all there is to know is here. */
 static void forget_exec(struct process *p)
 {
-	if (*p->exec_id && p->sandbox->guest)
+	if (*p->exec_id && p->container->sandbox->guest)
 		(void)send_delete(p, &p->forget, forgotten);
 }
 
@@ -281,11 +282,12 @@ static void tell(struct process *p, const char *method, const ProtobufCMessage *
 {
 	struct ttrpc_request *req;
 
-	if (!p->sandbox->guest)
+	if (!p->container->sandbox->guest)
 		return;
 	req = xcalloc(1, sizeof(*req));
 	ttrpc_request_init(req);
-	if (rpc_call(p->sandbox->guest, req, RPC_SERVICE_TASK_V3, method, message, 0, told) < 0)
+	if (rpc_call(p->container->sandbox->guest, req, RPC_SERVICE_TASK_V3, method, message, 0,
+		     told) < 0)
 		free(req);
 }
 
@@ -293,12 +295,12 @@ void process_signal(struct process *p, int signo)
 {
 	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
 
-	request.id = p->sandbox->spec->id;
+	request.id = p->container->spec->id;
 	request.exec_id = p->exec_id;
 	request.signal = (uint32_t)signo;
 	if (!*p->exec_id)
-		request.signal = systemd_signal(p->sandbox->spec, request.signal);
-	standby_forbid(&p->sandbox->standby);
+		request.signal = systemd_signal(p->container->spec, request.signal);
+	standby_forbid(&p->container->sandbox->standby);
 	tell(p, "Kill", &request.base);
 }
 
@@ -307,7 +309,7 @@ void process_resize(struct process *p, uint32_t columns, uint32_t rows)
 	Containerd__Task__V2__ResizePtyRequest request =
 		CONTAINERD__TASK__V2__RESIZE_PTY_REQUEST__INIT;
 
-	request.id = p->sandbox->spec->id;
+	request.id = p->container->spec->id;
 	request.exec_id = p->exec_id;
 	request.width = columns;
 	request.height = rows;
@@ -344,7 +346,7 @@ static int open_stream(struct process *p, struct stream *s, const char *fifo, bo
 
 	if (!wanted)
 		return 0;
-	r = stream_open(s, &p->sandbox->address, fifo);
+	r = stream_open(s, &p->container->sandbox->address, fifo);
 	if (r == 0)
 		p->opening++;
 	return r;
@@ -441,11 +443,11 @@ void process_start(struct process *p)
 		process_start_adopted(p, restored_started);
 		return;
 	}
-	request.id = p->sandbox->spec->id;
+	request.id = p->container->spec->id;
 	request.exec_id = p->exec_id;
-	if (p->sandbox->guest)
-		r = rpc_call(p->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Start",
-			     &request.base, 0, start_answered);
+	if (p->container->sandbox->guest)
+		r = rpc_call(p->container->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3,
+			     "Start", &request.base, 0, start_answered);
 	if (r < 0)
 		report(p, p->started, TTRPC_UNAVAILABLE, "the virtual machine has ended");
 }
@@ -482,13 +484,13 @@ static void delete_answered(struct ttrpc_request *req, const struct ttrpc_answer
 void process_delete(struct process *p)
 {
 	p->state = PROCESS_DELETING;
-	if (!p->sandbox->guest || send_delete(p, &p->request, delete_answered) < 0)
+	if (!p->container->sandbox->guest || send_delete(p, &p->request, delete_answered) < 0)
 		end_unstarted(p, PROCESS_STATUS_LOST);
 }
 
 void process_lost(struct process *p)
 {
-	const struct err *why = &p->sandbox->failure;
+	const struct err *why = &p->container->sandbox->failure;
 	const char *message = why->code ? why->text : "the virtual machine has ended";
 
 	switch (p->state) {

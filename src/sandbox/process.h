@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "guest.pb-c.h"
 #include "rpc/process.h"
+#include "sandbox/container.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/stream.h"
 
@@ -71,7 +72,7 @@ struct process_stdio {
 struct process {
 	struct list link;
 	uint64_t conn;
-	struct sandbox *sandbox;
+	struct container *container;
 	char *exec_id, *command, *fifos[3], *checkpoint, *was_named;
 	enum process_state state;
 	bool terminal, input, lost;
@@ -99,7 +100,7 @@ struct process {
  * @exec_id, @stdio: copied; @exec_id is "" for the container's first
  * @log: output is copied to it; may be NULL
  */
-struct process *process_new(struct sandbox *sandbox, const char *exec_id,
+struct process *process_new(struct container *container, const char *exec_id,
 			    const struct process_stdio *stdio, struct iolog *log);
 
 /**
@@ -120,10 +121,10 @@ int process_watch(struct process *process);
 
 /**
  * process_create() - open its streams and create it in the guest; @process->created follows
- * @exec: what to run, for an exec; taken over, freed with rpc_free(). NULL: the sandbox's spec, or @json
+ * @exec: what to run, for an exec; taken over, freed with rpc_free(). NULL: the container's spec, or @json
  * @json: what to run instead, as OCI has it, where the container is a bundle; taken over
  *
- * The sandbox must be READY.
+ * Its sandbox must be READY.
  */
 void process_create(struct process *process, Caisson__Guest__V1__Process *exec, char *json);
 

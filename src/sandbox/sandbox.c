@@ -45,6 +45,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 		.paths = paths,
 		.record = record,
 		.spec = spec,
+		.containers = LIST_NULL(sb->containers),
 		.console = TAIL_NULL,
 		.vsockd = HELPER_NULL,
 		.share = HELPER_NULL,
@@ -103,7 +104,6 @@ void sandbox_deinit(struct sandbox *sb)
 	stop_everything(sb);
 	sb->state = SANDBOX_ENDED;
 	free(take_ptr(sb->hybrid_path));
-	free(take_ptr(sb->config));
 }
 
 static void ended(struct sandbox *sb)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/list.h"
 #include "loop/tail.h"
 #include "sandbox/dial.h"
 #include "sandbox/helper.h"
@@ -9,7 +10,6 @@
 #include "sandbox/network.h"
 #include "sandbox/record.h"
 #include "sandbox/resolver.h"
-#include "sandbox/share.h"
 #include "sandbox/slots.h"
 #include "sandbox/snapshot.h"
 #include "sandbox/sockets.h"
@@ -18,7 +18,7 @@
 #include "vmm/vmm.h"
 
 /*
- * One VM from its start to its end.
+ * One VM from its start to its end, and the containers in it.
  *
  *   NEW --sandbox_start--> BOOTING --(the guest dialled)--> READY --+
  *                             |                                     | sandbox_stop(), or anything
@@ -56,11 +56,12 @@ const char *sandbox_phase_name(enum sandbox_phase phase);
 
 /**
  * struct sandbox - one VM
+ * @record, @spec: of the container that it was started for, which says what the VM is
+ * @containers: all of them, that one first (container.h)
  * @failure: why it failed, once it has
  * @left: the helper that has ended, and said that all was well
- * @share_port, @alone: by 9P: where the host serves what it shares, and which volumes have connections of their own
+ * @share_port: by 9P: where the host serves what it shares
  * @share: virtiofsd, or caisson-9pd
- * @config: of a bundle, ready for the guest; NULL: not, or it has it
  * @guest: TTRPC to vminitd, NULL unless READY; and while the VM is being saved
  * @can_be_saved: all that it needs for that is there
  * @jail: the VMM's user, while it is in a jail; 0: in none
@@ -74,16 +75,16 @@ struct sandbox {
 	const struct paths *paths;
 	const struct record *record;
 	const struct sandbox_spec *spec;
+	struct list containers;
 	enum sandbox_state state;
 	struct err failure;
 	uint64_t phases[SANDBOX_PHASE_MAX];
 	struct tail console;
 	struct helper vsockd, share, passt, *left;
 	struct vmm *vmm;
-	char *hybrid_path, *config;
+	char *hybrid_path;
 	struct guest_address address;
 	uint32_t share_port;
-	struct share_alone alone;
 	int accept_fd, cid_fd, jail_lock;
 	struct vmm_jail jail;
 	struct loop_io accept;

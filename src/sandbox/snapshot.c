@@ -57,7 +57,7 @@ static void give_up(struct snapshot *s, const char *message)
 
 static void thawed(struct process *p, const struct process_result *result)
 {
-	struct snapshot *s = &p->sandbox->snapshot;
+	struct snapshot *s = &p->container->sandbox->snapshot;
 
 	if (result->code == TTRPC_OK)
 		over(s);
@@ -70,7 +70,7 @@ static void adopted(struct process *p, const struct process_result *result)
 	if (result->code == TTRPC_OK && process_watch(p) == 0)
 		process_thaw(p, thawed);
 	else
-		give_up(&p->sandbox->snapshot, result->message);
+		give_up(&p->container->sandbox->snapshot, result->message);
 }
 
 static void met(struct sandbox *sb, int r)
@@ -203,7 +203,7 @@ static void stop(struct snapshot *s)
 
 static void drained(struct process *p)
 {
-	struct snapshot *s = &p->sandbox->snapshot;
+	struct snapshot *s = &p->container->sandbox->snapshot;
 
 	if (s->state == SNAPSHOT_DRAINING)
 		stop(s);

@@ -8,10 +8,12 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/test.h"
+#include "sandbox/sandbox.h"
 
 static char folder[] = "/tmp/test-process-root-XXXXXX";
 static struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 static struct sandbox sandbox = {.spec = &spec, .share_port = 1028};
+static struct container container = {.spec = &spec, .sandbox = &sandbox};
 static struct process_root root;
 
 static void add(const char *form, const char *path)
@@ -29,8 +31,8 @@ static void begin(const char *volume_mode, const char *rootfs_mode)
 
 static void make(void)
 {
-	share_find_alone(&spec, &sandbox.alone);
-	process_root(&sandbox, &root);
+	share_find_alone(&spec, &container.alone);
+	process_root(&container, &root);
 }
 
 /* In words: all that the guest is told of a mount. */
@@ -68,7 +70,7 @@ static void ninep(void)
 	add("rw:", "/nowhere");
 	add("rw:", folder);
 	make();
-	test_int(sandbox.alone.n, 2);
+	test_int(container.alone.n, 2);
 	test_int(root.n, 4);
 #define OPTIONS " cache=mmap access=client msize=131072"
 #define LOOSE	" cache=loose access=client msize=131072"
@@ -107,7 +109,7 @@ static void many(void)
 	for (size_t i = 0; i < ABI_MOUNTS_MAX; i++)
 		add(i < DISKS_MAX ? "disk:0:" : "rw:", folder);
 	make();
-	test_int(sandbox.alone.n, SHARE_ALONE_MAX);
+	test_int(container.alone.n, SHARE_ALONE_MAX);
 	test_int(root.n, PROCESS_ROOT_MAX - 1);
 	test_str(told(DISKS_MAX + SHARE_ALONE_MAX),
 		 "9p vsock:1028 on 'share/volumes/23': aname=volumes/23" OPTIONS);

@@ -32,7 +32,7 @@ struct shim *shim_of(const struct ttrpc_call *call)
 
 struct shim *shim_of_process(const struct process *p)
 {
-	return p->sandbox->userdata;
+	return p->container->sandbox->userdata;
 }
 
 const char *shim_why_ended(const struct shim *shim)
@@ -92,7 +92,7 @@ static void answer_wait(struct shim *shim, struct waiter *w)
 		reply_own(shim, w);
 	else
 		reply_task(w);
-	shim->waited |= w->process == shim->init;
+	shim->waited |= w->process == shim->first.init;
 	list_del(&w->link);
 	free(w);
 	shim_quit_when_told(shim);

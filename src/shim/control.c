@@ -42,8 +42,8 @@ void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
 
 	if (!p || !save_check(call))
 		return;
-	hold_forget(shim_of(call), TTRPC_ABORTED, resumed);
-	shim_of(call)->resuming = false;
+	hold_forget(p->container, TTRPC_ABORTED, resumed);
+	p->container->resuming = false;
 	pausing = calls_kept(p);
 	if (pausing)
 		ttrpc_call_fail(pausing, TTRPC_ABORTED, "%s", resumed);

@@ -21,7 +21,7 @@ static void cancelled(struct ttrpc_call *call)
 	h->call = NULL;
 }
 
-static void add(struct shim *shim, struct ttrpc_call *call)
+static void add(struct container *c, struct ttrpc_call *call)
 {
 	struct holder *h = xcalloc(1, sizeof(*h));
 
@@ -29,43 +29,43 @@ static void add(struct shim *shim, struct ttrpc_call *call)
 	h->call = call;
 	call->userdata = h;
 	call->cancelled = cancelled;
-	list_append(&shim->holders, &h->link);
+	list_append(&c->holders, &h->link);
 }
 
 /* The one who is told when the container goes on. */
 static void released_cancelled(struct ttrpc_call *call)
 {
-	struct shim *shim = call->userdata;
+	struct container *c = call->userdata;
 
-	shim->released = NULL;
+	c->released = NULL;
 }
 
-static void keep(struct shim *shim, struct ttrpc_call *call)
+static void keep(struct container *c, struct ttrpc_call *call)
 {
-	call->userdata = shim;
+	call->userdata = c;
 	call->cancelled = released_cancelled;
-	shim->released = call;
+	c->released = call;
 }
 
-static bool holds(const struct shim *shim, uint64_t conn)
+static bool holds(const struct container *c, uint64_t conn)
 {
-	list_for_each (it, &shim->holders)
+	list_for_each (it, &c->holders)
 		if (container_of(it, struct holder, link)->conn == conn)
 			return true;
 	return false;
 }
 
-bool hold_is_alone(const struct shim *shim, uint64_t conn)
+bool hold_is_alone(const struct container *c, uint64_t conn)
 {
-	list_for_each (it, &shim->holders)
+	list_for_each (it, &c->holders)
 		if (container_of(it, struct holder, link)->conn != conn)
 			return false;
-	return !list_empty(&shim->holders);
+	return !list_empty(&c->holders);
 }
 
-static void answer(struct shim *shim)
+static void answer(struct container *c)
 {
-	list_for_each (it, &shim->holders) {
+	list_for_each (it, &c->holders) {
 		struct holder *h = container_of(it, struct holder, link);
 
 		if (h->call)
@@ -74,35 +74,40 @@ static void answer(struct shim *shim)
 	}
 }
 
-void hold_handle(struct ttrpc_call *call, const ProtobufCMessage *message)
+static void hold(struct process *p, struct ttrpc_call *call)
 {
-	const Containerd__Task__V2__PauseRequest *request = (const void *)message;
-	struct process *p = shim_find(call, request->id, "");
-	struct shim *shim = shim_of(call);
-	bool held = !list_empty(&shim->holders);
+	struct container *c = p->container;
+	bool held = !list_empty(&c->holders);
 
-	if (!p || !save_check(call))
-		return;
 	/* It goes on just now, because nobody held it any more, and is paused again after that. */
-	if (shim->resuming) {
-		add(shim, call);
+	if (c->resuming) {
+		add(c, call);
 	} else if (p->state == PROCESS_PAUSED) {
-		if (held && !holds(shim, call->conn))
-			add(shim, call);
+		if (held && !holds(c, call->conn))
+			add(c, call);
 		else
 			rpc_reply_empty(call);
-		answer(shim);
+		answer(c);
 	} else if (p->state == PROCESS_PAUSING && held) {
-		add(shim, call);
+		add(c, call);
 	} else if (process_check(call, p->state, PROCESS_OP_PAUSE)) {
-		add(shim, call);
+		add(c, call);
 		process_pause(p, false);
 	}
 }
 
-static void drop(struct shim *shim, uint64_t conn)
+void hold_handle(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
-	list_for_each_safe (it, &shim->holders) {
+	const Containerd__Task__V2__PauseRequest *request = (const void *)message;
+	struct process *p = shim_find(call, request->id, "");
+
+	if (p && save_check(call))
+		hold(p, call);
+}
+
+static void drop(struct container *c, uint64_t conn)
+{
+	list_for_each_safe (it, &c->holders) {
 		struct holder *h = container_of(it, struct holder, link);
 
 		if (h->conn != conn)
@@ -112,54 +117,62 @@ static void drop(struct shim *shim, uint64_t conn)
 	}
 }
 
-void hold_conn_closed(struct shim *shim, uint64_t conn)
+static void let_go(struct container *c, uint64_t conn)
 {
-	struct process *p = shim->init;
-	bool held = holds(shim, conn);
+	struct process *p = c->init;
+	bool held = holds(c, conn);
 
-	if (save_let_go(shim, conn))
-		return;
-	drop(shim, conn);
-	if (!held || !p || shim->resuming || !list_empty(&shim->holders))
+	drop(c, conn);
+	if (!held || !p || c->resuming || !list_empty(&c->holders))
 		return;
 	if (p->state == PROCESS_PAUSING || p->state == PROCESS_PAUSED) {
-		shim->resuming = true;
+		c->resuming = true;
 		process_resume(p);
 	}
+}
+
+void hold_conn_closed(struct shim *shim, uint64_t conn)
+{
+	if (save_let_go(shim, conn))
+		return;
+	list_for_each (it, &shim->sandbox.containers)
+		let_go(container_of(it, struct container, link), conn);
 }
 
 void hold_release(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__PauseRequest *request = (const void *)message;
 	struct shim *shim = shim_of(call);
+	const struct process *p = shim_find(call, request->id, "");
 
-	if (!shim_find(call, request->id, ""))
+	if (!p)
 		return;
-	hold_conn_closed(shim, call->conn);
-	if ((shim->resuming || save_is_busy(shim)) && !shim->released)
-		keep(shim, call);
+	if (!save_let_go(shim, call->conn))
+		let_go(p->container, call->conn);
+	if ((p->container->resuming || save_is_busy(shim)) && !p->container->released)
+		keep(p->container, call);
 	else
 		rpc_reply_empty(call);
 }
 
-void hold_frozen(struct shim *shim, const struct process_result *result)
+void hold_frozen(struct container *c, const struct process_result *result)
 {
-	const bool resumed = shim->resuming;
+	const bool resumed = c->resuming;
 
-	shim->resuming = false;
-	if (shim->released)
-		rpc_reply_empty(take_ptr(shim->released));
+	c->resuming = false;
+	if (c->released)
+		rpc_reply_empty(take_ptr(c->released));
 	if (result->code != TTRPC_OK)
-		hold_forget(shim, result->code, result->message);
-	else if (resumed && !list_empty(&shim->holders) && shim->init->state == PROCESS_RUNNING)
-		process_pause(shim->init, false);
+		hold_forget(c, result->code, result->message);
+	else if (resumed && !list_empty(&c->holders) && c->init->state == PROCESS_RUNNING)
+		process_pause(c->init, false);
 	else
-		answer(shim);
+		answer(c);
 }
 
-void hold_forget(struct shim *shim, enum ttrpc_code code, const char *message)
+void hold_forget(struct container *c, enum ttrpc_code code, const char *message)
 {
-	list_for_each_safe (it, &shim->holders) {
+	list_for_each_safe (it, &c->holders) {
 		struct holder *h = container_of(it, struct holder, link);
 
 		if (h->call)

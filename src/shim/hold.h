@@ -19,13 +19,13 @@ void hold_handle(struct ttrpc_call *call, const ProtobufCMessage *message);
 void hold_release(struct ttrpc_call *call, const ProtobufCMessage *message);
 
 /** hold_is_alone() - does this client hold it, and nobody else? */
-bool hold_is_alone(const struct shim *shim, uint64_t conn);
+bool hold_is_alone(const struct container *container, uint64_t conn);
 
-/** hold_conn_closed() - a client has gone, who may have held the container */
+/** hold_conn_closed() - a client has gone, who may have held containers */
 void hold_conn_closed(struct shim *shim, uint64_t conn);
 
 /** hold_frozen() - the guest has answered Pause or Resume: tell those who hold it */
-void hold_frozen(struct shim *shim, const struct process_result *result);
+void hold_frozen(struct container *container, const struct process_result *result);
 
 /** hold_forget() - somebody resumes it whoever may hold it */
-void hold_forget(struct shim *shim, enum ttrpc_code code, const char *message);
+void hold_forget(struct container *container, enum ttrpc_code code, const char *message);

@@ -144,7 +144,7 @@ static int serve(struct shim *shim, const struct err *failure)
 	if (failure->code)
 		sandbox_fail(&shim->sandbox, failure);
 	else if (sandbox_start(&shim->sandbox) == 0 && !shim->visit)
-		process_oci_prepare(&shim->sandbox);
+		process_oci_prepare(&shim->first);
 	return loop_run(shim->loop);
 }
 
@@ -152,7 +152,7 @@ static enum leaving leaving_of(const struct shim *shim)
 {
 	if (shim->visit)
 		return LEAVE_AS_IT_WAS;
-	return shim->started && !shim->spec->remove ? LEAVE_STATUS : LEAVE_NOTHING;
+	return shim->first.started && !shim->spec->remove ? LEAVE_STATUS : LEAVE_NOTHING;
 }
 
 /*
@@ -175,13 +175,11 @@ static int run_shim(const struct start *start, pid_t keeper)
 	struct shim shim = {
 		.loop = &loop,
 		.paths = start->paths,
-		.record = start->record,
 		.spec = start->spec,
 		.visit = start->visit,
 		.stdio = start->stdio,
 		.keeper = keeper,
 		.ask_view = start->stdio ? keeper_ask_view : NULL,
-		.log = IOLOG_NULL,
 		.lifeline = LOOP_IO_NULL,
 		.passed = LOOP_IO_NULL,
 		.signals = {.io = LOOP_IO_NULL},
@@ -194,21 +192,20 @@ static int run_shim(const struct start *start, pid_t keeper)
 		keeper_settle(start->paths, start->record, leaving_of(&shim));
 		return 1;
 	}
-	list_init(&shim.execs);
 	list_init(&shim.waiters);
 	list_init(&shim.forwards);
-	list_init(&shim.holders);
 	list_init(&shim.awake);
 	shim.rates = shim.spec->rates;
 	loop_timer_init(&shim.telling);
-	sandbox_init(&shim.sandbox, &loop, shim.paths, shim.record, shim.spec);
+	sandbox_init(&shim.sandbox, &loop, start->paths, start->record, start->spec);
+	container_init(&shim.first, &shim.sandbox, start->record, start->spec);
 	shim.sandbox.userdata = &shim;
 	shim.sandbox.ready = sandbox_ready;
 	shim.sandbox.ended = sandbox_ended;
 	save_init(&shim);
 	/* Who passes on descriptors keeps what comes through them. */
 	if (!shim.visit && !shim.stdio)
-		r = iolog_open(&shim.log, shim.record->dir, "log");
+		r = iolog_open(&shim.first.log, start->record->dir, "log");
 	if (r == 0)
 		r = loop_io_start(&loop, &shim.passed, start->passed, EPOLLIN, signal_passed);
 	if (r == 0)
@@ -217,8 +214,8 @@ static int run_shim(const struct start *start, pid_t keeper)
 		r = serve(&shim, &start->failure);
 	sandbox_deinit(&shim.sandbox);
 	/* The mounts go with us, but the folders under them can only go once they are free. */
-	keeper_settle(shim.paths, shim.record, leaving_of(&shim));
-	status = shim.init ? (int)shim.init->status : 1;
+	keeper_settle(start->paths, start->record, leaving_of(&shim));
+	status = shim.first.init ? (int)shim.first.init->status : 1;
 	ttrpc_server_free(shim.server);
 	shim_task_deinit(&shim);
 	loop_timer_stop(&shim.telling);
@@ -226,7 +223,6 @@ static int run_shim(const struct start *start, pid_t keeper)
 	loop_io_stop(&shim.passed);
 	terminal_end(&shim);
 	loop_signal_stop(&shim.signals);
-	iolog_close(&shim.log);
 	loop_deinit(&loop);
 	return r < 0 ? 1 : status;
 }

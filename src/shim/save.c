@@ -59,22 +59,20 @@ void save_init(struct shim *shim)
 	s->userdata = shim;
 }
 
-static bool has_readers(const struct shim *shim)
+static bool has_readers(const struct shim *shim, const struct process *p)
 {
-	const struct process *p = shim->init;
-
 	return shim->stdio || p->input || *p->fifos[1] || *p->fifos[2];
 }
 
-static bool any_exec(const struct shim *shim)
+static bool any_exec(const struct container *c)
 {
-	list_for_each (it, &shim->execs)
+	list_for_each (it, &c->execs)
 		if (container_of(it, struct process, link)->state != PROCESS_STOPPED)
 			return true;
 	return false;
 }
 
-static const char *why_not(const struct shim *shim, uint64_t conn)
+static const char *why_not(const struct shim *shim, const struct process *p, uint64_t conn)
 {
 	const struct {
 		bool wrong;
@@ -84,10 +82,10 @@ static const char *why_not(const struct shim *shim, uint64_t conn)
 		 "its VMM takes no orders, as firecracker.api = false says"},
 		{shim->sandbox.standby.asked || shim->sandbox.slots.busy,
 		 "its VMM is just busy with something else: try again"},
-		{has_readers(shim), "its output is somebody's: only one that was started by "
-				    "`caisson run --detach` can"},
-		{any_exec(shim), "a command of `caisson exec` runs in it"},
-		{shim->init->state != PROCESS_PAUSED || !hold_is_alone(shim, conn) ||
+		{has_readers(shim, p), "its output is somebody's: only one that was started by "
+				       "`caisson run --detach` can"},
+		{any_exec(p->container), "a command of `caisson exec` runs in it"},
+		{p->state != PROCESS_PAUSED || !hold_is_alone(p->container, conn) ||
 			 !list_empty(&shim->awake),
 		 "it is paused, or others are at work in it"},
 	};
@@ -106,21 +104,21 @@ static void cancelled(struct ttrpc_call *call)
 void save_handle(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__PauseRequest *request = (const void *)message;
-	struct process *p = shim_find(call, request->id, "");
 	struct shim *shim = shim_of(call);
+	struct process *p = shim_find(call, request->id, "");
 	struct err err = ERR_NULL;
 	const char *why;
 
 	if (!p || !save_check(call))
 		return;
-	if (snapshot_check_spec(shim->spec, &err) < 0) {
+	if (snapshot_check_spec(p->container->spec, &err) < 0) {
 		ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "%s", err.text);
 		return;
 	}
-	why = why_not(shim, call->conn);
+	why = why_not(shim, p, call->conn);
 	if (why) {
 		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION, "container %s cannot be saved: %s",
-				shim->spec->id, why);
+				request->id, why);
 		return;
 	}
 	shim->saving = call;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "sandbox/container.h"
 #include "sandbox/process.h"
 #include "ttrpc/server.h"
 
@@ -16,7 +17,8 @@
 
 /**
  * struct shim - all there is
- * @init: the container's first process, once Create has come
+ * @spec: of the container that it was started for
+ * @first: that one
  * @visit: for its files only; see shim/lifeline.h
  * @stdio: the container's streams are descriptors that we were started with
  * @winch: hears of the size of @tty, which is a descriptor of the container's terminal; -EBADF: it has none
@@ -24,16 +26,11 @@
  * @keeper: the process that stands for the container
  * @passed: where it passes on the signals that it gets
  * @let_go: its starter has done what it wanted to, and the container goes on without it
- * @started: the command was started, or ended before: there is an exit status to keep
  * @waited: somebody has been told how it ended
- * @deleted: and it was deleted: there is nothing more to ask about
- * @holders: who the container is paused for; see shim/hold.h
- * @resuming: since the last of them has gone
  * @awake: for whom the VM of a paused container runs; see shim/awake.h
  * @rates: what the VM's devices may do
  * @rating: who is told once that was changed; NULL: nobody
  * @flushing: who is told once the VMM has written its figures; NULL: nobody
- * @released: who is told once it goes on; NULL: nobody
  * @saving: who is told once it is saved; NULL: nobody
  * @saver: the connection it is saved for; see shim/save.h
  * @letting_go: whose client has gone, or has let go
@@ -44,17 +41,13 @@
 struct shim {
 	struct loop *loop;
 	const struct paths *paths;
-	struct record *record;
 	const struct sandbox_spec *spec;
 	struct sandbox sandbox;
-	struct iolog log;
+	struct container first;
 	struct ttrpc_server *server;
-	struct process *init;
-	struct list execs;
-	size_t n_execs;
-	struct list waiters, forwards, holders, awake;
+	struct list waiters, forwards, awake;
 	struct vmm_rates rates;
-	struct ttrpc_call *released, *rating, *flushing, *saving;
+	struct ttrpc_call *rating, *flushing, *saving;
 	uint64_t saver;
 	struct loop_io lifeline;
 	struct loop_signal signals, winch;
@@ -63,7 +56,7 @@ struct shim {
 	struct loop_io passed;
 	void (*ask_view)(pid_t keeper);
 	pid_t keeper;
-	bool letting_go, resuming, visit, stdio, let_go, started, waited, deleted, told_enough;
+	bool letting_go, visit, stdio, let_go, waited, told_enough;
 };
 
 /** shim_services() - the tables for ttrpc_server_new(); @shim is their userdata */

@@ -30,32 +30,22 @@
 #include "shim/told.h"
 #include "task.pb-c.h"
 
-static bool is_ours(struct ttrpc_call *call, const char *id)
+static struct container *find_container(struct ttrpc_call *call, const char *id)
 {
-	if (strcmp(id, shim_of(call)->spec->id) == 0)
-		return true;
-	process_not_found(call, id, "");
-	return false;
-}
+	struct container *c = container_find(&shim_of(call)->sandbox, id);
 
-static struct process *find_exec(const struct shim *shim, const char *exec_id)
-{
-	list_for_each (it, &shim->execs) {
-		struct process *p = container_of(it, struct process, link);
-
-		if (strcmp(p->exec_id, exec_id) == 0)
-			return p;
-	}
-	return NULL;
+	if (!c)
+		process_not_found(call, id, "");
+	return c;
 }
 
 struct process *shim_find(struct ttrpc_call *call, const char *id, const char *exec_id)
 {
-	struct shim *shim = shim_of(call);
+	const struct container *c = container_find(&shim_of(call)->sandbox, id);
 	struct process *p = NULL;
 
-	if (!shim->deleted && strcmp(id, shim->spec->id) == 0)
-		p = *exec_id ? find_exec(shim, exec_id) : shim->init;
+	if (c && !c->deleted)
+		p = *exec_id ? container_find_exec(c, exec_id) : c->init;
 	if (!p)
 		process_not_found(call, id, exec_id);
 	else if (p->conn == 0)
@@ -67,9 +57,9 @@ struct process *shim_find(struct ttrpc_call *call, const char *id, const char *e
  * A FIFO that `caisson` made in our run folder has done its work once both ends are open: its name
  * would stay if its maker was killed. Those of other clients are theirs.
  */
-static void remove_fifo(const struct shim *shim, const char *path)
+static void remove_fifo(const struct record *record, const char *path)
 {
-	const char *name = str_starts(path, shim->record->run_path);
+	const char *name = str_starts(path, record->run_path);
 	struct stat st;
 
 	if (name && *name == '/' && !strchr(name + 1, '/') && lstat(path, &st) == 0 &&
@@ -77,26 +67,27 @@ static void remove_fifo(const struct shim *shim, const char *path)
 		(void)unlink(path);
 }
 
-static void remove_fifos(const struct shim *shim, const char *in, const char *out, const char *err)
+static void remove_fifos(const struct record *record, const char *in, const char *out,
+			 const char *err)
 {
-	remove_fifo(shim, in);
-	remove_fifo(shim, out);
-	remove_fifo(shim, err);
+	remove_fifo(record, in);
+	remove_fifo(record, out);
+	remove_fifo(record, err);
 }
 
-static void create_now(struct shim *shim)
+static void create_now(struct process *p)
 {
-	struct process *p = shim->init;
-
 	told_of_init(p);
 	process_create(p, NULL, NULL);
-	remove_fifos(shim, p->fifos[0], p->fifos[1], p->fifos[2]);
+	remove_fifos(p->container->record, p->fifos[0], p->fifos[1], p->fifos[2]);
 }
 
 void shim_task_ready(struct shim *shim)
 {
-	if (shim->init && shim->init->state == PROCESS_NONE)
-		create_now(shim);
+	struct process *p = shim->first.init;
+
+	if (p && p->state == PROCESS_NONE)
+		create_now(p);
 }
 
 /* A terminal has one output; its user may have given the same FIFO twice. */
@@ -110,7 +101,7 @@ static bool check_stdio(struct ttrpc_call *call, const struct process_stdio *std
 }
 
 /* The container was described when its VM was started: nothing can be added to that here. */
-static bool check_create(struct ttrpc_call *call,
+static bool check_create(struct ttrpc_call *call, const struct container *c,
 			 const Containerd__Task__V2__CreateTaskRequest *request)
 {
 	const struct shim *shim = shim_of(call);
@@ -120,19 +111,19 @@ static bool check_create(struct ttrpc_call *call,
 		enum ttrpc_code code;
 		const char *text;
 	} fields[] = {
-		{*request->checkpoint && !sandbox_spec_is_restored(shim->spec), TTRPC_UNIMPLEMENTED,
+		{*request->checkpoint && !sandbox_spec_is_restored(c->spec), TTRPC_UNIMPLEMENTED,
 		 "checkpoint: one is restored by `caisson restore` only"},
-		{!*request->checkpoint && sandbox_spec_is_restored(shim->spec),
-		 TTRPC_INVALID_ARGUMENT, "checkpoint: the container is restored of one"},
+		{!*request->checkpoint && sandbox_spec_is_restored(c->spec), TTRPC_INVALID_ARGUMENT,
+		 "checkpoint: the container is restored of one"},
 		{*request->parent_checkpoint, TTRPC_UNIMPLEMENTED,
 		 "parent_checkpoint: restoring is not implemented"},
-		{*request->bundle && strcmp(request->bundle, shim->record->dir_path) != 0,
+		{*request->bundle && strcmp(request->bundle, c->record->dir_path) != 0,
 		 TTRPC_INVALID_ARGUMENT, "bundle: it is not this container's"},
 		{request->n_rootfs > 0, TTRPC_INVALID_ARGUMENT,
 		 "rootfs: the container has its root file system already"},
 		{options && (*options->type_url || options->value.len > 0), TTRPC_INVALID_ARGUMENT,
 		 "options: there are none for a container of caisson"},
-		{request->terminal != shim->spec->terminal, TTRPC_INVALID_ARGUMENT,
+		{request->terminal != c->spec->terminal, TTRPC_INVALID_ARGUMENT,
 		 "terminal: the container was described otherwise"},
 		{shim->stdio && (*request->stdin_ || *request->stdout_ || *request->stderr_),
 		 TTRPC_INVALID_ARGUMENT, "stdin, stdout, stderr: the container has them already"},
@@ -158,11 +149,11 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 		.terminal = request->terminal,
 	};
 	struct shim *shim = shim_of(call);
+	struct container *c = find_container(call, request->id);
 
-	if (!is_ours(call, request->id) || !check_create(call, request) ||
-	    !check_stdio(call, &stdio))
+	if (!c || !check_create(call, c, request) || !check_stdio(call, &stdio))
 		return;
-	if (shim->init) {
+	if (c->init) {
 		ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "container %s already exists",
 				request->id);
 		return;
@@ -173,12 +164,12 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 	}
 	if (shim->stdio)
 		stdio.fds = stdio_fds;
-	shim->init = process_new(&shim->sandbox, "", &stdio, shim->stdio ? NULL : &shim->log);
+	c->init = process_new(c, "", &stdio, shim->stdio ? NULL : &c->log);
 	if (*request->checkpoint)
-		shim->init->checkpoint = xstrdup(request->checkpoint);
-	calls_keep(shim->init, call);
+		c->init->checkpoint = xstrdup(request->checkpoint);
+	calls_keep(c->init, call);
 	if (shim->sandbox.state == SANDBOX_READY)
-		create_now(shim);
+		create_now(c->init);
 }
 
 static void network_applied(struct network *network _unused_, const struct err *err, void *userdata)
@@ -195,11 +186,13 @@ static void network_applied(struct network *network _unused_, const struct err *
 }
 
 /* An engine may have made the interfaces since the container was created. */
-static void start(struct shim *shim, struct process *p)
+static void start(struct process *p)
 {
+	struct network *network = &p->container->sandbox->network;
+
 	process_starting(p);
-	if (p == shim->init && shim->sandbox.network.n > 0)
-		network_apply(&shim->sandbox.network, network_applied, p);
+	if (p == p->container->init && network->n > 0)
+		network_apply(network, network_applied, p);
 	else
 		process_start(p);
 }
@@ -207,7 +200,6 @@ static void start(struct shim *shim, struct process *p)
 static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__StartRequest *request = (const void *)message;
-	const struct process *init = shim_of(call)->init;
 	struct process *p = shim_find(call, request->id, request->exec_id);
 
 	if (!p)
@@ -219,10 +211,10 @@ static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 		return;
 	}
 	if (!process_check(call, p->state, PROCESS_OP_START) ||
-	    (p != init && !process_check(call, init->state, PROCESS_OP_EXEC)))
+	    (*p->exec_id && !process_check(call, p->container->init->state, PROCESS_OP_EXEC)))
 		return;
 	calls_keep(p, call);
-	start(shim_of(call), p);
+	start(p);
 }
 
 /* Nobody will start it, or ask how it ended. */
@@ -232,11 +224,11 @@ static bool is_useless(const struct shim *shim, const struct process *p)
 	       !calls_waited_for(shim, p);
 }
 
-static bool make_room(struct shim *shim)
+static bool make_room(struct shim *shim, struct container *c)
 {
-	if (shim->n_execs < ABI_EXECS_MAX)
+	if (c->n_execs < ABI_EXECS_MAX)
 		return true;
-	list_for_each (it, &shim->execs) {
+	list_for_each (it, &c->execs) {
 		struct process *p = container_of(it, struct process, link);
 
 		if (is_useless(shim, p)) {
@@ -247,20 +239,18 @@ static bool make_room(struct shim *shim)
 	return false;
 }
 
-static bool exec_allowed(struct ttrpc_call *call, const char *exec_id)
+static bool exec_allowed(struct ttrpc_call *call, struct container *c, const char *exec_id)
 {
-	struct shim *shim = shim_of(call);
-
-	if (!process_check(call, shim->init->state, PROCESS_OP_EXEC))
+	if (!process_check(call, c->init->state, PROCESS_OP_EXEC))
 		return false;
-	if (find_exec(shim, exec_id)) {
+	if (container_find_exec(c, exec_id)) {
 		ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "exec %s already exists", exec_id);
 		return false;
 	}
-	if (!make_room(shim)) {
+	if (!make_room(shim_of(call), c)) {
 		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
 				"container %s has %d execs already: no more at the same time",
-				shim->spec->id, ABI_EXECS_MAX);
+				c->spec->id, ABI_EXECS_MAX);
 		return false;
 	}
 	return true;
@@ -273,22 +263,22 @@ struct exec_spec {
 	bool terminal;
 };
 
-static int read_json(const struct shim *shim, const Google__Protobuf__Any *spec,
+static int read_json(const struct container *c, const Google__Protobuf__Any *spec,
 		     struct exec_spec *ret, struct err *err)
 {
-	if (!sandbox_spec_has_bundle(shim->spec))
+	if (!sandbox_spec_has_bundle(c->spec))
 		return err_set(err, -EINVAL,
 			       "spec: of type " ABI_TYPE_OCI_PROCESS " only for an OCI bundle");
 	return oci_process_adapt(spec->value.data, spec->value.len, &ret->json, &ret->command,
 				 &ret->terminal, err);
 }
 
-static int read_spec(const struct shim *shim, const Google__Protobuf__Any *spec,
+static int read_spec(const struct container *c, const Google__Protobuf__Any *spec,
 		     struct exec_spec *ret, struct err *err)
 {
 	*ret = (struct exec_spec){.process = NULL};
 	if (spec && strcmp(spec->type_url, ABI_TYPE_OCI_PROCESS) == 0)
-		return read_json(shim, spec, ret, err);
+		return read_json(c, spec, ret, err);
 	if (rpc_any_unpack(spec, &caisson__guest__v1__process__descriptor, &ret->process) < 0)
 		return err_set(err, -EINVAL, "exec needs a spec of type " ABI_TYPE_PROCESS);
 	ret->terminal = ((Caisson__Guest__V1__Process *)ret->process)->terminal;
@@ -302,15 +292,15 @@ static void exec_spec_done(struct exec_spec *spec)
 	free(spec->command);
 }
 
-static struct process *add_exec(struct shim *shim, uint64_t conn, const char *exec_id,
+static struct process *add_exec(struct container *c, uint64_t conn, const char *exec_id,
 				const struct process_stdio *stdio, const char *command)
 {
-	struct process *p = process_new(&shim->sandbox, exec_id, stdio, NULL);
+	struct process *p = process_new(c, exec_id, stdio, NULL);
 
 	p->conn = conn;
 	p->command = command ? xstrdup(command) : NULL;
-	list_append(&shim->execs, &p->link);
-	shim->n_execs++;
+	list_append(&c->execs, &p->link);
+	c->n_execs++;
 	told_of_exec(p);
 	return p;
 }
@@ -324,29 +314,31 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 		.err = request->stderr_,
 		.terminal = request->terminal,
 	};
-	struct shim *shim = shim_of(call);
+	const struct process *init = shim_find(call, request->id, "");
 	struct err err = ERR_NULL;
 	struct exec_spec spec;
+	struct container *c;
 	struct process *p;
 
-	if (!shim_find(call, request->id, "") || !exec_allowed(call, request->exec_id))
+	if (!init || !exec_allowed(call, init->container, request->exec_id))
 		return;
+	c = init->container;
 	if (!process_id_valid(request->exec_id)) {
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "exec needs a valid exec_id");
 		return;
 	}
-	if (read_spec(shim, request->spec, &spec, &err) < 0) {
+	if (read_spec(c, request->spec, &spec, &err) < 0) {
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "%s", err.text);
 		return;
 	}
 	stdio.terminal |= spec.terminal;
 	if (check_stdio(call, &stdio)) {
-		p = add_exec(shim, call->conn, request->exec_id, &stdio, spec.command);
+		p = add_exec(c, call->conn, request->exec_id, &stdio, spec.command);
 		calls_keep(p, call);
 		process_create(p, (Caisson__Guest__V1__Process *)take_ptr(spec.process),
 			       take_ptr(spec.json));
 		/* It may have failed, and be gone. */
-		remove_fifos(shim, stdio.in, stdio.out, stdio.err);
+		remove_fifos(c->record, stdio.in, stdio.out, stdio.err);
 	}
 	exec_spec_done(&spec);
 }
@@ -361,14 +353,15 @@ void shim_wait(struct ttrpc_call *call, const ProtobufCMessage *message)
 }
 
 /* To the first process of a whole system, the same in its own words. */
-static void forward_kill(struct ttrpc_call *call, const Containerd__Task__V2__KillRequest *request)
+static void forward_kill(struct ttrpc_call *call, const struct sandbox_spec *spec,
+			 const Containerd__Task__V2__KillRequest *request)
 {
 	Containerd__Task__V2__KillRequest changed = *request;
 	_cleanup_free_ uint8_t *payload = NULL;
 	size_t len;
 
 	if (!*request->exec_id)
-		changed.signal = systemd_signal(shim_of(call)->spec, request->signal);
+		changed.signal = systemd_signal(spec, request->signal);
 	if (changed.signal == request->signal) {
 		calls_forward(call);
 		return;
@@ -389,7 +382,7 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 		return;
 	standby_forbid(&shim->sandbox.standby);
 	if (request->signal != SIGKILL || shim->sandbox.state != SANDBOX_BOOTING) {
-		forward_kill(call, request);
+		forward_kill(call, p->container->spec, request);
 		return;
 	}
 	/* There is no guest yet that could be asked, and nothing that has to hear of it. */
@@ -438,7 +431,7 @@ static void task_state(struct ttrpc_call *call, const ProtobufCMessage *message)
 		return;
 	response.id = *p->exec_id ? p->exec_id : request->id;
 	response.exec_id = p->exec_id;
-	response.bundle = shim_of(call)->record->dir_path;
+	response.bundle = p->container->record->dir_path;
 	response.pid = p->pid;
 	response.status = process_status(p->state);
 	response.stdin_ = p->fifos[0];
@@ -459,11 +452,12 @@ static void task_connect(struct ttrpc_call *call, const ProtobufCMessage *messag
 	const Containerd__Task__V2__ConnectRequest *request = (const void *)message;
 	Containerd__Task__V2__ConnectResponse response =
 		CONTAINERD__TASK__V2__CONNECT_RESPONSE__INIT;
-	struct shim *shim = shim_of(call);
+	const struct shim *shim = shim_of(call);
+	const struct container *c = container_find(&shim->sandbox, request->id);
 
 	response.shim_pid = (uint32_t)shim->keeper;
-	if (shim->init && strcmp(request->id, shim->spec->id) == 0)
-		response.task_pid = shim->init->pid;
+	if (c && c->init)
+		response.task_pid = c->init->pid;
 	response.version = (char *)CAISSON_VERSION;
 	rpc_reply(call, &response.base);
 }
@@ -487,9 +481,10 @@ static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *messa
 {
 	const Containerd__Task__V2__ShutdownRequest *request = (const void *)message;
 	struct shim *shim = shim_of(call);
-	bool live = shim->init && shim->init->state != PROCESS_STOPPED;
+	const struct container *c = find_container(call, request->id);
+	bool live = c && c->init && c->init->state != PROCESS_STOPPED;
 
-	if (!is_ours(call, request->id))
+	if (!c)
 		return;
 	rpc_reply_empty(call);
 	if (!live || request->now)
@@ -520,30 +515,38 @@ const struct ttrpc_method shim_task_methods[] = {
 
 void shim_task_signal(struct shim *shim, int signo)
 {
+	struct process *p = shim->first.init;
 	const char *why;
 
-	if (shim->init && process_allows(shim->init->state, PROCESS_OP_KILL, &why) == TTRPC_OK)
-		process_signal(shim->init, signo);
+	if (p && process_allows(p->state, PROCESS_OP_KILL, &why) == TTRPC_OK)
+		process_signal(p, signo);
+}
+
+static void container_lost(struct shim *shim, struct container *c)
+{
+	struct process *p = c->init;
+	struct ttrpc_call *call;
+
+	list_for_each_safe (it, &c->execs)
+		process_lost(container_of(it, struct process, link));
+	if (!p)
+		return;
+	if (p->state == PROCESS_NONE) {
+		call = calls_kept(p);
+		if (call)
+			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
+		calls_fail_waiters(shim, p, shim_why_ended(shim));
+		return;
+	}
+	process_lost(p);
 }
 
 void shim_task_lost(struct shim *shim)
 {
-	struct ttrpc_call *call;
-
 	calls_lost(shim);
 	save_lost(shim);
-	list_for_each_safe (it, &shim->execs)
-		process_lost(container_of(it, struct process, link));
-	if (!shim->init)
-		return;
-	if (shim->init->state == PROCESS_NONE) {
-		call = calls_kept(shim->init);
-		if (call)
-			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
-		calls_fail_waiters(shim, shim->init, shim_why_ended(shim));
-		return;
-	}
-	process_lost(shim->init);
+	list_for_each_safe (it, &shim->sandbox.containers)
+		container_lost(shim, container_of(it, struct container, link));
 }
 
 /*
@@ -555,24 +558,40 @@ static bool exec_telling(const struct shim *shim, const struct process *p)
 	return p->state == PROCESS_STOPPING || (shim->stdio && p->conn != 0);
 }
 
-bool shim_task_telling(const struct shim *shim)
+static bool container_telling(const struct shim *shim, const struct container *c)
 {
-	if (!list_empty(&shim->waiters) || (shim->init && shim->init->state == PROCESS_STOPPING))
+	if (c->init && c->init->state == PROCESS_STOPPING)
 		return true;
-	list_for_each (it, &shim->execs)
+	list_for_each (it, &c->execs)
 		if (exec_telling(shim, container_of(it, struct process, link)))
 			return true;
 	return false;
 }
 
-void shim_task_conn_closed(struct shim *shim, uint64_t conn)
+bool shim_task_telling(const struct shim *shim)
 {
-	list_for_each (it, &shim->execs) {
+	if (!list_empty(&shim->waiters))
+		return true;
+	list_for_each (it, &shim->sandbox.containers)
+		if (container_telling(shim, container_of(it, struct container, link)))
+			return true;
+	return false;
+}
+
+static void forget_conn(struct container *c, uint64_t conn)
+{
+	list_for_each (it, &c->execs) {
 		struct process *p = container_of(it, struct process, link);
 
 		if (p->conn == conn)
 			p->conn = 0;
 	}
+}
+
+void shim_task_conn_closed(struct shim *shim, uint64_t conn)
+{
+	list_for_each (it, &shim->sandbox.containers)
+		forget_conn(container_of(it, struct container, link), conn);
 	awake_conn_closed(shim, conn);
 	hold_conn_closed(shim, conn);
 }
@@ -580,10 +599,10 @@ void shim_task_conn_closed(struct shim *shim, uint64_t conn)
 void shim_task_deinit(struct shim *shim)
 {
 	awake_forget(shim);
-	hold_forget(shim, TTRPC_CANCELLED, "");
-	list_for_each_safe (it, &shim->execs)
-		process_free(container_of(it, struct process, link));
-	if (shim->init)
-		process_free(shim->init);
-	shim->init = NULL;
+	list_for_each_safe (it, &shim->sandbox.containers) {
+		struct container *c = container_of(it, struct container, link);
+
+		hold_forget(c, TTRPC_CANCELLED, "");
+		container_deinit(c);
+	}
 }

@@ -51,9 +51,9 @@ void terminal_tell(struct shim *shim)
 {
 	struct winsize size;
 
-	if (shim->init && shim->tty >= 0 && ioctl(shim->tty, TIOCGWINSZ, &size) == 0 &&
+	if (shim->first.init && shim->tty >= 0 && ioctl(shim->tty, TIOCGWINSZ, &size) == 0 &&
 	    size.ws_col > 0)
-		process_resize(shim->init, size.ws_col, size.ws_row);
+		process_resize(shim->first.init, size.ws_col, size.ws_row);
 }
 
 void terminal_end(struct shim *shim)

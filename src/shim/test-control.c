@@ -191,7 +191,7 @@ static void a_paused_container_may_end(void)
 	guest_ends(137);
 	close_outputs();
 	until_state(PROCESS_STOPPED);
-	test_int(t.shim.init->status, 137);
+	test_int(t.shim.first.init->status, 137);
 	test_shim_end();
 }
 

@@ -284,10 +284,10 @@ static void vm_ends(void)
 static void not_running(void)
 {
 	begin();
-	t.shim.init->state = PROCESS_PAUSED;
+	t.shim.first.init->state = PROCESS_PAUSED;
 	attach(&asked, "/data", SIZE, false);
 	expect(&asked, TTRPC_FAILED_PRECONDITION, "container c1 is paused");
-	t.shim.init->state = PROCESS_RUNNING;
+	t.shim.first.init->state = PROCESS_RUNNING;
 	t.shim.sandbox.state = SANDBOX_ENDING;
 	attach(&asked, "/data", SIZE, false);
 	expect(&asked, ttrpc_code_from_errno(-ENOTCONN), "the virtual machine is not up");

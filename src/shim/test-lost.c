@@ -35,7 +35,7 @@ static void a_guest_that_does_not_answer_is_given_up(void)
 	test_shim_boot();
 	ask_create(&create, "c1");
 	run_until(&t.loop, guest_was_asked("Create"));
-	deadline_passes(t.shim.init);
+	deadline_passes(t.shim.first.init);
 	expect(&create, TTRPC_DEADLINE_EXCEEDED, "did not answer within 120 s");
 	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
 	test_shim_end();
@@ -43,9 +43,9 @@ static void a_guest_that_does_not_answer_is_given_up(void)
 	begin_running(true);
 	ask_exec_over(t.client, &create, "e1");
 	run_until(&t.loop, guest_was_asked("Exec"));
-	deadline_passes(container_of(t.shim.execs.next, struct process, link));
+	deadline_passes(container_of(t.shim.first.execs.next, struct process, link));
 	expect(&create, TTRPC_DEADLINE_EXCEEDED, "did not answer");
-	test_int(t.shim.n_execs, 0);
+	test_int(t.shim.first.n_execs, 0);
 	test_int(t.shim.sandbox.state, SANDBOX_READY);
 	test_shim_end();
 }
@@ -88,7 +88,7 @@ static void the_last_output_is_awaited(void)
 	test_true(shim_task_telling(&t.shim));
 	t.told = 0;
 	close_outputs();
-	run_until(&t.loop, t.shim.init->state == PROCESS_STOPPED);
+	run_until(&t.loop, t.shim.first.init->state == PROCESS_STOPPED);
 	test_true(!shim_task_telling(&t.shim) && t.told > 0);
 	test_shim_end();
 }
@@ -105,9 +105,10 @@ static void execs_end_before_the_container(void)
 	expect(&asked, TTRPC_OK, "");
 	close_outputs();
 	sandbox_stop(&t.shim.sandbox, false);
-	run_until(&t.loop, t.shim.init->state == PROCESS_STOPPED);
+	run_until(&t.loop, t.shim.first.init->state == PROCESS_STOPPED);
 	test_true(shim_task_telling(&t.shim));
-	shim_task_conn_closed(&t.shim, container_of(t.shim.execs.next, struct process, link)->conn);
+	shim_task_conn_closed(&t.shim,
+			      container_of(t.shim.first.execs.next, struct process, link)->conn);
 	test_true(!shim_task_telling(&t.shim));
 	t.shim.stdio = false;
 	test_shim_end();

@@ -146,7 +146,7 @@ static void goes_on(void)
 	agrees("ThawFilesystems");
 	agrees("Resume");
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
-	test_int((int)t.shim.init->pid, 77);
+	test_int((int)t.shim.first.init->pid, 77);
 }
 
 static void in_a_fixed_order(void)

@@ -150,22 +150,19 @@ void test_shim_begin(bool remove)
 	t.shim = (struct shim){
 		.loop = &t.loop,
 		.paths = &t.paths,
-		.record = &t.record,
 		.spec = &t.spec,
-		.log = IOLOG_NULL,
 		.lifeline = LOOP_IO_NULL,
 		.passed = LOOP_IO_NULL,
 		.winch = {.io = LOOP_IO_NULL},
 		.tty = -EBADF,
 		.signals = {.io = LOOP_IO_NULL},
 	};
-	list_init(&t.shim.execs);
 	list_init(&t.shim.waiters);
 	list_init(&t.shim.forwards);
-	list_init(&t.shim.holders);
 	list_init(&t.shim.awake);
-	test_int(iolog_open(&t.shim.log, t.record.dir, "log"), 0);
 	sandbox_init(&t.shim.sandbox, &t.loop, &t.paths, &t.record, &t.spec);
+	container_init(&t.shim.first, &t.shim.sandbox, &t.record, &t.spec);
+	test_int(iolog_open(&t.shim.first.log, t.record.dir, "log"), 0);
 	t.shim.sandbox.userdata = &t.shim;
 	t.shim.sandbox.ready = ready;
 	t.shim.sandbox.ended = ended;
@@ -197,7 +194,6 @@ void test_shim_end(void)
 	ttrpc_server_free(t.guest_server);
 	if (t.guest_server)
 		test_guest_stop(&t.guest);
-	iolog_close(&t.shim.log);
 	record_done(&t.record);
 	sandbox_spec_done(&t.spec);
 	paths_done(&t.paths);
@@ -421,5 +417,5 @@ void until_state(enum process_state state)
 	do {
 		ask_state(&asked, "");
 		expect(&asked, TTRPC_OK, "");
-	} while (t.shim.init->state != state);
+	} while (t.shim.first.init->state != state);
 }

@@ -108,7 +108,9 @@ static void check(enum process_state state, enum process_op op)
 	const char *exec_id = reach(state), *text;
 	enum ttrpc_code code = process_allows(state, op, &text);
 
-	test_int((*exec_id ? list_first(&t.shim.execs, struct process, link) : t.shim.init)->state,
+	test_int((*exec_id ? list_first(&t.shim.first.execs, struct process, link)
+			   : t.shim.first.init)
+			 ->state,
 		 state);
 	ask_op(op, exec_id);
 	if (code != TTRPC_OK) {
@@ -169,7 +171,7 @@ static void a_container_never_started_goes_with_its_vm(void)
 	expect(&waiting, TTRPC_OK, "");
 	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
 	/* So no record is kept of it. */
-	test_true(!t.shim.started && t.shim.waited);
+	test_true(!t.shim.first.started && t.shim.waited);
 	ask_delete(&asked, "");
 	expect(&asked, TTRPC_NOT_FOUND, "container c1 does not exist");
 	test_shim_end();
@@ -195,7 +197,7 @@ static void an_exec_never_started_is_deleted(void)
 	guest_deletes(0);
 	expect_deleted(0);
 	expect(&waiting, TTRPC_NOT_FOUND, "deleted");
-	test_int(t.shim.n_execs, 0);
+	test_int(t.shim.first.n_execs, 0);
 	ask_start(&asked, "e1");
 	expect(&asked, TTRPC_NOT_FOUND, "process e1 does not exist");
 	test_shim_end();

@@ -86,7 +86,7 @@ static void the_end_is_told_after_the_output(void)
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
 	guest_ends(3);
 	test_peer_close(test_guest_stream(&t.guest, "stderr"));
-	while (!stream_done(&t.shim.init->err))
+	while (!stream_done(&t.shim.first.init->err))
 		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
 	test_int(send(test_guest_stream(&t.guest, "stdout")->fd, "late", 4, MSG_NOSIGNAL), 4);
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
@@ -155,7 +155,7 @@ static void a_refused_create_ends_the_vm(void)
 	expect(&create, TTRPC_NOT_FOUND, "exec: \"sleep\"");
 	expect(&waiting, TTRPC_NOT_FOUND, "exec: \"sleep\"");
 	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
-	test_true(!t.shim.started);
+	test_true(!t.shim.first.started);
 	ask_start(&asked, "");
 	expect(&asked, TTRPC_FAILED_PRECONDITION, "");
 	test_shim_end();
@@ -268,7 +268,7 @@ static void create_has_no_field_for_nothing(void)
 		request.stderr_ = (char *)(i == 6 ? "/x" : "");
 		ask(&asked, "Create", &request.base);
 		expect(&asked, rows[i].code, rows[i].name);
-		test_true(!t.shim.init);
+		test_true(!t.shim.first.init);
 	}
 	/* As containerd sends it when there are none. */
 	any.type_url = (char *)"";
@@ -276,7 +276,7 @@ static void create_has_no_field_for_nothing(void)
 	request.stderr_ = (char *)"";
 	ask(&create, "Create", &request.base);
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__UNKNOWN);
-	test_true(t.shim.init->terminal && !create.done);
+	test_true(t.shim.first.init->terminal && !create.done);
 	test_shim_end();
 }
 
@@ -388,7 +388,7 @@ static void input_ends_when_it_should(void)
 	ask(&create, "Exec", &request.base);
 	guest_execs();
 	expect(&create, TTRPC_OK, "");
-	p = list_first(&t.shim.execs, struct process, link);
+	p = list_first(&t.shim.first.execs, struct process, link);
 	for (int i = 0; i < 2; i++) {
 		test_true(p->terminal && p->in.keeper_fd >= 0);
 		close_io.stdin_ = i;
@@ -433,7 +433,7 @@ static void one_that_was_not_started_can_end(void)
 	close_outputs();
 	expect_waited(&waiting, 137);
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__STOPPED);
-	test_true(t.shim.started);
+	test_true(t.shim.first.started);
 	ask_start(&asked, "");
 	expect(&asked, TTRPC_FAILED_PRECONDITION, "stopped");
 	test_shim_end();
@@ -454,10 +454,10 @@ static void an_exec_ends(void)
 	/* The guest's is as much as a status can be. */
 	expect_waited(&waiting, 5);
 	run_until(&t.loop, guest_was_asked("Delete"));
-	test_int(t.shim.n_execs, 1);
+	test_int(t.shim.first.n_execs, 1);
 	ask_delete(&asked, "e1");
 	expect(&asked, TTRPC_OK, "");
-	test_int(t.shim.n_execs, 0);
+	test_int(t.shim.first.n_execs, 0);
 	ask_state(&asked, "e1");
 	expect(&asked, TTRPC_NOT_FOUND, "e1");
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
@@ -504,7 +504,7 @@ static void execs_of_clients_that_vanished_make_room(void)
 	ask_exec_over(t.client, &create, "more");
 	guest_execs();
 	expect(&create, TTRPC_OK, "");
-	test_int(t.shim.n_execs, ABI_EXECS_MAX);
+	test_int(t.shim.first.n_execs, ABI_EXECS_MAX);
 	expect_state("e0", CONTAINERD__V1__TYPES__STATUS__STOPPED);
 	ask_state(&asked, "e1");
 	expect(&asked, TTRPC_NOT_FOUND, "e1");
@@ -612,7 +612,7 @@ static void bad_execs_are_refused(void)
 					&containerd__task__v2__exec_process_request__descriptor));
 		guest_fails(TTRPC_NOT_FOUND, "exec: no such file");
 		expect(&asked, TTRPC_NOT_FOUND, "exec: no such file");
-		test_int(t.shim.n_execs, 0);
+		test_int(t.shim.first.n_execs, 0);
 	}
 	test_shim_end();
 }
@@ -622,7 +622,7 @@ static void execs_are_limited(void)
 	static struct asked last;
 
 	begin_running(false);
-	t.shim.n_execs = ABI_EXECS_MAX - 1;
+	t.shim.first.n_execs = ABI_EXECS_MAX - 1;
 	ask_exec_over(t.client, &last, "e1");
 	ask_exec_over(t.client, &asked, "e2");
 	expect(&asked, TTRPC_RESOURCE_EXHAUSTED, "has 256 execs already");

@@ -12,7 +12,7 @@
 void told_forget_exec(struct shim *shim, struct process *p)
 {
 	calls_fail_waiters(shim, p, "the exec was deleted");
-	shim->n_execs--;
+	p->container->n_execs--;
 	process_free(p);
 }
 
@@ -21,7 +21,7 @@ static void process_frozen(struct process *p, const struct process_result *resul
 {
 	struct ttrpc_call *call = calls_kept(p);
 
-	hold_frozen(shim_of_process(p), result);
+	hold_frozen(p->container, result);
 	if (call && result->code == TTRPC_OK)
 		rpc_reply_empty(call);
 	else if (call)
@@ -53,12 +53,13 @@ static bool ends_in_order(const struct shim *shim)
 static void init_stopped(struct process *p)
 {
 	struct shim *shim = shim_of_process(p);
+	struct container *c = p->container;
 
 	/* One that ends before it is started has a status, too, but if nobody has seen it made. */
-	shim->started |= !p->lost || shim->let_go;
+	c->started |= !p->lost || shim->let_go;
 	/* The record first: who hears of the end may ask for it at once. */
-	if (!shim->spec->remove && !shim->visit)
-		(void)record_set_exit(shim->record, (int)p->status);
+	if (!c->spec->remove && !shim->visit)
+		(void)record_set_exit(c->record, (int)p->status);
 	calls_answer_waiters(shim, p);
 	sandbox_stop(&shim->sandbox, ends_in_order(shim));
 	shim_quit_when_told(shim);
@@ -105,11 +106,12 @@ static void init_created(struct process *p, const struct process_result *result)
 
 void told_seen(struct shim *shim)
 {
-	enum process_state state = shim->init ? shim->init->state : PROCESS_NONE;
+	struct process *p = shim->first.init;
+	enum process_state state = p ? p->state : PROCESS_NONE;
 
 	/* It may have been killed meanwhile. */
 	if (state == PROCESS_CREATED || state == PROCESS_STOPPING || state == PROCESS_STOPPED)
-		reply_created(shim->init, calls_kept(shim->init));
+		reply_created(p, calls_kept(p));
 }
 
 static void exec_created(struct process *p, const struct process_result *result)
@@ -129,22 +131,23 @@ static void exec_created(struct process *p, const struct process_result *result)
 static void process_started(struct process *p, const struct process_result *result)
 {
 	struct shim *shim = shim_of_process(p);
+	struct container *c = p->container;
 	struct ttrpc_call *call = calls_kept(p);
 	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
 
 	if (result->code != TTRPC_OK) {
 		/* Who hears of it sees that it is over. */
-		if (p == shim->init && !shim->spec->remove)
-			(void)record_set_exit(shim->record, PROCESS_STATUS_LOST);
+		if (p == c->init && !c->spec->remove)
+			(void)record_set_exit(c->record, PROCESS_STATUS_LOST);
 		if (call)
 			ttrpc_call_fail(call, result->code, "%s", result->message);
 		calls_fail_waiters(shim, p, result->message);
-		if (p == shim->init)
+		if (p == c->init)
 			sandbox_stop(&shim->sandbox, false);
 		return;
 	}
-	if (p == shim->init) {
-		shim->started = true;
+	if (p == c->init) {
+		c->started = true;
 		terminal_tell(shim);
 		sandbox_phase(&shim->sandbox, SANDBOX_PHASE_STARTED);
 	}
@@ -170,11 +173,11 @@ static void forget_deleted(struct process *p)
 {
 	struct shim *shim = shim_of_process(p);
 
-	if (p != shim->init) {
+	if (p != p->container->init) {
 		told_forget_exec(shim, p);
 		return;
 	}
-	shim->deleted = shim->waited = true;
+	p->container->deleted = shim->waited = true;
 	shim_quit_when_told(shim);
 }
 
@@ -188,7 +191,7 @@ static void process_deleted(struct process *p, const struct process_result *resu
 		reply_delete(call, p);
 	else if (call)
 		ttrpc_call_fail(call, result->code, "%s", result->message);
-	if (p == shim->init) {
+	if (p == p->container->init) {
 		calls_answer_waiters(shim, p);
 		sandbox_stop(&shim->sandbox, false);
 	}
