@@ -52,7 +52,7 @@ static int claim(const char *folder, int *ret_lock, uint32_t *ret)
 /* By now it may have been done for the share; what is mounted for a jail is to be seen there alone, too. */
 static int leave_mounts(const struct sandbox *sb, struct err *err)
 {
-	return share_is_needed(sb->spec) ? 0 : rootfs_private_mounts(err);
+	return launch_shares(sb) ? 0 : rootfs_private_mounts(err);
 }
 
 int launch_jail(struct sandbox *sb, struct launch_plan *p, struct err *err)

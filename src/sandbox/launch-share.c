@@ -46,15 +46,36 @@ static char *share_source(const char *run_path)
 /*
  * Where nobody but this guest changes the files it may keep all it has learnt of them. What it has learnt of
  * volumes holds for a fiftieth of a second, in which a tree is walked as fast as in the whole one that is
- * virtiofsd's choice, while without any each step would be a question to the host.
+ * virtiofsd's choice, while without any each step would be a question to the host. Containers that are still to come
+ * may have some.
  */
-static char *share_cache(const struct sandbox_spec *spec)
+static char *share_cache(const struct sandbox *sb)
 {
+	const struct sandbox_spec *spec = sb->spec;
+
 	if (*spec->virtiofs_cache)
 		return xasprintf("cache=%s", spec->virtiofs_cache);
-	if (volumes_shared(&spec->volumes))
+	if (sb->group || volumes_shared(&spec->volumes))
 		return xstrdup("cache=auto,timeout=0.02");
 	return xstrdup(*spec->bundle ? "cache=auto" : "cache=always");
+}
+
+bool launch_shares(const struct sandbox *sb)
+{
+	return sb->group || share_is_needed(sb->spec);
+}
+
+int launch_mounts(const struct sandbox *sb, struct err *err)
+{
+	int r = share_make(sb->record, sb->spec, err);
+
+	list_for_each (it, &sb->containers) {
+		const struct container *c = container_of(it, struct container, link);
+
+		if (r == 0)
+			r = share_add(sb->record, c->record, c->spec, err);
+	}
+	return r;
 }
 
 /* In what becomes virtiofsd or 9pd: this process stays who it is. */
@@ -63,7 +84,7 @@ static int share_as_user(void *data, struct err *err)
 	const struct sandbox *sb = data;
 	int r = userns_enter(err);
 
-	return r == 0 ? share_make(sb->record, sb->spec, err) : r;
+	return r == 0 ? launch_mounts(sb, err) : r;
 }
 
 #define OPTIONS "xattr,sandbox=namespace,announce_submounts"
@@ -106,7 +127,7 @@ static int serve_virtiofs(struct sandbox *sb, struct launch_plan *p, struct err 
 {
 	_cleanup_free_ char *source = share_source(sb->record->run_path);
 	const char *program = launch_virtiofsd();
-	_cleanup_free_ char *cache = share_cache(sb->spec);
+	_cleanup_free_ char *cache = share_cache(sb);
 	const char *argv[] = {program, "--fd=3", "-o", source,
 			      "-o",    cache,	 "-o", share_options(sb->spec),
 			      "-f",    NULL};

@@ -57,7 +57,7 @@ static int serve_metadata(struct sandbox *sb, int fd, struct err *err)
 
 static bool has_9p(const struct sandbox *sb)
 {
-	return share_is_needed(sb->spec) && sandbox_spec_has_9p(sb->spec);
+	return launch_shares(sb) && sandbox_spec_has_9p(sb->spec);
 }
 
 static int listen_for_share(struct sandbox *sb, struct launch_plan *p, struct err *err)

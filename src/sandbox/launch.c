@@ -154,10 +154,10 @@ static int plan_rootfs(struct sandbox *sb, struct launch_plan *p, struct err *er
 {
 	int r = sandbox_spec_has_disks(sb->spec) ? plan_disks(sb, p, err) : 0;
 	/* Who is not root mounts in a user namespace: virtiofsd's (launch_share()). */
-	bool now = share_is_needed(sb->spec) && geteuid() == 0;
+	bool now = launch_shares(sb) && geteuid() == 0;
 
 	if (r == 0 && now)
-		r = share_make(sb->record, sb->spec, err);
+		r = launch_mounts(sb, err);
 	return r < 0 ? r : launch_disks(sb, p, err);
 }
 
@@ -323,7 +323,7 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		r = launch_jail(sb, &plan, err);
 	if (r == 0)
 		r = launch_vsock(sb, &plan, err);
-	if (r == 0 && share_is_needed(sb->spec))
+	if (r == 0 && launch_shares(sb))
 		r = launch_share(sb, &plan, err);
 	if (r == 0)
 		r = launch_network(sb, &plan, err);
@@ -337,5 +337,5 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 
 void launch_undo(struct sandbox *sb)
 {
-	share_undo(sb->record, sb->spec);
+	share_undo(sb->record);
 }

@@ -12,7 +12,7 @@
 static struct json_object *mount_of(const struct sandbox_spec *spec, size_t i)
 {
 	struct json_object *mount = json_object_new_object(), *options = json_object_new_array();
-	_cleanup_free_ char *source = volume_guest_path(&spec->volumes, i);
+	_cleanup_free_ char *source = volume_guest_path(spec, i);
 	bool readonly = volume_of(spec->volumes.v[i]).readonly;
 
 	json_object_object_add(mount, "destination",

@@ -104,7 +104,7 @@ static void add_volume(struct json_object *mount, const struct volume *volume, c
 
 	strv_add(&spec->volume_targets, where);
 	strv_take(&spec->volumes, volume_text(volume));
-	path = volume_guest_path(&spec->volumes, spec->volumes.n - 1);
+	path = volume_guest_path(spec, spec->volumes.n - 1);
 	set_text(mount, "source", path);
 }
 

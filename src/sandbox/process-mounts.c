@@ -33,9 +33,9 @@ static void put(struct process_mounts *m, size_t n, Containerd__Types__Mount *pa
 	m->mounts[n] = part;
 }
 
-static void add(struct process_mounts *m, size_t i, const struct strv *volumes, const char *target)
+static void add(struct process_mounts *m, size_t i, const struct sandbox_spec *spec)
 {
-	struct volume volume = volume_of(volumes->v[i]);
+	struct volume volume = volume_of(spec->volumes.v[i]);
 	Containerd__Types__Mount *part = &m->parts[i];
 
 	containerd__types__mount__init(part);
@@ -45,12 +45,12 @@ static void add(struct process_mounts *m, size_t i, const struct strv *volumes, 
 		split(volume.source, &m->options[i]);
 	} else {
 		part->type = rpc_str("bind");
-		m->sources[i] = volume_guest_path(volumes, i);
+		m->sources[i] = volume_guest_path(spec, i);
 		strv_add(&m->options[i], "rbind");
 		strv_add(&m->options[i], volume.readonly ? "ro" : "rw");
 	}
 	part->source = m->sources[i];
-	part->target = rpc_str(target);
+	part->target = rpc_str(spec->volume_targets.v[i]);
 	part->options = m->options[i].v;
 	part->n_options = m->options[i].n;
 	put(m, i, part);
@@ -61,7 +61,7 @@ void process_mounts(const struct sandbox_spec *spec, struct process_mounts *m,
 {
 	*m = (struct process_mounts){.n = MIN(spec->volumes.n, ABI_MOUNTS_MAX)};
 	for (size_t i = 0; i < m->n; i++)
-		add(m, i, &spec->volumes, spec->volume_targets.v[i]);
+		add(m, i, spec);
 	container->mounts = m->mounts;
 	container->n_mounts = m->n;
 	container->readonly_rootfs = spec->readonly_rootfs;

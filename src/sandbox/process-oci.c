@@ -26,9 +26,10 @@ static int find_user(const struct process *p, const Caisson__Guest__V1__Process 
 		     struct user *ret, struct err *err)
 {
 	const struct container *c = p->container;
-	_cleanup_free_ char *rootfs = sandbox_spec_has_disks(c->spec)
-					      ? path_join(c->record->dir_path, RECORD_NAMES)
-					      : path_join(c->record->run_path, SHARE_ROOTFS);
+	_cleanup_free_ char *rootfs =
+		sandbox_spec_has_disks(c->spec)
+			? path_join(c->record->dir_path, RECORD_NAMES)
+			: share_path(c->sandbox->record, c->spec, SHARE_IN_ROOTFS);
 
 	return oci_find_user(rootfs, process->user ? process->user : "", ret, err);
 }

@@ -96,7 +96,7 @@ static void add_9p(const struct container *c, struct process_root *root, const c
 /* The whole is for files, which cannot be mounted so; folders are mounted where they are in it. */
 static void add_all_9p(const struct container *c, struct process_root *root)
 {
-	char target[sizeof(ABI_SHARE_LAYER "/" SHARE_IN_VOLUMES "/") + 8];
+	char target[sizeof(root->shares[0].target)];
 
 	(void)snprintf(root->port, sizeof(root->port), ABI_SHARE_9P "%u", c->sandbox->share_port);
 	add_9p(c, root, ABI_SHARE_LAYER, "", false);
@@ -121,11 +121,15 @@ static void add_folder(const struct container *c, struct process_root *root)
 {
 	const struct sandbox_spec *spec = c->spec;
 	bool bundle = spec->bundle && *spec->bundle;
+	char part[SHARE_PART_MAX];
 
+	share_part(spec, part);
+	(void)snprintf(root->folder, sizeof(root->folder), ABI_SHARE_DIR "/%s" SHARE_IN_ROOTFS,
+		       part);
 	if (sandbox_spec_has_9p(c->sandbox->spec))
 		add_9p(c, root, "", SHARE_IN_ROOTFS, spec->readonly_rootfs && !bundle);
 	else
-		add_mount(root, "bind", ABI_SHARE_DIR "/" SHARE_IN_ROOTFS, "", NULL, 0);
+		add_mount(root, "bind", root->folder, "", NULL, 0);
 }
 
 void process_root(const struct container *c, struct process_root *root)

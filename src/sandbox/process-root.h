@@ -14,7 +14,7 @@
 /**
  * struct process_root - what a root file system is made of
  * @mounts: for the request; they point into @parts
- * @disks, @port, @shares: words of theirs
+ * @disks, @port, @folder, @shares: words of theirs
  */
 struct process_root {
 	Containerd__Types__Mount parts[PROCESS_ROOT_MAX], *mounts[PROCESS_ROOT_MAX];
@@ -23,6 +23,7 @@ struct process_root {
 		char target[sizeof(ABI_DISK_LAYER) + 8];
 	} disks[DISKS_MAX];
 	char port[sizeof(ABI_SHARE_9P) + 16];
+	char folder[sizeof(ABI_SHARE_DIR "/" SHARE_IN_ROOTFS) + SHARE_PART_MAX];
 	struct process_root_share {
 		char target[sizeof(ABI_SHARE_LAYER "/" SHARE_IN_VOLUMES "/") + 8];
 		char name[sizeof("aname=" SHARE_IN_VOLUMES "/") + 8];

@@ -58,6 +58,7 @@ const char *sandbox_phase_name(enum sandbox_phase phase);
  * struct sandbox - one VM
  * @record, @spec: of the container that it was started for, which says what the VM is
  * @containers: all of them, that one first (container.h)
+ * @group: others may come later; set before sandbox_start()
  * @failure: why it failed, once it has
  * @left: the helper that has ended, and said that all was well
  * @share_port: by 9P: where the host serves what it shares
@@ -76,6 +77,7 @@ struct sandbox {
 	const struct record *record;
 	const struct sandbox_spec *spec;
 	struct list containers;
+	bool group;
 	enum sandbox_state state;
 	struct err failure;
 	uint64_t phases[SANDBOX_PHASE_MAX];

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -18,15 +20,36 @@
 #define SHARE_SIZE   "1m"
 #define SHARE_INODES 256
 
-static char *volume_path(const struct record *record, size_t i)
+void share_part(const struct sandbox_spec *spec, char ret[SHARE_PART_MAX])
 {
-	return xasprintf("%s/" SHARE_VOLUMES "/%zu", record->run_path, i);
+	*ret = '\0';
+	if (spec->part > 0)
+		(void)snprintf(ret, SHARE_PART_MAX, "%u/", spec->part);
 }
 
-static int make_folder(const struct record *record, const char *name, struct err *err)
+char *share_path(const struct record *vm, const struct sandbox_spec *spec, const char *name)
 {
-	_cleanup_free_ char *path = path_join(record->run_path, name);
+	char part[SHARE_PART_MAX];
 
+	share_part(spec, part);
+	return xasprintf("%s/" SHARE_FOLDER "/%s%s", vm->run_path, part, name);
+}
+
+char *share_volume_path(const struct record *vm, const struct sandbox_spec *spec, size_t i)
+{
+	char name[sizeof(SHARE_IN_VOLUMES "/") + 24];
+
+	(void)snprintf(name, sizeof(name), SHARE_IN_VOLUMES "/%zu", i);
+	return share_path(vm, spec, name);
+}
+
+static char *volume_path(const char *base, size_t i)
+{
+	return xasprintf("%s/" SHARE_IN_VOLUMES "/%zu", base, i);
+}
+
+static int make_folder(const char *path, struct err *err)
+{
 	return mkdir(path, 0700) < 0 ? err_errno(err, -errno, "cannot make the folder %s", path)
 				     : 0;
 }
@@ -52,10 +75,10 @@ static int make_text(const char *path, const char *text, struct err *err)
 		       : 0;
 }
 
-static int add_volume(const struct record *record, size_t i, const char *text, struct err *err)
+static int add_volume(const char *base, const struct sandbox_spec *spec, size_t i, struct err *err)
 {
-	const struct volume volume = volume_of(text);
-	_cleanup_free_ char *path = volume_path(record, i);
+	const struct volume volume = volume_of(spec->volumes.v[i]);
+	_cleanup_free_ char *path = volume_path(base, i);
 	_cleanup_close_ int source = -EBADF;
 	struct stat st;
 	int r;
@@ -75,21 +98,21 @@ static int add_volume(const struct record *record, size_t i, const char *text, s
 }
 
 /* What the guest writes beside the mounts is memory of the host, and goes with it. */
-static int mount_own(const struct record *record, const struct sandbox_spec *spec, struct err *err)
+static int mount_own(const char *path, const struct sandbox_spec *spec, struct err *err)
 {
-	_cleanup_free_ char *path = path_join(record->run_path, SHARE_FOLDER);
 	_cleanup_free_ char *options = xasprintf("mode=0700,size=" SHARE_SIZE ",nr_inodes=%zu",
 						 spec->volumes.n + SHARE_INODES);
+	int r = make_folder(path, err);
 
-	return mount("caisson", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0
-		       ? err_errno(err, -errno, "cannot mount on %s", path)
-		       : 0;
+	if (r == 0 && mount("caisson", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+		r = err_errno(err, -errno, "cannot mount on %s", path);
+	return r;
 }
 
-static int mount_rootfs(const struct record *record, const struct sandbox_spec *spec,
-			struct err *err)
+static int mount_rootfs(const char *base, const struct record *record,
+			const struct sandbox_spec *spec, struct err *err)
 {
-	_cleanup_free_ char *target = path_join(record->run_path, SHARE_ROOTFS);
+	_cleanup_free_ char *target = path_join(base, SHARE_IN_ROOTFS);
 	_cleanup_close_ int source = -EBADF;
 
 	if (!*spec->bundle)
@@ -129,22 +152,81 @@ bool share_is_alone(const struct share_alone *alone, size_t i)
 	return false;
 }
 
-int share_make(const struct record *record, const struct sandbox_spec *spec, struct err *err)
+/* Whoever serves it, in a mount namespace that is a slave of ours, sees what is mounted in it later. */
+int share_make(const struct record *vm, const struct sandbox_spec *spec, struct err *err)
 {
-	static const char *const folders[] = {SHARE_ROOTFS, SHARE_VOLUMES};
+	_cleanup_free_ char *path = path_join(vm->run_path, SHARE_FOLDER);
 	int r = rootfs_private_mounts(err);
 
 	if (r == 0)
-		r = make_folder(record, SHARE_FOLDER, err);
-	if (r == 0)
-		r = mount_own(record, spec, err);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(folders); i++)
-		r = make_folder(record, folders[i], err);
-	if (r == 0 && !sandbox_spec_has_disks(spec))
-		r = mount_rootfs(record, spec, err);
-	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
-		r = add_volume(record, i, spec->volumes.v[i], err);
+		r = mount_own(path, spec, err);
+	if (r == 0 && mount(NULL, path, NULL, MS_SHARED, NULL) < 0)
+		r = err_errno(err, -errno, "cannot show what is mounted in %s", path);
 	return r;
+}
+
+static int fill(const char *base, const struct record *record, const struct sandbox_spec *spec,
+		struct err *err)
+{
+	static const char *const names[] = {SHARE_IN_ROOTFS, SHARE_IN_VOLUMES};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *path = path_join(base, names[i]);
+
+		r = make_folder(path, err);
+	}
+	if (r == 0 && !sandbox_spec_has_disks(spec))
+		r = mount_rootfs(base, record, spec, err);
+	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
+		r = add_volume(base, spec, i, err);
+	return r;
+}
+
+/* The guest may do there what it likes meanwhile: no path of it is followed, and what is there already will do. */
+static int move_into(const struct record *vm, const struct sandbox_spec *spec, const char *from,
+		     struct err *err)
+{
+	_cleanup_free_ char *path = path_join(vm->run_path, SHARE_FOLDER);
+	_cleanup_close_ int share = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), place = -EBADF;
+	char part[SHARE_PART_MAX];
+	int r = share < 0 ? -errno : 0;
+
+	share_part(spec, part);
+	if (r == 0 && mkdirat(share, part, 0700) < 0 && errno != EEXIST)
+		r = -errno;
+	if (r == 0)
+		r = place = path_open_strict(share, part, O_PATH | O_DIRECTORY, 0);
+	if (r >= 0)
+		r = syscall(SYS_move_mount, AT_FDCWD, from, place, "", MOVE_MOUNT_T_EMPTY_PATH) < 0
+			    ? -errno
+			    : 0;
+	return r < 0 ? err_errno(err, r, "cannot mount on %s/%s", path, part) : 0;
+}
+
+/* Whole or not at all, and made where the guest cannot see it. */
+static int add_part(const struct record *vm, const struct record *record,
+		    const struct sandbox_spec *spec, struct err *err)
+{
+	_cleanup_free_ char *base = path_join(vm->run_path, SHARE_NEXT);
+	int r = mount_own(base, spec, err);
+
+	if (r == 0)
+		r = fill(base, record, spec, err);
+	if (r == 0)
+		r = move_into(vm, spec, base, err);
+	if (r < 0)
+		rootfs_unmount(base);
+	(void)rmdir(base);
+	return r;
+}
+
+int share_add(const struct record *vm, const struct record *record, const struct sandbox_spec *spec,
+	      struct err *err)
+{
+	_cleanup_free_ char *whole = path_join(vm->run_path, SHARE_FOLDER);
+
+	return spec->part > 0 ? add_part(vm, record, spec, err) : fill(whole, record, spec, err);
 }
 
 /* Return: what follows @target in @path; NULL: that is somewhere else. */
@@ -166,7 +248,7 @@ static int open_part(char *path, const char *what, struct err *err)
 	return fd < 0 ? err_errno(err, -errno, "cannot open what %s is in", what) : fd;
 }
 
-int share_find(const struct record *record, const struct sandbox_spec *spec, const char **path,
+int share_find(const struct record *vm, const struct sandbox_spec *spec, const char **path,
 	       struct err *err)
 {
 	const char *whole = *path, *rest;
@@ -187,7 +269,7 @@ int share_find(const struct record *record, const struct sandbox_spec *spec, con
 			whole);
 	if (found == spec->volumes.n) {
 		if (!sandbox_spec_has_disks(spec))
-			return open_part(path_join(record->run_path, SHARE_ROOTFS), whole, err);
+			return open_part(share_path(vm, spec, SHARE_IN_ROOTFS), whole, err);
 		return err_set(
 			err, -ENOTSUP,
 			"%s is in the root file system, which is a disk itself (--rootfs-mode "
@@ -195,21 +277,25 @@ int share_find(const struct record *record, const struct sandbox_spec *spec, con
 			whole, spec->rootfs_mode);
 	}
 	if (volume_of(spec->volumes.v[found]).kind == VOLUME_SHARED)
-		return open_part(volume_path(record, found), whole, err);
+		return open_part(share_volume_path(vm, spec, found), whole, err);
 	return err_set(err, -ENOTSUP, "%s is in %s, which is no folder of the host's", whole,
 		       spec->volume_targets.v[found]);
 }
 
-void share_undo(const struct record *record, const struct sandbox_spec *spec)
+/* With a part's own mount goes all that is in it. */
+void share_remove(const struct record *vm, const struct sandbox_spec *spec)
 {
-	_cleanup_free_ char *rootfs = path_join(record->run_path, SHARE_ROOTFS);
-	_cleanup_free_ char *own = path_join(record->run_path, SHARE_FOLDER);
+	_cleanup_free_ char *own = share_path(vm, spec, "");
 
-	for (size_t i = spec->volumes.n; i > 0; i--) {
-		_cleanup_free_ char *path = volume_path(record, i - 1);
+	if (spec->part == 0)
+		return;
+	rootfs_unmount(own);
+	(void)rmdir(own);
+}
 
-		rootfs_unmount(path);
-	}
-	rootfs_unmount(rootfs);
+void share_undo(const struct record *vm)
+{
+	_cleanup_free_ char *own = path_join(vm->run_path, SHARE_FOLDER);
+
 	rootfs_unmount(own);
 }

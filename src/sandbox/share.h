@@ -11,14 +11,21 @@
  *				nothing, where it is on disks
  *	<run>/share/volumes/0	and so on: folders or files of the host's, in the order of the spec, each
  *				without what is beside it
+ *	<run>/share/1/...	the same, tmpfs, rootfs and volumes, of a container that has come to the VM later
+ *				(struct sandbox_spec's part); such a number is never another one's
+ *	<run>/next		where that is put together
+ *
+ * <run> is that of the container that the VM was started for.
  */
 
-#define SHARE_FOLDER  "share"
-#define SHARE_ROOTFS  SHARE_FOLDER "/" SHARE_IN_ROOTFS
-#define SHARE_VOLUMES SHARE_FOLDER "/" SHARE_IN_VOLUMES
-/* The same, seen from within. */
+#define SHARE_FOLDER "share"
+#define SHARE_NEXT   "next"
+/* In a part. */
 #define SHARE_IN_ROOTFS	 "rootfs"
 #define SHARE_IN_VOLUMES "volumes"
+
+/* Of what a part's paths begin with, seen from the share: "", or its number and "/". */
+#define SHARE_PART_MAX 12
 
 /*
  * By 9P, which is spoken on one connection for each mount, folders have mounts of their own: one of them that answers
@@ -37,15 +44,38 @@ void share_find_alone(const struct sandbox_spec *spec, struct share_alone *ret);
 /** share_is_alone() - is volume no. @i one of them? */
 bool share_is_alone(const struct share_alone *alone, size_t i);
 
-/** share_is_needed() - has the VM anything that is not on its disks? */
+/** share_is_needed() - has the container anything that is not on disks? */
 bool share_is_needed(const struct sandbox_spec *spec);
 
+/** share_part() - what the paths of a container's part begin with */
+void share_part(const struct sandbox_spec *spec, char ret[SHARE_PART_MAX]);
+
+/** share_path() - of @name in a container's part, on the host, a new string; @vm: of the VM's first */
+char *share_path(const struct record *vm, const struct sandbox_spec *spec, const char *name);
+
+/** share_volume_path() - the same of its volume no. @i */
+char *share_volume_path(const struct record *vm, const struct sandbox_spec *spec, size_t i);
+
 /**
- * share_make() - mount it all; no other process but our children sees any of it
+ * share_make() - mount the share, in which nothing is yet; no other process but our children sees it
+ * @vm, @spec: of the container that the VM is started for
  *
  * Return: 0 or negative errno with a message.
  */
-int share_make(const struct record *record, const struct sandbox_spec *spec, struct err *err);
+int share_make(const struct record *vm, const struct sandbox_spec *spec, struct err *err);
+
+/**
+ * share_add() - mount a container's part in it, also of a guest that runs
+ * @vm: of the VM's first container
+ * @record, @spec: of this one
+ *
+ * Return: 0 or negative errno with a message; a part with a number is not there then.
+ */
+int share_add(const struct record *vm, const struct record *record, const struct sandbox_spec *spec,
+	      struct err *err);
+
+/** share_remove() - unmount one with a number. Who has something of it open keeps that. */
+void share_remove(const struct record *vm, const struct sandbox_spec *spec);
 
 /**
  * share_find() - what of it a path of the container leads into, as long as nobody replaces its folders there
@@ -53,8 +83,8 @@ int share_make(const struct record *record, const struct sandbox_spec *spec, str
  *
  * Return: a descriptor of that, to open the rest in as if it were "/"; or negative errno with a message.
  */
-int share_find(const struct record *record, const struct sandbox_spec *spec, const char **path,
+int share_find(const struct record *vm, const struct sandbox_spec *spec, const char **path,
 	       struct err *err);
 
 /** share_undo() - unmount it all, once nobody serves it any more; harmless otherwise */
-void share_undo(const struct record *record, const struct sandbox_spec *spec);
+void share_undo(const struct record *vm);

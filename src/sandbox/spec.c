@@ -55,6 +55,7 @@ static const struct field {
 	FIELD(boot_timeout, FIELD_U32),
 	FIELD(placeholders, FIELD_U32),
 	FIELD(placeholders_ro, FIELD_U32),
+	FIELD(part, FIELD_U32),
 	FIELD(created, FIELD_I64),
 	FIELD(annotations, FIELD_STRV),
 	FIELD(supervisor_config, FIELD_STRING),

@@ -67,6 +67,7 @@
  * @rates: what it may do with its disks and network interfaces, when it starts
  * @placeholders: for disks that come while it runs, how many of the VM's there are; @placeholders_ro: the same for
  *	disks that are only read
+ * @part: where in what the host shares with the VM its own is (share.h): 0, if the VM was started for it
  * @annotations: NAME=VALUE, checked (sandbox/annotation.h)
  * @supervisor_config: path of the file that a supervisor gets as its metadata; empty: none
  * @boot_timeout: seconds that the guest may take to get ready
@@ -85,7 +86,7 @@ struct sandbox_spec {
 	char *virtiofs_cache, *volume_mode;
 	char *machine, *bios, *display, *vga, *vnc, *usb;
 	uint64_t memory, rootfs_size;
-	uint32_t cpus, boot_timeout, placeholders, placeholders_ro;
+	uint32_t cpus, boot_timeout, placeholders, placeholders_ro, part;
 	struct vmm_rates rates;
 	int64_t created;
 	struct strv annotations;

@@ -55,6 +55,10 @@ static void virtiofs(void)
 	test_int(root.n, 2);
 	test_str(told(0), "virtiofs caisson-share on 'share':");
 	test_str(told(1), "bind /layers/share/rootfs on '':");
+	spec.part = 4294967295;
+	make();
+	test_str(told(0), "virtiofs caisson-share on 'share':");
+	test_str(told(1), "bind /layers/share/4294967295/rootfs on '':");
 }
 
 static void ninep(void)

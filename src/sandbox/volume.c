@@ -91,9 +91,11 @@ int volume_find(const char *path, const char *where, struct volume *ret, struct 
 	return 0;
 }
 
-char *volume_guest_path(const struct strv *volumes, size_t i)
+char *volume_guest_path(const struct sandbox_spec *spec, size_t i)
 {
+	const struct strv *volumes = &spec->volumes;
 	struct volume volume = volume_of(volumes->v[i]);
+	char part[SHARE_PART_MAX];
 	size_t socket = 0;
 
 	if (volume.kind == VOLUME_TMPFS)
@@ -101,8 +103,9 @@ char *volume_guest_path(const struct strv *volumes, size_t i)
 	if (volume_is_disk(&volume))
 		return xasprintf(ABI_LAYERS_DIR "/" ABI_DISK_LAYER "%zu",
 				 volumes_disks(volumes, i));
+	share_part(spec, part);
 	if (volume.kind != VOLUME_SOCKET)
-		return xasprintf(ABI_SHARE_DIR "/" SHARE_IN_VOLUMES "/%zu", i);
+		return xasprintf(ABI_SHARE_DIR "/%s" SHARE_IN_VOLUMES "/%zu", part, i);
 	for (size_t k = 0; k < i; k++)
 		socket += volume_of(volumes->v[k]).kind == VOLUME_SOCKET;
 	return xasprintf(ABI_SOCKETS_DIR "/%zu", socket);

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/strv.h"
+#include "sandbox/spec.h"
 
 enum volume_kind {
 	VOLUME_SHARED, /* a folder or a file of the host's */
@@ -48,11 +49,11 @@ char *volume_text(const struct volume *volume);
 int volume_find(const char *path, const char *where, struct volume *ret, struct err *err);
 
 /**
- * volume_guest_path() - where the guest has no. @i of the volumes, for a bind
+ * volume_guest_path() - where the guest has no. @i of a container's volumes, for a bind
  *
  * Return: a new string; NULL: it is a tmpfs.
  */
-char *volume_guest_path(const struct strv *volumes, size_t i);
+char *volume_guest_path(const struct sandbox_spec *spec, size_t i);
 
 /** volume_is_disk() - of either kind */
 bool volume_is_disk(const struct volume *volume);

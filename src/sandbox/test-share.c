@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is mounted in the share while somebody else serves it, in a mount namespace that is a slave of ours. */
+#include "sandbox/share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/test.h"
+
+#define SKIP 77
+
+static char folder[] = "/tmp/test-share-XXXXXX";
+static struct record record = RECORD_NULL;
+static struct sandbox_spec first = SANDBOX_SPEC_NULL, later = SANDBOX_SPEC_NULL;
+static pid_t server;
+
+static void make_folder(const char *name, const char *text)
+{
+	_cleanup_free_ char *path = path_join(folder, name), *file = path_join(path, "file");
+	_cleanup_close_ int fd = -EBADF;
+
+	test_int(mkdir(path, 0700), 0);
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	test_true(fd >= 0);
+	test_int(fd_write_full(fd, text, strlen(text)), 0);
+}
+
+static void make_spec(struct sandbox_spec *spec, uint32_t part, const char *rootfs)
+{
+	sandbox_spec_done(spec);
+	spec->part = part;
+	spec->rootfs_mode = xstrdup("virtiofs");
+	spec->bundle = xstrdup(folder);
+	spec->rootfs = path_join(folder, rootfs);
+}
+
+static void add_volume(struct sandbox_spec *spec, const char *form, const char *source)
+{
+	strv_addf(&spec->volumes, "%s%s", form, source);
+	strv_addf(&spec->volume_targets, "/v%zu", spec->volumes.n);
+}
+
+/* What the other one has at @path in the share; @text: NULL: nothing */
+static void expect_served(const char *path, const char *text)
+{
+	_cleanup_free_ char *whole = xasprintf("/proc/%d/root%s/" SHARE_FOLDER "/%s", (int)server,
+					       record.run_path, path);
+	_cleanup_free_ char *have = NULL;
+	int r = file_slurp_at(AT_FDCWD, whole, 100, &have, NULL);
+
+	test_int(r, text ? 0 : -ENOENT);
+	if (text)
+		test_str(have, text);
+}
+
+static void expect_no_file(const char *in, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s/%s", folder, in, name);
+
+	test_int(access(path, F_OK) == 0 ? 0 : -errno, -ENOENT);
+}
+
+static void serve(void)
+{
+	int ready[2];
+	char byte;
+
+	test_int(pipe2(ready, O_CLOEXEC), 0);
+	server = fork();
+	if (server == 0) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || unshare(CLONE_NEWNS) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
+		    write(ready[1], "", 1) != 1)
+			exit(1);
+		for (;;)
+			(void)pause();
+	}
+	fd_close(ready[1]);
+	test_int(read(ready[0], &byte, 1), 1);
+	fd_close(ready[0]);
+}
+
+static void the_first_has_no_number(void)
+{
+	_cleanup_free_ char *path = NULL;
+	struct err err = ERR_NULL;
+
+	make_spec(&first, 0, "a");
+	path = share_path(&record, &first, SHARE_IN_ROOTFS);
+	test_str(path + strlen(record.run_path), "/share/rootfs");
+	if (share_make(&record, &first, &err) < 0 || share_add(&record, &record, &first, &err) < 0)
+		test_fail("%s", err.text);
+	serve();
+	expect_served("rootfs/file", "of a");
+	share_remove(&record, &first);
+	expect_served("rootfs/file", "of a");
+}
+
+static void a_part_comes_and_goes(void)
+{
+	_cleanup_free_ char *volume = path_join(folder, "a"), *path = NULL;
+	struct err err = ERR_NULL;
+
+	make_spec(&later, 3, "b");
+	add_volume(&later, "ro:", volume);
+	add_volume(&later, "text:", "words");
+	if (share_add(&record, &record, &later, &err) < 0)
+		test_fail("%s", err.text);
+	expect_served("3/rootfs/file", "of b");
+	expect_served("3/volumes/0/file", "of a");
+	expect_served("3/volumes/1", "words");
+	path = share_volume_path(&record, &later, 1);
+	test_str(path + strlen(record.run_path), "/share/3/volumes/1");
+	test_int(access(path, F_OK), 0);
+	expect_no_file("run", SHARE_NEXT);
+	share_remove(&record, &later);
+	expect_served("3/rootfs/file", NULL);
+	expect_no_file("run/" SHARE_FOLDER, "3");
+	expect_served("rootfs/file", "of a");
+}
+
+static void a_failure_leaves_nothing(void)
+{
+	struct err err = ERR_NULL;
+
+	make_spec(&later, 4, "b");
+	add_volume(&later, "rw:", "/nowhere");
+	test_int(share_add(&record, &record, &later, &err), -ENOENT);
+	test_true(strstr(err.text, "/nowhere"));
+	expect_no_file("run", SHARE_NEXT);
+	expect_no_file("run/" SHARE_FOLDER, "4");
+}
+
+/* It may make any name there, and to lead anywhere. */
+static void what_the_guest_has_made_is_not_followed(void)
+{
+	_cleanup_free_ char *place = xasprintf("%s/" SHARE_FOLDER "/5", record.run_path);
+	_cleanup_free_ char *elsewhere = path_join(folder, "a");
+	struct err err = ERR_NULL;
+
+	make_spec(&later, 5, "b");
+	test_int(symlink(elsewhere, place), 0);
+	test_true(share_add(&record, &record, &later, &err) < 0);
+	expect_no_file("a", SHARE_IN_ROOTFS);
+	expect_no_file("run", SHARE_NEXT);
+	test_int(unlink(place), 0);
+	test_int(mkdir(place, 0700), 0);
+	if (share_add(&record, &record, &later, &err) < 0)
+		test_fail("%s", err.text);
+	expect_served("5/rootfs/file", "of b");
+	share_remove(&record, &later);
+	expect_no_file("run/" SHARE_FOLDER, "5");
+}
+
+/* In a child: its mounts go with it, whatever happens. */
+static int run_in_private(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		test_run(the_first_has_no_number);
+		test_run(a_part_comes_and_goes);
+		test_run(a_failure_leaves_nothing);
+		test_run(what_the_guest_has_made_is_not_followed);
+		test_int(kill(server, SIGKILL), 0);
+		test_int(waitpid(server, &status, 0), server);
+		sandbox_spec_done(&first);
+		sandbox_spec_done(&later);
+		exit(0);
+	}
+	test_int(waitpid(pid, &status, 0), pid);
+	test_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+int main(void)
+{
+	int status;
+
+	if (geteuid() != 0) {
+		puts("mounting needs root");
+		return SKIP;
+	}
+	test_true(mkdtemp(folder));
+	make_folder("a", "of a");
+	make_folder("b", "of b");
+	make_folder("run", "");
+	record.run_path = path_join(folder, "run");
+	record.dir_path = xstrdup(folder);
+	status = run_in_private();
+	test_int(path_remove_tree(AT_FDCWD, folder), 0);
+	free(record.run_path);
+	free(record.dir_path);
+	return status;
+}
