@@ -2,13 +2,11 @@
 #include "guest/resolver/redirect.h"
 
 #include <errno.h>
-#include <linux/bpf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "base/bpf.h"
 #include "base/fd.h"
 #include "base/macro.h"
 
@@ -33,13 +31,6 @@ static const struct {
 #define COOKIE	    BPF_REG_3
 
 #define FIELD(name) ((short)offsetof(struct bpf_sock_addr, name))
-
-static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
-{
-	int r = (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
-
-	return r < 0 ? -errno : r;
-}
 
 /* Return: a program that makes @from @to, or negative errno. */
 static int load(enum bpf_attach_type type, uint64_t netns, uint32_t address, uint16_t from,
@@ -76,24 +67,8 @@ static int load(enum bpf_attach_type type, uint64_t netns, uint32_t address, uin
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	union bpf_attr attr = {
-		.prog_type = BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
-		.expected_attach_type = type,
-		.insns = (uintptr_t)insns,
-		.insn_cnt = ARRAY_SIZE(insns),
-		.license = (uintptr_t) "Apache-2.0",
-	};
 
-	return bpf(BPF_PROG_LOAD, &attr);
-}
-
-static int attach(int cgroup, int program, enum bpf_attach_type type)
-{
-	union bpf_attr attr = {.link_create = {.prog_fd = (uint32_t)program,
-					       .target_fd = (uint32_t)cgroup,
-					       .attach_type = type}};
-
-	return bpf(BPF_LINK_CREATE, &attr);
+	return bpf_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, type, insns, ARRAY_SIZE(insns));
 }
 
 int redirect_start(struct redirect *redirect, int cgroup, int fd, uint32_t address, uint16_t port,
@@ -108,7 +83,7 @@ int redirect_start(struct redirect *redirect, int cgroup, int fd, uint32_t addre
 		_cleanup_close_ int program =
 			load(hooks[i].type, netns, address, hooks[i].back ? to : port,
 			     hooks[i].back ? port : to);
-		int link = program < 0 ? program : attach(cgroup, program, hooks[i].type);
+		int link = program < 0 ? program : bpf_attach(program, cgroup, hooks[i].type);
 
 		if (link < 0) {
 			redirect_stop(redirect);
