@@ -41,6 +41,14 @@
 #define ABI_STREAM_SCHEME "stream://"
 
 /*
+ * A stream with such an id, and a port in decimal, is a connection to that port of the guest's localhost: 127.0.0.1
+ * or ::1. It is answered once that stands. There may be as many at a time.
+ */
+#define ABI_STREAM_TCP4 "tcp4:"
+#define ABI_STREAM_TCP6 "tcp6:"
+#define ABI_STREAM_TCPS 64
+
+/*
  * The initramfs: vminitd is /init. Kernel modules, where the kernel needs any, are uncompressed
  * files in ABI_MODULES_DIR; ABI_MODULES_LIST names them, one a line, in the order to load.
  */

@@ -87,18 +87,26 @@ static void dial_ready(struct loop_io *io, uint32_t revents _unused_)
 	dial->done(dial, error ? -error : take_fd(dial->fd));
 }
 
+int vsock_dial_await(struct vsock_dial *dial, struct loop *loop, int fd,
+		     void (*done)(struct vsock_dial *dial, int fd))
+{
+	int r = loop_io_start(loop, &dial->io, fd, EPOLLOUT, dial_ready);
+
+	dial->done = done;
+	dial->fd = r < 0 ? fd_close(fd) : fd;
+	return r;
+}
+
 int vsock_dial(struct vsock_dial *dial, struct loop *loop, uint32_t port,
 	       void (*done)(struct vsock_dial *dial, int fd))
 {
-	_cleanup_close_ int fd = begin(port, SOCK_NONBLOCK);
-	int r;
+	int fd = begin(port, SOCK_NONBLOCK);
 
-	if (fd < 0)
-		return fd;
-	r = loop_io_start(loop, &dial->io, fd, EPOLLOUT, dial_ready);
-	if (r < 0)
-		return r;
-	dial->done = done;
-	dial->fd = take_fd(fd);
-	return 0;
+	return fd < 0 ? fd : vsock_dial_await(dial, loop, fd, done);
+}
+
+void vsock_dial_stop(struct vsock_dial *dial)
+{
+	loop_io_stop(&dial->io);
+	dial->fd = fd_close(dial->fd);
 }

@@ -44,7 +44,7 @@ int vsock_listen(struct vsock_listener *listener, struct loop *loop, uint32_t po
 int vsock_connect(uint32_t port);
 
 /**
- * struct vsock_dial - a connection being made to the host
+ * struct vsock_dial - a connection being made, to the host or elsewhere
  * @fd: owned, until it is handed to @done
  * @done: @fd: non-blocking, which it owns, or negative errno
  */
@@ -66,3 +66,15 @@ struct vsock_dial {
  */
 int vsock_dial(struct vsock_dial *dial, struct loop *loop, uint32_t port,
 	       void (*done)(struct vsock_dial *dial, int fd));
+
+/**
+ * vsock_dial_await() - wait for any connection
+ * @fd: connected, or about to be; owned from here, even on failure
+ *
+ * Return: as vsock_dial().
+ */
+int vsock_dial_await(struct vsock_dial *dial, struct loop *loop, int fd,
+		     void (*done)(struct vsock_dial *dial, int fd));
+
+/** vsock_dial_stop() - give up, without @done; may be called again */
+void vsock_dial_stop(struct vsock_dial *dial);

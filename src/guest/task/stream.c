@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "guest/sockets/localhost.h"
 
 #define HEADER_LEN 4
 
@@ -26,6 +27,7 @@ static void release(struct stream *stream)
 {
 	loop_io_stop(&stream->io);
 	loop_timer_stop(&stream->deadline);
+	vsock_dial_stop(&stream->dial);
 	stream->fd = fd_close(stream->fd);
 	stream->state = STREAM_FREE;
 }
@@ -66,28 +68,63 @@ static void peer_left(struct loop_io *io, uint32_t revents _unused_)
 	release(container_of(io, struct stream, io));
 }
 
-static void greeted(struct stream *stream)
+static bool answer(struct stream *stream)
 {
-	uint32_t len = HEADER_LEN + id_len(stream);
-	int fd = stream->fd;
+	ssize_t len = (ssize_t)(HEADER_LEN + id_len(stream));
 
-	if (memchr(stream_id(stream), '\0', id_len(stream))) {
-		refuse(stream, "stream id is not valid");
-		return;
-	}
+	return send(stream->fd, stream->greeting, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) == len;
+}
+
+static void wait_to_be_taken(struct stream *stream)
+{
 	if (find(stream->table, stream_id(stream), id_len(stream))) {
 		refuse(stream, "stream id is in use");
 		return;
 	}
-	if (send(fd, stream->greeting, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len) {
+	if (!answer(stream)) {
 		release(stream);
 		return;
 	}
 	stream->state = STREAM_WAITING;
 	loop_timer_stop(&stream->deadline);
+}
+
+static void dialled(struct vsock_dial *dial, int fd)
+{
+	struct stream *stream = container_of(dial, struct stream, dial);
+
+	if (fd < 0) {
+		refuse(stream, strerror(-fd));
+		return;
+	}
 	loop_io_stop(&stream->io);
-	if (loop_io_start(stream->table->loop, &stream->io, fd, 0, peer_left) < 0)
+	if (!answer(stream) ||
+	    localhost_start(stream->table->loop, take_fd(stream->fd), take_fd(fd)) < 0)
+		fd_close(fd);
+	release(stream);
+}
+
+static void greeted(struct stream *stream)
+{
+	const char *id = (const char *)stream_id(stream);
+	int r, fd = stream->fd;
+
+	stream->greeting[HEADER_LEN + id_len(stream)] = '\0';
+	if (strlen(id) < id_len(stream)) {
+		refuse(stream, "stream id is not valid");
+		return;
+	}
+	loop_io_stop(&stream->io);
+	if (loop_io_start(stream->table->loop, &stream->io, fd, 0, peer_left) < 0) {
 		release(stream);
+		return;
+	}
+	stream->state = STREAM_DIALLING;
+	r = localhost_dial(&stream->dial, stream->table->loop, id, dialled);
+	if (r == -ENOENT)
+		wait_to_be_taken(stream);
+	else if (r < 0)
+		refuse(stream, strerror(-r));
 }
 
 /* Return: bytes that are still missing; 0: the greeting is complete; negative: it is not valid. */
@@ -125,7 +162,10 @@ static void greeting_ready(struct loop_io *io, uint32_t revents _unused_)
 
 static void too_late(struct loop_timer *timer)
 {
-	refuse(container_of(timer, struct stream, deadline), "stream id did not come in time");
+	struct stream *stream = container_of(timer, struct stream, deadline);
+
+	refuse(stream, stream->state == STREAM_GREETING ? "stream id did not come in time"
+							: "nobody answers there");
 }
 
 /*
@@ -168,6 +208,7 @@ void stream_add(struct stream_table *table, int fd)
 	}
 	stream->table = table;
 	stream->io = (struct loop_io)LOOP_IO_NULL;
+	stream->dial = (struct vsock_dial)VSOCK_DIAL_NULL;
 	loop_timer_init(&stream->deadline);
 	stream->got = 0;
 	if (loop_io_start(table->loop, &stream->io, fd, EPOLLIN, greeting_ready) < 0)

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "abi/abi.h"
-#include "loop/loop.h"
+#include "guest/vsock.h"
 
 /*
  * Streams that the host has opened for stdio (abi/abi.h, "Streams"), from the moment they are
@@ -14,6 +14,8 @@
  * Each connection greets with its id. That is read as it comes, never in the way of others, and
  * must be complete in time. A greeted stream waits, under its id, for stream_take(). How many may
  * greet and wait is fixed: one more is answered with an error.
+ *
+ * One whose id is a port is connected with that (guest/sockets/localhost.h), in the same time, and waits for nobody.
  */
 
 #define STREAM_MAX	   512
@@ -22,6 +24,7 @@
 enum stream_state {
 	STREAM_FREE,
 	STREAM_GREETING,
+	STREAM_DIALLING,
 	STREAM_WAITING,
 };
 
@@ -31,7 +34,8 @@ struct stream_table;
  * struct stream - one connection
  * @fd: owned
  * @got: bytes of the greeting that have come
- * @greeting: the length, then the id
+ * @greeting: the length, then the id, and a NUL
+ * @dial: to a port
  */
 struct stream {
 	struct stream_table *table;
@@ -40,7 +44,8 @@ struct stream {
 	enum stream_state state;
 	int fd;
 	uint32_t got;
-	uint8_t greeting[4 + ABI_STREAM_ID_MAX];
+	uint8_t greeting[4 + ABI_STREAM_ID_MAX + 1];
+	struct vsock_dial dial;
 };
 
 /**

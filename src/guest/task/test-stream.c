@@ -2,6 +2,7 @@
 #include "guest/task/stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -197,6 +198,112 @@ static void the_table_has_an_end(void)
 		test_int(table.slots[i].state, STREAM_FREE);
 }
 
+/* At a port of the kernel's choice. */
+static int listener(int family, uint16_t *ret_port)
+{
+	struct sockaddr_in6 at = {.sin6_family = (sa_family_t)family};
+	socklen_t len = sizeof(at);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (family == AF_INET)
+		((struct sockaddr_in *)&at)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		at.sin6_addr = in6addr_loopback;
+	test_int(bind(fd, (struct sockaddr *)&at, len), 0);
+	test_int(listen(fd, 2 * ABI_STREAM_TCPS), 0);
+	test_int(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	*ret_port = ntohs(at.sin6_port);
+	return fd;
+}
+
+/* Return: what comes back to the id of a port */
+static const char *ask_for_port(int fd, const char *prefix, uint16_t port)
+{
+	char id[16];
+
+	(void)snprintf(id, sizeof(id), "%s%u", prefix, port);
+	greet(fd, (uint32_t)strlen(id), id);
+	turn();
+	return answer(fd);
+}
+
+static void a_port_is_passed_on(void)
+{
+	static const struct {
+		int family;
+		const char *prefix;
+	} all[] = {{AF_INET, ABI_STREAM_TCP4}, {AF_INET6, ABI_STREAM_TCP6}};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		uint16_t port;
+		int at = listener(all[i].family, &port), fd = connect_one(), other;
+		char want[16], c = 0;
+
+		(void)snprintf(want, sizeof(want), "%s%u", all[i].prefix, port);
+		test_str(ask_for_port(fd, all[i].prefix, port), want);
+		test_int(stream_take(&table, want), -ENOENT);
+		other = accept4(at, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		test_true(other >= 0);
+		test_int(send(fd, "a", 1, 0), 1);
+		test_int(shutdown(fd, SHUT_WR), 0);
+		for (int j = 0; j < 4; j++)
+			turn();
+		test_int(read(other, &c, 1), 1);
+		test_int(c, 'a');
+		test_int(read(other, &c, 1), 0);
+		test_int(send(other, "b", 1, 0), 1);
+		fd_close(other);
+		for (int j = 0; j < 4; j++)
+			turn();
+		test_int(read(fd, &c, 1), 1);
+		test_int(c, 'b');
+		test_int(read(fd, &c, 1), 0);
+		fd_close(fd);
+		fd_close(at);
+	}
+}
+
+static void a_port_that_refuses(void)
+{
+	static const char *const bad[] = {"tcp4:", "tcp4:0", "tcp6:65536", "tcp4:+1", "tcp6:1 "};
+	int fd = connect_one();
+	uint16_t port;
+
+	fd_close(listener(AF_INET, &port));
+	test_str(ask_for_port(fd, ABI_STREAM_TCP4, port), strerror(ECONNREFUSED));
+	test_str(answer(fd), "EOF");
+	fd_close(fd);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		fd = connect_one();
+		greet(fd, (uint32_t)strlen(bad[i]), bad[i]);
+		test_str(answer(fd), strerror(EINVAL));
+		test_str(answer(fd), "EOF");
+		fd_close(fd);
+	}
+}
+
+static void ports_have_an_end(void)
+{
+	int fds[ABI_STREAM_TCPS + 1];
+	uint16_t port;
+	int at = listener(AF_INET, &port);
+
+	for (size_t i = 0; i <= ABI_STREAM_TCPS; i++) {
+		const char *said;
+
+		fds[i] = connect_one();
+		said = ask_for_port(fds[i], ABI_STREAM_TCP4, port);
+		test_int(strcmp(said, strerror(EBUSY)) == 0, i == ABI_STREAM_TCPS);
+	}
+	test_str(answer(fds[ABI_STREAM_TCPS]), "EOF");
+	test_str(answer(fds[0]), "");
+	for (size_t i = 0; i <= ABI_STREAM_TCPS; i++)
+		fd_close(fds[i]);
+	fd_close(at);
+	for (int i = 0; i < 8; i++)
+		turn();
+}
+
 int main(void)
 {
 	/* Two descriptors for each stream of a full table. */
@@ -214,6 +321,9 @@ int main(void)
 	test_run(longest_id);
 	test_run(late_ones_are_refused);
 	test_run(the_table_has_an_end);
+	test_run(a_port_is_passed_on);
+	test_run(a_port_that_refuses);
+	test_run(ports_have_an_end);
 	stream_deinit(&table);
 	loop_deinit(&loop);
 	return 0;
