@@ -228,9 +228,11 @@ static int launch_network(struct sandbox *sb, const struct launch_plan *p, struc
 {
 	if (strcmp(sb->spec->network, SANDBOX_NETWORK_PASST) == 0)
 		return passt_start(sb, p->callbacks->helper_died, err);
-	return *sb->spec->netns ? network_prepare(&sb->network, vmm_traits(p->driver)->taps_by_name,
-						  sb->jail.uid, err)
-				: 0;
+	if (!*sb->spec->netns)
+		return 0;
+	localhost_start(&sb->localhost);
+	return network_prepare(&sb->network, vmm_traits(p->driver)->taps_by_name, sb->jail.uid,
+			       err);
 }
 
 static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)

@@ -57,6 +57,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 	};
 	metadata_init(&sb->metadata);
 	network_init(&sb->network, sb);
+	localhost_init(&sb->localhost, sb);
 	resolver_init(&sb->resolver, sb);
 	sockets_init(&sb->sockets, sb);
 	standby_init(&sb->standby, sb);
@@ -90,6 +91,7 @@ static void stop_everything(struct sandbox *sb)
 	metadata_stop(&sb->metadata);
 	sockets_stop(&sb->sockets);
 	network_end(&sb->network);
+	localhost_stop(&sb->localhost);
 	resolver_stop(&sb->resolver);
 	tail_drain(&sb->console);
 	tail_stop(&sb->console);

@@ -5,6 +5,7 @@
 #include "loop/tail.h"
 #include "sandbox/dial.h"
 #include "sandbox/helper.h"
+#include "sandbox/localhost.h"
 #include "sandbox/meet.h"
 #include "sandbox/metadata.h"
 #include "sandbox/network.h"
@@ -92,6 +93,7 @@ struct sandbox {
 	struct loop_io accept;
 	struct metadata metadata;
 	struct network network;
+	struct localhost localhost;
 	struct resolver resolver;
 	struct sockets sockets;
 	struct standby standby;

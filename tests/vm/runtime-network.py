@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network namespace that a bundle names, and what of it is in the guest."""
 
+import contextlib
+import ctypes
 import glob
+import hashlib
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
+import threading
 
-from runtimelib import bundle, caisson, check, clean, Container, GROUP, holds, ROOT, run_tests, WORK
+from runtimelib import bundle, caisson, check, clean, Container, GROUP, holds, ROOT, run_tests, TOP, WORK
 
 ASKS = "while read -r line; do eval \"$line\"; echo .; done"
 
@@ -133,6 +138,172 @@ def test_network_made_between_create_and_start():
         check(asked(box, "nc 10.9.0.1 7777"), "hello")
         server.kill()
         server.communicate()
+        os.close(box.stdin)
+        check(box.wait(), 0, "exit status")
+        caisson("delete", box.name)
+    clean()
+
+
+@contextlib.contextmanager
+def inside(netns):
+    """What sockets are made meanwhile are of a namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/thread-self/ns/net", "rb") as home, open("/run/netns/" + netns, "rb") as there:
+        check(libc.setns(there.fileno(), 0), 0, "setns")
+        try:
+            yield
+        finally:
+            check(libc.setns(home.fileno(), 0), 0, "setns")
+
+
+def client(networks, address, port):
+    """Of the host, in the container's namespace."""
+    with inside(networks.box):
+        return socket.create_connection((address, port), timeout=60)
+
+
+def reset(networks, address, port):
+    """The kernel has let it in, so it is a RST that says no."""
+    with client(networks, address, port) as s:
+        try:
+            check(s.recv(1), None, "what comes from nobody")
+        except ConnectionResetError:
+            pass
+
+
+def all_of(s):
+    """Until the end."""
+    return b"".join(iter(lambda: s.recv(1 << 16), b""))
+
+
+def echoes(s, text):
+    s.sendall(text)
+    check(s.recv(len(text), socket.MSG_WAITALL), text, "echo")
+
+
+def with_echo(networks):
+    """A change of config.json: in a namespace, with tests/vm/guests/tcp-echo.c."""
+    def change(config):
+        in_namespace("/run/netns/" + networks.box)(config)
+        config["mounts"].append({"source": WORK + "/tcp-echo", "destination": "/tcp-echo", "type": "bind",
+                                 "options": ["rbind"]})
+    subprocess.run(["musl-gcc", "-static", "-o", WORK + "/tcp-echo", TOP + "/tests/vm/guests/tcp-echo.c"], check=True)
+    return change
+
+
+def serve(box, where, port):
+    """In the container: an echo, which listens when this returns."""
+    os.write(box.stdin, f"/tcp-echo {where} {port} & server=$!\n".encode())
+    check(sorted([box.line(), box.line()]), [".", "listens"], "server")
+
+
+def ended(box):
+    """What it says of the next connection that has ended."""
+    text = b""
+    while not text.endswith(b"\n"):
+        text += os.read(box.stderr, 1)
+    return text
+
+
+def test_localhost():
+    """What listens there is reached from the namespace, as it would be without a VM."""
+    with Networks() as networks:
+        box = Container("localhost", ASKS, with_echo(networks))
+        reset(networks, "127.0.0.1", 7001)
+        box.start()
+        serve(box, "127.0.0.1", 7001)
+        serve(box, "::1", 7002)
+        for address, port in (("127.0.0.1", 7001), ("::1", 7002), ("::1", 7001), ("127.0.0.1", 7002)):
+            with client(networks, address, port) as one, client(networks, address, port) as other:
+                echoes(one, b"one")
+                echoes(other, b"other")
+                one.sendall(b"last")
+                one.shutdown(socket.SHUT_WR)
+                check(all_of(one), b"last", "after half a close")
+                echoes(other, b"still there")
+        reset(networks, "127.0.0.1", 7003)
+        reset(networks, "::1", 7003)
+        # Nobody has these.
+        for address in ("10.9.0.2", "127.0.0.2"):
+            try:
+                client(networks, address, 7001)
+                check(address, None, "reached")
+            except ConnectionRefusedError:
+                pass
+        os.close(box.stdin)
+        check(box.wait(), 0, "exit status")
+        try:
+            client(networks, "127.0.0.1", 7001)
+            check("127.0.0.1", None, "reached after the end")
+        except ConnectionRefusedError:
+            pass
+        caisson("delete", box.name)
+    clean()
+
+
+def test_localhost_with_much():
+    """All bytes of 100 MB, there and back, while another client does not read at all, and one goes away."""
+    size, piece = 100 << 20, os.urandom(1 << 20)
+    sums = {"sent": hashlib.sha256(), "came": hashlib.sha256()}
+
+    def send(s):
+        for _ in range(size // len(piece)):
+            s.sendall(piece)
+            sums["sent"].update(piece)
+        s.shutdown(socket.SHUT_WR)
+
+    with Networks() as networks:
+        box = Container("much", ASKS, with_echo(networks))
+        box.start()
+        serve(box, "127.0.0.1", 7001)
+        with client(networks, "127.0.0.1", 7001) as deaf, client(networks, "127.0.0.1", 7001) as s:
+            deaf.setblocking(False)
+            try:
+                while deaf.send(piece):
+                    pass
+            except BlockingIOError:
+                pass
+            sender = threading.Thread(target=send, args=(s,))
+            sender.start()
+            came = 0
+            for data in iter(lambda: s.recv(1 << 16), b""):
+                sums["came"].update(data)
+                came += len(data)
+            sender.join()
+        check(came, size, "bytes")
+        check(sums["came"].hexdigest(), sums["sent"].hexdigest(), "sum")
+        check(ended(box) + ended(box), 2 * b"ended\n", "those two")
+        with client(networks, "127.0.0.1", 7001) as s:
+            echoes(s, b"soon gone")
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        check(ended(box), b"ended\n", "the one that is gone")
+        os.close(box.stdin)
+        check(box.wait(), 0, "exit status")
+        caisson("delete", box.name)
+    clean()
+
+
+def test_localhost_of_others():
+    """Who listens in the namespace on the host, as Docker's DNS server does, is who is reached."""
+    with Networks() as networks:
+        box = Container("others", ASKS, with_echo(networks))
+        box.start()
+        serve(box, "0.0.0.0", 7001)
+        serve(box, "0.0.0.0", 7002)
+        with inside(networks.box):
+            all_over = socket.create_server(("0.0.0.0", 7001))
+            dns = socket.create_server(("127.0.0.11", 7002))
+        for server, address, port in ((all_over, "127.0.0.1", 7001), (dns, "127.0.0.11", 7002)):
+            with client(networks, address, port) as s, server.accept()[0] as accepted:
+                s.sendall(b"question")
+                check(accepted.recv(8, socket.MSG_WAITALL), b"question", "what he is asked")
+                accepted.sendall(b"answer")
+                accepted.shutdown(socket.SHUT_WR)
+                check(all_of(s), b"answer", "what he says")
+            server.close()
+        for port in (7001, 7002):
+            with client(networks, "127.0.0.1", port) as s:
+                echoes(s, b"the guest's")
         os.close(box.stdin)
         check(box.wait(), 0, "exit status")
         caisson("delete", box.name)
