@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "cmd/doctor.h"
 #include "net/join.h"
+#include "net/loopback.h"
 #include "net/tap.h"
 
 /* What VMs are connected with. */
@@ -58,6 +59,30 @@ void doctor_redirect(struct doctor *d _unused_, struct finding *f)
 		return;
 	doctor_say(f, DOCTOR_LACKS, "containers with a network do not run: %s", err.text);
 	doctor_mend(f, "be root, and run `modprobe -a tun sch_ingress cls_u32 act_mirred`");
+}
+
+static int try_localhost(void *data _unused_, struct err *err)
+{
+	struct net_loopback loopback = NET_LOOPBACK_NULL;
+	int r = net_loopback_open(&loopback, err);
+
+	net_loopback_close(&loopback);
+	return r;
+}
+
+void doctor_localhost(struct doctor *d _unused_, struct finding *f)
+{
+	struct err err = ERR_NULL;
+
+	if (is_user(f))
+		return;
+	doctor_say(f, DOCTOR_OK,
+		   "what listens at a container's localhost is reached from its "
+		   "network namespace, as by port-forward");
+	if (doctor_try(CLONE_NEWNET, try_localhost, NULL, &err) == 0)
+		return;
+	doctor_say(f, DOCTOR_LACKS, "no port-forward to a container's localhost: %s", err.text);
+	doctor_mend(f, "be root, on Linux 5.9 or newer");
 }
 
 void doctor_vsock(struct doctor *d _unused_, struct finding *f)

@@ -52,6 +52,7 @@ static const struct {
 	{"passt", doctor_passt},
 	{"tun", doctor_tun},
 	{"redirect", doctor_redirect},
+	{"localhost", doctor_localhost},
 	{"docker", doctor_docker},
 	{"podman", doctor_podman},
 	{"containerd", doctor_containerd},

@@ -63,5 +63,5 @@ doctor_check doctor_system, doctor_user, doctor_config, doctor_folders, doctor_o
 	doctor_memory, doctor_cgroup, doctor_overlay, doctor_userns;
 doctor_check doctor_qemu, doctor_kernel, doctor_kvm, doctor_virtiofsd, doctor_crun, doctor_skopeo,
 	doctor_passt, doctor_firecracker;
-doctor_check doctor_tun, doctor_redirect, doctor_vsock;
+doctor_check doctor_tun, doctor_redirect, doctor_localhost, doctor_vsock;
 doctor_check doctor_docker, doctor_podman, doctor_containerd;

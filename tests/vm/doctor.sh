@@ -50,7 +50,7 @@ dev() {
 
 test_this_machine() {
 	status 0 on :
-	for check in system user config folders programs memory overlay qemu vsock tun redirect; do
+	for check in system user config folders programs memory overlay qemu vsock tun redirect localhost; do
 		out | grep -q "^ok  *$check " || fail "$check is not there: $(out)"
 	done
 	out | grep -qE "^(ok|lacks)  *kernel " || fail "kernel: $(out)"
@@ -140,6 +140,7 @@ test_rights() {
 	unset CAISSON_CACHE AS
 	says 0 ok userns "root needs none" "" :
 	AS="$SETPRIV --bounding-set=-net_admin" says 0 lacks redirect "containers with a network do not run" "be root" :
+	AS="$SETPRIV --bounding-set=-sys_admin" says 0 lacks localhost "no port-forward to a container's localhost: " "Linux 5.9" :
 	AS="$SETPRIV --bounding-set=-sys_admin" says 0 lacks overlay "overlays cannot be mounted: " "rootfs.mode = \"image\"" :
 }
 
