@@ -310,6 +310,28 @@ def test_localhost_of_others():
     clean()
 
 
+def test_localhost_of_one_that_is_paused():
+    """Its VM stands still, and answers for as long as that takes; what it is sent is there later."""
+    with Networks() as networks:
+        box = Container("paused", ASKS, with_echo(networks))
+        box.start()
+        serve(box, "127.0.0.1", 7001)
+        with client(networks, "127.0.0.1", 7001) as before:
+            echoes(before, b"before")
+            caisson("pause", box.name)
+            with client(networks, "127.0.0.1", 7001) as s:
+                for one in (before, s):
+                    one.sendall(b"meanwhile")
+                reset(networks, "127.0.0.1", 7002)
+                caisson("resume", box.name)
+                for one in (before, s):
+                    check(one.recv(9, socket.MSG_WAITALL), b"meanwhile", "echo")
+        os.close(box.stdin)
+        check(box.wait(), 0, "exit status")
+        caisson("delete", box.name)
+    clean()
+
+
 def left_behind(networks):
     """All that a container takes of the host, as far as it could be there still."""
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
