@@ -24,6 +24,8 @@ flat_name() {
 	*/ttrpc/events/v1/events.proto) echo forward.proto ;;
 	*/stats/v1/metrics.proto) echo metrics_v1.proto ;;
 	*/v2/stats/metrics.proto) echo metrics_v2.proto ;;
+	*/runc/options/oci.proto) echo runc_options.proto ;;
+	*/runtimeoptions/v1/api.proto) echo runtimeoptions.proto ;;
 	*) basename "$1" ;;
 	esac
 }

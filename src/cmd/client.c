@@ -50,7 +50,7 @@ struct pending {
 
 char *client_socket_path(const struct record *record)
 {
-	return path_join(record->run_path, "shim.sock");
+	return path_join(record->run_path, RECORD_SHIM_SOCKET);
 }
 
 static int shim_is_mute(struct client *client, struct err *err)

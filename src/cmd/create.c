@@ -82,9 +82,9 @@ static int make_record(struct create *c, struct err *err)
 {
 	int r = bundle_record(&c->bundle_files, &c->paths, &c->spec, &c->record, err);
 
-	return r == -EEXIST ? err_set(err, r, "container with given ID already exists: %s",
-				      c->spec.id)
-			    : r;
+	return r == -EEXIST
+		       ? err_set(err, r, "container with given ID already exists: %s", c->spec.id)
+		       : r;
 }
 
 static int start_shim(struct create *c, struct err *err)

@@ -129,8 +129,12 @@ void doctor_folders(struct doctor *d, struct finding *f)
 
 void doctor_own_programs(struct doctor *d, struct finding *f)
 {
-	static const char *const names[] = {"caisson-shim", "caisson-vsockd", "caisson-9pd",
-					    "vminitd", PATHS_CRUN_SYSTEMD};
+	static const char *const names[] = {"caisson-shim",
+					    "caisson-vsockd",
+					    "caisson-9pd",
+					    "vminitd",
+					    "containerd-shim-caisson-v2",
+					    PATHS_CRUN_SYSTEMD};
 
 	if (!d->paths.programs) {
 		doctor_say(f, DOCTOR_NOTE, "without folders they are not looked for");

@@ -33,6 +33,9 @@ struct paths {
  */
 int paths_init(struct paths *ret, struct err *err);
 
+/* In the usual @run, and so no container's name there: the roots of containerd's namespaces. */
+#define PATHS_CONTAINERD "containerd"
+
 /** paths_default_run() - where @run is without $CAISSON_RUN; free() it */
 char *paths_default_run(void);
 

@@ -14,17 +14,36 @@
 #include "sandbox/systemd.h"
 #include "task.pb-c.h"
 
+static void become_stopped(struct process *p)
+{
+	loop_timer_stop(&p->deadline);
+	p->state = PROCESS_STOPPED;
+	stream_deinit(&p->in);
+	p->stopped(p);
+}
+
 static void check_stopped(struct process *p)
 {
 	if (!process_is_drained(p))
 		return;
 	if (p->drained)
 		p->drained(p);
-	if (p->state != PROCESS_STOPPING)
-		return;
-	p->state = PROCESS_STOPPED;
-	stream_deinit(&p->in);
-	p->stopped(p);
+	if (p->state == PROCESS_STOPPING)
+		become_stopped(p);
+}
+
+/* Output that somebody may come for still is delivered all the same, until the process is forgotten. */
+static void patience_ends(struct loop_timer *timer)
+{
+	become_stopped(container_of(timer, struct process, deadline));
+}
+
+static void begin_stopping(struct process *p)
+{
+	p->state = PROCESS_STOPPING;
+	if (p->patience > 0)
+		loop_timer_start(p->container->sandbox->loop, &p->deadline,
+				 loop_now(p->container->sandbox->loop) + p->patience, patience_ends);
 }
 
 static void stream_closed(struct stream *s)
@@ -94,7 +113,7 @@ static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *
 		p->status = systemd_status(p->container->spec, p->status);
 	rpc_free(m);
 	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
-	p->state = PROCESS_STOPPING;
+	begin_stopping(p);
 	/* Its last output may still be in the guest. */
 	standby_forbid(&p->container->sandbox->standby);
 	forget_exec(p);
@@ -217,12 +236,13 @@ static void stream_setup(struct process *p, struct stream *s, enum stream_kind k
 	s->userdata = p;
 }
 
-static void adopt(struct process *p, const int fds[3])
+static void adopt(struct process *p, const int fds[PROCESS_FDS])
 {
 	p->input = fds[0] >= 0;
 	stream_adopt(&p->in, fds[0]);
 	stream_adopt(&p->out, fds[1]);
 	stream_adopt(&p->err, fds[2]);
+	p->in.keeper_fd = fds[PROCESS_FD_KEEPER];
 }
 
 struct process *process_new(struct container *container, const char *exec_id,
@@ -513,7 +533,7 @@ void process_lost(struct process *p)
 		p->status = PROCESS_STATUS_LOST;
 		p->lost = true;
 		(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
-		p->state = PROCESS_STOPPING;
+		begin_stopping(p);
 		check_stopped(p);
 		break;
 	case PROCESS_NONE:

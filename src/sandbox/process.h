@@ -33,10 +33,15 @@ struct process_result {
 	const char *message;
 };
 
+/* Standard streams as descriptors; the last keeps input from ending before CloseIO. */
+#define PROCESS_FDS	  4
+#define PROCESS_FD_KEEPER 3
+
 /**
  * struct process_stdio - what a process' user gave for its streams
  * @in, @out, @err: paths of FIFOs; "" for none
- * @fds: instead of them, three descriptors, -EBADF for none, which are the process' from here on; or NULL
+ * @fds: what is opened already, PROCESS_FDS descriptors, -EBADF for none, which are the process' from here on;
+ *	or NULL. @in, @out and @err are names for State then
  */
 struct process_stdio {
 	const char *in, *out, *err;
@@ -59,6 +64,7 @@ struct process_stdio {
  * @status: exit status, once STOPPED
  * @exited_at: CLOCK_REALTIME of the end
  * @lost: the VM went, and the process with it
+ * @patience: how long the end is held back for output that nobody reads, in nanoseconds; 0: as long as it takes
  * @created, @started, @deleted: how process_create(), process_start() and process_delete() went;
  *	each called once, the last one with @status and @exited_at set
  * @frozen: how process_pause() or process_resume() went; the state tells which it is now
@@ -81,6 +87,7 @@ struct process {
 	struct stream in, out, err;
 	int opening;
 	struct loop_timer deadline;
+	uint64_t patience;
 	struct ttrpc_request request, wait, forget;
 	Caisson__Guest__V1__Process *exec_spec;
 	char *exec_json;

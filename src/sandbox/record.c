@@ -146,6 +146,13 @@ int record_make_run(const struct record *rec, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot make the folder %s", rec->run_path) : 0;
 }
 
+static bool is_reserved(const struct paths *paths, const char *id)
+{
+	_cleanup_free_ char *run = paths_default_run();
+
+	return strcmp(id, PATHS_CONTAINERD) == 0 && strcmp(paths->run, run) == 0;
+}
+
 static int make_folders(const struct paths *paths, struct record *rec, struct err *err)
 {
 	_cleanup_free_ char *containers = containers_path(paths);
@@ -153,6 +160,11 @@ static int make_folders(const struct paths *paths, struct record *rec, struct er
 
 	if (r < 0)
 		return err_errno(err, r, "cannot make the folder %s", containers);
+	if (is_reserved(paths, rec->id))
+		return err_set(err, -EINVAL,
+			       "no container can be called " PATHS_CONTAINERD
+			       ": %s is caisson's own",
+			       rec->run_path);
 	if (strlen(rec->run_path) + 1 + strlen(LONGEST_SOCKET) >=
 	    sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		return err_set(err, -ENAMETOOLONG,

@@ -26,6 +26,7 @@
  * can reach.
  */
 
+#define RECORD_SHIM_SOCKET  "shim.sock"
 #define RECORD_VSOCK_DIR    "vsock"
 #define RECORD_VSOCK_SOCKET RECORD_VSOCK_DIR "/uds"
 #define RECORD_VNC	    "vnc.sock"

@@ -93,7 +93,7 @@ static void greeted(struct greeting *greeting, int fd)
 
 int stream_open(struct stream *io, const struct guest_address *address, const char *fifo)
 {
-	int r = *fifo ? open_fifo(io, fifo) : 0;
+	int r = *fifo && io->fifo_fd < 0 ? open_fifo(io, fifo) : 0;
 
 	io->state = STREAM_GREETING;
 	if (r == 0)

@@ -59,7 +59,7 @@ struct stream {
 /** stream_init() - before anything else; @log, @opened, @closed, @userdata are set afterwards */
 void stream_init(struct stream *io, enum stream_kind kind, struct loop *loop);
 
-/** stream_adopt() - @fd, owned from here on, is the user's end; before stream_open() without a FIFO */
+/** stream_adopt() - @fd, owned from here on, is the user's end; before stream_open(), which opens none then */
 static inline void stream_adopt(struct stream *io, int fd)
 {
 	io->fifo_fd = fd;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/path.h"
+#include "base/unix.h"
 #include "loop/test-clock.h"
 #include "net/test-netns.h"
 #include "sandbox/sandbox.h"

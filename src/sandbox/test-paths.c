@@ -144,7 +144,8 @@ static void roots_have_folders_of_sockets(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
 		test_int(paths_set_root(roots[i], &err), 0);
-		test_true(*getenv("CAISSON_ROOT") == '/' && strstr(getenv("CAISSON_ROOT"), roots[i]));
+		test_true(*getenv("CAISSON_ROOT") == '/' &&
+			  strstr(getenv("CAISSON_ROOT"), roots[i]));
 		strv_add(&runs, getenv("CAISSON_RUN"));
 		test_true(str_starts(runs.v[i], base));
 		test_int(strlen(runs.v[i]), strlen(base) + strlen("/@01234567"));

@@ -393,6 +393,26 @@ static void waiting_ends_with_the_container(void)
 	record_done(&other);
 }
 
+/* Its folder of sockets would be that of containerd's containers. */
+static void one_name_is_taken(void)
+{
+	_cleanup_free_ char *ours = paths.run;
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct record rec = RECORD_NULL;
+
+	begin();
+	rec = create(PATHS_CONTAINERD, true);
+	record_done(&rec);
+	begin();
+	paths.run = paths_default_run();
+	spec.id = xstrdup(PATHS_CONTAINERD);
+	test_int(record_create(&paths, &spec, &rec, &err), -EINVAL);
+	test_true(strstr(err.text, PATHS_CONTAINERD));
+	sandbox_spec_done(&spec);
+	free(paths.run);
+	paths.run = take_ptr(ours);
+}
+
 int main(void)
 {
 	test_true(mkdtemp(folder));
@@ -411,6 +431,7 @@ int main(void)
 	test_run(a_reboot_ends_what_says_so);
 	test_run(the_folder_of_sockets_may_vanish);
 	test_run(what_a_killed_shim_left_is_replaced);
+	test_run(one_name_is_taken);
 	/* Before a fork(), or the child prints it again. */
 	(void)fflush(stdout);
 	test_run(waiting_ends_with_the_container);

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "sandbox/network.h"
 #include "sandbox/process-oci.h"
+#include "shim/containerd/containerd.h"
 #include "shim/group.h"
 #include "shim/keeper.h"
 #include "shim/lifeline.h"
@@ -42,12 +43,17 @@ static void sandbox_ready(struct sandbox *sb)
  * status, or has still to call Create and hear the reason: that may take any time. Whoever else
  * asked has a while to read the last output and the answer.
  */
-void shim_quit_when_told(struct shim *shim)
+static bool has_told(const struct shim *shim)
 {
 	bool asked = shim->waited || !loop_io_active(&shim->lifeline);
 	bool told = !shim_task_telling(shim) && ttrpc_server_idle(shim->server);
 
-	if (shim->sandbox.state == SANDBOX_ENDED && asked && (told || shim->told_enough))
+	return shim->sandbox.state == SANDBOX_ENDED && asked && (told || shim->told_enough);
+}
+
+void shim_quit_when_told(struct shim *shim)
+{
+	if (shim->containerd ? containerd_is_over(shim) : has_told(shim))
 		loop_quit(shim->loop, 0);
 }
 
@@ -84,6 +90,8 @@ static void signalled(struct loop_signal *source, int signo _unused_)
 			      "its caisson-shim was told to end, or lost its keeper");
 	loop_io_stop(&shim->lifeline);
 	sandbox_stop(&shim->sandbox, false);
+	if (shim->containerd)
+		containerd_shutdown(shim);
 	shim_quit_when_told(shim);
 }
 
@@ -143,7 +151,7 @@ static int serve(struct shim *shim, const struct err *failure)
 	/* A failure is told to Create, so we serve all the same. */
 	if (failure->code)
 		sandbox_fail(&shim->sandbox, failure);
-	else if (sandbox_start(&shim->sandbox) == 0 && !shim->visit)
+	else if (!shim->containerd && sandbox_start(&shim->sandbox) == 0 && !shim->visit)
 		process_oci_prepare(&shim->first);
 	return loop_run(shim->loop);
 }
@@ -152,17 +160,21 @@ static enum leaving leaving_of(const struct shim *shim)
 {
 	if (shim->visit)
 		return LEAVE_AS_IT_WAS;
+	if (shim->containerd)
+		return shim->first.init && !shim->first.deleted ? LEAVE_STATUS : LEAVE_NOTHING;
 	return shim->first.started && !shim->spec->remove ? LEAVE_STATUS : LEAVE_NOTHING;
 }
 
 /*
  * struct start - what the command line says; @passed: where the keeper passes signals on; @failure: what
- * went wrong already, to be told to Create
+ * went wrong already, to be told to Create; @namespace: containerd's, whose events go to @events; NULL: another one
+ * has started us
  */
 struct start {
 	const struct paths *paths;
 	struct record *record;
 	const struct sandbox_spec *spec;
+	const char *namespace, *events;
 	bool visit, stdio;
 	int passed;
 	struct err failure;
@@ -172,6 +184,7 @@ struct start {
 static int run_shim(const struct start *start, pid_t keeper)
 {
 	struct loop loop;
+	struct containerd containerd;
 	struct shim shim = {
 		.loop = &loop,
 		.paths = start->paths,
@@ -179,7 +192,8 @@ static int run_shim(const struct start *start, pid_t keeper)
 		.visit = start->visit,
 		.stdio = start->stdio,
 		.keeper = keeper,
-		.ask_view = start->stdio ? keeper_ask_view : NULL,
+		.ask_view = start->stdio || start->namespace ? keeper_ask_view : NULL,
+		.containerd = start->namespace ? &containerd : NULL,
 		.lifeline = LOOP_IO_NULL,
 		.passed = LOOP_IO_NULL,
 		.signals = {.io = LOOP_IO_NULL},
@@ -192,6 +206,8 @@ static int run_shim(const struct start *start, pid_t keeper)
 		keeper_settle(start->paths, start->record, leaving_of(&shim));
 		return 1;
 	}
+	if (shim.containerd)
+		containerd_init(shim.containerd, &loop, start->namespace, start->events);
 	list_init(&shim.waiters);
 	list_init(&shim.forwards);
 	list_init(&shim.awake);
@@ -204,7 +220,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 	shim.sandbox.ended = sandbox_ended;
 	save_init(&shim);
 	/* Who passes on descriptors keeps what comes through them. */
-	if (!shim.visit && !shim.stdio)
+	if (!shim.visit && !shim.stdio && !shim.containerd)
 		r = iolog_open(&shim.first.log, start->record->dir, "log");
 	if (r == 0)
 		r = loop_io_start(&loop, &shim.passed, start->passed, EPOLLIN, signal_passed);
@@ -213,11 +229,16 @@ static int run_shim(const struct start *start, pid_t keeper)
 	if (r == 0)
 		r = serve(&shim, &start->failure);
 	sandbox_deinit(&shim.sandbox);
+	/* Whoever is to be called so next will listen there. */
+	if (shim.containerd)
+		containerd_unlisten(SHIM_FD_LISTEN);
 	/* The mounts go with us, but the folders under them can only go once they are free. */
 	keeper_settle(start->paths, start->record, leaving_of(&shim));
 	status = shim.first.init ? (int)shim.first.init->status : 1;
 	ttrpc_server_free(shim.server);
 	shim_task_deinit(&shim);
+	if (shim.containerd)
+		containerd_done(shim.containerd);
 	loop_timer_stop(&shim.telling);
 	loop_io_stop(&shim.lifeline);
 	loop_io_stop(&shim.passed);
@@ -275,6 +296,8 @@ static const char *parse_words(int argc, char **argv, struct start *ret)
 		{"id", required_argument, NULL, 'i'},
 		{"visit", no_argument, NULL, 'f'},
 		{"stdio", no_argument, NULL, 's'},
+		{"containerd", required_argument, NULL, 'c'},
+		{"events", required_argument, NULL, 'e'},
 		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
 	};
@@ -292,10 +315,14 @@ static const char *parse_words(int argc, char **argv, struct start *ret)
 			ret->visit = true;
 		else if (c == 's')
 			ret->stdio = true;
+		else if (c == 'c')
+			ret->namespace = optarg;
+		else if (c == 'e')
+			ret->events = optarg;
 		else
 			exit(2);
 	}
-	if (!id || optind < argc) {
+	if (!id || optind < argc || !ret->namespace != !ret->events) {
 		fputs("caisson-shim is started by caisson, not by people: see `caisson run`\n",
 		      stderr);
 		exit(2);

@@ -21,6 +21,7 @@
  * @first: that one
  * @visit: for its files only; see shim/lifeline.h
  * @stdio: the container's streams are descriptors that we were started with
+ * @containerd: what there is besides, if that is our client (shim/containerd/containerd.h); NULL: it is not
  * @winch: hears of the size of @tty, which is a descriptor of the container's terminal; -EBADF: it has none
  * @ask_view: make the keeper see what the container sees; told_seen() follows. NULL: it need not
  * @keeper: the process that stands for the container
@@ -56,6 +57,7 @@ struct shim {
 	struct loop_io passed;
 	void (*ask_view)(pid_t keeper);
 	pid_t keeper;
+	struct containerd *containerd;
 	bool letting_go, visit, stdio, let_go, waited, told_enough;
 };
 

@@ -22,6 +22,8 @@
 #include "sandbox/systemd.h"
 #include "shim/awake.h"
 #include "shim/calls.h"
+#include "shim/containerd/containerd.h"
+#include "shim/containerd/streams.h"
 #include "shim/control.h"
 #include "shim/hold.h"
 #include "shim/lifeline.h"
@@ -90,22 +92,41 @@ void shim_task_ready(struct shim *shim)
 		create_now(p);
 }
 
-/* A terminal has one output; its user may have given the same FIFO twice. */
+/* A terminal has one output; its user may have given the same FIFO twice. containerd's clients give what they like. */
 static bool check_stdio(struct ttrpc_call *call, const struct process_stdio *stdio)
 {
-	if (!stdio->terminal || !*stdio->err || strcmp(stdio->out, stdio->err) == 0)
+	if (shim_of(call)->containerd || !stdio->terminal || !*stdio->err ||
+	    strcmp(stdio->out, stdio->err) == 0)
 		return true;
 	ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
 			"stderr: a terminal has one output, which is stdout");
 	return false;
 }
 
-/* The container was described when its VM was started: nothing can be added to that here. */
+/* How long an end is held back for output that containerd's clients do not read; in nanoseconds. */
+#define OUTPUT_PATIENCE (10 * NSEC_PER_SEC)
+
+/* As containerd names them. Return: false: they cannot be opened, which was answered. */
+static bool open_streams(struct ttrpc_call *call, struct process_stdio *stdio,
+			 struct streams *streams)
+{
+	const struct shim *shim = shim_of(call);
+	struct err err = ERR_NULL;
+
+	if (!shim->containerd || streams_open(shim, stdio, streams, &err) == 0)
+		return true;
+	streams_done(streams);
+	ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
+	return false;
+}
+
+/* The container was described when its VM was started, but to containerd's shims: nothing can be added to that here. */
 static bool check_create(struct ttrpc_call *call, const struct container *c,
 			 const Containerd__Task__V2__CreateTaskRequest *request)
 {
 	const struct shim *shim = shim_of(call);
 	const Google__Protobuf__Any *options = request->options;
+	bool described = !shim->containerd;
 	const struct {
 		bool wrong;
 		enum ttrpc_code code;
@@ -117,12 +138,13 @@ static bool check_create(struct ttrpc_call *call, const struct container *c,
 		 "checkpoint: the container is restored of one"},
 		{*request->parent_checkpoint, TTRPC_UNIMPLEMENTED,
 		 "parent_checkpoint: restoring is not implemented"},
-		{*request->bundle && strcmp(request->bundle, c->record->dir_path) != 0,
+		{described && *request->bundle &&
+			 strcmp(request->bundle, c->record->dir_path) != 0,
 		 TTRPC_INVALID_ARGUMENT, "bundle: it is not this container's"},
-		{request->n_rootfs > 0, TTRPC_INVALID_ARGUMENT,
+		{described && request->n_rootfs > 0, TTRPC_INVALID_ARGUMENT,
 		 "rootfs: the container has its root file system already"},
-		{options && (*options->type_url || options->value.len > 0), TTRPC_INVALID_ARGUMENT,
-		 "options: there are none for a container of caisson"},
+		{described && options && (*options->type_url || options->value.len > 0),
+		 TTRPC_INVALID_ARGUMENT, "options: there are none for a container of caisson"},
 		{request->terminal != c->spec->terminal, TTRPC_INVALID_ARGUMENT,
 		 "terminal: the container was described otherwise"},
 		{shim->stdio && (*request->stdin_ || *request->stdout_ || *request->stderr_),
@@ -140,7 +162,8 @@ static bool check_create(struct ttrpc_call *call, const struct container *c,
 
 static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
-	static const int stdio_fds[] = {SHIM_FD_STDIN, SHIM_FD_STDIN + 1, SHIM_FD_STDIN + 2};
+	static const int stdio_fds[PROCESS_FDS] = {SHIM_FD_STDIN, SHIM_FD_STDIN + 1,
+						   SHIM_FD_STDIN + 2, -EBADF};
 	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
 	struct process_stdio stdio = {
 		.in = request->stdin_,
@@ -148,6 +171,7 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 		.err = request->stderr_,
 		.terminal = request->terminal,
 	};
+	struct streams streams = STREAMS_NULL;
 	struct shim *shim = shim_of(call);
 	struct container *c = find_container(call, request->id);
 
@@ -158,13 +182,18 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 				request->id);
 		return;
 	}
+	if (shim->containerd && !containerd_create(call, request))
+		return;
 	if (shim->sandbox.state != SANDBOX_BOOTING && shim->sandbox.state != SANDBOX_READY) {
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
 		return;
 	}
+	if (!open_streams(call, &stdio, &streams))
+		return;
 	if (shim->stdio)
 		stdio.fds = stdio_fds;
-	c->init = process_new(c, "", &stdio, shim->stdio ? NULL : &c->log);
+	c->init = process_new(c, "", &stdio, shim->stdio || shim->containerd ? NULL : &c->log);
+	c->init->patience = shim->containerd ? OUTPUT_PATIENCE : 0;
 	if (*request->checkpoint)
 		c->init->checkpoint = xstrdup(request->checkpoint);
 	calls_keep(c->init, call);
@@ -298,6 +327,7 @@ static struct process *add_exec(struct container *c, uint64_t conn, const char *
 	struct process *p = process_new(c, exec_id, stdio, NULL);
 
 	p->conn = conn;
+	p->patience = shim_of_process(p)->containerd ? OUTPUT_PATIENCE : 0;
 	p->command = command ? xstrdup(command) : NULL;
 	list_append(&c->execs, &p->link);
 	c->n_execs++;
@@ -315,6 +345,7 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 		.terminal = request->terminal,
 	};
 	const struct process *init = shim_find(call, request->id, "");
+	struct streams streams = STREAMS_NULL;
 	struct err err = ERR_NULL;
 	struct exec_spec spec;
 	struct container *c;
@@ -332,7 +363,7 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 		return;
 	}
 	stdio.terminal |= spec.terminal;
-	if (check_stdio(call, &stdio)) {
+	if (check_stdio(call, &stdio) && open_streams(call, &stdio, &streams)) {
 		p = add_exec(c, call->conn, request->exec_id, &stdio, spec.command);
 		calls_keep(p, call);
 		process_create(p, (Caisson__Guest__V1__Process *)take_ptr(spec.process),
@@ -404,7 +435,9 @@ static void task_pids(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__PidsRequest *request = (const void *)message;
 	const struct process *p = shim_find(call, request->id, "");
 
-	if (p && process_check(call, p->state, PROCESS_OP_PIDS))
+	if (p && shim_of(call)->containerd)
+		containerd_pids(call, p);
+	else if (p && process_check(call, p->state, PROCESS_OP_PIDS))
 		calls_forward(call);
 }
 
@@ -431,8 +464,9 @@ static void task_state(struct ttrpc_call *call, const ProtobufCMessage *message)
 		return;
 	response.id = *p->exec_id ? p->exec_id : request->id;
 	response.exec_id = p->exec_id;
-	response.bundle = p->container->record->dir_path;
-	response.pid = p->pid;
+	response.bundle = shim_of(call)->containerd ? p->container->spec->bundle
+						    : p->container->record->dir_path;
+	response.pid = told_pid(p);
 	response.status = process_status(p->state);
 	response.stdin_ = p->fifos[0];
 	response.stdout_ = p->fifos[1];
@@ -457,7 +491,7 @@ static void task_connect(struct ttrpc_call *call, const ProtobufCMessage *messag
 
 	response.shim_pid = (uint32_t)shim->keeper;
 	if (c && c->init)
-		response.task_pid = c->init->pid;
+		response.task_pid = told_pid(c->init);
 	response.version = (char *)CAISSON_VERSION;
 	rpc_reply(call, &response.base);
 }
@@ -487,7 +521,9 @@ static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *messa
 	if (!c)
 		return;
 	rpc_reply_empty(call);
-	if (!live || request->now)
+	if ((!live || request->now) && shim->containerd)
+		containerd_shutdown(shim);
+	else if (!live || request->now)
 		sandbox_stop(&shim->sandbox, false);
 }
 

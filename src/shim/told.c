@@ -5,6 +5,7 @@
 #include "sandbox/annotation.h"
 #include "sandbox/volume.h"
 #include "shim/calls.h"
+#include "shim/containerd/events.h"
 #include "shim/hold.h"
 #include "shim/terminal.h"
 #include "task.pb-c.h"
@@ -16,11 +17,20 @@ void told_forget_exec(struct shim *shim, struct process *p)
 	process_free(p);
 }
 
+uint32_t told_pid(const struct process *p)
+{
+	const struct shim *shim = shim_of_process(p);
+
+	return shim->containerd ? (uint32_t)shim->keeper : p->pid;
+}
+
 /* PAUSING, PAUSED and back. */
 static void process_frozen(struct process *p, const struct process_result *result)
 {
 	struct ttrpc_call *call = calls_kept(p);
 
+	if (result->code == TTRPC_OK)
+		events_frozen(p);
 	hold_frozen(p->container, result);
 	if (call && result->code == TTRPC_OK)
 		rpc_reply_empty(call);
@@ -60,6 +70,7 @@ static void init_stopped(struct process *p)
 	/* The record first: who hears of the end may ask for it at once. */
 	if (!c->spec->remove && !shim->visit)
 		(void)record_set_exit(c->record, (int)p->status);
+	events_stopped(p);
 	calls_answer_waiters(shim, p);
 	sandbox_stop(&shim->sandbox, ends_in_order(shim));
 	shim_quit_when_told(shim);
@@ -67,6 +78,7 @@ static void init_stopped(struct process *p)
 
 static void exec_stopped(struct process *p)
 {
+	events_stopped(p);
 	calls_answer_waiters(shim_of_process(p), p);
 	shim_quit_when_told(shim_of_process(p));
 }
@@ -76,7 +88,7 @@ static void reply_created(const struct process *p, struct ttrpc_call *call)
 	Containerd__Task__V2__CreateTaskResponse response =
 		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
 
-	response.pid = p->pid;
+	response.pid = told_pid(p);
 	if (call)
 		rpc_reply(call, &response.base);
 }
@@ -90,6 +102,7 @@ static void init_created(struct process *p, const struct process_result *result)
 	shim->waited |= shim->visit;
 	if (result->code == TTRPC_OK) {
 		sandbox_phase(&shim->sandbox, SANDBOX_PHASE_CREATED);
+		events_created(p);
 		if (shim->ask_view)
 			shim->ask_view(shim->keeper);
 		else
@@ -101,6 +114,8 @@ static void init_created(struct process *p, const struct process_result *result)
 	if (call)
 		ttrpc_call_fail(call, result->code, "%s", result->message);
 	calls_fail_waiters(shim, p, result->message);
+	/* Of a container that was never there containerd is told nothing more. */
+	p->container->deleted = shim->containerd != NULL;
 	sandbox_stop(&shim->sandbox, false);
 }
 
@@ -119,6 +134,7 @@ static void exec_created(struct process *p, const struct process_result *result)
 	struct ttrpc_call *call = calls_kept(p);
 
 	if (result->code == TTRPC_OK) {
+		events_created(p);
 		if (call)
 			rpc_reply_empty(call);
 		return;
@@ -151,7 +167,8 @@ static void process_started(struct process *p, const struct process_result *resu
 		terminal_tell(shim);
 		sandbox_phase(&shim->sandbox, SANDBOX_PHASE_STARTED);
 	}
-	response.pid = p->pid;
+	events_started(p);
+	response.pid = told_pid(p);
 	if (call)
 		rpc_reply(call, &response.base);
 }
@@ -162,7 +179,7 @@ static void reply_delete(struct ttrpc_call *call, const struct process *p)
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 
 	rpc_timestamp(&p->exited_at, &at);
-	response.pid = p->pid;
+	response.pid = told_pid(p);
 	response.exit_status = p->status;
 	response.exited_at = &at;
 	rpc_reply(call, &response.base);
@@ -177,6 +194,7 @@ static void forget_deleted(struct process *p)
 		told_forget_exec(shim, p);
 		return;
 	}
+	events_deleted(p);
 	p->container->deleted = shim->waited = true;
 	shim_quit_when_told(shim);
 }
@@ -192,6 +210,7 @@ static void process_deleted(struct process *p, const struct process_result *resu
 	else if (call)
 		ttrpc_call_fail(call, result->code, "%s", result->message);
 	if (p == p->container->init) {
+		events_stopped(p);
 		calls_answer_waiters(shim, p);
 		sandbox_stop(&shim->sandbox, false);
 	}

@@ -14,6 +14,9 @@ void told_of_exec(struct process *p);
 /** told_seen() - the keeper sees what the container sees: it has been created */
 void told_seen(struct shim *shim);
 
+/** told_pid() - the number of a process that is told: containerd takes one for the host's */
+uint32_t told_pid(const struct process *p);
+
 /** told_deleted() - answer a Delete of what has ended, and forget it */
 void told_deleted(struct ttrpc_call *call, struct process *p);
 

@@ -4,60 +4,7 @@
 [ -n "${CAISSON_TEST_NETNS:-}" ] || CAISSON_TEST_NETNS=1 exec unshare --net "$0" "$@"
 . "$(dirname "$0")/../lib/lib.sh"
 
-command -v containerd >/dev/null && command -v ctr >/dev/null || {
-	echo "ok containerd # SKIP there is no containerd"
-	exit $SKIPPED
-}
-
-# The shim's own runtime roots are in there, and abstract sockets in the network namespace.
-export CONTAINERD_ADDRESS=$WORK/containerd.sock CONTAINERD_NAMESPACE=caisson-test-$$
-IMAGE=docker.io/library/busybox:latest
-cat >"$WORK/containerd.toml" <<-EOF
-	version = 2
-	root = "$WORK/containerd"
-	state = "$WORK/state"
-	disabled_plugins = ["io.containerd.grpc.v1.cri"]
-	[grpc]
-	  address = "$CONTAINERD_ADDRESS"
-	[plugins."io.containerd.internal.v1.opt"]
-	  path = "$WORK/opt"
-EOF
-
-# Started, and answering: it says so.
-start_containerd() {
-	mkfifo "$WORK/says"
-	# Its processes are not those of a test.
-	env -u CAISSON_RUN -u CAISSON_ROOT containerd -c "$WORK/containerd.toml" >"$WORK/says" 2>&1 &
-	echo $! >"$WORK/pid"
-	disown
-	exec 4<"$WORK/says"
-	rm "$WORK/says"
-	while read -r line <&4; do
-		[[ $line != *"successfully booted"* ]] || break
-	done
-	env -u CAISSON_RUN cat <&4 >>"$WORK/containerd.log" &
-	exec 4<&-
-	[[ $line == *"successfully booted"* ]] || fail "no containerd: $line"
-}
-
-# stop_containerd SIGNAL
-stop_containerd() {
-	local pid
-	pid=$(cat "$WORK/pid")
-	kill -"$1" "$pid"
-	"$TOP/tests/lib/await-end" 60 "$pid"
-}
-
-# Its shims end with their containers.
-clean_up() {
-	for id in $(ctr task ls -q); do
-		ctr task kill -s KILL "$id"
-		ctr task rm -f "$id"
-	done >/dev/null 2>&1
-	stop_containerd TERM
-	rm -rf "$WORK" "/run/containerd/runc/$CONTAINERD_NAMESPACE"
-}
-trap clean_up EXIT
+. "$(dirname "$0")/containerd-lib.sh"
 
 # Nothing is left of any container.
 nothing_left() {
@@ -68,22 +15,6 @@ nothing_left() {
 
 RUNTIME=(--runtime io.containerd.runc.v2 --runc-binary "$TOP/build/bin/caisson")
 run() { ctr run "${RUNTIME[@]}" "$@"; }
-
-# on_terminal COMMAND: what it prints is in $WORK/seen
-on_terminal() {
-	script -qec "$1" /dev/null </dev/null >"$WORK/seen"
-}
-
-# remove ID: one that has ended. Prints the exit status.
-remove() {
-	ctr task rm "$1" >/dev/null 2>"$WORK/removed" || true
-	sed -n 's/.*exit with non-zero exit code \([0-9]*\).*/\1/p' "$WORK/removed"
-	ctr container rm "$1"
-}
-
-start_containerd
-"$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/busybox.tar"
-ctr image import "$WORK/busybox.tar" >/dev/null
 
 test_run() {
 	status 3 run --rm $IMAGE one sh -c 'echo out; echo err >&2; exit 3'

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "any.pb-c.h"
+#include "sandbox/process.h"
+#include "shim/containerd/publish.h"
+#include "shim/shim.h"
+#include "task.pb-c.h"
+
+/*
+ * A shim whose client is containerd. What is different from one of the command line's: its VM starts when Create comes,
+ * which says what the root file system is; streams are named as containerd names them; it tells of events; numbers of
+ * processes are its keeper's, since the guest's mean nothing to others; and it is there until Shutdown.
+ */
+
+/**
+ * struct containerd - what such a shim has besides
+ * @namespace: containerd's, of the container
+ * @creating: the event of the container's creation, which has still to come true
+ * @exit_due: the first process has ended, and execs have not: it is told after them
+ * @shut: there is nothing more to ask about: the shim ends once its VM has
+ */
+struct containerd {
+	const char *namespace;
+	struct publisher publisher;
+	Google__Protobuf__Any creating;
+	bool exit_due, shut;
+};
+
+/** containerd_init() - @namespace, @address: of containerd's events; both must outlive it */
+void containerd_init(struct containerd *c, struct loop *loop, const char *namespace,
+		     const char *address);
+
+/** containerd_done() - may be called again */
+void containerd_done(struct containerd *c);
+
+/**
+ * containerd_create() - before the container's first process is made: mount its root file system and start the VM
+ *
+ * Return: true; false: it cannot be, which was answered.
+ */
+bool containerd_create(struct ttrpc_call *call,
+		       const Containerd__Task__V2__CreateTaskRequest *request);
+
+/** containerd_pids() - answer Pids */
+void containerd_pids(struct ttrpc_call *call, const struct process *init);
+
+/** containerd_shutdown() - after Shutdown, which may come at any time */
+void containerd_shutdown(struct shim *shim);
+
+/** containerd_is_over() - may the shim end? */
+bool containerd_is_over(const struct shim *shim);
+
+/** containerd_unlisten() - remove the socket that we listen on, which nobody else does */
+void containerd_unlisten(int listener);

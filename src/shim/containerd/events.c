@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/containerd/events.h"
+
+#include "base/mem.h"
+#include "events.pb-c.h"
+#include "rpc/task.h"
+#include "shim/calls.h"
+#include "shim/containerd/containerd.h"
+#include "shim/told.h"
+
+static bool is_first(const struct process *p)
+{
+	return !*p->exec_id;
+}
+
+static void put(const struct process *p, const char *topic, const ProtobufCMessage *event)
+{
+	struct containerd *c = shim_of_process(p)->containerd;
+
+	if (c)
+		publisher_put(&c->publisher, topic, event);
+}
+
+void events_creating(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	struct containerd *c = shim->containerd;
+	Containerd__Events__TaskCreate event = CONTAINERD__EVENTS__TASK_CREATE__INIT;
+	Containerd__Events__TaskIO io = CONTAINERD__EVENTS__TASK_IO__INIT;
+
+	event.container_id = request->id;
+	event.bundle = request->bundle;
+	event.rootfs = request->rootfs;
+	event.n_rootfs = request->n_rootfs;
+	event.io = &io;
+	io.stdin_ = request->stdin_;
+	io.stdout_ = request->stdout_;
+	io.stderr_ = request->stderr_;
+	io.terminal = request->terminal;
+	event.checkpoint = request->checkpoint;
+	event.pid = (uint32_t)shim->keeper;
+	rpc_any_done(&c->creating);
+	(void)rpc_any_pack(&event.base, &c->creating);
+}
+
+static void put_created(const struct process *p)
+{
+	struct containerd *c = shim_of_process(p)->containerd;
+	ProtobufCMessage *m;
+
+	if (!c ||
+	    rpc_any_unpack(&c->creating, &containerd__events__task_create__descriptor, &m) < 0)
+		return;
+	publisher_put(&c->publisher, "/tasks/create", m);
+	rpc_free(m);
+	rpc_any_done(&c->creating);
+}
+
+static void put_added(const struct process *p)
+{
+	Containerd__Events__TaskExecAdded event = CONTAINERD__EVENTS__TASK_EXEC_ADDED__INIT;
+
+	event.container_id = p->container->spec->id;
+	event.exec_id = p->exec_id;
+	put(p, "/tasks/exec-added", &event.base);
+}
+
+void events_created(const struct process *p)
+{
+	if (is_first(p))
+		put_created(p);
+	else
+		put_added(p);
+}
+
+static void put_exec_started(const struct process *p)
+{
+	Containerd__Events__TaskExecStarted event = CONTAINERD__EVENTS__TASK_EXEC_STARTED__INIT;
+
+	event.container_id = p->container->spec->id;
+	event.exec_id = p->exec_id;
+	event.pid = told_pid(p);
+	put(p, "/tasks/exec-started", &event.base);
+}
+
+void events_started(const struct process *p)
+{
+	Containerd__Events__TaskStart event = CONTAINERD__EVENTS__TASK_START__INIT;
+
+	if (!is_first(p)) {
+		put_exec_started(p);
+		return;
+	}
+	event.container_id = p->container->spec->id;
+	event.pid = told_pid(p);
+	put(p, "/tasks/start", &event.base);
+}
+
+void events_frozen(const struct process *p)
+{
+	Containerd__Events__TaskPaused paused = CONTAINERD__EVENTS__TASK_PAUSED__INIT;
+	Containerd__Events__TaskResumed resumed = CONTAINERD__EVENTS__TASK_RESUMED__INIT;
+
+	paused.container_id = resumed.container_id = p->container->spec->id;
+	if (p->state == PROCESS_PAUSED)
+		put(p, "/tasks/paused", &paused.base);
+	else if (p->state == PROCESS_RUNNING)
+		put(p, "/tasks/resumed", &resumed.base);
+}
+
+static void put_exit(const struct process *p)
+{
+	Containerd__Events__TaskExit event = CONTAINERD__EVENTS__TASK_EXIT__INIT;
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+
+	rpc_timestamp(&p->exited_at, &at);
+	event.container_id = p->container->spec->id;
+	event.id = is_first(p) ? event.container_id : p->exec_id;
+	event.pid = told_pid(p);
+	event.exit_status = p->status;
+	event.exited_at = &at;
+	put(p, "/tasks/exit", &event.base);
+}
+
+/* Those that were never started have nothing to tell. */
+static bool execs_run(const struct shim *shim)
+{
+	list_for_each (it, &shim->first.execs) {
+		const struct process *p = container_of(it, struct process, link);
+
+		if (p->state == PROCESS_RUNNING || p->state == PROCESS_STOPPING)
+			return true;
+	}
+	return false;
+}
+
+void events_stopped(const struct process *p)
+{
+	const struct shim *shim = shim_of_process(p);
+	struct containerd *c = shim->containerd;
+
+	if (!c)
+		return;
+	c->exit_due |= is_first(p);
+	if (!is_first(p))
+		put_exit(p);
+	if (c->exit_due && !execs_run(shim)) {
+		put_exit(shim->first.init);
+		c->exit_due = false;
+	}
+}
+
+void events_deleted(const struct process *p)
+{
+	struct containerd *c = shim_of_process(p)->containerd;
+	Containerd__Events__TaskDelete event = CONTAINERD__EVENTS__TASK_DELETE__INIT;
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+
+	if (!c || !is_first(p))
+		return;
+	if (c->exit_due)
+		put_exit(p);
+	c->exit_due = false;
+	rpc_timestamp(&p->exited_at, &at);
+	event.container_id = p->container->spec->id;
+	event.pid = told_pid(p);
+	event.exit_status = p->status;
+	event.exited_at = &at;
+	put(p, "/tasks/delete", &event.base);
+}

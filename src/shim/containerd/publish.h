@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/list.h"
+#include "ttrpc/client.h"
+
+/*
+ * Events for containerd, in their order: each is sent once the one before it has arrived.
+ *
+ * A connection that breaks is made anew once, and the event sent again. While containerd is not there they are kept,
+ * up to a bound, until its socket appears again.
+ */
+
+/* What can be kept; of more the oldest are lost. */
+#define PUBLISH_QUEUE_MAX 2048
+
+/**
+ * struct publisher - the queue
+ * @address: path of the socket of containerd's TTRPC services
+ * @namespace: containerd's, of the container
+ * @again: the first one has been sent in vain, over another connection
+ * @broken: the connection has to be made anew
+ * @watch: inotify, of the folder of the socket; -EBADF: it is not waited for
+ */
+struct publisher {
+	struct loop *loop;
+	const char *address, *namespace;
+	struct list queue;
+	size_t n;
+	struct ttrpc_client *client;
+	struct ttrpc_request request;
+	struct loop_defer defer;
+	struct loop_io appeared;
+	int watch;
+	bool sending, again, broken;
+};
+
+/** publisher_init() - nothing is connected before the first event; the strings must outlive it */
+void publisher_init(struct publisher *p, struct loop *loop, const char *address,
+		    const char *namespace);
+
+/** publisher_put() - an event, that happens now; @event is packed before this returns */
+void publisher_put(struct publisher *p, const char *topic, const ProtobufCMessage *event);
+
+/** publisher_idle() - has all arrived, or is nobody there that it could be sent to? */
+bool publisher_idle(const struct publisher *p);
+
+/** publisher_stop() - forget what has not arrived; may be called again */
+void publisher_stop(struct publisher *p);

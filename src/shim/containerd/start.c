@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation: the bundle becomes a record, as for `caisson create`, and a shim is started, which listens
+ * on containerd's socket already. containerd waits until nobody has our standard streams any more: the shim has
+ * none of them. What goes wrong from there on the shim tells to Create.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "sandbox/bundle.h"
+#include "sandbox/oci-adapt.h"
+#include "shim/containerd/address.h"
+#include "shim/containerd/options.h"
+#include "shim/containerd/start.h"
+#include "shim/lifeline.h"
+
+#define GROUP_OF_CONTAINERD "io.containerd.runc.v2.group"
+#define GROUP_OF_KUBERNETES "io.kubernetes.cri.sandbox-id"
+
+#define OOM_SCORE_MAX	    1000
+
+struct start {
+	const struct containerd_args *args;
+	struct containerd_options options;
+	struct paths paths;
+	struct sandbox_spec spec;
+	struct bundle bundle;
+	struct record record;
+	char *socket;
+	int listener, log;
+};
+
+static const char *group_of(const struct sandbox_spec *spec)
+{
+	const char *group = strv_env_get(&spec->annotations, GROUP_OF_CONTAINERD);
+
+	if (!group)
+		group = strv_env_get(&spec->annotations, GROUP_OF_KUBERNETES);
+	return group ? group : spec->id;
+}
+
+static int load(struct start *s, struct err *err)
+{
+	int r = containerd_options_read(STDIN_FILENO, s->args, &s->options, err);
+
+	if (r < 0)
+		return r;
+	if (s->options.config)
+		(void)setenv("CAISSON_CONFIG", s->options.config, 1);
+	s->spec.id = xstrdup(s->args->id);
+	r = bundle_load(".", s->options.systemd_cgroup, &s->spec, &s->bundle, err);
+	if (r == 0 && s->bundle.hooks)
+		r = err_set(err, -ENOTSUP,
+			    "%s/" OCI_CONFIG_FILE
+			    " has hooks, which caisson runs for OCI engines only",
+			    s->spec.bundle);
+	if (r == 0)
+		r = bundle_choose_machine(&s->bundle, &s->spec, err);
+	return r;
+}
+
+/* containerd gives a name anew only once its container is gone: what is left of that is in nobody's way. */
+static int replace_dead(struct start *s, struct err *err)
+{
+	struct record record = RECORD_NULL;
+	int r = record_open(&s->paths, s->spec.id, &record, err);
+
+	if (r == 0 && record_claim(&record) < 0)
+		r = err_set(err, -EEXIST, "container %s exists already", s->spec.id);
+	if (r == 0) {
+		(void)record_remove_cgroups(&record, 0);
+		r = record_remove(&s->paths, &record, err);
+	}
+	record_done(&record);
+	return r;
+}
+
+static int make_record(struct start *s, struct err *err)
+{
+	int r = bundle_record(&s->bundle, &s->paths, &s->spec, &s->record, err);
+
+	if (r == -EEXIST) {
+		r = replace_dead(s, err);
+		if (r == 0)
+			r = bundle_record(&s->bundle, &s->paths, &s->spec, &s->record, err);
+	}
+	return r;
+}
+
+/* For `caisson --root`, which looks for it there. */
+static int link_socket(const struct start *s, struct err *err)
+{
+	_cleanup_free_ char *name = path_join(s->record.run_path, RECORD_SHIM_SOCKET);
+
+	return symlink(s->socket, name) < 0 ? err_errno(err, -errno, "cannot make %s", name) : 0;
+}
+
+static int oom_score(const char *process)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%s/oom_score_adj", process), *text = NULL;
+
+	return file_slurp_at(AT_FDCWD, path, 16, &text, NULL) < 0 ? 0 : atoi(text);
+}
+
+/* When memory runs out we are to go after containerd has been spared, and before it. */
+static void follow_containerd(void)
+{
+	_cleanup_free_ char *parent = xasprintf("%d", (int)getppid());
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int score = oom_score(parent);
+
+	if (fd >= 0)
+		(void)dprintf(fd, "%d", MIN(score + 1, OOM_SCORE_MAX));
+}
+
+/* It is let go from the start: containerd, which asked for it, speaks to it when it likes to. */
+static int make_lifeline(struct err *err)
+{
+	_cleanup_close_ int read_end = -EBADF, write_end = -EBADF;
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_errno(err, -errno, "cannot make a pipe");
+	read_end = fds[0];
+	write_end = fds[1];
+	if (fd_write_full(write_end, &(char){LIFELINE_LET_GO}, 1) < 0)
+		return err_errno(err, -EIO, "cannot write to a pipe");
+	return take_fd(read_end);
+}
+
+/* Without a unix:// it is a path, too. */
+static const char *events_address(char **fallback, const struct containerd_args *args)
+{
+	const char *given = getenv("TTRPC_ADDRESS"), *path;
+
+	*fallback = xasprintf("%s.ttrpc", args->address);
+	if (!given || !*given)
+		return *fallback;
+	path = str_starts(given, CONTAINERD_UNIX);
+	return path ? path : given;
+}
+
+static int spawn(struct start *s, struct err *err)
+{
+	_cleanup_free_ char *program = paths_program(&s->paths, "caisson-shim"), *fallback = NULL;
+	_cleanup_close_ int lifeline = make_lifeline(err);
+	const char *argv[] = {program,
+			      "--id",
+			      s->record.id,
+			      "--containerd",
+			      s->args->namespace,
+			      "--events",
+			      events_address(&fallback, s->args),
+			      NULL};
+	const int fds[] = {s->listener, lifeline, s->record.lock, -EBADF};
+	struct proc_spec spec = PROC_SPEC_NULL;
+	struct proc proc = PROC_NULL;
+	int r;
+
+	_Static_assert(SHIM_FD_LISTEN == 3 && SHIM_FD_LIFELINE == 4 && SHIM_FD_LOCK == 5 &&
+			       SHIM_FD_IMAGE == 6,
+		       "the order above");
+	if (lifeline < 0)
+		return lifeline;
+	spec.argv = argv;
+	spec.fds = fds;
+	spec.n_fds = ARRAY_SIZE(fds);
+	spec.stderr_fd = s->log;
+	spec.new_session = true;
+	r = proc_start(&spec, &proc);
+	fd_close(proc.pidfd);
+	return r < 0 ? err_errno(err, r, "cannot start %s", program) : 0;
+}
+
+/* For a containerd that was restarted. */
+static int keep_address(const struct start *s, const char *address, struct err *err)
+{
+	_cleanup_close_ int bundle = open(s->spec.bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = bundle < 0 ? -errno
+			   : file_write_atomic_at(bundle, CONTAINERD_ADDRESS_FILE, address,
+						  strlen(address), 0644);
+
+	return r < 0 ? err_errno(err, r, "cannot write %s/" CONTAINERD_ADDRESS_FILE, s->spec.bundle)
+		     : 0;
+}
+
+static void undo(struct start *s)
+{
+	(void)unlink(s->socket);
+	if (s->record.lock >= 0)
+		(void)record_remove(&s->paths, &s->record, NULL);
+	paths_leave_root();
+}
+
+static int start_shim(struct start *s, struct err *err)
+{
+	int r = make_record(s, err);
+
+	if (r == 0)
+		r = link_socket(s, err);
+	if (r < 0)
+		return r;
+	/* Its log, which containerd reads; nobody may have to wait for that. */
+	s->log = open("log", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	follow_containerd();
+	/* It outlives the bundle. */
+	return chdir("/") < 0 ? err_errno(err, -errno, "cannot leave the bundle") : spawn(s, err);
+}
+
+static int start(struct start *s, struct err *err)
+{
+	_cleanup_free_ char *address = NULL;
+	int r = load(s, err);
+
+	if (r < 0)
+		return r;
+	s->socket = containerd_socket_path(s->args, group_of(&s->spec), s->options.socket_dir);
+	address = xasprintf(CONTAINERD_UNIX "%s", s->socket);
+	r = containerd_paths(s->args->namespace, &s->paths, err);
+	if (r == 0)
+		r = s->listener = containerd_listen(s->socket, err);
+	if (r < 0 && r != -EADDRINUSE)
+		return r;
+	r = keep_address(s, address, err);
+	if (r == 0 && s->listener >= 0)
+		r = start_shim(s, err);
+	if (r < 0 && s->listener >= 0)
+		undo(s);
+	return r == 0 && puts(address) < 0 ? err_errno(err, -EIO, "cannot print the address") : r;
+}
+
+int containerd_start(const struct containerd_args *args, struct err *err)
+{
+	struct start s = {
+		.args = args,
+		.paths = PATHS_NULL,
+		.spec = SANDBOX_SPEC_NULL,
+		.bundle = BUNDLE_NULL,
+		.record = RECORD_NULL,
+		.listener = -EBADF,
+		.log = -EBADF,
+	};
+	int r = start(&s, err);
+
+	fd_close(s.listener);
+	fd_close(s.log);
+	free(s.socket);
+	record_done(&s.record);
+	bundle_done(&s.bundle);
+	sandbox_spec_done(&s.spec);
+	paths_done(&s.paths);
+	containerd_options_done(&s.options);
+	return r;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/containerd/streams.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/path.h"
+
+static bool is_fifo(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+/* Nobody may have to wait here until somebody comes: not even for that of a device. */
+static int open_path(const char *path, int how, int *ret, struct err *err)
+{
+	*ret = open(path, how | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	return *ret < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
+}
+
+static int open_output(const char *path, int *ret, struct err *err)
+{
+	return open_path(path, is_fifo(path) ? O_RDWR : O_WRONLY | O_APPEND, ret, err);
+}
+
+static int make_file(const char *path, int *ret, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *folder = xstrndup(path, slash ? (size_t)(slash - path) : 0);
+	int r = *folder ? path_mkdirs(folder, 0755) : 0;
+
+	if (r < 0)
+		return err_errno(err, r, "cannot make the folder %s", folder);
+	*ret = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	return *ret < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
+}
+
+static const struct scheme {
+	const char *prefix;
+	int (*open)(const char *path, int *ret, struct err *err);
+} schemes[] = {
+	{"fifo://", open_output},
+	{"file://", make_file},
+	{"", open_output},
+};
+
+static int open_named(const char *what, const char *name, int *ret, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+		const char *path = str_starts(name, schemes[i].prefix);
+
+		if (!path)
+			continue;
+		if (*path == '/')
+			return schemes[i].open(path, ret, err);
+		return err_set(err, -EINVAL,
+			       "%s: %.256s is no absolute path, nor a URI of fifo:// or file://",
+			       what, name);
+	}
+	return 0;
+}
+
+/* Its client comes and goes: the end is where it says so (CloseIO). */
+static int open_input(const char *name, struct streams *ret, struct err *err)
+{
+	const char *path = str_starts(name, "fifo://");
+	int r;
+
+	if (!path)
+		path = name;
+	if (*path != '/')
+		return err_set(err, -EINVAL, "stdin: %.256s is no absolute path of a FIFO", name);
+	r = open_path(path, O_RDONLY, &ret->fds[0], err);
+	if (r == 0 && is_fifo(path))
+		r = open_path(path, O_WRONLY, &ret->fds[PROCESS_FD_KEEPER], err);
+	return r;
+}
+
+/* Both outputs of a process may go to one file. */
+static int open_all(struct process_stdio *stdio, struct streams *ret, struct err *err)
+{
+	int r = *stdio->in ? open_input(stdio->in, ret, err) : 0;
+
+	if (r == 0 && *stdio->out)
+		r = open_named("stdout", stdio->out, &ret->fds[1], err);
+	if (r < 0 || stdio->terminal)
+		return r;
+	if (*stdio->err)
+		return open_named("stderr", stdio->err, &ret->fds[2], err);
+	if (!str_starts(stdio->out, "file://"))
+		return 0;
+	ret->fds[2] = fcntl(ret->fds[1], F_DUPFD_CLOEXEC, 3);
+	return ret->fds[2] < 0 ? err_errno(err, -errno, "cannot copy a descriptor") : 0;
+}
+
+static bool is_ours(const struct shim *shim, const char *name)
+{
+	const char *rest = str_starts(name, shim->first.record->run_path);
+
+	return rest && *rest == '/';
+}
+
+int streams_open(const struct shim *shim, struct process_stdio *stdio, struct streams *ret,
+		 struct err *err)
+{
+	int r;
+
+	if (is_ours(shim, stdio->in) || is_ours(shim, stdio->out))
+		return 0;
+	r = open_all(stdio, ret, err);
+	stdio->fds = ret->fds;
+	return r;
+}
+
+void streams_done(struct streams *streams)
+{
+	for (size_t i = 0; i < PROCESS_FDS; i++)
+		streams->fds[i] = fd_close(streams->fds[i]);
+}

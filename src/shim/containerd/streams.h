@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "sandbox/process.h"
+#include "shim/shim.h"
+
+/*
+ * A process' streams as containerd names them: paths of FIFOs, or URIs.
+ *
+ *	/path, fifo:///path	a FIFO that its client has made; or a file, which output is added to
+ *	file:///path		a file, made with the folders above it, which output is added to
+ *	""			none
+ *
+ * Of a FIFO for output we have both ends, so that nothing is lost, and the process goes on, while nobody reads; its
+ * reader sees the end when we close them.
+ */
+
+/** struct streams - descriptors for struct process_stdio */
+struct streams {
+	int fds[PROCESS_FDS];
+};
+
+#define STREAMS_NULL                                      \
+	{                                                 \
+		.fds = { -EBADF, -EBADF, -EBADF, -EBADF } \
+	}
+
+/**
+ * streams_open() - open what @stdio names, and let that have them: they are the process' then
+ * @ret: its descriptors; end with streams_done() unless the process has them
+ *
+ * What `caisson exec` has made in the container's folder is left to be opened by its name.
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int streams_open(const struct shim *shim, struct process_stdio *stdio, struct streams *ret,
+		 struct err *err);
+
+/** streams_done() - close them; may be called again */
+void streams_done(struct streams *streams);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A shim whose client is containerd, with a guest that is the test's: what it answers, and what it tells. */
+#include "shim/containerd/containerd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "loop/test-clock.h"
+#include "rpc/process.h"
+#include "shim/containerd/events.h"
+#include "shim/containerd/test-taker.h"
+#include "shim/test-shim.h"
+#include "task_types.pb-c.h"
+
+#define KEEPER 4711
+
+static char folder[] = "/tmp/test-containerd-XXXXXX";
+static char *address;
+static struct containerd containerd;
+static struct asked create, asked;
+
+/* The VM boots already: no mounts are made. */
+static void begin(void)
+{
+	test_shim_begin(false);
+	containerd_init(&containerd, &t.loop, "ns", address);
+	t.shim.containerd = &containerd;
+	t.shim.keeper = KEEPER;
+	t.spec.bundle = xstrdup(folder);
+	taker = (struct taker){.n = 0};
+	taker_begin(&t.loop, address);
+	test_shim_boot();
+}
+
+static void end(void)
+{
+	containerd_done(&containerd);
+	taker_end();
+	test_shim_end();
+}
+
+static void ask_to_create(void)
+{
+	Containerd__Task__V2__CreateTaskRequest request =
+		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+
+	request.id = (char *)"c1";
+	request.bundle = folder;
+	events_creating(&t.shim, &request);
+	ask(&create, "Create", &request.base);
+}
+
+static void begin_created_of_containerd(void)
+{
+	begin();
+	ask_to_create();
+	guest_creates();
+	expect(&create, TTRPC_OK, "");
+}
+
+static void begin_running_of_containerd(void)
+{
+	begin_created_of_containerd();
+	ask_start(&asked, "");
+	guest_starts();
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, guest_was_asked("Wait"));
+}
+
+static void run_exec(const char *exec_id)
+{
+	ask_exec_over(t.client, &asked, exec_id);
+	guest_execs();
+	expect(&asked, TTRPC_OK, "");
+	ask_start(&asked, exec_id);
+	guest_starts();
+	expect(&asked, TTRPC_OK, "");
+}
+
+static void numbers_are_the_keepers(void)
+{
+	Containerd__Task__V2__CreateTaskResponse *created;
+	Containerd__Task__V2__StateResponse *state;
+	Containerd__Task__V2__ConnectResponse *connected;
+	Containerd__Task__V2__PidsResponse *pids;
+
+	begin();
+	ask_to_create();
+	guest_creates();
+	created = (Containerd__Task__V2__CreateTaskResponse *)expect_ok(
+		&create, &containerd__task__v2__create_task_response__descriptor);
+	test_int(created->pid, KEEPER);
+	rpc_free(&created->base);
+	ask_start(&asked, "");
+	guest_starts();
+	expect(&asked, TTRPC_OK, "");
+	run_exec("e1");
+	ask_state(&asked, "");
+	state = (Containerd__Task__V2__StateResponse *)expect_ok(
+		&asked, &containerd__task__v2__state_response__descriptor);
+	test_int(state->pid, KEEPER);
+	test_str(state->bundle, folder);
+	rpc_free(&state->base);
+	ask_id(&asked, "Connect", "");
+	connected = (Containerd__Task__V2__ConnectResponse *)expect_ok(
+		&asked, &containerd__task__v2__connect_response__descriptor);
+	test_int(connected->shim_pid, KEEPER);
+	test_int(connected->task_pid, KEEPER);
+	rpc_free(&connected->base);
+	ask_id(&asked, "Pids", "");
+	pids = (Containerd__Task__V2__PidsResponse *)expect_ok(
+		&asked, &containerd__task__v2__pids_response__descriptor);
+	test_int(pids->n_processes, 2);
+	test_int(pids->processes[0]->pid, KEEPER);
+	test_true(!pids->processes[0]->info && pids->processes[1]->info);
+	rpc_free(&pids->base);
+	end();
+}
+
+/* Whoever hears of the first process' end forgets the container, and its execs with it. */
+static void events_tell_of_a_life(void)
+{
+	char want[512];
+
+	begin_running_of_containerd();
+	run_exec("e1");
+	guest_ends(3);
+	close_outputs();
+	run_until(&t.loop, t.shim.first.init->state == PROCESS_STOPPED);
+	guest_ends(0);
+	run_until(&t.loop, taker.n == 6);
+	ask_delete(&asked, "");
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, taker.n == 7);
+	(void)snprintf(want, sizeof(want),
+		       "/tasks/create c1 %s\n/tasks/start c1\n/tasks/exec-added c1 e1\n"
+		       "/tasks/exec-started c1 e1\n/tasks/exit c1 e1\n/tasks/exit c1 c1\n"
+		       "/tasks/delete c1\n",
+		       folder);
+	test_str(taker.text, want);
+	end();
+}
+
+static void pausing_is_told(void)
+{
+	begin_running_of_containerd();
+	ask_id(&asked, "Pause", "");
+	rpc_free(asked_of_guest("Pause", &containerd__task__v2__pause_request__descriptor));
+	guest_replies(EMPTY);
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, taker.n == 3);
+	ask_id(&asked, "Resume", "");
+	rpc_free(asked_of_guest("Resume", &containerd__task__v2__resume_request__descriptor));
+	guest_replies(EMPTY);
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, taker.n == 4);
+	test_true(strstr(taker.text, "/tasks/start c1\n/tasks/paused c1\n/tasks/resumed c1\n"));
+	end();
+}
+
+/* What nobody reads is not waited for without end; it is there all the same, if somebody comes. */
+static void an_end_is_told_in_time(void)
+{
+	begin_running_of_containerd();
+	t.loop.now = test_clock;
+	guest_ends(3);
+	until_state(PROCESS_STOPPING);
+	ask_wait(&asked, "");
+	test_pass(&t.loop, 9 * NSEC_PER_SEC);
+	test_true(!asked.done);
+	test_pass(&t.loop, NSEC_PER_SEC);
+	expect_waited(&asked, 3);
+	test_int(t.shim.first.init->state, PROCESS_STOPPED);
+	close_outputs();
+	end();
+}
+
+static void it_is_there_until_shutdown(void)
+{
+	begin_running_of_containerd();
+	free(t.spec.executor);
+	t.spec.executor = xstrdup(SANDBOX_EXECUTOR_BUNDLES);
+	guest_ends(3);
+	close_outputs();
+	run_until(&t.loop, t.shim.first.init->state == PROCESS_STOPPED);
+	run_until(&t.loop, t.shim.sandbox.state == SANDBOX_ENDED);
+	test_true(!containerd_is_over(&t.shim));
+	ask_wait(&asked, "");
+	expect_waited(&asked, 3);
+	ask_id(&asked, "Pids", "");
+	expect(&asked, TTRPC_OK, "");
+	test_true(!containerd_is_over(&t.shim));
+	ask_delete(&asked, "");
+	expect(&asked, TTRPC_OK, "");
+	ask_state(&asked, "");
+	expect(&asked, TTRPC_NOT_FOUND, "c1");
+	ask_id(&asked, "Pids", "");
+	expect(&asked, TTRPC_NOT_FOUND, "c1");
+	test_true(!containerd_is_over(&t.shim));
+	ask_id(&asked, "Shutdown", "");
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, containerd_is_over(&t.shim));
+	end();
+}
+
+static void what_was_never_there_is_not_deleted(void)
+{
+	begin();
+	ask_to_create();
+	rpc_free(asked_of_guest("Create", &containerd__task__v2__create_task_request__descriptor));
+	guest_fails(TTRPC_NOT_FOUND, "exec: \"x\": executable file not found in $PATH");
+	expect(&create, TTRPC_NOT_FOUND, "executable file not found in $PATH");
+	ask_delete(&asked, "");
+	expect(&asked, TTRPC_NOT_FOUND, "c1");
+	test_int(taker.n, 0);
+	end();
+}
+
+/* Before there is any container. */
+static void shutdown_may_be_all(void)
+{
+	test_shim_begin(false);
+	containerd_init(&containerd, &t.loop, "ns", address);
+	t.shim.containerd = &containerd;
+	t.shim.sandbox.state = SANDBOX_NEW;
+	ask_id(&asked, "Shutdown", "");
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, containerd_is_over(&t.shim));
+	end();
+}
+
+int main(void)
+{
+	test_true(mkdtemp(folder));
+	address = path_join(folder, "sock");
+	test_run(numbers_are_the_keepers);
+	test_run(events_tell_of_a_life);
+	test_run(pausing_is_told);
+	test_run(an_end_is_told_in_time);
+	test_run(it_is_there_until_shutdown);
+	test_run(what_was_never_there_is_not_deleted);
+	test_run(shutdown_may_be_all);
+	free(address);
+	test_int(path_remove_tree(AT_FDCWD, folder), 0);
+	return 0;
+}

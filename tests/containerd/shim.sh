@@ -1,0 +1,226 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A real containerd with caisson's own shim: io.containerd.caisson.v2.
+[ -n "${CAISSON_TEST_NETNS:-}" ] || CAISSON_TEST_NETNS=1 exec unshare --net "$0" "$@"
+. "$(dirname "$0")/../lib/lib.sh"
+# By this its containers' processes are found: CAISSON_RUN their shims set themselves.
+export TEST_FOLDER=$WORK
+. "$(dirname "$0")/containerd-lib.sh"
+
+RECORDS=/run/caisson/containerd/$CONTAINERD_NAMESPACE
+RUNTIME=(--runtime io.containerd.caisson.v2)
+run() { ctr run "${RUNTIME[@]}" "$@"; }
+in_namespace() { caisson --root "$RECORDS" "$@"; }
+
+# The processes of containers, one number a line: caisson's, not containerd's own.
+container_processes() {
+	local environ pid
+	# shellcheck disable=SC2013 # such names have no blanks
+	for environ in $(unset TEST_FOLDER && grep -lsz "^TEST_FOLDER=$WORK$" /proc/[0-9]*/environ); do
+		pid=${environ//[!0-9]/}
+		case $(cat "/proc/$pid/comm" 2>/dev/null) in
+		caisson-shim | caisson-vsockd | caisson-9pd | virtiofsd | qemu-system* | firecracker) echo "$pid" ;;
+		esac
+	done
+}
+
+# socket_of ID: where its shim listens
+socket_of() {
+	echo "/run/containerd/s/$(printf %s "$CONTAINERD_ADDRESS/$CONTAINERD_NAMESPACE/$1" | sha256sum | cut -d ' ' -f 1)"
+}
+
+# nothing_left ID...: of these containers, which are all there were
+nothing_left() {
+	local pids id
+	is "$(ctr task ls -q)$(ctr container ls -q)" "" "containers"
+	while pids=$(container_processes) && [ -n "$pids" ]; do
+		# shellcheck disable=SC2086 # one word a process
+		"$TOP/tests/lib/await-end" 30 $pids || fail "left behind: $(ps -o pid=,args= -p "${pids//$'\n'/,}")"
+	done
+	for id in "$@"; do
+		[ ! -e "$(socket_of "$id")" ] || fail "the socket of $id is left"
+	done
+	is "$(ls "$RECORDS/containers")" "" "records"
+	is "$(ls "$WORK/state/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE" 2>/dev/null)" "" "bundles"
+	is "$(grep -c "$WORK/.*/rootfs" /proc/self/mountinfo)" 0 "mounts"
+	is "$(find /sys/fs/cgroup -path "*/$CONTAINERD_NAMESPACE/*" -type d)" "" "control groups"
+	is_clean
+}
+
+# follow_events: what containerd tells of tasks from here on is read from descriptor 3
+follow_events() {
+	mkfifo "$WORK/events"
+	ctr events >"$WORK/events" &
+	EVENTS=$!
+	exec 3<"$WORK/events"
+	rm "$WORK/events"
+}
+
+# until_event PART: sets SEEN to the topics up to there, PART's included
+until_event() {
+	local line
+	SEEN=
+	while read -r line <&3; do
+		[[ $line == */tasks/* ]] || continue
+		line=${line#*/tasks/}
+		SEEN+=" ${line%% *}"
+		[[ $line != *"$1"* ]] || return 0
+	done
+	fail "no event $1, but:$SEEN"
+}
+
+events_end() {
+	kill "$EVENTS"
+	exec 3<&-
+}
+
+test_run() {
+	status 3 run --rm $IMAGE one sh -c 'echo out; echo err >&2; exit 3'
+	is "$(out)" out
+	has "$(err)" err
+	echo typed | status 0 run --rm --env A=b --cwd /tmp --read-only $IMAGE two \
+		sh -c 'read -r x; echo $x $A; pwd; (touch /x) 2>&1; true'
+	is "$(out)" "$(printf 'typed b\n/tmp\ntouch: /x: Read-only file system')"
+	code=0
+	on_terminal "ctr run --rm -t ${RUNTIME[*]@Q} $IMAGE three sh -c 'tty; exit 5'" || code=$?
+	is $code 5 "exit status on a terminal"
+	has "$(cat "$WORK/seen")" /dev/pts/0
+	nothing_left one two three
+}
+
+test_what_cannot_be_executed() {
+	status 1 run --rm $IMAGE gone nonesuch
+	has "$(err)" 'exec: "nonesuch": executable file not found in $PATH'
+	status 1 run --rm $IMAGE forbidden /etc
+	has "$(err)" 'exec: "/etc": permission denied'
+	ctr container rm gone forbidden 2>/dev/null || true
+	nothing_left gone forbidden
+}
+
+test_what_cannot_start() {
+	status 1 run --rm --annotation io.caisson.nonesuch=1 $IMAGE bad true
+	has "$(err)" "annotation io.caisson.nonesuch: caisson knows none of this name"
+	status 1 run --rm --net-host $IMAGE host true
+	has "$(err)" "the host's own network cannot be had in a VM"
+	status 1 run --rm --runtime-config-path "$WORK/none.toml" $IMAGE config true
+	has "$(err)" "$WORK/none.toml"
+	ctr container rm bad host config 2>/dev/null || true
+	nothing_left bad host config
+}
+
+test_life() {
+	run -d --log-uri "file://$WORK/life.log" $IMAGE life \
+		sh -c 'trap "exit 4" TERM; echo up; while :; do sleep 0.1; done'
+	status 0 ctr task ls
+	has "$(out)" RUNNING
+	pid=$(out | awk '$1 == "life" {print $2}')
+	is "$(cat "/proc/$pid/comm")" caisson-shim "the process that stands for it"
+	is "$(cat "/proc/$pid/root/proc/1/comm" 2>/dev/null)" "" "the host's files by its number"
+	status 0 ctr task ps life
+	has "$(out)" "$pid"
+	status 6 ctr task exec --exec-id e1 --user 5:6 --cwd /tmp life sh -c 'id -u; pwd; exit 6'
+	is "$(out)" "$(printf '5\n/tmp')"
+	echo typed | status 0 ctr task exec --exec-id e2 life cat
+	is "$(out)" typed
+	code=0
+	on_terminal "ctr task exec -t --exec-id e3 life sh -c 'tty; exit 7'" || code=$?
+	is $code 7 "exit status on a terminal"
+	has "$(cat "$WORK/seen")" /dev/pts/
+	status 0 ctr task exec -d --exec-id e4 life sleep 1000
+	status 0 ctr task kill -s KILL --exec-id e4 life
+	status 0 ctr task metrics life
+	has "$(out)" memory
+	status 0 ctr task pause life
+	status 0 ctr task ls
+	has "$(out)" PAUSED
+	status 0 ctr task resume life
+	status 0 in_namespace list
+	has "$(out)" life
+	status 0 in_namespace exec life echo within
+	is "$(out)" within
+	status 0 ctr task kill life
+	until ctr task ls | grep -q STOPPED; do :; done
+	is "$(remove life)" 4 "exit status"
+	is "$(head -1 "$WORK/life.log")" up "log"
+	nothing_left life
+}
+
+test_events() {
+	follow_events
+	run -d $IMAGE told sleep 1000
+	ctr task exec --exec-id e1 told true
+	ctr task pause told
+	ctr task resume told
+	ctr task exec -d --exec-id e2 told sleep 1000
+	ctr task kill -s KILL told
+	until_event 'exit {"container_id":"told","id":"told"'
+	is "$SEEN" " create start exec-added exec-started exit paused resumed exec-added exec-started exit exit"
+	is "$(remove told)" 137 "exit status"
+	until_event delete
+	events_end
+	nothing_left told
+}
+
+test_two_at_once() {
+	run -d $IMAGE this sh -c 'echo this >/mine; sleep 1000' &
+	run -d $IMAGE that sh -c 'echo that >/mine; sleep 1000'
+	wait $!
+	for id in this that; do
+		status 0 ctr task exec --exec-id e1 $id cat /mine
+		is "$(out)" $id
+	done
+	ctr task kill -s KILL this
+	until [ "$(ctr task ls | awk '$1 == "this" {print $3}')" = STOPPED ]; do :; done
+	is "$(remove this)" 137 "exit status"
+	status 0 ctr task exec --exec-id e2 that cat /mine
+	ctr task kill -s KILL that
+	until ctr task ls | grep -q STOPPED; do :; done
+	is "$(remove that)" 137 "exit status"
+	nothing_left this that
+}
+
+# What it has started goes on without it, and what it prints meanwhile is not lost.
+test_containerd_killed() {
+	mkfifo "$WORK/tick"
+	run -d --log-uri "file://$WORK/ticks" $IMAGE stays sh -c 'i=0; while :; do echo $i; i=$((i + 1)); sleep 0.1; done'
+	pid=$(ctr task ls | awk '$1 == "stays" {print $2}')
+	stop_containerd KILL
+	before=$(wc -l <"$WORK/ticks")
+	until [ "$(wc -l <"$WORK/ticks")" -gt $((before + 3)) ]; do :; done
+	start_containerd
+	status 0 ctr task ls
+	is "$(out | awk '$1 == "stays" {print $2, $3}')" "$pid RUNNING"
+	status 0 ctr task exec --exec-id e1 stays echo alive
+	is "$(out)" alive
+	before=$(wc -l <"$WORK/ticks")
+	until [ "$(wc -l <"$WORK/ticks")" -gt $((before + 3)) ]; do :; done
+	seq 0 $(($(wc -l <"$WORK/ticks") - 1)) | cmp -n "$(stat -c %s "$WORK/ticks")" - "$WORK/ticks"
+	follow_events
+	ctr task kill -s KILL stays
+	until_event '"id":"stays"'
+	events_end
+	is "$(remove stays)" 137 "exit status"
+	nothing_left stays
+}
+
+# Whichever half of its shim is killed: it has ended, and nothing is left of it.
+test_shim_killed() {
+	local victim keeper
+	for victim in keeper shim both; do
+		run -d $IMAGE killed sleep 1000
+		keeper=$(ctr task ls | awk '$1 == "killed" {print $2}')
+		follow_events
+		case $victim in
+		keeper) kill -KILL "$keeper" ;;
+		shim) kill -KILL "$(pgrep -P "$keeper")" ;;
+		both) kill -KILL "$(pgrep -P "$keeper")" "$keeper" ;;
+		esac
+		until_event '"id":"killed"'
+		events_end
+		ctr task rm -f killed >/dev/null 2>&1 || true
+		ctr container rm killed
+		nothing_left killed
+	done
+}
+
+run_tests "$@"
