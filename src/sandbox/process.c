@@ -144,7 +144,8 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 			p->pid = ((Containerd__Task__V2__CreateTaskResponse *)m)->pid;
 			rpc_free(m);
 		}
-		stream_start(&p->in);
+		if (!p->late_input)
+			stream_start(&p->in);
 		stream_start(&p->out);
 		stream_start(&p->err);
 	}
@@ -236,13 +237,12 @@ static void stream_setup(struct process *p, struct stream *s, enum stream_kind k
 	s->userdata = p;
 }
 
-static void adopt(struct process *p, const int fds[PROCESS_FDS])
+static void adopt(struct process *p, const int fds[3])
 {
-	p->input = fds[0] >= 0;
+	p->input |= fds[0] >= 0;
 	stream_adopt(&p->in, fds[0]);
 	stream_adopt(&p->out, fds[1]);
 	stream_adopt(&p->err, fds[2]);
-	p->in.keeper_fd = fds[PROCESS_FD_KEEPER];
 }
 
 struct process *process_new(struct container *container, const char *exec_id,
@@ -258,6 +258,7 @@ struct process *process_new(struct container *container, const char *exec_id,
 	p->fifos[1] = xstrdup(stdio->out);
 	p->fifos[2] = xstrdup(stdio->err);
 	p->terminal = stdio->terminal;
+	p->late_input = stdio->late_input && *stdio->in;
 	ttrpc_request_init(&p->request);
 	ttrpc_request_init(&p->wait);
 	ttrpc_request_init(&p->forget);
@@ -408,7 +409,7 @@ void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *
 		return;
 	}
 	/* The first process' output is logged, whether anybody looks at it or not. */
-	r = open_stream(p, &p->in, in, p->input);
+	r = open_stream(p, &p->in, p->late_input ? "" : in, p->input);
 	if (r == 0)
 		r = open_stream(p, &p->out, out, first || *out);
 	if (r == 0)
@@ -449,6 +450,19 @@ void process_starting(struct process *p)
 	start_deadline(p);
 }
 
+static int open_late_input(struct process *p)
+{
+	struct err err = ERR_NULL;
+	int r = p->late_input ? stream_start_with(&p->in, p->fifos[0]) : 0;
+
+	p->late_input = false;
+	if (r < 0) {
+		(void)err_errno(&err, r, "cannot open %s", p->fifos[0]);
+		process_not_started(p, &err);
+	}
+	return r;
+}
+
 void process_not_started(struct process *p, const struct err *err)
 {
 	report(p, p->started, ttrpc_code_from_errno(err->code), err->text);
@@ -463,6 +477,8 @@ void process_start(struct process *p)
 		process_start_adopted(p, restored_started);
 		return;
 	}
+	if (open_late_input(p) < 0)
+		return;
 	request.id = p->container->spec->id;
 	request.exec_id = p->exec_id;
 	if (p->container->sandbox->guest)

@@ -33,20 +33,17 @@ struct process_result {
 	const char *message;
 };
 
-/* Standard streams as descriptors; the last keeps input from ending before CloseIO. */
-#define PROCESS_FDS	  4
-#define PROCESS_FD_KEEPER 3
-
 /**
  * struct process_stdio - what a process' user gave for its streams
  * @in, @out, @err: paths of FIFOs; "" for none
- * @fds: what is opened already, PROCESS_FDS descriptors, -EBADF for none, which are the process' from here on;
- *	or NULL. @in, @out and @err are names for State then
+ * @fds: what is opened already, three descriptors, -EBADF for none, which are the process' from here on; or NULL.
+ *	Of those @in, @out and @err are names for State
+ * @late_input: @in is opened once the process is started, since its user cannot say before that it has ended
  */
 struct process_stdio {
 	const char *in, *out, *err;
 	const int *fds;
-	bool terminal;
+	bool terminal, late_input;
 };
 
 /* A stream's name in the guest, with its end. */
@@ -59,7 +56,7 @@ struct process_stdio {
  * @exec_id: "" for the container's first
  * @command: an exec's, for messages about it
  * @fifos: stdin, stdout, stderr, as its user named them
- * @input: it has an stdin
+ * @input: it has an stdin; @late_input: which is to be opened yet
  * @pid: in the guest; 0 until CREATED (an exec: until RUNNING)
  * @status: exit status, once STOPPED
  * @exited_at: CLOCK_REALTIME of the end
@@ -81,7 +78,7 @@ struct process {
 	struct container *container;
 	char *exec_id, *command, *fifos[3], *checkpoint, *was_named;
 	enum process_state state;
-	bool terminal, input, lost;
+	bool terminal, input, late_input, lost;
 	uint32_t pid, status;
 	struct timespec exited_at;
 	struct stream in, out, err;

@@ -162,7 +162,19 @@ void stream_start(struct stream *io)
 		closed(io);
 }
 
+int stream_start_with(struct stream *io, const char *fifo)
+{
+	int r = io->state == STREAM_READY ? open_fifo(io, fifo) : 0;
+
+	if (r == 0 && io->input_closed)
+		io->keeper_fd = fd_close(io->keeper_fd);
+	if (r == 0)
+		stream_start(io);
+	return r;
+}
+
 void stream_close_input(struct stream *io)
 {
+	io->input_closed = true;
 	io->keeper_fd = fd_close(io->keeper_fd);
 }

@@ -36,6 +36,7 @@ enum stream_state {
  * struct stream - one of the three
  * @fifo_fd: the user's end; -EBADF: none, output goes to the log only
  * @keeper_fd: stdin: keeps the FIFO from ending until CloseIO; -EBADF: dropped
+ * @input_closed: CloseIO has come
  * @stream_fd: the guest's end
  * @log: gets a copy of the output; may be NULL
  * @greeting: what opens it, and why the guest would not have it
@@ -49,6 +50,7 @@ struct stream {
 	struct greeting greeting;
 	struct pump pump;
 	int fifo_fd, keeper_fd, stream_fd;
+	bool input_closed;
 	struct iolog *log;
 	char *buffer;
 	void (*opened)(struct stream *io, int error);
@@ -75,6 +77,9 @@ int stream_open(struct stream *io, const struct guest_address *address, const ch
 
 /** stream_uri() - "stream://…" for the guest, or "" when it was never opened */
 void stream_uri(const struct stream *io, char *buf, size_t size);
+
+/** stream_start_with() - an stdin that was opened without a FIFO gets one, and copying begins. Return: 0 or negative errno. */
+int stream_start_with(struct stream *io, const char *fifo);
 
 /** stream_start() - begin copying, from STREAM_READY only; harmless when IDLE */
 void stream_start(struct stream *io);

@@ -162,8 +162,7 @@ static bool check_create(struct ttrpc_call *call, const struct container *c,
 
 static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
-	static const int stdio_fds[PROCESS_FDS] = {SHIM_FD_STDIN, SHIM_FD_STDIN + 1,
-						   SHIM_FD_STDIN + 2, -EBADF};
+	static const int stdio_fds[] = {SHIM_FD_STDIN, SHIM_FD_STDIN + 1, SHIM_FD_STDIN + 2};
 	const Containerd__Task__V2__CreateTaskRequest *request = (const void *)message;
 	struct process_stdio stdio = {
 		.in = request->stdin_,

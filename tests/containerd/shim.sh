@@ -47,13 +47,17 @@ nothing_left() {
 	is_clean
 }
 
-# follow_events: what containerd tells of tasks from here on is read from descriptor 3
+# follow_events: what containerd tells of tasks from here on is read from descriptor 3. It does when the first event of
+# another kind has come.
 follow_events() {
+	local first
 	mkfifo "$WORK/events"
 	ctr events >"$WORK/events" &
 	EVENTS=$!
 	exec 3<"$WORK/events"
 	rm "$WORK/events"
+	until read -r -t 0.3 first <&3; do ctr namespaces label "$CONTAINERD_NAMESPACE" follows=me; done
+	has "$first" /namespaces/update
 }
 
 # until_event PART: sets SEEN to the topics up to there, PART's included
@@ -72,6 +76,14 @@ until_event() {
 events_end() {
 	kill "$EVENTS"
 	exec 3<&-
+}
+
+# end ID [SIGNAL]: until containerd has told that it ended
+end() {
+	follow_events
+	ctr task kill -s "${2:-KILL}" "$1"
+	until_event "exit {\"container_id\":\"$1\",\"id\":\"$1\""
+	events_end
 }
 
 test_run() {
@@ -115,7 +127,8 @@ test_life() {
 	has "$(out)" RUNNING
 	pid=$(out | awk '$1 == "life" {print $2}')
 	is "$(cat "/proc/$pid/comm")" caisson-shim "the process that stands for it"
-	is "$(cat "/proc/$pid/root/proc/1/comm" 2>/dev/null)" "" "the host's files by its number"
+	[ -e "/proc/$pid/root/etc/passwd" ] || fail "its files are not those of its number"
+	[ ! -e "/proc/$pid/root$WORK" ] || fail "the host's files are those of its number"
 	status 0 ctr task ps life
 	has "$(out)" "$pid"
 	status 6 ctr task exec --exec-id e1 --user 5:6 --cwd /tmp life sh -c 'id -u; pwd; exit 6'
@@ -138,8 +151,7 @@ test_life() {
 	has "$(out)" life
 	status 0 in_namespace exec life echo within
 	is "$(out)" within
-	status 0 ctr task kill life
-	until ctr task ls | grep -q STOPPED; do :; done
+	end life TERM
 	is "$(remove life)" 4 "exit status"
 	is "$(head -1 "$WORK/life.log")" up "log"
 	nothing_left life
@@ -169,12 +181,10 @@ test_two_at_once() {
 		status 0 ctr task exec --exec-id e1 $id cat /mine
 		is "$(out)" $id
 	done
-	ctr task kill -s KILL this
-	until [ "$(ctr task ls | awk '$1 == "this" {print $3}')" = STOPPED ]; do :; done
+	end this
 	is "$(remove this)" 137 "exit status"
 	status 0 ctr task exec --exec-id e2 that cat /mine
-	ctr task kill -s KILL that
-	until ctr task ls | grep -q STOPPED; do :; done
+	end that
 	is "$(remove that)" 137 "exit status"
 	nothing_left this that
 }
@@ -195,10 +205,7 @@ test_containerd_killed() {
 	before=$(wc -l <"$WORK/ticks")
 	until [ "$(wc -l <"$WORK/ticks")" -gt $((before + 3)) ]; do :; done
 	seq 0 $(($(wc -l <"$WORK/ticks") - 1)) | cmp -n "$(stat -c %s "$WORK/ticks")" - "$WORK/ticks"
-	follow_events
-	ctr task kill -s KILL stays
-	until_event '"id":"stays"'
-	events_end
+	end stays
 	is "$(remove stays)" 137 "exit status"
 	nothing_left stays
 }

@@ -69,26 +69,23 @@ static int open_named(const char *what, const char *name, int *ret, struct err *
 	return 0;
 }
 
-/* Its client comes and goes: the end is where it says so (CloseIO). */
-static int open_input(const char *name, struct streams *ret, struct err *err)
+static int check_input(struct process_stdio *stdio, struct err *err)
 {
-	const char *path = str_starts(name, "fifo://");
-	int r;
+	const char *path = str_starts(stdio->in, "fifo://");
 
-	if (!path)
-		path = name;
-	if (*path != '/')
-		return err_set(err, -EINVAL, "stdin: %.256s is no absolute path of a FIFO", name);
-	r = open_path(path, O_RDONLY, &ret->fds[0], err);
-	if (r == 0 && is_fifo(path))
-		r = open_path(path, O_WRONLY, &ret->fds[PROCESS_FD_KEEPER], err);
-	return r;
+	if (path)
+		stdio->in = path;
+	if (*stdio->in != '/' || !is_fifo(stdio->in))
+		return err_set(err, -EINVAL, "stdin: %.256s is no FIFO by its absolute path",
+			       stdio->in);
+	stdio->late_input = true;
+	return 0;
 }
 
 /* Both outputs of a process may go to one file. */
 static int open_all(struct process_stdio *stdio, struct streams *ret, struct err *err)
 {
-	int r = *stdio->in ? open_input(stdio->in, ret, err) : 0;
+	int r = *stdio->in ? check_input(stdio, err) : 0;
 
 	if (r == 0 && *stdio->out)
 		r = open_named("stdout", stdio->out, &ret->fds[1], err);
@@ -123,6 +120,6 @@ int streams_open(const struct shim *shim, struct process_stdio *stdio, struct st
 
 void streams_done(struct streams *streams)
 {
-	for (size_t i = 0; i < PROCESS_FDS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(streams->fds); i++)
 		streams->fds[i] = fd_close(streams->fds[i]);
 }

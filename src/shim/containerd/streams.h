@@ -12,17 +12,18 @@
  *	""			none
  *
  * Of a FIFO for output we have both ends, so that nothing is lost, and the process goes on, while nobody reads; its
- * reader sees the end when we close them.
+ * reader sees the end when we close them. One for input is opened when the process is started, and no sooner: as soon as
+ * it is, its client writes all that there is, and would say that this was all before it knows of the process.
  */
 
 /** struct streams - descriptors for struct process_stdio */
 struct streams {
-	int fds[PROCESS_FDS];
+	int fds[3];
 };
 
-#define STREAMS_NULL                                      \
-	{                                                 \
-		.fds = { -EBADF, -EBADF, -EBADF, -EBADF } \
+#define STREAMS_NULL                              \
+	{                                         \
+		.fds = { -EBADF, -EBADF, -EBADF } \
 	}
 
 /**
