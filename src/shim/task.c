@@ -110,7 +110,7 @@ static bool check_stdio(struct ttrpc_call *call, const struct process_stdio *std
 static bool open_streams(struct ttrpc_call *call, struct process_stdio *stdio,
 			 struct streams *streams)
 {
-	const struct shim *shim = shim_of(call);
+	struct shim *shim = shim_of(call);
 	struct err err = ERR_NULL;
 
 	if (!shim->containerd || streams_open(shim, stdio, streams, &err) == 0)

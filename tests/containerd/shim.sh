@@ -210,6 +210,24 @@ test_containerd_killed() {
 	nothing_left stays
 }
 
+# A program that logs has all of it, and ends with it.
+test_log_program() {
+	cat >"$WORK/logger" <<-'END'
+		#!/bin/sh
+		exec 5>&-
+		{ echo "$CONTAINER_ID $*"; cat <&3; cat <&4; } >"$2"
+	END
+	chmod +x "$WORK/logger"
+	run -d --log-uri "binary://$WORK/logger?file=$WORK/logged" $IMAGE logs sh -c 'echo out; echo err >&2; sleep 1000'
+	end logs
+	is "$(remove logs)" 137 "exit status"
+	is "$(cat "$WORK/logged")" "$(printf 'logs file %s\nout\nerr' "$WORK/logged")"
+	status 1 run -d --log-uri "binary:///no/such/logger" $IMAGE none true
+	has "$(err)" "cannot start /no/such/logger"
+	ctr container rm none
+	nothing_left logs none
+}
+
 # Whichever half of its shim is killed: it has ended, and nothing is left of it.
 test_shim_killed() {
 	local victim keeper

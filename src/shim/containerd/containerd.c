@@ -15,6 +15,7 @@
 #include "sandbox/rootfs.h"
 #include "shim/calls.h"
 #include "shim/containerd/events.h"
+#include "shim/containerd/logger.h"
 #include "shim/containerd/mounts.h"
 #include "shim/containerd/options.h"
 #include "shim/told.h"
@@ -27,11 +28,13 @@ void containerd_init(struct containerd *c, struct loop *loop, const char *namesp
 		.namespace = namespace,
 		.creating = GOOGLE__PROTOBUF__ANY__INIT,
 	};
+	list_init(&c->loggers);
 	publisher_init(&c->publisher, loop, address, namespace);
 }
 
 void containerd_done(struct containerd *c)
 {
+	loggers_end(&c->loggers);
 	publisher_stop(&c->publisher);
 	rpc_any_done(&c->creating);
 }
@@ -152,8 +155,8 @@ bool containerd_is_over(const struct shim *shim)
 	const struct containerd *c = shim->containerd;
 
 	return c->shut && shim->sandbox.state == SANDBOX_ENDED &&
-	       (shim->told_enough ||
-		(ttrpc_server_idle(shim->server) && publisher_idle(&c->publisher)));
+	       (shim->told_enough || (ttrpc_server_idle(shim->server) &&
+				      publisher_idle(&c->publisher) && list_empty(&c->loggers)));
 }
 
 void containerd_unlisten(int listener)

@@ -17,6 +17,7 @@
  * struct containerd - what such a shim has besides
  * @namespace: containerd's, of the container
  * @creating: the event of the container's creation, which has still to come true
+ * @loggers: programs that take what processes print, as long as they run (logger.h)
  * @exit_due: the first process has ended, and execs have not: it is told after them
  * @shut: there is nothing more to ask about: the shim ends once its VM has
  */
@@ -24,6 +25,7 @@ struct containerd {
 	const char *namespace;
 	struct publisher publisher;
 	Google__Protobuf__Any creating;
+	struct list loggers;
 	bool exit_due, shut;
 };
 

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "shim/containerd/logger.h"
 
 static bool is_fifo(const char *path)
 {
@@ -63,7 +64,8 @@ static int open_named(const char *what, const char *name, int *ret, struct err *
 		if (*path == '/')
 			return schemes[i].open(path, ret, err);
 		return err_set(err, -EINVAL,
-			       "%s: %.256s is no absolute path, nor a URI of fifo:// or file://",
+			       "%s: %.256s is no absolute path, nor a URI of fifo://, file:// or "
+			       "binary://",
 			       what, name);
 	}
 	return 0;
@@ -82,11 +84,29 @@ static int check_input(struct process_stdio *stdio, struct err *err)
 	return 0;
 }
 
+static int open_logger(struct shim *shim, const struct process_stdio *stdio, struct streams *ret,
+		       struct err *err)
+{
+	int r;
+
+	if (!stdio->terminal && *stdio->err && strcmp(stdio->out, stdio->err) != 0)
+		return err_set(err, -EINVAL,
+			       "stderr: stdout's program takes both outputs, not %.256s",
+			       stdio->err);
+	r = logger_start(shim, stdio->out, &ret->fds[1], err);
+	if (r == 0 && stdio->terminal)
+		ret->fds[2] = fd_close(ret->fds[2]);
+	return r;
+}
+
 /* Both outputs of a process may go to one file. */
-static int open_all(struct process_stdio *stdio, struct streams *ret, struct err *err)
+static int open_all(struct shim *shim, struct process_stdio *stdio, struct streams *ret,
+		    struct err *err)
 {
 	int r = *stdio->in ? check_input(stdio, err) : 0;
 
+	if (r == 0 && logger_is_named(stdio->out))
+		return open_logger(shim, stdio, ret, err);
 	if (r == 0 && *stdio->out)
 		r = open_named("stdout", stdio->out, &ret->fds[1], err);
 	if (r < 0 || stdio->terminal)
@@ -106,14 +126,14 @@ static bool is_ours(const struct shim *shim, const char *name)
 	return rest && *rest == '/';
 }
 
-int streams_open(const struct shim *shim, struct process_stdio *stdio, struct streams *ret,
+int streams_open(struct shim *shim, struct process_stdio *stdio, struct streams *ret,
 		 struct err *err)
 {
 	int r;
 
 	if (is_ours(shim, stdio->in) || is_ours(shim, stdio->out))
 		return 0;
-	r = open_all(stdio, ret, err);
+	r = open_all(shim, stdio, ret, err);
 	stdio->fds = ret->fds;
 	return r;
 }

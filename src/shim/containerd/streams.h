@@ -9,6 +9,7 @@
  *
  *	/path, fifo:///path	a FIFO that its client has made; or a file, which output is added to
  *	file:///path		a file, made with the folders above it, which output is added to
+ *	binary:///path?k=v	a program that takes both outputs (logger.h)
  *	""			none
  *
  * Of a FIFO for output we have both ends, so that nothing is lost, and the process goes on, while nobody reads; its
@@ -34,7 +35,7 @@ struct streams {
  *
  * Return: 0 or negative errno with a message.
  */
-int streams_open(const struct shim *shim, struct process_stdio *stdio, struct streams *ret,
+int streams_open(struct shim *shim, struct process_stdio *stdio, struct streams *ret,
 		 struct err *err);
 
 /** streams_done() - close them; may be called again */

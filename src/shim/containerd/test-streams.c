@@ -15,7 +15,7 @@
 static char folder[] = "/tmp/test-streams-XXXXXX";
 static struct err err;
 static struct record record = RECORD_NULL;
-static const struct shim shim = {.first = {.record = &record}};
+static struct shim shim = {.first = {.record = &record}};
 static char *fifo, *file;
 
 static int open_all(const char *in, const char *out, const char *error, bool terminal,

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/containerd/logger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/strv.h"
+#include "shim/containerd/containerd.h"
+
+#define BINARY	       "binary://"
+#define BINARY_V2      "binary-v2://" /* that has to write a byte before it closes the descriptor */
+#define READY_PATIENCE 10000	      /* milliseconds */
+
+enum {
+	LOGGER_OUT,
+	LOGGER_ERR,
+	LOGGER_READY,
+	LOGGER_PIPES,
+};
+
+/* struct pipes - their ends here, and those of the logger */
+struct pipes {
+	int ours[LOGGER_PIPES], theirs[LOGGER_PIPES];
+};
+
+bool logger_is_named(const char *uri)
+{
+	return str_starts(uri, BINARY) || str_starts(uri, BINARY_V2);
+}
+
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	const char *p = c ? strchr(digits, c) : NULL;
+
+	if (!p)
+		return -EINVAL;
+	return p - digits < 16 ? (int)(p - digits) : (int)(p - digits) - 6;
+}
+
+/* Of a URI; in a query a plus is a blank. Return: a new string; NULL: it is none. */
+static char *decode(const char *text, size_t len, bool query)
+{
+	char *ret = xmalloc(len + 1), *to = ret;
+
+	for (size_t i = 0; i < len; i++) {
+		int high, low;
+
+		*to++ = query && text[i] == '+' ? ' ' : text[i];
+		if (text[i] != '%')
+			continue;
+		high = i + 2 < len ? hex_digit(text[i + 1]) : -EINVAL;
+		low = high < 0 ? high : hex_digit(text[i + 2]);
+		if (low < 0 || (high | low) == 0) {
+			free(ret);
+			return NULL;
+		}
+		to[-1] = (char)(high << 4 | low);
+		i += 2;
+	}
+	*to = '\0';
+	return ret;
+}
+
+static int add_word(struct strv *words, const char *text, size_t len, bool query)
+{
+	char *word = decode(text, len, query);
+
+	if (!word)
+		return -EINVAL;
+	strv_take(words, word);
+	return 0;
+}
+
+static int parse_query(const char *query, struct strv *ret)
+{
+	int r = 0;
+
+	while (r == 0 && *query) {
+		size_t len = strcspn(query, "&"), key = strcspn(query, "=&");
+
+		if (len > 0)
+			r = add_word(ret, query, key, true);
+		if (r == 0 && key < len)
+			r = add_word(ret, query + key + 1, len - key - 1, true);
+		query += len + (query[len] == '&');
+	}
+	return r;
+}
+
+/* @ret: the program and its arguments */
+static int parse(const char *uri, struct strv *ret, bool *must_write, struct err *err)
+{
+	const char *path = str_starts(uri, BINARY);
+	size_t len;
+	int r;
+
+	*must_write = !path;
+	if (!path)
+		path = str_starts(uri, BINARY_V2);
+	len = strcspn(path, "?");
+	r = *path == '/' ? add_word(ret, path, len, false) : -EINVAL;
+	if (r == 0 && path[len])
+		r = parse_query(path + len + 1, ret);
+	return r < 0 ? err_set(err, r, "%.256s is no URI of a program by its absolute path", uri)
+		     : 0;
+}
+
+static void pipes_done(struct pipes *p)
+{
+	for (int i = 0; i < LOGGER_PIPES; i++) {
+		p->ours[i] = fd_close(p->ours[i]);
+		p->theirs[i] = fd_close(p->theirs[i]);
+	}
+}
+
+static int pipes_make(struct pipes *p, struct err *err)
+{
+	int fds[2];
+
+	for (int i = 0; i < LOGGER_PIPES; i++)
+		p->ours[i] = p->theirs[i] = -EBADF;
+	for (int i = 0; i < LOGGER_PIPES; i++) {
+		if (pipe2(fds, O_CLOEXEC) < 0) {
+			(void)err_errno(err, -errno, "cannot make a pipe");
+			pipes_done(p);
+			return err->code;
+		}
+		p->ours[i] = fds[i != LOGGER_READY];
+		p->theirs[i] = fds[i == LOGGER_READY];
+	}
+	return 0;
+}
+
+/* Only whoever reads already loses nothing. */
+static int await_ready(int fd, bool must_write, const char *program, struct err *err)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	char byte;
+	ssize_t n;
+
+	if (poll(&pfd, 1, READY_PATIENCE) != 1)
+		return err_set(err, -ETIMEDOUT, "%s did not get ready to log within %d s", program,
+			       READY_PATIENCE / 1000);
+	n = read(fd, &byte, 1);
+	if (n < 0 || (n == 0 && must_write))
+		return err_set(err, -EIO, "%s ended before it was ready to log", program);
+	return 0;
+}
+
+static void ended(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct logger *l = container_of(io, struct logger, ended);
+	struct shim *shim = l->shim;
+
+	loop_io_stop(io);
+	(void)proc_wait(&l->proc);
+	list_del(&l->link);
+	free(l);
+	shim_quit_when_told(shim);
+}
+
+static int start(struct shim *shim, const struct strv *words, const struct pipes *pipes,
+		 struct logger *ret, struct err *err)
+{
+	_cleanup_strv_ struct strv env = STRV_NULL;
+	struct proc_spec spec = PROC_SPEC_NULL;
+	int r;
+
+	for (char **variable = environ; *variable; variable++)
+		strv_add(&env, *variable);
+	strv_addf(&env, "CONTAINER_ID=%s", shim->spec->id);
+	strv_addf(&env, "CONTAINER_NAMESPACE=%s", shim->containerd->namespace);
+	spec.argv = (const char *const *)words->v;
+	spec.env = env.v;
+	spec.fds = pipes->theirs;
+	spec.n_fds = LOGGER_PIPES;
+	spec.death_signal = SIGKILL;
+	r = proc_start(&spec, &ret->proc);
+	return r < 0 ? err_errno(err, r, "cannot start %s", words->v[0]) : 0;
+}
+
+static int begin(struct shim *shim, const struct strv *words, bool must_write, struct pipes *pipes,
+		 struct err *err)
+{
+	struct logger *l = xcalloc(1, sizeof(*l));
+	int r;
+
+	*l = (struct logger){.proc = PROC_NULL, .ended = LOOP_IO_NULL, .shim = shim};
+	list_init(&l->link);
+	r = start(shim, words, pipes, l, err);
+	for (int i = 0; i < LOGGER_PIPES; i++)
+		pipes->theirs[i] = fd_close(pipes->theirs[i]);
+	if (r == 0)
+		r = await_ready(pipes->ours[LOGGER_READY], must_write, words->v[0], err);
+	if (r == 0) {
+		r = loop_io_start(shim->loop, &l->ended, l->proc.pidfd, EPOLLIN, ended);
+		r = r < 0 ? err_errno(err, r, "cannot watch %s", words->v[0]) : 0;
+	}
+	if (r == 0) {
+		list_append(&shim->containerd->loggers, &l->link);
+		return 0;
+	}
+	proc_done(&l->proc);
+	free(l);
+	return r;
+}
+
+int logger_start(struct shim *shim, const char *uri, int ret[2], struct err *err)
+{
+	_cleanup_strv_ struct strv words = STRV_NULL;
+	struct pipes pipes;
+	bool must_write;
+	int r = parse(uri, &words, &must_write, err);
+
+	if (r == 0)
+		r = pipes_make(&pipes, err);
+	if (r < 0)
+		return r;
+	r = begin(shim, &words, must_write, &pipes, err);
+	if (r == 0) {
+		ret[0] = take_fd(pipes.ours[LOGGER_OUT]);
+		ret[1] = take_fd(pipes.ours[LOGGER_ERR]);
+	}
+	pipes_done(&pipes);
+	return r;
+}
+
+void loggers_end(struct list *loggers)
+{
+	list_for_each_safe (it, loggers) {
+		struct logger *l = container_of(it, struct logger, link);
+
+		loop_io_stop(&l->ended);
+		proc_done(&l->proc);
+		list_del(&l->link);
+		free(l);
+	}
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/proc.h"
+#include "loop/loop.h"
+#include "shim/shim.h"
+
+/*
+ * Programs that take what a process prints: binary:///path?KEY=VALUE&... Such a program has stdout as its descriptor 3,
+ * stderr as 4, and closes 5 once it reads them; its arguments are the keys and values. It ends when it has read all,
+ * and lives no longer than the shim.
+ */
+
+/** struct logger - one of them, in containerd.loggers */
+struct logger {
+	struct list link;
+	struct proc proc;
+	struct loop_io ended;
+	struct shim *shim;
+};
+
+/** logger_is_named() - is it that, what a stream is called? */
+bool logger_is_named(const char *uri);
+
+/**
+ * logger_start() - start one, and wait until it is ready, ten seconds at most
+ * @ret: two descriptors, of what stdout and stderr are written to
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int logger_start(struct shim *shim, const char *uri, int ret[2], struct err *err);
+
+/** loggers_end() - kill those of a list that are left */
+void loggers_end(struct list *loggers);
