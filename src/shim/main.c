@@ -22,6 +22,7 @@
 #include "sandbox/network.h"
 #include "sandbox/process-oci.h"
 #include "shim/containerd/containerd.h"
+#include "shim/containerd/events.h"
 #include "shim/group.h"
 #include "shim/keeper.h"
 #include "shim/lifeline.h"
@@ -35,6 +36,7 @@
 
 static void sandbox_ready(struct sandbox *sb)
 {
+	events_follow_guest(sb->userdata);
 	shim_task_ready(sb->userdata);
 }
 

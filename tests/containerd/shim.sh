@@ -173,6 +173,39 @@ test_events() {
 	nothing_left told
 }
 
+test_memory_runs_out() {
+	run -d --memory-limit 100000000 $IMAGE eater sleep 1000
+	follow_events
+	ctr task exec --exec-id e1 eater sh -c 'x=a; while :; do x=$x$x; done' >/dev/null 2>&1 || true
+	until_event 'oom {"container_id":"eater"}'
+	events_end
+	end eater
+	is "$(remove eater)" 137 "exit status"
+	nothing_left eater
+}
+
+# It has ended while containerd was away.
+test_ended_meanwhile() {
+	run -d $IMAGE brief sleep 1000
+	stop_containerd KILL
+	status 0 in_namespace kill -s KILL brief
+	status 0 in_namespace wait brief
+	is "$(out)" 137
+	start_containerd
+	is "$(ctr task ls | awk '$1 == "brief" {print $3}')" STOPPED
+	is "$(remove brief)" 137 "exit status"
+	nothing_left brief
+}
+
+test_root_of_somebodys() {
+	mkdir "$WORK/rootfs"
+	tar -xOf "$WORK/busybox.tar" --wildcards '*.tar' | tar -x -C "$WORK/rootfs"
+	echo here >"$WORK/rootfs/mark"
+	status 0 run --rm --null-io --rootfs "$WORK/rootfs" root /bin/sh -c "/bin/cat /mark >/copy"
+	is "$(cat "$WORK/rootfs/copy")" here
+	nothing_left root
+}
+
 test_two_at_once() {
 	run -d $IMAGE this sh -c 'echo this >/mine; sleep 1000' &
 	run -d $IMAGE that sh -c 'echo that >/mine; sleep 1000'

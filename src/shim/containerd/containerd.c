@@ -30,6 +30,7 @@ void containerd_init(struct containerd *c, struct loop *loop, const char *namesp
 	};
 	list_init(&c->loggers);
 	publisher_init(&c->publisher, loop, address, namespace);
+	ttrpc_request_init(&c->guest_events);
 }
 
 void containerd_done(struct containerd *c)

@@ -18,6 +18,7 @@
  * @namespace: containerd's, of the container
  * @creating: the event of the container's creation, which has still to come true
  * @loggers: programs that take what processes print, as long as they run (logger.h)
+ * @guest_events: the guest's, as long as it is up
  * @exit_due: the first process has ended, and execs have not: it is told after them
  * @shut: there is nothing more to ask about: the shim ends once its VM has
  */
@@ -25,6 +26,7 @@ struct containerd {
 	const char *namespace;
 	struct publisher publisher;
 	Google__Protobuf__Any creating;
+	struct ttrpc_request guest_events;
 	struct list loggers;
 	bool exit_due, shut;
 };

@@ -3,10 +3,45 @@
 
 #include "base/mem.h"
 #include "events.pb-c.h"
+#include "forward.pb-c.h"
 #include "rpc/task.h"
 #include "shim/calls.h"
 #include "shim/containerd/containerd.h"
 #include "shim/told.h"
+
+/* Of the rest we hear by other ways, and in better order. */
+static void guest_told(struct ttrpc_request *request, const uint8_t *data, size_t len)
+{
+	struct containerd *c = container_of(request, struct containerd, guest_events);
+	const Containerd__Services__Events__Ttrpc__V1__Envelope *envelope;
+	ProtobufCMessage *m, *event;
+
+	if (rpc_unpack(&containerd__services__events__ttrpc__v1__envelope__descriptor, data, len,
+		       &m) < 0)
+		return;
+	envelope = (const Containerd__Services__Events__Ttrpc__V1__Envelope *)m;
+	if (rpc_any_unpack(envelope->event, &containerd__events__task_oom__descriptor, &event) ==
+	    0) {
+		publisher_put(&c->publisher, "/tasks/oom", event);
+		rpc_free(event);
+	}
+	rpc_free(m);
+}
+
+static void guest_tells_no_more(struct ttrpc_request *request _unused_,
+				const struct ttrpc_answer *answer _unused_)
+{
+}
+
+void events_follow_guest(struct shim *shim)
+{
+	const Google__Protobuf__Empty all = GOOGLE__PROTOBUF__EMPTY__INIT;
+
+	if (shim->containerd && shim->sandbox.guest)
+		(void)rpc_stream(shim->sandbox.guest, &shim->containerd->guest_events,
+				 RPC_SERVICE_EVENTS, "Stream", &all.base, guest_told,
+				 guest_tells_no_more);
+}
 
 static bool is_first(const struct process *p)
 {

@@ -10,6 +10,9 @@
  * A container is created before it is started, and so on; its first process is the last one of which the end is told.
  */
 
+/** events_follow_guest() - hear of what only the guest knows: that memory has run out. Once it is up. */
+void events_follow_guest(struct shim *shim);
+
 /** events_creating() - what Create has said; it is told when that has come true */
 void events_creating(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest *request);
 
