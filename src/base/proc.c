@@ -65,6 +65,17 @@ static int limit_files(uint64_t bytes)
 	return bytes > 0 && setrlimit(RLIMIT_FSIZE, &limit) < 0 ? -errno : 0;
 }
 
+/* What cannot be read or written there is as it was. */
+static void spare_no_more(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	char sign;
+
+	if (fd >= 0 && pread(fd, &sign, 1, 0) == 1 && sign == '-')
+		(void)!write(fd, "0", 1);
+	fd_close(fd);
+}
+
 static void prepare(const struct proc_spec *spec, int status_fd)
 {
 	struct err err = ERR_NULL;
@@ -106,6 +117,8 @@ static _noreturn_ void become(const struct proc_spec *spec, int status_fd)
 	if (spec->new_session)
 		(void)setsid();
 	reset_signals();
+	if (spec->expendable)
+		spare_no_more();
 	r = limit_files(spec->file_bytes_max);
 	if (r == 0)
 		r = place_fds(spec, status_fd);

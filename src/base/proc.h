@@ -22,6 +22,8 @@
  * @fd_base: at least 3
  * @death_signal: sent to the program when the starting thread's process ends; 0: none
  * @new_session: setsid() first
+ * @expendable: where the caller is one of those that are spared when memory runs out (oom_score_adj), the
+ *	program is not
  * @file_bytes_max: no file may be written beyond that (RLIMIT_FSIZE); 0: as for the caller
  * @guarded: the program is in a PID namespace whose first process is a guard, which ends with the starting
  *	thread's process, and with the program's status: for a program that changes its user, upon which the
@@ -42,7 +44,7 @@ struct proc_spec {
 	size_t n_fds;
 	int fd_base;
 	int death_signal;
-	bool new_session, guarded;
+	bool new_session, guarded, expendable;
 	uint64_t file_bytes_max;
 	int (*prepare)(void *data, struct err *err);
 	void *prepare_data;

@@ -229,6 +229,33 @@ static void programs_start_and_end(void)
 	test_int(test_proc_run(&spec, &missing_out), -ENOENT);
 }
 
+static int run_spared(int score, bool expendable, char **out)
+{
+	static const char *const argv[] = {"cat", "/proc/self/oom_score_adj", NULL};
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	struct proc_spec spec = PROC_SPEC_NULL;
+
+	if (fd < 0 || dprintf(fd, "%d", score) < 0)
+		return -EACCES;
+	spec.argv = argv;
+	spec.expendable = expendable;
+	return test_proc_run(&spec, out);
+}
+
+/* Only root may be spared. */
+static void programs_are_not_spared_with_us(void)
+{
+	_cleanup_free_ char *spared = NULL, *expendable = NULL, *others = NULL;
+
+	if (run_spared(-500, false, &spared) == -EACCES)
+		return;
+	test_str(spared, "-500\n");
+	test_int(run_spared(-500, true, &expendable), 0);
+	test_str(expendable, "0\n");
+	test_int(run_spared(300, true, &others), 0);
+	test_str(others, "300\n");
+}
+
 static int run_guarded(const char *script, char **out)
 {
 	const char *const argv[] = {"sh", "-c", script, NULL};
@@ -427,6 +454,7 @@ int main(void)
 	test_run(programs_start_and_end);
 	test_run(programs_are_prepared);
 	test_run(programs_are_guarded);
+	test_run(programs_are_not_spared_with_us);
 	test_run(descriptors_land_where_asked);
 	test_run(lists_are_sorted_by_bytes);
 	test_run(environments_replace);

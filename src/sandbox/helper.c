@@ -24,6 +24,7 @@ int helper_start(struct helper *h, struct loop *loop, const char *name,
 	h->userdata = userdata;
 	r = tail_start(&h->words, loop, &out);
 	spec.stdout_fd = spec.stderr_fd = out;
+	spec.expendable = true;
 	if (r == 0)
 		r = proc_start(&spec, &h->proc);
 	if (r == 0)

@@ -34,6 +34,7 @@ int vmm_child_start(struct loop *loop, struct vmm_child *child, const struct pro
 	child->ended = ended;
 	s.stderr_fd = wr;
 	s.death_signal = SIGKILL;
+	s.expendable = true;
 	r = proc_start(&s, &child->proc);
 	if (r == 0)
 		r = loop_io_start(loop, &child->exit_io, child->proc.pidfd, EPOLLIN, process_ended);
