@@ -186,7 +186,7 @@ struct start {
 static int run_shim(const struct start *start, pid_t keeper)
 {
 	struct loop loop;
-	struct containerd containerd;
+	struct containerd containerd = {.namespace = NULL};
 	struct shim shim = {
 		.loop = &loop,
 		.paths = start->paths,

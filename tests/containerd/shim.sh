@@ -50,13 +50,16 @@ nothing_left() {
 # follow_events: what containerd tells of tasks from here on is read from descriptor 3. It does when the first event of
 # another kind has come.
 follow_events() {
-	local first
+	local first speaks
 	mkfifo "$WORK/events"
 	ctr events >"$WORK/events" &
 	EVENTS=$!
 	exec 3<"$WORK/events"
 	rm "$WORK/events"
-	until read -r -t 0.3 first <&3; do ctr namespaces label "$CONTAINERD_NAMESPACE" follows=me; done
+	while ctr namespaces label "$CONTAINERD_NAMESPACE" follows=me; do :; done &
+	speaks=$!
+	read -r first <&3
+	kill $speaks
 	has "$first" /namespaces/update
 }
 

@@ -2,7 +2,6 @@
 #include "shim/containerd/options.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -17,37 +16,35 @@
 static struct err err;
 static struct containerd_args args;
 
-static int parse(const char *first, ...)
+static int parse_words(const char *const *words)
 {
-	char *argv[16] = {(char *)"containerd-shim-caisson-v2", (char *)first};
-	int argc = first ? 2 : 1;
-	va_list ap;
+	char *argv[16] = {(char *)"containerd-shim-caisson-v2"};
+	int argc = 1;
 
-	va_start(ap, first);
-	while (first && argc < 15 && (argv[argc] = va_arg(ap, char *)))
-		argc++;
-	va_end(ap);
+	for (; words[argc - 1]; argc++)
+		argv[argc] = (char *)words[argc - 1];
 	err = (struct err)ERR_NULL;
 	return containerd_args_parse(argc, argv, &args, &err);
 }
 
-#define ALL "-namespace", "ns", "-address", "/run/c.sock", "-id", "box"
+#define parse(...) parse_words((const char *const[]){__VA_ARGS__, NULL})
+#define ALL	   "-namespace", "ns", "-address", "/run/c.sock", "-id", "box"
 
 static void it_is_called_as_containerd_does(void)
 {
-	test_int(parse(ALL, "-publish-binary", "/usr/bin/containerd", "start", NULL), 0);
+	test_int(parse(ALL, "-publish-binary", "/usr/bin/containerd", "start"), 0);
 	test_str(args.namespace, "ns");
 	test_str(args.address, "/run/c.sock");
 	test_str(args.id, "box");
 	test_str(args.action, "start");
 	test_true(!args.bundle);
-	test_int(parse(ALL, "-bundle", "/b", "-debug", "delete", NULL), 0);
+	test_int(parse(ALL, "-bundle", "/b", "-debug", "delete"), 0);
 	test_str(args.bundle, "/b");
 	test_str(args.action, "delete");
-	test_int(parse("--namespace=ns", "--address", "/a", "--id", "box", "start", NULL), 0);
-	test_int(parse("-v", NULL), 0);
+	test_int(parse("--namespace=ns", "--address", "/a", "--id", "box", "start"), 0);
+	test_int(parse("-v"), 0);
 	test_true(args.version);
-	test_int(parse("-info", NULL), 0);
+	test_int(parse("-info"), 0);
 	test_true(args.info && !args.version);
 }
 
@@ -76,10 +73,7 @@ static void other_calls_are_refused(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const char *const *w = rows[i].words;
-
-		test_int(parse(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], NULL),
-			 -EINVAL);
+		test_int(parse_words(rows[i].words), -EINVAL);
 		if (!strstr(err.text, rows[i].part))
 			test_fail("no %s in: %s", rows[i].part, err.text);
 	}
@@ -90,7 +84,7 @@ static void a_group_has_one_socket(void)
 {
 	_cleanup_free_ char *one = NULL, *same = NULL, *other = NULL, *elsewhere = NULL, *ns = NULL;
 
-	test_int(parse(ALL, "start", NULL), 0);
+	test_int(parse(ALL, "start"), 0);
 	one = containerd_socket_path(&args, "box", NULL);
 	same = containerd_socket_path(&args, "box", "");
 	other = containerd_socket_path(&args, "pod", NULL);
@@ -143,7 +137,7 @@ static void options_are_read(void)
 	Runtimeoptions__V1__Options config = RUNTIMEOPTIONS__V1__OPTIONS__INIT;
 	struct containerd_options options;
 
-	test_int(parse(ALL, "start", NULL), 0);
+	test_int(parse(ALL, "start"), 0);
 	test_int(read_bytes("", 0, &options), 0);
 	test_true(!options.systemd_cgroup && !options.config && !options.socket_dir);
 	runc.no_pivot_root = runc.no_new_keyring = true;
