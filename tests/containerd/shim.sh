@@ -247,6 +247,64 @@ test_containerd_killed() {
 	nothing_left stays
 }
 
+# shim ID WORD...: as containerd calls the program, in the bundle
+shim() {
+	local id=$1
+	(
+		cd "$WORK/state/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE/$id" 2>/dev/null || true
+		containerd-shim-caisson-v2 -namespace "$CONTAINERD_NAMESPACE" -address "$CONTAINERD_ADDRESS" \
+			-publish-binary /usr/bin/containerd -id "$@"
+	)
+}
+
+# deleted_with STATUS: the last `status` has printed a DeleteResponse that says so. Its field no. 2 is a number of seven
+# bits a byte, the last ones first.
+deleted_with() {
+	has "$(od -A n -t x1 "$WORK/out" | tr -d '\n')" " 10 $(printf '%02x %02x' $(($1 % 128 + 128)) $(($1 / 128))) "
+}
+
+# Whoever asks for a shim that is there is told where; whoever asks to have one removed that is not, that it is gone.
+test_program() {
+	local keeper
+	run -d $IMAGE asked sleep 1000
+	keeper=$(ctr task ls | awk '$1 == "asked" {print $2}')
+	status 0 shim asked start </dev/null
+	is "$(out)" "unix://$(socket_of asked)"
+	is "$(err)" ""
+	is "$(pgrep -f "caisson-shim --id asked " | head -1)" "$keeper" "the only shim"
+	is "$(stat -c %a "$(socket_of asked)")" 600 "mode of the socket"
+	end asked
+	is "$(remove asked)" 137 "exit status"
+	for _ in 1 2; do
+		status 0 shim asked -bundle /no/such/bundle delete
+		is "$(err)" ""
+		deleted_with 137
+	done
+	status 0 containerd-shim-caisson-v2 -v
+	has "$(out)" "containerd-shim-caisson-v2 version"
+	status 0 containerd-shim-caisson-v2 -info </dev/null
+	has "$(tr -d '\0' <"$WORK/out")" io.containerd.caisson.v2
+	status 1 containerd-shim-caisson-v2
+	is "$(wc -l <"$WORK/err")" 1 "lines on stderr"
+	nothing_left asked
+}
+
+# One that neither answers nor ends is killed, and all that it has started.
+test_shim_stopped() {
+	local keeper pids
+	run -d $IMAGE mute sleep 1000
+	keeper=$(ctr task ls | awk '$1 == "mute" {print $2}')
+	pids="$keeper $(descendants "$keeper")"
+	kill -STOP $pids
+	status 0 timeout 5 containerd-shim-caisson-v2 -namespace "$CONTAINERD_NAMESPACE" -address "$CONTAINERD_ADDRESS" \
+		-id mute -bundle "$WORK/state/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE/mute" delete
+	deleted_with 137
+	"$TOP/tests/lib/await-end" 10 $pids
+	ctr task rm -f mute >/dev/null 2>&1 || true
+	ctr container rm mute
+	nothing_left mute
+}
+
 # A program that logs has all of it, and ends with it.
 test_log_program() {
 	cat >"$WORK/logger" <<-'END'

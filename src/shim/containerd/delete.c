@@ -54,10 +54,10 @@ static int await_end(struct record *record, struct err *err)
 	if (r == -EWOULDBLOCK)
 		r = record_wait(record, END_SECONDS);
 	if (r == -ETIMEDOUT) {
-		/* Its child ends with it. */
+		/* And all that it has started: it leads their session. */
 		keeper = record_keeper(record);
 		if (keeper > 0 && is_shim(keeper, record->id))
-			(void)kill(keeper, SIGKILL);
+			(void)kill(-keeper, SIGKILL);
 		r = record_wait(record, KILLED_SECONDS);
 	}
 	if (r == -ETIMEDOUT)
