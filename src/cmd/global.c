@@ -52,9 +52,9 @@ static int set_systemd(const char *value _unused_, struct err *err _unused_)
 	return 0;
 }
 
-bool global_systemd_cgroup(void)
+enum bundle_cgroups global_cgroups(void)
 {
-	return systemd_cgroup;
+	return systemd_cgroup ? BUNDLE_CGROUPS_SYSTEMD : BUNDLE_CGROUPS_PATH;
 }
 
 /* @set: NULL: a flag that changes nothing here, for what it is about is not there. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/err.h"
+#include "sandbox/bundle.h"
 
 /*
  * What stands before the command, as OCI runtimes have it: `caisson --root R --log FILE create …`.
@@ -27,8 +27,8 @@ void global_log(const char *message);
 /** global_end() - a folder of sockets that --root led to does not stay when it is empty */
 void global_end(void);
 
-/** global_systemd_cgroup() - Return: whether control groups are said in the words of systemd */
-bool global_systemd_cgroup(void);
+/** global_cgroups() - Return: in whose words bundles have control groups */
+enum bundle_cgroups global_cgroups(void);
 
 /** global_help() - the options, for --help, on stdout or stderr */
 void global_help(FILE *out);

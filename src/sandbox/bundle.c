@@ -46,34 +46,45 @@ static int find_root(const char *bundle, struct sandbox_spec *spec, struct err *
 	return 0;
 }
 
+/* An engine that asks systemd for its groups has no need to say so. */
+static bool is_scope(enum bundle_cgroups cgroups, const char *path)
+{
+	const char *colon = strchr(path, ':');
+
+	if (cgroups != BUNDLE_CGROUPS_EITHER)
+		return cgroups == BUNDLE_CGROUPS_SYSTEMD;
+	return colon && strchr(colon + 1, ':') && *path != '/' &&
+	       strstr(path, ".slice:") == colon - strlen(".slice");
+}
+
 /* Of the host: the guest has its own. */
-static int find_group(bool systemd, struct sandbox_spec *spec, struct err *err)
+static int find_group(enum bundle_cgroups cgroups, struct sandbox_spec *spec, struct err *err)
 {
 	_cleanup_free_ char *path = NULL;
 	int r;
 
-	if (!systemd)
+	if (!is_scope(cgroups, spec->cgroups_path))
 		return cgroup_places(spec->cgroups_path, spec->id, &spec->cgroups, err);
 	r = cgroup_systemd_path(spec->cgroups_path, spec->id, &path, err);
 	return r < 0 ? r : cgroup_places(path, spec->id, &spec->cgroups, err);
 }
 
-static int load(const char *json, bool systemd, struct sandbox_spec *spec, struct bundle *ret,
-		struct err *err)
+static int load(const char *json, enum bundle_cgroups cgroups, struct sandbox_spec *spec,
+		struct bundle *ret, struct err *err)
 {
 	int r = hooks_take(json, &ret->hooks, err);
 
 	if (r == 0)
 		r = oci_config_adapt(json, spec, &ret->config, err);
 	if (r == 0)
-		r = find_group(systemd, spec, err);
+		r = find_group(cgroups, spec, err);
 	if (r < 0)
 		(void)err_wrap(err, r, "%s/" OCI_CONFIG_FILE, spec->bundle);
 	return r;
 }
 
-static int load_from(const char *path, bool systemd, struct sandbox_spec *spec, struct bundle *ret,
-		     struct err *err)
+static int load_from(const char *path, enum bundle_cgroups cgroups, struct sandbox_spec *spec,
+		     struct bundle *ret, struct err *err)
 {
 	_cleanup_free_ char *json = NULL;
 	int r;
@@ -83,7 +94,7 @@ static int load_from(const char *path, bool systemd, struct sandbox_spec *spec, 
 		return err_errno(err, -errno, "cannot use the bundle %s", path);
 	r = read_config(spec->bundle, &json, err);
 	if (r == 0)
-		r = load(json, systemd, spec, ret, err);
+		r = load(json, cgroups, spec, ret, err);
 	if (r < 0)
 		return r;
 	spec->stop_signal = SIGTERM;
@@ -91,10 +102,10 @@ static int load_from(const char *path, bool systemd, struct sandbox_spec *spec, 
 	return find_root(spec->bundle, spec, err);
 }
 
-int bundle_load(const char *path, bool systemd, struct sandbox_spec *spec, struct bundle *ret,
-		struct err *err)
+int bundle_load(const char *path, enum bundle_cgroups cgroups, struct sandbox_spec *spec,
+		struct bundle *ret, struct err *err)
 {
-	int r = load_from(path, systemd, spec, ret, err);
+	int r = load_from(path, cgroups, spec, ret, err);
 
 	if (r < 0)
 		err_one_line(err);

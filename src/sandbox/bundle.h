@@ -19,16 +19,22 @@ struct bundle {
 		.config = NULL, .hooks = NULL \
 	}
 
+/* In whose words a bundle's cgroupsPath is: a path; systemd's SLICE:PREFIX:NAME; or whichever it looks like. */
+enum bundle_cgroups {
+	BUNDLE_CGROUPS_PATH,
+	BUNDLE_CGROUPS_SYSTEMD,
+	BUNDLE_CGROUPS_EITHER,
+};
+
 /**
  * bundle_load() - read a bundle, and fill in what @spec has of it
- * @systemd: its cgroupsPath is in the words of systemd: SLICE:PREFIX:NAME
  * @spec: has its id
  * @ret: end with bundle_done(), also after a failure
  *
  * Return: 0 or negative errno with a message.
  */
-int bundle_load(const char *path, bool systemd, struct sandbox_spec *spec, struct bundle *ret,
-		struct err *err);
+int bundle_load(const char *path, enum bundle_cgroups cgroups, struct sandbox_spec *spec,
+		struct bundle *ret, struct err *err);
 
 /** bundle_keep() - write them there. Return: 0 or negative errno with a message. */
 int bundle_keep(const struct bundle *bundle, const struct record *record, struct err *err);

@@ -119,7 +119,7 @@ static int load(const char *json)
 
 	test_int(file_write_atomic_at(dir, "config.json", json, strlen(json), 0600), 0);
 	spec.id = xstrdup("box");
-	r = bundle_load(folder, false, &spec, &bundle, &err);
+	r = bundle_load(folder, BUNDLE_CGROUPS_PATH, &spec, &bundle, &err);
 	if (r == 0) {
 		expect_json(bundle.config);
 		if (spec.args.n == 0 || !spec.netns || !spec.rootfs)
@@ -238,6 +238,46 @@ static void what_else_is_refused(void)
 	test_true(load(deep) < 0);
 }
 
+/* A scope of systemd's, or that there is no systemd. */
+static bool is_scope(const char *groups, enum bundle_cgroups words)
+{
+	struct json_object *o = json_tokener_parse(good);
+	_cleanup_close_ int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct bundle bundle = BUNDLE_NULL;
+	struct err err = ERR_NULL;
+	const char *text;
+	bool scope;
+	int r;
+
+	json_object_object_add(json_object_object_get(o, "linux"), "cgroupsPath",
+			       json_object_new_string(groups));
+	text = json_object_to_json_string(o);
+	test_int(file_write_atomic_at(dir, "config.json", text, strlen(text), 0600), 0);
+	json_object_put(o);
+	spec.id = xstrdup("box");
+	r = bundle_load(folder, words, &spec, &bundle, &err);
+	if (r < 0 && r != -EOPNOTSUPP)
+		test_fail("%s: %s", groups, err.text);
+	scope = r < 0 || (spec.cgroups.n > 0 && strstr(spec.cgroups.v[0], ".scope"));
+	bundle_done(&bundle);
+	sandbox_spec_done(&spec);
+	return scope;
+}
+
+static void whose_words_groups_are_in(void)
+{
+	static const char *const paths[] = {"/box", "/kube/pod:a:b", "a:b:c", "a.slice:b",
+					    "/a.slice:b:c"};
+	static const char scope[] = "kubepods-pod1.slice:cri-containerd:box";
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		test_true(!is_scope(paths[i], BUNDLE_CGROUPS_EITHER));
+	test_true(is_scope(scope, BUNDLE_CGROUPS_EITHER));
+	test_true(is_scope(scope, BUNDLE_CGROUPS_SYSTEMD));
+	test_true(!is_scope(scope, BUNDLE_CGROUPS_PATH));
+}
+
 int main(void)
 {
 	_cleanup_free_ char *root = NULL;
@@ -248,6 +288,7 @@ int main(void)
 	test_run(each_field_may_be_anything);
 	test_run(cut_short_it_is_refused);
 	test_run(what_else_is_refused);
+	test_run(whose_words_groups_are_in);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	return 0;
 }

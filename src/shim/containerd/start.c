@@ -57,7 +57,9 @@ static int load(struct start *s, struct err *err)
 	if (s->options.config)
 		(void)setenv("CAISSON_CONFIG", s->options.config, 1);
 	s->spec.id = xstrdup(s->args->id);
-	r = bundle_load(".", s->options.systemd_cgroup, &s->spec, &s->bundle, err);
+	r = bundle_load(".",
+			s->options.systemd_cgroup ? BUNDLE_CGROUPS_SYSTEMD : BUNDLE_CGROUPS_EITHER,
+			&s->spec, &s->bundle, err);
 	if (r == 0 && s->bundle.hooks)
 		r = err_set(err, -ENOTSUP,
 			    "%s/" OCI_CONFIG_FILE
