@@ -323,16 +323,18 @@ test_log_program() {
 	nothing_left logs none
 }
 
-# Whichever half of its shim is killed: it has ended, and nothing is left of it.
+# Whichever half of its shim is killed, or told to end: it has ended, and nothing is left of it.
 test_shim_killed() {
 	local victim keeper
-	for victim in keeper shim both; do
+	for victim in keeper shim both told qemu; do
 		run -d $IMAGE killed sleep 1000
 		keeper=$(ctr task ls | awk '$1 == "killed" {print $2}')
 		follow_events
 		case $victim in
 		keeper) kill -KILL "$keeper" ;;
 		shim) kill -KILL "$(pgrep -P "$keeper")" ;;
+		told) kill -TERM "$(pgrep -P "$keeper")" ;;
+		qemu) kill -KILL "$(vmm_of killed)" ;;
 		both) kill -KILL "$(pgrep -P "$keeper")" "$keeper" ;;
 		esac
 		until_event '"id":"killed"'
