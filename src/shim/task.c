@@ -515,7 +515,7 @@ static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *messa
 	const Containerd__Task__V2__ShutdownRequest *request = (const void *)message;
 	struct shim *shim = shim_of(call);
 	const struct container *c = find_container(call, request->id);
-	bool live = c && c->init && c->init->state != PROCESS_STOPPED;
+	bool live = c && c->init && !c->deleted && c->init->state != PROCESS_STOPPED;
 
 	if (!c)
 		return;
@@ -571,6 +571,7 @@ static void container_lost(struct shim *shim, struct container *c)
 		if (call)
 			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
 		calls_fail_waiters(shim, p, shim_why_ended(shim));
+		c->deleted = shim->containerd != NULL;
 		return;
 	}
 	process_lost(p);

@@ -119,8 +119,14 @@ test_what_cannot_start() {
 	has "$(err)" "the host's own network cannot be had in a VM"
 	status 1 run --rm --runtime-config-path "$WORK/none.toml" $IMAGE config true
 	has "$(err)" "$WORK/none.toml"
-	ctr container rm bad host config 2>/dev/null || true
-	nothing_left bad host config
+	status 1 run --rm --annotation io.caisson.kernel=nonesuch $IMAGE kernel true
+	has "$(err)" "nonesuch"
+	echo 'settings.allow = ["kernel_append"]' >"$CAISSON_CONFIG"
+	status 1 run --rm --annotation io.caisson.kernel_append=rdinit=/nonesuch $IMAGE boot true
+	: >"$CAISSON_CONFIG"
+	has "$(err)" "the guest's kernel or init gave up; the guest's console ended with"
+	ctr container rm bad host config kernel boot 2>/dev/null || true
+	nothing_left bad host config kernel boot
 }
 
 test_life() {
@@ -303,6 +309,22 @@ test_shim_stopped() {
 	ctr task rm -f mute >/dev/null 2>&1 || true
 	ctr container rm mute
 	nothing_left mute
+}
+
+# What it has printed while nobody read is there for whoever comes.
+test_attach() {
+	run -d $IMAGE talks sh -c 'seq 1 30000; sleep 1000' >/dev/null
+	: >"$WORK/seen"
+	ctr task attach talks >>"$WORK/seen" &
+	attached=$!
+	exec 3< <(tail -n +1 -f --pid=$attached "$WORK/seen")
+	grep -q -m 1 -x 30000 <&3
+	exec 3<&-
+	end talks
+	wait $attached || is $? 137 "exit status of attach"
+	seq 1 30000 | cmp - "$WORK/seen"
+	ctr container rm talks
+	nothing_left talks
 }
 
 # A program that logs has all of it, and ends with it.

@@ -220,6 +220,24 @@ static void what_was_never_there_is_not_deleted(void)
 	end();
 }
 
+/* Its VM has ended before that was up. */
+static void a_boot_that_fails_is_all(void)
+{
+	test_shim_begin(false);
+	containerd_init(&containerd, &t.loop, "ns", address);
+	t.shim.containerd = &containerd;
+	ask_to_create();
+	until_state(PROCESS_NONE);
+	sandbox_stop(&t.shim.sandbox, false);
+	expect(&create, TTRPC_UNAVAILABLE, "");
+	ask_delete(&asked, "");
+	expect(&asked, TTRPC_NOT_FOUND, "c1");
+	ask_id(&asked, "Shutdown", "");
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, containerd_is_over(&t.shim));
+	end();
+}
+
 /* Before there is any container. */
 static void shutdown_may_be_all(void)
 {
@@ -243,6 +261,7 @@ int main(void)
 	test_run(an_end_is_told_in_time);
 	test_run(it_is_there_until_shutdown);
 	test_run(what_was_never_there_is_not_deleted);
+	test_run(a_boot_that_fails_is_all);
 	test_run(shutdown_may_be_all);
 	free(address);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
