@@ -2,6 +2,7 @@
 #include "sandbox/hooks.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <signal.h>
 #include <string.h>
@@ -75,6 +76,20 @@ int hooks_take(const char *config, char **ret, struct err *err)
 
 	json_object_put(o);
 	return r;
+}
+
+bool hooks_are_kept(const struct record *record)
+{
+	return faccessat(record->dir, HOOKS_FILE, F_OK, 0) == 0;
+}
+
+bool hooks_has(const char *hooks, const char *stage)
+{
+	struct json_object *o = json_tokener_parse(hooks);
+	bool has = count(oci_json_get(o, stage, json_type_array)) > 0;
+
+	json_object_put(o);
+	return has;
 }
 
 /* struct run - a hook on its way; @status: how it ended, -ETIMEDOUT: it did not */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "sandbox/record.h"
@@ -20,6 +21,12 @@
  * Return: 0; -EBADMSG or -ENOTSUP with a message.
  */
 int hooks_take(const char *config, char **ret, struct err *err);
+
+/** hooks_are_kept() - has the container any? */
+bool hooks_are_kept(const struct record *record);
+
+/** hooks_has() - are there any of a stage? @hooks: of hooks_take() */
+bool hooks_has(const char *hooks, const char *stage);
 
 /**
  * hooks_run() - run those of one stage, one after the other

@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sandbox/hooks.h"
 #include "sandbox/network.h"
 #include "sandbox/process-oci.h"
 #include "shim/containerd/containerd.h"
@@ -162,8 +163,12 @@ static enum leaving leaving_of(const struct shim *shim)
 {
 	if (shim->visit)
 		return LEAVE_AS_IT_WAS;
+	/* What comes after a hook has run is for who asks to have the rest removed. */
 	if (shim->containerd)
-		return shim->first.init && !shim->first.deleted ? LEAVE_STATUS : LEAVE_NOTHING;
+		return hooks_are_kept(shim->first.record) ||
+				       (shim->first.init && !shim->first.deleted)
+			       ? LEAVE_STATUS
+			       : LEAVE_NOTHING;
 	return shim->first.started && !shim->spec->remove ? LEAVE_STATUS : LEAVE_NOTHING;
 }
 

@@ -216,12 +216,47 @@ test_root_of_somebodys() {
 	nothing_left root
 }
 
+# hooks_of STATUS: a bundle whose hooks write what they see to $WORK/hooked; createRuntime ends with that
+hooks_of() {
+	cat >"$WORK/hook" <<-END
+		#!/bin/sh
+		pid=\$(grep -o '"pid":[0-9]*' | cut -d : -f 2)
+		[ "\$pid" = 0 ] || [ "\$(readlink /proc/\$pid/ns/net)" != "\$(readlink /proc/self/ns/net)" ] || exit 9
+		echo "\$1 \$(cat "/proc/\$pid/comm" 2>/dev/null)" >>$WORK/hooked
+		[ "\$1" != createRuntime ] || { echo as it was told >&2; exit $1; }
+	END
+	chmod +x "$WORK/hook"
+	ctr oci spec | jq --arg root "$WORK/rootfs" --arg hook "$WORK/hook" '.root.path = $root |
+		.process.args = ["/bin/echo", "hooked"] | .process.terminal = false |
+		.hooks = {prestart: [{path: $hook, args: ["x", "prestart"]}],
+			createRuntime: [{path: $hook, args: ["x", "createRuntime"]}],
+			poststop: [{path: $hook, args: ["x", "poststop"]}]}' >"$WORK/hooks.json"
+}
+
+test_hooks() {
+	local early
+	early="$(printf 'prestart caisson-shim\ncreateRuntime caisson-shim\npoststop ')"
+	mkdir -p "$WORK/rootfs"
+	tar -xOf "$WORK/busybox.tar" --wildcards '*.tar' | tar -x -C "$WORK/rootfs"
+	hooks_of 0
+	status 0 run --rm --config "$WORK/hooks.json" hooked
+	is "$(out)" hooked
+	is "$(cat "$WORK/hooked")" "$early"
+	rm "$WORK/hooked"
+	hooks_of 7
+	status 1 run --rm --config "$WORK/hooks.json" unhooked
+	has "$(err)" "ended with status 7: as it was told"
+	is "$(cat "$WORK/hooked")" "$early"
+	ctr container rm unhooked 2>/dev/null || true
+	nothing_left hooked unhooked
+}
+
 test_two_at_once() {
 	run -d $IMAGE this sh -c 'echo this >/mine; sleep 1000' &
 	run -d $IMAGE that sh -c 'echo that >/mine; sleep 1000'
 	wait $!
 	for id in this that; do
-		status 0 ctr task exec --exec-id e1 $id cat /mine
+		status 0 ctr task exec --exec-id e1 $id sh -c 'until [ -s /mine ]; do sleep 0.1; done; cat /mine'
 		is "$(out)" $id
 	done
 	end this
@@ -335,7 +370,10 @@ test_log_program() {
 		{ echo "$CONTAINER_ID $*"; cat <&3; cat <&4; } >"$2"
 	END
 	chmod +x "$WORK/logger"
-	run -d --log-uri "binary://$WORK/logger?file=$WORK/logged" $IMAGE logs sh -c 'echo out; echo err >&2; sleep 1000'
+	run -d --log-uri "binary://$WORK/logger?file=$WORK/logged" $IMAGE logs sh -c 'echo err >&2; echo out; sleep 1000'
+	exec 3< <(tail -n +1 -F --pid=$$ "$WORK/logged" 2>/dev/null)
+	grep -q -m 1 out <&3
+	exec 3<&-
 	end logs
 	is "$(remove logs)" 137 "exit status"
 	is "$(cat "$WORK/logged")" "$(printf 'logs file %s\nout\nerr' "$WORK/logged")"

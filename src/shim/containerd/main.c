@@ -3,6 +3,7 @@
  * containerd-shim-caisson-v2: what containerd executes to have a shim started (`start`), and to have nothing left of
  * one (`delete`). What serves its Task API meanwhile is caisson-shim.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
 	struct err err = ERR_NULL;
 	int r = containerd_args_parse(argc, argv, &args, &err);
 
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (r == 0)
 		r = do_as_asked(&args, &err);
 	if (r == 0)

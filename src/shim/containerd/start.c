@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,13 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "cgroup/cgroup.h"
 #include "sandbox/bundle.h"
+#include "sandbox/hooks.h"
 #include "sandbox/oci-adapt.h"
 #include "shim/containerd/address.h"
 #include "shim/containerd/options.h"
+#include "shim/containerd/start-hooks.h"
 #include "shim/containerd/start.h"
 #include "shim/lifeline.h"
 
@@ -35,6 +39,7 @@ struct start {
 	struct sandbox_spec spec;
 	struct bundle bundle;
 	struct record record;
+	struct proc shim;
 	char *socket;
 	int listener, log;
 };
@@ -60,10 +65,10 @@ static int load(struct start *s, struct err *err)
 	r = bundle_load(".",
 			s->options.systemd_cgroup ? BUNDLE_CGROUPS_SYSTEMD : BUNDLE_CGROUPS_EITHER,
 			&s->spec, &s->bundle, err);
-	if (r == 0 && s->bundle.hooks)
+	if (r == 0 && s->bundle.hooks && hooks_has(s->bundle.hooks, "poststart"))
 		r = err_set(err, -ENOTSUP,
 			    "%s/" OCI_CONFIG_FILE
-			    " has hooks, which caisson runs for OCI engines only",
+			    ": hooks.poststart: caisson runs them for OCI engines only",
 			    s->spec.bundle);
 	if (r == 0)
 		r = bundle_choose_machine(&s->bundle, &s->spec, err);
@@ -165,7 +170,6 @@ static int spawn(struct start *s, struct err *err)
 			      NULL};
 	const int fds[] = {s->listener, lifeline, s->record.lock, -EBADF};
 	struct proc_spec spec = PROC_SPEC_NULL;
-	struct proc proc = PROC_NULL;
 	int r;
 
 	_Static_assert(SHIM_FD_LISTEN == 3 && SHIM_FD_LIFELINE == 4 && SHIM_FD_LOCK == 5 &&
@@ -178,8 +182,7 @@ static int spawn(struct start *s, struct err *err)
 	spec.n_fds = ARRAY_SIZE(fds);
 	spec.stderr_fd = s->log;
 	spec.new_session = true;
-	r = proc_start(&spec, &proc);
-	fd_close(proc.pidfd);
+	r = proc_start(&spec, &s->shim);
 	return r < 0 ? err_errno(err, r, "cannot start %s", program) : 0;
 }
 
@@ -195,11 +198,19 @@ static int keep_address(const struct start *s, const char *address, struct err *
 		     : 0;
 }
 
+/* A shim that is there already ends with its whole session. */
 static void undo(struct start *s)
 {
+	if (s->shim.pid > 0) {
+		(void)kill(-s->shim.pid, SIGKILL);
+		(void)proc_wait(&s->shim);
+	}
 	(void)unlink(s->socket);
-	if (s->record.lock >= 0)
+	if (s->record.lock >= 0) {
+		(void)hooks_run(&s->record, &s->spec, "poststop", "stopped", 0, NULL);
+		(void)record_remove_cgroups(&s->record, CGROUP_PATIENCE);
 		(void)record_remove(&s->paths, &s->record, NULL);
+	}
 	paths_leave_root();
 }
 
@@ -215,7 +226,10 @@ static int start_shim(struct start *s, struct err *err)
 	s->log = open("log", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	follow_containerd();
 	/* It outlives the bundle. */
-	return chdir("/") < 0 ? err_errno(err, -errno, "cannot leave the bundle") : spawn(s, err);
+	if (chdir("/") < 0)
+		return err_errno(err, -errno, "cannot leave the bundle");
+	r = spawn(s, err);
+	return r == 0 && s->bundle.hooks ? start_hooks(&s->record, &s->spec, s->socket, err) : r;
 }
 
 static int start(struct start *s, struct err *err)
@@ -248,11 +262,13 @@ int containerd_start(const struct containerd_args *args, struct err *err)
 		.spec = SANDBOX_SPEC_NULL,
 		.bundle = BUNDLE_NULL,
 		.record = RECORD_NULL,
+		.shim = PROC_NULL,
 		.listener = -EBADF,
 		.log = -EBADF,
 	};
 	int r = start(&s, err);
 
+	fd_close(s.shim.pidfd);
 	fd_close(s.listener);
 	fd_close(s.log);
 	free(s.socket);
