@@ -53,6 +53,7 @@ struct process_stdio {
  * struct process - one process
  * @link: for its owner's list
  * @conn: for its owner: the connection that it is spoken of over
+ * @start_asked: for its owner: when somebody wanted it to run
  * @exec_id: "" for the container's first
  * @command: an exec's, for messages about it
  * @fifos: stdin, stdout, stderr, as its user named them
@@ -74,7 +75,7 @@ struct process_stdio {
  */
 struct process {
 	struct list link;
-	uint64_t conn;
+	uint64_t conn, start_asked;
 	struct container *container;
 	char *exec_id, *command, *fifos[3], *checkpoint, *was_named;
 	enum process_state state;

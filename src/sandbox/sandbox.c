@@ -16,19 +16,26 @@
 #define CLEAN_DEADLINE (50 * NSEC_PER_SEC)
 #define LEFT_DEADLINE  (5 * NSEC_PER_SEC)
 
-static const char *const phase_names[] = {
-	[SANDBOX_PHASE_BEGIN] = "shim started",
-	[SANDBOX_PHASE_PREPARED] = "root file system, kernel and accelerator ready",
-	[SANDBOX_PHASE_LAUNCHED] = "virtual machine started",
-	[SANDBOX_PHASE_READY] = "guest booted",
-	[SANDBOX_PHASE_CREATED] = "container created",
-	[SANDBOX_PHASE_STARTED] = "command started",
+static const struct {
+	const char *name, *step;
+} phase_words[] = {
+	[SANDBOX_PHASE_BEGIN] = {"shim started", "begin"},
+	[SANDBOX_PHASE_PREPARED] = {"root file system, kernel and accelerator ready", "prepare"},
+	[SANDBOX_PHASE_LAUNCHED] = {"virtual machine started", "launch"},
+	[SANDBOX_PHASE_READY] = {"guest booted", "boot"},
+	[SANDBOX_PHASE_CREATED] = {"container created", "create"},
+	[SANDBOX_PHASE_STARTED] = {"command started", "start"},
 };
-_Static_assert(ARRAY_SIZE(phase_names) == SANDBOX_PHASE_MAX, "a name for each phase");
+_Static_assert(ARRAY_SIZE(phase_words) == SANDBOX_PHASE_MAX, "words for each phase");
 
 const char *sandbox_phase_name(enum sandbox_phase phase)
 {
-	return phase_names[phase];
+	return phase_words[phase].name;
+}
+
+const char *sandbox_phase_step(enum sandbox_phase phase)
+{
+	return phase_words[phase].step;
 }
 
 void sandbox_phase(struct sandbox *sb, enum sandbox_phase phase)

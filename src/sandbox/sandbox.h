@@ -55,6 +55,9 @@ enum sandbox_phase {
 /** sandbox_phase_name() - for people */
 const char *sandbox_phase_name(enum sandbox_phase phase);
 
+/** sandbox_phase_step() - in a word, what it is that is over then: "boot" */
+const char *sandbox_phase_step(enum sandbox_phase phase);
+
 /**
  * struct sandbox - one VM
  * @record, @spec: of the container that it was started for, which says what the VM is

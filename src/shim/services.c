@@ -13,21 +13,52 @@
 
 /* What a shim serves: task.c, a little of its own, and what it passes on to the guest. */
 
-static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+static size_t put_phases(const struct sandbox *sb, Caisson__Sandbox__V1__Phase *phases,
+			 Caisson__Sandbox__V1__Phase **rows)
 {
-	Caisson__Sandbox__V1__TimingResponse response = CAISSON__SANDBOX__V1__TIMING_RESPONSE__INIT;
-	Caisson__Sandbox__V1__Phase phases[SANDBOX_PHASE_MAX], *rows[SANDBOX_PHASE_MAX];
-	const struct sandbox *sb = &shim_of(call)->sandbox;
+	size_t n = 0;
 
 	for (int i = 0; i < SANDBOX_PHASE_MAX; i++) {
 		if (sb->phases[i] == 0)
 			continue;
 		caisson__sandbox__v1__phase__init(&phases[i]);
-		phases[i].name = (char *)sandbox_phase_name(i);
+		phases[i].name = rpc_str(sandbox_phase_name(i));
+		phases[i].step = rpc_str(sandbox_phase_step(i));
 		phases[i].at_ns = sb->phases[i];
-		rows[response.n_phases++] = &phases[i];
+		rows[n++] = &phases[i];
 	}
-	response.phases = rows;
+	return n;
+}
+
+static void put_buckets(const struct latency *latency,
+			Caisson__Sandbox__V1__Histogram__Bucket *buckets,
+			Caisson__Sandbox__V1__Histogram__Bucket **rows)
+{
+	for (int i = 0; i <= LATENCY_BUCKETS; i++) {
+		caisson__sandbox__v1__histogram__bucket__init(&buckets[i]);
+		buckets[i].up_to_ns = i < LATENCY_BUCKETS ? latency_bounds[i] : 0;
+		buckets[i].count = latency->counts[i];
+		rows[i] = &buckets[i];
+	}
+}
+
+static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
+{
+	Caisson__Sandbox__V1__TimingResponse response = CAISSON__SANDBOX__V1__TIMING_RESPONSE__INIT;
+	Caisson__Sandbox__V1__Histogram histogram = CAISSON__SANDBOX__V1__HISTOGRAM__INIT;
+	Caisson__Sandbox__V1__Phase phases[SANDBOX_PHASE_MAX], *phase_rows[SANDBOX_PHASE_MAX];
+	Caisson__Sandbox__V1__Histogram__Bucket buckets[LATENCY_BUCKETS + 1],
+		*bucket_rows[LATENCY_BUCKETS + 1];
+	const struct shim *shim = shim_of(call);
+
+	response.n_phases = put_phases(&shim->sandbox, phases, phase_rows);
+	response.phases = phase_rows;
+	put_buckets(&shim->exec_starts, buckets, bucket_rows);
+	histogram.n_buckets = LATENCY_BUCKETS + 1;
+	histogram.buckets = bucket_rows;
+	histogram.sum_ns = shim->exec_starts.sum_ns;
+	response.exec_starts = &histogram;
+	response.container = rpc_str(shim->spec->id);
 	rpc_reply(call, &response.base);
 }
 

@@ -3,6 +3,7 @@
 
 #include "sandbox/container.h"
 #include "sandbox/process.h"
+#include "shim/latency.h"
 #include "ttrpc/server.h"
 
 /*
@@ -19,6 +20,7 @@
  * struct shim - all there is
  * @spec: of the container that it was started for
  * @first: that one
+ * @exec_starts: how long it took to start the execs that there were
  * @visit: for its files only; see shim/lifeline.h
  * @stdio: the container's streams are descriptors that we were started with
  * @containerd: what there is besides, if that is our client (shim/containerd/containerd.h); NULL: it is not
@@ -46,6 +48,7 @@ struct shim {
 	struct sandbox sandbox;
 	struct container first;
 	struct ttrpc_server *server;
+	struct latency exec_starts;
 	struct list waiters, forwards, awake;
 	struct vmm_rates rates;
 	struct ttrpc_call *rating, *flushing, *saving;

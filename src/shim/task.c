@@ -218,6 +218,7 @@ static void start(struct process *p)
 {
 	struct network *network = &p->container->sandbox->network;
 
+	p->start_asked = loop_now(p->container->sandbox->loop);
 	process_starting(p);
 	if (p == p->container->init && network->n > 0)
 		network_apply(network, network_applied, p);

@@ -669,21 +669,84 @@ static void clients_may_vanish(void)
 	test_shim_end();
 }
 
+static Caisson__Sandbox__V1__TimingResponse *ask_timing(void)
+{
+	ask_over(t.client, &asked, SHIM_SERVICE, "Timing", EMPTY);
+	return (Caisson__Sandbox__V1__TimingResponse *)expect_ok(
+		&asked, &caisson__sandbox__v1__timing_response__descriptor);
+}
+
 static void phases_are_told(void)
 {
 	Caisson__Sandbox__V1__TimingResponse *response;
 
 	begin_running(false);
-	ask_over(t.client, &asked, SHIM_SERVICE, "Timing", EMPTY);
-	response = (Caisson__Sandbox__V1__TimingResponse *)expect_ok(
-		&asked, &caisson__sandbox__v1__timing_response__descriptor);
+	response = ask_timing();
 	test_int(response->n_phases, 4);
 	for (size_t i = 1; i < response->n_phases; i++)
 		test_true(response->phases[i]->at_ns >= response->phases[i - 1]->at_ns);
 	test_str(response->phases[0]->name, "shim started");
 	test_str(response->phases[3]->name, "command started");
+	test_str(response->phases[3]->step, "start");
+	test_str(response->container, "c1");
 	rpc_free(&response->base);
 	test_shim_end();
+}
+
+/* How much later it is than it really is. */
+static uint64_t passed_ns;
+
+static uint64_t clock_later(void)
+{
+	return clock_now() + passed_ns;
+}
+
+static void begin_exec(const char *exec_id)
+{
+	ask_exec_over(t.client, &create, exec_id);
+	guest_execs();
+	expect(&create, TTRPC_OK, "");
+	ask_start(&start, exec_id);
+	run_until(&t.loop, guest_was_asked("Start"));
+}
+
+/* Only what has started: why another one does not is nothing that a histogram tells. */
+static void starts_of_execs_are_counted(void)
+{
+	Caisson__Sandbox__V1__TimingResponse *response;
+	const Caisson__Sandbox__V1__Histogram *h;
+
+	begin_running(false);
+	t.loop.now = clock_later;
+	begin_exec("e1");
+	passed_ns += 3 * NSEC_PER_SEC;
+	guest_starts();
+	expect(&start, TTRPC_OK, "");
+	begin_exec("e2");
+	rpc_free(asked_of_guest("Start", &containerd__task__v2__start_request__descriptor));
+	guest_fails(TTRPC_NOT_FOUND, "no such program");
+	expect(&start, TTRPC_NOT_FOUND, "no such program");
+	response = ask_timing();
+	h = response->exec_starts;
+	test_int(h->n_buckets, LATENCY_BUCKETS + 1);
+	for (size_t i = 0; i < h->n_buckets; i++)
+		test_int(h->buckets[i]->count, h->buckets[i]->up_to_ns == 5 * NSEC_PER_SEC);
+	test_true(h->sum_ns >= 3 * NSEC_PER_SEC && h->sum_ns < 5 * NSEC_PER_SEC);
+	test_int(h->buckets[LATENCY_BUCKETS]->up_to_ns, 0);
+	rpc_free(&response->base);
+	test_shim_end();
+}
+
+/* A bound belongs to what is below it. */
+static void each_has_a_bucket(void)
+{
+	struct latency latency = {.sum_ns = 0};
+
+	latency_add(&latency, 0);
+	latency_add(&latency, latency_bounds[0]);
+	latency_add(&latency, latency_bounds[LATENCY_BUCKETS - 1] + 1);
+	test_int(latency.counts[0], 2);
+	test_int(latency.counts[LATENCY_BUCKETS], 1);
 }
 
 int main(void)
@@ -711,5 +774,7 @@ int main(void)
 	test_run(execs_are_limited);
 	test_run(clients_may_vanish);
 	test_run(phases_are_told);
+	test_run(starts_of_execs_are_counted);
+	test_run(each_has_a_bucket);
 	return 0;
 }

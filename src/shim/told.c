@@ -166,6 +166,8 @@ static void process_started(struct process *p, const struct process_result *resu
 		c->started = true;
 		terminal_tell(shim);
 		sandbox_phase(&shim->sandbox, SANDBOX_PHASE_STARTED);
+	} else {
+		latency_add(&shim->exec_starts, loop_now(shim->loop) - p->start_asked);
 	}
 	events_started(p);
 	response.pid = told_pid(p);
