@@ -6,21 +6,27 @@
 #include "system.pb-c.h"
 #include "task.pb-c.h"
 
-const char *describe_state(struct client *client, const char *id, struct err *err)
+const char *describe_status(Containerd__V1__Types__Status status)
 {
 	static const char *const names[] = {"creating", "created", "running",
 					    "stopped",	"paused",  "pausing"};
+
+	return (size_t)status < ARRAY_SIZE(names) ? names[status] : NULL;
+}
+
+const char *describe_state(struct client *client, const char *id, struct err *err)
+{
 	Containerd__Task__V2__StateRequest request = CONTAINERD__TASK__V2__STATE_REQUEST__INIT;
+	Containerd__V1__Types__Status status;
 	ProtobufCMessage *m;
-	size_t status;
 
 	request.id = rpc_str(id);
 	if (client_call(client, "State", &request.base,
 			&containerd__task__v2__state_response__descriptor, &m, err) < 0)
 		return NULL;
-	status = (size_t)((Containerd__Task__V2__StateResponse *)m)->status;
+	status = ((Containerd__Task__V2__StateResponse *)m)->status;
 	rpc_free(m);
-	return status < ARRAY_SIZE(names) ? names[status] : NULL;
+	return describe_status(status);
 }
 
 struct json_object *describe_guest(struct client *client, struct err *err)

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "cmd/client.h"
+#include "task_types.pb-c.h"
 
 /*
  * What a running container's shim and guest say of it. It may end at any time: then there is nothing,
@@ -14,6 +15,9 @@
 /* How JSON is written for people to read. */
 #define DESCRIBE_JSON \
 	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+/** describe_status() - a state's word. Return: NULL: there is no such state. */
+const char *describe_status(Containerd__V1__Types__Status status);
 
 /** describe_state() - "creating", "created", "running", "paused", …. Return: NULL: nobody knows. */
 const char *describe_state(struct client *client, const char *id, struct err *err);

@@ -52,6 +52,11 @@ static int set_systemd(const char *value _unused_, struct err *err _unused_)
 	return 0;
 }
 
+bool global_has_root(void)
+{
+	return has_root;
+}
+
 enum bundle_cgroups global_cgroups(void)
 {
 	return systemd_cgroup ? BUNDLE_CGROUPS_SYSTEMD : BUNDLE_CGROUPS_PATH;

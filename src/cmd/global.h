@@ -27,6 +27,9 @@ void global_log(const char *message);
 /** global_end() - a folder of sockets that --root led to does not stay when it is empty */
 void global_end(void);
 
+/** global_has_root() - Return: whether a folder of containers was chosen */
+bool global_has_root(void);
+
 /** global_cgroups() - Return: in whose words bundles have control groups */
 enum bundle_cgroups global_cgroups(void);
 

@@ -92,8 +92,15 @@ char *paths_default_run(void)
 	return default_path(&folder_run);
 }
 
+char *paths_containerd(void)
+{
+	_cleanup_free_ char *base = paths_default_run();
+
+	return path_join(base, PATHS_CONTAINERD);
+}
+
 /* Containers of one folder have sockets apart from those of another, with paths that are short. */
-static char *run_of(const char *root)
+char *paths_run_of(const char *root)
 {
 	_cleanup_free_ char *base = paths_default_run();
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -115,7 +122,7 @@ int paths_set_root(const char *root, struct err *err)
 		full = xasprintf("%s/%s", cwd, root);
 	else
 		return err_errno(err, -errno, "cannot find the current folder");
-	run = run_of(full);
+	run = paths_run_of(full);
 	(void)setenv(folder_root.variable, full, 1);
 	(void)setenv(folder_run.variable, run, 1);
 	return 0;

@@ -48,6 +48,12 @@ char *paths_default_run(void);
  */
 int paths_set_root(const char *root, struct err *err);
 
+/** paths_run_of() - what @run follows from @root then, which is an absolute path; free() it */
+char *paths_run_of(const char *root);
+
+/** paths_containerd() - the folder in which containerd's namespaces have a @root each, with their names; free() it */
+char *paths_containerd(void);
+
 /** paths_leave_root() - after paths_set_root(): its folder of sockets does not stay when it is empty */
 void paths_leave_root(void);
 

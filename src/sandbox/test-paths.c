@@ -140,6 +140,7 @@ static void roots_have_folders_of_sockets(void)
 {
 	static const char *const roots[] = {"/a/b", "/a/c", "a/b"};
 	_cleanup_strv_ struct strv runs = STRV_NULL;
+	char *same;
 	_cleanup_free_ char *base = paths_default_run();
 
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
@@ -148,6 +149,9 @@ static void roots_have_folders_of_sockets(void)
 			  strstr(getenv("CAISSON_ROOT"), roots[i]));
 		strv_add(&runs, getenv("CAISSON_RUN"));
 		test_true(str_starts(runs.v[i], base));
+		same = paths_run_of(getenv("CAISSON_ROOT"));
+		test_str(same, runs.v[i]);
+		free(same);
 		test_int(strlen(runs.v[i]), strlen(base) + strlen("/@01234567"));
 		for (size_t k = 0; k < i; k++)
 			test_true(strcmp(runs.v[i], runs.v[k]) != 0);
