@@ -24,7 +24,7 @@ extern const struct command command_create, command_config, command_start, comma
 	command_images, command_image_list, command_image_pull, command_image_import,
 	command_image_remove, command_image_prune, command_image_inspect, command_image_build,
 	command_image_convert, command_image_init_config, command_image_verify, command_doctor,
-	command_volume, command_disk;
+	command_volume, command_disk, command_metrics;
 
 /** cmd_fail() - print "caisson: <message>". Return: the command's failure status. */
 int cmd_fail(const struct command *command, const struct err *err);

@@ -19,7 +19,7 @@ static const struct command *const commands[] = {
 	&command_logs,	     &command_kill,	&command_wait,	 &command_inspect, &command_state,
 	&command_delete,     &command_diff,	&command_commit, &command_export,  &command_kernel,
 	&command_image,	     &command_images,	&command_config, &command_doctor,  &command_volume,
-	&command_disk,
+	&command_disk,	     &command_metrics,
 };
 
 static const struct guess known[] = {

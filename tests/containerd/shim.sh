@@ -405,4 +405,21 @@ test_shim_killed() {
 	done
 }
 
+# Prometheus is told of all namespaces that there are, execs of ctr's too.
+test_metrics() {
+	run -d $IMAGE told sleep 1000
+	status 0 ctr task exec --exec-id e1 told true
+	status 0 caisson metrics
+	labels="root=\"$RECORDS\",vm=\"told\""
+	has "$(out)" "caisson_vm_up{$labels} 1"
+	has "$(out)" "caisson_vm_exec_start_seconds_count{$labels} 1"
+	has "$(out)" "caisson_container_processes{$labels,id=\"told\"} 1"
+	follow_events
+	ctr task kill -s KILL told
+	until_event '"id":"told"'
+	events_end
+	is "$(remove told)" 137 "exit status"
+	nothing_left told
+}
+
 run_tests "$@"
