@@ -12,12 +12,10 @@ char *path_join(const char *a, const char *b)
 	return xasprintf("%s/%s", a, b);
 }
 
-char *path_find_program(const char *name)
+char *path_find_program_in(const char *path, const char *name)
 {
-	const char *path = getenv("PATH"), *end;
+	const char *end;
 
-	if (strchr(name, '/'))
-		return xstrdup(name);
 	for (; path && *path; path = *end ? end + 1 : end) {
 		_cleanup_free_ char *candidate = NULL;
 
@@ -27,6 +25,11 @@ char *path_find_program(const char *name)
 			return take_ptr(candidate);
 	}
 	return NULL;
+}
+
+char *path_find_program(const char *name)
+{
+	return strchr(name, '/') ? xstrdup(name) : path_find_program_in(getenv("PATH"), name);
 }
 
 char *path_self_dir(void)

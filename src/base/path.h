@@ -64,5 +64,13 @@ char *path_join(const char *a, const char *b);
  */
 char *path_find_program(const char *name);
 
+/**
+ * path_find_program_in() - where another one would lead
+ * @path: folders, with ":" between them; NULL: none
+ *
+ * Return: as path_find_program().
+ */
+char *path_find_program_in(const char *path, const char *name);
+
 /** path_self_dir() - the folder that the running program is in; free() it. NULL if unknown. */
 char *path_self_dir(void);

@@ -19,16 +19,18 @@
 #define VERSION_MAX 65536
 
 struct doctor_options {
-	bool json;
+	bool json, kubernetes;
 };
 
 static const struct opt options[] = {
 	OPT(doctor_options, 0, "json", OPT_FLAG, json, NULL, "as JSON"),
+	OPT(doctor_options, 0, "kubernetes", OPT_FLAG, kubernetes, NULL,
+	    "and what a node of Kubernetes needs for pods"),
 	{.kind = OPT_END},
 };
 
 /* In this order: those at the end need what was found before. */
-static const struct {
+static const struct check {
 	const char *name;
 	doctor_check *look;
 } checks[] = {
@@ -56,6 +58,17 @@ static const struct {
 	{"docker", doctor_docker},
 	{"podman", doctor_podman},
 	{"containerd", doctor_containerd},
+};
+
+/* As well, for pods. */
+static const struct check checks_kubernetes[] = {
+	{"cri", doctor_cri},
+	{"cri-o", doctor_crio},
+	{"shim", doctor_shim},
+	{"kubelet", doctor_kubelet},
+	{"cni", doctor_cni},
+	{"forwarding", doctor_forwarding},
+	{"hugepages", doctor_hugepages},
 };
 
 static const char *const levels[] = {
@@ -151,24 +164,31 @@ static struct json_object *to_json(const char *name, const struct finding *f)
 	return o;
 }
 
-/* Return: whether a container can be run. */
-static bool look(struct json_object *list)
+/* Return: whether it lets containers run. */
+static bool look_at(const struct check *check, struct doctor *d, struct json_object *list)
+{
+	struct finding f = {.level = DOCTOR_OK};
+
+	check->look(d, &f);
+	if (list)
+		json_object_array_add(list, to_json(check->name, &f));
+	else
+		print(check->name, &f);
+	/* Some take seconds. */
+	(void)fflush(stdout);
+	return f.level != DOCTOR_FAILS;
+}
+
+/* Return: whether a container, or a pod, can be run. */
+static bool look(bool kubernetes, struct json_object *list)
 {
 	struct doctor d = {.conf = CONF_NULL, .paths = PATHS_NULL, .kernel = KERNEL_NULL};
 	bool usable = true;
 
-	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
-		struct finding f = {.level = DOCTOR_OK};
-
-		checks[i].look(&d, &f);
-		usable &= f.level != DOCTOR_FAILS;
-		if (list)
-			json_object_array_add(list, to_json(checks[i].name, &f));
-		else
-			print(checks[i].name, &f);
-		/* Some take seconds. */
-		(void)fflush(stdout);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+		usable &= look_at(&checks[i], &d, list);
+	for (size_t i = 0; kubernetes && i < ARRAY_SIZE(checks_kubernetes); i++)
+		usable &= look_at(&checks_kubernetes[i], &d, list);
 	kernel_done(&d.kernel);
 	paths_done(&d.paths);
 	conf_done(&d.conf);
@@ -188,7 +208,7 @@ static void print_json(bool usable, struct json_object *list)
 
 static int doctor_main(const struct command *self, int argc, char **argv)
 {
-	struct doctor_options how = {.json = false};
+	struct doctor_options how = {.json = false, .kubernetes = false};
 	struct err err = ERR_NULL;
 	struct json_object *list;
 	bool usable;
@@ -199,9 +219,11 @@ static int doctor_main(const struct command *self, int argc, char **argv)
 	if (r < 0)
 		return cmd_fail(self, &err);
 	list = how.json ? json_object_new_array() : NULL;
-	usable = look(list);
+	usable = look(how.kubernetes, list);
 	if (list)
 		print_json(usable, list);
+	else if (how.kubernetes)
+		puts(usable ? "Pods can be run." : "No pod can be run.");
 	else
 		puts(usable ? "Containers can be run." : "No container can be run.");
 	return usable ? 0 : self->failure;
@@ -211,7 +233,7 @@ const struct command command_doctor = {
 	.name = "doctor",
 	.usage = "[OPTIONS]",
 	.summary = "Show what this machine has for containers, and how to mend what it lacks.",
-	.details = "The exit status is 0 if a container can be run.\n"
+	.details = "The exit status is 0 if a container can be run, or with --kubernetes a pod.\n"
 		   "  ok     there, and tried where that is possible\n"
 		   "  note   good to know\n"
 		   "  lacks  containers run, but not all that they may want, or slower\n"

@@ -65,3 +65,5 @@ doctor_check doctor_qemu, doctor_kernel, doctor_kvm, doctor_virtiofsd, doctor_cr
 	doctor_passt, doctor_firecracker;
 doctor_check doctor_tun, doctor_redirect, doctor_localhost, doctor_vsock;
 doctor_check doctor_docker, doctor_podman, doctor_containerd;
+doctor_check doctor_cri, doctor_crio, doctor_shim, doctor_kubelet;
+doctor_check doctor_cni, doctor_forwarding, doctor_hugepages;

@@ -11,12 +11,15 @@ done
 : >"$WORK/empty"
 SETPRIV=$(command -v setpriv)
 
+# As the last line has it; with --kubernetes these are pods.
+WHAT=container
+
 # on LINE: `caisson doctor` where a shell has run the line, with tools as they are, as root unless $AS says how
 on() {
 	local line=$1
 	shift
 	# shellcheck disable=SC2016,SC2086 # for the inner shell; words
-	WORK=$WORK LINE=$line PATH=$PATH unshare --mount --propagation private sh -ec '
+	WORK=$WORK LINE=$line PATH=$PATH unshare --mount ${APART:-} --propagation private sh -ec '
 		eval "$LINE"
 		PATH=$WORK/bin exec '"${AS:-}"' "$0" doctor "$@"' "$TOP/build/bin/caisson" "$@"
 }
@@ -24,7 +27,8 @@ on() {
 # says STATUS LEVEL CHECK TEXT MEND LINE: the check says so, and how to mend it
 says() {
 	local line
-	status "$1" on "$6"
+	# shellcheck disable=SC2086 # words
+	status "$1" on "$6" ${OPTIONS:-}
 	line=$(grep -A1 "^$2  *$3 " "$WORK/out") || {
 		out
 		fail "$3 is not $2"
@@ -33,8 +37,8 @@ says() {
 	[ -z "$5" ] || has "$line" "-> "
 	has "$line" "$5"
 	case $1 in
-	0) has "$(out | tail -n 1)" "Containers can be run." ;;
-	*) has "$(out | tail -n 1)" "No container can be run." ;;
+	0) is "$(out | tail -n 1)" "${WHAT^}s can be run." ;;
+	*) is "$(out | tail -n 1)" "No $WHAT can be run." ;;
 	esac
 	is "$(find "$CAISSON_ROOT" -maxdepth 1 -name 'doctor*' 2>/dev/null)" "" "what is left"
 }
@@ -174,6 +178,122 @@ test_engines() {
 	rm "$WORK"/bin/dockerd "$WORK"/bin/podman "$WORK"/bin/containerd "$WORK/etc/docker/daemon.json"
 	says 0 note podman "Podman is not here" "" "$etc"
 	says 0 note docker "Docker is not here" "" :
+}
+
+# a_node: a file system of a node where all is well, below $WORK/etc and so on; its mounts are $node. What else runs on this
+# machine is not seen there.
+a_node() {
+	rm -rf "${WORK:?}"/{etc,var,cni}
+	mkdir -p "$WORK"/etc/{containerd/conf.d,cni/net.d} "$WORK"/var/lib/kubelet "$WORK/cni"
+	printf '#!/bin/sh\necho containerd github.com/containerd/containerd v1.7.2 0cae528\n' >"$WORK/bin/containerd"
+	printf '#!/bin/sh\necho containerd-shim-caisson-v2 0.1.0\n' >"$WORK/bin/containerd-shim-caisson-v2"
+	chmod +x "$WORK/bin/containerd" "$WORK/bin/containerd-shim-caisson-v2"
+	cat >"$WORK/etc/containerd/config.toml" <<-EOF
+		version = 2
+		[plugins."io.containerd.grpc.v1.cri".cni]
+		  bin_dir = "$WORK/cni"
+		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.boxes]
+		  runtime_type = "io.containerd.caisson.v2"
+	EOF
+	echo '{"plugins": [{"type": "bridge", "ipam": {"type": "host-local"}}]}' >"$WORK/etc/cni/net.d/10-net.conflist"
+	for name in bridge host-local; do
+		install -m 755 /bin/true "$WORK/cni/$name"
+	done
+	node="mount -t overlay -o lowerdir=$WORK/etc:/etc none /etc; mount -t overlay -o lowerdir=$WORK/var/lib:/var/lib none /var/lib"
+	OPTIONS=--kubernetes WHAT=pod APART="--pid --fork --mount-proc"
+}
+
+no_node() {
+	rm "$WORK/bin/containerd" "$WORK/bin/containerd-shim-caisson-v2"
+	rm -r "${WORK:?}"/{etc,var,cni}
+}
+
+test_nodes() {
+	local config=$WORK/etc/containerd/config.toml
+	a_node
+	says 0 ok cri 'v1.7.2 0cae528: the handler "boxes" of runtime classes is in /etc/containerd/config.toml' "" "$node"
+	for check in shim cni; do
+		out | grep -q "^ok  *$check " || fail "$check: $(out)"
+	done
+	has "$(out)" "CRI-O is not here"
+	has "$(out)" "kubelet is not here"
+	sed -i 's/v1.7.2/1.5.9/' "$WORK/bin/containerd"
+	says 1 fails cri "too old for pods" "take containerd 1.6" "$node"
+	sed -i 's/1.5.9/v2.1.0/' "$WORK/bin/containerd"
+	sed -i '/runtime_type/d' "$config"
+	says 1 fails cri "no runtime of type io.containerd.caisson.v2" "deploy/node.sh install" "$node"
+	printf "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.caisson]\nruntime_type = 'io.containerd.caisson.v2'\n" \
+		>"$WORK/etc/containerd/conf.d/caisson.toml"
+	says 0 ok cri 'the handler "caisson" of runtime classes is in /etc/containerd/conf.d/caisson.toml' "" "$node"
+	mkdir -p "$WORK/etc/crio/crio.conf.d"
+	printf '[crio.runtime.runtimes.x]\nruntime_path = "/usr/bin/crun"\n' >"$WORK/etc/crio/crio.conf.d/10-x.conf"
+	says 0 lacks cri-o "CRI-O does not know caisson" "deploy/node.sh install" "$node"
+	printf '[crio.runtime.runtimes.vm]\nruntime_path = "/usr/local/bin/containerd-shim-caisson-v2"\n' \
+		>"$WORK/etc/crio/crio.conf.d/50-caisson.conf"
+	says 0 ok cri-o '"vm" of runtime classes is in /etc/crio/crio.conf.d/50-caisson.conf' "" "$node"
+	mv "$WORK/bin/containerd" "$WORK/hidden"
+	says 0 note cri "containerd is not here" "" "$node"
+	rm -r "$WORK/etc/crio"
+	says 1 fails cri "neither containerd nor CRI-O is here" "install containerd" "$node"
+	mv "$WORK/hidden" "$WORK/bin/containerd"
+	no_node
+}
+
+test_shims_of_nodes() {
+	a_node
+	mkdir -p "$WORK/elsewhere"
+	mv "$WORK/bin/containerd-shim-caisson-v2" "$WORK/elsewhere/"
+	says 1 fails shim "where containerd looks" "make a link to" "$node"
+	# Where the one that runs looks counts.
+	cp /bin/sleep "$WORK/elsewhere/containerd"
+	says 0 ok shim "$WORK/elsewhere/containerd-shim-caisson-v2: containerd-shim-caisson-v2 0.1.0" "" \
+		"$node; PATH=$WORK/elsewhere $WORK/elsewhere/containerd 1000 </dev/null >/dev/null 2>&1 &
+			until [ \"\$(cat /proc/\$!/comm)\" = containerd ]; do :; done"
+	mv "$WORK/elsewhere/containerd-shim-caisson-v2" "$WORK/bin/"
+	no_node
+}
+
+test_networks_of_nodes() {
+	a_node
+	rm "$WORK/cni/host-local"
+	says 1 fails cni "10-net.conflist wants $WORK/cni/host-local" "containernetworking-plugins" "$node"
+	echo '{' >"$WORK/etc/cni/net.d/10-net.conflist"
+	says 1 fails cni "names no plugin" "correct it" "$node"
+	rm "$WORK/etc/cni/net.d/10-net.conflist"
+	says 1 fails cni "no configuration in /etc/cni/net.d" "install the cluster's network" "$node; mount -t tmpfs none /etc/cni"
+	echo '{"type": "bridge"}' >"$WORK/etc/cni/net.d/20-net.conf"
+	says 0 ok cni "20-net.conf" "" "$node"
+	no_node
+}
+
+test_kubelet() {
+	local kubelet=$WORK/var/lib/kubelet/config.yaml
+	a_node
+	printf 'kind: KubeletConfiguration\ncgroupDriver: cgroupfs\n' >"$kubelet"
+	says 0 ok kubelet "its control groups are cgroupfs's" "" "$node"
+	sed -i 's/cgroupfs/systemd/' "$kubelet"
+	says 1 fails kubelet "systemd's, which does not run here" "cgroupDriver: cgroupfs" "$node; mount -t tmpfs none /run"
+	says 0 lacks kubelet "systemd's, and those of runc" "SystemdCgroup = true" \
+		"$node; mount -t tmpfs none /run; mkdir -p /run/systemd/system"
+	echo '  SystemdCgroup = true' >>"$WORK/etc/containerd/config.toml"
+	says 0 ok kubelet "its control groups are systemd's" "" "$node; mount -t tmpfs none /run; mkdir -p /run/systemd/system"
+	no_node
+}
+
+test_kernels_of_nodes() {
+	a_node
+	echo 1 >"$WORK/on"
+	echo 0 >"$WORK/off"
+	says 0 lacks forwarding "net.ipv4.ip_forward is off" "sysctl -w" "$node; mount --bind $WORK/off /proc/sys/net/ipv4/ip_forward"
+	# Where there is no bridge there is no such file.
+	[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] ||
+		says 0 lacks forwarding "bridge-nf-call-iptables is not on" "modprobe br_netfilter" \
+			"$node; mount --bind $WORK/on /proc/sys/net/ipv4/ip_forward"
+	says 0 note hugepages "this kernel has none" "" "$node; mount -t tmpfs none /sys"
+	says 0 ok hugepages "2048M are free" "" "$node; mount -t tmpfs none /sys/kernel
+		mkdir -p /sys/kernel/mm/hugepages/hugepages-1048576kB
+		echo 2 >/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages"
+	no_node
 }
 
 run_tests "$@"

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/dir.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "base/strv.h"
+#include "cmd/doctor.h"
+#include "cmd/metrics-host.h"
+#include "cmd/toml-look.h"
+
+/* What a node of Kubernetes has for pods: who runs them, and whether caisson is known there. */
+
+#define FILE_MAX	  (1u << 20)
+#define SHIM		  "containerd-shim-caisson-v2"
+#define RUNTIME		  "io.containerd.caisson.v2"
+#define INSTALL		  "run `deploy/node.sh install`, or see docs/kubernetes.md"
+
+#define CONTAINERD	  "/etc/containerd/config.toml"
+#define CONTAINERD_FOLDER "/etc/containerd/conf.d"
+#define CRIO		  "/etc/crio/crio.conf"
+#define CRIO_FOLDER	  "/etc/crio/crio.conf.d"
+#define KUBELET		  "/var/lib/kubelet/config.yaml"
+/* Which every containerd puts in front of its PATH. */
+#define CONTAINERD_OPT "/opt/containerd/bin"
+
+/* @files: a file, and those of a folder, as far as they are there, in the order in which they are read */
+static void list_files(const char *file, const char *folder, struct strv *files)
+{
+	_cleanup_dir_ DIR *dir = dir_open(AT_FDCWD, folder);
+	_cleanup_strv_ struct strv names = STRV_NULL;
+	const char *name;
+
+	while (dir && (name = dir_next(dir)))
+		strv_addf(&names, "%s/%s", folder, name);
+	strv_sort(&names);
+	if (access(file, F_OK) == 0)
+		strv_add(files, file);
+	for (size_t i = 0; i < names.n; i++)
+		strv_add(files, names.v[i]);
+}
+
+static char *slurp(const char *path)
+{
+	char *text = NULL;
+
+	return file_slurp_at(AT_FDCWD, path, FILE_MAX, &text, NULL) == 0 ? text : NULL;
+}
+
+/* Return: whether one of them has a runtime of ours, which is said. */
+static bool say_runtime(struct finding *f, const struct strv *files, const char *key,
+			const char *value, const char *who)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		_cleanup_free_ char *text = slurp(files->v[i]);
+		_cleanup_free_ char *name = text ? toml_table_with(text, key, value) : NULL;
+
+		if (!name)
+			continue;
+		doctor_say(f, DOCTOR_OK, "%s: the handler \"%s\" of runtime classes is in %s", who,
+			   name, files->v[i]);
+		return true;
+	}
+	return false;
+}
+
+/* "containerd github.com/containerd/containerd v1.7.2 0cae528". Return: whether it is one that was thought of. */
+static bool is_known(const char *version)
+{
+	int major = 0, minor = 0;
+
+	for (const char *p = version; (p = strchr(p, ' ')); p++)
+		if (sscanf(p + 1 + (p[1] == 'v'), "%d.%d", &major, &minor) == 2)
+			break;
+	return major > 1 || (major == 1 && minor >= 6);
+}
+
+static bool has_crio(void)
+{
+	_cleanup_free_ char *program = path_find_program("crio");
+
+	return program || access(CRIO_FOLDER, F_OK) == 0;
+}
+
+/* Where CRI-O runs the pods it has a row of its own. */
+static void say_no_containerd(struct finding *f)
+{
+	if (has_crio()) {
+		doctor_say(f, DOCTOR_NOTE, "containerd is not here");
+		return;
+	}
+	doctor_say(f, DOCTOR_FAILS, "neither containerd nor CRI-O is here: nobody runs pods");
+	doctor_mend(f, "install containerd, and configure it for kubelet");
+}
+
+void doctor_cri(struct doctor *d _unused_, struct finding *f)
+{
+	_cleanup_free_ char *program = path_find_program("containerd"), *version = NULL;
+	_cleanup_strv_ struct strv files = STRV_NULL;
+
+	if (!program) {
+		say_no_containerd(f);
+		return;
+	}
+	version = doctor_version(program);
+	if (!is_known(version)) {
+		doctor_say(f, DOCTOR_FAILS, "%s: too old for pods", *version ? version : program);
+		doctor_mend(f, "take containerd 1.6 or later");
+		return;
+	}
+	list_files(CONTAINERD, CONTAINERD_FOLDER, &files);
+	if (say_runtime(f, &files, "runtime_type", RUNTIME, version))
+		return;
+	doctor_say(f, DOCTOR_FAILS, "%s: no runtime of type " RUNTIME " is in " CONTAINERD,
+		   version);
+	doctor_mend(f, INSTALL);
+}
+
+/* CRI-O runs shims of containerd's as runtimes of type vm. */
+void doctor_crio(struct doctor *d _unused_, struct finding *f)
+{
+	_cleanup_strv_ struct strv files = STRV_NULL;
+
+	list_files(CRIO, CRIO_FOLDER, &files);
+	if (!has_crio()) {
+		doctor_say(f, DOCTOR_NOTE, "CRI-O is not here");
+		return;
+	}
+	if (say_runtime(f, &files, "runtime_path", "/" SHIM, "CRI-O"))
+		return;
+	doctor_say(f, DOCTOR_LACKS,
+		   "CRI-O does not know caisson: no runtime of " CRIO_FOLDER " has " SHIM
+		   " as its path");
+	doctor_mend(f, INSTALL);
+}
+
+/* Return: the environment of the containerd that runs, as the kernel has it; NULL: none, or it is not ours to read. */
+static char *environ_of_containerd(size_t *ret_len)
+{
+	struct metrics_tree tree;
+	char *text = NULL;
+
+	(void)metrics_tree_read(&tree);
+	for (size_t i = 0; i < tree.n && !text; i++) {
+		_cleanup_free_ char *path = xasprintf("/proc/%d/environ", (int)tree.v[i].pid);
+
+		if (strcmp(tree.v[i].comm, "containerd") == 0)
+			(void)file_slurp_at(AT_FDCWD, path, FILE_MAX, &text, ret_len);
+	}
+	free(tree.v);
+	return text;
+}
+
+/* Return: where containerd looks for its shims, a new string */
+static char *path_of_containerd(void)
+{
+	size_t len = 0;
+	_cleanup_free_ char *environment = environ_of_containerd(&len);
+
+	for (const char *p = environment; p && p < environment + len; p += strlen(p) + 1) {
+		const char *path = str_starts(p, "PATH=");
+
+		if (path)
+			return xasprintf(CONTAINERD_OPT ":%s", path);
+	}
+	return xasprintf(CONTAINERD_OPT ":%s", getenv("PATH") ? getenv("PATH") : "");
+}
+
+void doctor_shim(struct doctor *d, struct finding *f)
+{
+	_cleanup_free_ char *path = path_of_containerd(), *found = path_find_program_in(path, SHIM);
+	_cleanup_free_ char *version = found ? doctor_version(found) : NULL;
+
+	if (found) {
+		doctor_say(f, DOCTOR_OK, "%s%s%s", found, *version ? ": " : "", version);
+		return;
+	}
+	doctor_say(f, DOCTOR_FAILS, "there is no " SHIM " in %s, where containerd looks", path);
+	doctor_mend(f, "make a link to %s/" SHIM " in /usr/local/bin, or " INSTALL,
+		    d->paths.programs ? d->paths.programs : "/opt/caisson/bin");
+}
+
+static char *yaml_value(const char *text, const char *key)
+{
+	for (const char *line = text; *line; line = strchrnul(line, '\n'), line += *line != '\0') {
+		const char *value = str_starts(line, key);
+
+		if (value && *value++ == ':') {
+			value += strspn(value, " \t\"'");
+			return xstrndup(value, strcspn(value, " \t\"'#\r\n"));
+		}
+	}
+	return NULL;
+}
+
+/* Pods of others have their groups where runc is told to make them. */
+static bool runc_has_systemd(void)
+{
+	_cleanup_free_ char *text = slurp(CONTAINERD), *value = NULL;
+
+	value = text ? toml_value(text, "SystemdCgroup") : NULL;
+	return value && strcmp(value, "true") == 0;
+}
+
+void doctor_kubelet(struct doctor *d _unused_, struct finding *f)
+{
+	_cleanup_free_ char *text = slurp(KUBELET), *driver = NULL;
+	bool systemd;
+
+	if (!text) {
+		doctor_say(f, DOCTOR_NOTE, "kubelet is not here: there is no " KUBELET);
+		return;
+	}
+	driver = yaml_value(text, "cgroupDriver");
+	systemd = driver && strcmp(driver, "systemd") == 0;
+	doctor_say(f, DOCTOR_OK, "its control groups are %s's", systemd ? "systemd" : "cgroupfs");
+	if (systemd && access("/run/systemd/system", F_OK) < 0) {
+		doctor_say(f, DOCTOR_FAILS,
+			   "its control groups are systemd's, which does not run here");
+		doctor_mend(f, "set cgroupDriver: cgroupfs in " KUBELET);
+	} else if (access(CONTAINERD, F_OK) == 0 && systemd != runc_has_systemd()) {
+		doctor_say(f, DOCTOR_LACKS,
+			   "its control groups are %s's, and those of runc in " CONTAINERD
+			   " are not",
+			   systemd ? "systemd" : "cgroupfs");
+		doctor_mend(f,
+			    "set SystemdCgroup = %s there: pods of runc are not limited otherwise",
+			    systemd ? "true" : "false");
+	}
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Looking for a value in somebody else's TOML, where it is written as people do: a key and a string, or a word,
+ * on a line of its own.
+ */
+
+/** toml_value() - what the first line with @key says, without quotation marks; free() it. NULL: none does. */
+char *toml_value(const char *text, const char *key);
+
+/**
+ * toml_table_with() - the last part of the name of a table in which a key has a value: "caisson" of
+ *	[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.caisson]
+ * @end: of the value
+ *
+ * Return: the first one's, to be freed; NULL: there is none.
+ */
+char *toml_table_with(const char *text, const char *key, const char *end);
