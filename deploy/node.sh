@@ -1,0 +1,371 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Makes caisson a runtime of a Kubernetes node, or takes it away again.
+#
+#   node.sh install   [--root DIR] [--from DIR] [--label]
+#   node.sh uninstall [--root DIR] [--label]
+#
+# --root DIR   the node's file system (/)
+# --from DIR   what /opt/caisson becomes a copy of: an installation's bin and libexec; and config.toml, if it is there,
+#              which becomes /etc/caisson/config.toml where there is none (/opt/caisson)
+# --label      the node $NODE_NAME gets the label io.caisson/runtime=true by the API server, or loses it; for pods with
+#              a service account
+#
+# Both may be repeated: what is as it should be is left as it is, and containerd and CRI-O are restarted only when
+# their configuration has changed.
+set -eu
+umask 022
+# Or systemctl would do nothing in a chroot, and say that all is well.
+export SYSTEMD_IGNORE_CHROOT=1
+
+root=/ from=/opt/caisson label=
+home=opt/caisson
+links=usr/local/bin
+shim="containerd-shim-caisson-v2"
+config=etc/caisson/config.toml
+containerd=etc/containerd/config.toml
+containerd_dropin=etc/containerd/conf.d/caisson.toml
+crio=etc/crio
+crio_dropin=$crio/crio.conf.d/50-caisson.conf
+account=/var/run/secrets/kubernetes.io/serviceaccount
+# Around what is ours in a file of somebody else's.
+begin='# caisson: begin'
+begin_unended='# caisson: begin, the line above had no end'
+end='# caisson: end'
+# The folders that were not there before, the deepest first.
+made=
+
+say() { echo "caisson: $*" >&2; }
+
+die() {
+	say "$*"
+	exit 1
+}
+
+usage() {
+	sed -n '/^#   node/,/^set /s/^# \{0,1\}//p' "$0"
+}
+
+parse() {
+	case ${1:-} in
+	install | uninstall) action=$1 ;;
+	-h | --help) usage && exit ;;
+	*) die "install or uninstall?" ;;
+	esac
+	shift
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--label) label=1 ;;
+		--root | --from)
+			[ -d "${2:-}" ] || die "$1 ${2:-}: there is no such folder"
+			[ "$1" = --root ] && root=$2 || from=$2
+			shift
+			;;
+		*) die "unknown argument \"$1\"" ;;
+		esac
+		shift
+	done
+	root=${root%/}
+}
+
+# --- files of the node, by their names without the first slash ---
+
+# make_dir DIR: it and those above it
+make_dir() {
+	[ ! -d "$root/$1" ] || return 0
+	make_dir "$(dirname "$1")"
+	mkdir "$root/$1"
+	made="$1
+$made"
+}
+
+# put FILE: stdin becomes its content; who owns it and who may read it stays. True: it has changed.
+put() {
+	make_dir "$(dirname "$1")"
+	[ ! -e "$root/$1" ] || cp -p "$root/$1" "$root/$1.new"
+	cat >"$root/$1.new"
+	if cmp -s "$root/$1.new" "$root/$1"; then
+		rm "$root/$1.new"
+		return 1
+	fi
+	mv "$root/$1.new" "$root/$1"
+}
+
+# drop FILE: it goes. True: it was there.
+drop() {
+	[ -e "$root/$1" ] || [ -L "$root/$1" ] || return 1
+	rm "$root/$1"
+}
+
+# The node's own programs.
+on_node() {
+	if [ -n "$root" ]; then
+		chroot "$root" "$@"
+	else
+		"$@"
+	fi
+}
+
+# restart UNIT
+restart() {
+	if on_node systemctl restart "$1" 2>/dev/null; then
+		say "restarted $1"
+	else
+		say "restart $1 now: its configuration has changed"
+	fi
+}
+
+# --- our own files ---
+
+# The list of folders is beside them.
+copy_programs() {
+	list=$root/$home/.made
+	! diff -r --no-dereference --exclude .made "$from" "$root/$home" >/dev/null 2>&1 || return 0
+	make_dir "$(dirname $home)"
+	rm -rf "$root/$home.new"
+	cp -a "$from" "$root/$home.new"
+	# What runs keeps the files that it has.
+	[ ! -e "$list" ] || cp "$list" "$root/$home.new/.made"
+	rm -rf "${root:?}/$home.old"
+	[ ! -e "$root/$home" ] || mv "$root/$home" "$root/$home.old"
+	mv "$root/$home.new" "$root/$home"
+	rm -rf "$root/$home.old"
+	say "copied $from to /$home"
+}
+
+# An administrator's own stays.
+copy_config() {
+	[ -e "$from/config.toml" ] || return 0
+	if [ ! -e "$root/$config" ] || cmp -s "$root/$config" "$root/$home/config.toml"; then
+		put $config <"$from/config.toml" || true
+	fi
+}
+
+check_links() {
+	for name in $shim caisson; do
+		[ ! -e "$root/$links/$name" ] || [ -L "$root/$links/$name" ] ||
+			die "/$links/$name is somebody else's: remove it, for a link to /$home/bin/$name"
+	done
+}
+
+link_programs() {
+	make_dir $links
+	for name in $shim caisson; do
+		[ "$(readlink "$root/$links/$name")" = "/$home/bin/$name" ] ||
+			ln -sfn "/$home/bin/$name" "$root/$links/$name"
+	done
+}
+
+unlink_programs() {
+	for name in $shim caisson; do
+		[ "$(readlink "$root/$links/$name")" != "/$home/bin/$name" ] || rm "$root/$links/$name"
+	done
+}
+
+note_made() {
+	[ -z "$made" ] || {
+		printf %s "$made" >"$root/$home/.made.new"
+		[ ! -e "$root/$home/.made" ] || cat "$root/$home/.made" >>"$root/$home/.made.new"
+		mv "$root/$home/.made.new" "$root/$home/.made"
+	}
+}
+
+remove_programs() {
+	made=$(cat "$root/$home/.made" 2>/dev/null) || true
+	rm -rf "${root:?}/$home"
+	echo "$made" | while read -r dir; do
+		[ -z "$dir" ] || rmdir "$root/$dir" 2>/dev/null || true
+	done
+}
+
+# What has come of running pods can be made again; what people have made with `caisson run` is theirs.
+remove_state() {
+	for theirs in "$root"/var/lib/caisson/containers/* "$root"/var/lib/caisson/volumes/*; do
+		[ -e "$theirs" ] || continue
+		say "left /var/lib/caisson, which has containers or volumes of \`caisson run\`"
+		return
+	done
+	rm -rf "$root/run/caisson" "$root/var/cache/caisson" "$root/var/lib/caisson"
+}
+
+check_unused() {
+	for pod in "$root"/run/caisson/containerd/*/containers/*; do
+		[ ! -e "$pod" ] || die "pods run with it: drain the node first, or delete them"
+	done
+}
+
+# --- containerd ---
+
+# The version of a configuration on stdin: what stands before all tables.
+version_of() {
+	sed -n '/^[[:blank:]]*\[/q; s/^[[:blank:]]*version[[:blank:]]*=[[:blank:]]*\([0-9]*\).*/\1/p'
+}
+
+# That which a containerd without one has.
+default_version() {
+	case $(on_node containerd --version 2>/dev/null) in
+	*[\ v]1.*) echo 2 ;;
+	*[\ v]2.*) echo 3 ;;
+	esac
+}
+
+# runtime VERSION: our table, in a configuration of that version
+runtime() {
+	case $1 in
+	2) echo '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.caisson]' ;;
+	3) echo "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.caisson]" ;;
+	esac
+	cat <<-END
+		  runtime_type = "io.containerd.caisson.v2"
+		  privileged_without_host_devices = true
+		  pod_annotations = ["io.caisson.*", "io.spin.extras.*"]
+		  container_annotations = ["io.caisson.*", "io.spin.extras.*"]
+	END
+}
+
+has_block() { grep -qsF "$begin" "$root/$containerd"; }
+
+# The configuration without what is between our marks, to the byte.
+without_block() {
+	has_block || {
+		cat "$root/$containerd" 2>/dev/null || true
+		return
+	}
+	awk -v begin="$begin" -v unended="$begin_unended" -v end="$end" '
+		$0 == begin || $0 == unended { inside = 1; cut = $0 == unended; next }
+		inside { inside = $0 != end; next }
+		{ printf "%s%s", n++ ? "\n" : "", $0; after = cut }
+		END { if (n && (!cut || after)) print "" }' "$root/$containerd"
+}
+
+# with_block VERSION. Where nothing is anybody else's, its version is ours, too.
+with_block() {
+	without_block >"$root/$containerd.without"
+	cat "$root/$containerd.without"
+	if [ -z "$(tail -c 1 "$root/$containerd.without")" ]; then
+		echo "$begin"
+	else
+		echo
+		echo "$begin_unended"
+	fi
+	[ -s "$root/$containerd.without" ] || echo "version = $1"
+	rm "$root/$containerd.without"
+	runtime "$1"
+	echo "$end"
+}
+
+# A file is imported as a whole by 2.x; before, one that has a table of CRI's plugin would replace all tables of that.
+imports_folder() {
+	grep -Eqs '^[[:blank:]]*imports[[:blank:]]*=.*["'\'']/etc/containerd/conf\.d/\*\.toml["'\'']' "$root/$containerd"
+}
+
+check_containerd() {
+	version=$(version_of <"$root/$containerd")
+	case $version in
+	2 | 3) ;;
+	*) die "/$containerd is of version ${version:-1}: caisson needs 2 (containerd 1.6 and 1.7) or 3 (2.x)" ;;
+	esac
+	! grep -Eq '^[[:blank:]]*disabled_plugins[[:blank:]]*=.*["'\''.]cri["'\'']' "$root/$containerd" ||
+		die "/$containerd has CRI's plugin disabled: take it out of disabled_plugins"
+}
+
+# Return: whether there is a containerd. $version: its configuration's
+find_containerd() {
+	if [ -e "$root/$containerd" ]; then
+		check_containerd
+	else
+		version=$(default_version)
+		[ -n "$version" ]
+	fi
+}
+
+# True: it has changed.
+configure_containerd() {
+	if [ "$version" = 3 ] && imports_folder; then
+		put $containerd_dropin <<-END
+			version = 3
+			$(runtime 3)
+		END
+	else
+		make_dir "$(dirname $containerd)"
+		with_block "$version" >"$root/$containerd.with"
+		put $containerd <"$root/$containerd.with" && changed=0 || changed=1
+		rm "$root/$containerd.with"
+		return $changed
+	fi
+}
+
+unconfigure_containerd() {
+	changed=1
+	! drop $containerd_dropin || changed=0
+	if has_block; then
+		changed=0
+		without_block >"$root/$containerd.without"
+		put $containerd <"$root/$containerd.without" || true
+		rm "$root/$containerd.without"
+		[ -s "$root/$containerd" ] || rm "$root/$containerd"
+	fi
+	return $changed
+}
+
+# --- CRI-O ---
+
+find_crio() { [ -d "$root/$crio" ]; }
+
+configure_crio() {
+	put $crio_dropin <<-END
+		[crio.runtime.runtimes.caisson]
+		  runtime_path = "/$links/$shim"
+		  runtime_type = "vm"
+		  runtime_root = "/run/caisson/crio"
+		  privileged_without_host_devices = true
+		  allowed_annotations = ["io.caisson.*", "io.spin.extras.*"]
+	END
+}
+
+# --- the node's label ---
+
+# set_label VALUE: of JSON
+set_label() {
+	[ -n "${NODE_NAME:-}" ] || die "--label: NODE_NAME says which node this is, and is not set"
+	host=${KUBERNETES_SERVICE_HOST:?--label: this is no pod}
+	case $host in *:*) host="[$host]" ;; esac
+	# Others on the node can read what is on a command line.
+	sed 's/^/Authorization: Bearer /' "$account/token" |
+		curl -fsS -o /dev/null --cacert "$account/ca.crt" -H @- -H 'Content-Type: application/merge-patch+json' \
+			-X PATCH --data "{\"metadata\":{\"labels\":{\"io.caisson/runtime\":$1}}}" \
+			"https://$host:${KUBERNETES_SERVICE_PORT:-443}/api/v1/nodes/$NODE_NAME"
+}
+
+install() {
+	has_containerd='' has_crio=''
+	! find_containerd || has_containerd=1
+	! find_crio || has_crio=1
+	[ -n "$has_containerd$has_crio" ] || die "there is neither containerd nor CRI-O on this node"
+	[ -x "$from/bin/$shim" ] || die "there is no $from/bin/$shim: --from is no installation of caisson"
+	check_links
+	copy_config
+	copy_programs
+	link_programs
+	[ -z "$has_containerd" ] || ! configure_containerd || restart containerd
+	[ -z "$has_crio" ] || ! configure_crio || restart crio
+	note_made
+	# Now pods may come.
+	[ -z "$label" ] || set_label '"true"'
+}
+
+uninstall() {
+	# And now none may any more.
+	[ -z "$label" ] || set_label null
+	check_unused
+	! unconfigure_containerd || restart containerd
+	! drop $crio_dropin || restart crio
+	! cmp -s "$root/$config" "$root/$home/config.toml" || drop $config
+	unlink_programs
+	remove_programs
+	remove_state
+}
+
+parse "$@"
+"$action"

@@ -1,0 +1,322 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# deploy/node.sh: what it makes of a node's file system, twice, and that it leaves nothing of that.
+[ -n "${CAISSON_TEST_NETNS:-}" ] || CAISSON_TEST_NETNS=1 exec unshare --net --mount --propagation private "$0" "$@"
+. "$(dirname "$0")/../lib/lib.sh"
+
+ip link set lo up
+NODE=$TOP/deploy/node.sh
+ROOT=$WORK/node
+CONFIG=$ROOT/etc/containerd/config.toml
+DROPIN=$ROOT/etc/containerd/conf.d/caisson.toml
+CRIO=$ROOT/etc/crio/crio.conf.d/50-caisson.conf
+
+# An installation, whose programs are none here.
+mkdir -p "$WORK/from/bin" "$WORK/from/libexec/caisson" "$WORK/from/deploy"
+for name in caisson containerd-shim-caisson-v2; do
+	printf '#!/bin/sh\necho %s\n' $name >"$WORK/from/bin/$name"
+done
+chmod 755 "$WORK/from/bin/"*
+echo shim >"$WORK/from/libexec/caisson/caisson-shim"
+
+# a_node: a file system with a systemd that notes what it is told
+a_node() {
+	rm -rf "$ROOT"
+	mkdir -p "$ROOT/bin" "$ROOT/etc" "$ROOT/usr/local/bin" "$ROOT/var"
+	cp /bin/busybox "$ROOT/bin/sh"
+	printf '#!/bin/sh\n[ "$SYSTEMD_IGNORE_CHROOT" != 1 ] || echo "$@" >>/restarts\n' >"$ROOT/bin/systemctl"
+	chmod 755 "$ROOT/bin/systemctl"
+	export PATH="$PATH:/bin"
+}
+
+# a_containerd VERSION: the program, which says so
+a_containerd() {
+	printf '#!/bin/sh\necho "containerd github.com/containerd/containerd %s abc"\n' "$1" >"$ROOT/bin/containerd"
+	chmod 755 "$ROOT/bin/containerd"
+}
+
+# tree: all that there is, but for what systemd was told
+tree() {
+	(cd "$ROOT" && find . ! -name restarts -printf '%p %y %m %U %l\n' | sort &&
+		find . -type f ! -name restarts -exec sha256sum {} + | sort)
+}
+
+restarts() { cat "$ROOT/restarts" 2>/dev/null || true; }
+
+# comes_and_goes WHAT...: installed, with these restarts; once more, which changes nothing; and the tree is as before
+comes_and_goes() {
+	local want
+	want=$(printf 'restart %s\n' "$@")
+	tree >"$WORK/before"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
+	is "$(restarts)" "$want" "restarts"
+	is "$(readlink "$ROOT/usr/local/bin/containerd-shim-caisson-v2")" /opt/caisson/bin/containerd-shim-caisson-v2
+	cmp "$WORK/from/libexec/caisson/caisson-shim" "$ROOT/opt/caisson/libexec/caisson/caisson-shim"
+	tree >"$WORK/installed"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
+	is "$(err)" "" "what is said of nothing"
+	tree | diff "$WORK/installed" - || fail "the second time is not the first"
+	is "$(restarts)" "$want" "restarts of nothing"
+	cp "$CONFIG" "$WORK/config.toml" 2>/dev/null || rm -f "$WORK/config.toml"
+	cp "$DROPIN" "$WORK/dropin.toml" 2>/dev/null || rm -f "$WORK/dropin.toml"
+	cp "$CRIO" "$WORK/crio.conf" 2>/dev/null || rm -f "$WORK/crio.conf"
+	# What pods leave, that can be made again.
+	mkdir -p "$ROOT/var/cache/caisson/kernels" "$ROOT/run/caisson/containerd/k8s.io/containers"
+	rm "$ROOT/restarts"
+	status 0 "$NODE" uninstall --root "$ROOT"
+	is "$(restarts)" "$want" "restarts at the end"
+	rmdir "$ROOT/run" "$ROOT/var/cache"
+	tree | diff "$WORK/before" - || fail "something is left"
+	rm "$ROOT/restarts"
+	status 0 "$NODE" uninstall --root "$ROOT"
+	is "$(restarts)" "" "restarts of nothing"
+	tree | diff "$WORK/before" - || fail "something is gone"
+}
+
+# runtime FILE PLUGIN: the type of the runtime in that file's tables of that plugin
+runtime() {
+	python3 -c '
+import sys, tomllib
+with open(sys.argv[1], "rb") as file:
+    print(tomllib.load(file)["plugins"][sys.argv[2]]["containerd"]["runtimes"]["caisson"]["runtime_type"])' "$@"
+}
+
+CRI1=io.containerd.grpc.v1.cri
+CRI2=io.containerd.cri.v1.runtime
+
+test_containerd_1() {
+	a_node
+	mkdir "$ROOT/etc/containerd"
+	printf 'version = 2\n\n[plugins."%s"]\n  sandbox_image = "pause"\n' $CRI1 >"$CONFIG"
+	chmod 640 "$CONFIG"
+	comes_and_goes containerd
+	is "$(runtime "$WORK/config.toml" $CRI1)" io.containerd.caisson.v2
+	has "$(cat "$WORK/config.toml")" 'sandbox_image = "pause"'
+}
+
+test_a_file_whose_last_line_has_no_end() {
+	a_node
+	mkdir "$ROOT/etc/containerd"
+	printf 'version = 2\n[plugins."%s"]\n  sandbox_image = "pause"' $CRI1 >"$CONFIG"
+	comes_and_goes containerd
+	is "$(runtime "$WORK/config.toml" $CRI1)" io.containerd.caisson.v2
+	# What somebody has added meanwhile stays, with its ends.
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
+	echo '# added' >>"$CONFIG"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
+	status 0 "$NODE" uninstall --root "$ROOT"
+	is "$(tail -n 2 "$CONFIG")" "$(printf '  sandbox_image = "pause"\n# added')"
+}
+
+test_containerd_2() {
+	a_node
+	mkdir "$ROOT/etc/containerd"
+	printf 'version = 3\nimports = ["/etc/containerd/conf.d/*.toml"]\n' >"$CONFIG"
+	comes_and_goes containerd
+	is "$(runtime "$WORK/dropin.toml" $CRI2)" io.containerd.caisson.v2
+	is "$(head -n 1 "$WORK/dropin.toml")" "version = 3"
+	is "$(grep -c caisson "$WORK/config.toml")" 0 "lines of ours in their file"
+	# Without that there is no folder that it would look into.
+	printf "version = 3\nimports = []\n" >"$CONFIG"
+	comes_and_goes containerd
+	is "$(runtime "$WORK/config.toml" $CRI2)" io.containerd.caisson.v2
+	[ ! -e "$WORK/dropin.toml" ] || fail "a file that nobody reads"
+}
+
+test_no_configuration_of_containerds() {
+	for version in 1.7.24 v2.1.0; do
+		a_node
+		a_containerd $version
+		comes_and_goes containerd
+		case $version in
+		1*) is "$(runtime "$WORK/config.toml" $CRI1)" io.containerd.caisson.v2 ;;
+		*) is "$(runtime "$WORK/config.toml" $CRI2)" io.containerd.caisson.v2 ;;
+		esac
+	done
+}
+
+test_crio() {
+	a_node
+	mkdir "$ROOT/etc/crio"
+	comes_and_goes crio
+	is "$(python3 -c '
+import sys, tomllib
+with open(sys.argv[1], "rb") as file:
+    o = tomllib.load(file)["crio"]["runtime"]["runtimes"]["caisson"]
+print(o["runtime_type"], o["runtime_path"])' "$WORK/crio.conf")" "vm /usr/local/bin/containerd-shim-caisson-v2"
+	mkdir -p "$ROOT/etc/containerd" "$ROOT/etc/crio/crio.conf.d"
+	echo 'version = 2' >"$CONFIG"
+	comes_and_goes containerd crio
+}
+
+test_upgrade() {
+	a_node
+	mkdir "$ROOT/etc/containerd"
+	echo 'version = 2' >"$CONFIG"
+	tree >"$WORK/before"
+	cp -a "$WORK/from" "$WORK/newer"
+	echo 'vm.memory = "256M"' >"$WORK/newer/config.toml"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
+	echo newer >"$WORK/newer/libexec/caisson/caisson-shim"
+	rm "$ROOT/restarts"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/newer"
+	is "$(cat "$ROOT/opt/caisson/libexec/caisson/caisson-shim" "$ROOT/etc/caisson/config.toml")" \
+		"$(printf 'newer\nvm.memory = "256M"')"
+	is "$(restarts)" "" "restarts for programs"
+	# One that is not changed by hand follows.
+	echo 'vm.memory = "512M"' >"$WORK/newer/config.toml"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/newer"
+	is "$(cat "$ROOT/etc/caisson/config.toml")" 'vm.memory = "512M"'
+	echo 'vm.memory = "1G"' >"$ROOT/etc/caisson/config.toml"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/newer"
+	is "$(cat "$ROOT/etc/caisson/config.toml")" 'vm.memory = "1G"'
+	status 0 "$NODE" uninstall --root "$ROOT"
+	is "$(cat "$ROOT/etc/caisson/config.toml")" 'vm.memory = "1G"'
+	rm -r "$ROOT/etc/caisson" "$ROOT/restarts"
+	tree | diff "$WORK/before" - || fail "something is left"
+}
+
+# refused PART: it says no, in one sentence, and has changed nothing
+refused() {
+	tree >"$WORK/before"
+	status 1 "$NODE" install --root "$ROOT" --from "${2:-$WORK/from}"
+	one_sentence
+	has "$(err)" "$1"
+	tree | diff "$WORK/before" - || fail "something has changed"
+}
+
+test_what_is_refused() {
+	a_node
+	refused "neither containerd nor CRI-O"
+	mkdir "$ROOT/etc/containerd"
+	echo '[plugins.cri]' >"$CONFIG"
+	refused "of version 1: caisson needs 2"
+	printf 'version = 2\ndisabled_plugins = ["cri"]\n' >"$CONFIG"
+	refused "disabled"
+	printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >"$CONFIG"
+	refused "disabled"
+	echo 'version = 2' >"$CONFIG"
+	refused "is no installation of caisson" "$WORK"
+	echo mine >"$ROOT/usr/local/bin/caisson"
+	refused "somebody else's"
+	rm "$ROOT/usr/local/bin/caisson"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
+	mkdir -p "$ROOT/run/caisson/containerd/k8s.io/containers/pod"
+	status 1 "$NODE" uninstall --root "$ROOT"
+	one_sentence
+	has "$(err)" "drain the node"
+	rmdir "$ROOT/run/caisson/containerd/k8s.io/containers/pod"
+	mkdir -p "$ROOT/var/lib/caisson/volumes/data"
+	status 0 "$NODE" uninstall --root "$ROOT"
+	has "$(err)" "left /var/lib/caisson"
+	[ -d "$ROOT/var/lib/caisson/volumes/data" ] || fail "a volume is gone"
+	for line in "" "install --root" "install --root $WORK/nowhere" "remove" "install --force"; do
+		# shellcheck disable=SC2086 # words
+		status 1 "$NODE" $line
+		one_sentence
+	done
+}
+
+test_without_systemd() {
+	a_node
+	rm "$ROOT/bin/systemctl"
+	mkdir "$ROOT/etc/containerd"
+	echo 'version = 2' >"$CONFIG"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
+	has "$(err)" "restart containerd now"
+}
+
+# serve_api: an API server that takes labels for who has the account's token; what it has been told is in $WORK/labels
+serve_api() {
+	mkdir -p /run/secrets/kubernetes.io/serviceaccount
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=api -addext subjectAltName=IP:127.0.0.1 \
+		-keyout "$WORK/key" -out "$WORK/ca" 2>/dev/null
+	cat "$WORK/key" "$WORK/ca" >"$WORK/certificate"
+	cp "$WORK/ca" /run/secrets/kubernetes.io/serviceaccount/ca.crt
+	printf secret >/run/secrets/kubernetes.io/serviceaccount/token
+	mkfifo "$WORK/port"
+	python3 -c '
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import api
+def changed(labels):
+    with open(sys.argv[3], "w") as file:
+        json.dump(labels, file)
+with api.Server(sys.argv[2], "secret", changed) as server:
+    print(server.port, flush=True)
+    sys.stdin.read()' "$TOP/tests/deploy" "$WORK/certificate" "$WORK/labels" <"$WORK/hold" >"$WORK/port" &
+	exec 6>"$WORK/hold"
+	read -r KUBERNETES_SERVICE_PORT <"$WORK/port"
+	export KUBERNETES_SERVICE_PORT KUBERNETES_SERVICE_HOST=127.0.0.1
+}
+
+test_label() {
+	a_node
+	mkdir "$ROOT/etc/crio"
+	mount -t tmpfs none /run
+	mkfifo "$WORK/hold"
+	serve_api
+	status 1 "$NODE" install --root "$ROOT" --from "$WORK/from" --label
+	has "$(err)" "NODE_NAME"
+	export NODE_NAME=worker-1
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from" --label
+	is "$(cat "$WORK/labels")" '{"worker-1": {"io.caisson/runtime": "true"}}'
+	status 0 "$NODE" uninstall --root "$ROOT" --label
+	is "$(cat "$WORK/labels")" '{"worker-1": {}}'
+	# Who may not is told.
+	printf other >/run/secrets/kubernetes.io/serviceaccount/token
+	status 22 "$NODE" install --root "$ROOT" --from "$WORK/from" --label
+	has "$(err)" 403
+	exec 6>&-
+	wait
+	umount /run
+}
+
+# The programs find each other where they are then, by the links too.
+test_what_is_installed_runs() {
+	local image
+	image=$(busybox_image)
+	a_node
+	mkdir "$ROOT/etc/crio" "$WORK/real"
+	cp -a "$TOP/build/bin" "$TOP/build/libexec" "$WORK/real"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/real"
+	mount -t tmpfs none /opt
+	mkdir /opt/caisson
+	mount --bind "$ROOT/opt/caisson" /opt/caisson
+	status 0 "$ROOT/usr/local/bin/containerd-shim-caisson-v2" -v
+	has "$(out)" "containerd-shim-caisson-v2"
+	status 4 "$ROOT/usr/local/bin/caisson" run --rm "$image" sh -c 'exit 4'
+	umount /opt/caisson /opt
+	is_clean
+}
+
+# A real one takes what is made for it: here 1.6, with all that Debian's has in its default configuration.
+test_a_real_containerd() {
+	command -v containerd >/dev/null || skip "there is no containerd"
+	[[ $(containerd --version) == *" 1."* ]] || skip "this containerd is of version 2 or later"
+	a_node
+	mkdir "$ROOT/etc/containerd"
+	containerd config default | sed "s,/var/lib/containerd,$WORK/lib,; s,/run/containerd,$WORK/state," >"$CONFIG"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
+	status 0 containerd --config "$CONFIG" config dump
+	cp "$WORK/out" "$WORK/dump.toml"
+	is "$(runtime "$WORK/dump.toml" $CRI1)" io.containerd.caisson.v2
+	is "$(python3 -c '
+import sys, tomllib
+with open(sys.argv[1], "rb") as file:
+    print(*sorted(tomllib.load(file)["plugins"]["'$CRI1'"]["containerd"]["runtimes"]))' "$WORK/dump.toml")" \
+		"caisson runc" "the runtimes"
+	mkfifo "$WORK/says"
+	containerd --config "$CONFIG" >"$WORK/says" 2>&1 &
+	# It is not to die of what it says later.
+	exec 4<"$WORK/says"
+	while read -r line <&4; do
+		[[ $line != *"successfully booted"* ]] || break
+	done
+	status 0 ctr --address "$WORK/state/containerd.sock" plugins ls
+	kill -TERM $!
+	wait $! || true
+	[[ $(out) =~ io.containerd.grpc.v1\ +cri\ +[^[:space:]]+\ +ok ]] || fail "no CRI: $(out)"
+}
+
+run_tests "$@"
