@@ -89,6 +89,14 @@ end() {
 	events_end
 }
 
+# What is in the image, in $WORK/rootfs
+make_rootfs() {
+	[ -d "$WORK/rootfs" ] || {
+		mkdir "$WORK/rootfs"
+		tar -xOf "$WORK/busybox.tar" --wildcards '*.tar' | tar -x -C "$WORK/rootfs"
+	}
+}
+
 test_run() {
 	status 3 run --rm $IMAGE one sh -c 'echo out; echo err >&2; exit 3'
 	is "$(out)" out
@@ -208,8 +216,7 @@ test_ended_meanwhile() {
 }
 
 test_root_of_somebodys() {
-	mkdir "$WORK/rootfs"
-	tar -xOf "$WORK/busybox.tar" --wildcards '*.tar' | tar -x -C "$WORK/rootfs"
+	make_rootfs
 	echo here >"$WORK/rootfs/mark"
 	status 0 run --rm --null-io --rootfs "$WORK/rootfs" root /bin/sh -c "/bin/cat /mark >/copy"
 	is "$(cat "$WORK/rootfs/copy")" here
@@ -236,8 +243,7 @@ hooks_of() {
 test_hooks() {
 	local early
 	early="$(printf 'prestart caisson-shim\ncreateRuntime caisson-shim\npoststop ')"
-	mkdir -p "$WORK/rootfs"
-	tar -xOf "$WORK/busybox.tar" --wildcards '*.tar' | tar -x -C "$WORK/rootfs"
+	make_rootfs
 	hooks_of 0
 	status 0 run --rm --config "$WORK/hooks.json" hooked
 	is "$(out)" hooked
@@ -328,6 +334,31 @@ test_program() {
 	status 1 containerd-shim-caisson-v2
 	is "$(wc -l <"$WORK/err")" 1 "lines on stderr"
 	nothing_left asked
+}
+
+# Of a shim that was killed, with nobody who had the rest removed, nothing is in the way of the next one's.
+test_by_hand() {
+	local address
+	make_rootfs
+	mkdir "$WORK/bundle"
+	hooks_of 0
+	jq 'del(.hooks)' "$WORK/hooks.json" >"$WORK/bundle/config.json"
+	cd "$WORK/bundle" || return
+	for _ in 1 2; do
+		status 0 shim hand start </dev/null
+		address=$(out)
+		is "$address" "unix://$(socket_of hand)"
+		is "$(cat address)" "$address"
+		pids=$(pgrep -f "caisson-shim --id hand ")
+		# shellcheck disable=SC2086 # one word a process
+		kill -KILL $pids
+		# shellcheck disable=SC2086 # one word a process
+		"$TOP/tests/lib/await-end" 10 $pids
+	done
+	status 0 shim hand start </dev/null
+	status 0 shim hand -bundle "$WORK/bundle" delete
+	deleted_with 137
+	nothing_left hand
 }
 
 # One that neither answers nor ends is killed, and all that it has started.

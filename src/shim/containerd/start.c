@@ -118,7 +118,7 @@ static int oom_score(const char *process)
 	return file_slurp_at(AT_FDCWD, path, 16, &text, NULL) < 0 ? 0 : atoi(text);
 }
 
-/* When memory runs out we are to go after containerd has been spared, and before it. */
+/* Where containerd is spared when memory runs out its shims are, too; but they go before it. */
 static void follow_containerd(void)
 {
 	_cleanup_free_ char *parent = xasprintf("%d", (int)getppid());
