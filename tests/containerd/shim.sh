@@ -129,9 +129,10 @@ test_what_cannot_start() {
 	has "$(err)" "$WORK/none.toml"
 	status 1 run --rm --annotation io.caisson.kernel=nonesuch $IMAGE kernel true
 	has "$(err)" "nonesuch"
-	echo 'settings.allow = ["kernel_append"]' >"$CAISSON_CONFIG"
+	cp "$CAISSON_CONFIG" "$WORK/before"
+	echo 'settings.allow = ["kernel_append"]' >>"$CAISSON_CONFIG"
 	status 1 run --rm --annotation io.caisson.kernel_append=rdinit=/nonesuch $IMAGE boot true
-	: >"$CAISSON_CONFIG"
+	mv "$WORK/before" "$CAISSON_CONFIG"
 	has "$(err)" "the guest's kernel or init gave up; the guest's console ended with"
 	ctr container rm bad host config kernel boot 2>/dev/null || true
 	nothing_left bad host config kernel boot
@@ -417,7 +418,7 @@ test_log_program() {
 # Whichever half of its shim is killed, or told to end: it has ended, and nothing is left of it.
 test_shim_killed() {
 	local victim keeper
-	for victim in keeper shim both told qemu; do
+	for victim in keeper shim both told "$SHARER"; do
 		run -d $IMAGE killed sleep 1000
 		keeper=$(ctr task ls | awk '$1 == "killed" {print $2}')
 		follow_events
@@ -425,8 +426,8 @@ test_shim_killed() {
 		keeper) kill -KILL "$keeper" ;;
 		shim) kill -KILL "$(pgrep -P "$keeper")" ;;
 		told) kill -TERM "$(pgrep -P "$keeper")" ;;
-		qemu) kill -KILL "$(vmm_of killed)" ;;
 		both) kill -KILL "$(pgrep -P "$keeper")" "$keeper" ;;
+		*) pkill -KILL -P "$(pgrep -P "$keeper")" "$victim" ;;
 		esac
 		until_event '"id":"killed"'
 		events_end
