@@ -4,8 +4,8 @@
  * has said that the container runs; a paused one is left alone, since its VM would be woken. A scrape ends with
  * the last answer, or when time is over. What has not come until then is not known.
  */
-#include "base/unix.h"
 #include "cmd/metrics-scrape.h"
+#include "base/unix.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -43,7 +43,8 @@ static void begin_stopping(struct process *p)
 	p->state = PROCESS_STOPPING;
 	if (p->patience > 0)
 		loop_timer_start(p->container->sandbox->loop, &p->deadline,
-				 loop_now(p->container->sandbox->loop) + p->patience, patience_ends);
+				 loop_now(p->container->sandbox->loop) + p->patience,
+				 patience_ends);
 }
 
 static void stream_closed(struct stream *s)
