@@ -56,6 +56,8 @@ clean_up() {
 	done >/dev/null 2>&1
 	stop_containerd TERM
 	rm -rf "$WORK" "/run/containerd/runc/$CONTAINERD_NAMESPACE" "/run/caisson/containerd/$CONTAINERD_NAMESPACE"
+	# Those above its containers' groups, which are whoever's who names them.
+	find /sys/fs/cgroup -maxdepth 3 -name "$CONTAINERD_NAMESPACE" -type d -exec rmdir {} + 2>/dev/null
 }
 trap clean_up EXIT
 
