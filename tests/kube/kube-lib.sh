@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# A real containerd with its CRI plugin and CNI's plugins, a real kubectl, and a stand-in for what is between them
+# in a cluster (kube-standin), all in a network namespace of the file's own. What runs pods is $RUNTIME: caisson,
+# or runc, with which the same tests show that they ask for the right things.
+[ -n "${CAISSON_TEST_NETNS:-}" ] || CAISSON_TEST_NETNS=1 exec unshare --net "$0" "$@"
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
+
+RUNTIME=${CAISSON_TEST_RUNTIME:-caisson}
+KUBE=$TOP/tests/kube
+for program in containerd ctr kubectl /usr/lib/cni/bridge; do
+	command -v $program >/dev/null || {
+		echo "ok kube # SKIP there is no $program"
+		exit $SKIPPED
+	}
+done
+
+export CONTAINERD_ADDRESS=$WORK/containerd.sock CONTAINERD_NAMESPACE=k8s.io
+export KUBECONFIG=$WORK/kubeconfig KUBECACHEDIR=$WORK/kube-cache
+IMAGE=docker.io/library/busybox:latest
+PAUSE=docker.io/library/pause:latest
+NODE=10.88.0.1
+# More options of kube-standin.
+STANDIN=${CAISSON_TEST_STANDIN:-}
+CGROUP=/caisson-test-${WORK##*.}
+
+# Mounts made in it are seen by mount namespaces made before, as on any host with systemd.
+mount --bind "$WORK" "$WORK"
+mount --make-shared "$WORK"
+mkdir -p "$WORK/cni"
+cat >"$WORK/cni/10-test.conflist" <<-EOF
+	{
+		"cniVersion": "0.4.0", "name": "caisson-test",
+		"plugins": [{
+			"type": "bridge", "bridge": "caisson0", "isGateway": true, "forceAddress": true, "hairpinMode": true,
+			"ipam": {
+				"type": "host-local", "dataDir": "$WORK/addresses",
+				"ranges": [[{"subnet": "10.88.0.0/24", "gateway": "$NODE"}]], "routes": [{"dst": "0.0.0.0/0"}]
+			}
+		}]
+	}
+EOF
+
+# A container's settings are the annotations of its pod.
+cat >"$WORK/containerd.toml" <<-EOF
+	version = 2
+	root = "$WORK/containerd"
+	state = "$WORK/state"
+	[grpc]
+	  address = "$CONTAINERD_ADDRESS"
+	[plugins."io.containerd.internal.v1.opt"]
+	  path = "$WORK/opt"
+	[plugins."io.containerd.grpc.v1.cri"]
+	  sandbox_image = "$PAUSE"
+	  stream_server_address = "127.0.0.1"
+	  stream_server_port = "0"
+	  netns_mounts_under_state_dir = true
+	  restrict_oom_score_adj = true
+	  [plugins."io.containerd.grpc.v1.cri".cni]
+	    bin_dir = "/usr/lib/cni"
+	    conf_dir = "$WORK/cni"
+	  [plugins."io.containerd.grpc.v1.cri".containerd]
+	    default_runtime_name = "$RUNTIME"
+	  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+	    runtime_type = "io.containerd.runc.v2"
+	    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+	      Root = "$WORK/runc"
+	  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.caisson]
+	    runtime_type = "io.containerd.caisson.v2"
+	    pod_annotations = ["io.caisson.*"]
+EOF
+
+# started NAME LINE COMMAND...: it runs, and has said something in which LINE is; its output goes on to a log. Its
+# number is in $WORK/NAME.pid. Its processes are not those of a test.
+started() {
+	local name=$1 awaited=$2 line
+	shift 2
+	mkfifo "$WORK/says"
+	env -u CAISSON_RUN -u CAISSON_ROOT "$@" >"$WORK/says" 2>&1 &
+	echo $! >"$WORK/$name.pid"
+	disown
+	exec 4<"$WORK/says"
+	rm "$WORK/says"
+	while read -r line <&4; do
+		echo "$line" >>"$WORK/$name.log"
+		[[ $line != *"$awaited"* ]] || break
+	done
+	env -u CAISSON_RUN cat <&4 >>"$WORK/$name.log" &
+	exec 4<&-
+	[[ $line == *"$awaited"* ]] || fail "$name: $(tail -n 3 "$WORK/$name.log")"
+}
+
+# stopped NAME SIGNAL
+stopped() {
+	local pid
+	pid=$(cat "$WORK/$1.pid")
+	kill "-$2" "$pid"
+	"$TOP/tests/lib/await-end" 60 "$pid"
+}
+
+# It serves CRI once it can stream.
+start_containerd() { started containerd "Start streaming server" containerd -c "$WORK/containerd.toml"; }
+
+# shellcheck disable=SC2086 # words
+start_standin() {
+	started standin "serving on" "$KUBE/kube-standin" --containerd "$CONTAINERD_ADDRESS" --root "$WORK/kubelet" \
+		--cgroup "$CGROUP" --address "$NODE" --backoff 0.5 --kubeconfig "$KUBECONFIG" $STANDIN
+}
+
+# CRI sees those only that were there when it began, or a moment later.
+import_images() {
+	local name
+	for name in busybox pause; do
+		"$TOP/tests/lib/make-image" $name "docker-archive:$WORK/$name.tar"
+		ctr image import "$WORK/$name.tar" >/dev/null
+		rm "$WORK/$name.tar"
+	done
+}
+
+delete_all() {
+	kubectl delete pods,configmaps,secrets --all --grace-period=1 >/dev/null 2>&1
+}
+
+clean_up() {
+	stopped standin TERM
+	stopped containerd TERM
+	umount "$WORK"
+	rm -rf "$WORK"
+	# Where CNI keeps notes, whoever uses it.
+	rmdir /var/lib/cni/results /var/lib/cni 2>/dev/null
+}
+trap clean_up EXIT
+
+# Nothing is left of any pod.
+is_clean() {
+	status 0 kubectl delete pods --all --force --grace-period=0
+	status 0 kubectl get --raw /standin/settled
+	is "$(ctr task ls -q)$(ctr container ls -q)" "" "containers"
+	is "$(ls "$WORK/runc/k8s.io" 2>/dev/null)" "" "runc's records"
+	is "$(grep -o " $WORK/[^ ]*" /proc/self/mountinfo)" "" "mounts"
+	is "$(ls "$WORK/kubelet/pods" 2>/dev/null)" "" "folders of pods"
+	is "$(ip -o link show master caisson0 2>/dev/null)" "" "interfaces"
+	is "$(find /sys/fs/cgroup -path "*$CGROUP/*/pod*" -prune -print)" "" "cgroups"
+}
+
+# create NAME [FILTER [OPTION...]] -- WORD...: a pod with one container that has those arguments, as a filter of
+# jq's changes it.
+create() {
+	local name=$1 filter=.
+	local -a options=()
+	shift
+	[ "$1" = -- ] || { filter=$1 && shift; }
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	jq -n --arg name "$name" --arg image $IMAGE "${options[@]}" \
+		"{apiVersion: \"v1\", kind: \"Pod\", metadata: {name: \$name}, spec: {
+			restartPolicy: \"Never\", terminationGracePeriodSeconds: 1,
+			containers: [{name: \"main\", image: \$image, args: \$ARGS.positional}]}} | $filter" \
+		--args -- "$@" >"$WORK/pod.json"
+	kubectl create -f "$WORK/pod.json" >/dev/null
+}
+
+# A filter that adds a container: more NAME WORD...
+more() {
+	jq -n -r --arg name "$1" --arg image $IMAGE '
+		".spec.containers += [\({name: $name, image: $image, args: $ARGS.positional[1:]})]"' --args -- "$@"
+}
+
+# configured KIND NAME [KEY VALUE]...: a ConfigMap or Secret with these
+configured() {
+	jq -n --arg kind "$1" --arg name "$2" '$ARGS.positional as $words | {
+		apiVersion: "v1", kind: $kind, metadata: {name: $name}, (if $kind == "Secret" then "stringData" else "data" end):
+			[range(0; $words | length; 2) | {key: $words[.], value: $words[. + 1]}] | from_entries}' \
+		--args -- "${@:3}" | kubectl create -f - >/dev/null
+}
+
+# becomes POD PATH PATTERN: waits until what is at that path of it is so; prints it
+becomes() {
+	exec 5< <(exec kubectl get pod "$1" --watch -o "jsonpath={$2}{\"\n\"}")
+	grep -m 1 -xE "$3" <&5
+	kill $!
+	exec 5<&-
+}
+ready() { kubectl wait pod "$@" --for=condition=Ready --timeout=60s >/dev/null; }
+ended() { is "$(becomes "$1" .status.phase 'Succeeded|Failed')" "$2" "what became of $1"; }
+
+# asked POD JQ: of what kubectl says of it
+asked() { kubectl get pod "$1" -o json | jq -r "$2"; }
+
+ip link set lo up
+start_containerd
+import_images
+stopped containerd TERM
+ip link set lo up
+start_containerd
+start_standin
