@@ -232,18 +232,17 @@ int proc_start(const struct proc_spec *spec, struct proc *ret)
 static _noreturn_ void call_and_tell(int (*call)(void *data, struct err *err), void *data, int fd)
 {
 	struct err err = ERR_NULL;
-	int r = call(data, &err);
 
-	err.code = r < 0 ? r : 0;
+	err.code = call(data, &err);
 	_exit(fd_write_full(fd, &err, sizeof(err)) < 0);
 }
 
-int proc_call(int (*call)(void *data, struct err *err), void *data, struct err *err)
+int proc_call_begin(int (*call)(void *data, struct err *err), void *data, struct proc *ret,
+		    int *ret_fd, struct err *err)
 {
 	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
-	struct err told = ERR_NULL;
+	pid_t self = getpid(), pid;
 	int fds[2];
-	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_errno(err, -errno, "cannot make a pipe");
@@ -252,14 +251,34 @@ int proc_call(int (*call)(void *data, struct err *err), void *data, struct err *
 	pid = fork();
 	if (pid < 0)
 		return err_errno(err, -errno, "cannot start a process");
-	if (pid == 0)
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != self)
+			_exit(1);
 		call_and_tell(call, data, wr);
-	wr = fd_close(wr);
-	if (fd_read_full(rd, &told, sizeof(told)) != sizeof(told))
+	}
+	*ret = (struct proc){.pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+	*ret_fd = take_fd(rd);
+	return 0;
+}
+
+int proc_call_end(struct proc *proc, int fd, struct err *err)
+{
+	struct err told = ERR_NULL;
+
+	if (fd_read_full(fd, &told, sizeof(told)) != sizeof(told))
 		told.code = err_set(&told, -EIO, "the process for it has ended");
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return told.code < 0 ? err_set(err, told.code, "%s", told.text) : 0;
+	(void)proc_wait(proc);
+	return told.code < 0 ? err_set(err, told.code, "%s", told.text) : told.code;
+}
+
+int proc_call(int (*call)(void *data, struct err *err), void *data, struct err *err)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct proc proc = PROC_NULL;
+	int r = proc_call_begin(call, data, &proc, &fd, err);
+
+	return r < 0 ? r : proc_call_end(&proc, fd, err);
 }
 
 void proc_kill(const struct proc *p, int sig)

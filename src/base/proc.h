@@ -89,6 +89,19 @@ int proc_start(const struct proc_spec *spec, struct proc *ret);
  */
 int proc_call(int (*call)(void *data, struct err *err), void *data, struct err *err);
 
+/**
+ * proc_call_begin() - the same, without waiting; what @call returns may be positive, too
+ * @ret: the process, which ends with the calling thread's; end it with proc_call_end(), or proc_done()
+ * @ret_fd: readable once there is a result; owned by the caller
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int proc_call_begin(int (*call)(void *data, struct err *err), void *data, struct proc *ret,
+		    int *ret_fd, struct err *err);
+
+/** proc_call_end() - wait for the result. Return: what was returned, with its message; or negative errno with one. */
+int proc_call_end(struct proc *proc, int fd, struct err *err);
+
 /** proc_kill() - send a signal through the pidfd; harmless when there is none or it has ended */
 void proc_kill(const struct proc *p, int sig);
 

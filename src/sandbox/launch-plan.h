@@ -21,7 +21,6 @@ struct launch_plan {
 	const struct vmm_ops *driver;
 	struct kernel kernel;
 	char *initramfs;
-	enum vmm_accel accel;
 	struct vmm_vsock vsock;
 	int vsock_peer, share_listen, console;
 	char *share_path, *vnc_path;

@@ -93,6 +93,7 @@ static int plan_initramfs(struct sandbox *sb, struct launch_plan *p, struct err 
 	return initramfs_get(sb->paths->cache, vminitd, modules, &program, &p->initramfs, err);
 }
 
+/* Return: as launch_begin(). */
 static int plan_boot(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	const char *wanted = sb->spec->kernel && *sb->spec->kernel ? sb->spec->kernel : NULL;
@@ -123,14 +124,14 @@ static int plan_boot(struct sandbox *sb, struct launch_plan *p, struct err *err)
 		r = launch_pc(sb, p, err);
 	if (r < 0)
 		return r;
-	return vmm_accel_resolve(accel,
-				 &(struct accel_probe_args){
-					 .cache_dir = sb->paths->cache,
-					 .driver = p->driver,
-					 .kernel = p->kernel.vmlinux,
-					 .initrd = p->initramfs,
-				 },
-				 &p->accel, err);
+	return vmm_accel_begin(sb->loop, &sb->trial, accel,
+			       &(struct accel_probe_args){
+				       .cache_dir = sb->paths->cache,
+				       .driver = p->driver,
+				       .kernel = p->kernel.vmlinux,
+				       .initrd = p->initramfs,
+			       },
+			       err);
 }
 
 static int plan_disks(struct sandbox *sb, struct launch_plan *p, struct err *err)
@@ -251,7 +252,7 @@ static int start_vmm(struct sandbox *sb, struct launch_plan *p, struct err *err)
 	spec.prealloc = sb->spec->memory_prealloc;
 	spec.huge = sb->spec->memory_huge;
 	spec.cpus = sb->spec->cpus;
-	spec.accel = p->accel;
+	spec.accel = sb->trial.accel;
 	spec.pc = sandbox_spec_has_pc(sb->spec) ? &p->pc : NULL;
 	spec.kernel = p->pc.firmware ? p->kernel.bzimage : p->kernel.vmlinux;
 	spec.tuned = p->kernel.tuned;
@@ -293,9 +294,11 @@ static int start_console(struct sandbox *sb, struct launch_plan *p, struct err *
 	return 0;
 }
 
-int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct err *err)
+static struct launch_plan *plan_new(const struct launch_callbacks *callbacks)
 {
-	struct launch_plan plan = {
+	struct launch_plan *p = xcalloc(1, sizeof(*p));
+
+	*p = (struct launch_plan){
 		.callbacks = callbacks,
 		.kernel = KERNEL_NULL,
 		.vsock = {.kind = VMM_VSOCK_NONE, .fd = -EBADF},
@@ -309,35 +312,55 @@ int launch(struct sandbox *sb, const struct launch_callbacks *callbacks, struct 
 		.snapshot = -EBADF,
 		.restore = -EBADF,
 	};
-	int r;
+	return p;
+}
 
-	r = start_console(sb, &plan, err);
+static void forget_plan(struct sandbox *sb)
+{
+	struct launch_plan *p = take_ptr(sb->plan);
+
+	if (p)
+		plan_done(p);
+	free(p);
+}
+
+int launch_begin(struct sandbox *sb, const struct launch_callbacks *callbacks, struct err *err)
+{
+	struct launch_plan *p = sb->plan = plan_new(callbacks);
+	int r = start_console(sb, p, err);
+
+	sb->trial.done = callbacks->tried;
 	if (r == 0)
-		r = plan_supervisor(sb, &plan, err);
+		r = plan_supervisor(sb, p, err);
+	return r < 0 ? r : plan_boot(sb, p, err);
+}
+
+int launch(struct sandbox *sb, struct err *err)
+{
+	struct launch_plan *p = sb->plan;
+	int r = plan_rootfs(sb, p, err);
+
 	if (r == 0)
-		r = plan_boot(sb, &plan, err);
-	if (r == 0)
-		r = plan_rootfs(sb, &plan, err);
-	if (r == 0)
-		r = launch_snapshot(sb, &plan, err);
+		r = launch_snapshot(sb, p, err);
 	sandbox_phase(sb, SANDBOX_PHASE_PREPARED);
 	if (r == 0)
-		r = launch_jail(sb, &plan, err);
+		r = launch_jail(sb, p, err);
 	if (r == 0)
-		r = launch_vsock(sb, &plan, err);
+		r = launch_vsock(sb, p, err);
 	if (r == 0 && launch_shares(sb))
-		r = launch_share(sb, &plan, err);
+		r = launch_share(sb, p, err);
 	if (r == 0)
-		r = launch_network(sb, &plan, err);
+		r = launch_network(sb, p, err);
 	if (r == 0)
-		r = start_vmm(sb, &plan, err);
+		r = start_vmm(sb, p, err);
 	network_handed_over(&sb->network);
 	sandbox_phase(sb, SANDBOX_PHASE_LAUNCHED);
-	plan_done(&plan);
+	forget_plan(sb);
 	return r;
 }
 
 void launch_undo(struct sandbox *sb)
 {
+	forget_plan(sb);
 	share_undo(sb->record);
 }

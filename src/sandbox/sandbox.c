@@ -53,6 +53,7 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 		.record = record,
 		.spec = spec,
 		.containers = LIST_NULL(sb->containers),
+		.trial = ACCEL_TRIAL_NULL,
 		.console = TAIL_NULL,
 		.vsockd = HELPER_NULL,
 		.share = HELPER_NULL,
@@ -82,6 +83,7 @@ static void stop_everything(struct sandbox *sb)
 	loop_timer_stop(&sb->deadline);
 	loop_defer_stop(&sb->ending);
 	loop_io_stop(&sb->accept);
+	vmm_accel_end(&sb->trial);
 	slots_end(&sb->slots);
 	standby_end(&sb->standby);
 	snapshot_end(&sb->snapshot);
@@ -343,17 +345,11 @@ void sandbox_fail(struct sandbox *sb, const struct err *why)
 	sb->state = SANDBOX_ENDED;
 }
 
-int sandbox_start(struct sandbox *sb)
+/* @r: what came of launch_begin(), and of the trial. */
+static int go_on(struct sandbox *sb, int r)
 {
-	static const struct launch_callbacks callbacks = {
-		.vmm_exited = vmm_exited,
-		.vmm_event = vmm_event,
-		.helper_died = helper_died,
-	};
-	int r;
-
-	sb->state = SANDBOX_BOOTING;
-	r = launch(sb, &callbacks, &sb->failure);
+	if (r == 0)
+		r = launch(sb, &sb->failure);
 	if (r == 0 && !sandbox_spec_is_restored(sb->spec))
 		r = loop_io_start(sb->loop, &sb->accept, sb->accept_fd, EPOLLIN, guest_dialled);
 	if (r < 0) {
@@ -366,4 +362,31 @@ int sandbox_start(struct sandbox *sb)
 	loop_timer_start(sb->loop, &sb->deadline,
 			 loop_now(sb->loop) + sb->spec->boot_timeout * NSEC_PER_SEC, boot_late);
 	return 0;
+}
+
+static void tried(struct accel_trial *trial, int r, const struct err *err)
+{
+	struct sandbox *sb = container_of(trial, struct sandbox, trial);
+
+	if (sb->state != SANDBOX_BOOTING)
+		return;
+	if (r < 0)
+		sb->failure = *err;
+	if (go_on(sb, r) < 0)
+		sb->ended(sb);
+}
+
+int sandbox_start(struct sandbox *sb)
+{
+	static const struct launch_callbacks callbacks = {
+		.vmm_exited = vmm_exited,
+		.vmm_event = vmm_event,
+		.helper_died = helper_died,
+		.tried = tried,
+	};
+	int r;
+
+	sb->state = SANDBOX_BOOTING;
+	r = launch_begin(sb, &callbacks, &sb->failure);
+	return r > 0 ? 0 : go_on(sb, r);
 }

@@ -16,6 +16,7 @@
 #include "sandbox/sockets.h"
 #include "sandbox/standby.h"
 #include "ttrpc/client.h"
+#include "vmm/accel.h"
 #include "vmm/vmm.h"
 
 /*
@@ -69,6 +70,8 @@ const char *sandbox_phase_step(enum sandbox_phase phase);
  * @share: virtiofsd, or caisson-9pd
  * @guest: TTRPC to vminitd, NULL unless READY; and while the VM is being saved
  * @can_be_saved: all that it needs for that is there
+ * @plan: what is known of the VM until it is started; NULL: it was, or nothing is. @trial: whether KVM works, which
+ *	may have to be found out first
  * @jail: the VMM's user, while it is in a jail; 0: in none
  * @jail_lock: by which nobody else is that user
  * @ready: called once when the state becomes READY
@@ -82,6 +85,8 @@ struct sandbox {
 	const struct sandbox_spec *spec;
 	struct list containers;
 	bool group;
+	struct launch_plan *plan;
+	struct accel_trial trial;
 	enum sandbox_state state;
 	struct err failure;
 	uint64_t phases[SANDBOX_PHASE_MAX];
@@ -120,7 +125,8 @@ void sandbox_init(struct sandbox *sandbox, struct loop *loop, const struct paths
 /**
  * sandbox_start() - mount, and start helpers and VM
  *
- * Blocks for as long as it takes to find out, once for a machine, whether KVM works.
+ * Where it has to be found out first whether KVM works, once for a machine, that comes to its end beside the loop:
+ * BOOTING begins with it.
  *
  * Return: 0; or negative errno with the message in @sandbox->failure: nothing runs, the state is
  * ENDED, no callback comes.

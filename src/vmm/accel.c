@@ -9,6 +9,7 @@
 
 #include "abi/abi.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "vmm/driver.h"
@@ -20,6 +21,9 @@
  * that those who come meanwhile find the result when they get it. The lock goes with its holder.
  *
  * The result's first line is "kvm" or "tcg"; the second one, for "tcg", says why.
+ *
+ * Who has a loop to serve has all that done by a process of its own, as soon as it may take time: the trial, or the
+ * wait for somebody else's. That one, and so its guest, can be ended at any time, and ends with its parent.
  */
 
 #define RESULT_MAX   (VMM_MESSAGE_MAX + 16)
@@ -63,8 +67,13 @@ static void trial_exited(void *data, const struct vmm_exit *result)
 		t->verdict->works = true;
 	else if (result->message[0])
 		fails(t->verdict, "%s", result->message);
+	else if (result->status > 128)
+		fails(t->verdict, "%s was killed by signal %d", vmm_title(t->vmm),
+		      result->status - 128);
 	else
-		fails(t->verdict, "%s ended with status %d", vmm_title(t->vmm), result->status);
+		fails(t->verdict,
+		      "%s ended with status %d, without a word; is it the right program?",
+		      vmm_title(t->vmm), result->status);
 	loop_quit(&t->loop, 0);
 }
 
@@ -200,7 +209,9 @@ static void lock(int dir)
 		;
 }
 
-static int find_out(const struct accel_probe_args *args, struct verdict *verdict, struct err *err)
+/* Return: -EINPROGRESS: only a trial can tell, and @now is not the time for one. */
+static int find_out(const struct accel_probe_args *args, bool now, struct verdict *verdict,
+		    struct err *err)
 {
 	_cleanup_close_ int dir = -EBADF;
 	char key[IDENTITY_LEN + 1];
@@ -214,6 +225,8 @@ static int find_out(const struct accel_probe_args *args, struct verdict *verdict
 	dir = open_cache(args->cache_dir);
 	if (recall(dir, key, verdict))
 		return 0;
+	if (!now)
+		return -EINPROGRESS;
 	lock(dir);
 	if (recall(dir, key, verdict))
 		return 0;
@@ -231,8 +244,8 @@ static int check_device(const struct accel_probe_args *args)
 	return fd < 0 ? -errno : 0;
 }
 
-int vmm_accel_resolve(enum vmm_accel wanted, const struct accel_probe_args *args,
-		      enum vmm_accel *ret, struct err *err)
+static int resolve(enum vmm_accel wanted, const struct accel_probe_args *args, bool now,
+		   enum vmm_accel *ret, struct err *err)
 {
 	struct verdict verdict = {.works = false};
 	int r;
@@ -245,12 +258,73 @@ int vmm_accel_resolve(enum vmm_accel wanted, const struct accel_probe_args *args
 	if (r < 0 && wanted == VMM_ACCEL_KVM)
 		return err_errno(err, r, "KVM cannot be used: /dev/kvm");
 	if (r == 0)
-		r = find_out(args, &verdict, wanted == VMM_ACCEL_KVM ? err : NULL);
-	if (wanted == VMM_ACCEL_KVM && r < 0)
+		r = find_out(args, now, &verdict, wanted == VMM_ACCEL_KVM ? err : NULL);
+	if (r == -EINPROGRESS || (wanted == VMM_ACCEL_KVM && r < 0))
 		return r;
 	if (wanted == VMM_ACCEL_KVM && !verdict.works)
-		return err_set(err, -ENODEV, "KVM does not run guests on this machine: %s",
+		return err_set(err, -ENODEV, "a guest that was tried did not run with KVM: %s",
 			       verdict.reason);
 	*ret = verdict.works ? VMM_ACCEL_KVM : VMM_ACCEL_TCG;
 	return 0;
+}
+
+int vmm_accel_resolve(enum vmm_accel wanted, const struct accel_probe_args *args,
+		      enum vmm_accel *ret, struct err *err)
+{
+	return resolve(wanted, args, true, ret, err);
+}
+
+struct question {
+	enum vmm_accel wanted;
+	const struct accel_probe_args *args;
+};
+
+/* In the process for it. Return: an enum vmm_accel, or negative errno with a message. */
+static int answer(void *data, struct err *err)
+{
+	const struct question *question = data;
+	enum vmm_accel accel = VMM_ACCEL_INVALID_;
+	int r = resolve(question->wanted, question->args, true, &accel, err);
+
+	return r < 0 ? r : (int)accel;
+}
+
+static void answered(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct accel_trial *trial = container_of(io, struct accel_trial, io);
+	struct err err = ERR_NULL;
+	int r;
+
+	loop_io_stop(io);
+	r = proc_call_end(&trial->proc, trial->fd, &err);
+	trial->fd = fd_close(trial->fd);
+	if (r >= 0)
+		trial->accel = (enum vmm_accel)r;
+	trial->done(trial, r < 0 ? r : 0, &err);
+}
+
+int vmm_accel_begin(struct loop *loop, struct accel_trial *trial, enum vmm_accel wanted,
+		    const struct accel_probe_args *args, struct err *err)
+{
+	struct question question = {.wanted = wanted, .args = args};
+	int r = resolve(wanted, args, false, &trial->accel, err);
+
+	if (r != -EINPROGRESS)
+		return r;
+	r = proc_call_begin(answer, &question, &trial->proc, &trial->fd, err);
+	if (r < 0)
+		return r;
+	r = loop_io_start(loop, &trial->io, trial->fd, EPOLLIN, answered);
+	if (r < 0) {
+		vmm_accel_end(trial);
+		return err_errno(err, r, "a trial of KVM");
+	}
+	return 1;
+}
+
+void vmm_accel_end(struct accel_trial *trial)
+{
+	loop_io_stop(&trial->io);
+	proc_done(&trial->proc);
+	trial->fd = fd_close(trial->fd);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/proc.h"
+#include "loop/loop.h"
 #include "vmm/vmm.h"
 
 /*
@@ -16,7 +18,7 @@
  * nothing is won by giving up early.
  */
 #define ACCEL_PROBE_DEADLINE	  (5 * NSEC_PER_SEC)
-#define ACCEL_PROBE_DEADLINE_ONLY (60 * NSEC_PER_SEC)
+#define ACCEL_PROBE_DEADLINE_ONLY (30 * NSEC_PER_SEC)
 
 /**
  * struct accel_probe_args - what the trial guest is made of
@@ -49,3 +51,35 @@ struct accel_probe_args {
  */
 int vmm_accel_resolve(enum vmm_accel wanted, const struct accel_probe_args *args,
 		      enum vmm_accel *ret, struct err *err);
+
+/**
+ * struct accel_trial - the same in a process of its own, beside a loop
+ * @accel: what came of it
+ * @done: called once, with what vmm_accel_resolve() would return; vmm_accel_end() may be called in it
+ */
+struct accel_trial {
+	struct proc proc;
+	int fd;
+	struct loop_io io;
+	enum vmm_accel accel;
+	void (*done)(struct accel_trial *trial, int r, const struct err *err);
+};
+
+#define ACCEL_TRIAL_NULL                                             \
+	{                                                            \
+		.proc = PROC_NULL, .fd = -EBADF, .io = LOOP_IO_NULL, \
+	}
+
+/**
+ * vmm_accel_begin() - what vmm_accel_resolve() does, without blocking
+ * @trial: ACCEL_TRIAL_NULL before, with @done set
+ * @args: may go afterwards
+ *
+ * Return: 1: @done follows, unless vmm_accel_end() is called before; 0: @trial->accel says it already; or negative
+ * errno with a message.
+ */
+int vmm_accel_begin(struct loop *loop, struct accel_trial *trial, enum vmm_accel wanted,
+		    const struct accel_probe_args *args, struct err *err);
+
+/** vmm_accel_end() - end the trial, and its guest, if it still goes on; may be called again */
+void vmm_accel_end(struct accel_trial *trial);

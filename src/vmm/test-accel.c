@@ -79,7 +79,7 @@ static void failure_is_remembered_with_its_reason(void)
 	for (int i = 0; i < 2; i++) {
 		(void)resolve(VMM_ACCEL_KVM, -ENODEV);
 		test_str(err.text,
-			 "KVM does not run guests on this machine: qemu: failed to set MSR");
+			 "a guest that was tried did not run with KVM: qemu: failed to set MSR");
 	}
 	test_int(runs(), 1);
 }
@@ -88,7 +88,74 @@ static void silent_failure_has_a_reason(void)
 {
 	begin("kill -ABRT $$");
 	(void)resolve(VMM_ACCEL_KVM, -ENODEV);
-	test_str(err.text, "KVM does not run guests on this machine: QEMU ended with status 134");
+	test_str(err.text,
+		 "a guest that was tried did not run with KVM: QEMU was killed by signal 6");
+	begin("exit 3");
+	(void)resolve(VMM_ACCEL_KVM, -ENODEV);
+	test_str(err.text, "a guest that was tried did not run with KVM: QEMU ended with status 3, "
+			   "without a word; is it the right program?");
+}
+
+static struct loop loop;
+static int told = 1;
+
+static void tried(struct accel_trial *trial _unused_, int r, const struct err *why)
+{
+	told = r;
+	err = *why;
+	loop_quit(&loop, 0);
+}
+
+static struct accel_trial trial = ACCEL_TRIAL_NULL;
+
+static int begin_trial(enum vmm_accel wanted)
+{
+	trial.done = tried;
+	told = 1;
+	return vmm_accel_begin(&loop, &trial, wanted, &args, &err);
+}
+
+static void trial_goes_on_beside_a_loop(void)
+{
+	test_int(loop_init(&loop), 0);
+	begin("exit 0");
+	test_int(begin_trial(VMM_ACCEL_TCG), 0);
+	test_int(trial.accel, VMM_ACCEL_TCG);
+	test_int(begin_trial(VMM_ACCEL_AUTO), 1);
+	test_int(loop_run(&loop), 0);
+	test_int(told, 0);
+	test_int(trial.accel, VMM_ACCEL_KVM);
+	/* From now on it is known. */
+	test_int(begin_trial(VMM_ACCEL_KVM), 0);
+	test_int(trial.accel, VMM_ACCEL_KVM);
+	begin("echo 'qemu: no' >&2; exit 1");
+	test_int(begin_trial(VMM_ACCEL_KVM), 1);
+	test_int(loop_run(&loop), 0);
+	test_int(told, -ENODEV);
+	test_str(err.text, "a guest that was tried did not run with KVM: qemu: no");
+	test_int(waitpid(-1, NULL, WNOHANG), -1);
+	loop_deinit(&loop);
+}
+
+/* The guest of it, too: the pipe that it holds open ends. */
+static void trial_can_be_ended(void)
+{
+	char script[PATH_MAX + 32], byte;
+	_cleanup_close_ int end = -EBADF;
+
+	test_int(loop_init(&loop), 0);
+	test_int(mkfifo(files_path("alive"), 0600), 0);
+	(void)snprintf(script, sizeof(script), "exec sleep 1000 >'%s'", files_path("alive"));
+	begin(script);
+	args.deadline = 3600 * NSEC_PER_SEC;
+	test_int(begin_trial(VMM_ACCEL_KVM), 1);
+	end = open(files_path("alive"), O_RDONLY | O_CLOEXEC);
+	test_true(end >= 0);
+	vmm_accel_end(&trial);
+	test_int(read(end, &byte, 1), 0);
+	test_int(waitpid(-1, NULL, WNOHANG), -1);
+	vmm_accel_end(&trial);
+	loop_deinit(&loop);
 }
 
 static void hanging_guest_is_ended(void)
@@ -211,6 +278,8 @@ int main(void)
 	test_run(success_is_remembered);
 	test_run(failure_is_remembered_with_its_reason);
 	test_run(silent_failure_has_a_reason);
+	test_run(trial_goes_on_beside_a_loop);
+	test_run(trial_can_be_ended);
 	test_run(hanging_guest_is_ended);
 	test_run(halted_guest_is_not_waited_for);
 	test_run(another_kernel_or_program_is_another_trial);

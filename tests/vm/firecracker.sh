@@ -152,6 +152,50 @@ test_pause() {
 }
 api() { curl -sf --unix-socket "$(caisson inspect "$1" | jq -r .firecracker_socket)" "http://localhost$2" | jq -r .state; }
 
+# A program in Firecracker's place that says it is one; the guest that it is tried with is for ever on its way.
+firecracker_that_hangs() {
+	mkdir "$WORK/bin" "$WORK/cache"
+	ln -s /var/cache/caisson/kernels "$WORK/cache"
+	mkfifo "$WORK/trying"
+	cat >"$WORK/bin/firecracker" <<-END
+		#!/bin/sh
+		[ "\$1" != --version ] || { echo Firecracker v1.7.0; exit; }
+		exec sleep 1000 >"$WORK/trying"
+	END
+	chmod +x "$WORK/bin/firecracker"
+	export PATH="$WORK/bin:$PATH" CAISSON_CACHE="$WORK/cache"
+}
+
+# Nobody has to wait for it: neither who is told to end nor who ends the container.
+test_trial_of_STANDIN_can_be_ended() {
+	local run
+	firecracker_that_hangs
+	for signal in INT TERM KILL; do
+		# Of those in the background a shell has them ignore SIGINT.
+		env --default-signal=INT caisson run --name box "$IMAGE" true 2>"$WORK/err" &
+		run=$!
+		being_tried
+		kill -$signal $run
+		trial_ends
+		! wait $run || fail "it ended well"
+	done
+	caisson run -d --name box "$IMAGE" true 2>/dev/null &
+	run=$!
+	being_tried
+	status 0 timeout 10 caisson delete -f box
+	trial_ends
+	! wait $run || fail "it ended well"
+	rm -r "$CAISSON_CACHE" "$WORK/bin" "$WORK/trying"
+	unset CAISSON_CACHE
+	is_clean
+}
+# Both by the pipe that it writes to.
+being_tried() { exec 7<"$WORK/trying"; }
+trial_ends() {
+	timeout 10 cat <&7 || fail "it is still tried"
+	exec 7<&-
+}
+
 # Two VMs that write to one disk would destroy what is on it.
 test_disk_in_use() {
 	status 0 caisson run -d --name holder --disk "$WORK/held.img,/d,16M" "$IMAGE" sleep 1000

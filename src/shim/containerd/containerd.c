@@ -89,7 +89,7 @@ bool containerd_create(struct ttrpc_call *call,
 	}
 	events_creating(shim, request);
 	/* Why it failed is the answer to Create. */
-	if (sandbox_start(&shim->sandbox) == 0)
+	if (sandbox_start(&shim->sandbox) == 0 && shim->sandbox.vmm)
 		process_oci_prepare(&shim->first);
 	return true;
 }
