@@ -123,23 +123,38 @@ static int open_container(struct checkpoint *c, const char *name, struct err *er
 	return r == 0 ? client_obey_signals(&c->client, err) : r;
 }
 
+/*
+ * One at a time: to each of two the other one would be somebody who is at work in the container. Of one that cannot be
+ * saved there is no such folder, and the shim says why.
+ */
+static int claim(struct checkpoint *c, struct err *err)
+{
+	c->saved = openat(c->record.dir, RECORD_SNAPSHOT,
+			  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (c->saved < 0 && errno != ENOENT)
+		return err_errno(err, -errno, "cannot open %s/" RECORD_SNAPSHOT,
+				 c->record.dir_path);
+	if (c->saved >= 0 && flock(c->saved, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -EBUSY, "container %s is being saved: try again in a while",
+			       c->record.id);
+	return 0;
+}
+
 static int save(struct checkpoint *c, struct err *err)
 {
-	int r;
+	int r = claim(c, err);
 
 	/* As long as it takes: its memory is written. */
 	c->client.patience = 0;
-	r = task_hold(&c->client, c->record.id, err);
-	c->held = r == 0;
+	if (r == 0) {
+		r = task_hold(&c->client, c->record.id, err);
+		c->held = r == 0;
+	}
 	if (r == 0)
 		r = task_save(&c->client, c->record.id, err);
-	if (r < 0)
-		return r;
-	c->saved = openat(c->record.dir, RECORD_SNAPSHOT,
-			  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return c->saved < 0 ? err_errno(err, -errno, "cannot open %s/" RECORD_SNAPSHOT,
-					c->record.dir_path)
-			    : 0;
+	if (r == 0 && c->saved < 0)
+		r = err_set(err, -ENOENT, "cannot open %s/" RECORD_SNAPSHOT, c->record.dir_path);
+	return r;
 }
 
 static struct checkpoint_file *add(struct checkpoint *c, const char *name)

@@ -315,6 +315,25 @@ test_faults() {
 	delete box
 }
 
+# One of two is first, and the other one is told.
+test_two_at_once() {
+	local first=0 second=0 lost
+	STANDIN_FAULT="PUT /snapshot/create:late=500" counting box
+	for n in 1 2 3; do
+		caisson checkpoint --leave-running --image-path "$SAVED.1" box 2>"$WORK/err.1" &
+		caisson checkpoint --leave-running --image-path "$SAVED.2" box 2>"$WORK/err.2" || second=$?
+		wait $! || first=$?
+		[ $((first + second)) -le 1 ] || fail "both failed: $(cat "$WORK/err.1" "$WORK/err.2")"
+		# Unless it came when the other one had done it.
+		lost=$((first == 0 ? 2 : 1))
+		[ $((first + second)) = 0 ] || is "$(cat "$WORK/err.$lost")" "caisson: container box is being saved: try again in a while"
+		goes_on box
+		rm -r "$SAVED".*
+		first=0 second=0
+	done
+	delete box
+}
+
 # Killed at any moment, the one who saves leaves a container that goes on, and no checkpoint.
 test_killed() {
 	local call
