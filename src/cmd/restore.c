@@ -19,6 +19,8 @@
 #include "cmd/spawn.h"
 #include "cmd/task-call.h"
 #include "image/image.h"
+#include "sandbox/conf.h"
+#include "sandbox/setting.h"
 #include "sandbox/snapshot-check.h"
 #include "task.pb-c.h"
 #include "vmm/vmm.h"
@@ -129,6 +131,30 @@ static int open_checkpoint(struct restore *c, struct err *err)
 	return r == 0 ? snapshot_check_spec(&c->manifest.spec, err) : r;
 }
 
+static bool is_own_disk(const char *name)
+{
+	return strcmp(name, RECORD_UPPER_DISK) == 0 || strcmp(name, RECORD_ROOT_DISK) == 0;
+}
+
+/* What `run` would not give it, the administrator may have said since, or on this host only. */
+static int check_limits(const struct restore *c, struct err *err)
+{
+	const struct checkpoint_manifest *m = &c->manifest;
+	_cleanup_conf_ struct conf conf = CONF_NULL;
+	int r = conf_load(&conf, err);
+
+	if (r == 0)
+		r = settings_check(&m->spec, &conf, err);
+	for (size_t i = 0; r == 0 && conf.limit_rootfs_size > 0 && i < m->n; i++)
+		if (is_own_disk(m->files[i].name) && m->files[i].size > conf.limit_rootfs_size)
+			r = err_set(err, -EPERM,
+				    "%lluM of disk are more than " CONF_LIMIT_ROOTFS
+				    " in %s lets a container have: %lluM",
+				    (unsigned long long)m->files[i].size >> 20, conf.path,
+				    (unsigned long long)conf.limit_rootfs_size >> 20);
+	return r;
+}
+
 static void replace(char **field, char *value)
 {
 	free(*field);
@@ -223,6 +249,8 @@ static int restore_all(struct restore *c, const char *name, struct err *err)
 		record_sweep(&c->paths);
 		r = open_checkpoint(c, err);
 	}
+	if (r == 0)
+		r = check_limits(c, err);
 	if (r == 0)
 		r = find_image(c, err);
 	if (r == 0)

@@ -334,6 +334,21 @@ test_two_at_once() {
 	delete box
 }
 
+# As `run` does, whoever asks.
+test_limits_of_the_administrator() {
+	counting box --memory 512M --cpus 2
+	status 0 caisson checkpoint --image-path "$SAVED" box
+	status 0 caisson delete box
+	for limit in "memory = 256M" "cpus = 1" "rootfs_size = 1G"; do
+		use_firecracker
+		echo "limit.$limit" >>"$CAISSON_CONFIG"
+		refused " more than limit.${limit%% *} in $CAISSON_CONFIG lets a " caisson restore --image-path "$SAVED" box
+	done
+	use_firecracker
+	rm -r "$SAVED"
+	is_clean
+}
+
 # Killed at any moment, the one who saves leaves a container that goes on, and no checkpoint.
 test_killed() {
 	local call
