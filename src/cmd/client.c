@@ -12,9 +12,10 @@
 #include "base/unix.h"
 #include "task.pb-c.h"
 
-/* Who answers: the shim by itself; the guest, which is asked by it; or somebody, some day. */
+/* Who answers: the shim by itself; the guest, or the VMM and perhaps the guest, asked by it; or somebody, some day. */
 enum asked {
 	ASKED_SHIM,
+	ASKED_VM,
 	ASKED_GUEST,
 	ASKED_GUEST_TO_ACT,
 	ASKED_TO_WAIT,
@@ -28,7 +29,8 @@ static const struct {
 	{"Hold", ASKED_GUEST_TO_ACT}, {"Release", ASKED_GUEST_TO_ACT},
 	{"Exec", ASKED_GUEST_TO_ACT}, {"Start", ASKED_GUEST_TO_ACT},
 	{"Kill", ASKED_GUEST_TO_ACT}, {"Delete", ASKED_GUEST_TO_ACT},
-	{"Wait", ASKED_TO_WAIT},
+	{"Wait", ASKED_TO_WAIT},      {"Pause", ASKED_VM},
+	{"Resume", ASKED_VM},	      {"Update", ASKED_VM},
 };
 
 /**
@@ -72,6 +74,15 @@ static int guest_is_mute(const struct client *client, struct err *err)
 	return err_set(
 		err, -ETIMEDOUT,
 		"container %s: the guest does not answer: `caisson delete -f %s` ends its VM",
+		client->record->id, client->record->id);
+}
+
+static int vm_is_mute(const struct client *client, struct err *err)
+{
+	return err_set(
+		err, -ETIMEDOUT,
+		"container %s: its virtual machine does not answer, so its guest or its VMM was "
+		"stopped, or is busy: `caisson delete -f %s` ends it",
 		client->record->id, client->record->id);
 }
 
@@ -184,8 +195,12 @@ static void no_answer(struct loop_timer *timer)
 		return;
 	}
 	p->done = true;
-	p->result =
-		p->shim_lives ? guest_is_mute(p->client, p->err) : shim_is_mute(p->client, p->err);
+	if (!p->shim_lives)
+		p->result = shim_is_mute(p->client, p->err);
+	else if (p->asked == ASKED_VM)
+		p->result = vm_is_mute(p->client, p->err);
+	else
+		p->result = guest_is_mute(p->client, p->err);
 	loop_quit(&p->client->loop, 0);
 }
 

@@ -250,25 +250,34 @@ static void left_alone(struct loop_timer *timer)
 {
 	struct sandbox *sb = container_of(timer, struct sandbox, deadline);
 
-	helper_failed(sb, sb->left, 0);
+	if (sb->left)
+		helper_failed(sb, sb->left, 0);
+	else
+		fail(sb, -EIO, "the guest's init closed its connection");
 }
 
 /*
- * All leave when the VMM closes its end. So a good end of one of them is news of the VMM's, which
- * is about to come and knows the reason; only if it does not come the helper itself is to blame.
+ * All leave when the VMM closes its end, and connections to the guest end. So that one of them ends well, or the
+ * guest's connection, is news of the VMM's, which is about to come and knows the reason; only if it does not come they
+ * themselves are to blame.
  */
+static void await_news(struct sandbox *sb)
+{
+	loop_timer_start(sb->loop, &sb->deadline, loop_now(sb->loop) + LEFT_DEADLINE, left_alone);
+}
+
 static void helper_died(struct helper *helper, int status)
 {
 	struct sandbox *sb = helper->userdata;
 
 	if (sb->state == SANDBOX_ENDING)
 		return;
-	sb->left = helper;
-	if (status == 0)
-		loop_timer_start(sb->loop, &sb->deadline, loop_now(sb->loop) + LEFT_DEADLINE,
-				 left_alone);
-	else
+	if (status != 0) {
 		helper_failed(sb, helper, status);
+		return;
+	}
+	sb->left = helper;
+	await_news(sb);
 }
 
 static void guest_closed(struct ttrpc_client *client _unused_, void *userdata)
@@ -281,7 +290,7 @@ static void guest_closed(struct ttrpc_client *client _unused_, void *userdata)
 		return;
 	/* On its way down the guest closes this before it resets. */
 	if (sb->state == SANDBOX_READY)
-		fail(sb, -EIO, "the guest's init closed its connection");
+		await_news(sb);
 }
 
 int sandbox_serve_guest(struct sandbox *sb, int fd)

@@ -196,6 +196,30 @@ trial_ends() {
 	exec 7<&-
 }
 
+# Who has ended is named, and not who noticed it first; and one that stands still is not taken for the shim.
+test_killed_and_stopped() {
+	local run pid
+	mkfifo "$WORK/up"
+	caisson run --name box "$IMAGE" sh -c 'echo up; sleep 1000' >"$WORK/up" 2>"$WORK/err" &
+	run=$!
+	exec 7<"$WORK/up"
+	read -r <&7
+	kill -KILL "$(firecracker_of box)"
+	wait $run || is $? 125
+	has "$(err)" "Firecracker was killed by signal 9"
+	exec 7<&-
+	status 0 caisson delete -f box
+	status 0 caisson run -d --name box "$IMAGE" sleep 1000
+	# The stand-in's QEMU, too.
+	for pid in $(vmm_of box); do kill -STOP "$pid"; done
+	status 1 caisson pause box
+	one_sentence
+	has "$(err)" "container box: its virtual machine does not answer, so its guest or its VMM was stopped, or is busy: \`caisson delete -f box\` ends it"
+	status 0 caisson delete -f box
+	rm "$WORK/up"
+	is_clean
+}
+
 # Two VMs that write to one disk would destroy what is on it.
 test_disk_in_use() {
 	status 0 caisson run -d --name holder --disk "$WORK/held.img,/d,16M" "$IMAGE" sleep 1000
