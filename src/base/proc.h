@@ -114,3 +114,13 @@ int proc_wait(struct proc *p);
 
 /** proc_done() - SIGKILL and reap what is left; may be called again */
 void proc_done(struct proc *p);
+
+/**
+ * proc_ask() - run a program for what it prints first
+ * @argv: as in struct proc_spec
+ * @patience: nanoseconds; one that takes longer is killed
+ * @ret: the first line, a new string, if it has ended; perhaps empty
+ *
+ * Return: its exit status, 128 + signal, -ETIMEDOUT, or the negative errno of proc_start().
+ */
+int proc_ask(const char *const *argv, uint64_t patience, char **ret);

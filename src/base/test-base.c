@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/copy.h"
 #include "base/dir.h"
 #include "base/err.h"
@@ -442,6 +443,48 @@ static void files_are_copied_with_their_holes(void)
 	test_int(path_remove_tree(AT_FDCWD, dir), 0);
 }
 
+static void a_program_is_asked(void)
+{
+	_cleanup_free_ char *line = NULL, *none = NULL, *all = NULL;
+	const uint64_t long_enough = 60 * NSEC_PER_SEC;
+
+	test_int(proc_ask((const char *[]){"sh", "-c", "echo one; echo two; exit 3", NULL},
+			  long_enough, &line),
+		 3);
+	test_str(line, "one");
+	test_int(proc_ask((const char *[]){"true", NULL}, long_enough, &none), 0);
+	test_str(none, "");
+	test_int(proc_ask((const char *[]){"/nonexistent", NULL}, long_enough, &all), -ENOENT);
+	/* One that says nothing, that says all the time, or that only closes its output. */
+	test_int(proc_ask((const char *[]){"sleep", "1000", NULL}, 1, &all), -ETIMEDOUT);
+	test_int(proc_ask((const char *[]){"sh", "-c", "exec sleep 1000 >&-", NULL}, 1, &all),
+		 -ETIMEDOUT);
+	test_true(all == NULL);
+	test_int(proc_ask((const char *[]){"yes", NULL}, long_enough, &all), 128 + SIGPIPE);
+	test_str(all, "y");
+}
+
+static int return_it(void *data, struct err *err)
+{
+	int r = *(int *)data;
+
+	return r < 0 ? err_set(err, r, "it is %d", r) : r;
+}
+
+static void a_call_is_made_elsewhere(void)
+{
+	struct err err = ERR_NULL;
+	struct proc proc = PROC_NULL;
+	int good = 7, bad = -EDOM, fd = -EBADF;
+
+	test_int(proc_call(return_it, &good, &err), 7);
+	test_int(proc_call(return_it, &bad, &err), -EDOM);
+	test_true(strncmp(err.text, "it is -", 7) == 0);
+	test_int(proc_call_begin(return_it, &good, &proc, &fd, &err), 0);
+	test_int(proc_call_end(&proc, fd, &err), 7);
+	fd_close(fd);
+}
+
 int main(void)
 {
 	test_run(words_are_whole);
@@ -461,5 +504,7 @@ int main(void)
 	test_run(errors_carry_context);
 	test_run(files_of_a_program_have_a_limit);
 	test_run(files_are_copied_with_their_holes);
+	test_run(a_program_is_asked);
+	test_run(a_call_is_made_elsewhere);
 	return 0;
 }

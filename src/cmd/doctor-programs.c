@@ -58,7 +58,13 @@ void doctor_firecracker(struct doctor *d _unused_, struct finding *f)
 {
 	_cleanup_free_ char *path = path_find_program("firecracker");
 	_cleanup_free_ char *jailer = path_find_program("jailer");
+	struct err err = ERR_NULL;
 
+	if (path && vmm_check_program(vmm_driver("firecracker"), path, &err) < 0) {
+		doctor_say(f, DOCTOR_LACKS, "%s", err.text);
+		doctor_mend(f, "install Firecracker, of a version from 1.4 on, before 2.0");
+		return;
+	}
 	if (!look_for(f, "firecracker", path, DOCTOR_NOTE, "VMs are run by QEMU", ""))
 		return;
 	if (!jailer && geteuid() == 0) {

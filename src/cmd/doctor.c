@@ -10,13 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 
-#define VERSION_MAX 65536
+/* One that does not answer by then has none. */
+#define VERSION_PATIENCE (5 * NSEC_PER_SEC)
 
 struct doctor_options {
 	bool json, kubernetes;
@@ -121,27 +122,10 @@ int doctor_try(int flags, int (*try)(void *data, struct err *err), void *data, s
 
 char *doctor_version(const char *program)
 {
-	_cleanup_close_ int rd = -EBADF, wr = -EBADF;
-	struct proc_spec spec = PROC_SPEC_NULL;
-	struct proc proc = PROC_NULL;
 	char *text = NULL;
-	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return xstrdup("");
-	rd = fds[0];
-	wr = fds[1];
-	spec.argv = (const char *[]){program, "--version", NULL};
-	spec.stdout_fd = wr;
-	spec.death_signal = SIGKILL;
-	if (proc_start(&spec, &proc) < 0)
-		return xstrdup("");
-	wr = fd_close(wr);
-	if (fd_slurp(rd, VERSION_MAX, &text, NULL) < 0)
-		text = xstrdup("");
-	proc_done(&proc);
-	text[strcspn(text, "\n")] = '\0';
-	return text;
+	(void)proc_ask((const char *[]){program, "--version", NULL}, VERSION_PATIENCE, &text);
+	return text ? text : xstrdup("");
 }
 
 static void print(const char *name, const struct finding *f)

@@ -209,6 +209,20 @@ static void lock(int dir)
 		;
 }
 
+/* Or what is wrong with it would be told of KVM. */
+static int check_program(const struct accel_probe_args *args, struct err *err)
+{
+	_cleanup_free_ char *path =
+		path_find_program(args->program ? args->program : args->driver->program);
+
+	return path ? vmm_check_program(args->driver, path, err) : 0;
+}
+
+static const char *way_on(const struct accel_probe_args *args)
+{
+	return args->driver->traits.kvm_only ? "; --hypervisor qemu goes without" : "";
+}
+
 /* Return: -EINPROGRESS: only a trial can tell, and @now is not the time for one. */
 static int find_out(const struct accel_probe_args *args, bool now, struct verdict *verdict,
 		    struct err *err)
@@ -218,8 +232,8 @@ static int find_out(const struct accel_probe_args *args, bool now, struct verdic
 	int r = make_key(args, key);
 
 	if (r == -ENOPKG)
-		return err_set(err, r, "%s is not installed",
-			       args->program ? args->program : args->driver->program);
+		return err_set(err, r, "%s is not installed%s",
+			       args->program ? args->program : args->driver->program, way_on(args));
 	if (r < 0)
 		return err_errno(err, r, "the trial guest's kernel or %s", args->driver->title);
 	dir = open_cache(args->cache_dir);
@@ -230,7 +244,9 @@ static int find_out(const struct accel_probe_args *args, bool now, struct verdic
 	lock(dir);
 	if (recall(dir, key, verdict))
 		return 0;
-	r = try_kvm(args, verdict, err);
+	r = check_program(args, err);
+	if (r == 0)
+		r = try_kvm(args, verdict, err);
 	if (r == 0)
 		remember(dir, key, verdict);
 	return r;
@@ -256,7 +272,9 @@ static int resolve(enum vmm_accel wanted, const struct accel_probe_args *args, b
 	}
 	r = check_device(args);
 	if (r < 0 && wanted == VMM_ACCEL_KVM)
-		return err_errno(err, r, "KVM cannot be used: /dev/kvm");
+		return err_set(err, r, "KVM cannot be used: /dev/kvm: %s%s%s", strerror(-r),
+			       r == -EACCES ? "; root can, and who is in the group kvm" : "",
+			       way_on(args));
 	if (r == 0)
 		r = find_out(args, now, &verdict, wanted == VMM_ACCEL_KVM ? err : NULL);
 	if (r == -EINPROGRESS || (wanted == VMM_ACCEL_KVM && r < 0))

@@ -16,6 +16,8 @@
  * @title: as people write it, for messages
  * @program: what is looked for in $PATH when the spec names no program; NULL: it has to
  * @traits: in what it differs
+ * @check_program: is that executable one of those that are known? Return: 0 or negative errno with a message;
+ *	NULL: who knows
  * @start: start the VMM's process for a checked spec; @owner is for the notifications; *@ret_vm is
  *	set on success. Nothing may be reported before it returns.
  * @pause, @resume: begin; one vmm_notify_reply() follows unless the VM ends first. Only called
@@ -30,6 +32,7 @@
 struct vmm_ops {
 	const char *name, *title, *program;
 	struct vmm_traits traits;
+	int (*check_program)(const char *program, struct err *err);
 	int (*start)(struct loop *loop, const struct vmm_spec *spec, struct vmm *owner,
 		     void **ret_vm, struct err *err);
 	int (*pause)(void *vm);

@@ -79,6 +79,11 @@ const char *vmm_driver_title(const struct vmm_ops *driver)
 	return driver->title;
 }
 
+int vmm_check_program(const struct vmm_ops *driver, const char *program, struct err *err)
+{
+	return driver->check_program ? driver->check_program(program, err) : 0;
+}
+
 int vmm_start(struct loop *loop, const struct vmm_ops *driver, const struct vmm_spec *spec,
 	      const struct vmm_callbacks *callbacks, struct vmm **ret, struct err *err)
 {

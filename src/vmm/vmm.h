@@ -318,6 +318,14 @@ const struct vmm_traits *vmm_traits(const struct vmm_ops *driver);
 const char *vmm_driver_title(const struct vmm_ops *driver);
 
 /**
+ * vmm_check_program() - is an executable one that the driver knows? It is asked for its version, at most some seconds.
+ * @program: its path
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int vmm_check_program(const struct vmm_ops *driver, const char *program, struct err *err);
+
+/**
  * vmm_start() - start a VM; returns as soon as the VMM's program runs
  * @driver: from vmm_driver()
  * @callbacks: copied

@@ -94,6 +94,12 @@ test_programs() {
 	ln -s "$TOP/tests/firecracker/firecracker" "$WORK/bin/"
 	says 0 lacks firecracker "there is no jailer, by which root starts" "set firecracker.jailer = false" :
 	rm "$WORK/bin/firecracker"
+	for what in "1.3 is not known here:echo Firecracker v1.3.3" "is no Firecracker:echo hello" "without a version:exit 3" "it does not end:exec /bin/sleep 1000"; do
+		printf '#!/bin/sh\n%s\n' "${what#*:}" >"$WORK/bin/firecracker"
+		chmod +x "$WORK/bin/firecracker"
+		says 0 lacks firecracker "${what%%:*}" "from 1.4 on, before 2.0" :
+	done
+	rm "$WORK/bin/firecracker"
 	printf '#!/bin/sh\necho QEMU emulator version 5.2.0\n' >"$WORK/old"
 	chmod +x "$WORK/old"
 	says 0 lacks qemu "version 5.2.0" "take QEMU 7.2 or later" "mount --bind $WORK/old $(realpath "$WORK/bin/qemu-system-x86_64")"

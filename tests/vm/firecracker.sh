@@ -196,6 +196,22 @@ trial_ends() {
 	exec 7<&-
 }
 
+# What is wrong with the program is not told of KVM, or of the guest.
+test_another_program_than_STANDIN() {
+	local what
+	mkdir "$WORK/bin" "$WORK/cache"
+	ln -s /var/cache/caisson/kernels "$WORK/cache"
+	export PATH="$WORK/bin:$PATH" CAISSON_CACHE="$WORK/cache"
+	for what in "Firecracker 1.3 is not known here:echo Firecracker v1.3.3" "is no Firecracker: of its version it says \"hello\":echo hello"; do
+		printf '#!/bin/sh\n%s\n' "${what##*:}" >"$WORK/bin/firecracker"
+		chmod +x "$WORK/bin/firecracker"
+		run_refused "${what%:*}"
+	done
+	rm -r "$CAISSON_CACHE" "$WORK/bin"
+	unset CAISSON_CACHE
+	is_clean
+}
+
 # Who has ended is named, and not who noticed it first; and one that stands still is not taken for the shim.
 test_killed_and_stopped() {
 	local run pid
@@ -416,7 +432,7 @@ test_others() {
 	chmod 755 "$WORK/others/firecracker"
 	echo 'firecracker.jailer = false' >>"$CAISSON_CONFIG"
 	PATH=$WORK/others:$PATH status 125 caisson run --rm "$IMAGE" true
-	has "$(err)" "usage: something"
+	has "$(err)" "$WORK/others/firecracker is no Firecracker: it ends with status 2 without a version"
 	mkdir "$WORK/none"
 	ln -s "$TOP/build/bin/caisson" "$(command -v qemu-system-x86_64)" "$WORK/none"
 	PATH=$WORK/none status 125 caisson run --rm "$IMAGE" true

@@ -7,30 +7,28 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/path.h"
+#include "base/proc.h"
 
 /* The oldest with an entropy device, whose API has what is said here. */
-#define OLDEST_MAJOR 1
-#define OLDEST_MINOR 4
+#define OLDEST_MAJOR	 1
+#define OLDEST_MINOR	 4
 
-#define ID_MAX	     64
+#define ID_MAX		 64
+#define VERSION_PATIENCE (5 * NSEC_PER_SEC)
 /* Bytes of a snapshot beside the memory. */
 #define SNAPSHOT_SPARE (UINT64_C(64) << 20)
 
-int fc_check_version(const char *answer, unsigned int *ret_minor, struct err *err)
+/* @text: as "1.7.0"; something else: -EPROTO, without a message */
+static int check_version(const char *text, unsigned int *ret_minor, struct err *err)
 {
-	struct json_object *object = json_tokener_parse(answer), *version;
 	unsigned int major = 0, minor = 0;
-	char text[32] = "";
 
-	if (object && json_object_is_type(object, json_type_object) &&
-	    json_object_object_get_ex(object, "firecracker_version", &version) &&
-	    json_object_is_type(version, json_type_string))
-		(void)snprintf(text, sizeof(text), "%s", json_object_get_string(version));
-	json_object_put(object);
 	if (sscanf(text, "%3u.%3u", &major, &minor) != 2)
-		return err_set(err, -EPROTO, "what answers is no Firecracker: it tells no version");
+		return -EPROTO;
 	*ret_minor = minor;
 	if (major == OLDEST_MAJOR && minor >= OLDEST_MINOR)
 		return 0;
@@ -38,6 +36,49 @@ int fc_check_version(const char *answer, unsigned int *ret_minor, struct err *er
 		err, -ENOTSUP,
 		"Firecracker %u.%u is not known here: it takes one from %d.%d on, before %d.0",
 		major, minor, OLDEST_MAJOR, OLDEST_MINOR, OLDEST_MAJOR + 1);
+}
+
+int fc_check_version(const char *answer, unsigned int *ret_minor, struct err *err)
+{
+	struct json_object *object = json_tokener_parse(answer), *version;
+	char text[32] = "";
+	int r;
+
+	if (object && json_object_is_type(object, json_type_object) &&
+	    json_object_object_get_ex(object, "firecracker_version", &version) &&
+	    json_object_is_type(version, json_type_string))
+		(void)snprintf(text, sizeof(text), "%s", json_object_get_string(version));
+	json_object_put(object);
+	r = check_version(text, ret_minor, err);
+	return r == -EPROTO ? err_set(err, r, "what answers is no Firecracker: it tells no version")
+			    : r;
+}
+
+int fc_check_program(const char *program, struct err *err)
+{
+	_cleanup_free_ char *line = NULL;
+	const char *version;
+	unsigned int minor;
+	int status =
+		proc_ask((const char *[]){program, "--version", NULL}, VERSION_PATIENCE, &line);
+	int r;
+
+	if (status == -ETIMEDOUT)
+		return err_set(err, status, "%s does not tell its version: it does not end",
+			       program);
+	if (status < 0)
+		return err_errno(err, status, "%s cannot be started", program);
+	version = str_starts(line, "Firecracker v");
+	r = status == 0 && version ? check_version(version, &minor, err) : -EPROTO;
+	if (r == -EPROTO && *line)
+		return err_set(err, r, "%s is no Firecracker: of its version it says \"%.60s\"",
+			       program, line);
+	if (r == -EPROTO)
+		return err_set(err, r,
+			       "%s is no Firecracker: it ends with status %d without a "
+			       "version",
+			       program, status);
+	return r < 0 ? err_wrap(err, r, "%s", program) : 0;
 }
 
 static int read_log(int dir, struct loop *loop, struct tail *log)

@@ -71,3 +71,6 @@ void fc_command_done(struct fc_command *command);
  * Return: 0 or negative errno with a message.
  */
 int fc_check_version(const char *answer, unsigned int *ret_minor, struct err *err);
+
+/** fc_check_program() - the same, of what an executable says. Return: 0 or negative errno with a message. */
+int fc_check_program(const char *program, struct err *err);

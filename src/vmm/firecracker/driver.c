@@ -326,6 +326,7 @@ const struct vmm_ops vmm_firecracker_ops = {
 		   .limits_nics = true,
 		   .slots = true,
 		   .snapshots = true},
+	.check_program = fc_check_program,
 	.start = fc_start,
 	.pause = fc_pause,
 	.resume = fc_resume,

@@ -281,6 +281,38 @@ static void test_versions(void)
 	test_int((int)minor, 14);
 }
 
+/* Scripts in its place. */
+static void test_programs(void)
+{
+	static const struct {
+		const char *script, *says;
+	} cases[] = {
+		{"echo Firecracker v1.4.0", ""},
+		{"echo 'Firecracker v1.17.0-dev'; echo; echo more", ""},
+		{"echo Firecracker v1.3.3", "Firecracker 1.3 is not known here"},
+		{"echo Firecracker v2.0.0", "Firecracker 2.0 is not known here"},
+		{"echo hello", "is no Firecracker: of its version it says \"hello\""},
+		{"echo Firecracker v1.7.0; exit 3", "is no Firecracker"},
+		{"exit 3", "it ends with status 3 without a version"},
+	};
+	char path[] = "/tmp/test-plan-XXXXXX", text[128];
+	int fd;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		(void)snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", cases[i].script);
+		(void)strcpy(path + sizeof(path) - 7, "XXXXXX");
+		fd = mkostemp(path, O_CLOEXEC);
+		test_true(fd >= 0 && fchmod(fd, 0700) == 0);
+		test_int(write(fd, text, strlen(text)), (int)strlen(text));
+		fd = fd_close(fd);
+		err = (struct err)ERR_NULL;
+		test_int(fc_check_program(path, &err) < 0, *cases[i].says != '\0');
+		test_true(strstr(err.text, cases[i].says) != NULL);
+		(void)unlink(path);
+	}
+	test_true(fc_check_program("/nonexistent/firecracker", &err) < 0);
+}
+
 int main(void)
 {
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -292,5 +324,6 @@ int main(void)
 	test_snapshots();
 	test_what_it_has_not();
 	test_versions();
+	test_programs();
 	return 0;
 }
