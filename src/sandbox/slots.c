@@ -17,9 +17,12 @@
 #include "abi/abi.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "rpc/rpc.h"
+#include "sandbox/container.h"
 #include "sandbox/disk-open.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/volume.h"
 #include "vmmount.pb-c.h"
 
 #define SECTOR 512u
@@ -260,6 +263,83 @@ static struct slot *find(struct slots *s, const char *container, const char *tar
 	return NULL;
 }
 
+/* By whatever names. */
+static bool same_disk(const char *one, const char *other)
+{
+	struct stat a, b;
+
+	if (stat(one, &a) < 0 || stat(other, &b) < 0)
+		return false;
+	if (S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode))
+		return a.st_rdev == b.st_rdev;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Return: what it has from its start on; NULL: it has not come yet. */
+static const struct sandbox_spec *spec_of(const struct slots *s, const char *container)
+{
+	const struct container *c = container_find(s->sandbox, container);
+
+	return c ? c->spec : NULL;
+}
+
+static const char *volume_target_of(const struct sandbox_spec *spec, const struct disk *disk)
+{
+	uint64_t size;
+
+	for (size_t i = 0; i < spec->volumes.n; i++) {
+		const struct volume volume = volume_of(spec->volumes.v[i]);
+
+		if (volume.kind == VOLUME_DISK &&
+		    same_disk(disk_of_volume(volume.source, &size), disk->source))
+			return spec->volume_targets.v[i];
+	}
+	return NULL;
+}
+
+/* Return: where the container has it already; NULL: nowhere. */
+static const char *target_of(const struct slots *s, const char *container, const struct disk *disk)
+{
+	const struct sandbox_spec *spec = spec_of(s, container);
+
+	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
+		if (s->all[i].state == SLOT_MOUNTED &&
+		    strcmp(s->all[i].container, container) == 0 &&
+		    same_disk(s->all[i].source, disk->source))
+			return s->all[i].target;
+	return spec ? volume_target_of(spec, disk) : NULL;
+}
+
+static int check_volumes(const struct slots *s, const char *container, const struct disk *disk,
+			 struct err *err)
+{
+	const struct sandbox_spec *spec = spec_of(s, container);
+
+	for (size_t i = 0; spec && i < spec->volume_targets.n; i++)
+		if (strcmp(spec->volume_targets.v[i], disk->target) == 0)
+			return err_set(err, -EEXIST,
+				       "there is something on %s already, since the container was "
+				       "started",
+				       disk->target);
+	return 0;
+}
+
+/* A container that is without them does not work any more; nothing else stays below the first two. */
+static int check_target(const struct disk *disk, struct err *err)
+{
+	static const char *const all[] = {"/proc", "/sys", "/dev"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		const char *rest = str_starts(disk->target, all[i]);
+
+		if (rest && (*rest == '\0' || (*rest == '/' && i < 2)))
+			return err_set(err, -EINVAL,
+				       "cannot mount the disk %s on %s: %s is the guest kernel's",
+				       disk->source, disk->target, all[i]);
+	}
+	return 0;
+}
+
 static struct slot *find_empty(struct slots *s, bool readonly)
 {
 	size_t from = readonly ? s->count.writable : 0;
@@ -307,12 +387,25 @@ static int measure(int fd, bool device, uint64_t *ret)
 	return 0;
 }
 
+/* By another container, as it says there, or by this one. */
+static int busy(const struct slots *s, const char *container, const struct disk *disk,
+		struct err *err)
+{
+	const char *target = target_of(s, container, disk);
+
+	return target ? err_set(err, -EBUSY, "the container has the disk %s on %s already",
+				disk->source, target)
+		      : -EBUSY;
+}
+
 static int open_disk(struct slots *s, struct slot *slot, const char *container,
 		     const struct disk *disk, struct err *err)
 {
 	int r;
 
 	slot->fd = disk_open(-EBADF, disk->source, disk, &s->device, err);
+	if (slot->fd == -EBUSY)
+		return busy(s, container, disk, err);
 	if (slot->fd < 0)
 		return slot->fd;
 	r = measure(slot->fd, s->device, &s->size);
@@ -351,6 +444,10 @@ int slots_attach(struct slots *s, const char *container, const struct disk *disk
 
 	if (r == 0 && find(s, container, disk->target))
 		r = err_set(err, -EEXIST, "there is a disk on %s already", disk->target);
+	if (r == 0)
+		r = check_target(disk, err);
+	if (r == 0)
+		r = check_volumes(s, container, disk, err);
 	if (r == 0)
 		r = check_room(s, disk->readonly, &slot, err);
 	if (r < 0)

@@ -144,6 +144,23 @@ static void comes_and_goes(void)
 	test_true(!is_claimed());
 }
 
+/* Nor a place that is something else's, nor one for a disk twice. */
+static void not_there(void)
+{
+	begin();
+	attach(&asked, "/proc", SIZE, false);
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "on /proc: /proc is the guest kernel's");
+	attach(&asked, "/sys/fs", SIZE, false);
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "on /sys/fs: /sys is the guest kernel's");
+	attach(&asked, "/dev", SIZE, false);
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "on /dev: /dev is the guest kernel's");
+	t.shim.sandbox.slots.count.writable = 2;
+	attach_well("/data", SIZE);
+	attach(&asked, "/more", SIZE, false);
+	expect(&asked, ttrpc_code_from_errno(-EBUSY), "the container has the disk ");
+	test_shim_end();
+}
+
 static void no_place(void)
 {
 	begin();
@@ -333,6 +350,7 @@ int main(void)
 	files_begin();
 	test_int(mkfifo(files_path("fifo"), 0600), 0);
 	test_run(comes_and_goes);
+	test_run(not_there);
 	test_run(no_place);
 	test_run(not_mounted);
 	test_run(not_unmounted);

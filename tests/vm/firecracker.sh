@@ -302,6 +302,11 @@ test_disks_that_do_not_come() {
 	truncate -s 8M "$WORK/cut.img"
 	run_refused_disk "the disk $WORK/cut.img is too small: it has 8388608 bytes, and its file system 16777216" box "$WORK/cut.img,/d"
 	run_refused_disk "started without placeholders for disks that are read only" box "$WORK/cut.img,/d,ro"
+	status 0 caisson run -d --name has --placeholders 1 --disk "$WORK/own.img,/own,16M" "$IMAGE" sleep 1000
+	run_refused_disk "there is something on /own already, since the container was started" has "$WORK/new.img,/own,16M"
+	run_refused_disk "the container has the disk $WORK/own.img on /own already" has "$WORK/own.img,/d"
+	[ ! -e "$WORK/new.img" ] || fail "there is a disk"
+	status 0 caisson delete -f has
 	# What only the guest knows to be wrong: its words, and the disk goes again.
 	truncate -s 16M "$WORK/bad.img"
 	mke2fs -q -t ext4 "$WORK/bad.img"
@@ -309,6 +314,7 @@ test_disks_that_do_not_come() {
 	printf '\377\377\377\377' | dd of="$WORK/bad.img" bs=1 seek=1120 conv=notrunc 2>/dev/null
 	run_refused_disk "cannot mount the disk $WORK/bad.img on /d: " box "$WORK/bad.img,/d"
 	run_refused_disk "cannot mount the disk $WORK/new.img on /proc/1/comm/x: " box "$WORK/new.img,/proc/1/comm/x,16M"
+	run_refused_disk "cannot mount the disk $WORK/new.img on /bin/busybox/x: " box "$WORK/new.img,/bin/busybox/x,16M"
 	status 1 caisson disk detach box /d
 	has "$(err)" "no disk has come to /d while box runs"
 	status 1 caisson disk detach holder /d
