@@ -42,6 +42,9 @@ char *checkpoint_manifest_text(const struct checkpoint_manifest *m, const struct
 	(void)json_object_object_add(o, "caisson", json_object_new_string(CAISSON_VERSION));
 	(void)json_object_object_add(o, "image", json_object_new_string(m->image));
 	(void)json_object_object_add(o, "image_size", json_object_new_uint64(m->image_size));
+	if (m->jail != CHECKPOINT_JAIL_UNKNOWN)
+		(void)json_object_object_add(o, "jail",
+					     json_object_new_boolean(m->jail == CHECKPOINT_JAILED));
 	(void)json_object_object_add(o, "files", files);
 	(void)json_object_object_add(o, "container", json_tokener_parse(container));
 	text = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
@@ -143,7 +146,7 @@ static int check_disks(const struct checkpoint_manifest *m, struct err *err)
 
 static int read_all(struct json_object *o, struct checkpoint_manifest *m, struct err *err)
 {
-	struct json_object *image = member(o, "image", json_type_string);
+	struct json_object *image = member(o, "image", json_type_string), *jail;
 	uint64_t format;
 	int r;
 
@@ -157,6 +160,9 @@ static int read_all(struct json_object *o, struct checkpoint_manifest *m, struct
 	if (!image || !get_size(o, "image_size", &m->image_size))
 		return bad(err, "it says no image");
 	m->image = xstrdup(json_object_get_string(image));
+	jail = member(o, "jail", json_type_boolean);
+	if (jail)
+		m->jail = json_object_get_boolean(jail) ? CHECKPOINT_JAILED : CHECKPOINT_NOT_JAILED;
 	if (*m->image && !is_image_id(m->image))
 		return bad(err, "its image has no ID");
 	r = read_files(member(o, "files", json_type_array), m, err);

@@ -34,11 +34,17 @@ struct checkpoint_file {
  * @spec: of the container
  * @image: "sha256:ID" of the image whose disk it has beside its own; empty: none of the store's
  * @image_size: bytes of that disk
+ * @jail: its VMM was in a jail, whose paths its state has; such a one goes on in a jail only, and others without
  */
 struct checkpoint_manifest {
 	struct sandbox_spec spec;
 	char *image;
 	uint64_t image_size;
+	enum checkpoint_jail {
+		CHECKPOINT_JAIL_UNKNOWN,
+		CHECKPOINT_NOT_JAILED,
+		CHECKPOINT_JAILED
+	} jail;
 	struct checkpoint_file files[CHECKPOINT_FILES_MAX];
 	size_t n;
 };

@@ -277,6 +277,14 @@ static int end_container(struct checkpoint *c, struct err *err)
 	return r == 0 || r == -ENOENT ? 0 : err_errno(err, r, "cannot wait for its end");
 }
 
+/* What is of it on the host, as long as it runs. */
+static enum checkpoint_jail is_jailed(const struct checkpoint *c)
+{
+	_cleanup_free_ char *path = path_join(c->record.run_path, VMM_FIRECRACKER_JAIL);
+
+	return access(path, F_OK) == 0 ? CHECKPOINT_JAILED : CHECKPOINT_NOT_JAILED;
+}
+
 static int checkpoint_all(struct checkpoint *c, const char *name, struct err *err)
 {
 	int r = open_container(c, name, err);
@@ -285,8 +293,10 @@ static int checkpoint_all(struct checkpoint *c, const char *name, struct err *er
 		r = describe_image(c, err);
 	if (r == 0)
 		r = make_folder(c, err);
-	if (r == 0)
+	if (r == 0) {
+		c->manifest.jail = is_jailed(c);
 		r = save(c, err);
+	}
 	if (r == 0)
 		r = take_all(c, err);
 	/* It goes on, or there would be two of it. */

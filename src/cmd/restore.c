@@ -136,6 +136,26 @@ static bool is_own_disk(const char *name)
 	return strcmp(name, RECORD_UPPER_DISK) == 0 || strcmp(name, RECORD_ROOT_DISK) == 0;
 }
 
+/* What is in its state are the paths of a jail, or those of this host. */
+static int check_jail(const struct restore *c, const struct conf *conf, struct err *err)
+{
+	bool was = c->manifest.jail == CHECKPOINT_JAILED;
+	bool configured = strcmp(conf->firecracker_jailer, "true") == 0;
+	bool is = configured && geteuid() == 0;
+
+	if (c->manifest.jail == CHECKPOINT_JAIL_UNKNOWN || was == is)
+		return 0;
+	if (was && configured)
+		return err_set(err, -EPERM,
+			       "the checkpoint %s is of a VM in a jail, and goes on in one only: "
+			       "that takes root",
+			       c->folder);
+	return err_set(err, -ENOTSUP,
+		       "the checkpoint %s is of a VM that was in %s jail, and goes on so only: "
+		       "firecracker.jailer in %s is %s",
+		       c->folder, was ? "a" : "no", conf->path, conf->firecracker_jailer);
+}
+
 /* What `run` would not give it, the administrator may have said since, or on this host only. */
 static int check_limits(const struct restore *c, struct err *err)
 {
@@ -145,6 +165,8 @@ static int check_limits(const struct restore *c, struct err *err)
 
 	if (r == 0)
 		r = settings_check(&m->spec, &conf, err);
+	if (r == 0)
+		r = check_jail(c, &conf, err);
 	for (size_t i = 0; r == 0 && conf.limit_rootfs_size > 0 && i < m->n; i++)
 		if (is_own_disk(m->files[i].name) && m->files[i].size > conf.limit_rootfs_size)
 			r = err_set(err, -EPERM,

@@ -22,6 +22,7 @@ static char *good(void)
 	struct checkpoint_manifest m = {
 		.image = (char *)ID,
 		.image_size = 7,
+		.jail = CHECKPOINT_JAILED,
 		.files = {{"state", 1}, {"memory", 2}, {"upper.ext4", UINT64_C(10) << 30}},
 		.n = 3,
 	};
@@ -52,6 +53,27 @@ static char *with(const char *text, const char *what, const char *instead)
 	if (!at)
 		test_fail("no %s in %s", what, text);
 	return xasprintf("%.*s%s%s", (int)(at - text), text, instead, at + strlen(what));
+}
+
+/* Of before there was that word, nobody knows. */
+static void jails_are_told(void)
+{
+	_cleanup_free_ char *text = good(), *no = with(text, "\"jail\":true", "\"jail\":false");
+	_cleanup_free_ char *older = with(text, "\"jail\":true,", "");
+	const struct {
+		const char *text;
+		enum checkpoint_jail jail;
+	} cases[] = {{text, CHECKPOINT_JAILED},
+		     {no, CHECKPOINT_NOT_JAILED},
+		     {older, CHECKPOINT_JAIL_UNKNOWN}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct checkpoint_manifest m = CHECKPOINT_MANIFEST_NULL;
+
+		test_int(checkpoint_manifest_parse(cases[i].text, &m, &err), 0);
+		test_int(m.jail, cases[i].jail);
+		checkpoint_manifest_done(&m);
+	}
 }
 
 static void there_and_back(void)
@@ -161,6 +183,7 @@ static void files_are_checked_and_copied(void)
 int main(void)
 {
 	test_run(there_and_back);
+	test_run(jails_are_told);
 	test_run(what_is_wrong_is_refused);
 	test_run(half_is_nothing);
 	test_run(files_are_checked_and_copied);

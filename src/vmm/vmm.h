@@ -52,6 +52,7 @@
 
 /* Of Firecracker's VMs, in their run_dir: a folder with its API's socket, and the beginning of its log. */
 #define VMM_FIRECRACKER_FOLDER "firecracker"
+#define VMM_FIRECRACKER_JAIL   "jail" /* where there is one, as long as the VM runs */
 #define VMM_FIRECRACKER_SOCKET "firecracker.sock"
 #define VMM_FIRECRACKER_LOG    "firecracker.log"
 

@@ -349,6 +349,29 @@ test_limits_of_the_administrator() {
 	is_clean
 }
 
+# The paths in it are a jail's, or none's.
+test_other_jail() {
+	counting box
+	status 0 caisson checkpoint --image-path "$SAVED" box
+	status 0 caisson delete box
+	is "$(jq .jail "$SAVED/checkpoint.json")" true
+	echo 'firecracker.jailer = false' >>"$CAISSON_CONFIG"
+	refused "is of a VM that was in a jail, and goes on so only: firecracker.jailer in $CAISSON_CONFIG is false" \
+		caisson restore --image-path "$SAVED" box
+	rm -r "$SAVED"
+	counting box
+	status 0 caisson checkpoint --image-path "$SAVED" box
+	status 0 caisson delete box
+	is "$(jq .jail "$SAVED/checkpoint.json")" false
+	use_firecracker
+	refused "is of a VM that was in no jail, and goes on so only" caisson restore --image-path "$SAVED" box
+	# Of before there was that word, Firecracker's own say.
+	sed -i 's/"jail":false,//' "$SAVED/checkpoint.json"
+	status 1 caisson restore --image-path "$SAVED" box
+	rm -r "$SAVED"
+	is_clean
+}
+
 # Killed at any moment, the one who saves leaves a container that goes on, and no checkpoint.
 test_killed() {
 	local call

@@ -10,7 +10,7 @@
  */
 
 /** The folder of the jailer's jails in the VM's run_dir; empty for everybody else. */
-#define FC_JAIL_BASE "jail"
+#define FC_JAIL_BASE VMM_FIRECRACKER_JAIL
 
 /* Five folders, the kernel, the initramfs; and disks. */
 #define FC_SEEN_MAX (7 + VMM_DISKS_MAX)
