@@ -330,6 +330,14 @@ static void done(struct checkpoint *c, bool failed)
 	paths_done(&c->paths);
 }
 
+static int check(const struct checkpoint *c, int argc, int at, struct err *err)
+{
+	if (argc - at != 1)
+		return err_set(err, -EINVAL,
+			       "which container? One name: see `caisson checkpoint --help`");
+	return *c->image_path ? 0 : err_set(err, -EINVAL, "--image-path: which folder?");
+}
+
 static int checkpoint_main(const struct command *self, int argc, char **argv)
 {
 	struct checkpoint c = {
@@ -346,15 +354,14 @@ static int checkpoint_main(const struct command *self, int argc, char **argv)
 	int at = opts_parse(self, argc, argv, &c, &err), r = at;
 
 	if (r >= 0)
-		r = argc - at == 1 ? 0
-				   : err_set(&err, -EINVAL,
-					     "which container? One name: see `caisson checkpoint "
-					     "--help`");
+		r = check(&c, argc, at, &err);
 	if (r == 0) {
 		c.interrupted = interrupts_catch();
 		r = checkpoint_all(&c, argv[at], &err);
 	}
 	done(&c, r < 0);
+	if (r < 0 && c.interrupted && (*c.interrupted || c.client.cancelled))
+		return STATUS_INTERRUPTED;
 	return r < 0 ? cmd_fail(self, &err) : 0;
 }
 

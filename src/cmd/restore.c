@@ -312,6 +312,8 @@ static int check(const struct restore *c, int argc, char **argv, int at, struct 
 	if (argc - at != 1)
 		return err_set(err, -EINVAL,
 			       "which name shall the container have? See `caisson restore --help`");
+	if (!*c->image_path)
+		return err_set(err, -EINVAL, "--image-path: which folder?");
 	return sandbox_id_valid(argv[at])
 		       ? 0
 		       : err_set(err, -EINVAL, "\"%s\" is no container's name: " SANDBOX_ID_RULE,
@@ -345,6 +347,8 @@ static int restore_main(const struct command *self, int argc, char **argv)
 		r = restore_all(&c, argv[at], &err);
 	}
 	done(&c);
+	if (r < 0 && c.interrupted && (*c.interrupted || c.client.cancelled))
+		return STATUS_INTERRUPTED;
 	return r < 0 ? cmd_fail(self, &err) : 0;
 }
 

@@ -372,6 +372,22 @@ test_other_jail() {
 	is_clean
 }
 
+# As `run`: no words, and the container goes on.
+test_interrupted() {
+	local pid
+	STANDIN_FAULT="PUT /snapshot/create:never" counting box
+	env --default-signal=INT caisson checkpoint --image-path "$SAVED" box >"$WORK/out" 2>"$WORK/err" &
+	pid=$!
+	timeout 60 sh -c "tail -n +1 -f \"\$(caisson inspect box | jq -r .firecracker_log)\" | grep -q -m 1 snapshot/create" || fail "it is not saved"
+	kill -INT $pid
+	wait $pid || is $? 130 "the status of one that was interrupted"
+	is "$(out)$(err)" ""
+	[ ! -e "$SAVED" ] || fail "there is $SAVED"
+	refused "--image-path: which folder?" caisson checkpoint --image-path "" box
+	refused "--image-path: which folder?" caisson restore --image-path "" other
+	delete box
+}
+
 # Killed at any moment, the one who saves leaves a container that goes on, and no checkpoint.
 test_killed() {
 	local call
