@@ -21,6 +21,7 @@
 #include "sandbox/passt.h"
 #include "sandbox/systemd.h"
 #include "sandbox/volume.h"
+#include "vmm/vmm.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
@@ -181,6 +182,21 @@ static void choose_rates(const struct run *run, struct vmm_rates *ret)
 		ret->nic_bytes = run->net_rate;
 }
 
+/* What is configured is of those that have volumes, and choose such a VMM. */
+static int check_volume_mode(const struct run *run, struct err *err)
+{
+	const struct vmm_ops *driver = vmm_driver(run->spec.hypervisor);
+
+	if (!run->volume_mode || !driver || !vmm_traits(driver)->no_shares ||
+	    strcmp(run->volume_mode, SANDBOX_VOLUME_MODE_9P) == 0)
+		return 0;
+	return err_set(
+		err, -ENOTSUP,
+		"--volume-mode %s: %s has no virtiofs: try --volume-mode " SANDBOX_VOLUME_MODE_9P
+		", or --hypervisor qemu",
+		run->volume_mode, vmm_driver_title(driver));
+}
+
 /* An option counts for more than what the container itself says. */
 static int choose_machine(struct run *run, struct err *err)
 {
@@ -216,6 +232,8 @@ static int choose_machine(struct run *run, struct err *err)
 	choose_rates(run, &spec->rates);
 	if (run->boot_timeout)
 		spec->boot_timeout = run->boot_timeout;
+	if (r == 0)
+		r = check_volume_mode(run, err);
 	return r == 0 ? machine_end(spec, &run->conf, err) : r;
 }
 

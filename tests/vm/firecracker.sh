@@ -19,6 +19,10 @@ test_run() {
 	status 125 caisson run --rm --machine q35 "$IMAGE" true
 	one_sentence
 	has "$(err)" "Firecracker is no full PC: try --hypervisor qemu, or another --machine"
+	run_refused "--volume-mode virtiofs: Firecracker has no virtiofs: try --volume-mode 9p, or --hypervisor qemu" --volume-mode virtiofs
+	echo 'volumes.mode = virtiofs' >>"$CAISSON_CONFIG"
+	status 0 caisson run --rm "$IMAGE" true
+	use_firecracker
 	status 125 caisson run --rm --cpus 33 "$IMAGE" true
 	has "$(err)" "Firecracker has no more than 32 CPUs"
 	status 125 caisson run --rm --network passt "$IMAGE" true
@@ -442,7 +446,7 @@ test_others() {
 	mkdir "$WORK/none"
 	ln -s "$TOP/build/bin/caisson" "$(command -v qemu-system-x86_64)" "$WORK/none"
 	PATH=$WORK/none status 125 caisson run --rm "$IMAGE" true
-	has "$(err)" "firecracker is not installed"
+	has "$(err)" "firecracker is not installed; --hypervisor qemu goes without"
 	use_firecracker
 	PATH=$WORK/none status 125 caisson run --rm "$IMAGE" true
 	has "$(err)" "firecracker is not installed"
