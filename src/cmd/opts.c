@@ -30,8 +30,8 @@ static size_t count(const struct opt *opts)
 /* As the documents write it: in the largest unit that goes without a remainder. */
 static const char *size_text(uint64_t bytes, char *buf, size_t size)
 {
-	static const char units[] = "MGT";
-	uint64_t n = bytes >> 20;
+	static const char units[] = "KMGT";
+	uint64_t n = bytes >> 10;
 	size_t i = 0;
 
 	for (; units[i + 1] && n > 0 && n % 1024 == 0; i++)

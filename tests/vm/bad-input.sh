@@ -26,6 +26,7 @@ test_wrong_calls() {
 	refused 125 "--memory needs a value" caisson run --memory
 	refused 125 "--memory lots: not a size" caisson run --memory lots "$IMAGE"
 	refused 125 "must be from 64M to 1T" caisson run --memory 16M "$IMAGE"
+	refused 125 "must be from 64K to 1T" caisson run --disk-rate 1 "$IMAGE"
 	refused 125 "did you mean 256M?" caisson run --memory 256 "$IMAGE"
 	refused 125 "--rm takes no value" caisson run --rm=true "$IMAGE"
 	refused 125 "--cpus 0: must be from 1" caisson run --cpus 0 "$IMAGE"
