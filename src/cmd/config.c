@@ -19,7 +19,8 @@ static const struct opt options[] = {
 	{.kind = OPT_END},
 };
 
-enum { KEY_WIDTH = 20, VALUE_WIDTH = 36 };
+/* Of the longest key, firecracker.placeholders_ro; and of most values. */
+enum { KEY_WIDTH = 28, VALUE_WIDTH = 36 };
 
 /**
  * struct shown - what is printed, or collected

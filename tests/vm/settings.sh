@@ -163,6 +163,7 @@ test_config_is_shown() {
 	config '# ours' '[vm]' 'memory = "1G"' '[extras]' 'allow = ["/a", "/b"]'
 	status 0 caisson config
 	has "$(out | tr -s ' ')" "vm.memory 1G $CAISSON_CONFIG:3"
+	has "$(out)" "firecracker.placeholders_ro  0 "
 	has "$(out | tr -s ' ')" "extras.allow /b $CAISSON_CONFIG:5"
 	has "$(out | tr -s ' ')" "vm.cpus 1 default"
 	has "$(out | tr -s ' ')" "CAISSON_ROOT $CAISSON_ROOT environment"
