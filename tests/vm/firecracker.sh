@@ -216,6 +216,16 @@ test_another_program_than_STANDIN() {
 	is_clean
 }
 
+# After ./setup without ./test.
+test_STANDIN_without_its_preload() {
+	mkdir "$WORK/tests"
+	cp -r "$TOP/tests/firecracker" "$WORK/tests"
+	PATH=$WORK/tests/firecracker:$PATH status 125 caisson run --rm "$IMAGE" true
+	has "$(err)" "the stand-in's preload is not built: ninja -C build/host tests/firecracker/standin-vhost.so"
+	rm -r "$WORK/tests"
+	is_clean
+}
+
 # Who has ended is named, and not who noticed it first; and one that stands still is not taken for the shim.
 test_killed_and_stopped() {
 	local run pid

@@ -33,6 +33,10 @@ def beside(path):
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), path)
 
 
+# Seen before a jail is entered, where it cannot be seen.
+VHOST_IS_THERE = os.path.exists(beside(VHOST))
+
+
 def start_error(text):
     return Fault(f"Start microvm error: {text}" if since(1, 5) else text)
 
@@ -176,6 +180,9 @@ class Plan:
 
     def vsock(self, front, cid):
         """QEMU takes it for the kernel's (vhost.c). The socket is closed with the plan."""
+        if not VHOST_IS_THERE:
+            raise start_error("the stand-in's preload is not built: "
+                              "ninja -C build/host tests/firecracker/standin-vhost.so")
         self.front = front
         fd = self.inherit(front.fileno())
         self.env = {"LD_PRELOAD": beside(VHOST), "STANDIN_VHOST": f"{fd},{self.memory}"}
