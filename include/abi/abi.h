@@ -108,6 +108,15 @@
  */
 #define ABI_SHARE_9P "vsock:"
 
+/*
+ * Memory that all containers of a VM share by name: a tmpfs that the host has mounted there (Mount's MountAll),
+ * for binds.
+ */
+#define ABI_SHM_DIR "/run/mounts/shm"
+
+/* All of what the host shares, mounted in the same way, where containers may come later. */
+#define ABI_SHARE_WHOLE "/run/mounts/share"
+
 /* How much a container may have mounted besides its root file system. */
 #define ABI_MOUNTS_MAX 64
 

@@ -54,6 +54,14 @@ int path_open_real(const char *path, uint64_t flags)
 	return open_resolved(AT_FDCWD, path, flags, 0, RESOLVE_NO_SYMLINKS);
 }
 
+bool path_is_same(const char *a, const char *b)
+{
+	struct stat one, other;
+
+	return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino;
+}
+
 int path_mkdirs(const char *path, mode_t mode)
 {
 	char buf[PATH_MAX];

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -39,6 +40,9 @@ int path_open_strict(int dirfd, const char *path, uint64_t flags, mode_t mode);
  * Return: descriptor or negative errno.
  */
 int path_open_real(const char *path, uint64_t flags);
+
+/** path_is_same() - do both lead to one file? What is not there is none. */
+bool path_is_same(const char *a, const char *b);
 
 /** path_mkdirs() - make a folder and all above it ("mkdir -p"). Return: 0 or negative errno. */
 int path_mkdirs(const char *path, mode_t mode);

@@ -60,7 +60,7 @@ static int load(struct create *c, const char *id, struct err *err)
 		return r;
 	record_sweep(&c->paths);
 	c->spec.id = xstrdup(id);
-	r = bundle_load(c->bundle, global_cgroups(), &c->spec, &c->bundle_files, err);
+	r = bundle_load(c->bundle, global_cgroups(), NULL, &c->spec, &c->bundle_files, err);
 	if (r == 0)
 		r = bundle_choose_machine(&c->bundle_files, &c->spec, err);
 	if (r < 0)

@@ -140,7 +140,7 @@ static int load_bundle(struct run *run, struct err *err)
 	int r = annotations_set(&run->spec.annotations, &run->annotations, err);
 
 	if (r == 0)
-		r = bundle_load(run->bundle, global_cgroups(), &run->spec, &run->files, err);
+		r = bundle_load(run->bundle, global_cgroups(), NULL, &run->spec, &run->files, err);
 	if (r == 0 && run->files.hooks)
 		r = err_set(err, -ENOTSUP,
 			    "%s/" OCI_CONFIG_FILE " has hooks, which are run by `caisson create`, "

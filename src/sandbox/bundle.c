@@ -69,13 +69,13 @@ static int find_group(enum bundle_cgroups cgroups, struct sandbox_spec *spec, st
 	return r < 0 ? r : cgroup_places(path, spec->id, &spec->cgroups, err);
 }
 
-static int load(const char *json, enum bundle_cgroups cgroups, struct sandbox_spec *spec,
-		struct bundle *ret, struct err *err)
+static int load(const char *json, enum bundle_cgroups cgroups, const struct oci_group *group,
+		struct sandbox_spec *spec, struct bundle *ret, struct err *err)
 {
 	int r = hooks_take(json, &ret->hooks, err);
 
 	if (r == 0)
-		r = oci_config_adapt(json, spec, &ret->config, err);
+		r = oci_config_adapt(json, group, spec, &ret->config, err);
 	if (r == 0)
 		r = find_group(cgroups, spec, err);
 	if (r < 0)
@@ -83,8 +83,8 @@ static int load(const char *json, enum bundle_cgroups cgroups, struct sandbox_sp
 	return r;
 }
 
-static int load_from(const char *path, enum bundle_cgroups cgroups, struct sandbox_spec *spec,
-		     struct bundle *ret, struct err *err)
+static int load_from(const char *path, enum bundle_cgroups cgroups, const struct oci_group *group,
+		     struct sandbox_spec *spec, struct bundle *ret, struct err *err)
 {
 	_cleanup_free_ char *json = NULL;
 	int r;
@@ -94,7 +94,7 @@ static int load_from(const char *path, enum bundle_cgroups cgroups, struct sandb
 		return err_errno(err, -errno, "cannot use the bundle %s", path);
 	r = read_config(spec->bundle, &json, err);
 	if (r == 0)
-		r = load(json, cgroups, spec, ret, err);
+		r = load(json, cgroups, group, spec, ret, err);
 	if (r < 0)
 		return r;
 	spec->stop_signal = SIGTERM;
@@ -102,10 +102,10 @@ static int load_from(const char *path, enum bundle_cgroups cgroups, struct sandb
 	return find_root(spec->bundle, spec, err);
 }
 
-int bundle_load(const char *path, enum bundle_cgroups cgroups, struct sandbox_spec *spec,
-		struct bundle *ret, struct err *err)
+int bundle_load(const char *path, enum bundle_cgroups cgroups, const struct oci_group *group,
+		struct sandbox_spec *spec, struct bundle *ret, struct err *err)
 {
-	int r = load_from(path, cgroups, spec, ret, err);
+	int r = load_from(path, cgroups, group, spec, ret, err);
 
 	if (r < 0)
 		err_one_line(err);
@@ -149,6 +149,45 @@ int bundle_record(const struct bundle *bundle, const struct paths *paths,
 		(void)record_remove(paths, ret, NULL);
 		record_done(ret);
 	}
+	return r;
+}
+
+/* What is left of one whose shim has gone is in nobody's way. */
+static int remove_dead(const struct paths *paths, const char *id, struct err *err)
+{
+	struct record record = RECORD_NULL;
+	int r = record_open(paths, id, &record, err);
+
+	if (r == 0 && record_claim(&record) < 0)
+		r = err_set(err, -EEXIST, "container %s exists already", id);
+	if (r == 0) {
+		(void)record_remove_cgroups(&record, 0);
+		r = record_remove(paths, &record, err);
+	}
+	record_done(&record);
+	return r;
+}
+
+int bundle_record_anew(const struct bundle *bundle, const struct paths *paths,
+		       const struct sandbox_spec *spec, struct record *ret, struct err *err)
+{
+	int r = bundle_record(bundle, paths, spec, ret, err);
+
+	if (r != -EEXIST)
+		return r;
+	r = remove_dead(paths, spec->id, err);
+	return r == 0 ? bundle_record(bundle, paths, spec, ret, err) : r;
+}
+
+int bundle_annotations(const char *path, struct strv *ret, struct err *err)
+{
+	_cleanup_free_ char *json = NULL;
+	int r = read_config(path, &json, err);
+
+	if (r == 0)
+		r = oci_config_annotations(json, ret, err);
+	if (r < 0)
+		err_one_line(err);
 	return r;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "sandbox/oci-adapt.h"
 #include "sandbox/record.h"
 
 /* OCI bundles: a folder with config.json and a root file system, as runc takes them. */
@@ -28,13 +29,14 @@ enum bundle_cgroups {
 
 /**
  * bundle_load() - read a bundle, and fill in what @spec has of it
+ * @group: of oci_config_adapt(); NULL: none
  * @spec: has its id
  * @ret: end with bundle_done(), also after a failure
  *
  * Return: 0 or negative errno with a message.
  */
-int bundle_load(const char *path, enum bundle_cgroups cgroups, struct sandbox_spec *spec,
-		struct bundle *ret, struct err *err);
+int bundle_load(const char *path, enum bundle_cgroups cgroups, const struct oci_group *group,
+		struct sandbox_spec *spec, struct bundle *ret, struct err *err);
 
 /** bundle_keep() - write them there. Return: 0 or negative errno with a message. */
 int bundle_keep(const struct bundle *bundle, const struct record *record, struct err *err);
@@ -54,6 +56,21 @@ int bundle_choose_machine(struct bundle *bundle, struct sandbox_spec *spec, stru
  */
 int bundle_record(const struct bundle *bundle, const struct paths *paths,
 		  const struct sandbox_spec *spec, struct record *ret, struct err *err);
+
+/**
+ * bundle_record_anew() - the same for whoever gives a name anew only once its container is gone
+ *
+ * Return: as above; -EEXIST: a container of that name has a shim that lives.
+ */
+int bundle_record_anew(const struct bundle *bundle, const struct paths *paths,
+		       const struct sandbox_spec *spec, struct record *ret, struct err *err);
+
+/**
+ * bundle_annotations() - only those of a bundle's config.json, as NAME=VALUE, added to @ret
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int bundle_annotations(const char *path, struct strv *ret, struct err *err);
 
 /** bundle_done() - may be called again */
 void bundle_done(struct bundle *bundle);

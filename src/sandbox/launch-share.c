@@ -142,10 +142,10 @@ static int serve_virtiofs(struct sandbox *sb, struct launch_plan *p, struct err 
 	return start(sb, p, "virtiofsd", argv, err);
 }
 
-/* One for each mount that it is told of (process-root.h). */
+/* One for each mount that it is told of (process-root.h, commons.h). */
 static size_t count_connections(const struct sandbox *sb)
 {
-	size_t n = 0;
+	size_t n = sb->group;
 
 	list_for_each (it, &sb->containers) {
 		struct container *c = container_of(it, struct container, link);

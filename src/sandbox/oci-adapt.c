@@ -7,6 +7,7 @@
 
 #include "base/macro.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "sandbox/annotation.h"
 #include "sandbox/oci-config.h"
 #include "sandbox/oci-devices.h"
@@ -108,39 +109,78 @@ static void add_namespace(struct json_object *list, const char *type)
 	json_object_array_add(list, item);
 }
 
+static bool has_group(const struct oci_group *group)
+{
+	return group && group->host_pid > 0;
+}
+
 /* The VM's own network is the container's, made of what is in the namespace. */
-static int adapt_namespaces(struct json_object *own, struct sandbox_spec *spec, struct err *err)
+static int take_network(const char *path, const struct oci_group *group, struct sandbox_spec *spec,
+			struct err *err)
+{
+	_cleanup_free_ char *ours =
+		has_group(group) ? xasprintf("/proc/%d/ns/net", (int)group->host_pid) : NULL;
+
+	if (ours && !path_is_same(path, ours))
+		return err_set(err, -ENOTSUP,
+			       "linux.namespaces: a VM has one network: the path of this one's is "
+			       "%s, not \"%s\"",
+			       ours, path);
+	free(spec->netns);
+	spec->netns = xstrdup(*path ? path : SANDBOX_NETNS_NEW);
+	return 0;
+}
+
+/* What was told of the first one's process is a number of the host's. */
+static int join_namespace(struct json_object *item, const char *type, const char *path,
+			  const struct oci_group *group, struct err *err)
+{
+	static const char *const types[] = {"ipc", "uts", "pid"};
+
+	for (size_t i = 0; has_group(group) && i < ARRAY_SIZE(types); i++) {
+		_cleanup_free_ char *host =
+			xasprintf("/proc/%d/ns/%s", (int)group->host_pid, types[i]);
+		_cleanup_free_ char *guest =
+			xasprintf("/proc/%u/ns/%s", group->guest_pid, types[i]);
+
+		if (strcmp(type, types[i]) != 0 || strcmp(path, host) != 0)
+			continue;
+		json_object_object_add(item, "path", json_object_new_string(guest));
+		return 0;
+	}
+	return err_set(err, -ENOTSUP,
+		       "linux.namespaces: the %s namespace %s of the host cannot be joined", type,
+		       path);
+}
+
+static int adapt_namespaces(struct json_object *own, const struct oci_group *group,
+			    struct sandbox_spec *spec, struct err *err)
 {
 	struct json_object *list = oci_json_get(own, "namespaces", json_type_array), *kept;
 	bool has_cgroup = false;
+	int r = 0;
 
 	spec->shares_pids = true;
 	kept = json_object_new_array();
-	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+	for (size_t i = 0; r == 0 && list && i < json_object_array_length(list); i++) {
 		struct json_object *item = json_object_array_get_idx(list, i);
 		const char *type = oci_json_text(item, "type"), *path = oci_json_text(item, "path");
 
 		if (strcmp(type, "network") == 0) {
-			free(spec->netns);
-			spec->netns = xstrdup(*path ? path : SANDBOX_NETNS_NEW);
+			r = take_network(path, group, spec, err);
 			continue;
 		}
-		if (*path) {
-			json_object_put(kept);
-			return err_set(err, -ENOTSUP,
-				       "linux.namespaces: the %s namespace %s of the host cannot "
-				       "be joined",
-				       type, path);
-		}
 		has_cgroup = has_cgroup || strcmp(type, "cgroup") == 0;
-		spec->shares_pids = spec->shares_pids && strcmp(type, "pid") != 0;
+		spec->shares_pids = spec->shares_pids && (strcmp(type, "pid") != 0 || *path);
+		if (*path)
+			r = join_namespace(item, type, path, group, err);
 		json_object_array_add(kept, json_object_get(item));
 	}
 	/* What is the host's tree of cgroups for others is vminitd's for them. */
 	if (!has_cgroup)
 		add_namespace(kept, "cgroup");
 	json_object_object_add(own, "namespaces", kept);
-	return 0;
+	return r;
 }
 
 static int check_network(const struct sandbox_spec *spec, struct err *err)
@@ -240,11 +280,9 @@ static int take_process(struct json_object *o, struct sandbox_spec *spec, struct
 	return 0;
 }
 
-/* What caisson was told of them itself counts for more. */
-static int take_annotations(struct json_object *all, struct sandbox_spec *spec, struct err *err)
+static int read_annotations(struct json_object *all, const struct strv *known, struct strv *ret,
+			    struct err *err)
 {
-	_cleanup_strv_ struct strv words = STRV_NULL;
-
 	if (!is_object(all))
 		return 0;
 	json_object_object_foreach(all, name, value)
@@ -255,10 +293,19 @@ static int take_annotations(struct json_object *all, struct sandbox_spec *spec, 
 		    strlen(text) != (size_t)json_object_get_string_len(value))
 			return err_set(err, -EBADMSG,
 				       "annotations.%.64s is no text, or its name is none", name);
-		if (!strv_env_get(&spec->annotations, name))
-			strv_addf(&words, "%s=%s", name, text);
+		if (!strv_env_get(known, name))
+			strv_addf(ret, "%s=%s", name, text);
 	}
-	return annotations_set(&spec->annotations, &words, err);
+	return 0;
+}
+
+/* What caisson was told of them itself counts for more. */
+static int take_annotations(struct json_object *all, struct sandbox_spec *spec, struct err *err)
+{
+	_cleanup_strv_ struct strv words = STRV_NULL;
+	int r = read_annotations(all, &spec->annotations, &words, err);
+
+	return r == 0 ? annotations_set(&spec->annotations, &words, err) : r;
 }
 
 static int take_root(struct json_object *o, struct sandbox_spec *spec, struct err *err)
@@ -288,7 +335,8 @@ static void take_resources(struct json_object *own, struct sandbox_spec *spec)
 	json_object_object_del(cpu, "mems");
 }
 
-static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *err)
+static int adapt(struct json_object *o, const struct oci_group *group, struct sandbox_spec *spec,
+		 struct err *err)
 {
 	struct json_object *own = oci_json_get(o, "linux", json_type_object);
 	_cleanup_free_ char *cgroup = xasprintf("/%s", spec->id);
@@ -302,9 +350,9 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 	if (r == 0)
 		r = oci_devices_adapt(own, spec, err);
 	if (r == 0)
-		r = oci_mounts_adapt(oci_json_get(o, "mounts", json_type_array), spec, err);
+		r = oci_mounts_adapt(oci_json_get(o, "mounts", json_type_array), group, spec, err);
 	if (r == 0)
-		r = adapt_namespaces(own, spec, err);
+		r = adapt_namespaces(own, group, spec, err);
 	if (r == 0)
 		r = take_sysctls(own, spec, err);
 	if (r == 0)
@@ -321,13 +369,24 @@ static int adapt(struct json_object *o, struct sandbox_spec *spec, struct err *e
 	return r;
 }
 
-int oci_config_adapt(const char *json, struct sandbox_spec *spec, char **ret, struct err *err)
+int oci_config_adapt(const char *json, const struct oci_group *group, struct sandbox_spec *spec,
+		     char **ret, struct err *err)
 {
 	struct json_object *o = json_tokener_parse(json);
-	int r = adapt(o, spec, err);
+	int r = adapt(o, group, spec, err);
 
 	if (r == 0)
 		*ret = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+	return r;
+}
+
+int oci_config_annotations(const char *json, struct strv *ret, struct err *err)
+{
+	static const struct strv none = STRV_NULL;
+	struct json_object *o = json_tokener_parse(json);
+	int r = read_annotations(oci_json_get(o, "annotations", json_type_object), &none, ret, err);
+
 	json_object_put(o);
 	return r;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/err.h"
 #include "sandbox/spec.h"
 
@@ -15,16 +17,38 @@
 #define OCI_CONFIG_MAX	(4u << 20)
 
 /**
+ * struct oci_group - the containers of a VM that can have several
+ * @host_pid: the process that stands for all of them on the host; 0: this one is the first
+ * @guest_pid: the first one's process in the guest
+ * @shm: what of the host's ABI_SHM_DIR stands for; empty: it is not there
+ */
+struct oci_group {
+	pid_t host_pid;
+	uint32_t guest_pid;
+	const char *shm;
+};
+
+/**
  * oci_config_adapt() - make somebody else's config.json one for a guest
  * @json: the text
+ * @group: that it comes to, or begins; NULL: it will be alone. Namespaces of the first one's can be joined then;
+ *	the network is the VM's
  * @spec: has its id; gets rootfs as it is written there, args, env, cwd, user, capabilities,
- *	terminal and annotations, which are for those who ask, and for execs
+ *	terminal and annotations, which are for those who ask, and for execs; of the first one of a group shm
  * @ret: the text for the guest
  *
  * Return: 0; -EBADMSG or -ENOTSUP with a message: it is not the JSON of a container, or of one that
  * cannot be had in a VM. What was filled in is still @spec's.
  */
-int oci_config_adapt(const char *json, struct sandbox_spec *spec, char **ret, struct err *err);
+int oci_config_adapt(const char *json, const struct oci_group *group, struct sandbox_spec *spec,
+		     char **ret, struct err *err);
+
+/**
+ * oci_config_annotations() - what somebody else's config.json says of its container, as NAME=VALUE, added to @ret
+ *
+ * Return: 0 or -EBADMSG with a message.
+ */
+int oci_config_annotations(const char *json, struct strv *ret, struct err *err);
 
 /**
  * oci_process_inherit() - let an exec have what the bundle says of the container's processes

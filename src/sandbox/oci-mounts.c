@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
+#include "abi/abi.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "sandbox/oci-json.h"
@@ -69,6 +70,33 @@ static void make_shm(struct json_object *mount, const struct statfs *fs)
 	set_options(mount, words, fs->f_blocks > 0 ? 5 : 4);
 }
 
+/* Whose has come first is the VM's. */
+static bool is_shared_shm(const char *source, const struct oci_group *group,
+			  struct sandbox_spec *spec)
+{
+	if (!group)
+		return false;
+	if (group->host_pid > 0)
+		return *group->shm && path_is_same(source, group->shm);
+	free(spec->shm);
+	spec->shm = xstrdup(source);
+	return true;
+}
+
+static void adapt_shm(struct json_object *mount, const char *source, const struct statfs *fs,
+		      const struct oci_group *group, struct sandbox_spec *spec)
+{
+	const char *const words[] = {"rbind", "nosuid", "noexec", "nodev"};
+
+	if (!is_shared_shm(source, group, spec)) {
+		make_shm(mount, fs);
+		return;
+	}
+	set_text(mount, "type", "bind");
+	set_text(mount, "source", ABI_SHM_DIR);
+	set_options(mount, words, ARRAY_SIZE(words));
+}
+
 /*
  * Whoever starts systemd gives it the host's control groups, as it needs some. In a guest these would be
  * nothing but files: it has its own.
@@ -108,8 +136,8 @@ static void add_volume(struct json_object *mount, const struct volume *volume, c
 	set_text(mount, "source", path);
 }
 
-static int adapt_bind(struct json_object *mount, const char *where, struct sandbox_spec *spec,
-		      struct err *err)
+static int adapt_bind(struct json_object *mount, const char *where, const struct oci_group *group,
+		      struct sandbox_spec *spec, struct err *err)
 {
 	const char *text = oci_json_text(mount, "source");
 	_cleanup_free_ char *joined = *text == '/' ? xstrdup(text) : path_join(spec->bundle, text);
@@ -131,13 +159,14 @@ static int adapt_bind(struct json_object *mount, const char *where, struct sandb
 	if (r < 0)
 		return err_wrap(err, r, "mounts");
 	if (strcmp(where, SHM) == 0 && statfs(source, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
-		make_shm(mount, &fs);
+		adapt_shm(mount, source, &fs, group, spec);
 	else
 		add_volume(mount, &volume, where, spec);
 	return 0;
 }
 
-static int adapt_one(struct json_object *mount, struct sandbox_spec *spec, struct err *err)
+static int adapt_one(struct json_object *mount, const struct oci_group *group,
+		     struct sandbox_spec *spec, struct err *err)
 {
 	const char *type, *where;
 
@@ -146,7 +175,7 @@ static int adapt_one(struct json_object *mount, struct sandbox_spec *spec, struc
 	type = oci_json_text(mount, "type");
 	where = oci_json_text(mount, "destination");
 	if (is_bind(mount))
-		return adapt_bind(mount, where, spec, err);
+		return adapt_bind(mount, where, group, spec, err);
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (strcmp(type, types[i]) == 0)
 			return 0;
@@ -154,7 +183,8 @@ static int adapt_one(struct json_object *mount, struct sandbox_spec *spec, struc
 		       type, where);
 }
 
-int oci_mounts_adapt(struct json_object *mounts, struct sandbox_spec *spec, struct err *err)
+int oci_mounts_adapt(struct json_object *mounts, const struct oci_group *group,
+		     struct sandbox_spec *spec, struct err *err)
 {
 	size_t i = 0;
 	int r = 0;
@@ -168,7 +198,7 @@ int oci_mounts_adapt(struct json_object *mounts, struct sandbox_spec *spec, stru
 			(void)json_object_array_del_idx(mounts, i, 1);
 			continue;
 		}
-		r = adapt_one(mount, spec, err);
+		r = adapt_one(mount, group, spec, err);
 		i++;
 	}
 	return r;

@@ -109,10 +109,18 @@ static void add_all_9p(const struct container *c, struct process_root *root)
 	}
 }
 
+/* Nobody is let in any more once the VM has its first container. */
+static bool has_own_9p(const struct container *c)
+{
+	return sandbox_spec_has_9p(c->sandbox->spec) && c->spec->part == 0;
+}
+
 static void add_share(const struct container *c, struct process_root *root)
 {
-	if (sandbox_spec_has_9p(c->sandbox->spec))
+	if (has_own_9p(c))
 		add_all_9p(c, root);
+	else if (c->sandbox->group)
+		add_mount(root, "bind", ABI_SHARE_WHOLE, ABI_SHARE_LAYER, NULL, 0);
 	else
 		add_mount(root, "virtiofs", ABI_SHARE_TAG, ABI_SHARE_LAYER, NULL, 0);
 }
@@ -126,10 +134,20 @@ static void add_folder(const struct container *c, struct process_root *root)
 	share_part(spec, part);
 	(void)snprintf(root->folder, sizeof(root->folder), ABI_SHARE_DIR "/%s" SHARE_IN_ROOTFS,
 		       part);
-	if (sandbox_spec_has_9p(c->sandbox->spec))
+	if (has_own_9p(c))
 		add_9p(c, root, "", SHARE_IN_ROOTFS, spec->readonly_rootfs && !bundle);
 	else
 		add_mount(root, "bind", root->folder, "", NULL, 0);
+}
+
+void process_root_whole(const struct container *c, struct process_root *root)
+{
+	root->n = root->n_shares = 0;
+	(void)snprintf(root->port, sizeof(root->port), ABI_SHARE_9P "%u", c->sandbox->share_port);
+	if (sandbox_spec_has_9p(c->sandbox->spec))
+		add_9p(c, root, ABI_SHARE_WHOLE, "", false);
+	else
+		add_mount(root, "virtiofs", ABI_SHARE_TAG, ABI_SHARE_WHOLE, NULL, 0);
 }
 
 void process_root(const struct container *c, struct process_root *root)

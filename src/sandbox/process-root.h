@@ -32,5 +32,8 @@ struct process_root {
 	size_t n, n_shares;
 };
 
+/** process_root_whole() - the one mount of all that the host shares, of which containers that come later bind their parts */
+void process_root_whole(const struct container *first, struct process_root *root);
+
 /** process_root() - fill it, for as long as @root stays where it is */
 void process_root(const struct container *container, struct process_root *root);

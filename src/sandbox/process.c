@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "rpc/task.h"
+#include "sandbox/commons.h"
 #include "sandbox/process-adopt.h"
 #include "sandbox/process-ask.h"
 #include "sandbox/process-oci.h"
@@ -159,7 +160,7 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 
 static void create_in_guest(struct process *p);
 
-static void sockets_told(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+static void commons_told(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct process *p = container_of(req, struct process, request);
 
@@ -169,13 +170,35 @@ static void sockets_told(struct ttrpc_request *req, const struct ttrpc_answer *a
 		create_answered(req, answer);
 }
 
-/* The container is to find them where its mounts lead. */
+static void prepare_commons(struct process *p)
+{
+	const struct sandbox *sb = p->container->sandbox;
+
+	if (!commons_needed(sb) || !sb->guest)
+		create_in_guest(p);
+	else if (commons_tell(p->container, &p->request, commons_told) < 0)
+		report(p, p->created, TTRPC_INTERNAL, "cannot ask the guest");
+}
+
+static void sockets_told(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct process *p = container_of(req, struct process, request);
+
+	if (answer->code == TTRPC_OK)
+		prepare_commons(p);
+	else
+		create_answered(req, answer);
+}
+
+/* The VM's first container, and those after it, are to find it where their mounts lead. */
 static void prepare_guest(struct process *p)
 {
 	struct sandbox *sb = p->container->sandbox;
 
-	if (*p->exec_id || sb->sockets.n == 0 || !sb->guest)
+	if (*p->exec_id || p->container->spec->part > 0)
 		create_in_guest(p);
+	else if (sb->sockets.n == 0 || !sb->guest)
+		prepare_commons(p);
 	else if (sockets_tell(&sb->sockets, &p->request, sockets_told) < 0)
 		report(p, p->created, TTRPC_INTERNAL, "cannot ask the guest");
 }
@@ -525,6 +548,28 @@ void process_delete(struct process *p)
 		end_unstarted(p, PROCESS_STATUS_LOST);
 }
 
+static void report_forgotten(struct process *p, enum ttrpc_code code, const char *message)
+{
+	p->forgetting = false;
+	p->deleted(p, &(struct process_result){.code = code, .message = message});
+}
+
+static void forget_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct process *p = container_of(req, struct process, forget);
+
+	/* The connection has ended: whoever knows why is about to call process_lost(). */
+	if (answer->code != TTRPC_UNAVAILABLE)
+		report_forgotten(p, answer->code, answer->message);
+}
+
+void process_forget(struct process *p)
+{
+	p->forgetting = true;
+	if (!p->container->sandbox->guest || send_delete(p, &p->forget, forget_answered) < 0)
+		report_forgotten(p, TTRPC_OK, "");
+}
+
 void process_lost(struct process *p)
 {
 	const struct err *why = &p->container->sandbox->failure;
@@ -553,9 +598,13 @@ void process_lost(struct process *p)
 		begin_stopping(p);
 		check_stopped(p);
 		break;
+	case PROCESS_STOPPED:
+		ttrpc_request_cancel(&p->forget);
+		if (p->forgetting)
+			report_forgotten(p, TTRPC_OK, "");
+		break;
 	case PROCESS_NONE:
 	case PROCESS_STOPPING:
-	case PROCESS_STOPPED:
 	case PROCESS_STATE_MAX_:
 		break;
 	}

@@ -63,6 +63,7 @@ struct process_stdio {
  * @exited_at: CLOCK_REALTIME of the end
  * @lost: the VM went, and the process with it
  * @patience: how long the end is held back for output that nobody reads, in nanoseconds; 0: as long as it takes
+ * @forgetting: process_forget() was called, and @deleted has not followed yet
  * @created, @started, @deleted: how process_create(), process_start() and process_delete() went;
  *	each called once, the last one with @status and @exited_at set
  * @frozen: how process_pause() or process_resume() went; the state tells which it is now
@@ -79,7 +80,7 @@ struct process {
 	struct container *container;
 	char *exec_id, *command, *fifos[3], *checkpoint, *was_named;
 	enum process_state state;
-	bool terminal, input, late_input, lost;
+	bool terminal, input, late_input, lost, forgetting;
 	uint32_t pid, status;
 	struct timespec exited_at;
 	struct stream in, out, err;
@@ -150,6 +151,14 @@ void process_start(struct process *process);
 /** process_delete() - end it before it ever ran, from CREATED or ADDED; @process->deleted follows
  */
 void process_delete(struct process *process);
+
+/**
+ * process_forget() - have the guest remove a container that has ended, whose first process it is; @process->deleted
+ * follows
+ *
+ * Nothing of it is left there then. The state stays STOPPED.
+ */
+void process_forget(struct process *p);
 
 /**
  * process_pause() - stop all processes of the container, from RUNNING; @process->frozen follows

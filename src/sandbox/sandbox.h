@@ -64,6 +64,7 @@ const char *sandbox_phase_step(enum sandbox_phase phase);
  * @record, @spec: of the container that it was started for, which says what the VM is
  * @containers: all of them, that one first (container.h)
  * @group: others may come later; set before sandbox_start()
+ * @parts: of the share that were given away (struct sandbox_spec's part)
  * @failure: why it failed, once it has
  * @left: the helper that has ended, and said that all was well
  * @share_port: by 9P: where the host serves what it shares
@@ -87,6 +88,7 @@ struct sandbox {
 	bool group;
 	struct launch_plan *plan;
 	struct accel_trial trial;
+	uint32_t parts;
 	enum sandbox_state state;
 	struct err failure;
 	uint64_t phases[SANDBOX_PHASE_MAX];

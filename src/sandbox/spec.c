@@ -91,6 +91,7 @@ static const struct field {
 	{"disk_iops", FIELD_U64, offsetof(struct sandbox_spec, rates.disk_ops)},
 	{"net_rate", FIELD_U64, offsetof(struct sandbox_spec, rates.nic_bytes)},
 	FIELD(restore, FIELD_STRING),
+	FIELD(shm, FIELD_STRING),
 #undef FIELD
 };
 

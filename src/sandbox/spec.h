@@ -72,6 +72,8 @@
  * @supervisor_config: path of the file that a supervisor gets as its metadata; empty: none
  * @boot_timeout: seconds that the guest may take to get ready
  * @created: seconds since the epoch
+ * @shm: of a bundle whose VM others may come to: the host's tmpfs that is one of the guest's for all who have that
+ *	(ABI_SHM_DIR); empty: there is none
  * @restore: absolute path of a checkpoint's folder, that its VM begins from; empty: it boots
  */
 struct sandbox_spec {
@@ -90,7 +92,7 @@ struct sandbox_spec {
 	struct vmm_rates rates;
 	int64_t created;
 	struct strv annotations;
-	char *supervisor_config, *restore;
+	char *supervisor_config, *restore, *shm;
 };
 
 /*

@@ -119,7 +119,7 @@ static int load(const char *json)
 
 	test_int(file_write_atomic_at(dir, "config.json", json, strlen(json), 0600), 0);
 	spec.id = xstrdup("box");
-	r = bundle_load(folder, BUNDLE_CGROUPS_PATH, &spec, &bundle, &err);
+	r = bundle_load(folder, BUNDLE_CGROUPS_PATH, NULL, &spec, &bundle, &err);
 	if (r == 0) {
 		expect_json(bundle.config);
 		if (spec.args.n == 0 || !spec.netns || !spec.rootfs)
@@ -256,7 +256,7 @@ static bool is_scope(const char *groups, enum bundle_cgroups words)
 	test_int(file_write_atomic_at(dir, "config.json", text, strlen(text), 0600), 0);
 	json_object_put(o);
 	spec.id = xstrdup("box");
-	r = bundle_load(folder, words, &spec, &bundle, &err);
+	r = bundle_load(folder, words, NULL, &spec, &bundle, &err);
 	if (r < 0 && r != -EOPNOTSUPP)
 		test_fail("%s: %s", groups, err.text);
 	scope = r < 0 || (spec.cgroups.n > 0 && strstr(spec.cgroups.v[0], ".scope"));

@@ -2,7 +2,10 @@
 #include "sandbox/oci-adapt.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/macro.h"
 #include "base/mem.h"
@@ -20,7 +23,7 @@ static int adapt(const char *json, struct sandbox_spec *spec, char **ret)
 	spec->id = xstrdup("c1");
 	spec->bundle = xstrdup("/");
 	*ret = NULL;
-	return oci_config_adapt(json, spec, ret, &err);
+	return oci_config_adapt(json, NULL, spec, ret, &err);
 }
 
 static void adapted(void)
@@ -110,7 +113,7 @@ static void annotations(void)
 	spec.bundle = xstrdup("/");
 	strv_add(&spec.annotations, "b=ours");
 	test_int(oci_config_adapt(ANNOTATED("\"a\":\"1=2\",\"b\":\"x\",\"io.caisson.cpus\":\"2\""),
-				  &spec, &json, &err),
+				  NULL, &spec, &json, &err),
 		 0);
 	test_int(spec.annotations.n, 3);
 	test_str(strv_env_get(&spec.annotations, "a"), "1=2");
@@ -255,6 +258,102 @@ static void the_host_holds_what_is_read_only(void)
 	sandbox_spec_done(&spec);
 }
 
+static const struct oci_group first_of_group = {.host_pid = 0}, *group = &first_of_group;
+
+static int adapt_in_group(const char *namespaces, const char *mounts, struct sandbox_spec *spec,
+			  char **ret)
+{
+	_cleanup_free_ char *json =
+		xasprintf("{\"linux\":{\"namespaces\":[%s]}," ROOT "," PROCESS ",\"mounts\":[%s]}",
+			  namespaces, mounts);
+
+	*spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
+	spec->id = xstrdup("c1");
+	spec->bundle = xstrdup("/");
+	*ret = NULL;
+	return oci_config_adapt(json, group, spec, ret, &err);
+}
+
+static void expect_in_group(const char *namespaces, const char *mounts, const char *part)
+{
+	struct sandbox_spec spec;
+	char *json;
+
+	if (adapt_in_group(namespaces, mounts, &spec, &json) < 0)
+		test_fail("%s", err.text);
+	if (!strstr(json, part))
+		test_fail("\"%s\" is not in: %s", part, json);
+	free(json);
+	sandbox_spec_done(&spec);
+}
+
+static void expect_not_in_group(const char *namespaces, const char *text)
+{
+	struct sandbox_spec spec;
+	char *json;
+
+	test_int(adapt_in_group(namespaces, "", &spec, &json), -ENOTSUP);
+	if (!strstr(err.text, text))
+		test_fail("\"%s\" is not in: %s", text, err.text);
+	sandbox_spec_done(&spec);
+}
+
+/* The process that stands for the group is this one. */
+#define OURS(type)   "{\"type\":\"" type "\",\"path\":\"/proc/%d/ns/" type "\"}"
+#define NETWORK	     "{\"type\":\"network\",\"path\":\"/proc/self/ns/net\"}"
+#define GUESTS(type) "{\"type\":\"" type "\",\"path\":\"\\/proc\\/42\\/ns\\/" type "\"}"
+
+static void namespaces_of_a_group(void)
+{
+	const struct oci_group later = {.host_pid = getpid(), .guest_pid = 42, .shm = ""};
+	int pid = (int)getpid();
+	_cleanup_free_ char *all =
+		xasprintf(NETWORK "," OURS("ipc") "," OURS("uts") "," OURS("pid"), pid, pid, pid);
+	_cleanup_free_ char *mnt = xasprintf(NETWORK "," OURS("mnt"), pid);
+	_cleanup_free_ char *others = xasprintf(NETWORK "," OURS("ipc"), pid + 1);
+
+	expect_not_in_group(all, "the ipc namespace /proc/");
+	group = &later;
+	expect_in_group(all, "", GUESTS("ipc") "," GUESTS("uts") "," GUESTS("pid"));
+	expect_in_group(NETWORK ",{\"type\":\"ipc\"}", "",
+			"[{\"type\":\"ipc\"},{\"type\":\"cgroup\"}]");
+	expect_not_in_group(mnt, "the mnt namespace /proc/");
+	expect_not_in_group(others, "the ipc namespace /proc/");
+	expect_not_in_group(NETWORK ",{\"type\":\"ipc\",\"path\":\"/proc/self/ns/ipc\"}",
+			    "the ipc namespace /proc/self");
+	expect_not_in_group("{\"type\":\"network\"}", "a VM has one network");
+	expect_not_in_group("{\"type\":\"network\",\"path\":\"/proc/self/ns/ipc\"}",
+			    "not \"/proc/self/ns/ipc\"");
+	expect_not_in_group("", "there is no network namespace");
+	group = &first_of_group;
+}
+
+#define SHM(source) "{\"destination\":\"/dev/shm\",\"type\":\"bind\",\"source\":\"" source "\"}"
+
+static void memory_of_a_group(void)
+{
+	struct oci_group later = {.host_pid = getpid(), .guest_pid = 42, .shm = "/dev/shm"};
+	struct sandbox_spec spec;
+	struct statfs fs;
+	char *json;
+
+	if (statfs("/dev/shm", &fs) < 0 || fs.f_type != TMPFS_MAGIC)
+		return;
+	test_int(adapt_in_group(NETWORK, SHM("/dev/shm"), &spec, &json), 0);
+	test_str(spec.shm, "/dev/shm");
+	test_true(strstr(json, "\"source\":\"\\/run\\/mounts\\/shm\",\"options\":[\"rbind\","));
+	free(json);
+	sandbox_spec_done(&spec);
+	group = &later;
+	expect_in_group(NETWORK, SHM("/dev/shm"), "\"\\/run\\/mounts\\/shm\"");
+	/* That of somebody else is one more. */
+	later.shm = "/dev";
+	expect_in_group(NETWORK, SHM("/dev/shm"), "\"type\":\"tmpfs\",\"source\":\"shm\"");
+	later.shm = "";
+	expect_in_group(NETWORK, SHM("/dev/shm"), "\"type\":\"tmpfs\",\"source\":\"shm\"");
+	group = &first_of_group;
+}
+
 static void execs_inherit(void)
 {
 	static const char config[] = "{\"process\":{\"user\":{\"uid\":5,\"additionalGids\":[7]},"
@@ -278,6 +377,8 @@ int main(void)
 	test_run(what_cannot_be_had);
 	test_run(devices_of_the_guest);
 	test_run(the_host_holds_what_is_read_only);
+	test_run(namespaces_of_a_group);
+	test_run(memory_of_a_group);
 	test_run(execs_inherit);
 	return 0;
 }

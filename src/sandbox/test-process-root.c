@@ -56,9 +56,14 @@ static void virtiofs(void)
 	test_str(told(0), "virtiofs caisson-share on 'share':");
 	test_str(told(1), "bind /layers/share/rootfs on '':");
 	spec.part = 4294967295;
+	sandbox.group = true;
 	make();
-	test_str(told(0), "virtiofs caisson-share on 'share':");
+	test_str(told(0), "bind /run/mounts/share on 'share':");
 	test_str(told(1), "bind /layers/share/4294967295/rootfs on '':");
+	process_root_whole(&container, &root);
+	test_int(root.n, 1);
+	test_str(told(0), "virtiofs caisson-share on '/run/mounts/share':");
+	sandbox.group = false;
 }
 
 static void ninep(void)
@@ -92,6 +97,19 @@ static void ninep(void)
 	make();
 	test_str(told(1), "9p vsock:1028 on 'share/volumes/1': aname=volumes/1" LOOSE);
 	test_str(told(3), "9p vsock:1028 on '': aname=rootfs" LOOSE);
+	sandbox.group = true;
+	make();
+	test_int(root.n, 4);
+	spec.part = 7;
+	make();
+	test_int(root.n, 2);
+	test_str(told(0), "bind /run/mounts/share on 'share':");
+	test_str(told(1), "bind /layers/share/7/rootfs on '':");
+	process_root_whole(&container, &root);
+	test_int(root.n, 1);
+	test_str(told(0), "9p vsock:1028 on '/run/mounts/share': aname=" LOOSE);
+	sandbox.group = false;
+	spec.part = 0;
 	spec.memory = UINT64_C(512) << 20;
 	make();
 	test_str(told(1), "9p vsock:1028 on 'share/volumes/1': aname=volumes/1 cache=loose "

@@ -46,6 +46,7 @@ static const char *const fields[] = {
 	"vnc",
 	"usb",
 	"restore",
+	"shm",
 	"netns",
 	"cgroups",
 	"cgroups_path",
@@ -102,6 +103,7 @@ static struct sandbox_spec example(void)
 		.volume_mode = xstrdup("9p"),
 		.cgroups_path = xstrdup("/docker/x"),
 		.resources = xstrdup("{}"),
+		.shm = xstrdup("/run/shm"),
 	};
 
 	strv_add(&spec.args, "");

@@ -64,7 +64,7 @@ static int load(struct start *s, struct err *err)
 	s->spec.id = xstrdup(s->args->id);
 	r = bundle_load(".",
 			s->options.systemd_cgroup ? BUNDLE_CGROUPS_SYSTEMD : BUNDLE_CGROUPS_EITHER,
-			&s->spec, &s->bundle, err);
+			NULL, &s->spec, &s->bundle, err);
 	if (r == 0 && s->bundle.hooks && hooks_has(s->bundle.hooks, "poststart"))
 		r = err_set(err, -ENOTSUP,
 			    "%s/" OCI_CONFIG_FILE
