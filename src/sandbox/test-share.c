@@ -63,6 +63,16 @@ static void expect_served(const char *path, const char *text)
 		test_str(have, text);
 }
 
+static int open_served(const char *path)
+{
+	_cleanup_free_ char *whole = xasprintf("/proc/%d/root%s/" SHARE_FOLDER "/%s", (int)server,
+					       record.run_path, path);
+	int fd = open(whole, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	test_true(fd >= 0);
+	return fd;
+}
+
 static void expect_no_file(const char *in, const char *name)
 {
 	_cleanup_free_ char *path = xasprintf("%s/%s/%s", folder, in, name);
@@ -109,6 +119,7 @@ static void the_first_has_no_number(void)
 static void a_part_comes_and_goes(void)
 {
 	_cleanup_free_ char *volume = path_join(folder, "a"), *path = NULL;
+	_cleanup_close_ int known = -EBADF;
 	struct err err = ERR_NULL;
 
 	make_spec(&later, 3, "b");
@@ -123,7 +134,10 @@ static void a_part_comes_and_goes(void)
 	test_str(path + strlen(record.run_path), "/share/3/volumes/1");
 	test_int(access(path, F_OK), 0);
 	expect_no_file("run", SHARE_NEXT);
+	known = open_served("3");
 	share_remove(&record, &later);
+	/* Who knows the part's folder has nothing of what was in it. */
+	test_int(openat(known, "rootfs/file", O_PATH | O_CLOEXEC) < 0 ? -errno : 0, -ENOENT);
 	expect_served("3/rootfs/file", NULL);
 	expect_no_file("run/" SHARE_FOLDER, "3");
 	expect_served("rootfs/file", "of a");
