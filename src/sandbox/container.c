@@ -4,13 +4,19 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "rpc/task.h"
 #include "sandbox/process.h"
 
 void container_init(struct container *c, struct sandbox *sandbox, const struct record *record,
 		    const struct sandbox_spec *spec)
 {
 	*c = (struct container){
-		.sandbox = sandbox, .record = record, .spec = spec, .log = IOLOG_NULL};
+		.sandbox = sandbox,
+		.record = record,
+		.spec = spec,
+		.log = IOLOG_NULL,
+		.creating = GOOGLE__PROTOBUF__ANY__INIT,
+	};
 	list_init(&c->link);
 	list_init(&c->execs);
 	list_init(&c->holders);
@@ -46,6 +52,7 @@ void container_deinit(struct container *c)
 	if (c->init)
 		process_free(take_ptr(c->init));
 	free(take_ptr(c->config));
+	rpc_any_done(&c->creating);
 	iolog_close(&c->log);
 	list_del(&c->link);
 }

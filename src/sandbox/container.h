@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "any.pb-c.h"
 #include "base/list.h"
 #include "sandbox/iolog.h"
 #include "sandbox/record.h"
@@ -21,6 +22,8 @@ struct ttrpc_call;
  * @execs: the others, by struct process' link
  * @started: its command was started, or ended before: there is an exit status to keep
  * @deleted: there is nothing more to ask about
+ * @creating, @exit_due: for its owner: what is told once it was created, and that its end has still to be told
+ *	(shim/containerd/events.h)
  * @holders, @resuming, @released: for its owner: who it is paused for (shim/hold.h), it goes on since the last of
  *	them has gone, and who is told once it does; NULL: nobody
  */
@@ -37,7 +40,8 @@ struct container {
 	size_t n_execs;
 	struct list holders;
 	struct ttrpc_call *released;
-	bool resuming, started, deleted;
+	Google__Protobuf__Any creating;
+	bool resuming, started, deleted, exit_due;
 };
 
 /** container_init() - one more of @sandbox'; the pointers must outlive it */

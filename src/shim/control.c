@@ -8,6 +8,7 @@
 #include "oci/resources.h"
 #include "rpc/task.h"
 #include "shim/calls.h"
+#include "shim/containerd/join.h"
 #include "shim/group.h"
 #include "shim/hold.h"
 #include "shim/metrics.h"
@@ -30,7 +31,8 @@ void control_pause(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (!p)
 		return;
 	calls_keep(p, call);
-	process_pause(p, true);
+	/* A VM with others in it goes on for them. */
+	process_pause(p, join_is_alone(p->container->sandbox));
 }
 
 void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -101,10 +103,14 @@ static int check_size(const struct sandbox_spec *spec, const struct oci_limits *
 		       (unsigned long long)spec->memory >> 20);
 }
 
-/* The host's part first: what it refuses has not changed anything in the guest. @ret: for that */
-static int update_host(const struct sandbox_spec *spec, const Google__Protobuf__Any *any,
+/*
+ * The host's part first: what it refuses has not changed anything in the guest. @ret: for that. All of the VM is in the
+ * group of its first container.
+ */
+static int update_host(const struct container *c, const Google__Protobuf__Any *any,
 		       struct oci_settings *ret, struct err *err)
 {
+	const struct sandbox_spec *spec = c->sandbox->spec;
 	struct oci_limits limits;
 	int r = oci_limits_parse((const char *)any->value.data, any->value.len, &limits, err);
 
@@ -113,7 +119,7 @@ static int update_host(const struct sandbox_spec *spec, const Google__Protobuf__
 	/* Numbers of CPUs are the host's, if there it has a group. */
 	if (r == 0)
 		r = oci_resources_guest(&limits, spec->cgroups.n == 0, ret, err);
-	return r == 0 ? group_limit(spec, &limits, err) : r;
+	return r == 0 && !join_is_one(c) ? group_limit(spec, &limits, err) : r;
 }
 
 /* Annotations come along, and say nothing about limits, but for rates, which come alone. */
@@ -124,7 +130,9 @@ void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 	struct oci_settings settings;
 	struct err err = ERR_NULL;
 
-	if (!find(call, request->id, PROCESS_OP_UPDATE))
+	const struct process *p = find(call, request->id, PROCESS_OP_UPDATE);
+
+	if (!p)
 		return;
 	if (!any && rates_in_update(request))
 		rates_update(call, request);
@@ -134,7 +142,7 @@ void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 	else if (!any || strcmp(any->type_url, RPC_TYPE_RESOURCES) != 0)
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
 				"resources: not a " RPC_TYPE_RESOURCES);
-	else if (update_host(shim_of(call)->spec, any, &settings, &err) < 0)
+	else if (update_host(p->container, any, &settings, &err) < 0)
 		ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
 	else if (settings.n == 0)
 		rpc_reply_empty(call);

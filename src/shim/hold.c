@@ -181,3 +181,10 @@ void hold_forget(struct container *c, enum ttrpc_code code, const char *message)
 		free(h);
 	}
 }
+
+void hold_deleted(struct container *c)
+{
+	hold_forget(c, TTRPC_NOT_FOUND, "the container was deleted");
+	if (c->released)
+		rpc_reply_empty(take_ptr(c->released));
+}

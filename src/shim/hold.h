@@ -27,5 +27,8 @@ void hold_conn_closed(struct shim *shim, uint64_t conn);
 /** hold_frozen() - the guest has answered Pause or Resume: tell those who hold it */
 void hold_frozen(struct container *container, const struct process_result *result);
 
+/** hold_deleted() - it was deleted: nobody holds it any more */
+void hold_deleted(struct container *container);
+
 /** hold_forget() - somebody resumes it whoever may hold it */
 void hold_forget(struct container *container, enum ttrpc_code code, const char *message);

@@ -23,6 +23,8 @@
 #include "shim/awake.h"
 #include "shim/calls.h"
 #include "shim/containerd/containerd.h"
+#include "shim/containerd/events.h"
+#include "shim/containerd/join.h"
 #include "shim/containerd/streams.h"
 #include "shim/control.h"
 #include "shim/hold.h"
@@ -107,13 +109,12 @@ static bool check_stdio(struct ttrpc_call *call, const struct process_stdio *std
 #define OUTPUT_PATIENCE (10 * NSEC_PER_SEC)
 
 /* As containerd names them. Return: false: they cannot be opened, which was answered. */
-static bool open_streams(struct ttrpc_call *call, struct process_stdio *stdio,
-			 struct streams *streams)
+static bool open_streams(struct ttrpc_call *call, const struct container *c,
+			 struct process_stdio *stdio, struct streams *streams)
 {
-	struct shim *shim = shim_of(call);
 	struct err err = ERR_NULL;
 
-	if (!shim->containerd || streams_open(shim, stdio, streams, &err) == 0)
+	if (!shim_of(call)->containerd || streams_open(c, stdio, streams, &err) == 0)
 		return true;
 	streams_done(streams);
 	ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
@@ -159,6 +160,41 @@ static bool check_create(struct ttrpc_call *call, const struct container *c,
 	return true;
 }
 
+static uint64_t patience(const struct container *c)
+{
+	const struct shim *shim = c->sandbox->userdata;
+
+	return shim->containerd ? OUTPUT_PATIENCE : 0;
+}
+
+static void create(struct container *c, struct ttrpc_call *call, const struct process_stdio *stdio)
+{
+	const struct shim *shim = shim_of(call);
+
+	c->init = process_new(c, "", stdio, shim->stdio || shim->containerd ? NULL : &c->log);
+	c->init->patience = patience(c);
+	calls_keep(c->init, call);
+}
+
+/* One more of a group, whose VM is up. */
+static void join(struct ttrpc_call *call, const Containerd__Task__V2__CreateTaskRequest *request,
+		 struct process_stdio *stdio)
+{
+	struct streams streams = STREAMS_NULL;
+	struct container *c = check_stdio(call, stdio) ? join_create(call, request) : NULL;
+
+	if (!c)
+		return;
+	if (!open_streams(call, c, stdio, &streams)) {
+		join_leave(c);
+		join_free(c);
+		return;
+	}
+	events_creating(c, request);
+	create(c, call, stdio);
+	create_now(c->init);
+}
+
 static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	static const int stdio_fds[] = {SHIM_FD_STDIN, SHIM_FD_STDIN + 1, SHIM_FD_STDIN + 2};
@@ -171,8 +207,13 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 	};
 	struct streams streams = STREAMS_NULL;
 	struct shim *shim = shim_of(call);
-	struct container *c = find_container(call, request->id);
+	struct container *c = container_find(&shim->sandbox, request->id);
 
+	if (!c && shim->sandbox.group) {
+		join(call, request, &stdio);
+		return;
+	}
+	c = find_container(call, request->id);
 	if (!c || !check_create(call, c, request) || !check_stdio(call, &stdio))
 		return;
 	if (c->init) {
@@ -186,15 +227,13 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
 		return;
 	}
-	if (!open_streams(call, &stdio, &streams))
+	if (!open_streams(call, c, &stdio, &streams))
 		return;
 	if (shim->stdio)
 		stdio.fds = stdio_fds;
-	c->init = process_new(c, "", &stdio, shim->stdio || shim->containerd ? NULL : &c->log);
-	c->init->patience = shim->containerd ? OUTPUT_PATIENCE : 0;
+	create(c, call, &stdio);
 	if (*request->checkpoint)
 		c->init->checkpoint = xstrdup(request->checkpoint);
-	calls_keep(c->init, call);
 	if (shim->sandbox.state == SANDBOX_READY)
 		create_now(c->init);
 }
@@ -219,7 +258,7 @@ static void start(struct process *p)
 
 	p->start_asked = loop_now(p->container->sandbox->loop);
 	process_starting(p);
-	if (p == p->container->init && network->n > 0)
+	if (p == shim_of_process(p)->first.init && network->n > 0)
 		network_apply(network, network_applied, p);
 	else
 		process_start(p);
@@ -326,7 +365,7 @@ static struct process *add_exec(struct container *c, uint64_t conn, const char *
 	struct process *p = process_new(c, exec_id, stdio, NULL);
 
 	p->conn = conn;
-	p->patience = shim_of_process(p)->containerd ? OUTPUT_PATIENCE : 0;
+	p->patience = patience(c);
 	p->command = command ? xstrdup(command) : NULL;
 	list_append(&c->execs, &p->link);
 	c->n_execs++;
@@ -362,7 +401,7 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 		return;
 	}
 	stdio.terminal |= spec.terminal;
-	if (check_stdio(call, &stdio) && open_streams(call, &stdio, &streams)) {
+	if (check_stdio(call, &stdio) && open_streams(call, c, &stdio, &streams)) {
 		p = add_exec(c, call->conn, request->exec_id, &stdio, spec.command);
 		calls_keep(p, call);
 		process_create(p, (Caisson__Guest__V1__Process *)take_ptr(spec.process),
@@ -507,22 +546,31 @@ static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *message
 		process_delete(p);
 		return;
 	}
-	told_deleted(call, p);
+	if (p->forgetting)
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
+				"cannot delete a process that is being deleted");
+	else if (join_is_one(p->container) && !*p->exec_id)
+		told_forget(call, p);
+	else
+		told_deleted(call, p);
 }
 
 static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__ShutdownRequest *request = (const void *)message;
 	struct shim *shim = shim_of(call);
-	const struct container *c = find_container(call, request->id);
-	bool live = c && c->init && !c->deleted && c->init->state != PROCESS_STOPPED;
+	bool live = shim->first.init && !shim->first.deleted &&
+		    shim->first.init->state != PROCESS_STOPPED;
 
-	if (!c)
+	/* containerd asks for it with each container that it has deleted. */
+	if (!shim->sandbox.group && !find_container(call, request->id))
 		return;
 	rpc_reply_empty(call);
-	if ((!live || request->now) && shim->containerd)
+	if ((live || !join_is_alone(&shim->sandbox)) && !request->now)
+		return;
+	if (shim->containerd)
 		containerd_shutdown(shim);
-	else if (!live || request->now)
+	else
 		sandbox_stop(&shim->sandbox, false);
 }
 
@@ -638,6 +686,11 @@ void shim_task_deinit(struct shim *shim)
 	list_for_each_safe (it, &shim->sandbox.containers) {
 		struct container *c = container_of(it, struct container, link);
 
+		if (join_is_one(c)) {
+			join_leave(c);
+			join_free(c);
+			continue;
+		}
 		hold_forget(c, TTRPC_CANCELLED, "");
 		container_deinit(c);
 	}

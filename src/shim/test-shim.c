@@ -79,6 +79,7 @@ static const struct ttrpc_method guest_methods[] = {
 static const struct ttrpc_service guest_services[] = {
 	{.name = RPC_SERVICE_TASK_V3, .methods = guest_methods},
 	{.name = RPC_SERVICE_COPY, .methods = guest_methods},
+	{.name = RPC_SERVICE_BUNDLE, .methods = guest_methods},
 	{.name = RPC_SERVICE_SYSTEM, .methods = guest_methods},
 	{.name = "caisson.guest.v1.Network", .methods = guest_methods},
 	{.name = RPC_SERVICE_MOUNT, .methods = guest_methods},

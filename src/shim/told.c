@@ -6,6 +6,7 @@
 #include "sandbox/volume.h"
 #include "shim/calls.h"
 #include "shim/containerd/events.h"
+#include "shim/containerd/join.h"
 #include "shim/hold.h"
 #include "shim/terminal.h"
 #include "task.pb-c.h"
@@ -72,7 +73,9 @@ static void init_stopped(struct process *p)
 		(void)record_set_exit(c->record, (int)p->status);
 	events_stopped(p);
 	calls_answer_waiters(shim, p);
-	sandbox_stop(&shim->sandbox, ends_in_order(shim));
+	/* What others may be in ends when its first one is deleted. */
+	if (!shim->sandbox.group)
+		sandbox_stop(&shim->sandbox, ends_in_order(shim));
 	shim_quit_when_told(shim);
 }
 
@@ -91,6 +94,28 @@ static void reply_created(const struct process *p, struct ttrpc_call *call)
 	response.pid = told_pid(p);
 	if (call)
 		rpc_reply(call, &response.base);
+}
+
+/* Nothing of it is left when that is told. */
+static void joined_not_created(struct process *p, const struct process_result *result)
+{
+	struct ttrpc_call *call = calls_kept(p);
+	struct container *c = p->container;
+
+	join_leave(c);
+	if (call)
+		ttrpc_call_fail(call, result->code, "%s", result->message);
+	join_free(c);
+}
+
+static void joined_created(struct process *p, const struct process_result *result)
+{
+	if (result->code != TTRPC_OK) {
+		joined_not_created(p, result);
+		return;
+	}
+	events_created(p);
+	reply_created(p, calls_kept(p));
 }
 
 static void init_created(struct process *p, const struct process_result *result)
@@ -158,7 +183,7 @@ static void process_started(struct process *p, const struct process_result *resu
 		if (call)
 			ttrpc_call_fail(call, result->code, "%s", result->message);
 		calls_fail_waiters(shim, p, result->message);
-		if (p == c->init)
+		if (p == c->init && !shim->sandbox.group)
 			sandbox_stop(&shim->sandbox, false);
 		return;
 	}
@@ -198,6 +223,7 @@ static void forget_deleted(struct process *p)
 	}
 	events_deleted(p);
 	p->container->deleted = shim->waited = true;
+	sandbox_stop(&shim->sandbox, ends_in_order(shim));
 	shim_quit_when_told(shim);
 }
 
@@ -225,8 +251,56 @@ void told_deleted(struct ttrpc_call *call, struct process *p)
 	forget_deleted(p);
 }
 
+static void joined_gone(struct process *p, const struct process_result *result)
+{
+	struct shim *shim = shim_of_process(p);
+	struct ttrpc_call *call = calls_kept(p);
+
+	/* It can be tried again. */
+	if (result->code != TTRPC_OK) {
+		if (call)
+			ttrpc_call_fail(call, result->code, "%s", result->message);
+		return;
+	}
+	join_leave(p->container);
+	if (call)
+		reply_delete(call, p);
+	calls_answer_waiters(shim, p);
+	events_deleted(p);
+	join_free(p->container);
+	shim_quit_when_told(shim);
+}
+
+/* It never ran. */
+static void joined_deleted(struct process *p, const struct process_result *result)
+{
+	if (result->code == TTRPC_OK)
+		events_stopped(p);
+	joined_gone(p, result);
+}
+
+void told_forget(struct ttrpc_call *call, struct process *p)
+{
+	p->deleted = joined_gone;
+	calls_keep(p, call);
+	process_forget(p);
+}
+
+static void told_of_joined(struct process *p)
+{
+	p->created = joined_created;
+	p->started = process_started;
+	p->deleted = joined_deleted;
+	p->frozen = process_frozen;
+	p->stopped = init_stopped;
+}
+
 void told_of_init(struct process *p)
 {
+	if (join_is_one(p->container)) {
+		told_of_joined(p);
+		return;
+	}
 	p->created = init_created;
 	p->started = process_started;
 	p->deleted = process_deleted;

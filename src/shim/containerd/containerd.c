@@ -24,10 +24,7 @@
 void containerd_init(struct containerd *c, struct loop *loop, const char *namespace,
 		     const char *address)
 {
-	*c = (struct containerd){
-		.namespace = namespace,
-		.creating = GOOGLE__PROTOBUF__ANY__INIT,
-	};
+	*c = (struct containerd){.namespace = namespace};
 	list_init(&c->loggers);
 	publisher_init(&c->publisher, loop, address, namespace);
 	ttrpc_request_init(&c->guest_events);
@@ -37,7 +34,6 @@ void containerd_done(struct containerd *c)
 {
 	loggers_end(&c->loggers);
 	publisher_stop(&c->publisher);
-	rpc_any_done(&c->creating);
 }
 
 static int check_options(const Google__Protobuf__Any *any, struct err *err)
@@ -87,7 +83,7 @@ bool containerd_create(struct ttrpc_call *call,
 		ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
 		return false;
 	}
-	events_creating(shim, request);
+	events_creating(&shim->first, request);
 	/* Why it failed is the answer to Create. */
 	if (sandbox_start(&shim->sandbox) == 0 && shim->sandbox.vmm)
 		process_oci_prepare(&shim->first);
@@ -118,12 +114,11 @@ static void add_pid(struct pids *pids, const struct process *p)
 void containerd_pids(struct ttrpc_call *call, const struct process *init)
 {
 	Containerd__Task__V2__PidsResponse response = CONTAINERD__TASK__V2__PIDS_RESPONSE__INIT;
-	const struct shim *shim = shim_of(call);
 	static struct pids pids;
 
 	pids.n = 0;
 	add_pid(&pids, init);
-	list_for_each (it, &shim->first.execs) {
+	list_for_each (it, &init->container->execs) {
 		const struct process *p = container_of(it, struct process, link);
 
 		if (p->state == PROCESS_RUNNING && pids.n <= ABI_EXECS_MAX)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "any.pb-c.h"
 #include "sandbox/process.h"
 #include "shim/containerd/publish.h"
 #include "shim/shim.h"
@@ -16,19 +15,16 @@
 /**
  * struct containerd - what such a shim has besides
  * @namespace: containerd's, of the container
- * @creating: the event of the container's creation, which has still to come true
  * @loggers: programs that take what processes print, as long as they run (logger.h)
  * @guest_events: the guest's, as long as it is up
- * @exit_due: the first process has ended, and execs have not: it is told after them
  * @shut: there is nothing more to ask about: the shim ends once its VM has
  */
 struct containerd {
 	const char *namespace;
 	struct publisher publisher;
-	Google__Protobuf__Any creating;
 	struct ttrpc_request guest_events;
 	struct list loggers;
-	bool exit_due, shut;
+	bool shut;
 };
 
 /** containerd_init() - @namespace, @address: of containerd's events; both must outlive it */

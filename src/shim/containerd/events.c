@@ -56,9 +56,9 @@ static void put(const struct process *p, const char *topic, const ProtobufCMessa
 		publisher_put(&c->publisher, topic, event);
 }
 
-void events_creating(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest *request)
+void events_creating(struct container *c, const Containerd__Task__V2__CreateTaskRequest *request)
 {
-	struct containerd *c = shim->containerd;
+	const struct shim *shim = c->sandbox->userdata;
 	Containerd__Events__TaskCreate event = CONTAINERD__EVENTS__TASK_CREATE__INIT;
 	Containerd__Events__TaskIO io = CONTAINERD__EVENTS__TASK_IO__INIT;
 
@@ -79,13 +79,14 @@ void events_creating(struct shim *shim, const Containerd__Task__V2__CreateTaskRe
 
 static void put_created(const struct process *p)
 {
-	struct containerd *c = shim_of_process(p)->containerd;
+	struct containerd *containerd = shim_of_process(p)->containerd;
+	struct container *c = p->container;
 	ProtobufCMessage *m;
 
-	if (!c ||
+	if (!containerd ||
 	    rpc_any_unpack(&c->creating, &containerd__events__task_create__descriptor, &m) < 0)
 		return;
-	publisher_put(&c->publisher, "/tasks/create", m);
+	publisher_put(&containerd->publisher, "/tasks/create", m);
 	rpc_free(m);
 	rpc_any_done(&c->creating);
 }
@@ -157,9 +158,9 @@ static void put_exit(const struct process *p)
 }
 
 /* Those that were never started have nothing to tell. */
-static bool execs_run(const struct shim *shim)
+static bool execs_run(const struct container *c)
 {
-	list_for_each (it, &shim->first.execs) {
+	list_for_each (it, &c->execs) {
 		const struct process *p = container_of(it, struct process, link);
 
 		if (p->state == PROCESS_RUNNING || p->state == PROCESS_STOPPING)
@@ -170,27 +171,26 @@ static bool execs_run(const struct shim *shim)
 
 void events_stopped(const struct process *p)
 {
-	const struct shim *shim = shim_of_process(p);
-	struct containerd *c = shim->containerd;
+	struct container *c = p->container;
 
-	if (!c)
+	if (!shim_of_process(p)->containerd)
 		return;
 	c->exit_due |= is_first(p);
 	if (!is_first(p))
 		put_exit(p);
-	if (c->exit_due && !execs_run(shim)) {
-		put_exit(shim->first.init);
+	if (c->exit_due && !execs_run(c)) {
+		put_exit(c->init);
 		c->exit_due = false;
 	}
 }
 
 void events_deleted(const struct process *p)
 {
-	struct containerd *c = shim_of_process(p)->containerd;
+	struct container *c = p->container;
 	Containerd__Events__TaskDelete event = CONTAINERD__EVENTS__TASK_DELETE__INIT;
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 
-	if (!c || !is_first(p))
+	if (!shim_of_process(p)->containerd || !is_first(p))
 		return;
 	if (c->exit_due)
 		put_exit(p);

@@ -14,7 +14,8 @@
 void events_follow_guest(struct shim *shim);
 
 /** events_creating() - what Create has said; it is told when that has come true */
-void events_creating(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest *request);
+void events_creating(struct container *container,
+		     const Containerd__Task__V2__CreateTaskRequest *request);
 
 /** events_created() - the container's first process, or an exec, is there */
 void events_created(const struct process *p);

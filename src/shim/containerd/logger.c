@@ -167,16 +167,17 @@ static void ended(struct loop_io *io, uint32_t revents _unused_)
 	shim_quit_when_told(shim);
 }
 
-static int start(struct shim *shim, const struct strv *words, const struct pipes *pipes,
+static int start(const struct container *c, const struct strv *words, const struct pipes *pipes,
 		 struct logger *ret, struct err *err)
 {
 	_cleanup_strv_ struct strv env = STRV_NULL;
+	const struct shim *shim = c->sandbox->userdata;
 	struct proc_spec spec = PROC_SPEC_NULL;
 	int r;
 
 	for (char **variable = environ; *variable; variable++)
 		strv_add(&env, *variable);
-	strv_addf(&env, "CONTAINER_ID=%s", shim->spec->id);
+	strv_addf(&env, "CONTAINER_ID=%s", c->spec->id);
 	strv_addf(&env, "CONTAINER_NAMESPACE=%s", shim->containerd->namespace);
 	spec.argv = (const char *const *)words->v;
 	spec.env = env.v;
@@ -187,15 +188,16 @@ static int start(struct shim *shim, const struct strv *words, const struct pipes
 	return r < 0 ? err_errno(err, r, "cannot start %s", words->v[0]) : 0;
 }
 
-static int begin(struct shim *shim, const struct strv *words, bool must_write, struct pipes *pipes,
-		 struct err *err)
+static int begin(const struct container *c, const struct strv *words, bool must_write,
+		 struct pipes *pipes, struct err *err)
 {
+	struct shim *shim = c->sandbox->userdata;
 	struct logger *l = xcalloc(1, sizeof(*l));
 	int r;
 
 	*l = (struct logger){.proc = PROC_NULL, .ended = LOOP_IO_NULL, .shim = shim};
 	list_init(&l->link);
-	r = start(shim, words, pipes, l, err);
+	r = start(c, words, pipes, l, err);
 	for (int i = 0; i < LOGGER_PIPES; i++)
 		pipes->theirs[i] = fd_close(pipes->theirs[i]);
 	if (r == 0)
@@ -213,7 +215,7 @@ static int begin(struct shim *shim, const struct strv *words, bool must_write, s
 	return r;
 }
 
-int logger_start(struct shim *shim, const char *uri, int ret[2], struct err *err)
+int logger_start(const struct container *c, const char *uri, int ret[2], struct err *err)
 {
 	_cleanup_strv_ struct strv words = STRV_NULL;
 	struct pipes pipes;
@@ -224,7 +226,7 @@ int logger_start(struct shim *shim, const char *uri, int ret[2], struct err *err
 		r = pipes_make(&pipes, err);
 	if (r < 0)
 		return r;
-	r = begin(shim, &words, must_write, &pipes, err);
+	r = begin(c, &words, must_write, &pipes, err);
 	if (r == 0) {
 		ret[0] = take_fd(pipes.ours[LOGGER_OUT]);
 		ret[1] = take_fd(pipes.ours[LOGGER_ERR]);

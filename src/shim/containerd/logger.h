@@ -28,7 +28,7 @@ bool logger_is_named(const char *uri);
  *
  * Return: 0 or negative errno with a message.
  */
-int logger_start(struct shim *shim, const char *uri, int ret[2], struct err *err);
+int logger_start(const struct container *container, const char *uri, int ret[2], struct err *err);
 
 /** loggers_end() - kill those of a list that are left */
 void loggers_end(struct list *loggers);

@@ -44,27 +44,32 @@ struct start {
 	int listener, log;
 };
 
-static const char *group_of(const struct sandbox_spec *spec)
+/* Whose shim it is: the group's, of which nothing else of the bundle may make sense yet. */
+static int find_socket(struct start *s, struct err *err)
 {
-	const char *group = strv_env_get(&spec->annotations, GROUP_OF_CONTAINERD);
+	_cleanup_strv_ struct strv annotations = STRV_NULL;
+	int r = bundle_annotations(".", &annotations, err);
+	const char *group = strv_env_get(&annotations, GROUP_OF_CONTAINERD);
 
 	if (!group)
-		group = strv_env_get(&spec->annotations, GROUP_OF_KUBERNETES);
-	return group ? group : spec->id;
+		group = strv_env_get(&annotations, GROUP_OF_KUBERNETES);
+	s->socket =
+		containerd_socket_path(s->args, group ? group : s->args->id, s->options.socket_dir);
+	return r;
 }
 
+/* That others can come to. */
 static int load(struct start *s, struct err *err)
 {
-	int r = containerd_options_read(STDIN_FILENO, s->args, &s->options, err);
+	static const struct oci_group first = {.host_pid = 0};
+	int r;
 
-	if (r < 0)
-		return r;
 	if (s->options.config)
 		(void)setenv("CAISSON_CONFIG", s->options.config, 1);
 	s->spec.id = xstrdup(s->args->id);
 	r = bundle_load(".",
 			s->options.systemd_cgroup ? BUNDLE_CGROUPS_SYSTEMD : BUNDLE_CGROUPS_EITHER,
-			NULL, &s->spec, &s->bundle, err);
+			&first, &s->spec, &s->bundle, err);
 	if (r == 0 && s->bundle.hooks && hooks_has(s->bundle.hooks, "poststart"))
 		r = err_set(err, -ENOTSUP,
 			    "%s/" OCI_CONFIG_FILE
@@ -72,34 +77,6 @@ static int load(struct start *s, struct err *err)
 			    s->spec.bundle);
 	if (r == 0)
 		r = bundle_choose_machine(&s->bundle, &s->spec, err);
-	return r;
-}
-
-/* containerd gives a name anew only once its container is gone: what is left of that is in nobody's way. */
-static int replace_dead(struct start *s, struct err *err)
-{
-	struct record record = RECORD_NULL;
-	int r = record_open(&s->paths, s->spec.id, &record, err);
-
-	if (r == 0 && record_claim(&record) < 0)
-		r = err_set(err, -EEXIST, "container %s exists already", s->spec.id);
-	if (r == 0) {
-		(void)record_remove_cgroups(&record, 0);
-		r = record_remove(&s->paths, &record, err);
-	}
-	record_done(&record);
-	return r;
-}
-
-static int make_record(struct start *s, struct err *err)
-{
-	int r = bundle_record(&s->bundle, &s->paths, &s->spec, &s->record, err);
-
-	if (r == -EEXIST) {
-		r = replace_dead(s, err);
-		if (r == 0)
-			r = bundle_record(&s->bundle, &s->paths, &s->spec, &s->record, err);
-	}
 	return r;
 }
 
@@ -187,14 +164,14 @@ static int spawn(struct start *s, struct err *err)
 }
 
 /* For a containerd that was restarted. */
-static int keep_address(const struct start *s, const char *address, struct err *err)
+static int keep_address(const char *address, struct err *err)
 {
-	_cleanup_close_ int bundle = open(s->spec.bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int bundle = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r = bundle < 0 ? -errno
 			   : file_write_atomic_at(bundle, CONTAINERD_ADDRESS_FILE, address,
 						  strlen(address), 0644);
 
-	return r < 0 ? err_errno(err, r, "cannot write %s/" CONTAINERD_ADDRESS_FILE, s->spec.bundle)
+	return r < 0 ? err_errno(err, r, "cannot write " CONTAINERD_ADDRESS_FILE " in the bundle")
 		     : 0;
 }
 
@@ -216,8 +193,10 @@ static void undo(struct start *s)
 
 static int start_shim(struct start *s, struct err *err)
 {
-	int r = make_record(s, err);
+	int r = load(s, err);
 
+	if (r == 0)
+		r = bundle_record_anew(&s->bundle, &s->paths, &s->spec, &s->record, err);
 	if (r == 0)
 		r = link_socket(s, err);
 	if (r < 0)
@@ -235,18 +214,19 @@ static int start_shim(struct start *s, struct err *err)
 static int start(struct start *s, struct err *err)
 {
 	_cleanup_free_ char *address = NULL;
-	int r = load(s, err);
+	int r = containerd_options_read(STDIN_FILENO, s->args, &s->options, err);
 
+	if (r == 0)
+		r = find_socket(s, err);
 	if (r < 0)
 		return r;
-	s->socket = containerd_socket_path(s->args, group_of(&s->spec), s->options.socket_dir);
 	address = xasprintf(CONTAINERD_UNIX "%s", s->socket);
 	r = containerd_paths(s->args->namespace, &s->paths, err);
 	if (r == 0)
 		r = s->listener = containerd_listen(s->socket, err);
 	if (r < 0 && r != -EADDRINUSE)
 		return r;
-	r = keep_address(s, address, err);
+	r = keep_address(address, err);
 	if (r == 0 && s->listener >= 0)
 		r = start_shim(s, err);
 	if (r < 0 && s->listener >= 0)

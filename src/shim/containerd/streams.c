@@ -84,8 +84,8 @@ static int check_input(struct process_stdio *stdio, struct err *err)
 	return 0;
 }
 
-static int open_logger(struct shim *shim, const struct process_stdio *stdio, struct streams *ret,
-		       struct err *err)
+static int open_logger(const struct container *c, const struct process_stdio *stdio,
+		       struct streams *ret, struct err *err)
 {
 	int r;
 
@@ -93,20 +93,20 @@ static int open_logger(struct shim *shim, const struct process_stdio *stdio, str
 		return err_set(err, -EINVAL,
 			       "stderr: stdout's program takes both outputs, not %.256s",
 			       stdio->err);
-	r = logger_start(shim, stdio->out, &ret->fds[1], err);
+	r = logger_start(c, stdio->out, &ret->fds[1], err);
 	if (r == 0 && stdio->terminal)
 		ret->fds[2] = fd_close(ret->fds[2]);
 	return r;
 }
 
 /* Both outputs of a process may go to one file. */
-static int open_all(struct shim *shim, struct process_stdio *stdio, struct streams *ret,
+static int open_all(const struct container *c, struct process_stdio *stdio, struct streams *ret,
 		    struct err *err)
 {
 	int r = *stdio->in ? check_input(stdio, err) : 0;
 
 	if (r == 0 && logger_is_named(stdio->out))
-		return open_logger(shim, stdio, ret, err);
+		return open_logger(c, stdio, ret, err);
 	if (r == 0 && *stdio->out)
 		r = open_named("stdout", stdio->out, &ret->fds[1], err);
 	if (r < 0 || stdio->terminal)
@@ -119,21 +119,21 @@ static int open_all(struct shim *shim, struct process_stdio *stdio, struct strea
 	return ret->fds[2] < 0 ? err_errno(err, -errno, "cannot copy a descriptor") : 0;
 }
 
-static bool is_ours(const struct shim *shim, const char *name)
+static bool is_ours(const struct container *c, const char *name)
 {
-	const char *rest = str_starts(name, shim->first.record->run_path);
+	const char *rest = str_starts(name, c->record->run_path);
 
 	return rest && *rest == '/';
 }
 
-int streams_open(struct shim *shim, struct process_stdio *stdio, struct streams *ret,
+int streams_open(const struct container *c, struct process_stdio *stdio, struct streams *ret,
 		 struct err *err)
 {
 	int r;
 
-	if (is_ours(shim, stdio->in) || is_ours(shim, stdio->out))
+	if (is_ours(c, stdio->in) || is_ours(c, stdio->out))
 		return 0;
-	r = open_all(shim, stdio, ret, err);
+	r = open_all(c, stdio, ret, err);
 	stdio->fds = ret->fds;
 	return r;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "sandbox/process.h"
-#include "shim/shim.h"
 
 /*
  * A process' streams as containerd names them: paths of FIFOs, or URIs.
@@ -35,8 +34,8 @@ struct streams {
  *
  * Return: 0 or negative errno with a message.
  */
-int streams_open(struct shim *shim, struct process_stdio *stdio, struct streams *ret,
-		 struct err *err);
+int streams_open(const struct container *container, struct process_stdio *stdio,
+		 struct streams *ret, struct err *err);
 
 /** streams_done() - close them; may be called again */
 void streams_done(struct streams *streams);

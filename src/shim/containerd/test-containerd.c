@@ -50,7 +50,7 @@ static void ask_to_create(void)
 
 	request.id = (char *)"c1";
 	request.bundle = folder;
-	events_creating(&t.shim, &request);
+	events_creating(&t.shim.first, &request);
 	ask(&create, "Create", &request.base);
 }
 

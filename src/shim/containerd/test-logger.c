@@ -42,7 +42,7 @@ static int start(const char *format, const char *script)
 	}
 	uri = xasprintf("%s%s", format, encoded);
 	err = (struct err)ERR_NULL;
-	return logger_start(&t.shim, uri, fds, &err);
+	return logger_start(&t.shim.first, uri, fds, &err);
 }
 
 static void write_and_close(void)
@@ -80,7 +80,7 @@ static void arguments_are_what_the_query_says(void)
 
 	begin();
 	err = (struct err)ERR_NULL;
-	if (logger_start(&t.shim, uri, fds, &err) < 0)
+	if (logger_start(&t.shim.first, uri, fds, &err) < 0)
 		test_fail("%s", err.text);
 	fd_close(fds[0]);
 	fd_close(fds[1]);
@@ -126,7 +126,7 @@ static void what_is_no_program_is_named(void)
 	begin();
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		err = (struct err)ERR_NULL;
-		test_int(logger_start(&t.shim, rows[i].uri, fds, &err), rows[i].code);
+		test_int(logger_start(&t.shim.first, rows[i].uri, fds, &err), rows[i].code);
 		test_true(*err.text);
 	}
 	end();

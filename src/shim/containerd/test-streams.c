@@ -15,7 +15,7 @@
 static char folder[] = "/tmp/test-streams-XXXXXX";
 static struct err err;
 static struct record record = RECORD_NULL;
-static struct shim shim = {.first = {.record = &record}};
+static const struct container container = {.record = &record};
 static char *fifo, *file;
 
 static int open_all(const char *in, const char *out, const char *error, bool terminal,
@@ -26,7 +26,7 @@ static int open_all(const char *in, const char *out, const char *error, bool ter
 
 	*ret = (struct streams)STREAMS_NULL;
 	err = (struct err)ERR_NULL;
-	r = streams_open(&shim, &stdio, ret, &err);
+	r = streams_open(&container, &stdio, ret, &err);
 	if (r == 0)
 		test_true(!stdio.fds || stdio.fds == ret->fds);
 	return r;
@@ -70,7 +70,7 @@ static void input_is_opened_later(void)
 	struct process_stdio stdio = {.in = uri, .out = "", .err = ""};
 	struct streams streams = STREAMS_NULL;
 
-	test_int(streams_open(&shim, &stdio, &streams, &err), 0);
+	test_int(streams_open(&container, &stdio, &streams, &err), 0);
 	test_str(stdio.in, fifo);
 	test_true(stdio.late_input);
 	test_int(streams.fds[0], -EBADF);

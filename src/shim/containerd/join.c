@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/containerd/join.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "sandbox/bundle.h"
+#include "sandbox/oci-adapt.h"
+#include "sandbox/process-oci.h"
+#include "sandbox/rootfs.h"
+#include "sandbox/setting.h"
+#include "sandbox/volume.h"
+#include "shim/calls.h"
+#include "shim/containerd/mounts.h"
+#include "shim/containerd/options.h"
+#include "shim/hold.h"
+#include "shim/told.h"
+
+/**
+ * struct joined - one of them
+ * @n_mounts: how many Create has asked for on its root file system
+ */
+struct joined {
+	struct container container;
+	struct record record;
+	struct sandbox_spec spec;
+	size_t n_mounts;
+};
+
+static struct joined *joined_of(struct container *c)
+{
+	return container_of(c, struct joined, container);
+}
+
+bool join_is_one(const struct container *c)
+{
+	return c->spec->part > 0;
+}
+
+static size_t count(const struct sandbox *sb)
+{
+	size_t n = 0;
+
+	list_for_each (it, &sb->containers)
+		n++;
+	return n;
+}
+
+bool join_is_alone(const struct sandbox *sb)
+{
+	return count(sb) == 1;
+}
+
+static bool is_live(const struct process *p)
+{
+	return p && p->state >= PROCESS_CREATED && p->state <= PROCESS_PAUSED;
+}
+
+static bool check_vm(struct ttrpc_call *call,
+		     const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	const struct shim *shim = shim_of(call);
+	const struct sandbox *sb = &shim->sandbox;
+	const struct {
+		bool wrong;
+		enum ttrpc_code code;
+		const char *text;
+	} rules[] = {
+		{!sandbox_id_valid(request->id), TTRPC_INVALID_ARGUMENT,
+		 "id: not " SANDBOX_ID_RULE},
+		{*request->checkpoint || *request->parent_checkpoint, TTRPC_UNIMPLEMENTED,
+		 "checkpoint: one is restored by `caisson restore` only"},
+		{sb->state != SANDBOX_READY || !is_live(shim->first.init),
+		 TTRPC_FAILED_PRECONDITION,
+		 "the first container of its group is not there, or has ended"},
+		{count(sb) >= JOIN_CONTAINERS_MAX, TTRPC_RESOURCE_EXHAUSTED,
+		 "its VM has as many containers as it can"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		if (!rules[i].wrong)
+			continue;
+		ttrpc_call_fail(call, rules[i].code, "%s", rules[i].text);
+		return false;
+	}
+	return true;
+}
+
+static char *text(const char *s)
+{
+	return xstrdup(s ? s : "");
+}
+
+/* In words of the VM's, for whoever looks at its record. */
+static void take_vm(const struct sandbox_spec *vm, struct sandbox_spec *spec)
+{
+	spec->executor = xstrdup(SANDBOX_EXECUTOR_BUNDLES);
+	spec->rootfs_mode = xstrdup(SANDBOX_ROOTFS_MODE_DEFAULT);
+	spec->hypervisor = text(vm->hypervisor);
+	spec->accel = text(vm->accel);
+	spec->kernel = text(vm->kernel);
+	spec->volume_mode = text(vm->volume_mode);
+	spec->virtiofs_cache = text(vm->virtiofs_cache);
+	spec->memory = vm->memory;
+	spec->cpus = vm->cpus;
+	spec->boot_timeout = vm->boot_timeout;
+	spec->created = time(NULL);
+	spec->remove = true;
+	/* All processes of the VM are in the first one's. */
+	strv_done(&spec->cgroups);
+}
+
+/* What sets something of the VM has to be what that has. */
+static int check_annotations(const struct sandbox_spec *vm, const struct sandbox_spec *spec,
+			     struct err *err)
+{
+	for (size_t i = 0; i < spec->annotations.n; i++) {
+		const char *text = spec->annotations.v[i];
+		_cleanup_free_ char *name = xstrndup(text, strcspn(text, "="));
+		const char *have = strv_env_get(&vm->annotations, name);
+
+		if (!setting_is_annotation(name, strlen(name)) ||
+		    (have && strcmp(have, text + strlen(name) + 1) == 0))
+			continue;
+		return err_set(err, -ENOTSUP,
+			       "annotation %s: it is about the VM, which was started already",
+			       name);
+	}
+	return 0;
+}
+
+static int check_volumes(const struct sandbox_spec *spec, struct err *err)
+{
+	for (size_t i = 0; i < spec->volumes.n; i++) {
+		const struct volume volume = volume_of(spec->volumes.v[i]);
+
+		if (volume.kind == VOLUME_SOCKET)
+			return err_set(
+				err, -ENOTSUP,
+				"mounts: %s, for %s, is a socket of the host, which only the "
+				"first container of a VM can have",
+				volume.source, spec->volume_targets.v[i]);
+	}
+	return 0;
+}
+
+static int check_spec(const struct sandbox_spec *vm, const struct sandbox_spec *spec,
+		      const struct bundle *bundle, struct err *err)
+{
+	if (bundle->hooks)
+		return err_set(err, -ENOTSUP,
+			       "hooks: only the first container of a VM can have any");
+	if (spec->sysctls.n > 0)
+		return err_set(err, -ENOTSUP,
+			       "linux.sysctl: %s is about the network, which is that of the first "
+			       "container of the VM",
+			       spec->sysctls.v[0]);
+	if (spec->block_devices.n > 0)
+		return err_set(
+			err, -ENOTSUP,
+			"linux.devices: %s is a device of the host, which cannot be passed on",
+			spec->block_devices.v[0]);
+	if (check_volumes(spec, err) < 0)
+		return err->code;
+	return check_annotations(vm, spec, err);
+}
+
+static int load(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest *request,
+		struct sandbox_spec *spec, struct bundle *bundle, struct err *err)
+{
+	const struct oci_group group = {
+		.host_pid = shim->keeper,
+		.guest_pid = shim->first.init->pid,
+		.shm = shim->first.spec->shm ? shim->first.spec->shm : "",
+	};
+	struct containerd_options options = {.config = NULL};
+	int r = containerd_options_take(request->options, &options, err);
+
+	spec->id = xstrdup(request->id);
+	spec->part = ++shim->sandbox.parts;
+	if (r == 0)
+		r = bundle_load(request->bundle, BUNDLE_CGROUPS_EITHER, &group, spec, bundle, err);
+	if (r == 0)
+		r = check_spec(shim->first.spec, spec, bundle, err);
+	if (r == 0 && spec->terminal != request->terminal)
+		r = err_set(err, -EINVAL, "terminal: the bundle says otherwise");
+	containerd_options_done(&options);
+	take_vm(shim->first.spec, spec);
+	return r;
+}
+
+/* It is found as the first one is, by whoever looks for it in the folder of records. */
+static int make_record(struct shim *shim, struct joined *j, const struct sandbox_spec *spec,
+		       const struct bundle *bundle, struct err *err)
+{
+	_cleanup_free_ char *theirs = path_join(shim->first.record->run_path, RECORD_SHIM_SOCKET);
+	_cleanup_free_ char *ours = NULL;
+	int r = bundle_record_anew(bundle, shim->paths, spec, &j->record, err);
+
+	if (r < 0)
+		return r;
+	ours = path_join(j->record.run_path, RECORD_SHIM_SOCKET);
+	r = record_set_keeper(&j->record, shim->keeper);
+	if (r == 0 && symlink(theirs, ours) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_errno(err, r, "cannot write in %s", j->record.run_path);
+	return record_load(&j->record, &j->spec, err);
+}
+
+static int mount_all(struct shim *shim, struct joined *j,
+		     const Containerd__Task__V2__CreateTaskRequest *request, struct err *err)
+{
+	int r = mounts_check(request->rootfs, request->n_rootfs, err);
+
+	if (r < 0)
+		return r;
+	j->n_mounts = request->n_rootfs;
+	r = mounts_make(request->rootfs, request->n_rootfs, j->spec.rootfs, err);
+	return r == 0 ? share_add(shim->sandbox.record, &j->record, &j->spec, err) : r;
+}
+
+/* What is mounted stays as long as the guest has something of it open: nobody else sees it. */
+static void leave(struct shim *shim, struct joined *j)
+{
+	share_remove(shim->sandbox.record, &j->spec);
+	for (size_t i = 0; i < j->n_mounts; i++)
+		rootfs_unmount(j->spec.rootfs);
+	if (j->record.lock >= 0)
+		(void)record_remove(shim->paths, &j->record, NULL);
+}
+
+static void free_joined(struct joined *j)
+{
+	record_done(&j->record);
+	sandbox_spec_done(&j->spec);
+	free(j);
+}
+
+static int make(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest *request,
+		struct joined *j, struct err *err)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct bundle bundle = BUNDLE_NULL;
+	int r = load(shim, request, &spec, &bundle, err);
+
+	if (r == 0)
+		r = make_record(shim, j, &spec, &bundle, err);
+	if (r == 0)
+		r = mount_all(shim, j, request, err);
+	if (r < 0)
+		leave(shim, j);
+	bundle_done(&bundle);
+	sandbox_spec_done(&spec);
+	return r;
+}
+
+struct container *join_create(struct ttrpc_call *call,
+			      const Containerd__Task__V2__CreateTaskRequest *request)
+{
+	struct shim *shim = shim_of(call);
+	struct err err = ERR_NULL;
+	struct joined *j;
+
+	if (!check_vm(call, request))
+		return NULL;
+	j = xcalloc(1, sizeof(*j));
+	j->record = (struct record)RECORD_NULL;
+	j->spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
+	if (make(shim, request, j, &err) < 0) {
+		ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
+		free_joined(j);
+		return NULL;
+	}
+	container_init(&j->container, &shim->sandbox, &j->record, &j->spec);
+	process_oci_prepare(&j->container);
+	/* That of a group of one may have been standing still. */
+	standby_forbid(&shim->sandbox.standby);
+	return &j->container;
+}
+
+void join_leave(struct container *c)
+{
+	leave(c->sandbox->userdata, joined_of(c));
+}
+
+/* Nobody will answer any more what is asked of it. */
+static void fail_calls(struct shim *shim, struct process *p)
+{
+	static const char deleted[] = "the container was deleted";
+	struct ttrpc_call *call = calls_kept(p);
+
+	if (call)
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "%s", deleted);
+	calls_fail_waiters(shim, p, deleted);
+}
+
+void join_free(struct container *c)
+{
+	struct shim *shim = c->sandbox->userdata;
+
+	list_for_each (it, &c->execs)
+		fail_calls(shim, container_of(it, struct process, link));
+	if (c->init)
+		fail_calls(shim, c->init);
+	hold_deleted(c);
+	container_deinit(c);
+	free_joined(joined_of(c));
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "shim/shim.h"
+#include "task.pb-c.h"
+
+/*
+ * Containers that come to the VM of another one, the first of their group: a pod's, above all. Each has a record beside
+ * that one's, with the same shim behind it, and a part of what the host shares with the VM.
+ *
+ * What a VM was started with it has for all of them: its size, its network, its disks. What such a container would need
+ * of that kind is refused by name.
+ */
+
+/* As many as the guest has bundles. */
+#define JOIN_CONTAINERS_MAX 64
+
+/**
+ * join_create() - for Create: a container with all that its VM is to be shown of the host
+ *
+ * Return: it; NULL: it cannot be, which was answered, and nothing of it is there.
+ */
+struct container *join_create(struct ttrpc_call *call,
+			      const Containerd__Task__V2__CreateTaskRequest *request);
+
+/** join_is_one() - has it come so? */
+bool join_is_one(const struct container *container);
+
+/** join_is_alone() - has the VM no container but the first? */
+bool join_is_alone(const struct sandbox *sandbox);
+
+/** join_leave() - nothing of it is left on the host; the guest has nothing of it any more */
+void join_leave(struct container *container);
+
+/** join_free() - after join_leave(): forget it; whoever asked something about it hears that it is gone */
+void join_free(struct container *container);

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Containers that come to a VM in which there is one already. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "bundle.pb-c.h"
+#include "sandbox/rootfs.h"
+#include "shim/containerd/join.h"
+#include "shim/test-shim.h"
+
+#define SKIP	77
+#define NETWORK "{\"type\":\"network\",\"path\":\"/proc/self/ns/net\"}"
+
+static struct asked create, start, waiting, asked;
+
+/* A bundle of that name, in the folder of sockets. Return: its path. */
+static char *make_bundle(const char *name, const char *namespaces, const char *mounts)
+{
+	char *path = path_join(t.paths.run, name);
+	_cleanup_free_ char *rootfs = path_join(path, "rootfs"), *file = path_join(rootfs, "file");
+	_cleanup_free_ char *json = xasprintf(
+		"{\"root\":{\"path\":\"rootfs\"},\"process\":{\"args\":[\"%s\"],\"cwd\":\"/"
+		"\"},\"linux\":{\"namespaces\":[%s]},\"mounts\":[%s]}",
+		name, namespaces, mounts);
+	_cleanup_close_ int dir = -EBADF;
+
+	test_int(path_remove_tree(AT_FDCWD, path), 0);
+	test_int(path_mkdirs(file, 0700), 0);
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	test_int(file_write_atomic_at(dir, "config.json", json, strlen(json), 0600), 0);
+	return path;
+}
+
+static void ask_join(const char *id, const char *bundle)
+{
+	Containerd__Task__V2__CreateTaskRequest request =
+		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+
+	request.id = (char *)id;
+	request.bundle = (char *)bundle;
+	ask(&create, "Create", &request.base);
+}
+
+static void ask_of(struct asked *a, const char *method, const char *id, const char *exec_id)
+{
+	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
+
+	request.id = (char *)id;
+	request.exec_id = (char *)exec_id;
+	ask(a, method, &request.base);
+}
+
+static void expect_state_of(const char *id, Containerd__V1__Types__Status status)
+{
+	Containerd__Task__V2__StateResponse *response;
+
+	ask_of(&asked, "State", id, "");
+	response = (Containerd__Task__V2__StateResponse *)expect_ok(
+		&asked, &containerd__task__v2__state_response__descriptor);
+	test_str(response->id, id);
+	test_int(response->status, status);
+	rpc_free(&response->base);
+}
+
+static void expect_path(const char *in, const char *name, bool there)
+{
+	_cleanup_free_ char *path = path_join(in, name);
+
+	test_int(access(path, F_OK) == 0 ? 0 : -errno, there ? 0 : -ENOENT);
+}
+
+/* The first one runs, and others may come. */
+static void begin_group(void)
+{
+	struct err err = ERR_NULL;
+
+	begin_running(false);
+	t.shim.sandbox.group = true;
+	t.shim.keeper = getpid();
+	if (share_make(&t.record, &t.spec, &err) < 0)
+		test_fail("%s", err.text);
+}
+
+static void end_group(void)
+{
+	share_undo(&t.record);
+	test_shim_end();
+}
+
+/* Return: what the guest is asked to create, once it has the bundle; rpc_free() it. */
+static Containerd__Task__V2__CreateTaskRequest *guest_takes_bundle(const char *id, const char *part)
+{
+	Caisson__Guest__V1__CreateBundleResponse response =
+		CAISSON__GUEST__V1__CREATE_BUNDLE_RESPONSE__INIT;
+	Caisson__Guest__V1__CreateBundleRequest *request =
+		(Caisson__Guest__V1__CreateBundleRequest *)asked_of_guest(
+			"Create", &caisson__guest__v1__create_bundle_request__descriptor);
+
+	test_str(request->id, id);
+	test_int(request->n_files, 1);
+	if (!memmem(request->files[0]->value.data, request->files[0]->value.len, part,
+		    strlen(part)))
+		test_fail("\"%s\" is not in the bundle", part);
+	rpc_free(&request->base);
+	response.bundle = (char *)"/run/bundles/x";
+	guest_replies(&response.base);
+	return (Containerd__Task__V2__CreateTaskRequest *)asked_of_guest(
+		"Create", &containerd__task__v2__create_task_request__descriptor);
+}
+
+static void guest_creates_joined(const char *id, const char *rootfs)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+	Containerd__Task__V2__CreateTaskRequest *request =
+		guest_takes_bundle(id, "/proc\\/7\\/ns\\/ipc");
+
+	test_str(request->id, id);
+	test_int(request->n_rootfs, 2);
+	test_str(request->rootfs[1]->source, rootfs);
+	rpc_free(&request->base);
+	response.pid = 9;
+	guest_replies(&response.base);
+}
+
+static void join(const char *id, const char *part)
+{
+	_cleanup_free_ char *ipc = xasprintf(
+		NETWORK ",{\"type\":\"ipc\",\"path\":\"/proc/%d/ns/ipc\"}", (int)getpid());
+	_cleanup_free_ char *bundle = make_bundle("b", ipc, "");
+	_cleanup_free_ char *rootfs = xasprintf("/layers/share/%s/rootfs", part);
+
+	ask_join(id, bundle);
+	guest_creates_joined(id, rootfs);
+	expect(&create, TTRPC_OK, "");
+}
+
+static void start_it(const char *id)
+{
+	ask_of(&start, "Start", id, "");
+	guest_starts();
+	expect(&start, TTRPC_OK, "");
+}
+
+/* Answers come one by one, so each is an occasion to look. */
+static void until_state_of(const char *id, enum process_state state)
+{
+	const struct container *c = container_find(&t.shim.sandbox, id);
+
+	do {
+		ask_of(&asked, "State", id, "");
+		expect(&asked, TTRPC_OK, "");
+	} while (c->init->state != state);
+}
+
+/* The guest keeps Wait of both: the older one is the first container's. */
+static void it_ends(const char *id, uint32_t status)
+{
+	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
+	Containerd__Task__V2__WaitRequest *request;
+
+	response.exit_status = status;
+	request = (Containerd__Task__V2__WaitRequest *)asked_of_guest(
+		"Wait", &containerd__task__v2__wait_request__descriptor);
+	test_str(request->id, "c1");
+	rpc_free(&request->base);
+	request = (Containerd__Task__V2__WaitRequest *)asked_of_guest(
+		"Wait", &containerd__task__v2__wait_request__descriptor);
+	test_str(request->id, id);
+	rpc_free(&request->base);
+	guest_replies(&response.base);
+	until_state_of(id, PROCESS_STOPPING);
+	for (size_t i = 0; i < t.guest.n; i++)
+		if (t.guest.peers[i].state == TEST_PEER_GREETED)
+			test_peer_close(&t.guest.peers[i]);
+	until_state_of(id, PROCESS_STOPPED);
+}
+
+static void delete_it(const char *id, uint32_t status)
+{
+	Containerd__Task__V2__DeleteResponse *response;
+	Containerd__Task__V2__DeleteRequest *request;
+
+	ask_of(&asked, "Delete", id, "");
+	request = (Containerd__Task__V2__DeleteRequest *)asked_of_guest(
+		"Delete", &containerd__task__v2__delete_request__descriptor);
+	test_str(request->id, id);
+	rpc_free(&request->base);
+	test_true(!asked.done);
+	guest_replies(EMPTY);
+	response = (Containerd__Task__V2__DeleteResponse *)expect_ok(
+		&asked, &containerd__task__v2__delete_response__descriptor);
+	test_int(response->exit_status, status);
+	rpc_free(&response->base);
+}
+
+static void one_comes_and_goes(void)
+{
+	_cleanup_free_ char *share = NULL, *containers = NULL;
+
+	begin_group();
+	share = path_join(t.record.run_path, SHARE_FOLDER);
+	containers = path_join(t.paths.root, "containers");
+	join("c2", "1");
+	expect_path(share, "1/rootfs/file", true);
+	expect_path(containers, "c2", true);
+	expect_state_of("c2", CONTAINERD__V1__TYPES__STATUS__CREATED);
+	start_it("c2");
+	expect_state_of("c2", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	expect_state_of("c1", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	ask_of(&waiting, "Wait", "c2", "");
+	it_ends("c2", 3);
+	expect_waited(&waiting, 3);
+	expect_state_of("c1", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_int(t.shim.sandbox.state, SANDBOX_READY);
+	delete_it("c2", 3);
+	expect_path(share, "1", false);
+	expect_path(containers, "c2", false);
+	ask_of(&asked, "State", "c2", "");
+	expect(&asked, TTRPC_NOT_FOUND, "c2");
+	/* Of the same name again, it has another part. */
+	join("c2", "2");
+	expect_path(share, "2/rootfs/file", true);
+	end_group();
+}
+
+static void the_guest_may_refuse(void)
+{
+	_cleanup_free_ char *bundle = NULL, *share = NULL, *containers = NULL;
+
+	begin_group();
+	share = path_join(t.record.run_path, SHARE_FOLDER);
+	containers = path_join(t.paths.root, "containers");
+	bundle = make_bundle("b", NETWORK, "");
+	ask_join("c2", bundle);
+	rpc_free(&guest_takes_bundle("c2", "\"b\"")->base);
+	guest_fails(TTRPC_RESOURCE_EXHAUSTED, "no memory");
+	expect(&create, TTRPC_RESOURCE_EXHAUSTED, "no memory");
+	expect_path(share, "1", false);
+	expect_path(containers, "c2", false);
+	test_true(!container_find(&t.shim.sandbox, "c2"));
+	expect_state_of("c1", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	end_group();
+}
+
+static void refused(const char *namespaces, const char *mounts, enum ttrpc_code code,
+		    const char *text)
+{
+	_cleanup_free_ char *bundle = make_bundle("b", namespaces, mounts);
+	_cleanup_free_ char *containers = path_join(t.paths.root, "containers");
+
+	ask_join("c2", bundle);
+	expect(&create, code, text);
+	expect_path(containers, "c2", false);
+	test_true(!container_find(&t.shim.sandbox, "c2"));
+}
+
+static void what_cannot_be_had(void)
+{
+	_cleanup_free_ char *socket = NULL;
+
+	begin_group();
+	socket = xasprintf("{\"destination\":\"/s\",\"type\":\"bind\",\"source\":\"%s/vsock\"}",
+			   t.record.run_path);
+	refused("{\"type\":\"network\"}", "", TTRPC_UNIMPLEMENTED, "a VM has one network");
+	refused(NETWORK ",{\"type\":\"ipc\",\"path\":\"/proc/1/ns/ipc\"}", "", TTRPC_UNIMPLEMENTED,
+		"ipc namespace /proc/1/ns/ipc");
+	refused(NETWORK, socket, TTRPC_UNIMPLEMENTED, "is a socket of the host");
+	refused(NETWORK, "{\"destination\":\"/d\",\"type\":\"bind\",\"source\":\"/nowhere\"}",
+		TTRPC_NOT_FOUND, "/nowhere");
+	ask_join("c2", "/nowhere");
+	expect(&create, TTRPC_NOT_FOUND, "/nowhere");
+	ask_join("c2/..", "/nowhere");
+	expect(&create, TTRPC_INVALID_ARGUMENT, "id");
+	t.shim.sandbox.group = false;
+	ask_join("c2", "/nowhere");
+	expect(&create, TTRPC_NOT_FOUND, "container c2");
+	end_group();
+}
+
+static void all_go_with_the_vm(void)
+{
+	_cleanup_free_ char *containers = NULL;
+
+	begin_group();
+	containers = path_join(t.paths.root, "containers");
+	join("c2", "1");
+	start_it("c2");
+	it_ends("c2", 0);
+	ask_of(&asked, "Delete", "c2", "");
+	rpc_free(asked_of_guest("Delete", &containerd__task__v2__delete_request__descriptor));
+	sandbox_deinit(&t.shim.sandbox);
+	shim_task_lost(&t.shim);
+	/* It was about to go, and is gone. */
+	expect(&asked, TTRPC_OK, "");
+	expect_path(containers, "c2", false);
+	test_true(!container_find(&t.shim.sandbox, "c2"));
+	end_group();
+}
+
+/* In a child: its mounts go with it, whatever happens. */
+static int run_in_child(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		test_run(one_comes_and_goes);
+		test_run(the_guest_may_refuse);
+		test_run(what_cannot_be_had);
+		test_run(all_go_with_the_vm);
+		exit(0);
+	}
+	test_int(waitpid(pid, &status, 0), pid);
+	test_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+int main(void)
+{
+	if (geteuid() != 0) {
+		puts("mounting needs root");
+		return SKIP;
+	}
+	return run_in_child();
+}

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Several containers in one VM, as in a pod: of containerd's, with caisson's own shim.
+[ -n "${CAISSON_TEST_NETNS:-}" ] || CAISSON_TEST_NETNS=1 exec unshare --net "$0" "$@"
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/shim-lib.sh"
+
+GROUP=io.kubernetes.cri.sandbox-id
+KIND=io.kubernetes.cri.container-type
+
+# begin ID COMMAND...: the first container of a group of its name; options of `ctr run` in OPTIONS
+begin() {
+	ctr run -d "${RUNTIME[@]}" "${OPTIONS[@]}" --annotation $GROUP="$1" --annotation $KIND=sandbox \
+		$IMAGE "$@"
+	PID=$(ctr task ls | awk -v id="$1" '$1 == id {print $2}')
+	FIRST=$1
+}
+
+# join ID COMMAND...: one more of the same
+join() {
+	ctr run -d "${RUNTIME[@]}" "${OPTIONS[@]}" --annotation $GROUP="$FIRST" --annotation $KIND=container \
+		--with-ns network:/proc/"$PID"/ns/net --with-ns ipc:/proc/"$PID"/ns/ipc \
+		--with-ns uts:/proc/"$PID"/ns/uts $IMAGE "$@"
+}
+
+# in ID COMMAND...: executed there
+in_one() {
+	N=$((N + 1))
+	ctr task exec --exec-id "e$N" "$@"
+}
+N=0
+OPTIONS=()
+
+# end ID: kill it, and delete it
+end() {
+	ctr task rm -f "$1" >/dev/null 2>&1 || true
+	ctr container rm "$1"
+}
+
+# in_one_vm ID ID: are they?
+in_one_vm() {
+	local boot=/proc/sys/kernel/random/boot_id
+	is "$(in_one "$1" cat $boot)" "$(in_one "$2" cat $boot)" "the boot of $1"
+}
+
+test_shared_and_own() {
+	mkdir "$WORK/va"
+	echo a >"$WORK/va/file"
+	OPTIONS=(--mount "type=bind,src=$WORK/va,dst=/v,options=rbind:rw")
+	begin one sleep 1000
+	OPTIONS=()
+	join two sleep 1000
+	in_one_vm one two
+	for ns in ipc uts net; do
+		is "$(in_one two readlink /proc/self/ns/$ns)" "$(in_one one readlink /proc/self/ns/$ns)" "$ns"
+	done
+	for ns in pid mnt; do
+		[ "$(in_one two readlink /proc/self/ns/$ns)" != "$(in_one one readlink /proc/self/ns/$ns)" ] ||
+			fail "both have one $ns namespace"
+	done
+	in_one one touch /only-in-one
+	status 1 in_one two ls /only-in-one
+	is "$(in_one one cat /v/file)" a
+	status 1 in_one two ls /v
+	echo b >"$WORK/va/file"
+	is "$(in_one one cat /v/file)" b
+	end two
+	end one
+	nothing_left one two
+}
+
+# A pod's sandbox has a tmpfs for that, which containerd binds into each of its containers.
+test_shared_memory() {
+	mkdir "$WORK/shm"
+	mount -t tmpfs -o size=8m shm "$WORK/shm"
+	OPTIONS=(--mount "type=bind,src=$WORK/shm,dst=/dev/shm,options=rbind:rw")
+	begin one sleep 1000
+	join two sleep 1000
+	OPTIONS=()
+	join three sleep 1000
+	in_one one sh -c 'echo words >/dev/shm/file'
+	is "$(in_one two cat /dev/shm/file)" words
+	status 1 in_one three ls /dev/shm/file
+	is "$(ls "$WORK/shm")" "" "files on the host"
+	umount "$WORK/shm"
+	for id in three two one; do
+		end $id
+	done
+	nothing_left one two three
+}
+
+# By 9P later ones find their parts in what was mounted before the first.
+test_by_9p() {
+	OPTIONS=(--annotation io.caisson.volume_mode=9p)
+	begin one sleep 1000
+	mkdir "$WORK/vb"
+	echo b >"$WORK/vb/file"
+	OPTIONS+=(--mount "type=bind,src=$WORK/vb,dst=/v,options=rbind:rw")
+	join two sleep 1000
+	OPTIONS=()
+	is "$(in_one two cat /v/file)" b
+	in_one two sh -c 'echo c >/v/file; touch /only-in-two'
+	is "$(cat "$WORK/vb/file")" c
+	status 1 in_one one ls /only-in-two
+	end two
+	end one
+	nothing_left one two
+}
+
+# Nothing of one that cannot be had is left, and the others go on.
+test_what_cannot_be_had() {
+	begin one sleep 1000
+	status 1 ctr run -d "${RUNTIME[@]}" --annotation $GROUP=one $IMAGE two sleep 1000
+	has "$(err)" "a VM has one network"
+	ctr container rm two
+	status 1 join two nonesuch
+	has "$(err)" "executable file not found"
+	ctr container rm two
+	is "$(ls "$RECORDS/containers")" one "records"
+	is "$(in_one one cat /proc/1/comm)" sleep
+	end one
+	nothing_left one two
+}
+
+test_each_has_its_life() {
+	begin one sleep 1000
+	join two sh -c 'echo >/mark; exec sleep 1000'
+	join three sleep 1000
+	end three
+	is "$(in_one two cat /proc/1/comm)" sleep
+	ctr task rm -f two >/dev/null 2>&1 || true
+	is "$(in_one one cat /proc/1/comm)" sleep
+	ctr task start -d two
+	is "$(in_one two cat /proc/1/comm)" sleep
+	in_one_vm one two
+	end two
+	end one
+	nothing_left one two three
+}
+
+run_tests "$@"
