@@ -187,11 +187,17 @@ static int make_folders(const struct paths *paths, struct record *rec, struct er
 	return record_make_run(rec, err);
 }
 
+int record_set_spec(const struct record *rec, const struct sandbox_spec *spec)
+{
+	_cleanup_free_ char *json = sandbox_spec_to_json(spec);
+
+	return file_write_atomic_at(rec->dir, SPEC_FILE, json, strlen(json), 0600);
+}
+
 int record_create(const struct paths *paths, const struct sandbox_spec *spec, struct record *ret,
 		  struct err *err)
 {
 	_cleanup_close_ int lock = lock_containers(paths, LOCK_EX);
-	_cleanup_free_ char *json = NULL;
 	struct record rec;
 	int r;
 
@@ -200,8 +206,7 @@ int record_create(const struct paths *paths, const struct sandbox_spec *spec, st
 	record_init(paths, spec->id, &rec);
 	r = make_folders(paths, &rec, err);
 	if (r == 0) {
-		json = sandbox_spec_to_json(spec);
-		r = file_write_atomic_at(rec.dir, SPEC_FILE, json, strlen(json), 0600);
+		r = record_set_spec(&rec, spec);
 		if (r < 0)
 			err_errno(err, r, "cannot write %s/" SPEC_FILE, rec.dir_path);
 	}

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "base/parse.h"
 #include "rpc/task.h"
 #include "sandbox/rates.h"
@@ -52,14 +53,28 @@ static void cancelled(struct ttrpc_call *call)
 	((struct shim *)call->userdata)->rating = NULL;
 }
 
+/* For `inspect`; they are what they are without that, too. */
+static void write_down(const struct shim *shim)
+{
+	struct sandbox_spec spec = *shim->spec;
+	int r;
+
+	spec.rates = shim->rates;
+	r = record_set_spec(shim->first.record, &spec);
+	if (r < 0)
+		log_warn("the new rates are not in the container's record: %s", strerror(-r));
+}
+
 static void told(void *userdata, int r, const char *message)
 {
 	struct shim *shim = userdata;
 	struct ttrpc_call *call = shim->rating;
 
 	shim->rating = NULL;
-	if (r == 0)
+	if (r == 0) {
 		shim->rates = shim->sandbox.standby.rates;
+		write_down(shim);
+	}
 	if (call && r == 0)
 		rpc_reply_empty(call);
 	else if (call)

@@ -44,12 +44,14 @@ rates_of() {
 test_update() {
 	status 0 caisson run -d --name box --disk-iops 1000 "$IMAGE" sleep 1000
 	status 0 caisson update --disk-rate 4M box
+	is "$(caisson inspect box | jq -c '[.disk_rate, .disk_iops]')" "[4194304,1000]"
 	slower_than 3000 write_mib box 16
 	if [ $HYPERVISOR = firecracker ]; then
 		is "$(rates_of box)" "[[4194304,1000,1000]]"
 	fi
 	status 0 caisson pause box
 	status 0 caisson update --disk-rate=-1 --disk-iops=-1 --pids-limit 50 box
+	is "$(caisson inspect box | jq -c '[.disk_rate, .disk_iops]')" "[0,0]"
 	status 0 caisson resume box
 	if [ $HYPERVISOR = firecracker ]; then
 		is "$(rates_of box)" "[[null,null,null]]"
