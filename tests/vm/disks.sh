@@ -48,6 +48,20 @@ test_as_with_a_folder() {
 	is_clean
 }
 
+# What does not fit on the host's disk is an error for whoever writes it, and not the end of all news of the VM.
+test_the_host_has_no_room() {
+	mkdir -p "$CAISSON_ROOT/containers"
+	mount -t tmpfs -o size=24M full "$CAISSON_ROOT/containers"
+	trap 'umount "$CAISSON_ROOT/containers"' EXIT
+	for how in run copy; do
+		status 0 timeout 100 $how --rm "$IMAGE" sh -c 'dd if=/dev/zero of=/much bs=1M count=64 conv=fsync 2>/dev/null || echo refused'
+		is "$(out)" refused
+	done
+	umount "$CAISSON_ROOT/containers"
+	trap - EXIT
+	is_clean
+}
+
 # One image, and less than a megabyte each.
 test_room() {
 	for i in 1 2 3; do

@@ -228,7 +228,10 @@ static void add_disks(struct qemu_command *c, const struct vmm_spec *spec)
 			  "file.filename=/dev/fdset/%zu,file.read-only=%s",
 			  i, read_only, disk->device ? "host_device" : "file", i, read_only);
 		strv_add(&c->argv, "-device");
-		strv_addf(&c->argv, "virtio-blk-%s,id=" QEMU_DISK_ID "%zu,drive=disk%zu,serial=%s",
+		/* Or it would stop the VM where the host's disk is full, and nobody would be told. */
+		strv_addf(&c->argv,
+			  "virtio-blk-%s,id=" QEMU_DISK_ID
+			  "%zu,drive=disk%zu,serial=%s,werror=report",
 			  c->bus, i, i, disk->serial);
 	}
 }

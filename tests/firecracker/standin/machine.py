@@ -166,7 +166,8 @@ class Plan:
             self.line.insert("ro" if config["is_read_only"] else "rw")
         read_only = "on" if config["is_read_only"] else "off"
         self.device(
-            f"virtio-blk-device,id=blk{index},drive=disk{index},serial={files.disk_serial(drive.fd)}",
+            f"virtio-blk-device,id=blk{index},drive=disk{index},"
+            f"serial={files.disk_serial(drive.fd)},werror=report",
             "-add-fd", f"fd={self.inherit(drive.fd)},set={index}", "-blockdev",
             f"node-name=file{index}.0,filename=/dev/fdset/{index},{driver_of(drive.fd)},"
             f"read-only={read_only}",
