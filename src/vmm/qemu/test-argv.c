@@ -130,7 +130,8 @@ static void a_pc(void)
 	test_str(after("-vnc"), "unix:/a,,b");
 	test_true(has("-device", "virtio-vga") && has("-device", "usb-tablet"));
 	test_true(has("-device", "vhost-user-vsock-pci,chardev=vsock"));
-	test_true(has("-device", "virtio-blk-pci,id=disk-device0,drive=disk0,serial=d,werror=report"));
+	test_true(has("-device",
+		      "virtio-blk-pci,id=disk-device0,drive=disk0,serial=d,werror=report"));
 	test_true(strstr(after("-blockdev"), "file.driver=host_device") != NULL);
 	test_true(strncmp(after("-append"), "console=tty0 console=ttyS0", 26) == 0);
 	spec.vsock.kind = VMM_VSOCK_NONE;
@@ -206,11 +207,13 @@ static void disks_by_descriptor(void)
 	test_true(has("-add-fd", "fd=4,set=0"));
 	test_true(has("-blockdev", "driver=raw,node-name=disk0,read-only=on,file.driver=file,"
 				   "file.filename=/dev/fdset/0,file.read-only=on"));
-	test_true(has("-device", "virtio-blk-device,id=disk-device0,drive=disk0,serial=one,werror=report"));
+	test_true(has("-device",
+		      "virtio-blk-device,id=disk-device0,drive=disk0,serial=one,werror=report"));
 	test_true(has("-add-fd", "fd=5,set=1"));
 	test_true(has("-blockdev", "driver=raw,node-name=disk1,read-only=off,file.driver=file,"
 				   "file.filename=/dev/fdset/1,file.read-only=off"));
-	test_true(has("-device", "virtio-blk-device,id=disk-device1,drive=disk1,serial=two,werror=report"));
+	test_true(has("-device",
+		      "virtio-blk-device,id=disk-device1,drive=disk1,serial=two,werror=report"));
 	test_int(c.n_fds, 3);
 	test_int(c.fds[1], 60);
 	test_int(c.fds[2], 61);
