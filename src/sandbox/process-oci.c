@@ -59,9 +59,10 @@ static int own_config(const struct container *c, char **ret, struct err *err)
 	return 0;
 }
 
+/* Before its VM is started there is no root file system to look up users in. */
 void process_oci_prepare(struct container *c)
 {
-	if (has_own_config(c))
+	if (c->sandbox->vmm && has_own_config(c))
 		(void)own_config(c, &c->config, NULL);
 }
 

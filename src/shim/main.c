@@ -154,8 +154,7 @@ static int serve(struct shim *shim, const struct err *failure)
 	/* A failure is told to Create, so we serve all the same. */
 	if (failure->code)
 		sandbox_fail(&shim->sandbox, failure);
-	else if (!shim->containerd && sandbox_start(&shim->sandbox) == 0 && !shim->visit &&
-		 shim->sandbox.vmm)
+	else if (!shim->containerd && sandbox_start(&shim->sandbox) == 0 && !shim->visit)
 		process_oci_prepare(&shim->first);
 	return loop_run(shim->loop);
 }

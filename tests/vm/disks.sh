@@ -53,8 +53,8 @@ test_the_host_has_no_room() {
 	mkdir -p "$CAISSON_ROOT/containers"
 	mount -t tmpfs -o size=24M full "$CAISSON_ROOT/containers"
 	trap 'umount "$CAISSON_ROOT/containers"' EXIT
-	for how in run copy; do
-		status 0 timeout 100 $how --rm "$IMAGE" sh -c 'dd if=/dev/zero of=/much bs=1M count=64 conv=fsync 2>/dev/null || echo refused'
+	for how in image copy; do
+		status 0 timeout 100 caisson run --rm --rootfs-mode $how "$IMAGE" sh -c 'dd if=/dev/zero of=/much bs=1M count=64 conv=fsync 2>/dev/null || echo refused'
 		is "$(out)" refused
 	done
 	umount "$CAISSON_ROOT/containers"

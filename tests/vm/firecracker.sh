@@ -189,7 +189,7 @@ test_trial_of_STANDIN_can_be_ended() {
 	status 0 timeout 10 caisson delete -f box
 	trial_ends
 	! wait $run || fail "it ended well"
-	rm -r "$CAISSON_CACHE" "$WORK/bin" "$WORK/trying"
+	(cd "$WORK" && rm -r cache bin trying)
 	unset CAISSON_CACHE
 	is_clean
 }
@@ -211,7 +211,7 @@ test_another_program_than_STANDIN() {
 		chmod +x "$WORK/bin/firecracker"
 		run_refused "${what%:*}"
 	done
-	rm -r "$CAISSON_CACHE" "$WORK/bin"
+	(cd "$WORK" && rm -r cache bin)
 	unset CAISSON_CACHE
 	is_clean
 }

@@ -85,7 +85,7 @@ bool containerd_create(struct ttrpc_call *call,
 	}
 	events_creating(&shim->first, request);
 	/* Why it failed is the answer to Create. */
-	if (sandbox_start(&shim->sandbox) == 0 && shim->sandbox.vmm)
+	if (sandbox_start(&shim->sandbox) == 0)
 		process_oci_prepare(&shim->first);
 	return true;
 }
