@@ -489,6 +489,7 @@ static int open_late_input(struct process *p)
 
 void process_not_started(struct process *p, const struct err *err)
 {
+	forget_exec(p);
 	report(p, p->started, ttrpc_code_from_errno(err->code), err->text);
 }
 

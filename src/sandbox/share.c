@@ -282,10 +282,14 @@ int share_find(const struct record *vm, const struct sandbox_spec *spec, const c
 		       spec->volume_targets.v[found]);
 }
 
-/* With a part's own mount goes all that is in it. */
+/*
+ * With a part's own mount goes all that is in it. The guest may have made a symbolic link of that name, which would
+ * be followed if there were a slash behind it.
+ */
 void share_remove(const struct record *vm, const struct sandbox_spec *spec)
 {
-	_cleanup_free_ char *own = share_path(vm, spec, "");
+	_cleanup_free_ char *own =
+		xasprintf("%s/" SHARE_FOLDER "/%u", vm->run_path, (unsigned int)spec->part);
 
 	if (spec->part == 0)
 		return;

@@ -160,9 +160,13 @@ static void what_the_guest_has_made_is_not_followed(void)
 {
 	_cleanup_free_ char *place = xasprintf("%s/" SHARE_FOLDER "/5", record.run_path);
 	_cleanup_free_ char *elsewhere = path_join(folder, "a");
+	_cleanup_free_ char *whole = path_join(record.run_path, SHARE_FOLDER);
 	struct err err = ERR_NULL;
 
 	make_spec(&later, 5, "b");
+	test_int(symlink(whole, place), 0);
+	share_remove(&record, &later);
+	test_int(unlink(place), 0);
 	test_int(symlink(elsewhere, place), 0);
 	test_true(share_add(&record, &record, &later, &err) < 0);
 	expect_no_file("a", SHARE_IN_ROOTFS);
