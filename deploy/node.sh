@@ -144,7 +144,8 @@ copy_config() {
 
 check_links() {
 	for name in $shim caisson; do
-		[ ! -e "$root/$links/$name" ] || [ -L "$root/$links/$name" ] ||
+		[ "$(readlink "$root/$links/$name")" = "/$home/bin/$name" ] ||
+			{ [ ! -e "$root/$links/$name" ] && [ ! -L "$root/$links/$name" ]; } ||
 			die "/$links/$name is somebody else's: remove it, for a link to /$home/bin/$name"
 	done
 }

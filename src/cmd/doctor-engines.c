@@ -8,15 +8,14 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cmd/doctor.h"
+#include "cmd/toml-look.h"
 
 /* Do container engines know caisson as a runtime? Without one `caisson run` does all the same. */
 
-#define FILE_MAX	(1u << 20)
-#define NAME		"caisson"
+#define NAME	    "caisson"
 
-#define DOCKER_FILE	"/etc/docker/daemon.json"
-#define PODMAN_FILE	"/etc/containers/containers.conf"
-#define CONTAINERD_FILE "/etc/containerd/config.toml"
+#define DOCKER_FILE "/etc/docker/daemon.json"
+#define PODMAN_FILE "/etc/containers/containers.conf"
 
 /* Return: whether the engine is there. */
 static bool has_engine(struct finding *f, const char *program, const char *title)
@@ -88,7 +87,7 @@ static bool find_in_json(struct finding *f, const char *text)
 void doctor_docker(struct doctor *d, struct finding *f)
 {
 	_cleanup_free_ char *text = NULL, *own = own_path(d);
-	int r = file_slurp_at(AT_FDCWD, DOCKER_FILE, FILE_MAX, &text, NULL);
+	int r = file_slurp_at(AT_FDCWD, DOCKER_FILE, DOCTOR_FILE_MAX, &text, NULL);
 
 	if (r < 0 && !has_engine(f, "dockerd", "Docker"))
 		return;
@@ -129,15 +128,21 @@ static char *line_with_path(char *text, const char **ret_line)
 	return NULL;
 }
 
+/* @runtime: the type of a runtime of ours that needs no path; NULL: there is none */
 static void look_in_toml(struct finding *f, const char *file, const char *program,
-			 const char *title, const char *mend)
+			 const char *title, const char *runtime, const char *mend)
 {
-	_cleanup_free_ char *text = NULL, *path = NULL;
-	int r = file_slurp_at(AT_FDCWD, file, FILE_MAX, &text, NULL);
+	_cleanup_free_ char *text = NULL, *path = NULL, *table = NULL;
+	int r = file_slurp_at(AT_FDCWD, file, DOCTOR_FILE_MAX, &text, NULL);
 	const char *line;
 
 	if (!has_engine(f, program, title))
 		return;
+	table = r == 0 && runtime ? toml_table_with(text, "runtime_type", runtime) : NULL;
+	if (table) {
+		doctor_say(f, DOCTOR_OK, "%s has a runtime %s of type %s", file, table, runtime);
+		return;
+	}
 	path = r == 0 ? line_with_path(text, &line) : NULL;
 	if (path) {
 		doctor_say(f, DOCTOR_OK, "%s says %s", file, line);
@@ -154,7 +159,7 @@ void doctor_podman(struct doctor *d, struct finding *f)
 	_cleanup_free_ char *mend = xasprintf(
 		"give --runtime %s, or put " NAME " = [\"%s\"] below [engine.runtimes]", own, own);
 
-	look_in_toml(f, PODMAN_FILE, "podman", "Podman", mend);
+	look_in_toml(f, PODMAN_FILE, "podman", "Podman", NULL, mend);
 }
 
 void doctor_containerd(struct doctor *d, struct finding *f)
@@ -165,5 +170,6 @@ void doctor_containerd(struct doctor *d, struct finding *f)
 		"with BinaryName = \"%s\" in its options",
 		own, own);
 
-	look_in_toml(f, CONTAINERD_FILE, "containerd", "containerd", mend);
+	look_in_toml(f, DOCTOR_CONTAINERD_FILE, "containerd", "containerd", DOCTOR_RUNTIME_TYPE,
+		     mend);
 }

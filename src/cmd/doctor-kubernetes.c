@@ -16,12 +16,9 @@
 
 /* What a node of Kubernetes has for pods: who runs them, and whether caisson is known there. */
 
-#define FILE_MAX	  (1u << 20)
 #define SHIM		  "containerd-shim-caisson-v2"
-#define RUNTIME		  "io.containerd.caisson.v2"
 #define INSTALL		  "run `deploy/node.sh install`, or see docs/kubernetes.md"
 
-#define CONTAINERD	  "/etc/containerd/config.toml"
 #define CONTAINERD_FOLDER "/etc/containerd/conf.d"
 #define CRIO		  "/etc/crio/crio.conf"
 #define CRIO_FOLDER	  "/etc/crio/crio.conf.d"
@@ -49,7 +46,7 @@ static char *slurp(const char *path)
 {
 	char *text = NULL;
 
-	return file_slurp_at(AT_FDCWD, path, FILE_MAX, &text, NULL) == 0 ? text : NULL;
+	return file_slurp_at(AT_FDCWD, path, DOCTOR_FILE_MAX, &text, NULL) == 0 ? text : NULL;
 }
 
 /* Return: whether one of them has a runtime of ours, which is said. */
@@ -113,10 +110,11 @@ void doctor_cri(struct doctor *d _unused_, struct finding *f)
 		doctor_mend(f, "take containerd 1.6 or later");
 		return;
 	}
-	list_files(CONTAINERD, CONTAINERD_FOLDER, &files);
-	if (say_runtime(f, &files, "runtime_type", RUNTIME, version))
+	list_files(DOCTOR_CONTAINERD_FILE, CONTAINERD_FOLDER, &files);
+	if (say_runtime(f, &files, "runtime_type", DOCTOR_RUNTIME_TYPE, version))
 		return;
-	doctor_say(f, DOCTOR_FAILS, "%s: no runtime of type " RUNTIME " is in " CONTAINERD,
+	doctor_say(f, DOCTOR_FAILS,
+		   "%s: no runtime of type " DOCTOR_RUNTIME_TYPE " is in " DOCTOR_CONTAINERD_FILE,
 		   version);
 	doctor_mend(f, INSTALL);
 }
@@ -150,7 +148,7 @@ static char *environ_of_containerd(size_t *ret_len)
 		_cleanup_free_ char *path = xasprintf("/proc/%d/environ", (int)tree.v[i].pid);
 
 		if (strcmp(tree.v[i].comm, "containerd") == 0)
-			(void)file_slurp_at(AT_FDCWD, path, FILE_MAX, &text, ret_len);
+			(void)file_slurp_at(AT_FDCWD, path, DOCTOR_FILE_MAX, &text, ret_len);
 	}
 	free(tree.v);
 	return text;
@@ -201,7 +199,7 @@ static char *yaml_value(const char *text, const char *key)
 /* Pods of others have their groups where runc is told to make them. */
 static bool runc_has_systemd(void)
 {
-	_cleanup_free_ char *text = slurp(CONTAINERD), *value = NULL;
+	_cleanup_free_ char *text = slurp(DOCTOR_CONTAINERD_FILE), *value = NULL;
 
 	value = text ? toml_value(text, "SystemdCgroup") : NULL;
 	return value && strcmp(value, "true") == 0;
@@ -223,11 +221,12 @@ void doctor_kubelet(struct doctor *d _unused_, struct finding *f)
 		doctor_say(f, DOCTOR_FAILS,
 			   "its control groups are systemd's, which does not run here");
 		doctor_mend(f, "set cgroupDriver: cgroupfs in " KUBELET);
-	} else if (access(CONTAINERD, F_OK) == 0 && systemd != runc_has_systemd()) {
-		doctor_say(f, DOCTOR_LACKS,
-			   "its control groups are %s's, and those of runc in " CONTAINERD
-			   " are not",
-			   systemd ? "systemd" : "cgroupfs");
+	} else if (access(DOCTOR_CONTAINERD_FILE, F_OK) == 0 && systemd != runc_has_systemd()) {
+		doctor_say(
+			f, DOCTOR_LACKS,
+			"its control groups are %s's, and those of runc in " DOCTOR_CONTAINERD_FILE
+			" are not",
+			systemd ? "systemd" : "cgroupfs");
 		doctor_mend(f,
 			    "set SystemdCgroup = %s there: pods of runc are not limited otherwise",
 			    systemd ? "true" : "false");

@@ -16,10 +16,8 @@
 
 /* What pods need of a node besides who runs them: a network, the kernel's leave to forward, memory. */
 
-#define FILE_MAX    (1u << 20)
 #define CNI_CONF    "/etc/cni/net.d"
 #define CNI_BIN	    "/opt/cni/bin"
-#define CONTAINERD  "/etc/containerd/config.toml"
 #define HUGE_FOLDER "/sys/kernel/mm/hugepages"
 
 static bool ends_with(const char *name, const char *end)
@@ -69,7 +67,7 @@ static bool list_types(const char *path, struct strv *types)
 	_cleanup_free_ char *text = NULL;
 	struct json_object *o = NULL, *plugins;
 
-	if (file_slurp_at(AT_FDCWD, path, FILE_MAX, &text, NULL) == 0)
+	if (file_slurp_at(AT_FDCWD, path, DOCTOR_FILE_MAX, &text, NULL) == 0)
 		o = json_tokener_parse(text);
 	add_types(o, types);
 	if (json_object_object_get_ex(o, "plugins", &plugins) &&
@@ -85,7 +83,7 @@ static char *programs_folder(void)
 	_cleanup_free_ char *text = NULL;
 	char *folder = NULL;
 
-	if (file_slurp_at(AT_FDCWD, CONTAINERD, FILE_MAX, &text, NULL) == 0)
+	if (file_slurp_at(AT_FDCWD, DOCTOR_CONTAINERD_FILE, DOCTOR_FILE_MAX, &text, NULL) == 0)
 		folder = toml_value(text, "bin_dir");
 	return folder ? folder : xstrdup(CNI_BIN);
 }
@@ -115,7 +113,7 @@ void doctor_cni(struct doctor *d _unused_, struct finding *f)
 		doctor_say(f, DOCTOR_FAILS, "pods have no network: %s wants %s, which is not there",
 			   conf, program);
 		doctor_mend(f, "install the CNI plugins (containernetworking-plugins), or set "
-			       "bin_dir in " CONTAINERD " to where they are");
+			       "bin_dir in " DOCTOR_CONTAINERD_FILE " to where they are");
 		return;
 	}
 }

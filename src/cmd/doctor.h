@@ -9,6 +9,11 @@
 
 /* What `caisson doctor` looks at: the table is in doctor.c, the checks are in the doctor-*.c. */
 
+/* Where containerd's configuration is, of what type a runtime of ours is there, and how much of such a file is read. */
+#define DOCTOR_CONTAINERD_FILE "/etc/containerd/config.toml"
+#define DOCTOR_RUNTIME_TYPE    "io.containerd.caisson.v2"
+#define DOCTOR_FILE_MAX	       (1u << 20)
+
 enum doctor_level {
 	DOCTOR_OK,
 	DOCTOR_NOTE,  /* good to know */

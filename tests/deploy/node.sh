@@ -199,6 +199,8 @@ test_what_is_refused() {
 	refused "is no installation of caisson" "$WORK"
 	echo mine >"$ROOT/usr/local/bin/caisson"
 	refused "somebody else's"
+	ln -sf /home/me/caisson "$ROOT/usr/local/bin/caisson"
+	refused "somebody else's"
 	rm "$ROOT/usr/local/bin/caisson"
 	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
 	mkdir -p "$ROOT/run/caisson/containerd/k8s.io/containers/pod"

@@ -181,6 +181,8 @@ test_engines() {
 	says 0 ok podman "/etc/containers/containers.conf says caisson = [\"$own\"]" "" "$etc"
 	printf 'version = 2\n  BinaryName = "%s"\n' "$own" >"$WORK/etc/containerd/config.toml"
 	says 0 ok containerd "/etc/containerd/config.toml says BinaryName = \"$own\"" "" "$etc"
+	printf '[plugins."cri".containerd.runtimes.boxes]\n  runtime_type = "io.containerd.caisson.v2"\n' >"$WORK/etc/containerd/config.toml"
+	says 0 ok containerd "/etc/containerd/config.toml has a runtime boxes of type io.containerd.caisson.v2" "" "$etc"
 	rm "$WORK"/bin/dockerd "$WORK"/bin/podman "$WORK"/bin/containerd "$WORK/etc/docker/daemon.json"
 	says 0 note podman "Podman is not here" "" "$etc"
 	says 0 note docker "Docker is not here" "" :
