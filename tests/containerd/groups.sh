@@ -133,6 +133,11 @@ test_each_has_its_life() {
 	ctr task start -d two
 	is "$(in_one two cat /proc/1/comm)" sleep
 	in_one_vm one two
+	# One that has ended and was not deleted has a status, whoever asks.
+	join three sh -c 'exit 5'
+	is "$(in_namespace wait three)" 5
+	is "$(in_namespace list -f json | jq -r '.[] | select(.id == "three").status')" stopped
+	end three
 	end two
 	end one
 	nothing_left one two three
