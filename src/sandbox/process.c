@@ -365,6 +365,7 @@ void process_free(struct process *p)
 {
 	list_del(&p->link);
 	loop_timer_stop(&p->deadline);
+	standby_forget(&p->container->sandbox->standby, p);
 	/* Nobody else would ever tell the guest. */
 	if (p->state == PROCESS_ADDED)
 		forget_exec(p);

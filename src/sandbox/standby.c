@@ -47,6 +47,12 @@ static void tell_time(struct standby *s)
 		       0, time_told);
 }
 
+void standby_forget(struct standby *s, const void *userdata)
+{
+	if (s->userdata == userdata)
+		s->done = NULL;
+}
+
 static void settle(struct standby *s);
 
 static void replied(void *data, int r, const char *message)

@@ -75,6 +75,9 @@ void standby_allow(struct standby *standby, void (*done)(void *userdata, int r),
 /** standby_forbid() - it must run from here on: something may end in it, and that is to be heard of */
 void standby_forbid(struct standby *standby);
 
+/** standby_forget() - what was given to standby_allow() is no more, and is told nothing */
+void standby_forget(struct standby *standby, const void *userdata);
+
 /** standby_use(), standby_leave() - it must run in between */
 void standby_use(struct standby *standby);
 void standby_leave(struct standby *standby);

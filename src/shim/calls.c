@@ -50,19 +50,24 @@ static void kept_call_cancelled(struct ttrpc_call *call)
 	p->userdata = NULL;
 }
 
-void calls_keep(struct process *p, struct ttrpc_call *call)
-{
-	p->userdata = call;
-	call->userdata = p;
-	call->cancelled = kept_call_cancelled;
-}
-
 struct ttrpc_call *calls_kept(struct process *p)
 {
 	struct ttrpc_call *call = p->userdata;
 
 	p->userdata = NULL;
 	return call;
+}
+
+/* A guest that does not answer one of them does not keep the next from being asked for. */
+void calls_keep(struct process *p, struct ttrpc_call *call)
+{
+	struct ttrpc_call *before = calls_kept(p);
+
+	if (before)
+		ttrpc_call_fail(before, TTRPC_ABORTED, "the guest was asked for something else");
+	p->userdata = call;
+	call->userdata = p;
+	call->cancelled = kept_call_cancelled;
 }
 
 static void reply_task(const struct waiter *w)

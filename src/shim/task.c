@@ -81,9 +81,13 @@ static void remove_fifos(const struct record *record, const char *in, const char
 
 static void create_now(struct process *p)
 {
+	bool joined = join_is_one(p->container);
+
 	told_of_init(p);
 	process_create(p, NULL, NULL);
-	remove_fifos(p->container->record, p->fifos[0], p->fifos[1], p->fifos[2]);
+	/* One that has joined may be gone by now, and its FIFOs are containerd's. */
+	if (!joined)
+		remove_fifos(p->container->record, p->fifos[0], p->fifos[1], p->fifos[2]);
 }
 
 void shim_task_ready(struct shim *shim)

@@ -230,6 +230,39 @@ static void one_comes_and_goes(void)
 	end_group();
 }
 
+/* It is gone before there is an answer of anybody's. */
+static void streams_that_cannot_be_opened(void)
+{
+	_cleanup_free_ char *bundle = NULL, *containers = NULL;
+	const char *address;
+
+	begin_group();
+	containers = path_join(t.paths.root, "containers");
+	bundle = make_bundle("b", NETWORK, "");
+	address = t.shim.sandbox.address.hybrid_path;
+	t.shim.sandbox.address.hybrid_path = "/nowhere";
+	ask_join("c2", bundle);
+	expect(&create, TTRPC_NOT_FOUND, "cannot open the standard streams");
+	t.shim.sandbox.address.hybrid_path = address;
+	expect_path(containers, "c2", false);
+	test_true(!container_find(&t.shim.sandbox, "c2"));
+	end_group();
+}
+
+/* Whoever asked for that hears of it, and what is asked next is not kept waiting. */
+static void a_pause_that_the_guest_does_not_answer(void)
+{
+	begin_group();
+	join("c2", "1");
+	start_it("c2");
+	ask_of(&waiting, "Pause", "c2", "");
+	rpc_free(asked_of_guest("Pause", &containerd__task__v2__pause_request__descriptor));
+	it_ends("c2", 3);
+	delete_it("c2", 3);
+	expect(&waiting, TTRPC_ABORTED, "was asked for something else");
+	end_group();
+}
+
 static void the_guest_may_refuse(void)
 {
 	_cleanup_free_ char *bundle = NULL, *share = NULL, *containers = NULL;
@@ -313,6 +346,8 @@ static int run_in_child(void)
 	if (pid == 0) {
 		test_run(one_comes_and_goes);
 		test_run(the_guest_may_refuse);
+		test_run(streams_that_cannot_be_opened);
+		test_run(a_pause_that_the_guest_does_not_answer);
 		test_run(what_cannot_be_had);
 		test_run(all_go_with_the_vm);
 		exit(0);

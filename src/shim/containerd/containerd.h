@@ -16,12 +16,13 @@
  * struct containerd - what such a shim has besides
  * @namespace: containerd's, of the container
  * @loggers: programs that take what processes print, as long as they run (logger.h)
- * @guest_events: the guest's, as long as it is up
+ * @sandbox, @guest_events: the guest's events, as long as it is up
  * @shut: there is nothing more to ask about: the shim ends once its VM has
  */
 struct containerd {
 	const char *namespace;
 	struct publisher publisher;
+	const struct sandbox *sandbox;
 	struct ttrpc_request guest_events;
 	struct list loggers;
 	bool shut;

@@ -9,6 +9,21 @@
 #include "shim/containerd/containerd.h"
 #include "shim/told.h"
 
+/* Nothing that we hear of is longer. */
+#define GUEST_EVENT_MAX 4096
+
+/* A guest has something to say of the containers that are in it only, and nothing more than that. */
+static void put_oom(struct containerd *containerd, const char *id)
+{
+	const struct container *c = container_find(containerd->sandbox, id);
+	Containerd__Events__TaskOOM event = CONTAINERD__EVENTS__TASK_OOM__INIT;
+
+	if (!c)
+		return;
+	event.container_id = c->spec->id;
+	publisher_put(&containerd->publisher, "/tasks/oom", &event.base);
+}
+
 /* Of the rest we hear by other ways, and in better order. */
 static void guest_told(struct ttrpc_request *request, const uint8_t *data, size_t len)
 {
@@ -16,13 +31,14 @@ static void guest_told(struct ttrpc_request *request, const uint8_t *data, size_
 	const Containerd__Services__Events__Ttrpc__V1__Envelope *envelope;
 	ProtobufCMessage *m, *event;
 
-	if (rpc_unpack(&containerd__services__events__ttrpc__v1__envelope__descriptor, data, len,
+	if (len > GUEST_EVENT_MAX ||
+	    rpc_unpack(&containerd__services__events__ttrpc__v1__envelope__descriptor, data, len,
 		       &m) < 0)
 		return;
 	envelope = (const Containerd__Services__Events__Ttrpc__V1__Envelope *)m;
 	if (rpc_any_unpack(envelope->event, &containerd__events__task_oom__descriptor, &event) ==
 	    0) {
-		publisher_put(&c->publisher, "/tasks/oom", event);
+		put_oom(c, ((const Containerd__Events__TaskOOM *)event)->container_id);
 		rpc_free(event);
 	}
 	rpc_free(m);
@@ -37,10 +53,11 @@ void events_follow_guest(struct shim *shim)
 {
 	const Google__Protobuf__Empty all = GOOGLE__PROTOBUF__EMPTY__INIT;
 
-	if (shim->containerd && shim->sandbox.guest)
-		(void)rpc_stream(shim->sandbox.guest, &shim->containerd->guest_events,
-				 RPC_SERVICE_EVENTS, "Stream", &all.base, guest_told,
-				 guest_tells_no_more);
+	if (!shim->containerd || !shim->sandbox.guest)
+		return;
+	shim->containerd->sandbox = &shim->sandbox;
+	(void)rpc_stream(shim->sandbox.guest, &shim->containerd->guest_events, RPC_SERVICE_EVENTS,
+			 "Stream", &all.base, guest_told, guest_tells_no_more);
 }
 
 static bool is_first(const struct process *p)

@@ -41,7 +41,8 @@ static int make_file(const char *path, int *ret, struct err *err)
 
 	if (r < 0)
 		return err_errno(err, r, "cannot make the folder %s", folder);
-	*ret = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	/* That of a FIFO without a reader would wait for one. */
+	*ret = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 	return *ret < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
 }
 
