@@ -147,8 +147,9 @@ test_cp() {
 	status 0 kubectl cp "$WORK/tree/link" files:/linked
 	status 0 kubectl cp "$WORK/tree" files:/tree
 	is "$(kubectl exec files -- readlink /tree/link)" one
-	# Whatever it makes of that in the end.
-	has "$(kubectl cp files:/nonesuch "$WORK/nonesuch" 2>&1)" "No such file or directory"
+	# What tar says of that it prints if there is time before tar's end, and ends well in any case.
+	kubectl cp files:/nonesuch "$WORK/nonesuch" || true
+	[ ! -e "$WORK/nonesuch" ] || fail "something came of nothing"
 	# shellcheck disable=SC2086 # numbers
 	wait $busy
 	for i in 1 2 3; do
