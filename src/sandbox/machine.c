@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "oci/oci-limits.h"
 #include "sandbox/setting.h"
 #include "sandbox/systemd.h"
@@ -68,18 +69,42 @@ static uint32_t fit_cpus(const struct oci_limits *limits)
 	return (uint32_t)MIN(n, VMM_CPUS_MAX);
 }
 
+/*
+ * Of a pod's first container, what all that are to come may use (CRI: LinuxPodSandboxConfig.resources, as containerd
+ * writes it down); what this one may is next to nothing.
+ */
+static void take_pod(const struct sandbox_spec *spec, struct oci_limits *limits)
+{
+	const struct {
+		const char *name;
+		int64_t *limit;
+	} rows[] = {
+		{"io.kubernetes.cri.sandbox-memory", &limits->memory},
+		{"io.kubernetes.cri.sandbox-cpu-quota", &limits->quota},
+		{"io.kubernetes.cri.sandbox-cpu-period", &limits->period},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *text = strv_env_get(&spec->annotations, rows[i].name);
+		uint64_t value;
+
+		/* "0" and "-1": there is no limit. */
+		if (text && parse_u64(text, 1, INT64_MAX, &value) == 0)
+			*rows[i].limit = (int64_t)value;
+	}
+}
+
 static int fit(struct sandbox_spec *spec, struct fitted *ret, struct err *err)
 {
-	struct oci_limits limits;
-	int r;
+	struct oci_limits limits = {0};
+	int r = 0;
 
 	*ret = (struct fitted){0};
-
-	if (!spec->resources)
-		return 0;
-	r = oci_limits_parse_known(spec->resources, strlen(spec->resources), &limits, err);
+	if (spec->resources)
+		r = oci_limits_parse_known(spec->resources, strlen(spec->resources), &limits, err);
 	if (r < 0)
 		return r;
+	take_pod(spec, &limits);
 	ret->memory = fit_memory(&limits);
 	ret->cpus = fit_cpus(&limits);
 	if (ret->memory > 0)

@@ -92,8 +92,38 @@ static void what_an_image_says_is_held_to_them(void)
 	sandbox_spec_done(&spec);
 }
 
+static void a_pod_is_as_large_as_its_containers(void)
+{
+	static const struct {
+		const char *memory, *quota, *period;
+		long long size;
+		int cpus;
+	} rows[] = {
+		{"536870912", "250000", "100000", 512 + 64, 3},
+		{"536870912", "100000", "50000", 512 + 64, 2},
+		{"0", "-1", "100000", 100 + 64, 1},
+		{"a", "", "1", 100 + 64, 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+
+		spec.resources = xstrdup("{\"memory\":{\"limit\":104857600}}");
+		strv_addf(&spec.annotations, "io.kubernetes.cri.sandbox-memory=%s", rows[i].memory);
+		strv_addf(&spec.annotations, "io.kubernetes.cri.sandbox-cpu-quota=%s",
+			  rows[i].quota);
+		strv_addf(&spec.annotations, "io.kubernetes.cri.sandbox-cpu-period=%s",
+			  rows[i].period);
+		test_int(machine_choose(&spec, &err), 0);
+		test_int(spec.memory, rows[i].size * MIB);
+		test_int(spec.cpus, rows[i].cpus);
+		sandbox_spec_done(&spec);
+	}
+}
+
 int main(void)
 {
+	test_run(a_pod_is_as_large_as_its_containers);
 	test_run(limits_are_its_size);
 	test_run(what_an_image_says_is_held_to_them);
 	return 0;

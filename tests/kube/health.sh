@@ -77,6 +77,8 @@ test_resources() {
 	ready sized
 	is "$(annotation sized sandbox-memory) $(annotation sized sandbox-cpu-quota) $(annotation sized sandbox-cpu-shares)" \
 		"134217728 100000 512"
+	# All of it, and what the guest takes itself.
+	[ "$RUNTIME" != caisson ] || is "$(kubectl exec sized -c main -- awk '/MemTotal/ {print ($2 > 131072 && $2 < 196608)}' /proc/meminfo)" 1
 	is "$(asked sized .status.qosClass)" Burstable
 	is_clean
 }
