@@ -23,6 +23,7 @@ struct forward {
 	struct ttrpc_call *call;
 	struct standby *standby;
 	void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer);
+	bool last;
 };
 
 struct shim *shim_of(const struct ttrpc_call *call)
@@ -171,10 +172,27 @@ static void forward_cancelled(struct ttrpc_call *call)
 	forward_free(f);
 }
 
+/* Who asks for that asks for nothing else before it is so, and has no other way to come to it. */
+static void end_vm(struct forward *f)
+{
+	struct shim *shim = shim_of(f->call);
+
+	rpc_reply_empty(f->call);
+	forward_free(f);
+	if (!shim->sandbox.failure.code)
+		(void)err_set(&shim->sandbox.failure, -ETIMEDOUT,
+			      "the guest did not answer when it was to kill");
+	sandbox_stop(&shim->sandbox, false);
+}
+
 static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct forward *f = container_of(req, struct forward, request);
 
+	if (answer->code == TTRPC_DEADLINE_EXCEEDED && f->last) {
+		end_vm(f);
+		return;
+	}
 	if (answer->code == TTRPC_OK && f->reply)
 		f->reply(f->call, answer);
 	else if (answer->code == TTRPC_OK)
@@ -187,8 +205,10 @@ static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answe
 	forward_free(f);
 }
 
-static void forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeout,
-		    void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
+/* Return: NULL: it was answered. */
+static struct forward *
+forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeout,
+	void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
 {
 	const char *service = call->service->name;
 	struct shim *shim = shim_of(call);
@@ -196,7 +216,7 @@ static void forward(struct ttrpc_call *call, const void *payload, size_t len, ui
 	int r = -ENOTCONN;
 
 	if (!save_check(call))
-		return;
+		return NULL;
 	if (strcmp(service, RPC_SERVICE_TASK_V2) == 0 || strcmp(service, SHIM_SERVICE) == 0)
 		service = RPC_SERVICE_TASK_V3;
 
@@ -216,27 +236,37 @@ static void forward(struct ttrpc_call *call, const void *payload, size_t len, ui
 				shim->sandbox.state == SANDBOX_BOOTING
 					? "the virtual machine is still booting"
 					: shim_why_ended(shim));
-		return;
+		return NULL;
 	}
 	call->userdata = f;
 	call->cancelled = forward_cancelled;
 	list_append(&shim->forwards, &f->link);
+	return f;
 }
 
 void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
 		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
 {
-	forward(call, payload, len, PROCESS_GUEST_ANSWERS, reply);
+	(void)forward(call, payload, len, PROCESS_GUEST_ANSWERS, reply);
 }
 
 void calls_forward(struct ttrpc_call *call)
 {
-	forward(call, call->payload, call->payload_len, PROCESS_GUEST_ANSWERS, NULL);
+	(void)forward(call, call->payload, call->payload_len, PROCESS_GUEST_ANSWERS, NULL);
 }
 
 void calls_forward_patiently(struct ttrpc_call *call)
 {
-	forward(call, call->payload, call->payload_len, 0, NULL);
+	(void)forward(call, call->payload, call->payload_len, 0, NULL);
+}
+
+void calls_forward_or_end(struct ttrpc_call *call)
+{
+	struct forward *f =
+		forward(call, call->payload, call->payload_len, 3 * PROCESS_GUEST_ANSWERS, NULL);
+
+	if (f)
+		f->last = true;
 }
 
 void calls_fail_forwards(struct shim *shim, enum ttrpc_code code, const char *message)

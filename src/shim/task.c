@@ -449,18 +449,21 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__KillRequest *request = (const void *)message;
 	struct shim *shim = shim_of(call);
 	struct process *p = shim_find(call, request->id, request->exec_id);
+	bool booting = shim->sandbox.state == SANDBOX_BOOTING;
 
 	if (!p || !process_check(call, p->state, PROCESS_OP_KILL) ||
 	    !process_check_kill(call, request))
 		return;
 	standby_forbid(&shim->sandbox.standby);
-	if (request->signal != SIGKILL || shim->sandbox.state != SANDBOX_BOOTING) {
+	if (booting && request->signal == SIGKILL) {
+		/* There is no guest yet that could be asked, and nothing that has to hear of it. */
+		rpc_reply_empty(call);
+		sandbox_stop(&shim->sandbox, false);
+	} else if (shim->containerd && request->signal == SIGKILL && !*request->exec_id) {
+		calls_forward_or_end(call);
+	} else {
 		forward_kill(call, p->container->spec, request);
-		return;
 	}
-	/* There is no guest yet that could be asked, and nothing that has to hear of it. */
-	rpc_reply_empty(call);
-	sandbox_stop(&shim->sandbox, false);
 }
 
 static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *message)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,6 +53,15 @@ static void ask_to_create(void)
 	request.bundle = folder;
 	events_creating(&t.shim.first, &request);
 	ask(&create, "Create", &request.base);
+}
+
+static void ask_to_kill(uint32_t signal)
+{
+	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
+
+	request.id = (char *)"c1";
+	request.signal = signal;
+	ask(&asked, "Kill", &request.base);
 }
 
 static void begin_created_of_containerd(void)
@@ -179,6 +189,24 @@ static void an_end_is_told_in_time(void)
 	end();
 }
 
+/* Nobody could get rid of it otherwise. */
+static void a_guest_that_does_not_kill_is_ended(void)
+{
+	begin_running_of_containerd();
+	ask_to_kill(SIGTERM);
+	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
+	guest_fails(TTRPC_DEADLINE_EXCEEDED, "");
+	expect(&asked, TTRPC_DEADLINE_EXCEEDED, "does not answer");
+	test_int(t.shim.sandbox.state, SANDBOX_READY);
+	ask_to_kill(SIGKILL);
+	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
+	guest_fails(TTRPC_DEADLINE_EXCEEDED, "");
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, t.shim.first.init->state == PROCESS_STOPPED);
+	test_int(t.shim.first.init->status, 137);
+	end();
+}
+
 static void it_is_there_until_shutdown(void)
 {
 	begin_running_of_containerd();
@@ -259,6 +287,7 @@ int main(void)
 	test_run(events_tell_of_a_life);
 	test_run(pausing_is_told);
 	test_run(an_end_is_told_in_time);
+	test_run(a_guest_that_does_not_kill_is_ended);
 	test_run(it_is_there_until_shutdown);
 	test_run(what_was_never_there_is_not_deleted);
 	test_run(a_boot_that_fails_is_all);
