@@ -157,9 +157,9 @@ static void answered(struct ttrpc_request *req, const struct ttrpc_answer *answe
 
 	p->done = true;
 	if (answer->code == TTRPC_UNAVAILABLE && strcmp(answer->message, TTRPC_CLIENT_CLOSED) == 0)
-		p->result = err_set(p->err, ttrpc_code_to_errno(answer->code),
-				    "container %s is not running: its caisson-shim has ended",
-				    p->client->record->id);
+		p->result =
+			err_set(p->err, ttrpc_code_to_errno(answer->code),
+				"container %s: its caisson-shim has ended", p->client->record->id);
 	else if (answer->code != TTRPC_OK)
 		p->result =
 			err_set(p->err, ttrpc_code_to_errno(answer->code), "%s", answer->message);

@@ -435,8 +435,10 @@ test_faults() {
 	STANDIN_FAULT="PATCH /vm:garbage" status 0 caisson run -d --name still "$IMAGE" sleep 1000
 	status 0 caisson pause still
 	status 137 sh -c 'exit $(timeout 30 caisson wait still)'
+	# Its shim may be just about to end.
 	status 1 caisson resume still
-	has "$(err)" "container still is not running"
+	has "$(err)" "container still"
+	one_sentence
 	status 0 caisson delete still
 	for fault in never stuck; do
 		STANDIN_FAULT="PUT /vsock:$fault" status 125 caisson run --rm --boot-timeout 2 "$IMAGE" true
