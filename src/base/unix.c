@@ -26,18 +26,28 @@ static int unix_address(const char *path, struct sockaddr_un *sun)
 	return 0;
 }
 
-int unix_connect(const char *path)
+/* Return: a socket, with @ret for it; or negative errno. */
+static int make(const char *path, int flags, struct sockaddr_un *ret)
 {
-	static const struct timeval patience = {.tv_sec = UNIX_PATIENCE_SECONDS};
-	_cleanup_close_ int fd = -EBADF;
-	struct sockaddr_un sun;
-	int r = unix_address(path, &sun);
+	int r = unix_address(path, ret), fd;
 
 	if (r < 0)
 		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int unix_connect(const char *path)
+{
+	static const struct timeval patience = {.tv_sec = UNIX_PATIENCE_SECONDS};
+	struct sockaddr_un sun;
+	_cleanup_close_ int fd = make(path, 0, &sun);
+	int r;
+
+	if (fd < 0)
+		return fd;
 	/* Connecting to a unix socket is done at once, or waits for a place in the backlog. */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
 	    connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
 		return -errno;
 	r = fd_nonblock(fd, true);
@@ -46,29 +56,21 @@ int unix_connect(const char *path)
 
 int unix_connect_now(const char *path)
 {
-	_cleanup_close_ int fd = -EBADF;
 	struct sockaddr_un sun;
-	int r = unix_address(path, &sun);
+	_cleanup_close_ int fd = make(path, SOCK_NONBLOCK, &sun);
 
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
-		return -errno;
-	return take_fd(fd);
+	if (fd < 0)
+		return fd;
+	return connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ? -errno : take_fd(fd);
 }
 
 int unix_listen(const char *path)
 {
-	_cleanup_close_ int fd = -EBADF;
 	struct sockaddr_un sun;
-	int r = unix_address(path, &sun);
+	_cleanup_close_ int fd = make(path, SOCK_NONBLOCK, &sun);
 
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
 	/* The file gets the mode of the socket: that of what is at @path by then is not touched. */
