@@ -187,6 +187,19 @@ struct start {
 	struct err failure;
 };
 
+static void release(struct shim *shim)
+{
+	ttrpc_server_free(shim->server);
+	shim_task_deinit(shim);
+	if (shim->containerd)
+		containerd_done(shim->containerd);
+	loop_timer_stop(&shim->telling);
+	loop_io_stop(&shim->lifeline);
+	loop_io_stop(&shim->passed);
+	terminal_end(shim);
+	loop_signal_stop(&shim->signals);
+}
+
 /* Return: exit status: the container's. */
 static int run_shim(const struct start *start, pid_t keeper)
 {
@@ -243,15 +256,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 	/* The mounts go with us, but the folders under them can only go once they are free. */
 	keeper_settle(start->paths, start->record, leaving_of(&shim));
 	status = shim.first.init ? (int)shim.first.init->status : 1;
-	ttrpc_server_free(shim.server);
-	shim_task_deinit(&shim);
-	if (shim.containerd)
-		containerd_done(shim.containerd);
-	loop_timer_stop(&shim.telling);
-	loop_io_stop(&shim.lifeline);
-	loop_io_stop(&shim.passed);
-	terminal_end(&shim);
-	loop_signal_stop(&shim.signals);
+	release(&shim);
 	loop_deinit(&loop);
 	return r < 0 ? 1 : status;
 }
