@@ -11,7 +11,8 @@
  *
  * Its life: main() starts the VM and serves at once; Create waits until the guest is up. When the
  * container's command has ended (or never came to be, or whoever started it died before letting it
- * go), those who wait are answered, the VM ends, the record is written or removed, and we exit.
+ * go), those who wait are answered, the VM ends, the record is written or removed, and we exit. A shim
+ * of containerd's starts the VM with the first Create, and is there until Shutdown.
  */
 
 #define SHIM_CONNS_MAX 512
