@@ -151,15 +151,21 @@ void client_disconnect(struct client *client)
 	loop_deinit(&client->loop);
 }
 
+int client_lost(const struct client *client, struct err *err)
+{
+	_cleanup_free_ char *why = record_failure(client->record);
+
+	return err_set(err, -ENOTCONN, "container %s: %s", client->record->id,
+		       why ? why : "its caisson-shim has ended");
+}
+
 static void answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct pending *p = container_of(req, struct pending, request);
 
 	p->done = true;
 	if (answer->code == TTRPC_UNAVAILABLE && strcmp(answer->message, TTRPC_CLIENT_CLOSED) == 0)
-		p->result =
-			err_set(p->err, ttrpc_code_to_errno(answer->code),
-				"container %s: its caisson-shim has ended", p->client->record->id);
+		p->result = client_lost(p->client, p->err);
 	else if (answer->code != TTRPC_OK)
 		p->result =
 			err_set(p->err, ttrpc_code_to_errno(answer->code), "%s", answer->message);

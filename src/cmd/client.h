@@ -46,6 +46,9 @@ int client_connect(struct client *client, const struct record *record, struct er
  */
 int client_obey_signals(struct client *client, struct err *err);
 
+/** client_lost() - the shim has gone while it was asked. Return: -ENOTCONN, with what is known of why. */
+int client_lost(const struct client *client, struct err *err);
+
 /** client_disconnect() - may be called again */
 void client_disconnect(struct client *client);
 

@@ -85,6 +85,7 @@ static int describe(const struct record *record, const struct sandbox_spec *spec
 	struct json_object *guest = NULL;
 	const char *state = ask(record, &guest, err);
 	enum record_state recorded;
+	_cleanup_free_ char *why = NULL;
 	int status;
 
 	recorded = record_state(record, &status);
@@ -95,8 +96,10 @@ static int describe(const struct record *record, const struct sandbox_spec *spec
 		guest = NULL;
 	}
 	json_object_object_add(o, "state", json_object_new_string(state));
+	why = record_failure(record);
 	json_object_object_add(o, "exit_status",
 			       recorded == RECORD_STOPPED ? json_object_new_int(status) : NULL);
+	json_object_object_add(o, "failure", why ? json_object_new_string(why) : NULL);
 	json_object_object_add(o, "guest", guest);
 	if (recorded == RECORD_RUNNING)
 		add_places(record, spec, o);
@@ -142,8 +145,10 @@ const struct command command_inspect = {
 	.name = "inspect",
 	.usage = "NAME...",
 	.summary = "Show all there is to know about containers, as JSON.",
-	.details = "One object a container: what it was made with, its state, and what the guest\n"
-		   "says of itself, which is null when it does not run. When it does not answer\n"
+	.details = "One object a container: what it was made with, its state, why it has\n"
+		   "not ended by itself (\"failure\"), and what the guest says of itself, which is "
+		   "null\n"
+		   "when it does not run. When it does not answer\n"
 		   "within five seconds \"guest_error\" says so, and the exit status is 1.\n",
 	.failure = 1,
 	.run = inspect_main,

@@ -79,8 +79,7 @@ static void answered(struct ttrpc_request *request, const struct ttrpc_answer *a
 
 	t->answered = true;
 	if (answer->code == TTRPC_UNAVAILABLE && strcmp(answer->message, TTRPC_CLIENT_CLOSED) == 0)
-		(void)err_set(&t->failure, -EHOSTDOWN, "container %s: its caisson-shim has ended",
-			      t->client->record->id);
+		(void)client_lost(t->client, &t->failure);
 	else if (answer->code != TTRPC_OK)
 		(void)err_set(&t->failure, ttrpc_code_to_errno(answer->code), "container %s: %s",
 			      t->client->record->id, answer->message);

@@ -23,6 +23,7 @@
 #define SPEC_FILE "spec.json"
 #define LOCK_FILE "lock"
 #define EXIT_FILE "exit"
+#define EXIT_MAX  4096
 #define BOOT_FILE "boot"
 /* A line of /proc/sys/kernel/random/boot_id. */
 #define BOOT_ID_MAX 64
@@ -303,29 +304,52 @@ static bool is_visited(const struct record *rec)
 	return access(mark, F_OK) == 0;
 }
 
+/* A line with the status, and one with why, if it did not end by itself. @ret_why: a new string or NULL; may be NULL */
+static bool read_exit(const struct record *rec, int *ret_status, char **ret_why)
+{
+	_cleanup_free_ char *text = NULL;
+	uint32_t status;
+	char *why;
+
+	if (file_slurp_at(rec->dir, EXIT_FILE, EXIT_MAX, &text, NULL) < 0)
+		return false;
+	why = strchr(text, '\n');
+	if (why)
+		*why++ = '\0';
+	if (strlen(text) > strlen("255") || parse_u32(text, 0, 255, &status) < 0 || (why && !*why))
+		return false;
+	*ret_status = (int)status;
+	if (ret_why)
+		*ret_why = xstrdup(why);
+	return true;
+}
+
 enum record_state record_state(const struct record *rec, int *ret_status)
 {
 	_cleanup_close_ int lock = -EBADF;
-	_cleanup_free_ char *text = NULL;
-	uint32_t status;
 
-	if (file_slurp_at(rec->dir, EXIT_FILE, 16, &text, NULL) == 0 &&
-	    parse_u32(text, 0, 255, &status) == 0) {
-		*ret_status = (int)status;
+	if (read_exit(rec, ret_status, NULL))
 		return RECORD_STOPPED;
-	}
 	lock = openat(rec->dir, LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0 && !is_visited(rec))
 		return RECORD_RUNNING;
 	return RECORD_DEAD;
 }
 
-int record_set_exit(const struct record *rec, int status)
+char *record_failure(const struct record *rec)
 {
-	char text[16];
-	int n = snprintf(text, sizeof(text), "%d", status);
+	char *why = NULL;
+	int status;
 
-	return file_write_atomic_at(rec->dir, EXIT_FILE, text, (size_t)n, 0600);
+	return read_exit(rec, &status, &why) ? why : NULL;
+}
+
+int record_set_exit(const struct record *rec, int status, const char *why)
+{
+	_cleanup_free_ char *text =
+		xasprintf("%d%s%.*s", status, why ? "\n" : "", EXIT_MAX / 2, why ? why : "");
+
+	return file_write_atomic_at(rec->dir, EXIT_FILE, text, strlen(text), 0600);
 }
 
 int record_set_keeper(const struct record *rec, pid_t pid)

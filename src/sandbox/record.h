@@ -115,8 +115,16 @@ pid_t record_keeper(const struct record *rec);
 /** record_state_name() - for people: "running", "stopped", "dead" */
 const char *record_state_name(enum record_state state);
 
-/** record_set_exit() - write the exit status. Return: 0 or negative errno. */
-int record_set_exit(const struct record *rec, int status);
+/**
+ * record_set_exit() - write the exit status
+ * @why: a line for people, if the container has not ended by itself; may be NULL
+ *
+ * Return: 0 or negative errno.
+ */
+int record_set_exit(const struct record *rec, int status, const char *why);
+
+/** record_failure() - why it has not ended by itself. Return: a new string; NULL: it has, or still runs. */
+char *record_failure(const struct record *rec);
 
 /**
  * record_make_run() - make <run>/<id>, empty; the caller has the claim

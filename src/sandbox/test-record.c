@@ -95,6 +95,7 @@ static void a_record_lives_and_ends(void)
 {
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 	struct record rec, other = RECORD_NULL;
+	_cleanup_free_ char *why = NULL;
 	int status;
 
 	begin();
@@ -110,9 +111,16 @@ static void a_record_lives_and_ends(void)
 	test_int(record_load(&other, &spec, &err), 0);
 	test_str(spec.id, "c1");
 	/* The status is told before the shim has gone. */
-	test_int(record_set_exit(&rec, 137), 0);
+	test_true(!record_failure(&rec));
+	test_int(record_set_exit(&rec, 3, NULL), 0);
+	test_int(state_of("c1", &status), RECORD_STOPPED);
+	test_int(status, 3);
+	test_true(!record_failure(&rec));
+	test_int(record_set_exit(&rec, 137, "the kernel\npanicked"), 0);
 	test_int(state_of("c1", &status), RECORD_STOPPED);
 	test_int(status, 137);
+	why = record_failure(&rec);
+	test_str(why, "the kernel\npanicked");
 	rec.lock = fd_close(rec.lock);
 	test_int(record_wait(&other, 0), 0);
 	test_int(record_remove(&paths, &other, &err), 0);

@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "cgroup/cgroup.h"
 #include "shim/view.h"
 
 #define STATUS_KILLED (128 + SIGKILL)
 
-void keeper_settle(const struct paths *paths, const struct record *record, enum leaving leaving)
+void keeper_settle(const struct paths *paths, const struct record *record, enum leaving leaving,
+		   const char *why)
 {
 	int known;
 
@@ -23,7 +25,7 @@ void keeper_settle(const struct paths *paths, const struct record *record, enum 
 		return;
 	}
 	if (leaving == LEAVE_STATUS && record_state(record, &known) != RECORD_STOPPED)
-		(void)record_set_exit(record, STATUS_KILLED);
+		(void)record_set_exit(record, STATUS_KILLED, why);
 	record_remove_run(paths, record);
 }
 
@@ -93,8 +95,12 @@ int keeper_run(const struct paths *paths, const struct record *record,
 			signalled(&info, record, spec, child, passing);
 	/* Neither the record nor control groups are in the container's view. */
 	(void)setns(home, CLONE_NEWNS);
-	if (!WIFEXITED(status))
-		keeper_settle(paths, record, leaving);
+	if (!WIFEXITED(status)) {
+		_cleanup_free_ char *why =
+			xasprintf("its caisson-shim was killed by signal %d", WTERMSIG(status));
+
+		keeper_settle(paths, record, leaving, why);
+	}
 	end_group(record, spec);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_KILLED;
 }

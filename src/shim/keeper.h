@@ -18,8 +18,12 @@ enum leaving {
 	LEAVE_AS_IT_WAS,
 };
 
-/** keeper_settle() - make the record what it is to be once the container has ended */
-void keeper_settle(const struct paths *paths, const struct record *record, enum leaving leaving);
+/**
+ * keeper_settle() - make the record what it is to be once the container has ended
+ * @why: what ended it, if nobody has written its status before; may be NULL
+ */
+void keeper_settle(const struct paths *paths, const struct record *record, enum leaving leaving,
+		   const char *why);
 
 /** keeper_block() - before the child is made: signals wait for keeper_run(). @old: what was so before */
 void keeper_block(sigset_t *old);

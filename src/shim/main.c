@@ -223,7 +223,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 	int r = loop_init(&loop), status;
 
 	if (r < 0) {
-		keeper_settle(start->paths, start->record, leaving_of(&shim));
+		keeper_settle(start->paths, start->record, leaving_of(&shim), NULL);
 		return 1;
 	}
 	if (shim.containerd)
@@ -254,7 +254,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 	if (shim.containerd)
 		containerd_unlisten(SHIM_FD_LISTEN);
 	/* The mounts go with us, but the folders under them can only go once they are free. */
-	keeper_settle(start->paths, start->record, leaving_of(&shim));
+	keeper_settle(start->paths, start->record, leaving_of(&shim), NULL);
 	status = shim.first.init ? (int)shim.first.init->status : 1;
 	release(&shim);
 	loop_deinit(&loop);

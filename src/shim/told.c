@@ -70,7 +70,8 @@ static void init_stopped(struct process *p)
 	c->started |= !p->lost || shim->let_go;
 	/* The record first: who hears of the end may ask for it at once. */
 	if (!c->spec->remove && !shim->visit)
-		(void)record_set_exit(c->record, (int)p->status);
+		(void)record_set_exit(c->record, (int)p->status,
+				      p->lost ? shim_why_ended(shim) : NULL);
 	events_stopped(p);
 	calls_answer_waiters(shim, p);
 	/* What others may be in ends when its first one is deleted. */
@@ -179,7 +180,7 @@ static void process_started(struct process *p, const struct process_result *resu
 	if (result->code != TTRPC_OK) {
 		/* Who hears of it sees that it is over. */
 		if (p == c->init && !c->spec->remove)
-			(void)record_set_exit(c->record, PROCESS_STATUS_LOST);
+			(void)record_set_exit(c->record, PROCESS_STATUS_LOST, result->message);
 		if (call)
 			ttrpc_call_fail(call, result->code, "%s", result->message);
 		calls_fail_waiters(shim, p, result->message);

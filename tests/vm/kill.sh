@@ -56,7 +56,7 @@ kill_running() {
 	wait "$CLIENT" || code=$?
 	exec 3<&-
 	[ "$1" = client ] || is $code 125
-	[ "$1" = client ] || is "$(sed "s/^caisson: container $NAME: .*/named/" "$WORK/client.err")" named
+	[ "$1" = client ] || is "$(sed "s/^caisson: container $NAME: .*/named/; /: unpacking layer /d" "$WORK/client.err")" named
 	wait_for_end
 	caisson list >/dev/null
 	is_clean
@@ -77,7 +77,23 @@ test_kill_detached() {
 	is "$(sed "s/^137 .*/told/" <<<"$line")" told
 	wait_for_end
 	status 137 sh -c "exit \$(caisson wait lost)"
+	has "$(caisson inspect lost)" '"failure": "QEMU was killed by signal 9'
 	status 0 caisson delete lost
+	is_clean
+}
+
+# Nobody is left to tell but the keeper.
+test_kill_shim_is_recorded() {
+	status 0 caisson run -d --name lost "$IMAGE" sleep 1000
+	NAME=lost
+	kill -KILL "$(pids_of shim)"
+	wait_for_end
+	has "$(caisson inspect lost)" '"failure": "its caisson-shim was killed by signal 9"'
+	status 0 caisson delete lost
+	status 0 caisson run -d --name well "$IMAGE" true
+	status 0 caisson wait well
+	has "$(caisson inspect well)" '"failure": null'
+	status 0 caisson delete well
 	is_clean
 }
 
