@@ -47,27 +47,50 @@ static bool is_running(const struct commit *c)
 	return record_state(&c->visit.record, &status) == RECORD_RUNNING;
 }
 
+struct upper {
+	int (*put)(void *to, const void *data, size_t len);
+	void *to;
+	bool begun;
+};
+
+static int put_upper(void *userdata, const void *data, size_t len)
+{
+	struct upper *upper = userdata;
+
+	upper->begun = true;
+	return upper->put(upper->to, data, len);
+}
+
 /* Nobody changes the files of the layer meanwhile: they belong together. */
+static int pack_running(struct commit *c, struct upper *upper, struct err *err)
+{
+	const char *id = c->visit.record.id;
+	int r = c->no_pause ? 0 : task_hold(&c->visit.client, id, err);
+
+	if (r == 0)
+		r = layer_pack(&c->visit, put_upper, upper, err);
+	if (r < 0 || c->no_pause)
+		return r;
+	r = task_release(&c->visit.client, id, err);
+	return is_running(c) ? r : 0;
+}
+
+/* One that ends meanwhile takes its VM along, at any moment: what was not begun is begun again without it. */
 static int write_upper(int (*put)(void *to, const void *data, size_t len), void *to, void *userdata,
 		       struct err *err)
 {
 	struct commit *c = userdata;
-	bool running = is_running(c), held = running && !c->no_pause;
-	int r = held ? task_hold(&c->visit.client, c->visit.record.id, err) : 0;
+	struct upper upper = {.put = put, .to = to};
 
-	/* It has ended by itself since it was greeted: nobody changes anything any more, and its VM goes. */
-	if (!running || (r < 0 && !is_running(c))) {
-		held = false;
-		*err = (struct err)ERR_NULL;
-		client_disconnect(&c->visit.client);
-		r = 0;
+	if (is_running(c)) {
+		int r = pack_running(c, &upper, err);
+
+		if (r == 0 || upper.begun || is_running(c))
+			return r;
 	}
-	if (r < 0)
-		return r;
-	r = layer_pack(&c->visit, put, to, err);
-	if (held && r == 0)
-		r = task_release(&c->visit.client, c->visit.record.id, err);
-	return r;
+	*err = (struct err)ERR_NULL;
+	client_disconnect(&c->visit.client);
+	return layer_pack(&c->visit, put_upper, &upper, err);
 }
 
 /* Whether there is anybody to ask is found out before the image is read. */
