@@ -4,6 +4,7 @@
 # A real containerd of the file's own, with folders and a socket of its own. What sources this is in a network namespace
 # of its own, and has sourced lib.sh.
 
+. "$TOP/tests/lib/daemons.sh"
 command -v containerd >/dev/null && command -v ctr >/dev/null || {
 	echo "ok containerd # SKIP there is no containerd"
 	exit $SKIPPED
@@ -23,30 +24,10 @@ cat >"$WORK/containerd.toml" <<-EOF
 	  path = "$WORK/opt"
 EOF
 
-# Started, and answering: it says so.
-start_containerd() {
-	mkfifo "$WORK/says"
-	# Its processes are not those of a test.
-	env -u CAISSON_RUN -u CAISSON_ROOT containerd -c "$WORK/containerd.toml" >"$WORK/says" 2>&1 &
-	echo $! >"$WORK/pid"
-	disown
-	exec 4<"$WORK/says"
-	rm "$WORK/says"
-	while read -r line <&4; do
-		[[ $line != *"successfully booted"* ]] || break
-	done
-	env -u CAISSON_RUN cat <&4 >>"$WORK/containerd.log" &
-	exec 4<&-
-	[[ $line == *"successfully booted"* ]] || fail "no containerd: $line"
-}
+start_containerd() { started containerd "successfully booted" containerd -c "$WORK/containerd.toml"; }
 
 # stop_containerd SIGNAL
-stop_containerd() {
-	local pid
-	pid=$(cat "$WORK/pid")
-	kill -"$1" "$pid"
-	"$TOP/tests/lib/await-end" 60 "$pid"
-}
+stop_containerd() { stopped containerd "$1"; }
 
 # Nothing that runs is left when the file ends.
 clean_up() {

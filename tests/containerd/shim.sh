@@ -103,7 +103,7 @@ test_life() {
 	has "$(out)" RUNNING
 	pid=$(out | awk '$1 == "life" {print $2}')
 	is "$(cat "/proc/$pid/comm")" caisson-shim "the process that stands for it"
-	is "$(cat "/proc/$pid/oom_score_adj")" $(($(cat "/proc/$(cat "$WORK/pid")/oom_score_adj") + 1)) "its turn when memory runs out"
+	is "$(cat "/proc/$pid/oom_score_adj")" $(($(cat "/proc/$(cat "$WORK/containerd.pid")/oom_score_adj") + 1)) "its turn when memory runs out"
 	[ -e "/proc/$pid/root/etc/passwd" ] || fail "its files are not those of its number"
 	[ ! -e "/proc/$pid/root$WORK" ] || fail "the host's files are those of its number"
 	status 0 ctr task ps life
