@@ -11,9 +11,9 @@
 #include "shim/containerd/join.h"
 #include "shim/group.h"
 #include "shim/hold.h"
-#include "shim/metrics.h"
 #include "shim/rates.h"
 #include "shim/save.h"
+#include "shim/stats.h"
 #include "task.pb-c.h"
 
 static struct process *find(struct ttrpc_call *call, const char *id, enum process_op op)
@@ -159,7 +159,7 @@ static void reply_v1(struct ttrpc_call *call, const struct ttrpc_answer *answer)
 			   answer->payload_len, &m);
 
 	if (r == 0)
-		r = metrics_to_v1(((Containerd__Task__V2__StatsResponse *)m)->stats, &v1);
+		r = stats_to_v1(((Containerd__Task__V2__StatsResponse *)m)->stats, &v1);
 	response.stats = &v1;
 	if (r < 0)
 		ttrpc_call_fail(call, TTRPC_INTERNAL, "the guest's figures make no sense");
@@ -175,7 +175,7 @@ void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message)
 
 	if (find(call, request->id, PROCESS_OP_STATS))
 		calls_forward_as(call, call->payload, call->payload_len,
-				 metrics_host_is_v1() ? reply_v1 : NULL);
+				 stats_host_is_v1() ? reply_v1 : NULL);
 }
 
 void control_stats_of_guest(struct ttrpc_call *call, const ProtobufCMessage *message)

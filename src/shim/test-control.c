@@ -10,7 +10,7 @@
 #include "metrics_v1.pb-c.h"
 #include "metrics_v2.pb-c.h"
 #include "shim/lifeline.h"
-#include "shim/metrics.h"
+#include "shim/stats.h"
 #include "shim/test-shim.h"
 
 #define RESOURCES "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
@@ -345,7 +345,7 @@ static void figures_become_those_of_version_1(void)
 	v2.pids = &pids;
 	v2.io = &io;
 	test_int(rpc_any_pack(&v2.base, &any), 0);
-	test_int(metrics_to_v1(&any, &ret), 0);
+	test_int(stats_to_v1(&any, &ret), 0);
 	test_int(rpc_any_unpack(&ret, &io__containerd__cgroups__v1__metrics__descriptor, &m), 0);
 	v1 = (Io__Containerd__Cgroups__V1__Metrics *)m;
 	test_int(v1->cpu->usage->total, 7000);
@@ -362,7 +362,7 @@ static void figures_become_those_of_version_1(void)
 	rpc_free(m);
 	rpc_any_done(&ret);
 	any.type_url = (char *)"something.Else";
-	test_true(metrics_to_v1(&any, &ret) < 0);
+	test_true(stats_to_v1(&any, &ret) < 0);
 	any.type_url = NULL;
 	rpc_any_done(&any);
 }

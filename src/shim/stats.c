@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "shim/metrics.h"
+#include "shim/stats.h"
 
 #include <linux/magic.h>
 #include <string.h>
@@ -28,7 +28,7 @@ struct v1 {
 	Io__Containerd__Cgroups__V1__BlkIOEntry *entries, **bytes, **operations;
 };
 
-bool metrics_host_is_v1(void)
+bool stats_host_is_v1(void)
 {
 	struct statfs fs;
 
@@ -141,7 +141,7 @@ static void put_io(const Io__Containerd__Cgroups__V2__IOStat *from, struct v1 *t
 	to->metrics.blkio = &to->blkio;
 }
 
-int metrics_to_v1(const Google__Protobuf__Any *v2, Google__Protobuf__Any *ret)
+int stats_to_v1(const Google__Protobuf__Any *v2, Google__Protobuf__Any *ret)
 {
 	const Io__Containerd__Cgroups__V2__Metrics *from;
 	struct v1 to = {.entries = NULL};
