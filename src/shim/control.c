@@ -9,8 +9,8 @@
 #include "rpc/task.h"
 #include "shim/calls.h"
 #include "shim/containerd/join.h"
-#include "shim/group.h"
 #include "shim/hold.h"
+#include "shim/host-cgroup.h"
 #include "shim/rates.h"
 #include "shim/save.h"
 #include "shim/stats.h"
@@ -119,7 +119,7 @@ static int update_host(const struct container *c, const Google__Protobuf__Any *a
 	/* Numbers of CPUs are the host's, if there it has a group. */
 	if (r == 0)
 		r = oci_resources_guest(&limits, spec->cgroups.n == 0, ret, err);
-	return r == 0 && !join_is_one(c) ? group_limit(spec, &limits, err) : r;
+	return r == 0 && !join_is_one(c) ? host_cgroup_limit(spec, &limits, err) : r;
 }
 
 /* Annotations come along, and say nothing about limits, but for rates, which come alone. */

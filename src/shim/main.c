@@ -24,7 +24,7 @@
 #include "sandbox/process-oci.h"
 #include "shim/containerd/containerd.h"
 #include "shim/containerd/events.h"
-#include "shim/group.h"
+#include "shim/host-cgroup.h"
 #include "shim/keeper.h"
 #include "shim/lifeline.h"
 #include "shim/save.h"
@@ -378,7 +378,7 @@ static void close_on_exec(const struct start *start)
 /* The keeper, too: who asks for the container's network or group by its number finds it. */
 static void begin(const struct sandbox_spec *spec, struct err *err)
 {
-	if (group_enter(spec, err) == 0)
+	if (host_cgroup_enter(spec, err) == 0)
 		(void)network_enter(spec->netns, err);
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "shim/group.h"
+#include "shim/host-cgroup.h"
 
 #include <string.h>
 
 #include "cgroup/cgroup.h"
 #include "oci/resources.h"
 
-int group_limit(const struct sandbox_spec *spec, const struct oci_limits *limits, struct err *err)
+int host_cgroup_limit(const struct sandbox_spec *spec, const struct oci_limits *limits,
+		      struct err *err)
 {
 	struct oci_settings settings = {.n = 0};
 	int r;
@@ -19,7 +20,7 @@ int group_limit(const struct sandbox_spec *spec, const struct oci_limits *limits
 	return r;
 }
 
-int group_enter(const struct sandbox_spec *spec, struct err *err)
+int host_cgroup_enter(const struct sandbox_spec *spec, struct err *err)
 {
 	const char *said = *spec->resources ? spec->resources : "{}";
 	struct oci_limits limits;
@@ -29,7 +30,7 @@ int group_enter(const struct sandbox_spec *spec, struct err *err)
 		r = cgroup_make(&spec->cgroups, err);
 	if (r < 0)
 		return r;
-	r = group_limit(spec, &limits, err);
+	r = host_cgroup_limit(spec, &limits, err);
 	if (r == 0)
 		r = cgroup_join(&spec->cgroups, err);
 	if (r < 0) {
