@@ -67,24 +67,6 @@ void metrics_scrape_cancel(struct metrics_scrape *scrape)
 	free(scrape);
 }
 
-/* Each says which one its VM was started for; of those that do not answer the first one stands for all. */
-static void find_vm(const struct metrics_scrape *scrape, struct target *t)
-{
-	const Caisson__Sandbox__V1__TimingResponse *timing = t->told.timing;
-
-	t->told.vm = timing && *timing->container ? timing->container : t->told.id;
-	list_for_each (it, &scrape->targets) {
-		const struct target *before = container_of(it, struct target, link);
-
-		if (timing || before == t)
-			return;
-		if (t->keeper != 0 && before->keeper == t->keeper) {
-			t->told.vm = before->told.vm;
-			return;
-		}
-	}
-}
-
 static void list_all(struct metrics_scrape *scrape, const struct metrics_container **list)
 {
 	struct metrics_tree tree;
@@ -93,8 +75,7 @@ static void list_all(struct metrics_scrape *scrape, const struct metrics_contain
 	list_for_each (it, &scrape->targets) {
 		struct target *t = container_of(it, struct target, link);
 
-		find_vm(scrape, t);
-		if (t->keeper != 0 && t->told.state && strcmp(t->told.vm, t->told.id) == 0)
+		if (t->keeper != 0 && t->told.state && metrics_is_vm(&t->told))
 			metrics_host_measure(&tree, t->keeper, &t->told.host);
 		*list++ = &t->told;
 	}
@@ -249,6 +230,7 @@ static void add_target(struct metrics_scrape *scrape, const struct paths *paths,
 	t->scrape = scrape;
 	t->told.root = xstrdup(paths->root);
 	t->told.id = xstrdup(record->id);
+	t->told.vm = xstrdup(spec->vm && *spec->vm ? spec->vm : record->id);
 	t->told.hypervisor = xstrdup(spec->hypervisor ? spec->hypervisor : "");
 	t->told.memory = spec->memory;
 	t->keeper = record_keeper(record);

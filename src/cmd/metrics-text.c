@@ -15,6 +15,7 @@ void metrics_container_done(struct metrics_container *c)
 {
 	free(c->root);
 	free(c->id);
+	free(c->vm);
 	free(c->hypervisor);
 	rpc_free(c->timing ? &c->timing->base : NULL);
 	rpc_free(c->info ? &c->info->base : NULL);
@@ -25,7 +26,7 @@ void metrics_container_done(struct metrics_container *c)
 /* What begins so is each container's; all else is told of VMs. */
 #define CONTAINER "caisson_container_"
 
-static bool is_vm(const struct metrics_container *c)
+bool metrics_is_vm(const struct metrics_container *c)
 {
 	return strcmp(c->id, c->vm) == 0;
 }
@@ -204,7 +205,7 @@ static const char *state_of(const struct metrics_container *c)
 
 static bool same_kind(const struct metrics_container *a, const struct metrics_container *b)
 {
-	return is_vm(b) && strcmp(a->root, b->root) == 0 &&
+	return metrics_is_vm(b) && strcmp(a->root, b->root) == 0 &&
 	       strcmp(a->hypervisor, b->hypervisor) == 0 && strcmp(state_of(a), state_of(b)) == 0;
 }
 
@@ -232,7 +233,7 @@ static void print_family(FILE *out, const struct family *f,
 {
 	print_head(out, f->name, f->type, f->help);
 	for (size_t i = 0; i < n; i++)
-		if (is_vm(list[i]) || str_starts(f->name, CONTAINER))
+		if (metrics_is_vm(list[i]) || str_starts(f->name, CONTAINER))
 			f->print(out, f->name, list[i]);
 }
 
@@ -244,7 +245,7 @@ void metrics_print(FILE *out, const struct metrics_container *const *list, size_
 		out, "caisson_vms", "gauge",
 		"VMs by the state of the container that each was started for; unknown: no answer.");
 	for (size_t i = 0; i < n; i++)
-		if (is_vm(list[i]))
+		if (metrics_is_vm(list[i]))
 			print_kind(out, list, n, i);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		print_family(out, &families[i], list, n);

@@ -21,8 +21,7 @@
  * @host: what the VM takes of this machine; of the one it was started for
  */
 struct metrics_container {
-	char *root, *id, *hypervisor;
-	const char *vm;
+	char *root, *vm, *id, *hypervisor;
 	uint64_t memory;
 	const char *state;
 	Caisson__Sandbox__V1__TimingResponse *timing;
@@ -33,6 +32,9 @@ struct metrics_container {
 
 /** metrics_container_done() - may be called again */
 void metrics_container_done(struct metrics_container *c);
+
+/** metrics_is_vm() - is it the one that its VM was started for? */
+bool metrics_is_vm(const struct metrics_container *c);
 
 /**
  * metrics_print() - all that is known, in Prometheus' text exposition format

@@ -95,7 +95,7 @@ static void labels_are_escaped(void)
 {
 	struct metrics_container vm = {.root = (char *)"/a\\b\"c\nd",
 				       .id = (char *)"c1",
-				       .vm = "c1",
+				       .vm = (char *)"c1",
 				       .hypervisor = (char *)"qemu"};
 	const struct metrics_container *vms[] = {&vm};
 
@@ -108,19 +108,19 @@ static void who_does_not_answer_is_down(void)
 {
 	struct metrics_container up = {.root = (char *)"/r",
 				       .id = (char *)"up",
-				       .vm = "up",
+				       .vm = (char *)"up",
 				       .hypervisor = (char *)"qemu",
 				       .state = "running"},
 				 down = {.root = (char *)"/r",
 					 .id = (char *)"down",
-					 .vm = "down",
+					 .vm = (char *)"down",
 					 .hypervisor = (char *)"qemu",
 					 .memory = 5},
 				 more = up;
 	const struct metrics_container *vms[] = {&up, &down, &more};
 
 	more.id = (char *)"more";
-	more.vm = "more";
+	more.vm = (char *)"more";
 	up.host.bytes[METRICS_VMM] = 7;
 	up.host.processes[METRICS_HELPERS] = 2;
 	print(vms, 3);
@@ -145,7 +145,7 @@ static void phases_and_execs(void)
 	Caisson__Sandbox__V1__Histogram__Bucket buckets[3], *bucket_rows[3];
 	struct metrics_container vm = {.root = (char *)"/",
 				       .id = (char *)"c",
-				       .vm = "c",
+				       .vm = (char *)"c",
 				       .hypervisor = (char *)"qemu",
 				       .state = "running",
 				       .timing = &timing};
@@ -192,7 +192,7 @@ static void what_the_guest_says(void)
 	Caisson__Guest__V1__Supervisor supervisor = CAISSON__GUEST__V1__SUPERVISOR__INIT;
 	struct metrics_container vm = {.root = (char *)"/",
 				       .id = (char *)"c",
-				       .vm = "c",
+				       .vm = (char *)"c",
 				       .hypervisor = (char *)"qemu",
 				       .state = "running",
 				       .memory = 1000,
@@ -227,7 +227,7 @@ static void containers_of_a_vm(void)
 	Io__Containerd__Cgroups__V2__PidsStat pids = IO__CONTAINERD__CGROUPS__V2__PIDS_STAT__INIT;
 	struct metrics_container joined = {.root = (char *)"/",
 					   .id = (char *)"a",
-					   .vm = "c",
+					   .vm = (char *)"c",
 					   .hypervisor = (char *)"qemu",
 					   .state = "running",
 					   .figures = &figures},
@@ -515,6 +515,32 @@ static void nobody_is_waited_for_longer(void)
 	end();
 }
 
+/* Whatever it is called, a container that came later is none that its VM goes by. */
+static void those_that_came_later_are_of_another(void)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct record later = RECORD_NULL;
+	struct err err = ERR_NULL;
+
+	begin();
+	spec.id = xstrdup("a1");
+	spec.vm = xstrdup("c1");
+	strv_add(&spec.args, "true");
+	test_int(record_create(&t.paths, &spec, &later, &err), 0);
+	t.mute = true;
+	(void)metrics_scrape(&t.loop, &t.roots, scraped, &t.loop);
+	test_true(!test_turn(&t.loop));
+	test_true(test_pass(&t.loop, METRICS_PATIENCE_NS));
+	test_true(!is_up());
+	test_true(strstr(text, ",vm=\"c1\"} 0\n"));
+	test_int(count("state=\"unknown\"} 1\n"), 1);
+	record_remove_run(&t.paths, &later);
+	test_int(record_remove(&t.paths, &later, &err), 0);
+	record_done(&later);
+	sandbox_spec_done(&spec);
+	end();
+}
+
 static int dial(int listener)
 {
 	union {
@@ -650,6 +676,7 @@ int main(void)
 	test_run(all_are_asked);
 	test_run(paused_guests_are_left_alone);
 	test_run(nobody_is_waited_for_longer);
+	test_run(those_that_came_later_are_of_another);
 	test_run(clients_share_a_scrape);
 	test_run(silent_clients_make_room);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);

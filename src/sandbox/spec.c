@@ -92,6 +92,7 @@ static const struct field {
 	{"net_rate", FIELD_U64, offsetof(struct sandbox_spec, rates.nic_bytes)},
 	FIELD(restore, FIELD_STRING),
 	FIELD(shm, FIELD_STRING),
+	FIELD(vm, FIELD_STRING),
 #undef FIELD
 };
 

@@ -68,6 +68,7 @@
  * @placeholders: for disks that come while it runs, how many of the VM's there are; @placeholders_ro: the same for
  *	disks that are only read
  * @part: where in what the host shares with the VM its own is (share.h): 0, if the VM was started for it
+ * @vm: the container that the VM was started for; empty: this one
  * @annotations: NAME=VALUE, checked (sandbox/annotation.h)
  * @supervisor_config: path of the file that a supervisor gets as its metadata; empty: none
  * @boot_timeout: seconds that the guest may take to get ready
@@ -92,7 +93,7 @@ struct sandbox_spec {
 	struct vmm_rates rates;
 	int64_t created;
 	struct strv annotations;
-	char *supervisor_config, *restore, *shm;
+	char *supervisor_config, *restore, *shm, *vm;
 };
 
 /*

@@ -47,6 +47,7 @@ static const char *const fields[] = {
 	"usb",
 	"restore",
 	"shm",
+	"vm",
 	"netns",
 	"cgroups",
 	"cgroups_path",
@@ -104,6 +105,7 @@ static struct sandbox_spec example(void)
 		.cgroups_path = xstrdup("/docker/x"),
 		.resources = xstrdup("{}"),
 		.shm = xstrdup("/run/shm"),
+		.vm = xstrdup("first"),
 	};
 
 	strv_add(&spec.args, "");

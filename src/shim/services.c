@@ -58,7 +58,6 @@ static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *mess
 	histogram.buckets = bucket_rows;
 	histogram.sum_ns = shim->exec_starts.sum_ns;
 	response.exec_starts = &histogram;
-	response.container = rpc_str(shim->spec->id);
 	rpc_reply(call, &response.base);
 }
 

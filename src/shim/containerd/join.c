@@ -99,6 +99,7 @@ static char *text(const char *s)
 /* In words of the VM's, for whoever looks at its record. */
 static void take_vm(const struct sandbox_spec *vm, struct sandbox_spec *spec)
 {
+	spec->vm = text(vm->id);
 	spec->executor = xstrdup(SANDBOX_EXECUTOR_BUNDLES);
 	spec->rootfs_mode = xstrdup(SANDBOX_ROOTFS_MODE_DEFAULT);
 	spec->hypervisor = text(vm->hypervisor);
