@@ -158,8 +158,11 @@ static void info_came(struct ttrpc_request *req, const struct ttrpc_answer *answ
 {
 	struct target *t = container_of(req, struct target, info);
 
-	t->told.info = (Caisson__Guest__V1__InfoResponse *)take(
-		t, answer, &caisson__guest__v1__info_response__descriptor);
+	ProtobufCMessage *m = take(t, answer, &caisson__guest__v1__info_response__descriptor);
+
+	if (m)
+		metrics_facts_info(&t->told.facts, (const void *)m);
+	rpc_free(m);
 }
 
 static void stats_came(struct ttrpc_request *req, const struct ttrpc_answer *answer)
@@ -170,7 +173,8 @@ static void stats_came(struct ttrpc_request *req, const struct ttrpc_answer *ans
 
 	if (m && rpc_any_unpack(((Containerd__Task__V2__StatsResponse *)m)->stats,
 				&io__containerd__cgroups__v2__metrics__descriptor, &figures) == 0)
-		t->told.figures = (Io__Containerd__Cgroups__V2__Metrics *)figures;
+		metrics_facts_figures(&t->told.facts, (const void *)figures);
+	rpc_free(figures);
 	rpc_free(m);
 }
 
@@ -202,8 +206,11 @@ static void timing_came(struct ttrpc_request *req, const struct ttrpc_answer *an
 {
 	struct target *t = container_of(req, struct target, timing);
 
-	t->told.timing = (Caisson__Sandbox__V1__TimingResponse *)take(
-		t, answer, &caisson__sandbox__v1__timing_response__descriptor);
+	ProtobufCMessage *m = take(t, answer, &caisson__sandbox__v1__timing_response__descriptor);
+
+	if (m)
+		metrics_facts_timing(&t->told.facts, (const void *)m);
+	rpc_free(m);
 }
 
 static void ask_shim(struct target *t, const struct record *record)
@@ -216,6 +223,7 @@ static void ask_shim(struct target *t, const struct record *record)
 	if (fd < 0 || ttrpc_client_new(t->scrape->loop, fd, NULL, NULL, &t->rpc) < 0)
 		return;
 	(void)take_fd(fd);
+	ttrpc_client_limit(t->rpc, METRICS_ANSWER_MAX);
 	state.id = t->told.id;
 	call(t, &t->state, RPC_SERVICE_TASK_V3, "State", &state.base, state_came);
 	call(t, &t->timing, SHIM_SERVICE, "Timing", &empty.base, timing_came);

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/table.h"
-#include "rpc/rpc.h"
 
 /* The format is that of prometheus.io/docs/instrumenting/exposition_formats, version 0.0.4. */
 
@@ -17,9 +16,6 @@ void metrics_container_done(struct metrics_container *c)
 	free(c->id);
 	free(c->vm);
 	free(c->hypervisor);
-	rpc_free(c->timing ? &c->timing->base : NULL);
-	rpc_free(c->info ? &c->info->base : NULL);
-	rpc_free(c->figures ? &c->figures->base : NULL);
 	*c = (struct metrics_container){.root = NULL};
 }
 
@@ -83,11 +79,9 @@ static void print_info(FILE *out, const char *name, const struct metrics_contain
 /* How long each took, after the one before. */
 static void print_phases(FILE *out, const char *name, const struct metrics_container *c)
 {
-	const Caisson__Sandbox__V1__TimingResponse *t = c->timing;
-
-	for (size_t i = 1; t && i < t->n_phases; i++) {
-		begin(out, name, "", c, "phase", t->phases[i]->step);
-		fprintf(out, "%.6f\n", seconds_of(t->phases[i]->at_ns - t->phases[i - 1]->at_ns));
+	for (size_t i = 0; i < c->facts.n_phases; i++) {
+		begin(out, name, "", c, "phase", c->facts.phases[i].step);
+		fprintf(out, "%.6f\n", seconds_of(c->facts.phases[i].ns));
 	}
 }
 
@@ -104,27 +98,31 @@ static void print_bucket(FILE *out, const char *name, const struct metrics_conta
 
 static void print_exec_starts(FILE *out, const char *name, const struct metrics_container *c)
 {
-	const Caisson__Sandbox__V1__Histogram *h = c->timing ? c->timing->exec_starts : NULL;
+	const struct metrics_facts *f = &c->facts;
 	uint64_t n = 0;
 
-	for (size_t i = 0; h && i < h->n_buckets; i++) {
-		n += h->buckets[i]->count;
-		print_bucket(out, name, c, h->buckets[i]->up_to_ns, n);
+	for (size_t i = 0; i < f->n_buckets; i++) {
+		n += f->buckets[i].count;
+		print_bucket(out, name, c, f->buckets[i].up_to_ns, n);
 	}
-	if (!h)
+	if (f->n_buckets == 0)
 		return;
 	begin(out, name, "_sum", c, NULL, NULL);
-	fprintf(out, "%.6f\n", seconds_of(h->sum_ns));
+	fprintf(out, "%.6f\n", seconds_of(f->exec_sum_ns));
 	begin(out, name, "_count", c, NULL, NULL);
 	fprintf(out, "%llu\n", (unsigned long long)n);
 }
 
 static void print_restarts(FILE *out, const char *name, const struct metrics_container *c)
 {
-	const Caisson__Guest__V1__Supervisor *s = c->info ? c->info->supervisor : NULL;
+	if (c->facts.has_supervisor)
+		print_count(out, name, c, NULL, NULL, c->facts.supervisor_restarts);
+}
 
-	if (s && s->state != CAISSON__GUEST__V1__SUPERVISOR__STATE__ABSENT)
-		print_count(out, name, c, NULL, NULL, s->restarts);
+static void print_supervisor(FILE *out, const char *name, const struct metrics_container *c)
+{
+	if (c->facts.has_supervisor)
+		print_count(out, name, c, NULL, NULL, c->facts.supervisor_runs);
 }
 
 static void print_memory(FILE *out, const char *name, const struct metrics_container *c)
@@ -134,22 +132,21 @@ static void print_memory(FILE *out, const char *name, const struct metrics_conta
 
 static void print_used(FILE *out, const char *name, const struct metrics_container *c)
 {
-	if (c->figures && c->figures->memory)
-		print_count(out, name, c, NULL, NULL, c->figures->memory->usage);
+	if (c->facts.has_memory)
+		print_count(out, name, c, NULL, NULL, c->facts.memory_usage);
 }
 
 /* A container that has no limit has that of its VM. */
 static void print_limit(FILE *out, const char *name, const struct metrics_container *c)
 {
-	if (c->figures && c->figures->memory)
-		print_count(out, name, c, NULL, NULL,
-			    MIN(c->figures->memory->usage_limit, c->memory));
+	if (c->facts.has_memory)
+		print_count(out, name, c, NULL, NULL, MIN(c->facts.memory_limit, c->memory));
 }
 
 static void print_processes(FILE *out, const char *name, const struct metrics_container *c)
 {
-	if (c->figures && c->figures->pids)
-		print_count(out, name, c, NULL, NULL, c->figures->pids->current);
+	if (c->facts.has_processes)
+		print_count(out, name, c, NULL, NULL, c->facts.processes);
 }
 
 static void print_host_memory(FILE *out, const char *name, const struct metrics_container *c)
@@ -176,6 +173,8 @@ static const struct family {
 	 print_phases},
 	{"caisson_vm_exec_start_seconds", "histogram",
 	 "From the request to start an exec until it ran.", print_exec_starts},
+	{"caisson_vm_supervisor_running", "gauge", "Whether the VM's supervisor runs.",
+	 print_supervisor},
 	{"caisson_vm_supervisor_restarts_total", "counter",
 	 "How often the VM's supervisor was started again.", print_restarts},
 	{"caisson_vm_memory_bytes", "gauge", "Memory that the VM has.", print_memory},

@@ -4,10 +4,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "cmd/metrics-facts.h"
 #include "cmd/metrics-host.h"
-#include "metrics_v2.pb-c.h"
-#include "sandbox.pb-c.h"
-#include "system.pb-c.h"
 
 /**
  * struct metrics_container - what is known of a container, and of its VM, at a scrape
@@ -16,17 +14,14 @@
  * @id: its own
  * @memory: bytes, the VM's
  * @state: a word; NULL: the shim does not answer, and nothing that follows is known
- * @timing: what the shim has measured; NULL: not known
- * @info, @figures: what the guest says; NULL: not known, as of a paused one, which is not woken for that
+ * @facts: what has been answered; of a paused one not by its guest, which is not woken for that
  * @host: what the VM takes of this machine; of the one it was started for
  */
 struct metrics_container {
 	char *root, *vm, *id, *hypervisor;
 	uint64_t memory;
 	const char *state;
-	Caisson__Sandbox__V1__TimingResponse *timing;
-	Caisson__Guest__V1__InfoResponse *info;
-	Io__Containerd__Cgroups__V2__Metrics *figures;
+	struct metrics_facts facts;
 	struct metrics_host host;
 };
 

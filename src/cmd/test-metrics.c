@@ -147,8 +147,7 @@ static void phases_and_execs(void)
 				       .id = (char *)"c",
 				       .vm = (char *)"c",
 				       .hypervisor = (char *)"qemu",
-				       .state = "running",
-				       .timing = &timing};
+				       .state = "running"};
 	const struct metrics_container *vms[] = {&vm};
 	static const char *const steps[] = {"begin", "prepare", "boot"};
 
@@ -168,6 +167,7 @@ static void phases_and_execs(void)
 	h.sum_ns = 1500 * NSEC_PER_MSEC;
 	timing.phases = phase_rows;
 	timing.exec_starts = &h;
+	metrics_facts_timing(&vm.facts, &timing);
 	print(vms, 1);
 	check_form();
 #define LABELS "{root=\"/\",vm=\"c\""
@@ -195,9 +195,7 @@ static void what_the_guest_says(void)
 				       .vm = (char *)"c",
 				       .hypervisor = (char *)"qemu",
 				       .state = "running",
-				       .memory = 1000,
-				       .info = &info,
-				       .figures = &figures};
+				       .memory = 1000};
 	const struct metrics_container *vms[] = {&vm};
 
 	memory.usage = 400;
@@ -206,18 +204,69 @@ static void what_the_guest_says(void)
 	figures.memory = &memory;
 	figures.pids = &pids;
 	info.supervisor = &supervisor;
+	metrics_facts_info(&vm.facts, &info);
+	metrics_facts_figures(&vm.facts, &figures);
 	print(vms, 1);
 	check_form();
 	test_int(count("caisson_container_memory_used_bytes" LABELS ",id=\"c\"} 400\n"), 1);
 	test_int(count("caisson_container_memory_limit_bytes" LABELS ",id=\"c\"} 1000\n"), 1);
 	test_int(count("caisson_container_processes" LABELS ",id=\"c\"} 3\n"), 1);
 	test_int(count("caisson_vm_supervisor_restarts_total{"), 0);
+	test_int(count("caisson_vm_supervisor_running{"), 0);
 	memory.usage_limit = 500;
 	supervisor.state = CAISSON__GUEST__V1__SUPERVISOR__STATE__BACKING_OFF;
 	supervisor.restarts = 9;
+	metrics_facts_info(&vm.facts, &info);
+	metrics_facts_figures(&vm.facts, &figures);
 	print(vms, 1);
 	test_int(count("caisson_container_memory_limit_bytes" LABELS ",id=\"c\"} 500\n"), 1);
 	test_int(count("caisson_vm_supervisor_restarts_total" LABELS "} 9\n"), 1);
+	test_int(count("caisson_vm_supervisor_running" LABELS "} 0\n"), 1);
+}
+
+/* Of a shim that is not what it was. */
+static void what_has_no_end_is_cut(void)
+{
+	Caisson__Sandbox__V1__TimingResponse timing = CAISSON__SANDBOX__V1__TIMING_RESPONSE__INIT;
+	Caisson__Sandbox__V1__Histogram h = CAISSON__SANDBOX__V1__HISTOGRAM__INIT;
+	static Caisson__Sandbox__V1__Phase phases[1000], *phase_rows[1000];
+	static Caisson__Sandbox__V1__Histogram__Bucket buckets[1000], *bucket_rows[1000];
+	static char steps[1000][METRICS_WORD_MAX + 2];
+	struct metrics_facts facts = {.n_phases = 0};
+
+	for (size_t i = 0; i < 1000; i++) {
+		caisson__sandbox__v1__phase__init(&phases[i]);
+		caisson__sandbox__v1__histogram__bucket__init(&buckets[i]);
+		(void)snprintf(steps[i], sizeof(steps[i]), "%0*zu",
+			       i < 2 ? METRICS_WORD_MAX + 1 : 3, i / 2);
+		phases[i].step = steps[i];
+		phases[i].at_ns = i;
+		buckets[i].up_to_ns = i + 1;
+		phase_rows[i] = &phases[i];
+		bucket_rows[i] = &buckets[i];
+	}
+	timing.n_phases = h.n_buckets = 1000;
+	timing.phases = phase_rows;
+	timing.exec_starts = &h;
+	h.buckets = bucket_rows;
+	/* Time does not go back. */
+	phases[4].at_ns = phases[5].at_ns = 1;
+	metrics_facts_timing(&facts, &timing);
+	test_int(facts.n_phases, METRICS_PHASES_MAX);
+	test_int(facts.n_buckets, METRICS_BUCKETS_MAX);
+	test_str(facts.phases[0].step, "001");
+	test_str(facts.phases[1].step, "002");
+	test_int(facts.phases[1].ns, 0);
+	test_str(facts.phases[2].step, "003");
+	/* Prometheus takes nothing at all where two figures have the same labels. */
+	facts = (struct metrics_facts){.n_phases = 0};
+	buckets[2].up_to_ns = 0;
+	metrics_facts_timing(&facts, &timing);
+	test_int(facts.n_buckets, 3);
+	facts = (struct metrics_facts){.n_phases = 0};
+	buckets[2].up_to_ns = 2;
+	metrics_facts_timing(&facts, &timing);
+	test_int(facts.n_buckets, 2);
 }
 
 /* What is in one VM: that counts once. */
@@ -229,16 +278,15 @@ static void containers_of_a_vm(void)
 					   .id = (char *)"a",
 					   .vm = (char *)"c",
 					   .hypervisor = (char *)"qemu",
-					   .state = "running",
-					   .figures = &figures},
+					   .state = "running"},
 				 first = joined;
 	const struct metrics_container *list[] = {&joined, &first};
 
 	pids.current = 2;
 	figures.pids = &pids;
+	metrics_facts_figures(&joined.facts, &figures);
 	first.id = (char *)"c";
 	first.state = "paused";
-	first.figures = NULL;
 	print(list, 2);
 	check_form();
 	test_int(count("caisson_vms{root=\"/\",hypervisor=\"qemu\",state=\"paused\"} 1\n"), 1);
@@ -361,7 +409,7 @@ static struct {
 	struct record record;
 	struct ttrpc_server *shim;
 	struct metrics_roots roots;
-	bool mute, guest_answers;
+	bool mute, guest_answers, guest_floods;
 	Containerd__V1__Types__Status status;
 	struct ttrpc_call *state;
 	unsigned int asked, guest_asked;
@@ -391,10 +439,26 @@ static void called(struct ttrpc_call *call)
 		reply_state();
 }
 
+/* It makes sense, and there is no end to it. */
+static void flood(struct ttrpc_call *call)
+{
+	Caisson__Guest__V1__Supervisor supervisor = CAISSON__GUEST__V1__SUPERVISOR__INIT;
+	Caisson__Guest__V1__InfoResponse info = CAISSON__GUEST__V1__INFO_RESPONSE__INIT;
+	static char version[METRICS_ANSWER_MAX + 1];
+
+	memset(version, 'a', METRICS_ANSWER_MAX);
+	supervisor.state = CAISSON__GUEST__V1__SUPERVISOR__STATE__RUNNING;
+	info.version = version;
+	info.supervisor = &supervisor;
+	rpc_reply(call, &info.base);
+}
+
 static void guest_called(struct ttrpc_call *call)
 {
 	t.guest_asked++;
-	if (t.guest_answers)
+	if (t.guest_floods)
+		flood(call);
+	else if (t.guest_answers)
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "no");
 }
 
@@ -481,6 +545,20 @@ static void all_are_asked(void)
 	test_true(is_up());
 	test_int(count("state=\"running\"} 1\n"), 1);
 	test_int(t.guest_asked, 2);
+	end();
+}
+
+/* An answer that is too large is none, and all others count. */
+static void guests_fill_nothing(void)
+{
+	begin();
+	t.guest_floods = true;
+	(void)metrics_scrape(&t.loop, &t.roots, scraped, &t.loop);
+	test_int(loop_run(&t.loop), 0);
+	check_form();
+	test_true(is_up());
+	test_int(t.guest_asked, 2);
+	test_int(count("caisson_vm_supervisor_running{"), 0);
 	end();
 }
 
@@ -667,6 +745,7 @@ int main(void)
 	test_run(who_does_not_answer_is_down);
 	test_run(phases_and_execs);
 	test_run(what_the_guest_says);
+	test_run(what_has_no_end_is_cut);
 	test_run(containers_of_a_vm);
 	test_run(guest_memory_is_told_apart);
 	test_run(we_are_measured);
@@ -674,6 +753,7 @@ int main(void)
 	test_run(answers_are_whole);
 	test_run(only_this_machine_is_listened_to);
 	test_run(all_are_asked);
+	test_run(guests_fill_nothing);
 	test_run(paused_guests_are_left_alone);
 	test_run(nobody_is_waited_for_longer);
 	test_run(those_that_came_later_are_of_another);

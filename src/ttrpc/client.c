@@ -120,8 +120,7 @@ static void on_frame(struct ttrpc_conn *conn, const struct ttrpc_frame *frame, c
 		return;
 	if (error < 0)
 		complete_status(req, TTRPC_RESOURCE_EXHAUSTED,
-				error == -EMSGSIZE ? "the answer is larger than a TTRPC frame"
-						   : "out of memory");
+				error == -EMSGSIZE ? "the answer is too large" : "out of memory");
 	else if (frame->type == TTRPC_FRAME_RESPONSE)
 		on_response(client, req, (struct ttrpc_bytes){data, frame->len});
 	else if (frame->type == TTRPC_FRAME_DATA)
@@ -175,6 +174,11 @@ int ttrpc_client_new(struct loop *loop, int fd,
 void ttrpc_client_distrust(struct ttrpc_client *client)
 {
 	client->distrusted = true;
+}
+
+void ttrpc_client_limit(struct ttrpc_client *client, uint32_t bytes)
+{
+	client->conn.frame_max = bytes;
 }
 
 void ttrpc_client_free(struct ttrpc_client *client)

@@ -77,6 +77,12 @@ int ttrpc_client_new(struct loop *loop, int fd,
 void ttrpc_client_distrust(struct ttrpc_client *client);
 
 /**
+ * ttrpc_client_limit() - take no answers from now on that are larger than so many bytes, of which less than 4096
+ * change nothing: their calls end with TTRPC_RESOURCE_EXHAUSTED
+ */
+void ttrpc_client_limit(struct ttrpc_client *client, uint32_t bytes);
+
+/**
  * ttrpc_client_free() - close; pending requests are forgotten without a callback; NULL is harmless
  */
 void ttrpc_client_free(struct ttrpc_client *client);

@@ -269,7 +269,7 @@ static bool large_frame(struct ttrpc_conn *conn)
 {
 	consume(conn, TTRPC_FRAME_HEADER_LEN);
 	conn->drop_error = -EMSGSIZE;
-	if (conn->frame.len <= TTRPC_FRAME_DATA_MAX) {
+	if (conn->frame.len <= conn->frame_max) {
 		conn->drop_error = -ENOMEM;
 		conn->body = malloc(conn->frame.len);
 		conn->body_len = 0;
@@ -414,6 +414,7 @@ int ttrpc_conn_init(struct ttrpc_conn *conn, struct loop *loop, int fd, bool thr
 		.fd = fd,
 		.refs = 1,
 		.throttle = throttle,
+		.frame_max = TTRPC_FRAME_DATA_MAX,
 		.queue = LIST_NULL(conn->queue),
 	};
 	r = loop_io_start(loop, &conn->io, fd, EPOLLIN, conn_ready);

@@ -56,6 +56,7 @@ struct ttrpc_conn_ops {
 /**
  * struct ttrpc_conn - a connection, embedded in its owner
  * @throttle: a server's: stop reading while the peer does not read what is sent to it
+ * @frame_max: larger frames are dropped, of which the owner may have less than TTRPC_FRAME_DATA_MAX
  * @broken: negative errno that it will end with
  * @body: memory of the large frame that is being read, @body_len of it are there
  * @drop, @drop_error: so many bytes of a frame are still to be dropped, and why
@@ -71,6 +72,7 @@ struct ttrpc_conn {
 	int broken;
 	unsigned int refs;
 	bool throttle;
+	uint32_t frame_max;
 
 	struct ttrpc_frame frame;
 	uint8_t *body;

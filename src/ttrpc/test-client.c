@@ -226,6 +226,20 @@ static void oversized_answer_fails_its_call_only(void)
 	end();
 }
 
+static void a_client_may_take_less(void)
+{
+	begin();
+	ttrpc_client_limit(client, 8192);
+	test_int(call(0, "Echo", ""), 0);
+	test_int(call(1, "Echo", ""), 0);
+	peer_put_frame(&peer, 1, TTRPC_FRAME_RESPONSE, 0, NULL, 8193);
+	peer_put_response(&peer, 3, 0, "", "fine", 4);
+	peer_pump(&peer);
+	expect_done(0, TTRPC_RESOURCE_EXHAUSTED, "");
+	expect_done(1, TTRPC_OK, "fine");
+	end();
+}
+
 static void what_cannot_be_sent_is_refused(void)
 {
 	size_t len = TTRPC_FRAME_DATA_MAX;
@@ -560,6 +574,7 @@ int main(void)
 	test_run(a_distrusted_peer_has_one_line);
 	test_run(odd_answers_are_survived);
 	test_run(oversized_answer_fails_its_call_only);
+	test_run(a_client_may_take_less);
 	test_run(what_cannot_be_sent_is_refused);
 	test_run(cancelled_call_is_forgotten);
 	test_run(deadline_ends_a_call);
