@@ -3,25 +3,33 @@
 
 #include <string.h>
 
-static bool has_phase(const struct metrics_facts *facts, const char *step)
+static bool has(const struct metrics_named *list, size_t n, const char *name)
 {
-	for (size_t i = 0; i < facts->n_phases; i++)
-		if (strcmp(facts->phases[i].step, step) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(list[i].name, name) == 0)
 			return true;
 	return false;
 }
 
-static void take_phase(struct metrics_facts *facts, const Caisson__Sandbox__V1__Phase *before,
-		       const Caisson__Sandbox__V1__Phase *phase)
+static void add(struct metrics_named *list, size_t *n, size_t max, const char *name, uint64_t value)
 {
-	struct metrics_phase *p = &facts->phases[facts->n_phases];
-
-	if (facts->n_phases == METRICS_PHASES_MAX || strlen(phase->step) > METRICS_WORD_MAX ||
-	    has_phase(facts, phase->step) || phase->at_ns < before->at_ns)
+	if (*n == max || strlen(name) > METRICS_WORD_MAX || has(list, *n, name))
 		return;
-	memcpy(p->step, phase->step, strlen(phase->step) + 1);
-	p->ns = phase->at_ns - before->at_ns;
-	facts->n_phases++;
+	memcpy(list[*n].name, name, strlen(name) + 1);
+	list[(*n)++].value = value;
+}
+
+static void take_phases(struct metrics_facts *facts,
+			const Caisson__Sandbox__V1__TimingResponse *timing)
+{
+	for (size_t i = 1; i < timing->n_phases; i++) {
+		const Caisson__Sandbox__V1__Phase *phase = timing->phases[i],
+						  *before = timing->phases[i - 1];
+
+		if (phase->at_ns >= before->at_ns)
+			add(facts->phases, &facts->n_phases, METRICS_PHASES_MAX, phase->step,
+			    phase->at_ns - before->at_ns);
+	}
 }
 
 /* 0 is beyond all others. */
@@ -46,8 +54,10 @@ static void take_histogram(struct metrics_facts *facts, const Caisson__Sandbox__
 void metrics_facts_timing(struct metrics_facts *facts,
 			  const Caisson__Sandbox__V1__TimingResponse *timing)
 {
-	for (size_t i = 1; i < timing->n_phases; i++)
-		take_phase(facts, timing->phases[i - 1], timing->phases[i]);
+	take_phases(facts, timing);
+	for (size_t i = 0; i < timing->n_restarts; i++)
+		add(facts->restarts, &facts->n_restarts, METRICS_RESTARTS_MAX,
+		    timing->restarts[i]->name, timing->restarts[i]->count);
 	if (timing->exec_starts)
 		take_histogram(facts, timing->exec_starts);
 }

@@ -14,14 +14,16 @@
  * answer, this is as large as it is, and what comes twice, or has no end, or is longer than any such word is not in it.
  */
 
-#define METRICS_ANSWER_MAX  (64u << 10) /* bytes */
-#define METRICS_WORD_MAX    64
-#define METRICS_PHASES_MAX  8
-#define METRICS_BUCKETS_MAX 32
+#define METRICS_ANSWER_MAX   (64u << 10) /* bytes */
+#define METRICS_WORD_MAX     64
+#define METRICS_PHASES_MAX   8
+#define METRICS_BUCKETS_MAX  32
+#define METRICS_RESTARTS_MAX 64
 
-struct metrics_phase {
-	char step[METRICS_WORD_MAX + 1];
-	uint64_t ns;
+/* Something that has a name, and a figure. */
+struct metrics_named {
+	char name[METRICS_WORD_MAX + 1];
+	uint64_t value;
 };
 
 struct metrics_bucket {
@@ -30,14 +32,15 @@ struct metrics_bucket {
 
 /**
  * struct metrics_facts - of a container, and of its VM
- * @phases: of the start, but the first, which nothing comes before
+ * @phases: of the start, but the first, which nothing comes before, in nanoseconds
+ * @restarts: of a pod's containers that may have come again, how often they have
  * @buckets: of execs; none: it is not known how long they took
  * @has_supervisor, @has_memory, @has_processes: the fields of that name are known
  */
 struct metrics_facts {
-	struct metrics_phase phases[METRICS_PHASES_MAX];
+	struct metrics_named phases[METRICS_PHASES_MAX], restarts[METRICS_RESTARTS_MAX];
 	struct metrics_bucket buckets[METRICS_BUCKETS_MAX];
-	size_t n_phases, n_buckets;
+	size_t n_phases, n_restarts, n_buckets;
 	uint64_t exec_sum_ns;
 	bool has_supervisor, has_memory, has_processes, supervisor_runs;
 	uint64_t supervisor_restarts, memory_usage, memory_limit, processes;

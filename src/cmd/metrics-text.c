@@ -80,8 +80,8 @@ static void print_info(FILE *out, const char *name, const struct metrics_contain
 static void print_phases(FILE *out, const char *name, const struct metrics_container *c)
 {
 	for (size_t i = 0; i < c->facts.n_phases; i++) {
-		begin(out, name, "", c, "phase", c->facts.phases[i].step);
-		fprintf(out, "%.6f\n", seconds_of(c->facts.phases[i].ns));
+		begin(out, name, "", c, "phase", c->facts.phases[i].name);
+		fprintf(out, "%.6f\n", seconds_of(c->facts.phases[i].value));
 	}
 }
 
@@ -123,6 +123,13 @@ static void print_supervisor(FILE *out, const char *name, const struct metrics_c
 {
 	if (c->facts.has_supervisor)
 		print_count(out, name, c, NULL, NULL, c->facts.supervisor_runs);
+}
+
+static void print_containers(FILE *out, const char *name, const struct metrics_container *c)
+{
+	for (size_t i = 0; i < c->facts.n_restarts; i++)
+		print_count(out, name, c, "container", c->facts.restarts[i].name,
+			    c->facts.restarts[i].value);
 }
 
 static void print_memory(FILE *out, const char *name, const struct metrics_container *c)
@@ -177,6 +184,9 @@ static const struct family {
 	 print_supervisor},
 	{"caisson_vm_supervisor_restarts_total", "counter",
 	 "How often the VM's supervisor was started again.", print_restarts},
+	{"caisson_vm_container_restarts_total", "counter",
+	 "How often a pod's container came to the VM again, by its name in the pod.",
+	 print_containers},
 	{"caisson_vm_memory_bytes", "gauge", "Memory that the VM has.", print_memory},
 	{CONTAINER "memory_used_bytes", "gauge", "Memory of the VM that a container uses.",
 	 print_used},

@@ -143,6 +143,8 @@ static void phases_and_execs(void)
 	Caisson__Sandbox__V1__Histogram h = CAISSON__SANDBOX__V1__HISTOGRAM__INIT;
 	Caisson__Sandbox__V1__Phase phases[3], *phase_rows[3];
 	Caisson__Sandbox__V1__Histogram__Bucket buckets[3], *bucket_rows[3];
+	Caisson__Sandbox__V1__Restarts restarts = CAISSON__SANDBOX__V1__RESTARTS__INIT,
+				       *restart_rows[] = {&restarts};
 	struct metrics_container vm = {.root = (char *)"/",
 				       .id = (char *)"c",
 				       .vm = (char *)"c",
@@ -167,6 +169,10 @@ static void phases_and_execs(void)
 	h.sum_ns = 1500 * NSEC_PER_MSEC;
 	timing.phases = phase_rows;
 	timing.exec_starts = &h;
+	restarts.name = (char *)"main";
+	restarts.count = 4;
+	timing.n_restarts = 1;
+	timing.restarts = restart_rows;
 	metrics_facts_timing(&vm.facts, &timing);
 	print(vms, 1);
 	check_form();
@@ -180,6 +186,7 @@ static void phases_and_execs(void)
 	test_int(count("caisson_vm_exec_start_seconds_bucket" LABELS ",le=\"+Inf\"} 6\n"), 1);
 	test_int(count("caisson_vm_exec_start_seconds_sum" LABELS "} 1.500000\n"), 1);
 	test_int(count("caisson_vm_exec_start_seconds_count" LABELS "} 6\n"), 1);
+	test_int(count("caisson_vm_container_restarts_total" LABELS ",container=\"main\"} 4\n"), 1);
 }
 
 static void what_the_guest_says(void)
@@ -254,10 +261,10 @@ static void what_has_no_end_is_cut(void)
 	metrics_facts_timing(&facts, &timing);
 	test_int(facts.n_phases, METRICS_PHASES_MAX);
 	test_int(facts.n_buckets, METRICS_BUCKETS_MAX);
-	test_str(facts.phases[0].step, "001");
-	test_str(facts.phases[1].step, "002");
-	test_int(facts.phases[1].ns, 0);
-	test_str(facts.phases[2].step, "003");
+	test_str(facts.phases[0].name, "001");
+	test_str(facts.phases[1].name, "002");
+	test_int(facts.phases[1].value, 0);
+	test_str(facts.phases[2].name, "003");
 	/* Prometheus takes nothing at all where two figures have the same labels. */
 	facts = (struct metrics_facts){.n_phases = 0};
 	buckets[2].up_to_ns = 0;

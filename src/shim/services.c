@@ -42,6 +42,17 @@ static void put_buckets(const struct latency *latency,
 	}
 }
 
+static void put_restarts(const struct restarts *restarts, Caisson__Sandbox__V1__Restarts *messages,
+			 Caisson__Sandbox__V1__Restarts **rows)
+{
+	for (size_t i = 0; i < restarts->n; i++) {
+		caisson__sandbox__v1__restarts__init(&messages[i]);
+		messages[i].name = rpc_str(restarts->rows[i].name);
+		messages[i].count = restarts->rows[i].count;
+		rows[i] = &messages[i];
+	}
+}
+
 static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *message _unused_)
 {
 	Caisson__Sandbox__V1__TimingResponse response = CAISSON__SANDBOX__V1__TIMING_RESPONSE__INIT;
@@ -49,6 +60,7 @@ static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *mess
 	Caisson__Sandbox__V1__Phase phases[SANDBOX_PHASE_MAX], *phase_rows[SANDBOX_PHASE_MAX];
 	Caisson__Sandbox__V1__Histogram__Bucket buckets[LATENCY_BUCKETS + 1],
 		*bucket_rows[LATENCY_BUCKETS + 1];
+	Caisson__Sandbox__V1__Restarts restarts[RESTARTS_MAX], *restart_rows[RESTARTS_MAX];
 	const struct shim *shim = shim_of(call);
 
 	response.n_phases = put_phases(&shim->sandbox, phases, phase_rows);
@@ -58,6 +70,9 @@ static void sandbox_timing(struct ttrpc_call *call, const ProtobufCMessage *mess
 	histogram.buckets = bucket_rows;
 	histogram.sum_ns = shim->exec_starts.sum_ns;
 	response.exec_starts = &histogram;
+	put_restarts(&shim->restarts, restarts, restart_rows);
+	response.n_restarts = shim->restarts.n;
+	response.restarts = restart_rows;
 	rpc_reply(call, &response.base);
 }
 

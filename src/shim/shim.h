@@ -4,6 +4,7 @@
 #include "sandbox/container.h"
 #include "sandbox/process.h"
 #include "shim/latency.h"
+#include "shim/restarts.h"
 #include "ttrpc/server.h"
 
 /*
@@ -22,6 +23,7 @@
  * @spec: of the container that it was started for
  * @first: that one
  * @exec_starts: how long it took to start the execs that there were
+ * @restarts: how often which containers have come again
  * @visit: for its files only; see shim/lifeline.h
  * @stdio: the container's streams are descriptors that we were started with
  * @containerd: what there is besides, if that is our client (shim/containerd/containerd.h); NULL: it is not
@@ -50,6 +52,7 @@ struct shim {
 	struct container first;
 	struct ttrpc_server *server;
 	struct latency exec_starts;
+	struct restarts restarts;
 	struct list waiters, forwards, awake;
 	struct vmm_rates rates;
 	struct ttrpc_call *rating, *flushing, *saving;

@@ -26,7 +26,8 @@ static char *make_bundle(const char *name, const char *namespaces, const char *m
 	_cleanup_free_ char *rootfs = path_join(path, "rootfs"), *file = path_join(rootfs, "file");
 	_cleanup_free_ char *json = xasprintf(
 		"{\"root\":{\"path\":\"rootfs\"},\"process\":{\"args\":[\"%s\"],\"cwd\":\"/"
-		"\"},\"linux\":{\"namespaces\":[%s]},\"mounts\":[%s]}",
+		"\"},\"linux\":{\"namespaces\":[%s]},\"mounts\":[%s],"
+		"\"annotations\":{\"io.kubernetes.cri.container-name\":\"main\"}}",
 		name, namespaces, mounts);
 	_cleanup_close_ int dir = -EBADF;
 
@@ -224,9 +225,13 @@ static void one_comes_and_goes(void)
 	expect_path(containers, "c2", false);
 	ask_of(&asked, "State", "c2", "");
 	expect(&asked, TTRPC_NOT_FOUND, "c2");
+	test_int(t.shim.restarts.n, 1);
+	test_int(t.shim.restarts.rows[0].count, 0);
 	/* Of the same name again, it has another part. */
 	join("c2", "2");
 	expect_path(share, "2/rootfs/file", true);
+	test_str(t.shim.restarts.rows[0].name, "main");
+	test_int(t.shim.restarts.rows[0].count, 1);
 	end_group();
 }
 

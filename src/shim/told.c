@@ -115,6 +115,7 @@ static void joined_created(struct process *p, const struct process_result *resul
 		joined_not_created(p, result);
 		return;
 	}
+	restarts_add(&shim_of_process(p)->restarts, &p->container->spec->annotations);
 	events_created(p);
 	reply_created(p, calls_kept(p));
 }
