@@ -24,15 +24,21 @@ enum field_type {
 	FIELD_U64,
 };
 
-/* One row a member; both directions walk it. */
+/* One row a member; all directions walk it. The VM's are the same for all of its containers. */
 static const struct field {
 	const char *name;
 	enum field_type type;
 	size_t offset;
+	bool of_vm;
 } fields[] = {
-#define FIELD(member, type)                                          \
-	{                                                            \
-#member, type, offsetof(struct sandbox_spec, member) \
+#define AT(member) offsetof(struct sandbox_spec, member)
+#define FIELD(member, type)                      \
+	{                                        \
+#member, type, AT(member), false \
+	}
+#define OF_VM(member, type)                     \
+	{                                       \
+#member, type, AT(member), true \
 	}
 	FIELD(id, FIELD_STRING),
 	FIELD(image, FIELD_STRING),
@@ -46,54 +52,56 @@ static const struct field {
 	FIELD(stop_signal, FIELD_INT),
 	FIELD(terminal, FIELD_BOOL),
 	FIELD(remove, FIELD_BOOL),
-	FIELD(executor, FIELD_STRING),
-	FIELD(hypervisor, FIELD_STRING),
-	FIELD(accel, FIELD_STRING),
-	FIELD(kernel, FIELD_STRING),
-	FIELD(memory, FIELD_U64),
-	FIELD(cpus, FIELD_U32),
-	FIELD(boot_timeout, FIELD_U32),
-	FIELD(placeholders, FIELD_U32),
-	FIELD(placeholders_ro, FIELD_U32),
+	OF_VM(executor, FIELD_STRING),
+	OF_VM(hypervisor, FIELD_STRING),
+	OF_VM(accel, FIELD_STRING),
+	OF_VM(kernel, FIELD_STRING),
+	OF_VM(memory, FIELD_U64),
+	OF_VM(cpus, FIELD_U32),
+	OF_VM(boot_timeout, FIELD_U32),
+	OF_VM(placeholders, FIELD_U32),
+	OF_VM(placeholders_ro, FIELD_U32),
 	FIELD(part, FIELD_U32),
 	FIELD(created, FIELD_I64),
 	FIELD(annotations, FIELD_STRV),
-	FIELD(supervisor_config, FIELD_STRING),
-	FIELD(rootfs_mode, FIELD_STRING),
+	OF_VM(supervisor_config, FIELD_STRING),
+	OF_VM(rootfs_mode, FIELD_STRING),
 	FIELD(settings_in_image, FIELD_BOOL),
 	FIELD(volumes, FIELD_STRV),
-	FIELD(netns, FIELD_STRING),
+	OF_VM(netns, FIELD_STRING),
 	FIELD(volume_targets, FIELD_STRV),
 	FIELD(block_devices, FIELD_STRV),
 	FIELD(sysctls, FIELD_STRV),
 	FIELD(cgroups, FIELD_STRV),
 	FIELD(cgroups_path, FIELD_STRING),
 	FIELD(resources, FIELD_STRING),
-	FIELD(kernel_append, FIELD_STRING),
-	FIELD(console, FIELD_STRING),
+	OF_VM(kernel_append, FIELD_STRING),
+	OF_VM(console, FIELD_STRING),
 	FIELD(rootfs_size, FIELD_U64),
-	FIELD(memory_prealloc, FIELD_BOOL),
-	FIELD(memory_huge, FIELD_BOOL),
-	FIELD(virtiofs_cache, FIELD_STRING),
-	FIELD(volume_mode, FIELD_STRING),
+	OF_VM(memory_prealloc, FIELD_BOOL),
+	OF_VM(memory_huge, FIELD_BOOL),
+	OF_VM(virtiofs_cache, FIELD_STRING),
+	OF_VM(volume_mode, FIELD_STRING),
 	FIELD(readonly_rootfs, FIELD_BOOL),
-	FIELD(network, FIELD_STRING),
-	FIELD(ports, FIELD_STRV),
+	OF_VM(network, FIELD_STRING),
+	OF_VM(ports, FIELD_STRV),
 	FIELD(shares_pids, FIELD_BOOL),
 	FIELD(systemd, FIELD_BOOL),
-	FIELD(machine, FIELD_STRING),
-	FIELD(bios, FIELD_STRING),
-	FIELD(display, FIELD_STRING),
-	FIELD(vga, FIELD_STRING),
-	FIELD(vnc, FIELD_STRING),
-	FIELD(usb, FIELD_STRING),
-	{"disk_rate", FIELD_U64, offsetof(struct sandbox_spec, rates.disk_bytes)},
-	{"disk_iops", FIELD_U64, offsetof(struct sandbox_spec, rates.disk_ops)},
-	{"net_rate", FIELD_U64, offsetof(struct sandbox_spec, rates.nic_bytes)},
-	FIELD(restore, FIELD_STRING),
+	OF_VM(machine, FIELD_STRING),
+	OF_VM(bios, FIELD_STRING),
+	OF_VM(display, FIELD_STRING),
+	OF_VM(vga, FIELD_STRING),
+	OF_VM(vnc, FIELD_STRING),
+	OF_VM(usb, FIELD_STRING),
+	{"disk_rate", FIELD_U64, AT(rates.disk_bytes), true},
+	{"disk_iops", FIELD_U64, AT(rates.disk_ops), true},
+	{"net_rate", FIELD_U64, AT(rates.nic_bytes), true},
+	OF_VM(restore, FIELD_STRING),
 	FIELD(shm, FIELD_STRING),
 	FIELD(vm, FIELD_STRING),
+#undef OF_VM
 #undef FIELD
+#undef AT
 };
 
 /*
@@ -292,6 +300,45 @@ void sandbox_spec_done(struct sandbox_spec *spec)
 			strv_done(member);
 	}
 	*spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
+}
+
+static void copy_field(const struct field *f, const void *from, void *to)
+{
+	const struct strv *list;
+
+	switch (f->type) {
+	case FIELD_STRING:
+		free(*(char **)to);
+		*(char **)to = xstrdup(*(char *const *)from ? *(char *const *)from : "");
+		break;
+	case FIELD_STRV:
+		list = from;
+		strv_done(to);
+		for (size_t i = 0; i < list->n; i++)
+			strv_add(to, list->v[i]);
+		break;
+	case FIELD_BOOL:
+		*(bool *)to = *(const bool *)from;
+		break;
+	case FIELD_INT:
+	case FIELD_U32:
+		memcpy(to, from, sizeof(uint32_t));
+		break;
+	case FIELD_I64:
+	case FIELD_U64:
+		memcpy(to, from, sizeof(uint64_t));
+		break;
+	}
+}
+
+void sandbox_spec_take_vm(struct sandbox_spec *spec, const struct sandbox_spec *first)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (fields[i].of_vm)
+			copy_field(&fields[i], (const char *)first + fields[i].offset,
+				   (char *)spec + fields[i].offset);
+	free(spec->vm);
+	spec->vm = xstrdup(first->id);
 }
 
 bool sandbox_spec_has_disks(const struct sandbox_spec *spec)

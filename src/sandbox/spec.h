@@ -11,7 +11,8 @@
 /**
  * struct sandbox_spec - a container and its VM, as plain data
  *
- * Written to the container's folder by whoever creates it and read by its shim.
+ * Written to the container's folder by whoever creates it and read by its shim. Which of it is the VM's, the same for
+ * all containers in it, the table in spec.c says.
  *
  * @id: name of the container
  * @image: the reference a person gave, for listings
@@ -191,6 +192,12 @@ bool sandbox_spec_has_pc(const struct sandbox_spec *spec);
 
 /** sandbox_spec_has_vnc() - and has it a display by VNC? */
 bool sandbox_spec_has_vnc(const struct sandbox_spec *spec);
+
+/**
+ * sandbox_spec_take_vm() - all that is the VM's, in place of what was there
+ * @first: of the container that the VM was started for
+ */
+void sandbox_spec_take_vm(struct sandbox_spec *spec, const struct sandbox_spec *first);
 
 /** sandbox_spec_to_json() - a new string, for sandbox_spec_from_json() */
 char *sandbox_spec_to_json(const struct sandbox_spec *spec);

@@ -310,10 +310,50 @@ static void people_read_text(void)
 	sandbox_spec_done(&spec);
 }
 
+/* All that says what the VM is, and nothing else. */
+static void one_that_comes_later_has_the_vm_of_the_first(void)
+{
+	struct sandbox_spec first = example(), later = SANDBOX_SPEC_NULL;
+
+	strv_add(&first.ports, "80:80/tcp");
+	first.machine = xstrdup("q35");
+	first.kernel_append = xstrdup("a=b");
+	first.console = xstrdup("debug");
+	later.id = xstrdup("c2");
+	later.netns = xstrdup("/proc/7/ns/net");
+	later.memory = 1;
+	later.part = 7;
+	strv_add(&later.args, "true");
+	strv_add(&later.ports, "1:1/udp");
+	sandbox_spec_take_vm(&later, &first);
+	test_str(later.id, "c2");
+	test_str(later.vm, "c1");
+	test_int(later.part, 7);
+	test_int(later.args.n, 1);
+	test_int(later.env.n + later.volumes.n + later.annotations.n + later.cgroups.n, 0);
+	test_true(!later.terminal && !later.readonly_rootfs && !later.cwd && !later.shm);
+	test_int(later.memory, first.memory);
+	test_int(later.cpus, first.cpus);
+	test_int(later.rates.disk_ops, 7);
+	test_int(later.placeholders_ro, 4);
+	test_int(later.boot_timeout, first.boot_timeout);
+	test_str(later.machine, "q35");
+	test_str(later.kernel_append, "a=b");
+	test_str(later.console, "debug");
+	test_str(later.executor, "oci");
+	test_str(later.volume_mode, "9p");
+	test_str(later.netns, "");
+	test_int(later.ports.n, 1);
+	test_str(later.ports.v[0], "80:80/tcp");
+	sandbox_spec_done(&first);
+	sandbox_spec_done(&later);
+}
+
 int main(void)
 {
 	test_run(people_read_text);
 	test_run(everything_comes_back);
+	test_run(one_that_comes_later_has_the_vm_of_the_first);
 	test_run(what_is_not_set_is_empty);
 	test_run(every_field_is_needed_and_typed);
 	test_run(numbers_have_bounds);

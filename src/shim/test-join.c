@@ -82,6 +82,8 @@ static void begin_group(void)
 	struct err err = ERR_NULL;
 
 	begin_running(false);
+	t.spec.executor = xstrdup(SANDBOX_EXECUTOR_BUNDLES);
+	t.spec.rootfs_mode = xstrdup(SANDBOX_ROOTFS_MODE_DEFAULT);
 	t.shim.sandbox.group = true;
 	t.shim.keeper = getpid();
 	if (share_make(&t.record, &t.spec, &err) < 0)

@@ -91,25 +91,10 @@ static bool check_vm(struct ttrpc_call *call,
 	return true;
 }
 
-static char *text(const char *s)
+/* For whoever looks at its record, too. */
+static void take_vm(const struct sandbox_spec *first, struct sandbox_spec *spec)
 {
-	return xstrdup(s ? s : "");
-}
-
-/* In words of the VM's, for whoever looks at its record. */
-static void take_vm(const struct sandbox_spec *vm, struct sandbox_spec *spec)
-{
-	spec->vm = text(vm->id);
-	spec->executor = xstrdup(SANDBOX_EXECUTOR_BUNDLES);
-	spec->rootfs_mode = xstrdup(SANDBOX_ROOTFS_MODE_DEFAULT);
-	spec->hypervisor = text(vm->hypervisor);
-	spec->accel = text(vm->accel);
-	spec->kernel = text(vm->kernel);
-	spec->volume_mode = text(vm->volume_mode);
-	spec->virtiofs_cache = text(vm->virtiofs_cache);
-	spec->memory = vm->memory;
-	spec->cpus = vm->cpus;
-	spec->boot_timeout = vm->boot_timeout;
+	sandbox_spec_take_vm(spec, first);
 	spec->created = time(NULL);
 	spec->remove = true;
 	/* All processes of the VM are in the first one's. */
