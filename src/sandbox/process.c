@@ -251,6 +251,25 @@ static void stream_opened(struct stream *s, int error)
 		prepare_guest(p);
 }
 
+void process_release(struct process **holder, const struct err *err)
+{
+	struct process *p = *holder;
+
+	if (!p)
+		return;
+	*holder = NULL;
+	p->holder = NULL;
+	p->opening--;
+	if (p->state == PROCESS_NONE && err) {
+		p->held_err = xmalloc(sizeof(*err));
+		*p->held_err = *err;
+	} else if (p->state == PROCESS_CREATING && err) {
+		report(p, p->created, ttrpc_code_from_errno(err->code), err->text);
+	} else if (p->state == PROCESS_CREATING && p->opening == 0) {
+		prepare_guest(p);
+	}
+}
+
 static void stream_setup(struct process *p, struct stream *s, enum stream_kind kind,
 			 struct iolog *log)
 {
@@ -290,6 +309,11 @@ struct process *process_new(struct container *container, const char *exec_id,
 	stream_setup(p, &p->out, STREAM_STDOUT, log);
 	stream_setup(p, &p->err, STREAM_STDERR, log);
 	p->input = *stdio->in != '\0';
+	p->holder = stdio->holder;
+	if (p->holder) {
+		*p->holder = p;
+		p->opening++;
+	}
 	if (stdio->fds)
 		adopt(p, stdio->fds);
 	return p;
@@ -364,6 +388,8 @@ void process_resize(struct process *p, uint32_t columns, uint32_t rows)
 void process_free(struct process *p)
 {
 	list_del(&p->link);
+	if (p->holder)
+		*p->holder = NULL;
 	loop_timer_stop(&p->deadline);
 	standby_forget(&p->container->sandbox->standby, p);
 	/* Nobody else would ever tell the guest. */
@@ -380,6 +406,7 @@ void process_free(struct process *p)
 		free(p->fifos[i]);
 	free(p->exec_id);
 	free(p->exec_json);
+	free(p->held_err);
 	free(p->command);
 	free(p->checkpoint);
 	free(p->was_named);
@@ -431,6 +458,10 @@ void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *
 	start_deadline(p);
 	if (p->checkpoint) {
 		process_adopt(p, p->checkpoint, restored);
+		return;
+	}
+	if (p->held_err) {
+		report(p, p->created, ttrpc_code_from_errno(p->held_err->code), p->held_err->text);
 		return;
 	}
 	/* The first process' output is logged, whether anybody looks at it or not. */

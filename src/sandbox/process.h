@@ -39,10 +39,13 @@ struct process_result {
  * @fds: what is opened already, three descriptors, -EBADF for none, which are the process' from here on; or NULL.
  *	Of those @in, @out and @err are names for State
  * @late_input: @in is opened once the process is started, since its user cannot say before that it has ended
+ * @holder: who holds the process back until process_release(): his pointer to it, which is NULL again once it is
+ *	freed; NULL: nobody
  */
 struct process_stdio {
 	const char *in, *out, *err;
 	const int *fds;
+	struct process **holder;
 	bool terminal, late_input;
 };
 
@@ -63,6 +66,7 @@ struct process_stdio {
  * @exited_at: CLOCK_REALTIME of the end
  * @lost: the VM went, and the process with it
  * @patience: how long the end is held back for output that nobody reads, in nanoseconds; 0: as long as it takes
+ * @holder: who holds it back, as in struct process_stdio; @held_err: what he said meanwhile; NULL: nothing bad
  * @forgetting: process_forget() was called, and @deleted has not followed yet
  * @created, @started, @deleted: how process_create(), process_start() and process_delete() went;
  *	each called once, the last one with @status and @exited_at set
@@ -85,6 +89,8 @@ struct process {
 	struct timespec exited_at;
 	struct stream in, out, err;
 	int opening;
+	struct process **holder;
+	struct err *held_err;
 	struct loop_timer deadline;
 	uint64_t patience;
 	struct ttrpc_request request, wait, forget;
@@ -133,6 +139,13 @@ int process_watch(struct process *process);
  * Its sandbox must be READY.
  */
 void process_create(struct process *process, Caisson__Guest__V1__Process *exec, char *json);
+
+/**
+ * process_release() - for who holds it back: the guest may be asked for it
+ * @holder: his pointer to it, which becomes NULL; it may be that already
+ * @err: why it cannot be created; NULL: it can
+ */
+void process_release(struct process **holder, const struct err *err);
 
 /**
  * process_starting() - it is about to be let run, from CREATED or ADDED only; @process->started follows

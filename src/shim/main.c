@@ -175,7 +175,7 @@ static enum leaving leaving_of(const struct shim *shim)
 /*
  * struct start - what the command line says; @passed: where the keeper passes signals on; @failure: what
  * went wrong already, to be told to Create; @namespace: containerd's, whose events go to @events; NULL: another one
- * has started us
+ * has started us; @netns: the network namespace that that one is in
  */
 struct start {
 	const struct paths *paths;
@@ -183,7 +183,7 @@ struct start {
 	const struct sandbox_spec *spec;
 	const char *namespace, *events;
 	bool visit, stdio;
-	int passed;
+	int passed, netns;
 	struct err failure;
 };
 
@@ -227,7 +227,8 @@ static int run_shim(const struct start *start, pid_t keeper)
 		return 1;
 	}
 	if (shim.containerd)
-		containerd_init(shim.containerd, &loop, start->namespace, start->events);
+		containerd_init(shim.containerd, &loop, start->namespace, start->events,
+				start->netns);
 	list_init(&shim.waiters);
 	list_init(&shim.forwards);
 	list_init(&shim.awake);
@@ -387,7 +388,7 @@ int main(int argc, char **argv)
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 	struct record record = RECORD_NULL;
 	struct paths paths = PATHS_NULL;
-	struct start start = {.paths = &paths, .record = &record, .spec = &spec};
+	struct start start = {.paths = &paths, .record = &record, .spec = &spec, .netns = -EBADF};
 	const char *id = parse_words(argc, argv, &start);
 	struct err err = ERR_NULL;
 	int r, status = 1;
@@ -404,6 +405,8 @@ int main(int argc, char **argv)
 	if (r == 0) {
 		record.lock = SHIM_FD_LOCK;
 		close_on_exec(&start);
+		if (start.namespace)
+			start.netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 		if (!start.visit)
 			begin(&spec, &start.failure);
 		status = fork_shim(&start);

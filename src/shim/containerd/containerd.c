@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "abi/abi.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "rpc/task.h"
 #include "runc_options.pb-c.h"
@@ -22,9 +23,9 @@
 #include "task_types.pb-c.h"
 
 void containerd_init(struct containerd *c, struct loop *loop, const char *namespace,
-		     const char *address)
+		     const char *address, int netns)
 {
-	*c = (struct containerd){.namespace = namespace};
+	*c = (struct containerd){.namespace = namespace, .netns = netns};
 	list_init(&c->loggers);
 	publisher_init(&c->publisher, loop, address, namespace);
 	ttrpc_request_init(&c->guest_events);
@@ -34,6 +35,7 @@ void containerd_done(struct containerd *c)
 {
 	loggers_end(&c->loggers);
 	publisher_stop(&c->publisher);
+	c->netns = fd_close(c->netns);
 }
 
 static int check_options(const Google__Protobuf__Any *any, struct err *err)

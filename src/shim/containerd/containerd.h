@@ -15,12 +15,14 @@
 /**
  * struct containerd - what such a shim has besides
  * @namespace: containerd's, of the container
+ * @netns: the network namespace that containerd is in; -EBADF: that of the shim
  * @loggers: programs that take what processes print, as long as they run (logger.h)
  * @sandbox, @guest_events: the guest's events, as long as it is up
  * @shut: there is nothing more to ask about: the shim ends once its VM has
  */
 struct containerd {
 	const char *namespace;
+	int netns;
 	struct publisher publisher;
 	const struct sandbox *sandbox;
 	struct ttrpc_request guest_events;
@@ -28,9 +30,9 @@ struct containerd {
 	bool shut;
 };
 
-/** containerd_init() - @namespace, @address: of containerd's events; both must outlive it */
+/** containerd_init() - @namespace, @address: of containerd's events; both must outlive it; @netns: owned from here */
 void containerd_init(struct containerd *c, struct loop *loop, const char *namespace,
-		     const char *address);
+		     const char *address, int netns);
 
 /** containerd_done() - may be called again */
 void containerd_done(struct containerd *c);

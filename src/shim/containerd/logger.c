@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -16,7 +17,7 @@
 
 #define BINARY	       "binary://"
 #define BINARY_V2      "binary-v2://" /* that has to write a byte before it closes the descriptor */
-#define READY_PATIENCE 10000	      /* milliseconds */
+#define READY_PATIENCE (10 * NSEC_PER_SEC)
 
 enum {
 	LOGGER_OUT,
@@ -139,36 +140,88 @@ static int pipes_make(struct pipes *p, struct err *err)
 	return 0;
 }
 
-/* Only whoever reads already loses nothing. */
-static int await_ready(int fd, bool must_write, const char *program, struct err *err)
+static void release(struct logger *l)
 {
-	struct pollfd pfd = {.fd = fd, .events = POLLIN};
-	char byte;
-	ssize_t n;
+	int fd = l->ready.fd;
 
-	if (poll(&pfd, 1, READY_PATIENCE) != 1)
-		return err_set(err, -ETIMEDOUT, "%s did not get ready to log within %d s", program,
-			       READY_PATIENCE / 1000);
-	n = read(fd, &byte, 1);
-	if (n < 0 || (n == 0 && must_write))
-		return err_set(err, -EIO, "%s ended before it was ready to log", program);
-	return 0;
+	process_release(&l->process, NULL);
+	loop_timer_stop(&l->patience);
+	loop_io_stop(&l->ready);
+	fd_close(fd);
+	loop_io_stop(&l->ended);
+	proc_done(&l->proc);
+	list_del(&l->link);
+	free(l->name);
+	free(l);
+}
+
+static void forget_if_over(struct logger *l)
+{
+	struct shim *shim = l->shim;
+
+	if (loop_io_active(&l->ready) || loop_io_active(&l->ended))
+		return;
+	release(l);
+	shim_quit_when_told(shim);
 }
 
 static void ended(struct loop_io *io, uint32_t revents _unused_)
 {
 	struct logger *l = container_of(io, struct logger, ended);
-	struct shim *shim = l->shim;
 
 	loop_io_stop(io);
 	(void)proc_wait(&l->proc);
-	list_del(&l->link);
-	free(l);
-	shim_quit_when_told(shim);
+	forget_if_over(l);
+}
+
+/* @err: why it does not take the output; NULL: it does */
+static void settle(struct logger *l, const struct err *err)
+{
+	int fd = l->ready.fd;
+
+	loop_timer_stop(&l->patience);
+	loop_io_stop(&l->ready);
+	fd_close(fd);
+	process_release(&l->process, err);
+	if (err)
+		proc_kill(&l->proc, SIGKILL);
+	forget_if_over(l);
+}
+
+static void ready(struct loop_io *io, uint32_t revents _unused_)
+{
+	struct logger *l = container_of(io, struct logger, ready);
+	struct err err = ERR_NULL;
+	char byte;
+	ssize_t n = read(io->fd, &byte, 1);
+
+	if (n < 0 || (n == 0 && l->must_write))
+		(void)err_set(&err, -EIO, "%s ended before it was ready to log", l->name);
+	settle(l, err.code ? &err : NULL);
+}
+
+static void too_late(struct loop_timer *timer)
+{
+	struct logger *l = container_of(timer, struct logger, patience);
+	struct err err = ERR_NULL;
+
+	(void)err_set(&err, -ETIMEDOUT, "%s did not get ready to log within %d s", l->name,
+		      (int)(READY_PATIENCE / NSEC_PER_SEC));
+	settle(l, &err);
+}
+
+/* Where it can tell others what it has logged, as programs of containerd's can: the shim is where the container is. */
+static int leave_netns(void *data, struct err *err)
+{
+	const struct containerd *c = data;
+
+	if (c->netns >= 0 && setns(c->netns, CLONE_NEWNET) < 0)
+		return err_errno(err, -errno, "cannot enter containerd's network namespace");
+	return 0;
 }
 
 static int start(const struct container *c, const struct strv *words, const struct pipes *pipes,
-		 struct logger *ret, struct err *err)
+		 struct proc *ret, struct err *err)
 {
 	_cleanup_strv_ struct strv env = STRV_NULL;
 	const struct shim *shim = c->sandbox->userdata;
@@ -184,40 +237,58 @@ static int start(const struct container *c, const struct strv *words, const stru
 	spec.fds = pipes->theirs;
 	spec.n_fds = LOGGER_PIPES;
 	spec.death_signal = SIGKILL;
-	r = proc_start(&spec, &ret->proc);
-	return r < 0 ? err_errno(err, r, "cannot start %s", words->v[0]) : 0;
+	spec.prepare = leave_netns;
+	spec.prepare_data = shim->containerd;
+	spec.prepare_err = err;
+	r = proc_start(&spec, ret);
+	if (r == 0 || err->code)
+		return r;
+	return err_errno(err, r, "cannot start %s", words->v[0]);
 }
 
-static int begin(const struct container *c, const struct strv *words, bool must_write,
-		 struct pipes *pipes, struct err *err)
+static int watch(struct logger *l, struct loop *loop, int ready_fd, struct err *err)
+{
+	int r = loop_io_start(loop, &l->ended, l->proc.pidfd, EPOLLIN, ended);
+
+	if (r == 0)
+		r = loop_io_start(loop, &l->ready, ready_fd, EPOLLIN, ready);
+	if (r < 0)
+		return err_errno(err, r, "cannot watch %s", l->name);
+	loop_timer_start(loop, &l->patience, loop_now(loop) + READY_PATIENCE, too_late);
+	return 0;
+}
+
+/* Return: NULL: with a message */
+static struct logger *begin(const struct container *c, const struct strv *words,
+			    struct pipes *pipes, struct err *err)
 {
 	struct shim *shim = c->sandbox->userdata;
 	struct logger *l = xcalloc(1, sizeof(*l));
 	int r;
 
-	*l = (struct logger){.proc = PROC_NULL, .ended = LOOP_IO_NULL, .shim = shim};
-	list_init(&l->link);
-	r = start(c, words, pipes, l, err);
-	for (int i = 0; i < LOGGER_PIPES; i++)
-		pipes->theirs[i] = fd_close(pipes->theirs[i]);
+	*l = (struct logger){.proc = PROC_NULL,
+			     .ended = LOOP_IO_NULL,
+			     .ready = LOOP_IO_NULL,
+			     .shim = shim,
+			     .name = xstrdup(words->v[0])};
+	loop_timer_init(&l->patience);
+	list_append(&shim->containerd->loggers, &l->link);
+	r = start(c, words, pipes, &l->proc, err);
 	if (r == 0)
-		r = await_ready(pipes->ours[LOGGER_READY], must_write, words->v[0], err);
+		r = watch(l, shim->loop, pipes->ours[LOGGER_READY], err);
 	if (r == 0) {
-		r = loop_io_start(shim->loop, &l->ended, l->proc.pidfd, EPOLLIN, ended);
-		r = r < 0 ? err_errno(err, r, "cannot watch %s", words->v[0]) : 0;
+		(void)take_fd(pipes->ours[LOGGER_READY]);
+		return l;
 	}
-	if (r == 0) {
-		list_append(&shim->containerd->loggers, &l->link);
-		return 0;
-	}
-	proc_done(&l->proc);
-	free(l);
-	return r;
+	release(l);
+	return NULL;
 }
 
-int logger_start(const struct container *c, const char *uri, int ret[2], struct err *err)
+int logger_start(const struct container *c, const char *uri, int ret[2],
+		 struct process ***ret_holder, struct err *err)
 {
 	_cleanup_strv_ struct strv words = STRV_NULL;
+	struct logger *l = NULL;
 	struct pipes pipes;
 	bool must_write;
 	int r = parse(uri, &words, &must_write, err);
@@ -226,23 +297,19 @@ int logger_start(const struct container *c, const char *uri, int ret[2], struct 
 		r = pipes_make(&pipes, err);
 	if (r < 0)
 		return r;
-	r = begin(c, &words, must_write, &pipes, err);
-	if (r == 0) {
+	l = begin(c, &words, &pipes, err);
+	if (l) {
+		l->must_write = must_write;
+		*ret_holder = &l->process;
 		ret[0] = take_fd(pipes.ours[LOGGER_OUT]);
 		ret[1] = take_fd(pipes.ours[LOGGER_ERR]);
 	}
 	pipes_done(&pipes);
-	return r;
+	return l ? 0 : err->code;
 }
 
 void loggers_end(struct list *loggers)
 {
-	list_for_each_safe (it, loggers) {
-		struct logger *l = container_of(it, struct logger, link);
-
-		loop_io_stop(&l->ended);
-		proc_done(&l->proc);
-		list_del(&l->link);
-		free(l);
-	}
+	list_for_each_safe (it, loggers)
+		release(container_of(it, struct logger, link));
 }

@@ -85,8 +85,8 @@ static int check_input(struct process_stdio *stdio, struct err *err)
 	return 0;
 }
 
-static int open_logger(const struct container *c, const struct process_stdio *stdio,
-		       struct streams *ret, struct err *err)
+static int open_logger(const struct container *c, struct process_stdio *stdio, struct streams *ret,
+		       struct err *err)
 {
 	int r;
 
@@ -94,7 +94,7 @@ static int open_logger(const struct container *c, const struct process_stdio *st
 		return err_set(err, -EINVAL,
 			       "stderr: stdout's program takes both outputs, not %.256s",
 			       stdio->err);
-	r = logger_start(c, stdio->out, &ret->fds[1], err);
+	r = logger_start(c, stdio->out, &ret->fds[1], &stdio->holder, err);
 	if (r == 0 && stdio->terminal)
 		ret->fds[2] = fd_close(ret->fds[2]);
 	return r;

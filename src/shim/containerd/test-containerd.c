@@ -28,7 +28,7 @@ static struct asked create, asked;
 static void begin(void)
 {
 	test_shim_begin(false);
-	containerd_init(&containerd, &t.loop, "ns", address);
+	containerd_init(&containerd, &t.loop, "ns", address, -EBADF);
 	t.shim.containerd = &containerd;
 	t.shim.keeper = KEEPER;
 	t.spec.bundle = xstrdup(folder);
@@ -252,7 +252,7 @@ static void what_was_never_there_is_not_deleted(void)
 static void a_boot_that_fails_is_all(void)
 {
 	test_shim_begin(false);
-	containerd_init(&containerd, &t.loop, "ns", address);
+	containerd_init(&containerd, &t.loop, "ns", address, -EBADF);
 	t.shim.containerd = &containerd;
 	ask_to_create();
 	until_state(PROCESS_NONE);
@@ -270,7 +270,7 @@ static void a_boot_that_fails_is_all(void)
 static void shutdown_may_be_all(void)
 {
 	test_shim_begin(false);
-	containerd_init(&containerd, &t.loop, "ns", address);
+	containerd_init(&containerd, &t.loop, "ns", address, -EBADF);
 	t.shim.containerd = &containerd;
 	t.shim.sandbox.state = SANDBOX_NEW;
 	ask_id(&asked, "Shutdown", "");
