@@ -13,6 +13,9 @@
 /* A guest that is busy answers late; one that never does holds nobody for longer. */
 #define PATIENCE (30 * NSEC_PER_SEC)
 
+/* Of a passage's two ways: what comes from the client. */
+#define PASSAGE_OF_CLIENT 0
+
 void localhost_init(struct localhost *l, struct sandbox *sandbox)
 {
 	*l = (struct localhost){
@@ -163,19 +166,71 @@ static void go_on(struct localhost_conn *c)
 		(void)take_fd(other);
 }
 
+/* He may have gone: that looks the same. */
+static bool client_has_ended(const struct localhost_conn *c)
+{
+	return c->client < 0 && !pump_active(&c->passage.pumps[PASSAGE_OF_CLIENT]);
+}
+
+/*
+ * @port: of the connections to that only; 0: of all. Return: of those whose clients have ended, the oldest, which a
+ * guest can hold for as long as it likes; NULL: all have a client.
+ */
+static struct localhost_conn *least_missed(const struct localhost *l, uint16_t port)
+{
+	struct localhost_conn *ret = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(l->conns); i++) {
+		struct localhost_conn *c = l->conns[i];
+
+		if (c && client_has_ended(c) && (!port || net_loopback_port(&c->to) == port) &&
+		    (!ret || c->number < ret->number))
+			ret = c;
+	}
+	return ret;
+}
+
+static size_t count(const struct localhost *l, uint16_t port)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(l->conns); i++)
+		n += l->conns[i] && net_loopback_port(&l->conns[i]->to) == port;
+	return n;
+}
+
+/* Behind each port is another container, or may be. Return: a free place; NULL: there is none for that port. */
+static struct localhost_conn **find_place(struct localhost *l, uint16_t port)
+{
+	struct localhost_conn **place = place_of(l, NULL), *old;
+	bool too_many = count(l, port) >= LOCALHOST_PORT_MAX;
+
+	if (place && !too_many)
+		return place;
+	old = least_missed(l, too_many ? port : 0);
+	if (!old)
+		return NULL;
+	leave(old);
+	return place_of(l, NULL);
+}
+
 static void came(struct loop_io *io, uint32_t revents _unused_)
 {
 	struct localhost *l = container_of(io, struct localhost, io);
-	struct localhost_conn **place = place_of(l, NULL), *c;
+	struct localhost_conn **place, *c;
 	struct net_loopback_peer to;
 	int client = net_loopback_accept(&l->loopback, &to);
 
-	if (!place)
-		refuse(client);
-	if (client < 0 || !place)
+	if (client < 0)
 		return;
+	place = find_place(l, net_loopback_port(&to));
+	if (!place) {
+		refuse(client);
+		return;
+	}
 	c = *place = xcalloc(1, sizeof(*c));
 	c->owner = l;
+	c->number = l->came++;
 	c->client = client;
 	c->to = to;
 	c->other = (struct loop_io)LOOP_IO_NULL;

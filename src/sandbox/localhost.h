@@ -11,8 +11,12 @@
  * localhost, and finds what listens at the guest's: each connection there is one of vsock, which the guest goes on with.
  */
 
-/* At a time; one more is refused. */
+/*
+ * At a time, and of these to one port. One more takes the place of one whose client has ended, but whose guest has not;
+ * if there is none it is refused.
+ */
 #define LOCALHOST_CONNS_MAX ABI_STREAM_TCPS
+#define LOCALHOST_PORT_MAX  (LOCALHOST_CONNS_MAX * 3 / 4)
 _Static_assert(LOCALHOST_CONNS_MAX <= NET_LOOPBACK_OTHERS, "all may be to others of the host");
 
 struct sandbox;
@@ -20,6 +24,7 @@ struct localhost;
 
 /**
  * struct localhost_conn - a connection
+ * @number: in the order in which they came
  * @client: until it is the passage's
  * @to: what the client has connected to
  * @other: who else listens there, on the host, while we connect to him
@@ -29,6 +34,7 @@ struct localhost;
  */
 struct localhost_conn {
 	struct localhost *owner;
+	uint64_t number;
 	int client;
 	struct net_loopback_peer to;
 	struct loop_io other;
@@ -42,12 +48,14 @@ struct localhost_conn {
 /**
  * struct localhost - all of a VM's
  * @conns: NULL: a free place
+ * @came: how many there have been
  */
 struct localhost {
 	struct sandbox *sandbox;
 	struct net_loopback loopback;
 	struct loop_io io;
 	struct localhost_conn *conns[LOCALHOST_CONNS_MAX];
+	uint64_t came;
 };
 
 /** localhost_init() - nothing is passed on */

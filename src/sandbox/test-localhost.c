@@ -93,6 +93,15 @@ static ssize_t await(int fd, void *buf, size_t size)
 	return recv(fd, buf, size, MSG_DONTWAIT);
 }
 
+static void await_hangup(int fd)
+{
+	struct loop_io io = LOOP_IO_NULL;
+
+	test_int(loop_io_start(&loop, &io, fd, 0, readable), 0);
+	test_int(loop_run(&loop), 0);
+	loop_io_stop(&io);
+}
+
 static void says(int to, int from, const char *text)
 {
 	char buf[64];
@@ -255,22 +264,102 @@ static void in_doubt_it_is_refused(void)
 	end();
 }
 
+/* Many clients of a guest that never answers. */
+static void connect_many(int *clients, size_t n, uint16_t port)
+{
+	for (size_t i = 0; i < n; i++)
+		clients[i] = client_at((uint16_t)(port + i / LOCALHOST_PORT_MAX), false);
+}
+
+static void close_all(int *clients, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fd_close(clients[i]);
+}
+
+static void is_waiting(int client)
+{
+	char c;
+
+	test_int(recv(client, &c, 1, MSG_DONTWAIT), -1);
+	test_int(errno, EAGAIN);
+}
+
 static void there_is_an_end_to_them(void)
 {
 	int clients[LOCALHOST_CONNS_MAX + 1], deaf;
-	char c, *path = path_join(folder, "deaf");
+	char *path = path_join(folder, "deaf");
 
 	begin();
 	deaf = unix_listen(path);
 	sandbox.address.hybrid_path = path;
-	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
-		clients[i] = client_of(false);
+	connect_many(clients, ARRAY_SIZE(clients), 8080);
 	is_reset(clients[LOCALHOST_CONNS_MAX]);
-	test_int(recv(clients[0], &c, 1, MSG_DONTWAIT), -1);
-	test_int(errno, EAGAIN);
+	is_waiting(clients[0]);
 	end();
-	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
-		fd_close(clients[i]);
+	close_all(clients, ARRAY_SIZE(clients));
+	fd_close(deaf);
+	test_int(unlink(path), 0);
+	free(path);
+}
+
+/* Other ports are other containers'. */
+static void one_port_does_not_have_all(void)
+{
+	int clients[LOCALHOST_PORT_MAX], one_more, other, deaf;
+	char *path = path_join(folder, "deaf");
+
+	begin();
+	deaf = unix_listen(path);
+	sandbox.address.hybrid_path = path;
+	connect_many(clients, ARRAY_SIZE(clients), 8080);
+	one_more = client_at(8080, false);
+	is_reset(one_more);
+	sandbox.address = guest.address;
+	other = client_at(8081, false);
+	says(other, await_guest("tcp4:8081")->fd, "hello");
+	is_waiting(clients[0]);
+	end();
+	close_all(clients, ARRAY_SIZE(clients));
+	fd_close(one_more);
+	fd_close(other);
+	fd_close(deaf);
+	test_int(unlink(path), 0);
+	free(path);
+}
+
+/* Return: a client whose connection the guest has taken, and does not end. */
+static int client_taken(bool six, struct test_peer **ret)
+{
+	int client = client_of(six);
+
+	*ret = await_guest(six ? "tcp6:8080" : "tcp4:8080");
+	says(client, (*ret)->fd, "hello");
+	return client;
+}
+
+/* It is the guest alone that would hold the place then. */
+static void who_has_gone_makes_room(void)
+{
+	int gone, stays, clients[LOCALHOST_PORT_MAX - 1], deaf;
+	char *path = path_join(folder, "deaf"), c;
+	struct test_peer *held, *kept;
+
+	begin();
+	stays = client_taken(false, &kept);
+	gone = client_taken(true, &held);
+	fd_close(gone);
+	test_int(await(held->fd, &c, 1), 0);
+	deaf = unix_listen(path);
+	sandbox.address.hybrid_path = path;
+	connect_many(clients, ARRAY_SIZE(clients), 8080);
+	await_hangup(held->fd);
+	test_int(send(held->fd, "x", 1, MSG_NOSIGNAL), -1);
+	says(stays, kept->fd, "again");
+	is_waiting(clients[LOCALHOST_PORT_MAX - 2]);
+	end();
+	close_all(clients, ARRAY_SIZE(clients));
+	fd_close(stays);
 	fd_close(deaf);
 	test_int(unlink(path), 0);
 	free(path);
@@ -307,6 +396,8 @@ int main(void)
 	test_run(who_does_not_listen_is_passed_by);
 	test_run(in_doubt_it_is_refused);
 	test_run(there_is_an_end_to_them);
+	test_run(one_port_does_not_have_all);
+	test_run(who_has_gone_makes_room);
 	test_run(it_ends_with_the_vm);
 	test_int(rmdir(folder), 0);
 	return 0;
