@@ -23,7 +23,7 @@ class Firecracker:
     """Starts, and those that get as far as that and no further."""
 
     def __init__(self, work, top, image):
-        self.work, self.image = work, image
+        self.image, self.mark = image, f"CAISSON_RUN={work}/run"
         self.caisson = os.path.join(top, "build/bin/caisson")
         self.env = {**os.environ, "PATH": os.path.join(top, "tests/firecracker") + ":" + os.environ["PATH"]}
         self.log = f"{work}/run/begun/firecracker/firecracker.log"
@@ -49,7 +49,7 @@ class Firecracker:
                               stderr=subprocess.DEVNULL,
                               env={**self.env, "STANDIN_FAULT": f"PUT {LAST}:undone"}) as client:
             self.await_all()
-            total = sum(cpu_time(pid) for program, pid in processes(self.work) if is_ours(program))
+            total = sum(cpu_time(pid) for program, pid in processes(self.mark) if is_ours(program))
             client.send_signal(signal.SIGTERM)
         return total
 
@@ -58,7 +58,7 @@ class Firecracker:
         output([*self.command("box", "-d", *options), "sleep", "100000"], env=self.env)
         try:
             output([self.caisson, "exec", "box", "find", self.volume if options else "/"])
-            return sum(size for program, size in memory(self.work).items() if is_ours(program))
+            return sum(size for program, size in memory(self.mark).items() if is_ours(program))
         finally:
             output([self.caisson, "delete", "-f", "box"])
 

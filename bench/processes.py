@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What processes of caisson take, below a folder for its state."""
+"""What processes of caisson take: those with a word, NAME=VALUE, in their environment."""
 
 import collections
 import contextlib
@@ -9,12 +9,12 @@ import re
 GUEST_MEMORY = "guest memory"
 
 
-def processes(work):
-    """All that `caisson` has started: (program, number)."""
+def processes(mark):
+    """All of them: (program, number)."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
             with open(f"/proc/{pid}/environ", "rb") as file:
-                if f"CAISSON_RUN={work}/run".encode() not in file.read().split(b"\0"):
+                if mark.encode() not in file.read().split(b"\0"):
                     continue
             with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
                 yield file.read().strip(), pid
@@ -26,10 +26,10 @@ def cpu_time(pid):
         return int(file.read().split()[0]) / 1e6
 
 
-def memory(work):
+def memory(mark):
     """Proportional set sizes, in MB, by programs; what they share of the VM's memory is a row of its own."""
     sizes = collections.defaultdict(float)
-    for program, pid in processes(work):
+    for program, pid in processes(mark):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps", encoding="utf-8") as file:
             owner = program
             for line in file:
