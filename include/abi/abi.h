@@ -204,6 +204,15 @@
 #define ABI_CRUN "/usr/bin/crun"
 
 /*
+ * What a container's tar is where its image has none (src/tar/program), beside that in the initramfs. An exec whose
+ * JSON begins so gets it as a descriptor, which is what it executes then: a copy that nobody can write to.
+ */
+#define ABI_TAR	     "/usr/bin/caisson-tar"
+#define ABI_TAR_FD   3
+#define ABI_TAR_PATH "/proc/self/fd/3"
+#define ABI_TAR_EXEC "{\"args\":[\"" ABI_TAR_PATH "\""
+
+/*
  * Docker's defaults for a container without CAP_SYS_ADMIN, whoever runs it: what shows or changes the
  * machine rather than the container is hidden or read-only.
  */

@@ -71,13 +71,15 @@ static int check_memory(uint64_t memory, const struct launch_plan *p, struct err
 		       (unsigned long long)(memory >> 20), (unsigned long long)(need >> 20) + 1);
 }
 
-/* Only where containers come as bundles does the guest have crun. */
+/* Only where containers come as bundles does the guest have crun, and a tar for those that have none. */
 static int plan_initramfs(struct sandbox *sb, struct launch_plan *p, struct err *err)
 {
 	_cleanup_free_ char *vminitd = paths_program(sb->paths, "vminitd");
 	const char *const *modules = (const char *const *)p->kernel.modules.v;
 	_cleanup_free_ char *crun = NULL, *standin = paths_program(sb->paths, PATHS_CRUN_SYSTEMD);
-	struct initramfs_program program = {.guest_path = ABI_CRUN};
+	_cleanup_free_ char *tar = paths_program(sb->paths, "caisson-tar");
+	struct initramfs_program program = {
+		.guest_path = ABI_CRUN, .beside = tar, .beside_guest_path = ABI_TAR};
 
 	if (!sandbox_spec_has_bundle(sb->spec))
 		return initramfs_get(sb->paths->cache, vminitd, modules, NULL, &p->initramfs, err);

@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "abi/abi.h"
 #include "base/macro.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -443,4 +444,25 @@ int oci_process_adapt(const void *json, size_t len, char **ret, char **ret_comma
 		*ret = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
 	return r;
+}
+
+/* Of a name that comes twice crun takes the first one. */
+void oci_process_lend_tar(char **process)
+{
+	struct json_object *o = json_tokener_parse(*process);
+	struct json_object *args = oci_json_get(o, "args", json_type_array);
+	struct json_object *first = args ? json_object_array_get_idx(args, 0) : NULL;
+	_cleanup_free_ char *before = NULL;
+
+	if (first && json_object_is_type(first, json_type_string) &&
+	    strcmp(json_object_get_string(first), "tar") == 0) {
+		json_object_array_put_idx(args, 0, json_object_new_string(ABI_TAR_PATH));
+		before = *process;
+		*process = xasprintf(
+			"{\"args\":%s,%s",
+			json_object_to_json_string_ext(
+				args, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+			before + 1);
+	}
+	json_object_put(o);
 }

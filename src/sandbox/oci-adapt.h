@@ -68,3 +68,9 @@ void oci_process_inherit(const char *config, bool same_user, char **process);
  */
 int oci_process_adapt(const void *json, size_t len, char **ret, char **ret_command,
 		      bool *ret_terminal, struct err *err);
+
+/**
+ * oci_process_lend_tar() - if that is a tar, let it be the guest's where the container has none (ABI_TAR_EXEC)
+ * @process: of oci_process_adapt(); replaced then
+ */
+void oci_process_lend_tar(char **process);

@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/macro.h"
 #include "base/mem.h"
 #include "base/test.h"
@@ -369,6 +370,31 @@ static void execs_inherit(void)
 	free(json);
 }
 
+/* What the guest knows it by is how its JSON begins; its other members stay. */
+static void lends_tar(void)
+{
+	static const char *const others[] = {"{\"args\":[\"/bin/tar\",\"x\"]}",
+					     "{\"args\":[\"cat\",\"tar\"]}",
+					     "{\"args\":[\"tarry\"]}",
+					     "{\"args\":[]}",
+					     "{\"args\":\"tar\"}",
+					     "{\"args\":[1]}",
+					     "{}"};
+	char *json = xstrdup("{\"cwd\":\"/\",\"args\":[\"tar\",\"cf\",\"-\",\"a \\\"b\\\"/c\"]}");
+
+	oci_process_lend_tar(&json);
+	test_str(json,
+		 ABI_TAR_EXEC ",\"cf\",\"-\",\"a \\\"b\\\"/c\"],"
+			      "\"cwd\":\"/\",\"args\":[\"tar\",\"cf\",\"-\",\"a \\\"b\\\"/c\"]}");
+	free(json);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		json = xstrdup(others[i]);
+		oci_process_lend_tar(&json);
+		test_str(json, others[i]);
+		free(json);
+	}
+}
+
 int main(void)
 {
 	test_run(adapted);
@@ -380,5 +406,6 @@ int main(void)
 	test_run(namespaces_of_a_group);
 	test_run(memory_of_a_group);
 	test_run(execs_inherit);
+	test_run(lends_tar);
 	return 0;
 }

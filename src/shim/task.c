@@ -334,22 +334,27 @@ struct exec_spec {
 	bool terminal;
 };
 
-static int read_json(const struct container *c, const Google__Protobuf__Any *spec,
-		     struct exec_spec *ret, struct err *err)
+static int read_json(const struct shim *shim, const struct container *c,
+		     const Google__Protobuf__Any *spec, struct exec_spec *ret, struct err *err)
 {
+	int r;
+
 	if (!sandbox_spec_has_bundle(c->spec))
 		return err_set(err, -EINVAL,
 			       "spec: of type " ABI_TYPE_OCI_PROCESS " only for an OCI bundle");
-	return oci_process_adapt(spec->value.data, spec->value.len, &ret->json, &ret->command,
-				 &ret->terminal, err);
+	r = oci_process_adapt(spec->value.data, spec->value.len, &ret->json, &ret->command,
+			      &ret->terminal, err);
+	if (r == 0 && shim->containerd)
+		oci_process_lend_tar(&ret->json);
+	return r;
 }
 
-static int read_spec(const struct container *c, const Google__Protobuf__Any *spec,
-		     struct exec_spec *ret, struct err *err)
+static int read_spec(const struct shim *shim, const struct container *c,
+		     const Google__Protobuf__Any *spec, struct exec_spec *ret, struct err *err)
 {
 	*ret = (struct exec_spec){.process = NULL};
 	if (spec && strcmp(spec->type_url, ABI_TYPE_OCI_PROCESS) == 0)
-		return read_json(c, spec, ret, err);
+		return read_json(shim, c, spec, ret, err);
 	if (rpc_any_unpack(spec, &caisson__guest__v1__process__descriptor, &ret->process) < 0)
 		return err_set(err, -EINVAL, "exec needs a spec of type " ABI_TYPE_PROCESS);
 	ret->terminal = ((Caisson__Guest__V1__Process *)ret->process)->terminal;
@@ -400,7 +405,7 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "exec needs a valid exec_id");
 		return;
 	}
-	if (read_spec(c, request->spec, &spec, &err) < 0) {
+	if (read_spec(shim_of(call), c, request->spec, &spec, &err) < 0) {
 		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "%s", err.text);
 		return;
 	}

@@ -96,9 +96,19 @@ static int pack_marker(struct packing *p, const char *prefix, const char *name)
 	return r;
 }
 
+/* Can the archive do without it? */
+static bool is_skipped(const struct packing *p, int r, uint64_t before)
+{
+	const struct tar_pack *pack = p->pack;
+
+	return r < 0 && p->trouble->what && p->writer.total == before && pack->skips &&
+	       pack->skips(pack->userdata, p->trouble, r);
+}
+
 static int pack_entry(struct packing *p, int dir, const char *name)
 {
 	struct stat st;
+	uint64_t before = p->writer.total;
 	size_t len = p->len;
 	int r;
 
@@ -111,9 +121,9 @@ static int pack_entry(struct packing *p, int dir, const char *name)
 	if (r == 0)
 		r = pack_any(p, dir, name);
 	pop(p, len);
-	if (r != -ENOENT)
+	/* Or has it vanished? */
+	if (r != -ENOENT && !is_skipped(p, r, before))
 		return r;
-	/* It has vanished. */
 	tar_trouble_clear(p->trouble);
 	return 0;
 }
@@ -269,7 +279,9 @@ static int pack_all(struct packing *p)
 		return tar_trouble_set(p->trouble, -ENAMETOOLONG, "pack", as);
 	memcpy(p->path, as, p->len + 1);
 	r = pack_any(p, pack->dir, pack->name);
-	if (r == 0)
+	if (is_skipped(p, r, 0))
+		r = 0;
+	if (r == 0 && !(pack->flags & TAR_PACK_MORE))
 		r = tar_write_end(&p->writer);
 	return r < 0 ? r : packing_flush(p);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "tar/trouble.h"
 
 /* The tree is the upper folder of an overlay: make a layer of it (image-spec, layer.md). */
 #define TAR_PACK_WHITEOUTS 1u
+/* More comes after it: there is no end-of-archive mark. */
+#define TAR_PACK_MORE 2u
 
 /**
  * struct tar_pack - what to pack, and where to
@@ -14,13 +17,15 @@
  * @name: its name there, one component; "." is the folder itself. A symbolic link is not followed
  * @as: its name in the archive, instead of @name; may have several components
  * @flags: TAR_PACK_*
+ * @skips: told of what cannot be opened or read, before anything of it was put. Return: go on without it? NULL: never
  * @put: takes the archive, in pieces of up to TAR_PACK_CHUNK. Return: 0 or a negative errno
- * @userdata: for @put
+ * @userdata: for @skips and @put
  */
 struct tar_pack {
 	int dir;
 	const char *name, *as;
 	unsigned int flags;
+	bool (*skips)(void *userdata, const struct tar_trouble *trouble, int error);
 	int (*put)(void *userdata, const void *data, size_t len);
 	void *userdata;
 };

@@ -27,11 +27,13 @@ struct unpack_folder {
  * @name: its last component, within @path
  * @parent_path: the folder that @parent is; owned
  * @inside: where folders are that are not complete
+ * @mask: bits that no mode gets
  */
 struct unpacking {
 	const struct tar_unpack *unpack;
 	struct tar_trouble *trouble;
 	bool owners;
+	mode_t mask;
 	char path[PATH_MAX], link[PATH_MAX], parent_path[PATH_MAX], inside[PATH_MAX];
 	const char *name;
 	int parent;
@@ -56,7 +58,7 @@ static inline bool unpacking_exact(const struct unpacking *u)
 /** unpacking_mode() - of a file or folder that gets all it shall have */
 static inline uint32_t unpacking_mode(const struct unpacking *u, uint32_t mode)
 {
-	return u->owners ? mode : mode & 01777;
+	return (u->owners ? mode : mode & 01777) & ~u->mask;
 }
 
 /** unpacking_xattrs() - give them to an open file. Return: 0 or negative errno. */

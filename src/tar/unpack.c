@@ -317,6 +317,8 @@ static int unpack_all(struct unpacking *u)
 	int r;
 
 	while ((r = tar_read_next(&u->reader)) > 0) {
+		if (u->unpack->flags & TAR_UNPACK_NOW)
+			u->reader.member.mtime.tv_nsec = UTIME_OMIT;
 		r = unpack_member(u);
 		if (r < 0)
 			return r;
@@ -340,11 +342,13 @@ int tar_unpack(const struct tar_unpack *unpack, struct tar_trouble *trouble)
 		return tar_trouble_set(trouble, -ENOMEM, "unpack", "");
 	u->unpack = unpack;
 	u->trouble = trouble;
-	u->owners = geteuid() == 0;
+	u->owners = geteuid() == 0 && !(unpack->flags & TAR_UNPACK_OWN);
 	u->parent = -EBADF;
 	u->reader.get = unpack->get;
 	u->reader.userdata = unpack->userdata;
 	mask = umask(0);
+	if (unpack->flags & TAR_UNPACK_MASKED)
+		u->mask = mask;
 	r = unpack_all(u);
 	(void)umask(mask);
 	fd_close(u->parent);

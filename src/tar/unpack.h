@@ -7,6 +7,12 @@
 
 /* What cannot be kept is an error: an owner, for want of privileges, or an extended attribute. */
 #define TAR_UNPACK_EXACT 1u
+/* Files are ours, even if we are root. */
+#define TAR_UNPACK_OWN 2u
+/* Our umask applies to modes. */
+#define TAR_UNPACK_MASKED 4u
+/* Files are as new as they are. */
+#define TAR_UNPACK_NOW 8u
 
 /**
  * struct tar_unpack - what to unpack, and where
@@ -33,7 +39,7 @@ struct tar_unpack {
  * step when it is complete; a folder is merged into one that is there. A folder is never replaced by
  * anything else (-EISDIR), nor anything else by a folder (-ENOTDIR). Missing folders are made.
  *
- * Modes and times are kept, and so are owners, if we are root, and extended attributes, where the file
+ * Modes and times are kept, if @flags say nothing else, and so are owners, if we are root, and extended attributes, where the file
  * system has them; but overlayfs' own are left out. Without owners, the bits that would lend their
  * rights are not kept. A folder gets what it shall have after everything in it.
  *

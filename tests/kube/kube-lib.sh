@@ -20,6 +20,9 @@ export CONTAINERD_ADDRESS=$WORK/containerd.sock CONTAINERD_NAMESPACE=k8s.io
 export KUBECONFIG=$WORK/kubeconfig KUBECACHEDIR=$WORK/kube-cache
 IMAGE=docker.io/library/busybox:latest
 PAUSE=docker.io/library/pause:latest
+# One that has these programs alone, if the test file names any.
+BARE_IMAGE=docker.io/library/glibc:latest
+: "${BARE_PROGRAMS:=}"
 NODE=10.88.0.1
 # More options of kube-standin.
 STANDIN=${CAISSON_TEST_STANDIN:-}
@@ -85,8 +88,9 @@ start_standin() {
 # CRI sees those only that were there when it began, or a moment later.
 import_images() {
 	local name
-	for name in busybox pause; do
-		"$TOP/tests/lib/make-image" $name "docker-archive:$WORK/$name.tar"
+	for name in busybox pause ${BARE_PROGRAMS:+glibc}; do
+		# shellcheck disable=SC2086 # one word a program
+		"$TOP/tests/lib/make-image" $name "docker-archive:$WORK/$name.tar" $BARE_PROGRAMS
 		ctr image import "$WORK/$name.tar" >/dev/null
 		rm "$WORK/$name.tar"
 	done

@@ -92,10 +92,10 @@ static int write_process(const struct crun *crun)
 	return r;
 }
 
-static int copy_program(void)
+static int copy_program(const char *path)
 {
-	_cleanup_close_ int from = open(ABI_CRUN, O_RDONLY | O_CLOEXEC);
-	_cleanup_close_ int to = memfd_create("crun", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	_cleanup_close_ int from = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int to = memfd_create(path, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	ssize_t n = from < 0 || to < 0 ? -1 : 1;
 
 	while (n > 0)
@@ -110,8 +110,23 @@ int crun_program(void)
 	static int program = -EBADF;
 
 	if (program < 0)
-		program = copy_program();
+		program = copy_program(ABI_CRUN);
 	return program;
+}
+
+int crun_tar(void)
+{
+	static int tar = -EBADF;
+
+	if (tar < 0)
+		tar = copy_program(ABI_TAR);
+	return tar;
+}
+
+static bool gets_tar(const struct crun *crun)
+{
+	return crun->verb == CRUN_EXEC && crun->request->spec_len > strlen(ABI_TAR_EXEC) &&
+	       memcmp(crun->request->spec, ABI_TAR_EXEC, strlen(ABI_TAR_EXEC)) == 0;
 }
 
 /*
@@ -133,6 +148,8 @@ int crun_prepare(struct crun *crun, bool terminal, int *ret_console)
 {
 	int program = crun_program();
 
+	if (program >= 0 && gets_tar(crun))
+		program = crun_tar();
 	if (program < 0)
 		return program;
 	if (crun->verb == CRUN_CREATE)
@@ -316,6 +333,8 @@ static void build_args(const struct crun *crun, int words, struct args *args)
 		add(args, "--pid-file", args->files[FILE_PID].path);
 	if (verbs[crun->verb].process)
 		add(args, "--process", args->files[FILE_PROCESS].path);
+	if (gets_tar(crun))
+		add(args, "--preserve-fds", "1");
 	if (crun->terminal)
 		add(args, "--console-socket", args->files[FILE_CONSOLE].path);
 	add(args, crun->container, NULL);
@@ -323,7 +342,8 @@ static void build_args(const struct crun *crun, int words, struct args *args)
 
 /*
  * 0, 1, 2, the words and the sign: nothing else of vminitd's stays open. In the container's process
- * crun makes all that are above 2 close-on-exec.
+ * crun makes all that are above 2 close-on-exec; or above 3, where that is a tar. What is 3 otherwise vminitd has opened
+ * once and for all (main.c): neither the words nor the sign.
  */
 static int place_descriptors(const struct crun *crun, int words)
 {
@@ -331,7 +351,9 @@ static int place_descriptors(const struct crun *crun, int words)
 		if (dup2(crun->stdio[i], i) < 0)
 			return -errno;
 	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ||
-	    fd_cloexec(words, false) < 0 || (crun->sign >= 0 && fd_cloexec(crun->sign, false) < 0))
+	    fd_cloexec(words, false) < 0 ||
+	    (crun->sign >= 0 && fd_cloexec(crun->sign, false) < 0) ||
+	    (gets_tar(crun) && dup2(crun_tar(), ABI_TAR_FD) < 0))
 		return -errno;
 	return 0;
 }

@@ -52,6 +52,9 @@ struct crun {
  */
 int crun_program(void);
 
+/** crun_tar() - the same for ABI_TAR, of which the same is true */
+int crun_tar(void);
+
 /**
  * crun_prepare() - make the files
  * @ret_console: where the terminal will come from; unchanged unless @terminal

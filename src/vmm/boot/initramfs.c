@@ -42,6 +42,18 @@ struct input {
 	struct strv files;
 };
 
+static int add_beside_to_key(struct identity *id, const struct initramfs_program *program,
+			     struct err *err)
+{
+	int r;
+
+	if (!program->beside)
+		return 0;
+	identity_add_word(id, program->beside_guest_path);
+	r = identity_add_file(id, program->beside);
+	return r < 0 ? err_errno(err, r, "%s", program->beside) : 0;
+}
+
 /* Their paths count too: the guest has the files there. */
 static int add_program_to_key(struct identity *id, const struct input *in, struct err *err)
 {
@@ -62,7 +74,7 @@ static int add_program_to_key(struct identity *id, const struct input *in, struc
 		if (r < 0)
 			return err_errno(err, r, "%s", in->files.v[i]);
 	}
-	return 0;
+	return add_beside_to_key(id, in->program, err);
 }
 
 static int make_key(const struct input *in, char key[IDENTITY_LEN + 1], struct err *err)
@@ -211,6 +223,8 @@ static int add_program(struct cpio *cpio, const struct input *in, struct err *er
 	r = add_file(cpio, in->program->path, in->program->guest_path, &made, err);
 	for (size_t i = 0; i < in->files.n && r == 0; i++)
 		r = add_file(cpio, source_of(in, in->files.v[i]), in->files.v[i], &made, err);
+	if (r == 0 && in->program->beside)
+		r = add_file(cpio, in->program->beside, in->program->beside_guest_path, &made, err);
 	return r;
 }
 

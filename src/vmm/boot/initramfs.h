@@ -18,11 +18,12 @@
  * @guest_path: in the guest
  * @standin: path of a library that it gets instead of the host's of that name, if that fits (standin.h); NULL:
  *	none
+ * @beside, @beside_guest_path: the same of another one, which is static; NULL: none
  *
  * What it is linked with comes along, at the paths that the dynamic loader finds it at by default.
  */
 struct initramfs_program {
-	const char *path, *guest_path, *standin;
+	const char *path, *guest_path, *standin, *beside, *beside_guest_path;
 };
 
 /**

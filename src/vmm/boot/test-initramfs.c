@@ -171,8 +171,8 @@ static void unpacks_with_cpio(void)
 /* A program runs with nothing but what came along. */
 static void program_with_its_libraries(void)
 {
-	const struct initramfs_program program = {"/bin/sh", "/usr/bin/shell"};
-	_cleanup_free_ char *path = NULL, *without = NULL, *out = NULL;
+	struct initramfs_program program = {.path = "/bin/sh", .guest_path = "/usr/bin/shell"};
+	_cleanup_free_ char *path = NULL, *without = NULL, *alone = NULL, *out = NULL;
 	char command[2 * PATH_MAX];
 	const char *const argv[] = {"sh", "-c", command, NULL};
 	struct proc_spec spec = PROC_SPEC_NULL;
@@ -180,14 +180,17 @@ static void program_with_its_libraries(void)
 
 	begin();
 	without = get(NULL);
+	test_int(initramfs_get(cache, init, NULL, &program, &alone, &err), 0);
+	program.beside = init;
+	program.beside_guest_path = "/usr/bin/beside";
 	r = initramfs_get(cache, init, NULL, &program, &path, &err);
 	if (r < 0)
 		test_fail("%d: %s", r, err.text);
-	test_true(strcmp(path, without) != 0);
+	test_true(strcmp(path, without) != 0 && strcmp(path, alone) != 0);
 	(void)snprintf(command, sizeof(command),
 		       "command -v cpio >/dev/null && [ $(id -u) = 0 ] || exit 77; mkdir '%s/y' && "
 		       "cd '%s/y' && cpio -idm --no-absolute-filenames <'%s' 2>/dev/null; "
-		       "chroot . /usr/bin/shell -c 'echo it runs'",
+		       "cmp init usr/bin/beside && chroot . /usr/bin/shell -c 'echo it runs'",
 		       files_dir, files_dir, path);
 	spec.argv = argv;
 	if (test_proc_run(&spec, &out) == 77)
