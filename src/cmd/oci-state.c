@@ -35,7 +35,7 @@ int oci_state_ask(const struct record *record, bool guest, struct oci_state *ret
 	r = client_connect(&client, record, err);
 	if (r == 0) {
 		ret->status = describe_state(&client, record->id, err);
-		ret->pid = describe_shim(&client, record->id, err);
+		ret->pid = record_keeper(record);
 		ret->guest = guest ? describe_guest(&client, err) : NULL;
 		r = !guest || ret->guest ? 0 : err->code;
 	}

@@ -23,10 +23,10 @@ static const struct opt options[] = {
 /* Callers look for these among the host's processes, where those of the guest are not. */
 static void print_json(struct client *client)
 {
-	pid_t pid = describe_shim(client, client->record->id, NULL);
+	const struct record *record = client->record;
 
-	if (pid > 0)
-		printf("[%d]\n", (int)pid);
+	if (describe_shim(client, record->id, NULL) > 0)
+		printf("[%d]\n", (int)record_keeper(record));
 	else
 		puts("null");
 }

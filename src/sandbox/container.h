@@ -24,6 +24,7 @@ struct ttrpc_call;
  * @deleted: there is nothing more to ask about
  * @creating, @exit_due: for its owner: what is told once it was created, and that its end has still to be told
  *	(shim/containerd/events.h)
+ * @removing: for its owner: nothing of it is to be left once it has ended
  * @holders, @resuming, @released: for its owner: who it is paused for (shim/hold.h), it goes on since the last of
  *	them has gone, and who is told once it does; NULL: nobody
  */
@@ -41,7 +42,7 @@ struct container {
 	struct list holders;
 	struct ttrpc_call *released;
 	Google__Protobuf__Any creating;
-	bool resuming, started, deleted, exit_due;
+	bool resuming, started, deleted, exit_due, removing;
 };
 
 /** container_init() - one more of @sandbox'; the pointers must outlive it */

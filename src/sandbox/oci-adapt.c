@@ -112,7 +112,7 @@ static void add_namespace(struct json_object *list, const char *type)
 
 static bool has_group(const struct oci_group *group)
 {
-	return group && group->host_pid > 0;
+	return group && group->n > 0;
 }
 
 /* The VM's own network is the container's, made of what is in the namespace. */
@@ -120,7 +120,8 @@ static int take_network(const char *path, const struct oci_group *group, struct 
 			struct err *err)
 {
 	_cleanup_free_ char *ours =
-		has_group(group) ? xasprintf("/proc/%d/ns/net", (int)group->host_pid) : NULL;
+		has_group(group) ? xasprintf("/proc/%d/ns/net", (int)group->members[0].host_pid)
+				 : NULL;
 
 	if (ours && !path_is_same(path, ours))
 		return err_set(err, -ENOTSUP,
@@ -132,19 +133,27 @@ static int take_network(const char *path, const struct oci_group *group, struct 
 	return 0;
 }
 
-/* What was told of the first one's process is a number of the host's. */
-static int join_namespace(struct json_object *item, const char *type, const char *path,
-			  const struct oci_group *group, struct err *err)
+static bool is_joinable(const char *type)
 {
 	static const char *const types[] = {"ipc", "uts", "pid"};
 
-	for (size_t i = 0; has_group(group) && i < ARRAY_SIZE(types); i++) {
-		_cleanup_free_ char *host =
-			xasprintf("/proc/%d/ns/%s", (int)group->host_pid, types[i]);
-		_cleanup_free_ char *guest =
-			xasprintf("/proc/%u/ns/%s", group->guest_pid, types[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return false;
+}
 
-		if (strcmp(type, types[i]) != 0 || strcmp(path, host) != 0)
+/* What was told of a member's process is a number of the host's. */
+static int join_namespace(struct json_object *item, const char *type, const char *path,
+			  const struct oci_group *group, struct err *err)
+{
+	for (size_t i = 0; has_group(group) && is_joinable(type) && i < group->n; i++) {
+		const struct oci_member *member = &group->members[i];
+		_cleanup_free_ char *host =
+			xasprintf("/proc/%d/ns/%s", (int)member->host_pid, type);
+		_cleanup_free_ char *guest = xasprintf("/proc/%u/ns/%s", member->guest_pid, type);
+
+		if (strcmp(path, host) != 0)
 			continue;
 		json_object_object_add(item, "path", json_object_new_string(guest));
 		return 0;

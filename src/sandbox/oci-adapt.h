@@ -16,23 +16,28 @@
 #define OCI_CONFIG_FILE "config.json"
 #define OCI_CONFIG_MAX	(4u << 20)
 
+/** struct oci_member - a container that runs: the process that stands for it on the host, and its own in the guest */
+struct oci_member {
+	pid_t host_pid;
+	uint32_t guest_pid;
+};
+
 /**
  * struct oci_group - the containers of a VM that can have several
- * @host_pid: the process that stands for all of them on the host; 0: this one is the first
- * @guest_pid: the first one's process in the guest
+ * @members: those that there are, the VM's first one first; @n: 0: this is the first
  * @shm: what of the host's ABI_SHM_DIR stands for; empty: it is not there
  */
 struct oci_group {
-	pid_t host_pid;
-	uint32_t guest_pid;
+	const struct oci_member *members;
+	size_t n;
 	const char *shm;
 };
 
 /**
  * oci_config_adapt() - make somebody else's config.json one for a guest
  * @json: the text
- * @group: that it comes to, or begins; NULL: it will be alone. Namespaces of the first one's can be joined then;
- *	the network is the VM's
+ * @group: that it comes to, or begins; NULL: it will be alone. Namespaces of its members' can be joined then; the
+ *	network is the VM's
  * @spec: has its id; gets rootfs as it is written there, args, env, cwd, user, capabilities,
  *	terminal and annotations, which are for those who ask, and for execs; of the first one of a group shm
  * @ret: the text for the guest

@@ -76,7 +76,7 @@ static bool is_shared_shm(const char *source, const struct oci_group *group,
 {
 	if (!group)
 		return false;
-	if (group->host_pid > 0)
+	if (group->n > 0)
 		return *group->shm && path_is_same(source, group->shm);
 	free(spec->shm);
 	spec->shm = xstrdup(source);

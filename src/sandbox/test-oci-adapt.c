@@ -259,7 +259,7 @@ static void the_host_holds_what_is_read_only(void)
 	sandbox_spec_done(&spec);
 }
 
-static const struct oci_group first_of_group = {.host_pid = 0}, *group = &first_of_group;
+static const struct oci_group first_of_group = {.n = 0}, *group = &first_of_group;
 
 static int adapt_in_group(const char *namespaces, const char *mounts, struct sandbox_spec *spec,
 			  char **ret)
@@ -300,22 +300,28 @@ static void expect_not_in_group(const char *namespaces, const char *text)
 }
 
 /* The process that stands for the group is this one. */
-#define OURS(type)   "{\"type\":\"" type "\",\"path\":\"/proc/%d/ns/" type "\"}"
-#define NETWORK	     "{\"type\":\"network\",\"path\":\"/proc/self/ns/net\"}"
-#define GUESTS(type) "{\"type\":\"" type "\",\"path\":\"\\/proc\\/42\\/ns\\/" type "\"}"
+#define OURS(type)	  "{\"type\":\"" type "\",\"path\":\"/proc/%d/ns/" type "\"}"
+#define NETWORK		  "{\"type\":\"network\",\"path\":\"/proc/self/ns/net\"}"
+#define GUESTS(type, pid) "{\"type\":\"" type "\",\"path\":\"\\/proc\\/" pid "\\/ns\\/" type "\"}"
 
 static void namespaces_of_a_group(void)
 {
-	const struct oci_group later = {.host_pid = getpid(), .guest_pid = 42, .shm = ""};
 	int pid = (int)getpid();
+	const struct oci_member members[] = {{.host_pid = pid, .guest_pid = 42},
+					     {.host_pid = pid + 1, .guest_pid = 43}};
+	const struct oci_group later = {.members = members, .n = ARRAY_SIZE(members), .shm = ""};
 	_cleanup_free_ char *all =
 		xasprintf(NETWORK "," OURS("ipc") "," OURS("uts") "," OURS("pid"), pid, pid, pid);
 	_cleanup_free_ char *mnt = xasprintf(NETWORK "," OURS("mnt"), pid);
-	_cleanup_free_ char *others = xasprintf(NETWORK "," OURS("ipc"), pid + 1);
+	_cleanup_free_ char *target =
+		xasprintf(NETWORK "," OURS("ipc") "," OURS("pid"), pid, pid + 1);
+	_cleanup_free_ char *others = xasprintf(NETWORK "," OURS("ipc"), pid + 2);
 
 	expect_not_in_group(all, "the ipc namespace /proc/");
 	group = &later;
-	expect_in_group(all, "", GUESTS("ipc") "," GUESTS("uts") "," GUESTS("pid"));
+	expect_in_group(all, "",
+			GUESTS("ipc", "42") "," GUESTS("uts", "42") "," GUESTS("pid", "42"));
+	expect_in_group(target, "", GUESTS("ipc", "42") "," GUESTS("pid", "43"));
 	expect_in_group(NETWORK ",{\"type\":\"ipc\"}", "",
 			"[{\"type\":\"ipc\"},{\"type\":\"cgroup\"}]");
 	expect_not_in_group(mnt, "the mnt namespace /proc/");
@@ -333,7 +339,8 @@ static void namespaces_of_a_group(void)
 
 static void memory_of_a_group(void)
 {
-	struct oci_group later = {.host_pid = getpid(), .guest_pid = 42, .shm = "/dev/shm"};
+	const struct oci_member first = {.host_pid = getpid(), .guest_pid = 42};
+	struct oci_group later = {.members = &first, .n = 1, .shm = "/dev/shm"};
 	struct sandbox_spec spec;
 	struct statfs fs;
 	char *json;

@@ -38,7 +38,7 @@ void keeper_block(sigset_t *old)
 }
 
 /* What does not fit into the pipe, nobody is waiting for any more. */
-static void pass_on(int passing, int signo)
+void keeper_pass_on(int passing, int signo)
 {
 	unsigned char byte = (unsigned char)signo;
 
@@ -58,7 +58,7 @@ static void take_view(const struct record *record, const struct sandbox_spec *sp
 	if (view_enter(child, record, spec) < 0)
 		(void)kill(child, SIGKILL);
 	else
-		pass_on(passing, KEEPER_SEES);
+		keeper_pass_on(passing, KEEPER_SEES);
 }
 
 static void signalled(const siginfo_t *info, const struct record *record,
@@ -67,7 +67,7 @@ static void signalled(const siginfo_t *info, const struct record *record,
 	if (info->si_signo == SIGRTMIN && info->si_pid == child)
 		take_view(record, spec, child, passing);
 	else if (info->si_signo != SIGCHLD)
-		pass_on(passing, info->si_signo);
+		keeper_pass_on(passing, info->si_signo);
 }
 
 /* Where the record has gone nobody else will: and as long as we are in it our child could not. */

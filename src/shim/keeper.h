@@ -31,6 +31,9 @@ void keeper_block(sigset_t *old);
 /* A byte through the pipe that is no signal's number: the keeper has the container's view. */
 #define KEEPER_SEES 0
 
+/** keeper_pass_on() - tell the shim of a signal, or of KEEPER_SEES. @passing: as of keeper_run() */
+void keeper_pass_on(int passing, int signo);
+
 /** keeper_ask_view() - in the child: let the keeper enter the view of view.h; KEEPER_SEES follows */
 void keeper_ask_view(pid_t keeper);
 

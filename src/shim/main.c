@@ -127,7 +127,7 @@ static void signal_passed(struct loop_io *io, uint32_t revents _unused_)
 	else if (signo == KEEPER_SEES)
 		told_seen(shim);
 	else
-		shim_task_signal(shim, signo);
+		shim_task_signal(shim->first.init, signo);
 }
 
 static int serve(struct shim *shim, const struct err *failure)

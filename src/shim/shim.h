@@ -81,8 +81,8 @@ struct process *shim_find(struct ttrpc_call *call, const char *id, const char *e
 /** shim_task_ready() - the guest is up: a Create that waits goes on */
 void shim_task_ready(struct shim *shim);
 
-/** shim_task_signal() - a signal for the container's first process, if it runs */
-void shim_task_signal(struct shim *shim, int signo);
+/** shim_task_signal() - a signal for a container's first process, if it runs; NULL: there is none */
+void shim_task_signal(struct process *init, int signo);
 
 /** shim_task_lost() - the VM is gone: everything that still waits is answered */
 void shim_task_lost(struct shim *shim);

@@ -608,9 +608,8 @@ const struct ttrpc_method shim_task_methods[] = {
 	{.name = NULL},
 };
 
-void shim_task_signal(struct shim *shim, int signo)
+void shim_task_signal(struct process *p, int signo)
 {
-	struct process *p = shim->first.init;
 	const char *why;
 
 	if (p && process_allows(p->state, PROCESS_OP_KILL, &why) == TTRPC_OK)

@@ -2,6 +2,7 @@
 /* Containers that come to a VM in which there is one already. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -132,8 +133,24 @@ static void guest_creates_joined(const char *id, const char *rootfs)
 	guest_replies(&response.base);
 }
 
+/* What the other one is told of it, and what that is: a process that sees the container's files. */
+static void expect_process_of(const char *id, uint32_t pid)
+{
+	_cleanup_free_ char *file = xasprintf("/proc/%u/root/file", pid);
+	Containerd__Task__V2__StateResponse *state;
+
+	test_int(access(file, F_OK), 0);
+	test_true((pid_t)pid != getpid());
+	ask_of(&asked, "State", id, "");
+	state = (Containerd__Task__V2__StateResponse *)expect_ok(
+		&asked, &containerd__task__v2__state_response__descriptor);
+	test_int(state->pid, pid);
+	rpc_free(&state->base);
+}
+
 static void join(const char *id, const char *part)
 {
+	Containerd__Task__V2__CreateTaskResponse *created;
 	_cleanup_free_ char *ipc = xasprintf(
 		NETWORK ",{\"type\":\"ipc\",\"path\":\"/proc/%d/ns/ipc\"}", (int)getpid());
 	_cleanup_free_ char *bundle = make_bundle("b", ipc, "");
@@ -141,7 +158,10 @@ static void join(const char *id, const char *part)
 
 	ask_join(id, bundle);
 	guest_creates_joined(id, rootfs);
-	expect(&create, TTRPC_OK, "");
+	created = (Containerd__Task__V2__CreateTaskResponse *)expect_ok(
+		&create, &containerd__task__v2__create_task_response__descriptor);
+	expect_process_of(id, created->pid);
+	rpc_free(&created->base);
 }
 
 static void start_it(const char *id)
@@ -234,6 +254,50 @@ static void one_comes_and_goes(void)
 	expect_path(share, "2/rootfs/file", true);
 	test_str(t.shim.restarts.rows[0].name, "main");
 	test_int(t.shim.restarts.rows[0].count, 1);
+	end_group();
+}
+
+static void expect_kill(const char *id, uint32_t signo)
+{
+	Containerd__Task__V2__KillRequest *request =
+		(Containerd__Task__V2__KillRequest *)asked_of_guest(
+			"Kill", &containerd__task__v2__kill_request__descriptor);
+
+	test_str(request->id, id);
+	test_int(request->signal, signo);
+	rpc_free(&request->base);
+	guest_replies(EMPTY);
+}
+
+/* A signal for it is for the container, and its end is the container's. */
+static void what_stands_for_it(void)
+{
+	pid_t pid;
+
+	begin_group();
+	join("c2", "1");
+	start_it("c2");
+	pid = join_pid(container_find(&t.shim.sandbox, "c2"));
+	test_int(kill(pid, SIGUSR1), 0);
+	expect_kill("c2", SIGUSR1);
+	test_int(kill(pid, SIGKILL), 0);
+	expect_kill("c2", SIGKILL);
+	test_int(kill(pid, 0) < 0 ? -errno : 0, -ESRCH);
+	it_ends("c2", 137);
+	delete_it("c2", 137);
+	end_group();
+}
+
+static void what_stands_for_it_ends_with_it(void)
+{
+	pid_t pid;
+
+	begin_group();
+	join("c2", "1");
+	start_it("c2");
+	pid = join_pid(container_find(&t.shim.sandbox, "c2"));
+	it_ends("c2", 3);
+	test_int(kill(pid, 0) < 0 ? -errno : 0, -ESRCH);
 	end_group();
 }
 
@@ -352,6 +416,8 @@ static int run_in_child(void)
 
 	if (pid == 0) {
 		test_run(one_comes_and_goes);
+		test_run(what_stands_for_it);
+		test_run(what_stands_for_it_ends_with_it);
 		test_run(the_guest_may_refuse);
 		test_run(streams_that_cannot_be_opened);
 		test_run(a_pause_that_the_guest_does_not_answer);

@@ -20,9 +20,9 @@ void told_forget_exec(struct shim *shim, struct process *p)
 
 uint32_t told_pid(const struct process *p)
 {
-	const struct shim *shim = shim_of_process(p);
+	bool by_host = shim_of_process(p)->containerd || join_is_one(p->container);
 
-	return shim->containerd ? (uint32_t)shim->keeper : p->pid;
+	return by_host ? (uint32_t)join_pid(p->container) : p->pid;
 }
 
 /* PAUSING, PAUSED and back. */
@@ -68,6 +68,8 @@ static void init_stopped(struct process *p)
 
 	/* One that ends before it is started has a status, too, but if nobody has seen it made. */
 	c->started |= !p->lost || shim->let_go;
+	if (join_is_one(c))
+		join_ended(c);
 	/* The record first: who hears of the end may ask for it at once. */
 	if (!c->spec->remove && !shim->visit)
 		(void)record_set_exit(c->record, (int)p->status,
@@ -78,6 +80,8 @@ static void init_stopped(struct process *p)
 	if (!shim->sandbox.group)
 		sandbox_stop(&shim->sandbox, ends_in_order(shim));
 	shim_quit_when_told(shim);
+	if (c->removing)
+		told_remove(p);
 }
 
 static void exec_stopped(struct process *p)
@@ -111,13 +115,17 @@ static void joined_not_created(struct process *p, const struct process_result *r
 
 static void joined_created(struct process *p, const struct process_result *result)
 {
+	int r;
+
 	if (result->code != TTRPC_OK) {
 		joined_not_created(p, result);
 		return;
 	}
 	restarts_add(&shim_of_process(p)->restarts, &p->container->spec->annotations);
+	r = join_stand(p->container);
 	events_created(p);
-	reply_created(p, calls_kept(p));
+	if (r < 0)
+		told_joined_unseen(p);
 }
 
 static void init_created(struct process *p, const struct process_result *result)
@@ -146,14 +154,36 @@ static void init_created(struct process *p, const struct process_result *result)
 	sandbox_stop(&shim->sandbox, false);
 }
 
+/* It may have been killed meanwhile; or be on its way out, and another call waits for that. */
+static bool awaits_view(const struct process *p)
+{
+	return p->state == PROCESS_CREATED || p->state == PROCESS_STOPPING ||
+	       (p->state == PROCESS_STOPPED && !p->forgetting);
+}
+
 void told_seen(struct shim *shim)
 {
 	struct process *p = shim->first.init;
-	enum process_state state = p ? p->state : PROCESS_NONE;
 
-	/* It may have been killed meanwhile. */
-	if (state == PROCESS_CREATED || state == PROCESS_STOPPING || state == PROCESS_STOPPED)
+	if (p && awaits_view(p))
 		reply_created(p, calls_kept(p));
+}
+
+void told_joined_seen(struct process *p)
+{
+	if (awaits_view(p))
+		reply_created(p, calls_kept(p));
+}
+
+void told_joined_unseen(struct process *p)
+{
+	struct ttrpc_call *call = calls_kept(p);
+
+	if (call)
+		ttrpc_call_fail(call, TTRPC_INTERNAL,
+				"container %s: no process of the host's can stand for it",
+				p->container->spec->id);
+	told_remove(p);
 }
 
 static void exec_created(struct process *p, const struct process_result *result)
@@ -286,6 +316,19 @@ void told_forget(struct ttrpc_call *call, struct process *p)
 	p->deleted = joined_gone;
 	calls_keep(p, call);
 	process_forget(p);
+}
+
+void told_remove(struct process *p)
+{
+	p->container->removing = true;
+	if (p->state == PROCESS_CREATED) {
+		process_delete(p);
+	} else if (p->state == PROCESS_STOPPED && !p->forgetting) {
+		p->deleted = joined_gone;
+		process_forget(p);
+	} else {
+		shim_task_signal(p, SIGKILL);
+	}
 }
 
 static void told_of_joined(struct process *p)

@@ -14,6 +14,16 @@ void told_of_exec(struct process *p);
 /** told_seen() - the keeper sees what the container sees: it has been created */
 void told_seen(struct shim *shim);
 
+/**
+ * told_joined_seen(), told_joined_unseen() - the same of a container that has come to the VM of another, and the process
+ * that stands for it; or that could not be had, so neither can the container
+ */
+void told_joined_seen(struct process *p);
+void told_joined_unseen(struct process *p);
+
+/** told_remove() - end such a container, whatever it does, and have nothing left of it. Its first process. */
+void told_remove(struct process *p);
+
 /** told_pid() - the number of a process that is told: containerd takes one for the host's */
 uint32_t told_pid(const struct process *p);
 

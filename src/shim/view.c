@@ -39,10 +39,9 @@ static int is_folder(int fd)
  * Where the container has it; a link of the container's leads nowhere else. What is in one of its tmpfs or
  * disks has no place here, or there is something else in that, which the container does not see.
  */
-static int bind_volume(int root, const struct record *record, const struct sandbox_spec *spec,
-		       size_t i)
+static int bind_volume(int root, const struct record *vm, const struct sandbox_spec *spec, size_t i)
 {
-	_cleanup_free_ char *source = share_volume_path(record, spec, i);
+	_cleanup_free_ char *source = share_volume_path(vm, spec, i);
 	_cleanup_close_ int at = path_open_in_root(root, spec->volume_targets.v[i], O_PATH, 0);
 	_cleanup_close_ int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source,
 						OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
@@ -68,9 +67,9 @@ static int pivot(int root)
 	return chdir("/") < 0 ? -errno : 0;
 }
 
-int view_enter(pid_t shim, const struct record *record, const struct sandbox_spec *spec)
+int view_enter(pid_t shim, const struct record *vm, const struct sandbox_spec *spec)
 {
-	_cleanup_free_ char *rootfs = share_path(record, spec, SHARE_IN_ROOTFS);
+	_cleanup_free_ char *rootfs = share_path(vm, spec, SHARE_IN_ROOTFS);
 	_cleanup_close_ int root = -EBADF;
 	int r = copy_namespace(shim);
 
@@ -81,6 +80,6 @@ int view_enter(pid_t shim, const struct record *record, const struct sandbox_spe
 		return -errno;
 	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
 		if (volume_of(spec->volumes.v[i]).kind == VOLUME_SHARED)
-			r = bind_volume(root, record, spec, i);
+			r = bind_volume(root, vm, spec, i);
 	return r < 0 ? r : pivot(root);
 }

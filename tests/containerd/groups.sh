@@ -12,9 +12,12 @@ KIND=io.kubernetes.cri.container-type
 begin() {
 	ctr run -d "${RUNTIME[@]}" "${OPTIONS[@]}" --annotation $GROUP="$1" --annotation $KIND=sandbox \
 		$IMAGE "$@"
-	PID=$(ctr task ls | awk -v id="$1" '$1 == id {print $2}')
+	PID=$(pid_of "$1")
 	FIRST=$1
 }
+
+# pid_of ID: the number that containerd has of it
+pid_of() { ctr task ls | awk -v id="$1" '$1 == id {print $2}'; }
 
 # join ID COMMAND...: one more of the same
 join() {
@@ -139,6 +142,39 @@ test_each_has_its_life() {
 	is "$(in_namespace list -f json | jq -r '.[] | select(.id == "three").status')" stopped
 	end three
 	end two
+	end one
+	nothing_left one two three
+}
+
+# Each has a process on the host: what becomes of that becomes of the container, and the other way round.
+test_process_on_the_host() {
+	local pid
+	begin one sleep 1000
+	join two sh -c 'trap "exit 5" USR1; echo mine >/only-in-two; while :; do sleep 0.1; done'
+	pid=$(pid_of two)
+	is "$(readlink "/proc/$pid/ns/net")" "$(readlink "/proc/$PID/ns/net")" "network namespace"
+	in_one two sh -c 'until [ -s /only-in-two ]; do sleep 0.1; done'
+	is "$(cat "/proc/$pid/root/only-in-two")" mine
+	[ ! -e "/proc/$PID/root/only-in-two" ] || fail "the first one's process has the files of the other"
+	is "$(ls "/proc/$pid/fd" | tr '\n' ' ')" "0 1 2 3 " "descriptors"
+	has "$(ctr task ps two)" "$pid"
+	is "$(in_namespace state two | jq .pid)" "$pid"
+	# By its number the container's namespaces are joined.
+	OPTIONS=(--with-ns "pid:/proc/$pid/ns/pid")
+	join three sleep 2000
+	OPTIONS=()
+	is "$(in_one three readlink /proc/self/ns/pid)" "$(in_one two readlink /proc/self/ns/pid)" "pid namespaces"
+	has "$(in_one two ps -o args)" "sleep 2000"
+	end three
+	kill -USR1 "$pid"
+	"$TOP/tests/lib/await-end" 60 "$pid"
+	is "$(remove two)" 5 "exit status"
+	join two sleep 1000
+	pid=$(pid_of two)
+	kill -KILL "$pid"
+	is "$(in_namespace wait two)" 137
+	is "$(remove two)" 137 "exit status"
+	is "$(in_one one cat /proc/1/comm)" sleep
 	end one
 	nothing_left one two three
 }

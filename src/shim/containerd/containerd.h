@@ -9,7 +9,7 @@
 /*
  * A shim whose client is containerd. What is different from one of the command line's: its VM starts when Create comes,
  * which says what the root file system is; streams are named as containerd names them; it tells of events; numbers of
- * processes are its keeper's, since the guest's mean nothing to others; and it is there until Shutdown.
+ * processes are those that stand for their containers, since the guest's mean nothing to others; and it is there until Shutdown.
  */
 
 /**

@@ -75,7 +75,6 @@ static void put(const struct process *p, const char *topic, const ProtobufCMessa
 
 void events_creating(struct container *c, const Containerd__Task__V2__CreateTaskRequest *request)
 {
-	const struct shim *shim = c->sandbox->userdata;
 	Containerd__Events__TaskCreate event = CONTAINERD__EVENTS__TASK_CREATE__INIT;
 	Containerd__Events__TaskIO io = CONTAINERD__EVENTS__TASK_IO__INIT;
 
@@ -89,7 +88,6 @@ void events_creating(struct container *c, const Containerd__Task__V2__CreateTask
 	io.stderr_ = request->stderr_;
 	io.terminal = request->terminal;
 	event.checkpoint = request->checkpoint;
-	event.pid = (uint32_t)shim->keeper;
 	rpc_any_done(&c->creating);
 	(void)rpc_any_pack(&event.base, &c->creating);
 }
@@ -103,6 +101,7 @@ static void put_created(const struct process *p)
 	if (!containerd ||
 	    rpc_any_unpack(&c->creating, &containerd__events__task_create__descriptor, &m) < 0)
 		return;
+	((Containerd__Events__TaskCreate *)m)->pid = told_pid(p);
 	publisher_put(&containerd->publisher, "/tasks/create", m);
 	rpc_free(m);
 	rpc_any_done(&c->creating);

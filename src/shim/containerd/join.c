@@ -18,18 +18,23 @@
 #include "shim/calls.h"
 #include "shim/containerd/mounts.h"
 #include "shim/containerd/options.h"
+#include "shim/deputy.h"
 #include "shim/hold.h"
+#include "shim/keeper.h"
 #include "shim/told.h"
 
 /**
  * struct joined - one of them
  * @n_mounts: how many Create has asked for on its root file system
+ * @deputy: the process that stands for it; @seen: which sees what it sees
  */
 struct joined {
 	struct container container;
 	struct record record;
 	struct sandbox_spec spec;
 	size_t n_mounts;
+	struct deputy deputy;
+	bool seen;
 };
 
 static struct joined *joined_of(struct container *c)
@@ -40,6 +45,14 @@ static struct joined *joined_of(struct container *c)
 bool join_is_one(const struct container *c)
 {
 	return c->spec->part > 0;
+}
+
+pid_t join_pid(const struct container *c)
+{
+	const struct shim *shim = c->sandbox->userdata;
+
+	return join_is_one(c) ? container_of(c, const struct joined, container)->deputy.pid
+			      : shim->keeper;
 }
 
 static size_t count(const struct sandbox *sb)
@@ -156,12 +169,27 @@ static int check_spec(const struct sandbox_spec *vm, const struct sandbox_spec *
 	return check_annotations(vm, spec, err);
 }
 
+/* Whose namespaces it may join. The first one is live. */
+static size_t find_members(struct shim *shim, struct oci_member ret[JOIN_CONTAINERS_MAX])
+{
+	size_t n = 0;
+
+	list_for_each (it, &shim->sandbox.containers) {
+		const struct process *p = container_of(it, struct container, link)->init;
+
+		if (is_live(p) && n < JOIN_CONTAINERS_MAX)
+			ret[n++] = (struct oci_member){join_pid(p->container), p->pid};
+	}
+	return n;
+}
+
 static int load(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest *request,
 		struct sandbox_spec *spec, struct bundle *bundle, struct err *err)
 {
+	struct oci_member members[JOIN_CONTAINERS_MAX];
 	const struct oci_group group = {
-		.host_pid = shim->keeper,
-		.guest_pid = shim->first.init->pid,
+		.members = members,
+		.n = find_members(shim, members),
 		.shm = shim->first.spec->shm ? shim->first.spec->shm : "",
 	};
 	struct containerd_options options = {.config = NULL};
@@ -214,6 +242,7 @@ static int mount_all(struct shim *shim, struct joined *j,
 /* What is mounted stays as long as the guest has something of it open: nobody else sees it. */
 static void leave(struct shim *shim, struct joined *j)
 {
+	deputy_end(&j->deputy);
 	share_remove(shim->sandbox.record, &j->spec);
 	for (size_t i = 0; i < j->n_mounts; i++)
 		rootfs_unmount(j->spec.rootfs);
@@ -258,6 +287,7 @@ struct container *join_create(struct ttrpc_call *call,
 	j = xcalloc(1, sizeof(*j));
 	j->record = (struct record)RECORD_NULL;
 	j->spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
+	j->deputy = (struct deputy)DEPUTY_NULL;
 	if (make(shim, request, j, &err) < 0) {
 		ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
 		free_joined(j);
@@ -268,6 +298,41 @@ struct container *join_create(struct ttrpc_call *call,
 	/* That of a group of one may have been standing still. */
 	standby_forbid(&shim->sandbox.standby);
 	return &j->container;
+}
+
+static void deputy_said(struct deputy *d, int what)
+{
+	struct joined *j = container_of(d, struct joined, deputy);
+	struct process *p = j->container.init;
+
+	if (what == KEEPER_SEES) {
+		j->seen = true;
+		told_joined_seen(p);
+		if (p->state == PROCESS_STOPPED)
+			deputy_end(d);
+	} else if (!j->seen) {
+		told_joined_unseen(p);
+	} else {
+		shim_task_signal(p, what == DEPUTY_GONE ? SIGKILL : what);
+	}
+}
+
+int join_stand(struct container *c)
+{
+	struct joined *j = joined_of(c);
+	int r = deputy_start(&j->deputy, c->sandbox->loop, c->sandbox->record, c->spec,
+			     deputy_said);
+
+	return r == 0 ? record_set_keeper(c->record, j->deputy.pid) : r;
+}
+
+void join_ended(struct container *c)
+{
+	struct joined *j = joined_of(c);
+
+	/* Or that is still to be answered. */
+	if (j->seen)
+		deputy_end(&j->deputy);
 }
 
 void join_leave(struct container *c)

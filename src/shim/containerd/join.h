@@ -26,6 +26,21 @@ struct container *join_create(struct ttrpc_call *call,
 /** join_is_one() - has it come so? */
 bool join_is_one(const struct container *container);
 
+/**
+ * join_stand() - once it has been created: a process of the host's stands for it (shim/deputy.h)
+ *
+ * told_joined_seen() or told_joined_unseen() follows.
+ *
+ * Return: 0 or negative errno.
+ */
+int join_stand(struct container *container);
+
+/** join_pid() - of the process that stands for a container, the first one, too; also once it has ended. 0: there was none. */
+pid_t join_pid(const struct container *container);
+
+/** join_ended() - the container has: nobody stands for it any more */
+void join_ended(struct container *container);
+
 /** join_is_alone() - has the VM no container but the first? */
 bool join_is_alone(const struct sandbox *sandbox);
 

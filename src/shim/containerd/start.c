@@ -61,7 +61,7 @@ static int find_socket(struct start *s, struct err *err)
 /* That others can come to. */
 static int load(struct start *s, struct err *err)
 {
-	static const struct oci_group first = {.host_pid = 0};
+	static const struct oci_group first = {.n = 0};
 	int r;
 
 	if (s->options.config)
