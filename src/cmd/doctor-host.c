@@ -53,7 +53,7 @@ static int mount_inside(void *data, struct err *err)
 		return r;
 	dir = open(data, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return dir < 0 ? err_errno(err, -errno, "cannot open %s", (char *)data)
-		       : rootfs_bind(dir, data, true, err);
+		       : rootfs_bind(dir, data, true, false, err);
 }
 
 /* How a user shares files, see launch_share(). */

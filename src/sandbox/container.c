@@ -15,6 +15,7 @@ void container_init(struct container *c, struct sandbox *sandbox, const struct r
 		.record = record,
 		.spec = spec,
 		.log = IOLOG_NULL,
+		.uses = {.sources = &sandbox->sources},
 		.creating = GOOGLE__PROTOBUF__ANY__INIT,
 	};
 	list_init(&c->link);
@@ -54,5 +55,6 @@ void container_deinit(struct container *c)
 	free(take_ptr(c->config));
 	rpc_any_done(&c->creating);
 	iolog_close(&c->log);
+	sources_leave(&c->uses);
 	list_del(&c->link);
 }

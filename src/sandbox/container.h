@@ -17,6 +17,7 @@ struct ttrpc_call;
  * @spec: what it is; that of the first one says what the VM is, too
  * @config: of a bundle, config.json ready for the guest; NULL: it is not, or the guest has it
  * @alone: by 9P: which of its volumes have connections of their own
+ * @uses: of one of a group: what of its volumes is the same for all
  * @log: gets what its first process prints
  * @init: its first process, once there is one
  * @execs: the others, by struct process' link
@@ -35,6 +36,7 @@ struct container {
 	const struct sandbox_spec *spec;
 	char *config;
 	struct share_alone alone;
+	struct source_uses uses;
 	struct iolog log;
 	struct process *init;
 	struct list execs;

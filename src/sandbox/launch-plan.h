@@ -72,7 +72,7 @@ int launch_pc(struct sandbox *sb, struct launch_plan *p, struct err *err);
 bool launch_shares(const struct sandbox *sb);
 
 /** launch_mounts() - mount what the containers that there are have of the host. Return: 0 or negative errno with a message. */
-int launch_mounts(const struct sandbox *sb, struct err *err);
+int launch_mounts(struct sandbox *sb, struct err *err);
 
 /** launch_share() - start virtiofsd or caisson-9pd for the mounted share. Return: 0 or negative errno with a message. */
 int launch_share(struct sandbox *sb, struct launch_plan *p, struct err *err);

@@ -65,15 +65,16 @@ bool launch_shares(const struct sandbox *sb)
 	return sb->group || share_is_needed(sb->spec);
 }
 
-int launch_mounts(const struct sandbox *sb, struct err *err)
+int launch_mounts(struct sandbox *sb, struct err *err)
 {
-	int r = share_make(sb->record, sb->spec, err);
+	int r = share_make(sb->record, sb->spec, sb->group ? &sb->sources : NULL, err);
 
 	list_for_each (it, &sb->containers) {
-		const struct container *c = container_of(it, struct container, link);
+		struct container *c = container_of(it, struct container, link);
 
 		if (r == 0)
-			r = share_add(sb->record, c->record, c->spec, err);
+			r = share_add(sb->record, c->record, c->spec, sb->group ? &c->uses : NULL,
+				      err);
 	}
 	return r;
 }
@@ -81,7 +82,7 @@ int launch_mounts(const struct sandbox *sb, struct err *err)
 /* In what becomes virtiofsd or 9pd: this process stays who it is. */
 static int share_as_user(void *data, struct err *err)
 {
-	const struct sandbox *sb = data;
+	struct sandbox *sb = data;
 	int r = userns_enter(err);
 
 	return r == 0 ? launch_mounts(sb, err) : r;
@@ -142,11 +143,13 @@ static int serve_virtiofs(struct sandbox *sb, struct launch_plan *p, struct err 
 	return start(sb, p, "virtiofsd", argv, err);
 }
 
-/* One for each mount that it is told of (process-root.h, commons.h). */
+/* One for each mount that it is told of (process-root.h, commons.h). All of a group have one in common. */
 static size_t count_connections(const struct sandbox *sb)
 {
-	size_t n = sb->group;
+	size_t n = 0;
 
+	if (sb->group)
+		return 1;
 	list_for_each (it, &sb->containers) {
 		struct container *c = container_of(it, struct container, link);
 

@@ -23,6 +23,9 @@ static const char *const types[] = {
 /* What is mounted in the guest later, nobody on the host sees. */
 static const char *const shared[] = {"shared", "rshared"};
 
+/* What is mounted on the host later, the guest sees. */
+static const char *const slave[] = {"slave", "rslave"};
+
 static bool has_option(struct json_object *mount, const char *name)
 {
 	struct json_object *options;
@@ -37,6 +40,14 @@ static bool has_option(struct json_object *mount, const char *name)
 			return true;
 	}
 	return false;
+}
+
+static const char *first_option(struct json_object *mount, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (has_option(mount, names[i]))
+			return names[i];
+	return NULL;
 }
 
 static bool is_bind(struct json_object *mount)
@@ -141,19 +152,22 @@ static int adapt_bind(struct json_object *mount, const char *where, const struct
 {
 	const char *text = oci_json_text(mount, "source");
 	_cleanup_free_ char *joined = *text == '/' ? xstrdup(text) : path_join(spec->bundle, text);
-	struct volume volume = {.readonly = has_option(mount, "ro") || has_option(mount, "rro")};
+	const char *wrong = first_option(mount, shared, ARRAY_SIZE(shared));
+	struct volume volume = {
+		.readonly = has_option(mount, "ro") || has_option(mount, "rro"),
+		.follows = first_option(mount, slave, ARRAY_SIZE(slave)) != NULL,
+	};
 	_cleanup_free_ char *source = NULL;
 	struct statfs fs;
 	int r;
 
 	if (adapt_cgroups(mount, joined, where))
 		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
-		if (has_option(mount, shared[i]))
-			return err_set(err, -ENOTSUP,
-				       "mounts: %s: \"%s\" cannot be had: what is mounted in a VM "
-				       "is not seen on its host",
-				       where, shared[i]);
+	if (wrong)
+		return err_set(err, -ENOTSUP,
+			       "mounts: %s: \"%s\" cannot be had: what is mounted in a VM is not "
+			       "seen on its host",
+			       where, wrong);
 	r = volume_find(joined, where, &volume, err);
 	source = (char *)volume.source;
 	if (r < 0)

@@ -109,10 +109,10 @@ static void add_all_9p(const struct container *c, struct process_root *root)
 	}
 }
 
-/* Nobody is let in any more once the VM has its first container. */
+/* All of a group have one connection: nobody is let in any more once it has begun. */
 static bool has_own_9p(const struct container *c)
 {
-	return sandbox_spec_has_9p(c->sandbox->spec) && c->spec->part == 0;
+	return sandbox_spec_has_9p(c->sandbox->spec) && !c->sandbox->group;
 }
 
 static void add_share(const struct container *c, struct process_root *root)

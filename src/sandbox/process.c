@@ -160,23 +160,23 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 
 static void create_in_guest(struct process *p);
 
-static void commons_told(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+static void commons_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct process *p = container_of(req, struct process, request);
 
-	if (answer->code == TTRPC_OK)
+	if (answer->code == TTRPC_OK) {
+		commons_told(p->container);
 		create_in_guest(p);
-	else
+	} else {
 		create_answered(req, answer);
+	}
 }
 
 static void prepare_commons(struct process *p)
 {
-	const struct sandbox *sb = p->container->sandbox;
-
-	if (!commons_needed(sb) || !sb->guest)
+	if (!commons_needed(p->container) || !p->container->sandbox->guest)
 		create_in_guest(p);
-	else if (commons_tell(p->container, &p->request, commons_told) < 0)
+	else if (commons_tell(p->container, &p->request, commons_answered) < 0)
 		report(p, p->created, TTRPC_INTERNAL, "cannot ask the guest");
 }
 
@@ -195,9 +195,9 @@ static void prepare_guest(struct process *p)
 {
 	struct sandbox *sb = p->container->sandbox;
 
-	if (*p->exec_id || p->container->spec->part > 0)
+	if (*p->exec_id)
 		create_in_guest(p);
-	else if (sb->sockets.n == 0 || !sb->guest)
+	else if (p->container->spec->part > 0 || sb->sockets.n == 0 || !sb->guest)
 		prepare_commons(p);
 	else if (sockets_tell(&sb->sockets, &p->request, sockets_told) < 0)
 		report(p, p->created, TTRPC_INTERNAL, "cannot ask the guest");

@@ -173,18 +173,28 @@ int rootfs_mount(const char *image, const char *dir, const char *target, struct 
 	return mount_overlay(lower, upper, work, target, err);
 }
 
-int rootfs_bind(int source, const char *target, bool readonly, struct err *err)
+int rootfs_clone(int source, bool readonly, bool follows)
 {
 	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-						    (readonly ? MOUNT_ATTR_RDONLY : 0)};
+						    (readonly ? MOUNT_ATTR_RDONLY : 0),
+					.propagation = follows ? 0 : MS_PRIVATE};
 	_cleanup_close_ int tree =
 		(int)syscall(SYS_open_tree, source, "",
 			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH);
 
-	if (tree < 0 ||
-	    syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
-		    sizeof(attributes)) < 0 ||
-	    syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (tree < 0 || syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE,
+				&attributes, sizeof(attributes)) < 0)
+		return -errno;
+	return take_fd(tree);
+}
+
+int rootfs_bind(int source, const char *target, bool readonly, bool follows, struct err *err)
+{
+	_cleanup_close_ int tree = rootfs_clone(source, readonly, follows);
+
+	if (tree < 0)
+		return err_errno(err, tree, "cannot mount on %s", target);
+	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_errno(err, -errno, "cannot mount on %s", target);
 	return 0;
 }

@@ -29,14 +29,23 @@ int rootfs_private_mounts(struct err *err);
 int rootfs_mount(const char *image, const char *dir, const char *target, struct err *err);
 
 /**
+ * rootfs_clone() - the first half of rootfs_bind(): a mount that is nowhere yet
+ * @follows: what is mounted in it on the host later is in the copy, too
+ *
+ * Return: a descriptor of it, or negative errno.
+ */
+int rootfs_clone(int source, bool readonly, bool follows);
+
+/**
  * rootfs_bind() - show a folder or file, with what is mounted in it, at another place
  * @source: descriptor of it
  * @target: absolute path of a folder or file to mount on
  * @readonly: nobody writes to it there
+ * @follows: as above
  *
  * Nothing of it is a program or a device there. Return: 0 or negative errno with a message.
  */
-int rootfs_bind(int source, const char *target, bool readonly, struct err *err);
+int rootfs_bind(int source, const char *target, bool readonly, bool follows, struct err *err);
 
 /**
  * rootfs_unmount() - undo rootfs_mount(), so that the folders can be removed; harmless otherwise

@@ -72,7 +72,9 @@ void sandbox_init(struct sandbox *sb, struct loop *loop, const struct paths *pat
 	slots_init(&sb->slots, sb);
 	snapshot_init(&sb->snapshot, sb);
 	meet_init(&sb->meet, sb);
+	sources_init(&sb->sources, &sb->share.proc);
 	ttrpc_request_init(&sb->shutdown);
+	ttrpc_request_init(&sb->forget);
 	loop_timer_init(&sb->deadline);
 	loop_defer_init(&sb->ending);
 	sandbox_phase(sb, SANDBOX_PHASE_BEGIN);
@@ -88,6 +90,7 @@ static void stop_everything(struct sandbox *sb)
 	standby_end(&sb->standby);
 	snapshot_end(&sb->snapshot);
 	meet_stop(&sb->meet);
+	ttrpc_request_cancel(&sb->forget);
 	ttrpc_client_free(take_ptr(sb->guest));
 	/* All at once, so that nobody's end is waited for before the next one's is begun. */
 	proc_kill(&sb->vsockd.proc, SIGKILL);
@@ -114,6 +117,7 @@ void sandbox_deinit(struct sandbox *sb)
 {
 	stop_everything(sb);
 	sb->state = SANDBOX_ENDED;
+	sources_done(&sb->sources);
 	free(take_ptr(sb->hybrid_path));
 }
 

@@ -14,6 +14,7 @@
 #include "sandbox/slots.h"
 #include "sandbox/snapshot.h"
 #include "sandbox/sockets.h"
+#include "sandbox/sources.h"
 #include "sandbox/standby.h"
 #include "ttrpc/client.h"
 #include "vmm/accel.h"
@@ -65,6 +66,8 @@ const char *sandbox_phase_step(enum sandbox_phase phase);
  * @containers: all of them, that one first (container.h)
  * @group: others may come later; set before sandbox_start()
  * @parts: of the share that were given away (struct sandbox_spec's part)
+ * @sources: what containers of a group have in common in it; @forget, @forgetting: the guest is
+ *	unmounting the first of those that have gone (commons.h)
  * @failure: why it failed, once it has
  * @left: the helper that has ended, and said that all was well
  * @share_port: by 9P: where the host serves what it shares
@@ -107,12 +110,13 @@ struct sandbox {
 	struct resolver resolver;
 	struct sockets sockets;
 	struct standby standby;
+	struct sources sources;
 	struct slots slots;
 	struct snapshot snapshot;
-	bool can_be_saved;
+	bool can_be_saved, forgetting;
 	struct meet meet;
 	struct ttrpc_client *guest;
-	struct ttrpc_request shutdown;
+	struct ttrpc_request shutdown, forget;
 	struct loop_timer deadline;
 	struct loop_defer ending;
 	void (*ready)(struct sandbox *sandbox);

@@ -35,12 +35,15 @@ char *share_path(const struct record *vm, const struct sandbox_spec *spec, const
 	return xasprintf("%s/" SHARE_FOLDER "/%s%s", vm->run_path, part, name);
 }
 
-char *share_volume_path(const struct record *vm, const struct sandbox_spec *spec, size_t i)
+int share_open_volume(const struct record *vm, const struct sandbox_spec *spec, size_t i)
 {
-	char name[sizeof(SHARE_IN_VOLUMES "/") + 24];
+	_cleanup_free_ char *path = path_join(vm->run_path, SHARE_FOLDER), *name = NULL;
+	_cleanup_close_ int share = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char part[SHARE_PART_MAX];
 
-	(void)snprintf(name, sizeof(name), SHARE_IN_VOLUMES "/%zu", i);
-	return share_path(vm, spec, name);
+	share_part(spec, part);
+	name = xasprintf("%s" SHARE_IN_VOLUMES "/%zu", part, i);
+	return share < 0 ? -errno : path_open_in_root(share, name, O_PATH, 0);
 }
 
 static char *volume_path(const char *base, size_t i)
@@ -75,7 +78,21 @@ static int make_text(const char *path, const char *text, struct err *err)
 		       : 0;
 }
 
-static int add_volume(const char *base, const struct sandbox_spec *spec, size_t i, struct err *err)
+static int add_in_common(const char *path, const struct sandbox_spec *spec, int source,
+			 const struct volume *volume, struct source_uses *uses, struct err *err)
+{
+	_cleanup_free_ char *link = NULL;
+	unsigned int number;
+	int r = sources_use(uses, source, volume, &number, err);
+
+	if (r < 0)
+		return r;
+	link = xasprintf("%s" SHARE_IN_COMMON "/%u", spec->part > 0 ? "../../" : "../", number);
+	return symlink(link, path) < 0 ? err_errno(err, -errno, "cannot make %s", path) : 0;
+}
+
+static int add_volume(const char *base, const struct sandbox_spec *spec, size_t i,
+		      struct source_uses *uses, struct err *err)
 {
 	const struct volume volume = volume_of(spec->volumes.v[i]);
 	_cleanup_free_ char *path = volume_path(base, i);
@@ -91,10 +108,12 @@ static int add_volume(const char *base, const struct sandbox_spec *spec, size_t 
 	r = source < 0 ? source : fstat(source, &st) < 0 ? -errno : 0;
 	if (r < 0)
 		return err_errno(err, r, "cannot open the volume %s", volume.source);
+	if (uses)
+		return add_in_common(path, spec, source, &volume, uses, err);
 	r = make_place(path, S_ISDIR(st.st_mode));
 	if (r < 0)
 		return err_errno(err, r, "cannot make %s", path);
-	return rootfs_bind(source, path, volume.readonly, err);
+	return rootfs_bind(source, path, volume.readonly, volume.follows, err);
 }
 
 /* What the guest writes beside the mounts is memory of the host, and goes with it. */
@@ -121,7 +140,7 @@ static int mount_rootfs(const char *base, const struct record *record,
 	if (source < 0)
 		return err_errno(err, source, "cannot open the bundle's root file system %s",
 				 spec->rootfs);
-	return rootfs_bind(source, target, false, err);
+	return rootfs_bind(source, target, false, false, err);
 }
 
 bool share_is_needed(const struct sandbox_spec *spec)
@@ -153,7 +172,8 @@ bool share_is_alone(const struct share_alone *alone, size_t i)
 }
 
 /* Whoever serves it, in a mount namespace that is a slave of ours, sees what is mounted in it later. */
-int share_make(const struct record *vm, const struct sandbox_spec *spec, struct err *err)
+int share_make(const struct record *vm, const struct sandbox_spec *spec, struct sources *sources,
+	       struct err *err)
 {
 	_cleanup_free_ char *path = path_join(vm->run_path, SHARE_FOLDER);
 	int r = rootfs_private_mounts(err);
@@ -162,11 +182,13 @@ int share_make(const struct record *vm, const struct sandbox_spec *spec, struct 
 		r = mount_own(path, spec, err);
 	if (r == 0 && mount(NULL, path, NULL, MS_SHARED, NULL) < 0)
 		r = err_errno(err, -errno, "cannot show what is mounted in %s", path);
+	if (r == 0 && sources)
+		r = sources_make(sources, path, err);
 	return r;
 }
 
 static int fill(const char *base, const struct record *record, const struct sandbox_spec *spec,
-		struct err *err)
+		struct source_uses *uses, struct err *err)
 {
 	static const char *const names[] = {SHARE_IN_ROOTFS, SHARE_IN_VOLUMES};
 	int r = 0;
@@ -179,7 +201,7 @@ static int fill(const char *base, const struct record *record, const struct sand
 	if (r == 0 && !sandbox_spec_has_disks(spec))
 		r = mount_rootfs(base, record, spec, err);
 	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
-		r = add_volume(base, spec, i, err);
+		r = add_volume(base, spec, i, uses, err);
 	return r;
 }
 
@@ -206,27 +228,30 @@ static int move_into(const struct record *vm, const struct sandbox_spec *spec, c
 
 /* Whole or not at all, and made where the guest cannot see it. */
 static int add_part(const struct record *vm, const struct record *record,
-		    const struct sandbox_spec *spec, struct err *err)
+		    const struct sandbox_spec *spec, struct source_uses *uses, struct err *err)
 {
 	_cleanup_free_ char *base = path_join(vm->run_path, SHARE_NEXT);
 	int r = mount_own(base, spec, err);
 
 	if (r == 0)
-		r = fill(base, record, spec, err);
+		r = fill(base, record, spec, uses, err);
 	if (r == 0)
 		r = move_into(vm, spec, base, err);
 	if (r < 0)
 		rootfs_unmount(base);
+	if (r < 0 && uses)
+		sources_leave(uses);
 	(void)rmdir(base);
 	return r;
 }
 
 int share_add(const struct record *vm, const struct record *record, const struct sandbox_spec *spec,
-	      struct err *err)
+	      struct source_uses *uses, struct err *err)
 {
 	_cleanup_free_ char *whole = path_join(vm->run_path, SHARE_FOLDER);
 
-	return spec->part > 0 ? add_part(vm, record, spec, err) : fill(whole, record, spec, err);
+	return spec->part > 0 ? add_part(vm, record, spec, uses, err)
+			      : fill(whole, record, spec, uses, err);
 }
 
 /* Return: what follows @target in @path; NULL: that is somewhere else. */
@@ -240,12 +265,17 @@ static const char *rest_of(const char *path, const char *target)
 										   : NULL;
 }
 
-static int open_part(char *path, const char *what, struct err *err)
+static int open_rootfs(const struct record *vm, const struct sandbox_spec *spec)
 {
-	_cleanup_free_ char *name = path;
-	int fd = open(name, O_PATH | O_CLOEXEC);
+	_cleanup_free_ char *path = share_path(vm, spec, SHARE_IN_ROOTFS);
+	int fd = open(path, O_PATH | O_CLOEXEC);
 
-	return fd < 0 ? err_errno(err, -errno, "cannot open what %s is in", what) : fd;
+	return fd < 0 ? -errno : fd;
+}
+
+static int opened(int fd, const char *what, struct err *err)
+{
+	return fd < 0 ? err_errno(err, fd, "cannot open what %s is in", what) : fd;
 }
 
 int share_find(const struct record *vm, const struct sandbox_spec *spec, const char **path,
@@ -269,7 +299,7 @@ int share_find(const struct record *vm, const struct sandbox_spec *spec, const c
 			whole);
 	if (found == spec->volumes.n) {
 		if (!sandbox_spec_has_disks(spec))
-			return open_part(share_path(vm, spec, SHARE_IN_ROOTFS), whole, err);
+			return opened(open_rootfs(vm, spec), whole, err);
 		return err_set(
 			err, -ENOTSUP,
 			"%s is in the root file system, which is a disk itself (--rootfs-mode "
@@ -277,7 +307,7 @@ int share_find(const struct record *vm, const struct sandbox_spec *spec, const c
 			whole, spec->rootfs_mode);
 	}
 	if (volume_of(spec->volumes.v[found]).kind == VOLUME_SHARED)
-		return open_part(share_volume_path(vm, spec, found), whole, err);
+		return opened(share_open_volume(vm, spec, found), whole, err);
 	return err_set(err, -ENOTSUP, "%s is in %s, which is no folder of the host's", whole,
 		       spec->volume_targets.v[found]);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sandbox/record.h"
+#include "sandbox/sources.h"
 
 /*
  * What virtiofsd or caisson-9pd shows to the guest: a folder of mounts in our own mount namespace, with which they go.
@@ -13,6 +14,8 @@
  *				without what is beside it
  *	<run>/share/1/...	the same, tmpfs, rootfs and volumes, of a container that has come to the VM later
  *				(struct sandbox_spec's part); such a number is never another one's
+ *	<run>/share/common/1	and so on: of a group, what its containers have of the host (sources.h); in their volumes
+ *				are symbolic links to that
  *	<run>/next		where that is put together
  *
  * <run> is that of the container that the VM was started for.
@@ -53,26 +56,34 @@ void share_part(const struct sandbox_spec *spec, char ret[SHARE_PART_MAX]);
 /** share_path() - of @name in a container's part, on the host, a new string; @vm: of the VM's first */
 char *share_path(const struct record *vm, const struct sandbox_spec *spec, const char *name);
 
-/** share_volume_path() - the same of its volume no. @i */
-char *share_volume_path(const struct record *vm, const struct sandbox_spec *spec, size_t i);
+/**
+ * share_open_volume() - open its volume no. @i there
+ *
+ * Where a link leads that the guest has put there is in the share as well. Return: a descriptor, for paths only; or
+ * negative errno.
+ */
+int share_open_volume(const struct record *vm, const struct sandbox_spec *spec, size_t i);
 
 /**
  * share_make() - mount the share, in which nothing is yet; no other process but our children sees it
  * @vm, @spec: of the container that the VM is started for
+ * @sources: of a group; NULL: it is none
  *
  * Return: 0 or negative errno with a message.
  */
-int share_make(const struct record *vm, const struct sandbox_spec *spec, struct err *err);
+int share_make(const struct record *vm, const struct sandbox_spec *spec, struct sources *sources,
+	       struct err *err);
 
 /**
  * share_add() - mount a container's part in it, also of a guest that runs
  * @vm: of the VM's first container
  * @record, @spec: of this one
+ * @uses: of one of a group: what it has in common with others from now on, until sources_leave()
  *
  * Return: 0 or negative errno with a message; a part with a number is not there then.
  */
 int share_add(const struct record *vm, const struct record *record, const struct sandbox_spec *spec,
-	      struct err *err);
+	      struct source_uses *uses, struct err *err);
 
 /** share_remove() - unmount one with a number. Who has something of it open keeps that. */
 void share_remove(const struct record *vm, const struct sandbox_spec *spec);

@@ -15,17 +15,19 @@
 static const struct {
 	const char *prefix;
 	enum volume_kind kind;
-	bool readonly;
+	bool readonly, follows;
 } forms[] = {
-	{"ro:", VOLUME_SHARED, true},
-	{"rw:", VOLUME_SHARED, false},
-	{"tmpfs:", VOLUME_TMPFS, false},
-	{"text:", VOLUME_TEXT, false},
-	{"socket:", VOLUME_SOCKET, false},
-	{"disk:", VOLUME_DISK, false},
-	{"disk-ro:", VOLUME_DISK, true},
-	{"inner-disk:", VOLUME_INNER_DISK, false},
-	{"inner-disk-ro:", VOLUME_INNER_DISK, true},
+	{"ro:", VOLUME_SHARED, true, false},
+	{"rw:", VOLUME_SHARED, false, false},
+	{"ro-follows:", VOLUME_SHARED, true, true},
+	{"rw-follows:", VOLUME_SHARED, false, true},
+	{"tmpfs:", VOLUME_TMPFS, false, false},
+	{"text:", VOLUME_TEXT, false, false},
+	{"socket:", VOLUME_SOCKET, false, false},
+	{"disk:", VOLUME_DISK, false, false},
+	{"disk-ro:", VOLUME_DISK, true, false},
+	{"inner-disk:", VOLUME_INNER_DISK, false, false},
+	{"inner-disk-ro:", VOLUME_INNER_DISK, true, false},
 };
 
 /* Kinds of files that are nothing without the host's kernel. */
@@ -44,10 +46,11 @@ struct volume volume_of(const char *text)
 		const char *source = str_starts(text, forms[i].prefix);
 
 		if (source)
-			return (struct volume){forms[i].kind, source, forms[i].readonly};
+			return (struct volume){forms[i].kind, source, forms[i].readonly,
+					       forms[i].follows};
 	}
 	/* Whatever else it is, nothing is written to it. */
-	return (struct volume){VOLUME_SHARED, text, true};
+	return (struct volume){VOLUME_SHARED, text, true, false};
 }
 
 bool volume_is_disk(const struct volume *volume)
@@ -65,7 +68,8 @@ char *volume_text(const struct volume *volume)
 	size_t i = 0;
 
 	while (forms[i].kind != volume->kind ||
-	       (can_be_readonly(volume) && forms[i].readonly != volume->readonly))
+	       (can_be_readonly(volume) && forms[i].readonly != volume->readonly) ||
+	       (volume->kind == VOLUME_SHARED && forms[i].follows != volume->follows))
 		i++;
 	return xasprintf("%s%s", forms[i].prefix, volume->source);
 }

@@ -21,14 +21,15 @@ enum volume_kind {
  * @source: SHARED, SOCKET: absolute path; TMPFS: its options, with commas between them; TEXT: what is in it;
  *	DISK, INNER_DISK: "BYTES:PATH", 0 if the size was not said
  * @readonly: SHARED, DISK, INNER_DISK: the host lets nobody in the VM write to it
+ * @follows: SHARED: what is mounted in it on the host later shows as well, as writable as it is there
  *
- * In a spec it is text: "ro:/path", "rw:/path", "socket:/path", "tmpfs:size=1m", "text:words",
+ * In a spec it is text: "ro:/path", "rw:/path", "ro-follows:/path", "rw-follows:/path", "socket:/path", "tmpfs:size=1m", "text:words",
  * "disk:BYTES:/path", "inner-disk:BYTES:/path", or "disk-ro:" and "inner-disk-ro:".
  */
 struct volume {
 	enum volume_kind kind;
 	const char *source;
-	bool readonly;
+	bool readonly, follows;
 };
 
 /** volume_of() - out of a spec's text, which it then borrows */

@@ -87,7 +87,7 @@ static void begin_group(void)
 	t.spec.rootfs_mode = xstrdup(SANDBOX_ROOTFS_MODE_DEFAULT);
 	t.shim.sandbox.group = true;
 	t.shim.keeper = getpid();
-	if (share_make(&t.record, &t.spec, &err) < 0)
+	if (share_make(&t.record, &t.spec, &t.shim.sandbox.sources, &err) < 0)
 		test_fail("%s", err.text);
 }
 

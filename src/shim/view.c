@@ -41,10 +41,11 @@ static int is_folder(int fd)
  */
 static int bind_volume(int root, const struct record *vm, const struct sandbox_spec *spec, size_t i)
 {
-	_cleanup_free_ char *source = share_volume_path(vm, spec, i);
+	_cleanup_close_ int source = share_open_volume(vm, spec, i);
 	_cleanup_close_ int at = path_open_in_root(root, spec->volume_targets.v[i], O_PATH, 0);
-	_cleanup_close_ int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source,
-						OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	_cleanup_close_ int tree =
+		(int)syscall(SYS_open_tree, source, "",
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH);
 
 	if (at == -ENOENT || at == -ENOTDIR || at == -ELOOP)
 		return 0;

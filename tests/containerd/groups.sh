@@ -110,6 +110,94 @@ test_by_9p() {
 	nothing_left one two
 }
 
+# build NAME: a program for guests, in $WORK/tools
+build() {
+	mkdir -p "$WORK/tools"
+	musl-gcc -static -isystem /usr/include -isystem /usr/include/x86_64-linux-gnu -o "$WORK/tools/$1" \
+		"$TOP/tests/vm/guests/$1.c" 2>"$WORK/err" || gcc -static -o "$WORK/tools/$1" "$TOP/tests/vm/guests/$1.c"
+}
+
+# volume SOURCE TARGET HOW: for those that come
+volume() { OPTIONS+=(--mount "type=bind,src=$1,dst=$2,options=rbind:$3"); }
+
+# One folder of the host's that two have is one for both: pipes, sockets and locks lead from one to the other.
+check_common() {
+	local lock
+	mkdir "$WORK/common"
+	build neighbour
+	build unix-client
+	begin one sleep 1000
+	volume "$WORK/common" /v rw
+	volume "$WORK/tools" /tools ro
+	join two sleep 1000
+	join three sleep 1000
+
+	in_one two mkfifo /v/pipe
+	in_one two sh -c 'echo through the pipe >/v/pipe' &
+	is "$(in_one three cat /v/pipe)" "through the pipe"
+	wait $!
+
+	in_one two /tools/neighbour listen /v/socket &
+	in_one three sh -c 'until test -S /v/socket; do sleep 0.1; done'
+	is "$(in_one three sh -c 'until echo through the socket | /tools/unix-client /v/socket 2>/dev/null; do :; done')" \
+		"through the socket"
+	wait $!
+
+	# The pipe leads to whoever has it locked, and ends with that.
+	for lock in lock flock; do
+		in_one two sh -c "/tools/neighbour $lock /v/file <>/v/pipe >/v/$lock" &
+		in_one three sh -c "until test -s /v/$lock; do sleep 0.1; done"
+		is "$(in_one three /tools/neighbour ${lock}ed /v/file)" taken "the $lock"
+		in_one three sh -c 'echo >/v/pipe'
+		wait $!
+		is "$(in_one three /tools/neighbour ${lock}ed /v/file)" free "the $lock"
+	done
+
+	end three
+	in_one two sh -c 'echo goes on >/v/file'
+	is "$(cat "$WORK/common/file")" "goes on"
+	end two
+	end one
+	nothing_left one two three
+	rm -r "$WORK/common"
+	OPTIONS=()
+}
+# The host lets a VM write where one of its containers may, and only as long as that is there.
+check_written() {
+	local -a settings=("${OPTIONS[@]}")
+	mkdir "$WORK/common"
+	echo a >"$WORK/common/file"
+	begin one sleep 1000
+	volume "$WORK/common" /v ro
+	join two sleep 1000
+	status 1 in_one two touch /v/new
+	OPTIONS=("${settings[@]}")
+	volume "$WORK/common" /v rw
+	join three sleep 1000
+	in_one three touch /v/new
+	status 1 in_one two touch /v/other
+	end three
+	is "$(in_one two ls /v | tr '\n' ' ')" "file new "
+	OPTIONS=("${settings[@]}")
+	volume "$WORK/common" /v ro
+	join three sleep 1000
+	end two
+	is "$(in_one three cat /v/file)" a
+	end three
+	end one
+	nothing_left one two three
+	rm -r "$WORK/common"
+	OPTIONS=()
+}
+
+test_common_by_virtiofs() { check_common && check_written; }
+test_common_by_9p() {
+	OPTIONS=(--annotation io.caisson.volume_mode=9p)
+	check_common
+	OPTIONS=(--annotation io.caisson.volume_mode=9p)
+	check_written
+}
+
 # Nothing of one that cannot be had is left, and the others go on.
 test_what_cannot_be_had() {
 	begin one sleep 1000

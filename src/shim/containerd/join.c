@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "sandbox/bundle.h"
+#include "sandbox/commons.h"
 #include "sandbox/oci-adapt.h"
 #include "sandbox/process-oci.h"
 #include "sandbox/rootfs.h"
@@ -228,7 +229,8 @@ static int make_record(struct shim *shim, struct joined *j, const struct sandbox
 }
 
 static int mount_all(struct shim *shim, struct joined *j,
-		     const Containerd__Task__V2__CreateTaskRequest *request, struct err *err)
+		     const Containerd__Task__V2__CreateTaskRequest *request,
+		     struct source_uses *uses, struct err *err)
 {
 	int r = mounts_check(request->rootfs, request->n_rootfs, err);
 
@@ -236,7 +238,7 @@ static int mount_all(struct shim *shim, struct joined *j,
 		return r;
 	j->n_mounts = request->n_rootfs;
 	r = mounts_make(request->rootfs, request->n_rootfs, j->spec.rootfs, err);
-	return r == 0 ? share_add(shim->sandbox.record, &j->record, &j->spec, err) : r;
+	return r == 0 ? share_add(shim->sandbox.record, &j->record, &j->spec, uses, err) : r;
 }
 
 /* What is mounted stays as long as the guest has something of it open: nobody else sees it. */
@@ -258,7 +260,7 @@ static void free_joined(struct joined *j)
 }
 
 static int make(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest *request,
-		struct joined *j, struct err *err)
+		struct joined *j, struct source_uses *uses, struct err *err)
 {
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 	struct bundle bundle = BUNDLE_NULL;
@@ -267,7 +269,7 @@ static int make(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest
 	if (r == 0)
 		r = make_record(shim, j, &spec, &bundle, err);
 	if (r == 0)
-		r = mount_all(shim, j, request, err);
+		r = mount_all(shim, j, request, uses, err);
 	if (r < 0)
 		leave(shim, j);
 	bundle_done(&bundle);
@@ -279,6 +281,7 @@ struct container *join_create(struct ttrpc_call *call,
 			      const Containerd__Task__V2__CreateTaskRequest *request)
 {
 	struct shim *shim = shim_of(call);
+	struct source_uses uses = {.sources = &shim->sandbox.sources};
 	struct err err = ERR_NULL;
 	struct joined *j;
 
@@ -288,12 +291,13 @@ struct container *join_create(struct ttrpc_call *call,
 	j->record = (struct record)RECORD_NULL;
 	j->spec = (struct sandbox_spec)SANDBOX_SPEC_NULL;
 	j->deputy = (struct deputy)DEPUTY_NULL;
-	if (make(shim, request, j, &err) < 0) {
+	if (make(shim, request, j, &uses, &err) < 0) {
 		ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
 		free_joined(j);
 		return NULL;
 	}
 	container_init(&j->container, &shim->sandbox, &j->record, &j->spec);
+	j->container.uses = uses;
 	process_oci_prepare(&j->container);
 	/* That of a group of one may have been standing still. */
 	standby_forbid(&shim->sandbox.standby);
@@ -338,6 +342,8 @@ void join_ended(struct container *c)
 void join_leave(struct container *c)
 {
 	leave(c->sandbox->userdata, joined_of(c));
+	sources_leave(&c->uses);
+	commons_forget(c->sandbox);
 }
 
 /* Nobody will answer any more what is asked of it. */

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/sources.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "sandbox/rootfs.h"
+
+/* Enough for all volumes of all containers; what the guest makes there besides is memory of the host. */
+#define COMMON_OPTIONS "mode=0700,size=1m,nr_inodes=8192"
+
+#define NAME_MAX_LEN   16
+
+void sources_init(struct sources *s, const struct proc *server)
+{
+	*s = (struct sources){.server = server, .folder = -EBADF};
+	list_init(&s->all);
+	list_init(&s->gone);
+}
+
+int sources_make(struct sources *s, const char *share, struct err *err)
+{
+	_cleanup_free_ char *path = path_join(share, SHARE_IN_COMMON);
+
+	if (mkdir(path, 0700) < 0 ||
+	    mount("caisson", path, "tmpfs", MS_NOSUID | MS_NODEV, COMMON_OPTIONS) < 0)
+		return err_errno(err, -errno, "cannot mount on %s", path);
+	s->folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return s->folder < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
+}
+
+static void name_of(const struct share_source *source, char ret[NAME_MAX_LEN])
+{
+	(void)snprintf(ret, NAME_MAX_LEN, "%u", source->number);
+}
+
+static int identify(int fd, const struct volume *volume, struct share_source *ret)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0)
+		return -errno;
+	ret->device = st.st_dev;
+	ret->inode = st.st_ino;
+	ret->folder = S_ISDIR(st.st_mode);
+	ret->flags = fs.f_flag & (ST_RDONLY | ST_NOEXEC);
+	ret->follows = volume->follows;
+	return 0;
+}
+
+static struct share_source *find(const struct sources *s, const struct share_source *like)
+{
+	list_for_each (it, &s->all) {
+		struct share_source *source = container_of(it, struct share_source, link);
+
+		if (source->device == like->device && source->inode == like->inode &&
+		    source->flags == like->flags && source->follows == like->follows)
+			return source;
+	}
+	return NULL;
+}
+
+/* The guest may do there what it likes meanwhile: no name of it is followed, and what is there already will do. */
+static int make_place(const struct sources *s, const struct share_source *source)
+{
+	_cleanup_close_ int file = -EBADF;
+	char name[NAME_MAX_LEN];
+
+	name_of(source, name);
+	if (source->folder && mkdirat(s->folder, name, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	if (!source->folder)
+		file = openat(s->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return path_open_strict(s->folder, name, O_PATH, 0);
+}
+
+static int mount_one(const struct sources *s, const struct share_source *source, int fd)
+{
+	_cleanup_close_ int tree = rootfs_clone(fd, !source->writable, source->follows);
+	_cleanup_close_ int place = tree < 0 ? tree : make_place(s, source);
+
+	if (tree < 0 || place < 0)
+		return tree < 0 ? tree : place;
+	return syscall(SYS_move_mount, tree, "", place, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+		       ? -errno
+		       : 0;
+}
+
+static void unmount(const struct sources *s, const struct share_source *source)
+{
+	char path[64];
+
+	/* A mount cannot be replaced by whoever is served, nor the folder that it is in. */
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%u", s->folder, source->number);
+	rootfs_unmount(path);
+	name_of(source, path);
+	(void)unlinkat(s->folder, path, source->folder ? AT_REMOVEDIR : 0);
+}
+
+/* What is mounted in it stays as it was found, where something can be written to again. */
+static int set_mount(int folder, const char *name, bool writable)
+{
+	struct mount_attr attributes = {.attr_set = writable ? 0 : MOUNT_ATTR_RDONLY,
+					.attr_clr = writable ? MOUNT_ATTR_RDONLY : 0};
+	_cleanup_close_ int fd = path_open_strict(folder, name, O_PATH, 0);
+
+	if (fd < 0)
+		return fd;
+	return syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (writable ? 0 : AT_RECURSIVE),
+		       &attributes, sizeof(attributes)) < 0
+		       ? -errno
+		       : 0;
+}
+
+struct change {
+	const struct sources *sources;
+	const struct share_source *source;
+	bool writable;
+};
+
+/* In a process of its own: no such change of a mount shows in other namespaces. */
+static int set_where_served(void *data, struct err *err _unused_)
+{
+	const struct change *change = data;
+	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/mnt", (int)change->sources->server->pid);
+	_cleanup_free_ char *name = xasprintf(SHARE_IN_COMMON "/%u", change->source->number);
+	_cleanup_close_ int ns = open(path, O_RDONLY | O_CLOEXEC), root = -EBADF;
+
+	if (ns < 0 || setns(ns, CLONE_NEWNS) < 0)
+		return -errno;
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? -errno : set_mount(root, name, change->writable);
+}
+
+/* What was found in a mount that is read only stays so. */
+static int set_writable(const struct sources *s, struct share_source *source, bool writable)
+{
+	struct change change = {s, source, writable};
+	char name[NAME_MAX_LEN];
+	int r;
+
+	if (source->writable == writable || (source->flags & ST_RDONLY))
+		return 0;
+	name_of(source, name);
+	r = s->server->pid > 0 ? proc_call(set_where_served, &change, NULL) : 0;
+	if (r == 0)
+		r = set_mount(s->folder, name, writable);
+	if (r == 0)
+		source->writable = writable;
+	return r;
+}
+
+static int add(struct sources *s, const struct share_source *like, int fd,
+	       struct share_source **ret)
+{
+	struct share_source *source = xcalloc(1, sizeof(*source));
+	int r;
+
+	*source = *like;
+	list_init(&source->link);
+	source->number = ++s->numbers;
+	r = mount_one(s, source, fd);
+	if (r < 0) {
+		unmount(s, source);
+		free(source);
+		return r;
+	}
+	list_append(&s->all, &source->link);
+	*ret = source;
+	return 0;
+}
+
+static void note(struct source_uses *uses, struct share_source *source, bool writes)
+{
+	uses->v = xreallocarray(uses->v, uses->n + 1, sizeof(*uses->v));
+	uses->v[uses->n++] = (struct source_use){source, writes};
+	source->users++;
+	source->writers += writes;
+}
+
+int sources_use(struct source_uses *uses, int fd, const struct volume *volume,
+		unsigned int *ret_number, struct err *err)
+{
+	bool writes = !volume->readonly;
+	struct share_source like = {.writable = writes}, *source = NULL;
+	int r = identify(fd, volume, &like);
+
+	if (r == 0)
+		source = find(uses->sources, &like);
+	if (r == 0 && !source)
+		r = add(uses->sources, &like, fd, &source);
+	else if (r == 0 && writes)
+		r = set_writable(uses->sources, source, true);
+	if (r < 0)
+		return err_errno(err, r, "cannot share the volume %s", volume->source);
+	note(uses, source, writes);
+	*ret_number = source->number;
+	return 0;
+}
+
+static void end(struct sources *s, struct share_source *source)
+{
+	unmount(s, source);
+	list_del(&source->link);
+	if (source->asked)
+		list_append(&s->gone, &source->link);
+	else
+		free(source);
+}
+
+/* Not as long as the guest has files open for writing: whoever leaves next tries again. */
+static void protect(struct sources *s)
+{
+	list_for_each (it, &s->all) {
+		struct share_source *source = container_of(it, struct share_source, link);
+		int r = source->writers == 0 ? set_writable(s, source, false) : 0;
+
+		if (r < 0)
+			log_warn("what no container may write to any more stays writable for the "
+				 "guest: %s",
+				 strerror(-r));
+	}
+}
+
+void sources_leave(struct source_uses *uses)
+{
+	struct sources *s = uses->sources;
+
+	for (size_t i = 0; i < uses->n; i++) {
+		struct share_source *source = uses->v[i].source;
+
+		source->writers -= uses->v[i].writes;
+		if (--source->users == 0)
+			end(s, source);
+	}
+	if (uses->n > 0)
+		protect(s);
+	uses->n = 0;
+	free(take_ptr(uses->v));
+}
+
+void sources_done(struct sources *s)
+{
+	list_for_each_safe (it, &s->gone) {
+		list_del(it);
+		free(container_of(it, struct share_source, link));
+	}
+	s->folder = fd_close(s->folder);
+}

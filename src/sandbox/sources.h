@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "base/proc.h"
+#include "sandbox/volume.h"
+
+/*
+ * What containers of a group have as volumes: each file or folder of the host's is one mount in the share, however many
+ * of them have it, so that the guest, too, sees one, with the same pipes, sockets and locks for all. It goes with the
+ * last who has it, and the host lets the VM write to it as long as one of them may.
+ *
+ * In the share it has a number, which is never another one's.
+ */
+
+/* A folder in the share, with a mount for each. */
+#define SHARE_IN_COMMON "common"
+
+/**
+ * struct share_source - one of them
+ * @device, @inode: what it is; @flags: of the mount that it was found in (statvfs(3)); @follows: as of a volume. What
+ *	differs in one of these is another one
+ * @folder: or a file
+ * @writable: the host lets the guest write to it
+ * @users, @writers: how many volumes it is, and how many of these may be written to
+ * @asked: the guest was asked to mount it for all; @shown: it has done so (commons.h)
+ */
+struct share_source {
+	struct list link;
+	dev_t device;
+	ino_t inode;
+	unsigned long flags;
+	bool follows, folder, writable, asked, shown;
+	unsigned int number;
+	size_t users, writers;
+};
+
+/**
+ * struct sources - those of a VM
+ * @gone: nobody has them any more but the guest, which was asked to mount them
+ * @server: who serves the share, in a mount namespace whose root that is
+ * @folder: of SHARE_IN_COMMON, here; -EBADF: it is not there
+ */
+struct sources {
+	struct list all, gone;
+	const struct proc *server;
+	unsigned int numbers;
+	int folder;
+};
+
+/** struct source_uses - what one container has of them; NULL for its @sources: nothing can be */
+struct source_uses {
+	struct sources *sources;
+	struct source_use {
+		struct share_source *source;
+		bool writes;
+	} * v;
+	size_t n;
+};
+
+/** sources_init() - none; @server may be started later */
+void sources_init(struct sources *sources, const struct proc *server);
+
+/** sources_make() - mount the folder in @share, where nothing is yet. Return: 0 or negative errno with a message. */
+int sources_make(struct sources *sources, const char *share, struct err *err);
+
+/**
+ * sources_use() - have something as a volume
+ * @fd: of it
+ * @volume: says how
+ * @ret_number: of the mount
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int sources_use(struct source_uses *uses, int fd, const struct volume *volume,
+		unsigned int *ret_number, struct err *err);
+
+/** sources_leave() - what the container had of them it has no more. May be called again */
+void sources_leave(struct source_uses *uses);
+
+/** sources_done() - once nobody has any: forget what only the guest had */
+void sources_done(struct sources *sources);
