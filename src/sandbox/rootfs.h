@@ -30,6 +30,7 @@ int rootfs_mount(const char *image, const char *dir, const char *target, struct 
 
 /**
  * rootfs_clone() - the first half of rootfs_bind(): a mount that is nowhere yet
+ * @source, @readonly: as there
  * @follows: what is mounted in it on the host later is in the copy, too
  *
  * Return: a descriptor of it, or negative errno.

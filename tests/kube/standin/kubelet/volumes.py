@@ -14,6 +14,9 @@ from standin.kubelet.errors import Waits
 from standin.store import Key, Store
 
 Object = dict[str, Any]
+# What a hostPath of these types has to be; any other one has to be there.
+TYPES = {"Directory": stat.S_ISDIR, "DirectoryOrCreate": stat.S_ISDIR, "File": stat.S_ISREG, "FileOrCreate": stat.S_ISREG,
+         "Socket": stat.S_ISSOCK, "CharDevice": stat.S_ISCHR, "BlockDevice": stat.S_ISBLK}
 PROPAGATION = {"None": "PROPAGATION_PRIVATE", "HostToContainer": "PROPAGATION_HOST_TO_CONTAINER",
                "Bidirectional": "PROPAGATION_BIDIRECTIONAL"}
 
@@ -94,8 +97,7 @@ class Volumes:
             os.makedirs(wanted, 0o755, exist_ok=True)
         elif kind == "FileOrCreate" and not os.path.exists(wanted):
             os.close(os.open(wanted, os.O_CREAT | os.O_CLOEXEC, 0o644))
-        known = {"Directory": os.path.isdir, "File": os.path.isfile}
-        if not known.get(kind, os.path.exists)(wanted):
+        if kind and not (os.path.exists(wanted) and TYPES[kind](os.stat(wanted).st_mode)):
             raise Waits("FailedMount", f"hostPath type check failed: {wanted} is no {kind or 'path'}")
 
     def _claim(self, path: str, source: Object) -> None:
