@@ -52,6 +52,16 @@ static int end_container(struct record *record, bool force, struct err *err)
 	return r;
 }
 
+/* It has come to the VM of another, whose end is not its own: that it is to go has to be said. */
+static bool shares_vm(const struct record *record)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	bool shares = record_load(record, &spec, NULL) == 0 && spec.part > 0;
+
+	sandbox_spec_done(&spec);
+	return shares;
+}
+
 /* Nobody has started it: as runc has it, that is not running. */
 static bool is_created(struct record *record)
 {
@@ -92,7 +102,7 @@ static int remove_it(const struct paths *paths, struct record *record, bool forc
 			       "-s KILL where it does not heed TERM, or use `caisson delete -f %s`",
 			       record->id, record->id, record->id);
 	if (r == -EWOULDBLOCK)
-		r = end_container(record, force, err);
+		r = end_container(record, force || shares_vm(record), err);
 	if (r == -ETIMEDOUT)
 		return r;
 	/* It went by itself, as one of `caisson run --rm` does. */

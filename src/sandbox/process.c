@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/process.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,16 +70,33 @@ static void report(struct process *p,
 	callback(p, &(struct process_result){.code = code, .message = named ? named : message});
 }
 
+/* It may run, or be about to: its owner has it killed, and hears of its end as of any other's. */
+static void not_told_to_run(struct process *p, const struct process_result *result)
+{
+	ttrpc_request_cancel(&p->request);
+	p->state = PROCESS_RUNNING;
+	p->started(p, result);
+}
+
 static void no_answer(struct loop_timer *timer)
 {
 	struct process *p = container_of(timer, struct process, deadline);
+	const struct container *c = p->container;
+	bool first = !*p->exec_id, creating = p->state == PROCESS_CREATING;
 	char message[64];
 
-	ttrpc_request_cancel(&p->request);
 	(void)snprintf(message, sizeof(message), "the guest did not answer within %u s",
-		       p->container->sandbox->spec->boot_timeout);
-	report(p, p->state == PROCESS_CREATING ? p->created : p->started, TTRPC_DEADLINE_EXCEEDED,
-	       message);
+		       c->sandbox->spec->boot_timeout);
+	if (first && !creating && c->sandbox->group) {
+		not_told_to_run(p, &(struct process_result){.code = TTRPC_DEADLINE_EXCEEDED,
+							    .message = message});
+		return;
+	}
+	/* What comes of it then is removed again: created_late(). */
+	p->forgetting = first && creating && c->spec->part > 0 && p->request.client;
+	if (!p->forgetting)
+		ttrpc_request_cancel(&p->request);
+	report(p, creating ? p->created : p->started, TTRPC_DEADLINE_EXCEEDED, message);
 }
 
 static void start_deadline(struct process *p)
@@ -132,11 +150,17 @@ int process_watch(struct process *p)
 			&request.base, 0, wait_answered);
 }
 
+static void created_late(struct process *p, enum ttrpc_code code);
+
 static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct process *p = container_of(req, struct process, request);
 	ProtobufCMessage *m;
 
+	if (p->forgetting) {
+		created_late(p, answer->code);
+		return;
+	}
 	rpc_free((ProtobufCMessage *)take_ptr(p->exec_spec));
 	if (answer->code == TTRPC_OK) {
 		p->state = *p->exec_id ? PROCESS_ADDED : PROCESS_CREATED;
@@ -319,7 +343,7 @@ struct process *process_new(struct container *container, const char *exec_id,
 	return p;
 }
 
-static int send_delete(struct process *p, struct ttrpc_request *request,
+static int send_delete(struct process *p, struct ttrpc_request *request, uint64_t timeout,
 		       void (*done)(struct ttrpc_request *req, const struct ttrpc_answer *answer))
 {
 	Containerd__Task__V2__DeleteRequest message = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
@@ -327,7 +351,7 @@ static int send_delete(struct process *p, struct ttrpc_request *request,
 	message.id = p->container->spec->id;
 	message.exec_id = p->exec_id;
 	return rpc_call(p->container->sandbox->guest, request, RPC_SERVICE_TASK_V3, "Delete",
-			&message.base, 0, done);
+			&message.base, timeout, done);
 }
 
 static void forgotten(struct ttrpc_request *req _unused_,
@@ -339,25 +363,40 @@ static void forgotten(struct ttrpc_request *req _unused_,
 static void forget_exec(struct process *p)
 {
 	if (*p->exec_id && p->container->sandbox->guest)
-		(void)send_delete(p, &p->forget, forgotten);
+		(void)send_delete(p, &p->forget, 0, forgotten);
 }
 
-static void told(struct ttrpc_request *req, const struct ttrpc_answer *answer _unused_)
+/* What the guest is told, and nobody hears how it went. */
+struct telling {
+	struct ttrpc_request request;
+	struct sandbox *sandbox;
+};
+
+static void told(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
-	free(req);
+	struct telling *t = container_of(req, struct telling, request);
+	struct sandbox *sb = t->sandbox;
+
+	free(t);
+	if (answer->code == TTRPC_DEADLINE_EXCEEDED)
+		sandbox_give_up(sb);
 }
 
-static void tell(struct process *p, const char *method, const ProtobufCMessage *message)
+/* @timeout: after which the VM ends; 0: none */
+static void tell(struct process *p, const char *method, const ProtobufCMessage *message,
+		 uint64_t timeout)
 {
-	struct ttrpc_request *req;
+	struct sandbox *sb = p->container->sandbox;
+	struct telling *t;
 
-	if (!p->container->sandbox->guest)
+	if (!sb->guest)
 		return;
-	req = xcalloc(1, sizeof(*req));
-	ttrpc_request_init(req);
-	if (rpc_call(p->container->sandbox->guest, req, RPC_SERVICE_TASK_V3, method, message, 0,
-		     told) < 0)
-		free(req);
+	t = xcalloc(1, sizeof(*t));
+	t->sandbox = sb;
+	ttrpc_request_init(&t->request);
+	if (rpc_call(sb->guest, &t->request, RPC_SERVICE_TASK_V3, method, message, timeout, told) <
+	    0)
+		free(t);
 }
 
 void process_signal(struct process *p, int signo)
@@ -370,7 +409,7 @@ void process_signal(struct process *p, int signo)
 	if (!*p->exec_id)
 		request.signal = systemd_signal(p->container->spec, request.signal);
 	standby_forbid(&p->container->sandbox->standby);
-	tell(p, "Kill", &request.base);
+	tell(p, "Kill", &request.base, signo == SIGKILL ? PROCESS_GUEST_ENDS : 0);
 }
 
 void process_resize(struct process *p, uint32_t columns, uint32_t rows)
@@ -382,7 +421,7 @@ void process_resize(struct process *p, uint32_t columns, uint32_t rows)
 	request.exec_id = p->exec_id;
 	request.width = columns;
 	request.height = rows;
-	tell(p, "ResizePty", &request.base);
+	tell(p, "ResizePty", &request.base, 0);
 }
 
 void process_free(struct process *p)
@@ -577,7 +616,8 @@ static void delete_answered(struct ttrpc_request *req, const struct ttrpc_answer
 void process_delete(struct process *p)
 {
 	p->state = PROCESS_DELETING;
-	if (!p->container->sandbox->guest || send_delete(p, &p->request, delete_answered) < 0)
+	if (!p->container->sandbox->guest ||
+	    send_delete(p, &p->request, PROCESS_GUEST_ENDS, delete_answered) < 0)
 		end_unstarted(p, PROCESS_STATUS_LOST);
 }
 
@@ -592,14 +632,34 @@ static void forget_answered(struct ttrpc_request *req, const struct ttrpc_answer
 	struct process *p = container_of(req, struct process, forget);
 
 	/* The connection has ended: whoever knows why is about to call process_lost(). */
-	if (answer->code != TTRPC_UNAVAILABLE)
+	if (answer->code == TTRPC_UNAVAILABLE)
+		return;
+	/* It took too long when it was tried before. */
+	if (answer->code == TTRPC_NOT_FOUND)
+		report_forgotten(p, TTRPC_OK, "");
+	else
 		report_forgotten(p, answer->code, answer->message);
+}
+
+static void forget(struct process *p, uint64_t timeout)
+{
+	p->forgetting = true;
+	if (!p->container->sandbox->guest ||
+	    send_delete(p, &p->forget, timeout, forget_answered) < 0)
+		report_forgotten(p, TTRPC_OK, "");
 }
 
 void process_forget(struct process *p)
 {
-	p->forgetting = true;
-	if (!p->container->sandbox->guest || send_delete(p, &p->forget, forget_answered) < 0)
+	forget(p, PROCESS_GUEST_ENDS);
+}
+
+/* As long as it takes: nobody waits. */
+static void created_late(struct process *p, enum ttrpc_code code)
+{
+	if (code == TTRPC_OK)
+		forget(p, 0);
+	else if (code != TTRPC_UNAVAILABLE)
 		report_forgotten(p, TTRPC_OK, "");
 }
 

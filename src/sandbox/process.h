@@ -20,6 +20,9 @@
 /* Most calls are answered at once by a guest that is well: it has this long, in nanoseconds. */
 #define PROCESS_GUEST_ANSWERS (10 * NSEC_PER_SEC)
 
+/* To end something takes longer: it has this long. */
+#define PROCESS_GUEST_ENDS (3 * PROCESS_GUEST_ANSWERS)
+
 /** Of one that nobody saw end: as a shell and runc say it, killed by SIGKILL. */
 #define PROCESS_STATUS_LOST (128 + 9)
 
@@ -151,7 +154,9 @@ void process_release(struct process **holder, const struct err *err);
  * process_starting() - it is about to be let run, from CREATED or ADDED only; @process->started follows
  *
  * A guest for which neither process_start() nor process_not_started() comes, or that has not answered, or
- * process_create(), in the time that it has for its boot is taken for broken: TTRPC_DEADLINE_EXCEEDED.
+ * process_create(), in the time that it has for its boot is taken for broken: TTRPC_DEADLINE_EXCEEDED. A container that
+ * shares its VM may be there all the same, which is not broken for the others: one that was to start is RUNNING then,
+ * and of one that was to be created and came to its VM later @process->deleted follows once the guest has nothing of it.
  */
 void process_starting(struct process *process);
 
@@ -169,7 +174,7 @@ void process_delete(struct process *process);
  * process_forget() - have the guest remove a container that has ended, whose first process it is; @process->deleted
  * follows
  *
- * Nothing of it is left there then. The state stays STOPPED.
+ * Nothing of it is left there then. The state stays STOPPED; if the guest takes too long it can be tried again.
  */
 void process_forget(struct process *p);
 
@@ -187,7 +192,7 @@ void process_resume(struct process *process);
 /**
  * process_signal() - send it a signal, if there is a guest to do that; nobody hears how it went
  *
- * A paused VM runs from then on: the process may end of it.
+ * A paused VM runs from then on: the process may end of it. A guest that does not answer SIGKILL is lost, and its VM ends.
  */
 void process_signal(struct process *process, int signo);
 

@@ -201,6 +201,14 @@ void sandbox_stop(struct sandbox *sb, bool clean)
 	loop_timer_start(sb->loop, &sb->deadline, loop_now(sb->loop) + CLEAN_DEADLINE, clean_late);
 }
 
+void sandbox_give_up(struct sandbox *sb)
+{
+	if (!sb->failure.code)
+		(void)err_set(&sb->failure, -ETIMEDOUT,
+			      "the guest did not answer when it was to kill");
+	sandbox_stop(sb, false);
+}
+
 static void boot_late(struct loop_timer *timer)
 {
 	struct sandbox *sb = container_of(timer, struct sandbox, deadline);

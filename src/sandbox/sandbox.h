@@ -156,5 +156,8 @@ void sandbox_phase(struct sandbox *sandbox, enum sandbox_phase phase);
  */
 void sandbox_stop(struct sandbox *sandbox, bool clean);
 
+/** sandbox_give_up() - the guest did not do what it was to do at once, and no other way is left: its VM ends */
+void sandbox_give_up(struct sandbox *sandbox);
+
 /** sandbox_deinit() - kill and reap whatever is left, no callbacks; may be called again */
 void sandbox_deinit(struct sandbox *sandbox);

@@ -179,10 +179,7 @@ static void end_vm(struct forward *f)
 
 	rpc_reply_empty(f->call);
 	forward_free(f);
-	if (!shim->sandbox.failure.code)
-		(void)err_set(&shim->sandbox.failure, -ETIMEDOUT,
-			      "the guest did not answer when it was to kill");
-	sandbox_stop(&shim->sandbox, false);
+	sandbox_give_up(&shim->sandbox);
 }
 
 static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
@@ -263,7 +260,7 @@ void calls_forward_patiently(struct ttrpc_call *call)
 void calls_forward_or_end(struct ttrpc_call *call)
 {
 	struct forward *f =
-		forward(call, call->payload, call->payload_len, 3 * PROCESS_GUEST_ANSWERS, NULL);
+		forward(call, call->payload, call->payload_len, PROCESS_GUEST_ENDS, NULL);
 
 	if (f)
 		f->last = true;

@@ -571,13 +571,20 @@ static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *messa
 {
 	const Containerd__Task__V2__ShutdownRequest *request = (const void *)message;
 	struct shim *shim = shim_of(call);
+	const struct container *c = container_find(&shim->sandbox, request->id);
 	bool live = shim->first.init && !shim->first.deleted &&
 		    shim->first.init->state != PROCESS_STOPPED;
 
 	/* containerd asks for it with each container that it has deleted. */
-	if (!shim->sandbox.group && !find_container(call, request->id))
+	if (!shim->sandbox.group && !c) {
+		process_not_found(call, request->id, "");
 		return;
+	}
 	rpc_reply_empty(call);
+	if (request->now && c && join_is_one(c)) {
+		told_remove(c->init);
+		return;
+	}
 	if ((live || !join_is_alone(&shim->sandbox)) && !request->now)
 		return;
 	if (shim->containerd)
@@ -698,8 +705,7 @@ void shim_task_deinit(struct shim *shim)
 		struct container *c = container_of(it, struct container, link);
 
 		if (join_is_one(c)) {
-			join_leave(c);
-			join_free(c);
+			join_lost(c);
 			continue;
 		}
 		hold_forget(c, TTRPC_CANCELLED, "");

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -301,6 +302,125 @@ static void what_stands_for_it_ends_with_it(void)
 	end_group();
 }
 
+static void deadline_passes(struct loop_timer *timer)
+{
+	loop_timer_start(&t.loop, timer, clock_now(), timer->callback);
+}
+
+static void expect_gone(const char *id)
+{
+	_cleanup_free_ char *containers = path_join(t.paths.root, "containers");
+
+	run_until(&t.loop, !container_find(&t.shim.sandbox, id));
+	expect_path(containers, id, false);
+	expect_state_of("c1", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+}
+
+static void expect_delete(const char *id)
+{
+	Containerd__Task__V2__DeleteRequest *request =
+		(Containerd__Task__V2__DeleteRequest *)asked_of_guest(
+			"Delete", &containerd__task__v2__delete_request__descriptor);
+
+	test_str(request->id, id);
+	rpc_free(&request->base);
+	guest_replies(EMPTY);
+}
+
+/* `caisson delete -f` of it is not the end of others. */
+static void one_is_removed(void)
+{
+	Containerd__Task__V2__ShutdownRequest request =
+		CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
+	_cleanup_free_ char *containers = NULL;
+
+	begin_group();
+	containers = path_join(t.paths.root, "containers");
+	join("c2", "1");
+	start_it("c2");
+	ask_of(&waiting, "Wait", "c2", "");
+	request.id = (char *)"c2";
+	request.now = true;
+	ask(&asked, "Shutdown", &request.base);
+	expect(&asked, TTRPC_OK, "");
+	expect_kill("c2", SIGKILL);
+	it_ends("c2", 137);
+	expect_waited(&waiting, 137);
+	expect_delete("c2");
+	run_until(&t.loop, !container_find(&t.shim.sandbox, "c2")->init->forgetting);
+	expect_path(containers, "c2", false);
+	/* Who has it still hears how it ended. */
+	expect_state_of("c2", CONTAINERD__V1__TYPES__STATUS__STOPPED);
+	ask_of(&asked, "Delete", "c2", "");
+	rpc_free(asked_of_guest("Delete", &containerd__task__v2__delete_request__descriptor));
+	guest_fails(TTRPC_NOT_FOUND, "container c2 does not exist");
+	expect(&asked, TTRPC_OK, "");
+	expect_gone("c2");
+	end_group();
+}
+
+/* Nobody knows of it then, and when it comes to be in the guest at last, it is removed there. */
+static void one_that_is_created_too_late(void)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+	_cleanup_free_ char *bundle = NULL, *share = NULL;
+
+	begin_group();
+	share = path_join(t.record.run_path, SHARE_FOLDER);
+	bundle = make_bundle("b", NETWORK, "");
+	ask_join("c2", bundle);
+	rpc_free(&guest_takes_bundle("c2", "\"b\"")->base);
+	deadline_passes(&container_find(&t.shim.sandbox, "c2")->init->deadline);
+	expect(&create, TTRPC_DEADLINE_EXCEEDED, "did not answer");
+	ask_of(&asked, "State", "c2", "");
+	expect(&asked, TTRPC_NOT_FOUND, "c2");
+	expect_path(share, "1", true);
+	response.pid = 9;
+	guest_replies(&response.base);
+	expect_delete("c2");
+	expect_gone("c2");
+	expect_path(share, "1", false);
+	end_group();
+}
+
+/* It may run by then, so it is killed, and ends like any other. */
+static void one_that_starts_too_late(void)
+{
+	begin_group();
+	join("c2", "1");
+	ask_of(&start, "Start", "c2", "");
+	rpc_free(asked_of_guest("Start", &containerd__task__v2__start_request__descriptor));
+	deadline_passes(&container_find(&t.shim.sandbox, "c2")->init->deadline);
+	expect(&start, TTRPC_DEADLINE_EXCEEDED, "did not answer");
+	expect_kill("c2", SIGKILL);
+	expect_state_of("c2", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	it_ends("c2", 137);
+	delete_it("c2", 137);
+	expect_gone("c2");
+	end_group();
+}
+
+/* It can be tried again, also if it has come true meanwhile. */
+static void one_that_is_deleted_too_late(void)
+{
+	begin_group();
+	join("c2", "1");
+	start_it("c2");
+	it_ends("c2", 3);
+	ask_of(&asked, "Delete", "c2", "");
+	rpc_free(asked_of_guest("Delete", &containerd__task__v2__delete_request__descriptor));
+	deadline_passes(&container_find(&t.shim.sandbox, "c2")->init->forget.deadline);
+	expect(&asked, TTRPC_DEADLINE_EXCEEDED, "");
+	guest_replies(EMPTY);
+	ask_of(&asked, "Delete", "c2", "");
+	rpc_free(asked_of_guest("Delete", &containerd__task__v2__delete_request__descriptor));
+	guest_fails(TTRPC_NOT_FOUND, "container c2 does not exist");
+	expect(&asked, TTRPC_OK, "");
+	expect_gone("c2");
+	end_group();
+}
+
 /* It is gone before there is an answer of anybody's. */
 static void streams_that_cannot_be_opened(void)
 {
@@ -418,6 +538,10 @@ static int run_in_child(void)
 		test_run(one_comes_and_goes);
 		test_run(what_stands_for_it);
 		test_run(what_stands_for_it_ends_with_it);
+		test_run(one_is_removed);
+		test_run(one_that_is_created_too_late);
+		test_run(one_that_starts_too_late);
+		test_run(one_that_is_deleted_too_late);
 		test_run(the_guest_may_refuse);
 		test_run(streams_that_cannot_be_opened);
 		test_run(a_pause_that_the_guest_does_not_answer);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/told.h"
 
+#include <errno.h>
+#include <signal.h>
+
 #include "rpc/task.h"
 #include "sandbox/annotation.h"
 #include "sandbox/volume.h"
@@ -101,12 +104,32 @@ static void reply_created(const struct process *p, struct ttrpc_call *call)
 		rpc_reply(call, &response.base);
 }
 
-/* Nothing of it is left when that is told. */
+static void joined_late(struct process *p, const struct process_result *result)
+{
+	struct shim *shim = shim_of_process(p);
+	struct container *c = p->container;
+
+	if (result->code != TTRPC_OK)
+		return;
+	join_leave(c);
+	join_free(c);
+	shim_quit_when_told(shim);
+}
+
+/* Nothing of it is left when that is told; but if the guest may be making it still. */
 static void joined_not_created(struct process *p, const struct process_result *result)
 {
 	struct ttrpc_call *call = calls_kept(p);
 	struct container *c = p->container;
 
+	if (p->forgetting) {
+		p->deleted = joined_late;
+		c->deleted = true;
+		if (call)
+			ttrpc_call_fail(call, result->code, "%s", result->message);
+		calls_fail_waiters(shim_of_process(p), p, result->message);
+		return;
+	}
 	join_leave(c);
 	if (call)
 		ttrpc_call_fail(call, result->code, "%s", result->message);
@@ -122,7 +145,7 @@ static void joined_created(struct process *p, const struct process_result *resul
 		return;
 	}
 	restarts_add(&shim_of_process(p)->restarts, &p->container->spec->annotations);
-	r = join_stand(p->container);
+	r = p->container->removing ? -ECANCELED : join_stand(p->container);
 	events_created(p);
 	if (r < 0)
 		told_joined_unseen(p);
@@ -183,6 +206,7 @@ void told_joined_unseen(struct process *p)
 		ttrpc_call_fail(call, TTRPC_INTERNAL,
 				"container %s: no process of the host's can stand for it",
 				p->container->spec->id);
+	p->container->deleted = true;
 	told_remove(p);
 }
 
@@ -201,24 +225,38 @@ static void exec_created(struct process *p, const struct process_result *result)
 	told_forget_exec(shim_of_process(p), p);
 }
 
+static void process_not_run(struct process *p, const struct process_result *result)
+{
+	struct shim *shim = shim_of_process(p);
+	struct ttrpc_call *call = calls_kept(p);
+	bool first = p == p->container->init, may_run = p->state == PROCESS_RUNNING;
+
+	/* Who hears of it sees that it is over. */
+	if (first && !may_run && !p->container->spec->remove)
+		(void)record_set_exit(p->container->record, PROCESS_STATUS_LOST, result->message);
+	if (call)
+		ttrpc_call_fail(call, result->code, "%s", result->message);
+	if (may_run) {
+		process_signal(p, SIGKILL);
+		return;
+	}
+	calls_fail_waiters(shim, p, result->message);
+	if (first && !shim->sandbox.group)
+		sandbox_stop(&shim->sandbox, false);
+}
+
 static void process_started(struct process *p, const struct process_result *result)
 {
 	struct shim *shim = shim_of_process(p);
 	struct container *c = p->container;
-	struct ttrpc_call *call = calls_kept(p);
 	Containerd__Task__V2__StartResponse response = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
+	struct ttrpc_call *call;
 
 	if (result->code != TTRPC_OK) {
-		/* Who hears of it sees that it is over. */
-		if (p == c->init && !c->spec->remove)
-			(void)record_set_exit(c->record, PROCESS_STATUS_LOST, result->message);
-		if (call)
-			ttrpc_call_fail(call, result->code, "%s", result->message);
-		calls_fail_waiters(shim, p, result->message);
-		if (p == c->init && !shim->sandbox.group)
-			sandbox_stop(&shim->sandbox, false);
+		process_not_run(p, result);
 		return;
 	}
+	call = calls_kept(p);
 	if (p == c->init) {
 		c->started = true;
 		terminal_tell(shim);
@@ -295,6 +333,11 @@ static void joined_gone(struct process *p, const struct process_result *result)
 		return;
 	}
 	join_leave(p->container);
+	/* Its client, who did not ask for that, still finds that it has ended, until it deletes it. */
+	if (p->container->removing && !call && !p->container->deleted) {
+		shim_quit_when_told(shim);
+		return;
+	}
 	if (call)
 		reply_delete(call, p);
 	calls_answer_waiters(shim, p);

@@ -21,7 +21,7 @@ void told_seen(struct shim *shim);
 void told_joined_seen(struct process *p);
 void told_joined_unseen(struct process *p);
 
-/** told_remove() - end such a container, whatever it does, and have nothing left of it. Its first process. */
+/** told_remove() - end such a container, whatever it does; but for how it ended nothing of it is left. Its first process. */
 void told_remove(struct process *p);
 
 /** told_pid() - the number of a process that is told: containerd takes one for the host's */

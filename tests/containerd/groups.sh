@@ -267,4 +267,29 @@ test_process_on_the_host() {
 	nothing_left one two three
 }
 
+# What an administrator does to one of them is done to that one.
+test_by_caisson() {
+	begin one sleep 1000
+	join two sleep 1000
+	in_namespace kill -s KILL two
+	is "$(in_namespace wait two)" 137
+	is "$(in_namespace state two | jq -r .status)" stopped
+	in_namespace delete two
+	is "$(ls "$RECORDS/containers")" one "records"
+	end two
+	join two sleep 1000
+	status 1 in_namespace delete two
+	has "$(err)" "not stopped"
+	in_namespace delete -f two
+	is "$(ls "$RECORDS/containers")" one "records"
+	status 1 in_one two true
+	end two
+	join two sleep 1000
+	is "$(in_one one cat /proc/1/comm)" sleep
+	in_one_vm one two
+	end two
+	end one
+	nothing_left one two
+}
+
 run_tests "$@"

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "sandbox/bundle.h"
@@ -110,7 +111,6 @@ static void take_vm(const struct sandbox_spec *first, struct sandbox_spec *spec)
 {
 	sandbox_spec_take_vm(spec, first);
 	spec->created = time(NULL);
-	spec->remove = true;
 	/* All processes of the VM are in the first one's. */
 	strv_done(&spec->cgroups);
 }
@@ -242,14 +242,16 @@ static int mount_all(struct shim *shim, struct joined *j,
 }
 
 /* What is mounted stays as long as the guest has something of it open: nobody else sees it. */
-static void leave(struct shim *shim, struct joined *j)
+static void leave(struct shim *shim, struct joined *j, enum leaving leaving)
 {
 	deputy_end(&j->deputy);
 	share_remove(shim->sandbox.record, &j->spec);
 	for (size_t i = 0; i < j->n_mounts; i++)
 		rootfs_unmount(j->spec.rootfs);
+	j->n_mounts = 0;
 	if (j->record.lock >= 0)
-		(void)record_remove(shim->paths, &j->record, NULL);
+		keeper_settle(shim->paths, &j->record, leaving, shim_why_ended(shim));
+	j->record.lock = fd_close(j->record.lock);
 }
 
 static void free_joined(struct joined *j)
@@ -271,7 +273,7 @@ static int make(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest
 	if (r == 0)
 		r = mount_all(shim, j, request, uses, err);
 	if (r < 0)
-		leave(shim, j);
+		leave(shim, j, LEAVE_NOTHING);
 	bundle_done(&bundle);
 	sandbox_spec_done(&spec);
 	return r;
@@ -341,9 +343,17 @@ void join_ended(struct container *c)
 
 void join_leave(struct container *c)
 {
-	leave(c->sandbox->userdata, joined_of(c));
+	leave(c->sandbox->userdata, joined_of(c), LEAVE_NOTHING);
 	sources_leave(&c->uses);
 	commons_forget(c->sandbox);
+}
+
+void join_lost(struct container *c)
+{
+	bool known = c->init && !c->deleted;
+
+	leave(c->sandbox->userdata, joined_of(c), known ? LEAVE_STATUS : LEAVE_NOTHING);
+	join_free(c);
 }
 
 /* Nobody will answer any more what is asked of it. */

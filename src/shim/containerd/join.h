@@ -44,8 +44,11 @@ void join_ended(struct container *container);
 /** join_is_alone() - has the VM no container but the first? */
 bool join_is_alone(const struct sandbox *sandbox);
 
-/** join_leave() - nothing of it is left on the host; the guest has nothing of it any more */
+/** join_leave() - nothing of it is left on the host; the guest has nothing of it any more. May be called again. */
 void join_leave(struct container *container);
+
+/** join_lost() - instead of both, when the shim ends: how it has ended is there for whoever deletes it later */
+void join_lost(struct container *container);
 
 /** join_free() - after join_leave(): forget it; whoever asked something about it hears that it is gone */
 void join_free(struct container *container);
