@@ -126,13 +126,22 @@ int bundle_keep(const struct bundle *bundle, const struct record *record, struct
 	return r < 0 ? r : keep(record, HOOKS_FILE, bundle->hooks, err);
 }
 
-int bundle_choose_machine(struct bundle *bundle, struct sandbox_spec *spec, struct err *err)
+static int furnish(struct bundle *bundle, struct sandbox_spec *spec, int r)
 {
-	int r = machine_choose(spec, err);
-
 	if (r == 0 && spec->systemd)
 		systemd_adapt(spec, &bundle->config);
 	return r;
+}
+
+int bundle_choose_machine(struct bundle *bundle, struct sandbox_spec *spec, struct err *err)
+{
+	return furnish(bundle, spec, machine_choose(spec, err));
+}
+
+int bundle_join(struct bundle *bundle, struct sandbox_spec *spec, const struct sandbox_spec *first,
+		const char *conf, struct err *err)
+{
+	return furnish(bundle, spec, machine_join(spec, first, conf, err));
 }
 
 int bundle_record(const struct bundle *bundle, const struct paths *paths,

@@ -48,6 +48,10 @@ int bundle_keep(const struct bundle *bundle, const struct record *record, struct
  */
 int bundle_choose_machine(struct bundle *bundle, struct sandbox_spec *spec, struct err *err);
 
+/** bundle_join() - the same where that is the VM of @first already: machine_join(). Return: as above. */
+int bundle_join(struct bundle *bundle, struct sandbox_spec *spec, const struct sandbox_spec *first,
+		const char *conf, struct err *err);
+
 /**
  * bundle_record() - make the record of its container, with all that a shim needs; gone after a reboot
  * @ret: as of record_create()

@@ -272,16 +272,15 @@ static int check_owner(const char *path, int fd, struct err *err)
 	return 0;
 }
 
-int conf_load(struct conf *ret, struct err *err)
+/* @must_be: one that is not there is an error. */
+static int load(const char *path, bool must_be, struct conf *ret, struct err *err)
 {
-	const char *chosen = getenv(CONF_VARIABLE);
-	const char *path = chosen && *chosen ? chosen : CONF_PATH;
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 	int r;
 
-	if (fd < 0 && errno == ENOENT && path != chosen)
+	if (fd < 0 && errno == ENOENT && !must_be)
 		return conf_parse(path, "", 0, ret, err);
 	if (fd < 0)
 		return err_errno(err, -errno, "cannot read the configuration %s", path);
@@ -292,6 +291,18 @@ int conf_load(struct conf *ret, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "cannot read the configuration %s", path);
 	return conf_parse(path, text, len, ret, err);
+}
+
+int conf_load(struct conf *ret, struct err *err)
+{
+	const char *chosen = getenv(CONF_VARIABLE);
+
+	return chosen && *chosen ? load(chosen, true, ret, err) : load(CONF_PATH, false, ret, err);
+}
+
+int conf_load_from(const char *path, struct conf *ret, struct err *err)
+{
+	return path ? load(path, true, ret, err) : conf_load(ret, err);
 }
 
 void conf_each(const struct conf *conf, void (*each)(void *data, const struct conf_value *value),

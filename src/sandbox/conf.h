@@ -87,6 +87,9 @@ struct conf {
  */
 int conf_load(struct conf *ret, struct err *err);
 
+/** conf_load_from() - the same of that file, or the usual one if @path is NULL. Return: as above. */
+int conf_load_from(const char *path, struct conf *ret, struct err *err);
+
 /**
  * conf_parse() - the text of such a file
  * @path: for messages

@@ -189,6 +189,26 @@ int machine_end(struct sandbox_spec *spec, const struct conf *conf, struct err *
 	return r;
 }
 
+/* It only waits: what the annotations of its pod say of containers is for those that come. */
+static bool is_pods_own(const struct sandbox_spec *spec)
+{
+	const char *type = strv_env_get(&spec->annotations, "io.kubernetes.cri.container-type");
+
+	return type && strcmp(type, "sandbox") == 0;
+}
+
+int machine_join(struct sandbox_spec *spec, const struct sandbox_spec *first, const char *path,
+		 struct err *err)
+{
+	_cleanup_conf_ struct conf conf = CONF_NULL;
+	int r = conf_load_from(path, &conf, err);
+
+	sandbox_spec_take_vm(spec, first);
+	spec->created = time(NULL);
+	spec->systemd = systemd_is_command(&spec->args);
+	return r == 0 ? settings_join(spec, first, &conf, err) : r;
+}
+
 int machine_choose(struct sandbox_spec *spec, struct err *err)
 {
 	_cleanup_conf_ struct conf conf = CONF_NULL;
@@ -199,5 +219,6 @@ int machine_choose(struct sandbox_spec *spec, struct err *err)
 	spec->supervisor_config = xstrdup("");
 	if (r == 0)
 		r = machine_begin(spec, &conf, err);
+	spec->systemd &= !is_pods_own(spec);
 	return r == 0 ? machine_end(spec, &conf, err) : r;
 }

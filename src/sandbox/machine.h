@@ -24,6 +24,17 @@ int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err
 int machine_end(struct sandbox_spec *spec, const struct conf *conf, struct err *err);
 
 /**
+ * machine_join() - what of a bundle's container is its own, where it comes to the VM of another one
+ * @spec: has all that the bundle says; gets the rest
+ * @first: the container that the VM was started for
+ * @conf: path of the administrator's configuration; NULL: the usual one
+ *
+ * Return: as machine_begin().
+ */
+int machine_join(struct sandbox_spec *spec, const struct sandbox_spec *first, const char *conf,
+		 struct err *err);
+
+/**
  * machine_choose() - all of that for a container that comes as a bundle
  * @spec: has all that the bundle says; gets the rest
  *

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sandbox/annotation.h"
 #include "sandbox/disk.h"
 #include "sandbox/oci-devices.h"
 #include "sandbox/setting-set.h"
@@ -24,12 +25,16 @@ enum fate {
 	IGNORED, /* says nothing here: another runtime's own note, or a hint that is not needed */
 };
 
-/* Of two names of one thing the later counts. docs/options.md has the same list. */
+/*
+ * Of two names of one thing the later counts. @own: it is about the container, and not about the VM, which others may
+ * be in. docs/options.md has the same list.
+ */
 static const struct setting {
 	const char *name;
 	enum fate fate;
 	const char *why;
 	int (*set)(const struct setting_value *value, struct err *err);
+	bool own;
 } settings[] = {
 	{"RUNCVM_MEM_SIZE", KEPT, NULL, setting_memory},
 	{"RUNCVM_CPUS", KEPT, NULL, setting_cpus},
@@ -41,11 +46,11 @@ static const struct setting {
 	{"RUNCVM_KERNEL", KEPT, NULL, setting_kernel},
 	{"RUNCVM_KERNEL_ARGS", PRIVILEGED, NULL, setting_kernel_append},
 	{"RUNCVM_KERNEL_APPEND", PRIVILEGED, NULL, setting_kernel_append},
-	{"RUNCVM_LOG_LEVEL", KEPT, NULL, setting_log_level},
+	{"RUNCVM_LOG_LEVEL", KEPT, NULL, setting_log_level, true},
 	{"RUNCVM_KERNEL_DEBUG", KEPT, NULL, setting_kernel_debug},
-	{"RUNCVM_ROOTFS_SIZE", KEPT, NULL, setting_rootfs_size},
-	{"RUNCVM_CGROUPFS", KEPT, NULL, setting_cgroupfs},
-	{"RUNCVM_SYSTEMD", KEPT, NULL, setting_systemd},
+	{"RUNCVM_ROOTFS_SIZE", KEPT, NULL, setting_rootfs_size, true},
+	{"RUNCVM_CGROUPFS", KEPT, NULL, setting_cgroupfs, true},
+	{"RUNCVM_SYSTEMD", KEPT, NULL, setting_systemd, true},
 	{"RUNCVM_VIRTIOFSD_CACHE", KEPT, NULL, setting_virtiofs_cache},
 	{"RUNCVM_VOLUME_MODE", KEPT, NULL, setting_volume_mode},
 	{"RUNCVM_QEMU_MEM_PREALLOC", PRIVILEGED, NULL, setting_prealloc},
@@ -260,7 +265,42 @@ const char *setting_early(const struct strv *env, const struct strv *annotations
 	return value && *value ? value : NULL;
 }
 
-int settings_make(struct sandbox_spec *spec, const struct conf *conf, struct err *err)
+/* All of a pod's containers have the annotations of the pod: what its VM was started with is not said anew. */
+static int annotation_of_vm(const char *name, const char *value, const struct sandbox_spec *first,
+			    struct err *err)
+{
+	const char *have = strv_env_get(&first->annotations, name);
+
+	if (have && strcmp(have, value) == 0)
+		return 0;
+	return err_set(err, -ENOTSUP,
+		       "annotation %s: it is about the VM, which was started already", name);
+}
+
+/* What is said of a VM that is there already: by an image, perhaps, which is none the worse for it; or by a pod. */
+static int pass_over(const struct setting *s, const struct setting_value *v,
+		     const struct sandbox_spec *first, struct err *err)
+{
+	_cleanup_free_ char *annotation = annotation_name(short_name(s));
+	const char *counts = strv_env_get(&first->annotations, annotation);
+
+	if (!*v->value || s->fate == IGNORED)
+		return 0;
+	if (s->fate == REFUSED)
+		return check_allowed(s, v, err);
+	if (strcmp(v->name, annotation) == 0)
+		return annotation_of_vm(v->name, v->value, first, err);
+	if (!counts || !*counts)
+		strv_addf(&v->spec->notes,
+			  "%s is about the virtual machine, which was there before the container: "
+			  "of a pod its annotation %s counts",
+			  v->name, annotation);
+	return 0;
+}
+
+/* @first: whose VM it comes to; NULL: it gets its own. */
+static int make_all(struct sandbox_spec *spec, const struct sandbox_spec *first,
+		    const struct conf *conf, struct err *err)
 {
 	int r = check_variables(&spec->env, err);
 
@@ -273,8 +313,26 @@ int settings_make(struct sandbox_spec *spec, const struct conf *conf, struct err
 			v.name = pass == 0 ? settings[i].name : annotation;
 			v.value = strv_env_get(pass == 0 ? &spec->env : &spec->annotations, v.name);
 			if (v.value)
-				r = make(&settings[i], &v, err);
+				r = first && !settings[i].own
+					    ? pass_over(&settings[i], &v, first, err)
+					    : make(&settings[i], &v, err);
 		}
+	return r;
+}
+
+int settings_join(struct sandbox_spec *spec, const struct sandbox_spec *first,
+		  const struct conf *conf, struct err *err)
+{
+	const char *extras = strv_env_get(&spec->annotations, ANNOTATION_EXTRAS);
+	int r = extras ? annotation_of_vm(ANNOTATION_EXTRAS, extras, first, err) : 0;
+
+	return r == 0 ? make_all(spec, first, conf, err) : r;
+}
+
+int settings_make(struct sandbox_spec *spec, const struct conf *conf, struct err *err)
+{
+	int r = make_all(spec, NULL, conf, err);
+
 	if (r == 0)
 		r = disks_check(spec, err);
 	return r == 0 ? oci_devices_check(spec, err) : r;

@@ -53,6 +53,17 @@ const char *setting_early(const struct strv *env, const struct strv *annotations
 int settings_make(struct sandbox_spec *spec, const struct conf *conf, struct err *err);
 
 /**
+ * settings_join() - the same for a container that comes to the VM of another one
+ * @spec: gets what is set of itself; and notes for what its variables say of the VM, which do not count. Annotations
+ *	that do are refused, unless the VM was started with the same
+ * @first: the container that it was started for
+ *
+ * Return: as settings_make().
+ */
+int settings_join(struct sandbox_spec *spec, const struct sandbox_spec *first,
+		  const struct conf *conf, struct err *err);
+
+/**
  * settings_check() - do a VM's settings go together, and has it no more than the administrator lets any have?
  *
  * Return: 0, -EINVAL or -EPERM with a message.

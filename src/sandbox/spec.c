@@ -64,6 +64,7 @@ static const struct field {
 	FIELD(part, FIELD_U32),
 	FIELD(created, FIELD_I64),
 	FIELD(annotations, FIELD_STRV),
+	FIELD(notes, FIELD_STRV),
 	OF_VM(supervisor_config, FIELD_STRING),
 	OF_VM(rootfs_mode, FIELD_STRING),
 	FIELD(settings_in_image, FIELD_BOOL),

@@ -69,6 +69,7 @@
  * @placeholders: for disks that come while it runs, how many of the VM's there are; @placeholders_ro: the same for
  *	disks that are only read
  * @part: where in what the host shares with the VM its own is (share.h): 0, if the VM was started for it
+ * @notes: what it says in vain, in sentences, for people
  * @vm: the container that the VM was started for; empty: this one
  * @annotations: NAME=VALUE, checked (sandbox/annotation.h)
  * @supervisor_config: path of the file that a supervisor gets as its metadata; empty: none
@@ -93,7 +94,7 @@ struct sandbox_spec {
 	uint32_t cpus, boot_timeout, placeholders, placeholders_ro, part;
 	struct vmm_rates rates;
 	int64_t created;
-	struct strv annotations;
+	struct strv annotations, notes;
 	char *supervisor_config, *restore, *shm, *vm;
 };
 
@@ -150,12 +151,13 @@ struct sandbox_spec {
 #define SANDBOX_BOOT_TIMEOUT_DEFAULT 120u
 #define SANDBOX_BOOT_TIMEOUT_MAX     3600u
 
-#define SANDBOX_SPEC_NULL                                                              \
-	{                                                                              \
-		.id = NULL, .volumes = STRV_NULL, .volume_targets = STRV_NULL,         \
-		.block_devices = STRV_NULL, .ports = STRV_NULL, .args = STRV_NULL,     \
-		.env = STRV_NULL, .sysctls = STRV_NULL, .cgroups = STRV_NULL,          \
-		.annotations = STRV_NULL, .boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT \
+#define SANDBOX_SPEC_NULL                                                          \
+	{                                                                          \
+		.id = NULL, .volumes = STRV_NULL, .volume_targets = STRV_NULL,     \
+		.block_devices = STRV_NULL, .ports = STRV_NULL, .args = STRV_NULL, \
+		.env = STRV_NULL, .sysctls = STRV_NULL, .cgroups = STRV_NULL,      \
+		.annotations = STRV_NULL, .notes = STRV_NULL,                      \
+		.boot_timeout = SANDBOX_BOOT_TIMEOUT_DEFAULT                       \
 	}
 
 /** sandbox_spec_done() - may be called again */

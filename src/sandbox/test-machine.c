@@ -121,8 +121,38 @@ static void a_pod_is_as_large_as_its_containers(void)
 	}
 }
 
+/* Its own container waits for the others; they are what its annotations mean. */
+static void a_pod_is_no_whole_system(void)
+{
+	static const struct {
+		const char *type;
+		bool systemd;
+	} rows[] = {{"sandbox", false}, {"container", true}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct sandbox_spec spec = SANDBOX_SPEC_NULL, later = SANDBOX_SPEC_NULL;
+
+		strv_addf(&spec.annotations, "io.kubernetes.cri.container-type=%s", rows[i].type);
+		strv_add(&spec.annotations, "io.caisson.systemd=1");
+		strv_add(&spec.annotations, "io.caisson.mem_size=1G");
+		test_int(machine_choose(&spec, &err), 0);
+		test_int(spec.systemd, rows[i].systemd);
+		spec.id = xstrdup("first");
+		strv_add(&later.annotations, "io.caisson.systemd=1");
+		test_int(machine_join(&later, &spec, NULL, &err), 0);
+		test_true(later.systemd);
+		test_int(later.memory, 1024 * MIB);
+		test_str(later.vm, "first");
+		/* Whose configuration says otherwise. */
+		test_int(machine_join(&later, &spec, "/nowhere/c", &err), -ENOENT);
+		sandbox_spec_done(&later);
+		sandbox_spec_done(&spec);
+	}
+}
+
 int main(void)
 {
+	test_run(a_pod_is_no_whole_system);
 	test_run(a_pod_is_as_large_as_its_containers);
 	test_run(limits_are_its_size);
 	test_run(what_an_image_says_is_held_to_them);

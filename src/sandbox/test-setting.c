@@ -336,8 +336,62 @@ static void names(void)
 	test_true(!setting_is_annotation("io.caisson.MEM_SIZE", 19));
 }
 
+/* The same of one that comes to a VM which was started with @first, an annotation. */
+static int join(const char *first, const char *a, const char *b)
+{
+	struct sandbox_spec vm = SANDBOX_SPEC_NULL;
+	int r;
+
+	(void)make("A=b", NULL);
+	add(a);
+	if (b)
+		add(b);
+	strv_add(&vm.annotations, first);
+	r = settings_join(&spec, &vm, &conf, &err);
+	sandbox_spec_done(&vm);
+	return r;
+}
+
+static void those_who_come_later_say_nothing_of_the_vm(void)
+{
+	allow("settings.deny = [\"cpus\"]");
+	/* What it says of itself counts. */
+	test_int(join("a=b", "RUNCVM_SYSTEMD=1", "io.caisson.log_level=info"), 0);
+	test_true(spec.systemd);
+	test_str(spec.console, SANDBOX_CONSOLE_KEPT);
+	test_int(spec.notes.n, 0);
+	test_int(join("a=b", "RUNCVM_SYSTEMD=maybe", NULL), -EINVAL);
+	test_int(join("a=b", "RUNCVM_CGROUPFS=1", NULL), -ENOTSUP);
+	/* An image that was made for VMs of its own goes on. */
+	test_int(join("a=b", "RUNCVM_MEM_SIZE=no size", "RUNCVM_KERNEL_APPEND=x"), 0);
+	test_int(spec.memory, 0);
+	test_str(spec.kernel_append, "");
+	test_int(spec.notes.n, 2);
+	test_str(spec.notes.v[0],
+		 "RUNCVM_MEM_SIZE is about the virtual machine, which was there before the "
+		 "container: of a pod its annotation io.caisson.mem_size counts");
+	test_int(join("a=b", "RUNCVM_CPUS=2", "RUNCVM_MEM_SIZE="), 0);
+	test_int(spec.notes.n, 1);
+	/* An annotation beats the variable, that of the pod too. */
+	test_int(join("io.caisson.hypervisor=qemu", "RUNCVM_HYPERVISOR=firecracker", NULL), 0);
+	test_int(spec.notes.n, 0);
+	/* What nobody can have, or has misspelt, is refused as ever. */
+	test_int(join("a=b", "RUNCVM_BREAK=x", NULL), -ENOTSUP);
+	test_int(join("a=b", "RUNCVM_MEMSIZE=1G", NULL), -EINVAL);
+	test_int(join("a=b", "RUNCVM_GUEST=x", NULL), 0);
+	test_int(spec.notes.n, 0);
+	/* All of a pod's containers have its annotations. */
+	test_int(join("io.caisson.mem_size=1G", "io.caisson.mem_size=1G", NULL), 0);
+	test_int(join("io.caisson.mem_size=1G", "io.caisson.mem_size=2G", NULL), -ENOTSUP);
+	test_true(strstr(err.text, "annotation io.caisson.mem_size: it is about the VM"));
+	test_int(join("io.spin.extras.files={}", "io.spin.extras.files={}", NULL), 0);
+	test_int(join("a=b", "io.spin.extras.files={}", NULL), -ENOTSUP);
+	test_true(strstr(err.text, "annotation io.spin.extras.files: it is about the VM"));
+}
+
 int main(void)
 {
+	test_run(those_who_come_later_say_nothing_of_the_vm);
 	test_run(kept);
 	test_run(volumes);
 	test_run(early);

@@ -48,6 +48,7 @@ static const char *const fields[] = {
 	"restore",
 	"shm",
 	"vm",
+	"notes",
 	"netns",
 	"cgroups",
 	"cgroups_path",

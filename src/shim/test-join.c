@@ -508,6 +508,52 @@ static void what_cannot_be_had(void)
 	end_group();
 }
 
+/* @variable: of its environment */
+static void ask_join_with(const char *variable)
+{
+	_cleanup_free_ char *bundle = make_bundle("b", NETWORK, ""), *text = NULL, *changed = NULL;
+	_cleanup_close_ int dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	test_int(file_slurp_at(dir, "config.json", 65536, &text, NULL), 0);
+	changed =
+		xasprintf("{\"process\":{\"env\":[\"%s\"],%s", variable, strstr(text, "\"args\""));
+	free(text);
+	text = xasprintf("{\"root\":{\"path\":\"rootfs\"},%s", changed + 1);
+	test_int(file_write_atomic_at(dir, "config.json", text, strlen(text), 0600), 0);
+	ask_join("c2", bundle);
+}
+
+static void what_it_says_of_itself_counts(void)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+	const struct sandbox_spec *spec;
+
+	begin_group();
+	ask_join_with("RUNCVM_SYSTEMD=1");
+	rpc_free(&guest_takes_bundle("c2", "\"container=caisson\"")->base);
+	response.pid = 9;
+	guest_replies(&response.base);
+	expect(&create, TTRPC_OK, "");
+	spec = container_find(&t.shim.sandbox, "c2")->spec;
+	test_true(spec->systemd && spec->notes.n == 0);
+	end_group();
+	begin_group();
+	ask_join_with("RUNCVM_MEM_SIZE=1G");
+	rpc_free(&guest_takes_bundle("c2", "RUNCVM_MEM_SIZE=1G")->base);
+	guest_replies(&response.base);
+	expect(&create, TTRPC_OK, "");
+	spec = container_find(&t.shim.sandbox, "c2")->spec;
+	test_int(spec->memory, SANDBOX_MEMORY_DEFAULT);
+	test_int(spec->notes.n, 1);
+	end_group();
+	begin_group();
+	ask_join_with("RUNCVM_SYSTEMD=x");
+	expect(&create, TTRPC_INVALID_ARGUMENT, "RUNCVM_SYSTEMD of 'x'");
+	test_true(!container_find(&t.shim.sandbox, "c2"));
+	end_group();
+}
+
 static void all_go_with_the_vm(void)
 {
 	_cleanup_free_ char *containers = NULL;
@@ -546,6 +592,7 @@ static int run_in_child(void)
 		test_run(streams_that_cannot_be_opened);
 		test_run(a_pause_that_the_guest_does_not_answer);
 		test_run(what_cannot_be_had);
+		test_run(what_it_says_of_itself_counts);
 		test_run(all_go_with_the_vm);
 		exit(0);
 	}

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "sandbox/bundle.h"
@@ -15,7 +15,6 @@
 #include "sandbox/oci-adapt.h"
 #include "sandbox/process-oci.h"
 #include "sandbox/rootfs.h"
-#include "sandbox/setting.h"
 #include "sandbox/volume.h"
 #include "shim/calls.h"
 #include "shim/containerd/mounts.h"
@@ -106,34 +105,6 @@ static bool check_vm(struct ttrpc_call *call,
 	return true;
 }
 
-/* For whoever looks at its record, too. */
-static void take_vm(const struct sandbox_spec *first, struct sandbox_spec *spec)
-{
-	sandbox_spec_take_vm(spec, first);
-	spec->created = time(NULL);
-	/* All processes of the VM are in the first one's. */
-	strv_done(&spec->cgroups);
-}
-
-/* What sets something of the VM has to be what that has. */
-static int check_annotations(const struct sandbox_spec *vm, const struct sandbox_spec *spec,
-			     struct err *err)
-{
-	for (size_t i = 0; i < spec->annotations.n; i++) {
-		const char *text = spec->annotations.v[i];
-		_cleanup_free_ char *name = xstrndup(text, strcspn(text, "="));
-		const char *have = strv_env_get(&vm->annotations, name);
-
-		if (!setting_is_annotation(name, strlen(name)) ||
-		    (have && strcmp(have, text + strlen(name) + 1) == 0))
-			continue;
-		return err_set(err, -ENOTSUP,
-			       "annotation %s: it is about the VM, which was started already",
-			       name);
-	}
-	return 0;
-}
-
 static int check_volumes(const struct sandbox_spec *spec, struct err *err)
 {
 	for (size_t i = 0; i < spec->volumes.n; i++) {
@@ -149,8 +120,7 @@ static int check_volumes(const struct sandbox_spec *spec, struct err *err)
 	return 0;
 }
 
-static int check_spec(const struct sandbox_spec *vm, const struct sandbox_spec *spec,
-		      const struct bundle *bundle, struct err *err)
+static int check_spec(const struct sandbox_spec *spec, const struct bundle *bundle, struct err *err)
 {
 	if (bundle->hooks)
 		return err_set(err, -ENOTSUP,
@@ -165,9 +135,14 @@ static int check_spec(const struct sandbox_spec *vm, const struct sandbox_spec *
 			err, -ENOTSUP,
 			"linux.devices: %s is a device of the host, which cannot be passed on",
 			spec->block_devices.v[0]);
-	if (check_volumes(spec, err) < 0)
-		return err->code;
-	return check_annotations(vm, spec, err);
+	return check_volumes(spec, err);
+}
+
+/* Nobody else will say it. */
+static void tell_notes(const struct sandbox_spec *spec)
+{
+	for (size_t i = 0; i < spec->notes.n; i++)
+		log_warn("container %s: %s", spec->id, spec->notes.v[i]);
 }
 
 /* Whose namespaces it may join. The first one is live. */
@@ -201,11 +176,15 @@ static int load(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest
 	if (r == 0)
 		r = bundle_load(request->bundle, BUNDLE_CGROUPS_EITHER, &group, spec, bundle, err);
 	if (r == 0)
-		r = check_spec(shim->first.spec, spec, bundle, err);
+		r = check_spec(spec, bundle, err);
+	if (r == 0)
+		r = bundle_join(bundle, spec, shim->first.spec, options.config, err);
 	if (r == 0 && spec->terminal != request->terminal)
 		r = err_set(err, -EINVAL, "terminal: the bundle says otherwise");
 	containerd_options_done(&options);
-	take_vm(shim->first.spec, spec);
+	/* All processes of the VM are in the first one's. */
+	strv_done(&spec->cgroups);
+	tell_notes(spec);
 	return r;
 }
 
