@@ -11,6 +11,7 @@
 enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARN,
+	LOG_LEVEL_DEBUG,
 };
 
 /**
@@ -26,3 +27,4 @@ void log_message(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 
 #define log_error(...) log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_message(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_debug(...) log_message(LOG_LEVEL_DEBUG, __VA_ARGS__)

@@ -80,6 +80,7 @@ int entrypoint_make(const struct image_config *config, char **words, struct entr
 		r = err_set(err, -EINVAL, "the command has more than %d words", INIT_CONF_ARGS_MAX);
 	if (r == 0) {
 		ret->args = join(&spec.args, &ret->args_len);
+		ret->n_args = spec.args.n;
 		ret->folder = xasprintf("%s%s", *spec.cwd == '/' ? "" : "/", spec.cwd);
 		strv_addf(&records, "workdir = %s", ret->folder);
 		strv_add(&records, "on_exit = poweroff");

@@ -14,11 +14,12 @@
 /**
  * struct entrypoint - what is in them, and where the command starts
  * @args, @conf: with their lengths
+ * @n_args: the words that are in @args
  * @folder: absolute
  */
 struct entrypoint {
 	char *args, *conf, *folder;
-	size_t args_len, conf_len;
+	size_t args_len, conf_len, n_args;
 };
 
 /**

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "abi/abi.h"
@@ -54,6 +55,14 @@ static int add_init(struct image_adder *a, struct err *err)
 	return image_add_file(a, "sbin/init", 0755, data, len, err);
 }
 
+/* vminitd says the rest on the console (guest/init/launch.c). */
+static bool is_debug(const struct image_config *config)
+{
+	const char *level = strv_env_get(&config->env, "RUNCVM_LOG_LEVEL");
+
+	return level && strcasecmp(level, "debug") == 0;
+}
+
 static int add_entrypoint(struct image_adder *a, const struct image_config *config, char **words,
 			  struct err *err)
 {
@@ -61,6 +70,12 @@ static int add_entrypoint(struct image_adder *a, const struct image_config *conf
 	int r = entrypoint_make(config, words, &e, err);
 
 	/* Variables may be secrets. */
+	if (r == 0 && is_debug(config))
+		fprintf(stderr,
+			"entrypoint captured: %zu words\n"
+			"entrypoint packed: " ABI_ENTRYPOINT " of %zu bytes, " ABI_ENTRYPOINT_CONF
+			" of %zu bytes\n",
+			e.n_args, e.args_len, e.conf_len);
 	if (r == 0)
 		r = image_add_file(a, ABI_ENTRYPOINT_CONF + 1, 0600, e.conf, e.conf_len, err);
 	if (r == 0)

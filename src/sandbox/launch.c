@@ -288,7 +288,7 @@ static int start_console(struct sandbox *sb, struct launch_plan *p, struct err *
 	if (!*sb->spec->console)
 		return 0;
 	fd = openat(sb->record->dir, RECORD_CONSOLE,
-		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+		    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_errno(err, -errno, "cannot write %s/" RECORD_CONSOLE,
 				 sb->record->dir_path);

@@ -6,6 +6,7 @@
 #include "sandbox/process-mounts.h"
 #include "sandbox/process-oci.h"
 #include "sandbox/process-root.h"
+#include "sandbox/stages.h"
 #include "task.pb-c.h"
 
 static void fill_from_spec(const struct sandbox_spec *spec, Caisson__Guest__V1__Process *process)
@@ -53,6 +54,7 @@ static int send_create(struct process *p, char *const names[3],
 	request.stdout_ = names[1];
 	request.stderr_ = names[2];
 	request.options = &any;
+	stage_packed(p, "a request", any.value.len);
 	r = rpc_call(p->container->sandbox->guest, &p->request, RPC_SERVICE_TASK_V3, "Create",
 		     &request.base, 0, answered);
 	rpc_any_done(&any);

@@ -17,6 +17,7 @@
 #include "sandbox/process-mounts.h"
 #include "sandbox/process-root.h"
 #include "sandbox/share.h"
+#include "sandbox/stages.h"
 
 /*
  * By the live root file system: names are those that the container has now. Where that is on disks,
@@ -122,6 +123,7 @@ static int send_bundle(struct process *p, const char *json)
 	request.id = p->container->spec->id;
 	request.files = files;
 	request.n_files = 1;
+	stage_packed(p, "a bundle's config.json", file.value.len);
 	return rpc_call(p->container->sandbox->guest, &p->request, RPC_SERVICE_BUNDLE, "Create",
 			&request.base, 0, bundle_answered);
 }

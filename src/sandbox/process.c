@@ -13,6 +13,7 @@
 #include "sandbox/process-adopt.h"
 #include "sandbox/process-ask.h"
 #include "sandbox/process-oci.h"
+#include "sandbox/stages.h"
 #include "sandbox/systemd.h"
 #include "task.pb-c.h"
 
@@ -59,6 +60,7 @@ static void report(struct process *p,
 		   enum ttrpc_code code, const char *message)
 {
 	_cleanup_free_ char *named = process_oci_name(p, message);
+	const struct process_result result = {.code = code, .message = named ? named : message};
 
 	loop_timer_stop(&p->deadline);
 	if (code != TTRPC_OK) {
@@ -67,7 +69,11 @@ static void report(struct process *p,
 		stream_deinit(&p->out);
 		stream_deinit(&p->err);
 	}
-	callback(p, &(struct process_result){.code = code, .message = named ? named : message});
+	if (callback == p->created)
+		stage_read(p, &result);
+	else if (callback == p->started)
+		stage_executed(p, &result);
+	callback(p, &result);
 }
 
 /* It may run, or be about to: its owner has it killed, and hears of its end as of any other's. */
@@ -495,6 +501,7 @@ void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *
 	if (exec && exec->n_args > 0)
 		p->command = xstrdup(exec->args[0]);
 	start_deadline(p);
+	stage_captured(p);
 	if (p->checkpoint) {
 		process_adopt(p, p->checkpoint, restored);
 		return;

@@ -393,7 +393,8 @@ int main(int argc, char **argv)
 	struct err err = ERR_NULL;
 	int r, status = 1;
 
-	log_init("caisson-shim", STDERR_FILENO, LOG_LEVEL_WARN);
+	/* containerd's log takes what a person's terminal should not. */
+	log_init("caisson-shim", STDERR_FILENO, start.namespace ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = paths_init(&paths, &err);
 	if (r == 0)

@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 
 from guestlib import Failed, check
-from imagelib import Boot, busybox_tree, run
+from imagelib import Boot, busybox_tree, run, write
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, TOP + "/tests/lib")
@@ -25,6 +25,14 @@ echo "pid $$ cwd $PWD user $(id -u):$(id -g)"
 for word; do echo "arg <$word>"; done
 echo "variable <$VARIABLE> path <$PATH>"
 exit 3
+"""
+
+
+COUNT = """#!/bin/sh
+echo "$# words"
+for word; do
+	if [ ${#word} -gt 1000 ]; then echo "word of ${#word}"; else echo "word <$word>"; fi
+done
 """
 
 
@@ -47,7 +55,12 @@ class Case:
         return f"oci:{self.dir}/image"
 
     def build(self, *words):
-        run(TOP + "/build/bin/caisson", "image", "build", "-o", self.image, "--extra", "8M", *words)
+        """Return: what is said on stderr."""
+        said = self.dir + "/said"
+        run("sh", "-c", 'exec "$@" 2>"$0"', said, TOP + "/build/bin/caisson", "image", "build",
+            "-o", self.image, "--extra", "8M", *words)
+        with open(said, encoding="utf-8") as file:
+            return file.read()
 
     def show(self, what):
         return run("debugfs", "-R", what, self.image)
@@ -104,7 +117,54 @@ def without_entrypoint():
                 check(vm.qemu.poll() is None, "it has ended")
 
 
-TESTS = [image_as_container, words_of_ones_own, folder, without_entrypoint]
+def many_words():
+    """A hundred, the last of 100 KB; one that has a newline, so that all end otherwise; characters of all kinds."""
+    words = ["$HOME $(A) $$", "`id`", "\u00fcber \u6f22 \U0001f40b", "*", "", "\\n", *map(str, range(93)),
+             "x" * 100000]
+    for more in [], ["two\nlines"]:
+        with Case() as case:
+            write(case.dir + "/tree/bin/count", COUNT, 0o755)
+            case.build("--init", "--entrypoint-file", f"dir:{case.dir}/tree", "--", "count", *words,
+                       *more)
+            file = case.show("cat /.runcvm/entrypoint")
+            check(("\0" in file) == bool(more), "how words end")
+            with Boot(case.image) as vm:
+                text = vm.end()
+            for said in (f"{len(words + more)} words\n", "word <$HOME $(A) $$>\n", "word <`id`>\n",
+                         "word <\u00fcber \u6f22 \U0001f40b>\n", "word <*>\nword <>\nword <\\n>\n",
+                         "word <92>\nword of 100000\n" + ("word <two\nlines>\n" if more else "")):
+                check(said in text, f"{said!r} is not on the console: {text}")
+
+
+def stages():
+    """What becomes of the command, on the way into the file and out of it again: whoever asks is told."""
+    for level in "DEBUG", "info":
+        with Case() as case:
+            said = case.build("--init", "--entrypoint-file",
+                              case.oci(Entrypoint=["report", "a"], Env=["RUNCVM_LOG_LEVEL=" + level,
+                                                                        "PATH=/bin"]))
+            with Boot(case.image) as vm:
+                text = vm.end()
+            for line, where in (("entrypoint captured: 2 words\n", said),
+                                ("entrypoint packed: /.runcvm/entrypoint of 9 bytes, /.runcvm/config", said),
+                                ("vminitd: entrypoint read: report\n", text),
+                                ("vminitd: entrypoint executed: /bin/report\n", text)):
+                check((line in where) == (level == "DEBUG"), f"{level}: {line!r}: {where}")
+            check("arg <a>\n" in text, text)
+
+
+def no_program():
+    """How far it came."""
+    with Case() as case:
+        case.build("--init", "--entrypoint-file",
+                   case.oci(Entrypoint=["nonesuch"], Env=["RUNCVM_LOG_LEVEL=debug"]))
+        with Boot(case.image) as vm:
+            vm.expect("entrypoint read: nonesuch")
+            vm.expect('there is no program "nonesuch"')
+            check("entrypoint executed" not in vm.console, vm.console)
+
+
+TESTS = [image_as_container, words_of_ones_own, folder, without_entrypoint, many_words, stages, no_program]
 
 
 def main(args):

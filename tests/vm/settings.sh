@@ -70,6 +70,12 @@ test_privileged_ones() {
 
 test_console() {
 	config
+	status 0 caisson run --name debug -e RUNCVM_LOG_LEVEL=DEBUG "$IMAGE" echo words
+	is "$(out),$(err)" words,
+	is "$(caisson logs debug)" words
+	status 0 caisson logs --console debug
+	is "$(out | grep -ao 'entrypoint [a-z]*:')" "$(printf 'entrypoint %s:\n' captured packed read executed)"
+	caisson delete debug
 	status 0 caisson run --name debug -e RUNCVM_KERNEL_DEBUG=1 "$IMAGE" true
 	status 0 caisson logs --console debug
 	has "$(out)" "Linux version"

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -151,6 +152,15 @@ static int find_program(const char *key, const char *name)
 	return r;
 }
 
+/* Of the way of a command: what the host has seen of it, where there is one, is sandbox/stages.h. */
+static void tell_stage(const char *stage, const char *word)
+{
+	const char *level = env_get("RUNCVM_LOG_LEVEL");
+
+	if (level && strcasecmp(level, "debug") == 0)
+		log_warn("entrypoint %s: %s", stage, word);
+}
+
 static void run_program(const char *const *argv)
 {
 	sigset_t none;
@@ -171,11 +181,14 @@ static void run_command(const struct init_conf *conf)
 		(void)dup2(null_fd, STDIN_FILENO);
 	if (make_workspace(conf) == 0 && find_user(&user, conf->user) == 0) {
 		make_environment(conf, *conf->user ? conf->user : "root", user.user.home);
+		tell_stage("read", conf->n_command > 0 ? conf->command[0] : "");
 		if (conf->n_command == 0)
 			missing_command();
 		else if (become_user(conf) == 0 && check_required(conf) == 0 &&
-			 find_program("command", conf->command[0]) == 0)
+			 find_program("command", conf->command[0]) == 0) {
+			tell_stage("executed", path);
 			run_program(conf->command);
+		}
 	}
 }
 
