@@ -411,6 +411,7 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 	}
 	stdio.terminal |= spec.terminal;
 	if (check_stdio(call, &stdio) && open_streams(call, c, &stdio, &streams)) {
+		streams_follow(&streams);
 		p = add_exec(c, call->conn, request->exec_id, &stdio, spec.command);
 		calls_keep(p, call);
 		process_create(p, (Caisson__Guest__V1__Process *)take_ptr(spec.process),

@@ -87,4 +87,89 @@ test_image_without_tar_confined() {
 	is_clean
 }
 
+# listeners [COMMAND...]: what can be connected to, here or where that command enters
+listeners() { "$@" ss -Hltun | awk '{print $1, $5}' | sort; }
+
+# The namespace of all pods' VMs, containerd and kubectl, and one pod's own.
+is_closed() {
+	local pid own
+	is "$(listeners)" "$1" "listeners"
+	pid=$(ctr task ls | awk 'NR == 2 {print $2}')
+	own=$(listeners nsenter --net="/proc/$pid/ns/net" | grep -v "^tcp \(\[::ffff:127.0.0.1\]\|127.0.0.1\):" || true)
+	is "$own" "" "listeners of the pod"
+}
+
+# A round: one file goes there while the one before comes back. Ten execs say what they are told meanwhile, and nobody
+# listens anywhere for all that.
+test_hundred_rounds() {
+	local i round size listening busy=() last=""
+	listening=$(listeners)
+	create files -- sleep 1000
+	ready files
+	for i in 0 1 2 3 4 5 6 7 8 9; do
+		mkfifo "$WORK/told"
+		kubectl exec -i files -- cat <"$WORK/told" >"$WORK/said$i" &
+		busy+=($!)
+		exec {talk[i]}>"$WORK/told"
+		rm "$WORK/told"
+	done
+	for round in $(seq 100); do
+		size=$((round % 20 == 7 ? 10000000 : round % 3 == 0 ? RANDOM * 3 : round % 3 - 1))
+		head -c $size /dev/urandom >"$WORK/sent $round"
+		for i in "${talk[@]}"; do
+			echo "round $round" >&"$i"
+		done
+		[ -z "$last" ] || kubectl cp "files:/sent $last" "$WORK/returned $last" &
+		kubectl cp "$WORK/sent $round" "files:/sent $round"
+		wait $!
+		[ -z "$last" ] || cmp "$WORK/sent $last" "$WORK/returned $last"
+		rm -f "$WORK/sent $last" "$WORK/returned $last"
+		last=$round
+		[ "$round" != 50 ] || is_closed "$listening"
+	done
+	for i in "${talk[@]}"; do
+		exec {i}>&-
+	done
+	wait "${busy[@]}"
+	for i in 0 1 2 3 4 5 6 7 8 9; do
+		is "$(sha256sum <"$WORK/said$i")" "$(seq -f 'round %g' 100 | sha256sum)"
+	done
+	rm "$WORK"/said* "$WORK/sent 100"
+	is_clean
+}
+
+# Whose client is killed in the middle: what works for it ends. A tar that comes out stays with runc, as containerd 1.6
+# neither reads on nor ends it.
+test_client_vanishes() {
+	create files -- sleep 1000
+	ready files
+	# One goes out for as long as somebody takes it.
+	if [ "$RUNTIME" = caisson ]; then
+		kubectl exec files -- dd if=/dev/zero of=/large bs=1M count=20 2>/dev/null
+		mkfifo "$WORK/taken"
+		exec 6<>"$WORK/taken"
+		kubectl cp files:/large "$WORK/taken" &
+		head -c 1000000 <&6 | cmp -n 1000000 - /dev/zero
+		kill -KILL $!
+		exec 6<&-
+		kubectl exec files -- sh -c 'while pgrep -x tar >/dev/null; do sleep 0.1; done'
+		rm "$WORK/taken"
+	fi
+	# One comes in, and is told of the end: by something that says so.
+	kubectl exec -i files -- sh -c 'mkfifo /said; cat >/bin/new; chmod 755 /bin/new; mv /bin/new /bin/tar; echo' <<-"EOF"
+		#!/bin/sh
+		head -c 100000 >/dev/null
+		echo begun >/said
+		cat >/dev/null
+		echo ended >/said
+	EOF
+	head -c 30000000 /dev/zero >"$WORK/large"
+	kubectl cp "$WORK/large" files:/srv &
+	is "$(kubectl exec files -- cat /said)" begun
+	kill -KILL $!
+	is "$(kubectl exec files -- cat /said)" ended
+	rm "$WORK/large"
+	is_clean
+}
+
 run_tests "$@"

@@ -195,7 +195,7 @@ test_port_forward() {
 test_top() {
 	local cpu memory
 	create busy '.spec.containers[0].readinessProbe = {exec: {command: ["test", "-e", "/dev/shm/held"]}, periodSeconds: 1}' \
-		-- sh -c 'dd if=/dev/zero of=/dev/shm/held bs=1M count=20 2>/dev/null; while :; do :; done'
+		-- sh -c 'dd if=/dev/zero of=/dev/shm/some bs=1M count=20 2>/dev/null; mv /dev/shm/some /dev/shm/held; while :; do :; done'
 	ready busy
 	status 0 kubectl top pod busy --containers --no-headers
 	read -r _ _ cpu memory < <(out)

@@ -11,7 +11,7 @@
  *	binary:///path?k=v	a program that takes both outputs (logger.h)
  *	""			none
  *
- * Of a FIFO for output we have both ends, so that nothing is lost, and the process goes on, while nobody reads; its
+ * Of a FIFO for a container's output we have both ends, so that nothing is lost, and the process goes on, while nobody reads; its
  * reader sees the end when we close them. One for input is opened when the process is started, and no sooner: as soon as
  * it is, its client writes all that there is, and would say that this was all before it knows of the process.
  */
@@ -36,6 +36,14 @@ struct streams {
  */
 int streams_open(const struct container *container, struct process_stdio *stdio,
 		 struct streams *ret, struct err *err);
+
+/**
+ * streams_follow() - after streams_open(), of an exec: the process is to know when nobody reads any more
+ *
+ * An exec is its client's, as `kubectl exec` or `kubectl cp`, and nobody comes back to it. So we keep the end alone that
+ * is written to, where somebody has the other one.
+ */
+void streams_follow(struct streams *streams);
 
 /** streams_done() - close them; may be called again */
 void streams_done(struct streams *streams);
