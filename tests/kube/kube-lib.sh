@@ -6,6 +6,7 @@
 # or runc, with which the same tests show that they ask for the right things.
 [ -n "${CAISSON_TEST_NETNS:-}" ] || CAISSON_TEST_NETNS=1 exec unshare --net "$0" "$@"
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
+. "$TOP/tests/lib/shims.sh"
 
 RUNTIME=${CAISSON_TEST_RUNTIME:-caisson}
 KUBE=$TOP/tests/kube
@@ -71,6 +72,7 @@ cat >"$WORK/containerd.toml" <<-EOF
 	      Root = "$WORK/runc"
 	  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.caisson]
 	    runtime_type = "io.containerd.caisson.v2"
+	    privileged_without_host_devices = true
 	    pod_annotations = ["io.caisson.*"]
 EOF
 
@@ -110,11 +112,36 @@ clean_up() {
 }
 trap clean_up EXIT
 
+# Where caisson has what it knows of pods, and where shims listen: those of other tests, too.
+RECORDS=/run/caisson/containerd/k8s.io
+SOCKETS=/run/containerd/s
+
+# Of caisson's, in the folders of all: what names this file's folder, and sockets that were not there before at which
+# nobody listens.
+caissons_left() {
+	grep -lrsF "$WORK/" $RECORDS/containers
+	python3 - "$WORK/sockets" $SOCKETS/* <<-'EOF'
+		import socket, sys
+		known = open(sys.argv[1], encoding="ascii").read().split()
+		for path in sys.argv[2:]:
+		    try:
+		        socket.socket(socket.AF_UNIX).connect(path)
+		    except ConnectionRefusedError:
+		        if path not in known:
+		            print(path)
+		    except FileNotFoundError:
+		        pass
+	EOF
+}
+
 # Nothing is left of any pod.
 is_clean() {
 	status 0 kubectl delete pods --all --force --grace-period=0
 	status 0 kubectl get --raw /standin/settled
 	is "$(ctr task ls -q)$(ctr container ls -q)" "" "containers"
+	shims_end
+	is "$(caissons_left)" "" "what caisson has left"
+	is "$(ls "$WORK/state/io.containerd.runtime.v2.task/k8s.io" 2>/dev/null)" "" "bundles"
 	is "$(ls "$WORK/runc/k8s.io" 2>/dev/null)" "" "runc's records"
 	is "$(grep -o " $WORK/[^ ]*" /proc/self/mountinfo)" "" "mounts"
 	is "$(ls "$WORK/kubelet/pods" 2>/dev/null)" "" "folders of pods"
@@ -169,6 +196,7 @@ ended() { is "$(becomes "$1" .status.phase 'Succeeded|Failed')" "$2" "what becam
 # asked POD JQ: of what kubectl says of it
 asked() { kubectl get pod "$1" -o json | jq -r "$2"; }
 
+ls -d $SOCKETS/* >"$WORK/sockets" 2>/dev/null
 ip link set lo up
 start_containerd
 import_images

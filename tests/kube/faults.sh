@@ -1,0 +1,241 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What goes wrong around pods, and in them: whoever looks is told, and nothing is left.
+. "$(dirname "$0")/kube-lib.sh"
+
+only_caisson() { [ "$RUNTIME" = caisson ] || skip "there is no VM"; }
+
+# sandbox_of POD: the name of what stands for it
+sandbox_of() { ctr container ls -q "labels.\"io.kubernetes.pod.name\"==$1,labels.\"io.cri-containerd.kind\"==sandbox"; }
+
+# shims_of POD: the numbers of its shim's two halves, the one that is the other's parent first
+shims_of() {
+	local keeper
+	keeper=$(pgrep -o -f "caisson-shim --id $(sandbox_of "$1") ")
+	echo "$keeper $(pgrep -P "$keeper" caisson-shim)"
+}
+
+# descriptors PID: how many it has
+descriptors() { find "/proc/$1/fd" -type l | wc -l; }
+
+# One that counts, so that it is seen if a line is missing.
+counter() { create "$1" "${2:-.}" -- sh -c 'i=0; while :; do echo $i; i=$((i + 1)); sleep 0.05; done'; }
+
+# counted FILE: is each number there, in order?
+counted() { seq 0 $(($(wc -l <"$1") - 1)) | cmp - "$1"; }
+
+# identities POD: what would be others after a restart
+identities() { asked "$1" '.status.containerStatuses[] | .containerID, .restartCount'; }
+
+# Nothing is started again, and no line is lost, of one container or of several in one VM.
+test_containerd_killed() {
+	local before follower pod
+	counter one
+	counter two "$(more other sleep 1000)"
+	ready one two
+	before=$(identities one; identities two)
+	kubectl logs -f one >"$WORK/followed" &
+	follower=$!
+	stopped containerd KILL
+	is "$(kubectl get pod one -o jsonpath='{.status.phase}')" Running
+	start_containerd
+	for pod in one two; do
+		is "$(kubectl exec $pod -c main -- echo alive)" alive
+	done
+	is "$(kubectl exec two -c other -- echo alive)" alive
+	is "$(identities one; identities two)" "$before"
+	status 0 kubectl delete pod one
+	wait $follower || true
+	counted "$WORK/followed"
+	kubectl logs two -c main >"$WORK/logged"
+	counted "$WORK/logged"
+	is_clean
+}
+
+# Whatever of a pod's is killed, that is reported: one that is to be started again is, with all of its containers.
+test_shim_killed() {
+	local victim keeper shim times=0
+	only_caisson
+	create never "$(more other sleep 1000)" -- sleep 1000
+	create always "$(more other sleep 1000) | .spec.restartPolicy = \"Always\"" -- sleep 1000
+	ready never always
+	for victim in keeper shim both "$SHARER" qemu-system; do
+		times=$((times + 1))
+		read -r keeper shim < <(shims_of always)
+		case $victim in
+		keeper) kill -KILL "$keeper" ;;
+		shim) kill -KILL "$shim" ;;
+		both) kill -KILL "$shim" "$keeper" ;;
+		*) pkill -KILL -P "$shim" "$victim" ;;
+		esac
+		becomes always '.status.containerStatuses[*].restartCount' "$times $times"
+		ready always
+		is "$(kubectl exec always -c other -- echo alive)" alive
+		has "$(kubectl describe pod always)" SandboxChanged
+	done
+	is "$(asked always '.status.containerStatuses[0].lastState.terminated | .exitCode, .reason')" "$(printf '137\nError')"
+	# The other one has not noticed.
+	is "$(kubectl exec never -c main -- echo alive)" alive
+	# shellcheck disable=SC2046 # two numbers
+	kill -KILL $(shims_of never)
+	ended never Failed
+	# containerd says 255 where it had waited for the end, and 137 where it asks afterwards.
+	is "$(asked never '.status.containerStatuses[].state.terminated.exitCode' | sed 's/137/255/')" "$(printf '255\n255')"
+	has "$(kubectl get pod never --no-headers)" "0/2     Error"
+	status 0 kubectl delete pod never
+	is_clean
+}
+
+# Memory runs out where that is a panic. Other VMs do not notice.
+test_guest_panics() {
+	local panics='echo 2 >/proc/sys/vm/panic_on_oom; exec tail /dev/zero'
+	local sized='.spec.containers[0] += {securityContext: {privileged: true}, resources: {limits: {memory: "32Mi"}}}'
+	only_caisson
+	create well -- sleep 1000
+	create never "$(more other sleep 1000) | $sized" -- sh -c "until test -e /tmp/now; do sleep 0.1; done; $panics"
+	create again "$sized | .spec.restartPolicy = \"OnFailure\"" -- sleep 1000
+	ready well never again
+	status 137 kubectl exec again -- sh -c "$panics"
+	becomes again '.status.containerStatuses[0].restartCount' 1
+	ready again
+	kubectl exec never -c main -- touch /tmp/now
+	ended never Failed
+	is "$(asked never '.status.containerStatuses[].state.terminated.exitCode')" "$(printf '137\n137')"
+	is "$(kubectl exec well -- echo alive)" alive
+	is "$(asked well '.status.containerStatuses[0].restartCount')" 0
+	is_clean
+}
+
+# said_of POD COMMAND...: what kubectl says when it is to be executed there, and its status; without what containerd's shim
+# for runc adds to runc's own words: which program it has called, and that the error is of no kind that it knows
+said_of() {
+	local code=0
+	kubectl exec "$1" -- "${@:2}" >"$WORK/said" 2>&1 || code=$?
+	sed 's/[0-9a-f]\{64\}/ID/g; s/OCI runtime exec failed: exec failed: unable to start container process: //
+		s/\(exec: .*\): \(unknown\|not found\|permission denied\)$/\1/' "$WORK/said"
+	echo "status $code"
+}
+
+# last_words POD: how its container ended, and why
+last_words() {
+	asked "$1" '.status.containerStatuses[0].state.terminated | .exitCode, .reason, (.message | split("exec: ")[-1] | sub(": (unknown|not found|permission denied)$"; ""))'
+}
+
+# Word by word, as runc has it.
+test_words() {
+	local name command
+	for name in runc caisson; do
+		jq -n --arg name $name '{apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", metadata: {name: $name}, handler: $name}' |
+			kubectl create -f - >/dev/null
+		create in-$name ".spec.runtimeClassName = \"$name\"" -- sleep 1000
+		create no-$name ".spec.runtimeClassName = \"$name\"" -- /nonesuch
+		create dir-$name ".spec.runtimeClassName = \"$name\"" -- /etc
+	done
+	ready in-runc in-caisson
+	for command in nonesuch /nonesuch /etc /etc/passwd "sh -c nonesuch" "sh -c /etc"; do
+		# shellcheck disable=SC2086 # words
+		is "$(said_of in-caisson $command)" "$(said_of in-runc $command)" "of $command"
+	done
+	for name in no dir; do
+		ended $name-runc Failed
+		ended $name-caisson Failed
+		is "$(last_words $name-caisson)" "$(last_words $name-runc)" "of $name"
+	done
+	kubectl delete runtimeclass runc caisson >/dev/null
+	is_clean
+}
+
+# killed_amid PATTERN COMMAND...: it has printed that, and is killed; its input never ends
+killed_amid() {
+	local pid
+	[ -p "$WORK/never" ] || mkfifo "$WORK/never"
+	exec 7<>"$WORK/never"
+	exec 6< <(exec "${@:2}" <&7 2>&1)
+	pid=$!
+	grep -q -m 1 -e "$1" <&6
+	kill -KILL $pid
+	exec 6<&- 7<&-
+}
+
+# Whoever goes without a word leaves nothing behind, in the pod or in what serves it.
+test_clients_vanish() {
+	local keeper shim before
+	create busy '.spec.containers[0] += {stdin: true}' -- sh -c 'cat >/dev/null & httpd -p 80 -h /etc; while :; do echo line; sleep 0.05; done'
+	ready busy
+	[ "$RUNTIME" != caisson ] || read -r keeper shim < <(shims_of busy)
+	for round in 1 2 3 4; do
+		killed_amid up kubectl exec -i busy -- sh -c 'echo up; exec cat'
+		killed_amid up kubectl exec -i busy -- sh -c 'echo up; tar -xf - -C /tmp'
+		killed_amid line kubectl attach busy
+		killed_amid line kubectl attach -i busy
+		killed_amid line kubectl logs -f busy
+		killed_amid Forwarding kubectl port-forward pod/busy :80
+		kubectl exec busy -- sh -c 'while pgrep -f "^(cat|tar -xf)$" >/dev/null; do sleep 0.1; done'
+		[ -z "${shim:-}" ] || [ $round != 1 ] || before=$(descriptors "$shim")
+	done
+	[ -z "${shim:-}" ] || is "$(descriptors "$shim")" "$before" "descriptors of the shim"
+	is "$(kubectl exec busy -- echo alive)" alive
+	is_clean
+}
+
+# The node's disk is full: what needs some of it fails by name, what has it goes on, and all is well once there is room.
+test_disk_full() {
+	mkdir -p "$WORK/kubelet/logs"
+	mount -t tmpfs -o "size=$(($(du -sk "$WORK/containerd" | cut -f 1) + 24576))k" none "$WORK/kubelet/logs"
+	stopped standin TERM
+	stopped containerd TERM
+	cp -a "$WORK/containerd" "$WORK/kubelet/logs/containerd"
+	mount --bind "$WORK/kubelet/logs/containerd" "$WORK/containerd"
+	start_containerd
+	start_standin
+	counter writes
+	ready writes
+	status 1 kubectl exec writes -- dd if=/dev/zero of=/fill bs=65536
+	has "$(err)" "No space left on device"
+	create late '.spec.restartPolicy = "Always"' -- sleep 1000
+	exec 6< <(exec kubectl get events --watch -o 'jsonpath={.message}{"\n"}')
+	grep -q -m 1 "no space left on device" <&6
+	exec 6<&-
+	is "$(kubectl exec writes -- echo alive)" alive
+	is "$(asked writes '.status.containerStatuses[0].restartCount')" 0
+	status 0 kubectl exec writes -- rm /fill
+	ready late
+	is "$(asked writes '.status.containerStatuses[0].restartCount')" 0
+	status 0 kubectl delete pods --all
+	stopped standin TERM
+	stopped containerd TERM
+	umount "$WORK/containerd" "$WORK/kubelet/logs"
+	start_containerd
+	start_standin
+	is_clean
+}
+
+# What there is of that pods have, one thing a line.
+all_there_is() {
+	ls /sys/class/net
+	ls /run/netns 2>/dev/null
+	grep -cF "$WORK" /proc/self/mountinfo
+	ls "$WORK/state/"* "$RECORDS"
+	find /sys/fs/cgroup -path "*$CGROUP*" -type d
+	descriptors "$(cat "$WORK/containerd.pid")"
+	awk '$NF ~ "/run/(containerd|caisson)"' /proc/net/unix | wc -l
+}
+
+# Of many that have come and gone there is no more than of a few.
+test_many() {
+	local i before
+	for ((i = 0; i <= ${CAISSON_TEST_PODS:-8}; i += 4)); do
+		for name in a b c d; do
+			create $name -- sleep 1000
+		done
+		ready a b c d
+		status 0 kubectl delete pod a b c d
+		status 0 kubectl get --raw /standin/settled
+		shims_end
+		[ "${before:-}" ] || before=$(all_there_is)
+	done
+	is "$(all_there_is)" "$before"
+	is_clean
+}
+
+run_tests "$@"
