@@ -352,6 +352,16 @@ int record_set_exit(const struct record *rec, int status, const char *why)
 	return file_write_atomic_at(rec->dir, EXIT_FILE, text, strlen(text), 0600);
 }
 
+int record_exited_at(const struct record *rec, struct timespec *ret)
+{
+	struct stat st;
+
+	if (fstatat(rec->dir, EXIT_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	*ret = st.st_mtim;
+	return 0;
+}
+
 int record_set_keeper(const struct record *rec, pid_t pid)
 {
 	_cleanup_close_ int run = open(rec->run_path, O_PATH | O_DIRECTORY | O_CLOEXEC);

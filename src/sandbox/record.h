@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "sandbox/paths.h"
 #include "sandbox/spec.h"
@@ -125,6 +126,9 @@ int record_set_exit(const struct record *rec, int status, const char *why);
 
 /** record_failure() - why it has not ended by itself. Return: a new string; NULL: it has, or still runs. */
 char *record_failure(const struct record *rec);
+
+/** record_exited_at() - when that was. Return: 0 or negative errno. */
+int record_exited_at(const struct record *rec, struct timespec *ret);
 
 /**
  * record_make_run() - make <run>/<id>, empty; the caller has the claim

@@ -321,4 +321,64 @@ test_by_caisson() {
 	nothing_left one two
 }
 
+# a_group: three, of which one has ended already; PIDS are the processes of their shim, and all that it has started
+a_group() {
+	begin one sleep 1000
+	join two sleep 1000
+	join three sh -c 'exit 5'
+	is "$(in_namespace wait three)" 5
+	# shellcheck disable=SC2046 # one word a process
+	PIDS="$PID $(descendants "$PID")"
+}
+
+# forget ID...: what containerd has of them
+forget() {
+	for id in "$@"; do
+		ctr task rm -f "$id" >/dev/null 2>&1 || true
+		ctr container rm "$id"
+	done
+}
+
+# Nothing of a shim that neither answers nor ends is left, whoever of them is removed first.
+test_shim_stopped() {
+	a_group
+	kill -STOP $PIDS
+	status 0 timeout 5 containerd-shim-caisson-v2 -namespace "$CONTAINERD_NAMESPACE" -address "$CONTAINERD_ADDRESS" \
+		-id two -bundle "$WORK/state/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE/two" delete
+	deleted_with 137
+	"$TOP/tests/lib/await-end" 10 $PIDS
+	forget two three one
+	nothing_left one two three
+}
+
+# Of one that lives only the one is removed that is to be.
+test_one_removed_by_program() {
+	a_group
+	status 0 shim three delete
+	deleted_with 5
+	status 0 shim two delete
+	deleted_with 137
+	is "$(ls "$RECORDS/containers")" one "records"
+	is "$(in_one one cat /proc/1/comm)" sleep
+	forget three two
+	end one
+	nothing_left one two three
+}
+
+# Of a shim that was killed nothing is lost that containerd has still to be told.
+test_shim_killed() {
+	a_group
+	stop_containerd KILL
+	kill -KILL "$(pgrep -P "$PID")" "$PID"
+	"$TOP/tests/lib/await-end" 10 $PIDS
+	in_namespace list >/dev/null
+	for of in two:137 three:5 one:137; do
+		status 0 shim ${of%:*} delete
+		deleted_with ${of#*:}
+	done
+	start_containerd
+	forget two three one
+	nothing_left one two three
+}
+
 run_tests "$@"

@@ -16,6 +16,28 @@ socket_of() {
 	echo "/run/containerd/s/$(printf %s "$CONTAINERD_ADDRESS/$CONTAINERD_NAMESPACE/$1" | sha256sum | cut -d ' ' -f 1)"
 }
 
+# shim ID WORD...: as containerd calls the program, in the bundle
+shim() {
+	local id=$1
+	(
+		cd "$WORK/state/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE/$id" 2>/dev/null || true
+		containerd-shim-caisson-v2 -namespace "$CONTAINERD_NAMESPACE" -address "$CONTAINERD_ADDRESS" \
+			-publish-binary /usr/bin/containerd -id "$@"
+	)
+}
+
+# deleted_with STATUS: the last `status` has printed a DeleteResponse that says so. Its field no. 2 is a number of seven
+# bits a byte, the last ones first.
+deleted_with() {
+	local bytes
+	if [ "$1" -lt 128 ]; then
+		bytes=$(printf '%02x' "$1")
+	else
+		bytes=$(printf '%02x %02x' $(($1 % 128 + 128)) $(($1 / 128)))
+	fi
+	has "$(od -A n -t x1 "$WORK/out" | tr -d '\n')" " 10 $bytes 1a "
+}
+
 # nothing_left ID...: of these containers, which are all there were
 nothing_left() {
 	local id

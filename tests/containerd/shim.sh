@@ -253,22 +253,6 @@ test_containerd_killed() {
 	nothing_left stays
 }
 
-# shim ID WORD...: as containerd calls the program, in the bundle
-shim() {
-	local id=$1
-	(
-		cd "$WORK/state/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE/$id" 2>/dev/null || true
-		containerd-shim-caisson-v2 -namespace "$CONTAINERD_NAMESPACE" -address "$CONTAINERD_ADDRESS" \
-			-publish-binary /usr/bin/containerd -id "$@"
-	)
-}
-
-# deleted_with STATUS: the last `status` has printed a DeleteResponse that says so. Its field no. 2 is a number of seven
-# bits a byte, the last ones first.
-deleted_with() {
-	has "$(od -A n -t x1 "$WORK/out" | tr -d '\n')" " 10 $(printf '%02x %02x' $(($1 % 128 + 128)) $(($1 / 128))) "
-}
-
 # Whoever asks for a shim that is there is told where; whoever asks to have one removed that is not, that it is gone.
 test_program() {
 	local keeper

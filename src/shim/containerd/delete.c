@@ -2,7 +2,8 @@
 /*
  * Theory of operation: containerd asks for this whenever a container has been removed, and has five seconds for it.
  * What is left is known from the record, which a shim that ends in order takes along; from one that was killed
- * its keeper has set the exit status, or nobody has. A shim that lives still is on its way out; if it does not go, it is killed.
+ * its keeper has set the exit status, or nobody has. A shim that lives still is on its way out, or there for others of its VM,
+ * and is told that this one is to go; one that neither goes nor answers is killed, with its VM.
  */
 #include <errno.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -19,6 +21,7 @@
 #include "rpc/task.h"
 #include "sandbox/hooks.h"
 #include "shim/containerd/address.h"
+#include "shim/containerd/ask.h"
 #include "shim/containerd/start.h"
 #include "task.pb-c.h"
 
@@ -30,6 +33,12 @@
 /* Longer than an address is, and a shim's command line. */
 #define ADDRESS_MAX 256
 #define CMDLINE_MAX 4096
+
+/* struct end - how it has ended, and when */
+struct end {
+	int status;
+	struct timespec at;
+};
 
 /* Its number may be another process' by now. */
 static bool is_shim(pid_t pid, const char *id)
@@ -46,18 +55,51 @@ static bool is_shim(pid_t pid, const char *id)
 	return strstr(words, "caisson-shim") && strstr(words, wanted);
 }
 
-static int await_end(struct record *record, struct err *err)
+/* A name that begins with it is another's. */
+static int open_exactly(const struct paths *paths, const char *id, struct record *ret,
+			struct err *err)
 {
-	int r = record_claim(record);
-	pid_t keeper;
+	int r = record_open(paths, id, ret, err);
 
-	if (r == -EWOULDBLOCK)
-		r = record_wait(record, END_SECONDS);
-	if (r == -ETIMEDOUT) {
-		/* And all that it has started: it leads their session. */
-		keeper = record_keeper(record);
-		if (keeper > 0 && is_shim(keeper, record->id))
-			(void)kill(-keeper, SIGKILL);
+	return r == 0 && strcmp(ret->id, id) != 0 ? -ENOENT : r;
+}
+
+/* And all that it has started: its keeper leads their session. @vm: the container that it was started for */
+static void kill_shim(const struct paths *paths, const char *vm)
+{
+	struct record record = RECORD_NULL;
+	pid_t keeper = open_exactly(paths, vm, &record, NULL) == 0 ? record_keeper(&record) : 0;
+
+	if (keeper > 0 && is_shim(keeper, vm))
+		(void)kill(-keeper, SIGKILL);
+	record_done(&record);
+}
+
+/* Of one that has come to another's VM: the shim is there for that, and does not end with it. */
+static int ask_to_remove(const struct record *record)
+{
+	_cleanup_free_ char *socket = path_join(record->run_path, RECORD_SHIM_SOCKET);
+	Containerd__Task__V2__ShutdownRequest request =
+		CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
+
+	request.id = record->id;
+	request.now = true;
+	return shim_ask(socket, "Shutdown", &request.base, END_SECONDS * NSEC_PER_SEC, NULL, NULL);
+}
+
+/* A shim that answers is not killed: others are in its VM. */
+static int await_end(const struct paths *paths, struct record *record,
+		     const struct sandbox_spec *spec, struct err *err)
+{
+	bool joined = spec->vm && *spec->vm;
+	int r = record_claim(record), asked;
+
+	if (r != -EWOULDBLOCK)
+		return r;
+	asked = joined ? ask_to_remove(record) : -ENOTCONN;
+	r = asked == -ETIMEDOUT ? asked : record_wait(record, END_SECONDS);
+	if (r == -ETIMEDOUT && asked < 0) {
+		kill_shim(paths, joined ? spec->vm : record->id);
 		r = record_wait(record, KILLED_SECONDS);
 	}
 	if (r == -ETIMEDOUT)
@@ -65,43 +107,57 @@ static int await_end(struct record *record, struct err *err)
 	return r;
 }
 
-static void run_hooks(const struct record *record)
+static void look_at_end(const struct record *record, struct end *end)
 {
-	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	int status;
 
-	if (record_load(record, &spec, NULL) == 0)
-		(void)hooks_run(record, &spec, "poststop", "stopped", 0, NULL);
-	sandbox_spec_done(&spec);
+	if (record_state(record, &status) == RECORD_STOPPED &&
+	    record_exited_at(record, &end->at) == 0)
+		end->status = status;
 }
 
-static int remove_record(const struct paths *paths, struct record *record, int *ret_status,
-			 struct err *err)
+static int remove_it(const struct paths *paths, struct record *record,
+		     const struct sandbox_spec *spec, struct end *end, struct err *err)
 {
-	int status, r = await_end(record, err);
+	int r;
 
+	look_at_end(record, end);
+	r = await_end(paths, record, spec, err);
 	/* A shim has removed it meanwhile. */
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return err->code ? r : err_errno(err, r, "cannot claim container %s", record->id);
-	if (record_state(record, &status) == RECORD_STOPPED)
-		*ret_status = status;
-	run_hooks(record);
+	look_at_end(record, end);
+	if (spec->id)
+		(void)hooks_run(record, spec, "poststop", "stopped", 0, NULL);
 	(void)record_remove_cgroups(record, CGROUP_PATIENCE);
 	return record_remove(paths, record, err);
 }
 
-static int remove_container(const struct containerd_args *args, int *ret_status, struct err *err)
+/* Of one that was half made or removed there is no spec. */
+static int remove_record(const struct paths *paths, struct record *record, struct end *end,
+			 struct err *err)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	int r;
+
+	(void)record_load(record, &spec, NULL);
+	r = remove_it(paths, record, &spec, end, err);
+	sandbox_spec_done(&spec);
+	return r;
+}
+
+static int remove_container(const struct containerd_args *args, struct end *end, struct err *err)
 {
 	struct paths paths = PATHS_NULL;
 	struct record record = RECORD_NULL;
 	int r = containerd_paths(args->namespace, &paths, err);
 
 	if (r == 0) {
-		r = record_open(&paths, args->id, &record, err);
-		/* A name that begins with it is another's. */
-		if (r == 0 && strcmp(record.id, args->id) == 0)
-			r = remove_record(&paths, &record, ret_status, err);
+		r = open_exactly(&paths, args->id, &record, err);
+		if (r == 0)
+			r = remove_record(&paths, &record, end, err);
 		else if (r == -ENOENT)
 			r = 0;
 	}
@@ -124,16 +180,14 @@ static void remove_socket(const struct containerd_args *args)
 	containerd_unlink(path ? path - 1 : usual);
 }
 
-static int print(int status)
+static int print(const struct end *end)
 {
 	Containerd__Task__V2__DeleteResponse response = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-	struct timespec now;
 	uint8_t data[64];
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	rpc_timestamp(&now, &at);
-	response.exit_status = (uint32_t)status;
+	rpc_timestamp(&end->at, &at);
+	response.exit_status = (uint32_t)end->status;
 	response.exited_at = &at;
 	if (protobuf_c_message_get_packed_size(&response.base) > sizeof(data))
 		return -EMSGSIZE;
@@ -142,11 +196,14 @@ static int print(int status)
 
 int containerd_delete(const struct containerd_args *args, struct err *err)
 {
-	int status = STATUS_KILLED, r = remove_container(args, &status, err);
+	struct end end = {.status = STATUS_KILLED};
+	int r;
 
+	(void)clock_gettime(CLOCK_REALTIME, &end.at);
+	r = remove_container(args, &end, err);
 	if (r < 0)
 		return r;
 	remove_socket(args);
-	r = print(status);
+	r = print(&end);
 	return r < 0 ? err_errno(err, r, "cannot print how it ended") : 0;
 }

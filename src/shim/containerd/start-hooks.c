@@ -4,66 +4,26 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
-#include "base/unix.h"
-#include "rpc/rpc.h"
 #include "sandbox/hooks.h"
+#include "shim/containerd/ask.h"
 #include "task.pb-c.h"
 
 #define PATIENCE (10 * NSEC_PER_SEC)
 
-/* struct asking - who stands for the container; @pid: 0: nobody has said so */
-struct asking {
-	struct loop loop;
-	struct ttrpc_client *client;
-	struct ttrpc_request request;
-	pid_t pid;
-};
-
-static void answered(struct ttrpc_request *request, const struct ttrpc_answer *answer)
-{
-	struct asking *a = container_of(request, struct asking, request);
-	ProtobufCMessage *m;
-
-	if (answer->code == TTRPC_OK &&
-	    rpc_unpack(&containerd__task__v2__connect_response__descriptor, answer->payload,
-		       answer->payload_len, &m) == 0) {
-		a->pid = (pid_t)((Containerd__Task__V2__ConnectResponse *)m)->shim_pid;
-		rpc_free(m);
-	}
-	loop_quit(&a->loop, 0);
-}
-
-static int ask(struct asking *a, const char *id, const char *socket)
-{
-	Containerd__Task__V2__ConnectRequest request = CONTAINERD__TASK__V2__CONNECT_REQUEST__INIT;
-	int fd = unix_connect(socket), r;
-
-	if (fd < 0)
-		return fd;
-	r = ttrpc_client_new(&a->loop, fd, NULL, NULL, &a->client);
-	if (r < 0) {
-		fd_close(fd);
-		return r;
-	}
-	request.id = rpc_str(id);
-	r = rpc_call(a->client, &a->request, RPC_SERVICE_TASK_V2, "Connect", &request.base,
-		     PATIENCE, answered);
-	return r < 0 ? r : loop_run(&a->loop);
-}
-
-/* It answers once it is where the container is to be. */
+/* It answers once it is where the container is to be. Return: who stands for that; 0: it does not answer. */
 static pid_t await_shim(const char *id, const char *socket)
 {
-	struct asking a = {.pid = 0};
+	Containerd__Task__V2__ConnectRequest request = CONTAINERD__TASK__V2__CONNECT_REQUEST__INIT;
+	ProtobufCMessage *m;
+	pid_t pid;
 
-	if (loop_init(&a.loop) < 0)
+	request.id = rpc_str(id);
+	if (shim_ask(socket, "Connect", &request.base, PATIENCE,
+		     &containerd__task__v2__connect_response__descriptor, &m) < 0)
 		return 0;
-	ttrpc_request_init(&a.request);
-	(void)ask(&a, id, socket);
-	ttrpc_client_free(a.client);
-	loop_deinit(&a.loop);
-	return a.pid;
+	pid = (pid_t)((Containerd__Task__V2__ConnectResponse *)m)->shim_pid;
+	rpc_free(m);
+	return pid;
 }
 
 int start_hooks(const struct record *record, const struct sandbox_spec *spec, const char *socket,
