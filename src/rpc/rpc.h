@@ -15,6 +15,8 @@
  *   "task_types.pb-c.h" Containerd__V1__Types__Status and ProcessInfo
  *   "mount.pb-c.h"      Containerd__Types__Mount
  *   "events.pb-c.h"     Containerd__Events__TaskExit, …
+ *   "runtimesandbox.pb-c.h", "podsandbox.pb-c.h"
+ *			  Containerd__Runtime__Sandbox__V1__CreateSandboxRequest, …, and what is in that
  *   "forward.pb-c.h"    Containerd__Services__Events__Ttrpc__V1__ForwardRequest
  *   "guest.pb-c.h"      Caisson__Guest__V1__Container, Process and Resources
  *   "system.pb-c.h", "bundle.pb-c.h", "vmmount.pb-c.h", "layer.pb-c.h", "copy.pb-c.h",
@@ -27,6 +29,7 @@
 
 #define RPC_SERVICE_TASK_V2  "containerd.task.v2.Task"
 #define RPC_SERVICE_TASK_V3  "containerd.task.v3.Task"
+#define RPC_SERVICE_SANDBOX  "containerd.runtime.sandbox.v1.Sandbox"
 #define RPC_SERVICE_EVENTS   "caisson.guest.v1.Events"
 #define RPC_SERVICE_SYSTEM   "caisson.guest.v1.System"
 #define RPC_SERVICE_BUNDLE   "caisson.guest.v1.Bundle"

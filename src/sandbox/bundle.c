@@ -83,8 +83,9 @@ static int load(const char *json, enum bundle_cgroups cgroups, const struct oci_
 	return r;
 }
 
-static int load_from(const char *path, enum bundle_cgroups cgroups, const struct oci_group *group,
-		     struct sandbox_spec *spec, struct bundle *ret, struct err *err)
+static int load_from(const char *path, const char *text, enum bundle_cgroups cgroups,
+		     const struct oci_group *group, struct sandbox_spec *spec, struct bundle *ret,
+		     struct err *err)
 {
 	_cleanup_free_ char *json = NULL;
 	int r;
@@ -92,9 +93,9 @@ static int load_from(const char *path, enum bundle_cgroups cgroups, const struct
 	spec->bundle = realpath(path, NULL);
 	if (!spec->bundle)
 		return err_errno(err, -errno, "cannot use the bundle %s", path);
-	r = read_config(spec->bundle, &json, err);
+	r = text ? 0 : read_config(spec->bundle, &json, err);
 	if (r == 0)
-		r = load(json, cgroups, group, spec, ret, err);
+		r = load(text ? text : json, cgroups, group, spec, ret, err);
 	if (r < 0)
 		return r;
 	spec->stop_signal = SIGTERM;
@@ -102,14 +103,21 @@ static int load_from(const char *path, enum bundle_cgroups cgroups, const struct
 	return find_root(spec->bundle, spec, err);
 }
 
-int bundle_load(const char *path, enum bundle_cgroups cgroups, const struct oci_group *group,
-		struct sandbox_spec *spec, struct bundle *ret, struct err *err)
+int bundle_load_text(const char *path, const char *json, enum bundle_cgroups cgroups,
+		     const struct oci_group *group, struct sandbox_spec *spec, struct bundle *ret,
+		     struct err *err)
 {
-	int r = load_from(path, cgroups, group, spec, ret, err);
+	int r = load_from(path, json, cgroups, group, spec, ret, err);
 
 	if (r < 0)
 		err_one_line(err);
 	return r;
+}
+
+int bundle_load(const char *path, enum bundle_cgroups cgroups, const struct oci_group *group,
+		struct sandbox_spec *spec, struct bundle *ret, struct err *err)
+{
+	return bundle_load_text(path, NULL, cgroups, group, spec, ret, err);
 }
 
 static int keep(const struct record *record, const char *name, const char *text, struct err *err)

@@ -38,6 +38,11 @@ enum bundle_cgroups {
 int bundle_load(const char *path, enum bundle_cgroups cgroups, const struct oci_group *group,
 		struct sandbox_spec *spec, struct bundle *ret, struct err *err);
 
+/** bundle_load_text() - the same, with what else than the bundle has as its config.json: @json */
+int bundle_load_text(const char *path, const char *json, enum bundle_cgroups cgroups,
+		     const struct oci_group *group, struct sandbox_spec *spec, struct bundle *ret,
+		     struct err *err);
+
 /** bundle_keep() - write them there. Return: 0 or negative errno with a message. */
 int bundle_keep(const struct bundle *bundle, const struct record *record, struct err *err);
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/vfs.h>
 
 #include "abi/abi.h"
@@ -22,6 +23,9 @@ struct shown {
 	char path[PATH_LEN];
 	Containerd__Types__Mount mount;
 };
+
+/* What a pod has in Kubernetes. */
+#define OWN_SHM_SIZE (64ULL << 20)
 
 static bool has_shm(const struct sandbox *sb)
 {
@@ -53,14 +57,20 @@ bool commons_needed(const struct container *c)
 }
 
 /* As large as the host's; "0", should that have gone, is no limit. */
-static void describe_shm(const struct sandbox *sb, char size[32], char *options[2],
-			 Containerd__Types__Mount *ret)
+static unsigned long long shm_size(const char *shm)
 {
 	struct statfs fs = {.f_blocks = 0};
 
-	(void)statfs(sb->spec->shm, &fs);
-	(void)snprintf(size, 32, "size=%llu",
-		       (unsigned long long)fs.f_blocks * (unsigned long long)fs.f_bsize);
+	if (strcmp(shm, SANDBOX_SHM_OWN) == 0)
+		return OWN_SHM_SIZE;
+	(void)statfs(shm, &fs);
+	return (unsigned long long)fs.f_blocks * (unsigned long long)fs.f_bsize;
+}
+
+static void describe_shm(const struct sandbox *sb, char size[32], char *options[2],
+			 Containerd__Types__Mount *ret)
+{
+	(void)snprintf(size, 32, "size=%llu", shm_size(sb->spec->shm));
 	options[0] = rpc_str("mode=1777");
 	options[1] = size;
 	ret->type = rpc_str("tmpfs");

@@ -22,15 +22,23 @@ struct oci_member {
 	uint32_t guest_pid;
 };
 
+/** struct oci_file - a file of a container's own: where, and what is in it */
+struct oci_file {
+	const char *where, *text;
+};
+
 /**
  * struct oci_group - the containers of a VM that can have several
  * @members: those that there are, the VM's first one first; @n: 0: this is the first
- * @shm: what of the host's ABI_SHM_DIR stands for; empty: it is not there
+ * @shm: what of the host's ABI_SHM_DIR stands for, or SANDBOX_SHM_OWN; empty: it is not there
+ * @files, @n_files: what each one gets, unless it has something else there
  */
 struct oci_group {
 	const struct oci_member *members;
 	size_t n;
 	const char *shm;
+	const struct oci_file *files;
+	size_t n_files;
 };
 
 /**

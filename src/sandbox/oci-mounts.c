@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "abi/abi.h"
@@ -94,18 +95,28 @@ static bool is_shared_shm(const char *source, const struct oci_group *group,
 	return true;
 }
 
-static void adapt_shm(struct json_object *mount, const char *source, const struct statfs *fs,
-		      const struct oci_group *group, struct sandbox_spec *spec)
+static void bind_shm(struct json_object *mount)
 {
 	const char *const words[] = {"rbind", "nosuid", "noexec", "nodev"};
 
-	if (!is_shared_shm(source, group, spec)) {
-		make_shm(mount, fs);
-		return;
-	}
 	set_text(mount, "type", "bind");
 	set_text(mount, "source", ABI_SHM_DIR);
 	set_options(mount, words, ARRAY_SIZE(words));
+}
+
+static bool is_own_shm(const char *type, const char *where, const struct oci_group *group)
+{
+	return group && group->n > 0 && strcmp(group->shm, SANDBOX_SHM_OWN) == 0 &&
+	       strcmp(type, "tmpfs") == 0 && strcmp(where, SHM) == 0;
+}
+
+static void adapt_shm(struct json_object *mount, const char *source, const struct statfs *fs,
+		      const struct oci_group *group, struct sandbox_spec *spec)
+{
+	if (is_shared_shm(source, group, spec))
+		bind_shm(mount);
+	else
+		make_shm(mount, fs);
 }
 
 /*
@@ -134,6 +145,19 @@ static bool is_tree_of_cgroups(struct json_object *mount)
 	return json_object_is_type(mount, json_type_object) && is_bind(mount) &&
 	       strcmp(oci_json_text(mount, "source"), systemds) == 0 &&
 	       strcmp(oci_json_text(mount, "destination"), systemds) == 0;
+}
+
+/* containerd 1.7 makes a folder where it takes for granted that somebody has made that file. */
+static bool is_folder_for_file(struct json_object *mount, const struct oci_group *group)
+{
+	const char *where = oci_json_text(mount, "destination");
+	struct stat st;
+
+	for (size_t i = 0; group && i < group->n_files; i++)
+		if (strcmp(where, group->files[i].where) == 0)
+			return is_bind(mount) && stat(oci_json_text(mount, "source"), &st) == 0 &&
+			       S_ISDIR(st.st_mode);
+	return false;
 }
 
 static void add_volume(struct json_object *mount, const struct volume *volume, const char *where,
@@ -190,11 +214,41 @@ static int adapt_one(struct json_object *mount, const struct oci_group *group,
 	where = oci_json_text(mount, "destination");
 	if (is_bind(mount))
 		return adapt_bind(mount, where, group, spec, err);
+	if (is_own_shm(type, where, group)) {
+		bind_shm(mount);
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (strcmp(type, types[i]) == 0)
 			return 0;
 	return err_set(err, -ENOTSUP, "mounts: a file system of type \"%s\" cannot be had, on %s",
 		       type, where);
+}
+
+static bool is_taken(struct json_object *mounts, const char *where)
+{
+	for (size_t i = 0; i < json_object_array_length(mounts); i++)
+		if (strcmp(oci_json_text(json_object_array_get_idx(mounts, i), "destination"),
+			   where) == 0)
+			return true;
+	return false;
+}
+
+static void add_file(struct json_object *mounts, const struct oci_file *file,
+		     struct sandbox_spec *spec)
+{
+	static const char *const words[] = {"rbind"};
+	const struct volume volume = {.kind = VOLUME_TEXT, .source = file->text};
+	struct json_object *mount;
+
+	if (is_taken(mounts, file->where))
+		return;
+	mount = json_object_new_object();
+	set_text(mount, "destination", file->where);
+	set_text(mount, "type", "bind");
+	set_options(mount, words, ARRAY_SIZE(words));
+	add_volume(mount, &volume, file->where, spec);
+	json_object_array_add(mounts, mount);
 }
 
 int oci_mounts_adapt(struct json_object *mounts, const struct oci_group *group,
@@ -208,12 +262,14 @@ int oci_mounts_adapt(struct json_object *mounts, const struct oci_group *group,
 	while (r == 0 && i < json_object_array_length(mounts)) {
 		struct json_object *mount = json_object_array_get_idx(mounts, i);
 
-		if (is_tree_of_cgroups(mount)) {
+		if (is_tree_of_cgroups(mount) || is_folder_for_file(mount, group)) {
 			(void)json_object_array_del_idx(mounts, i, 1);
 			continue;
 		}
 		r = adapt_one(mount, group, spec, err);
 		i++;
 	}
+	for (i = 0; r == 0 && group && i < group->n_files; i++)
+		add_file(mounts, &group->files[i], spec);
 	return r;
 }

@@ -15,7 +15,8 @@
  *
  * What is bound from the host becomes a volume of the sandbox, bound from where the guest has that. A
  * tmpfs of the host on /dev/shm becomes one of the guest's, as large: its processes share that memory
- * with each other only, and with those of other containers of the VM that have the same one.
+ * with each other only, and with those of other containers of the VM that have the same one. Files of the group's come
+ * last.
  *
  * Return: 0; -EBADMSG or -ENOTSUP with a message; or another negative errno with one: a source cannot be
  * read.

@@ -76,7 +76,7 @@
  * @boot_timeout: seconds that the guest may take to get ready
  * @created: seconds since the epoch
  * @shm: of a bundle whose VM others may come to: the host's tmpfs that is one of the guest's for all who have that
- *	(ABI_SHM_DIR); empty: there is none
+ *	(ABI_SHM_DIR), or SANDBOX_SHM_OWN: whoever has a tmpfs there has that one; empty: there is none
  * @restore: absolute path of a checkpoint's folder, that its VM begins from; empty: it boots
  */
 struct sandbox_spec {
@@ -144,6 +144,8 @@ struct sandbox_spec {
 #define SANDBOX_VIRTIOFS_ALWAYS "always"
 
 #define SANDBOX_NETNS_NEW	"new"
+
+#define SANDBOX_SHM_OWN		"own"
 
 #define SANDBOX_MEMORY_MIN	(UINT64_C(64) << 20)
 #define SANDBOX_MEMORY_DEFAULT	(UINT64_C(256) << 20)

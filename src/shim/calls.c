@@ -207,7 +207,7 @@ static struct forward *
 forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeout,
 	void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
 {
-	const char *service = call->service->name;
+	const char *service = call->service->name, *method = call->method->name;
 	struct shim *shim = shim_of(call);
 	struct forward *f;
 	int r = -ENOTCONN;
@@ -216,7 +216,11 @@ forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeo
 		return NULL;
 	if (strcmp(service, RPC_SERVICE_TASK_V2) == 0 || strcmp(service, SHIM_SERVICE) == 0)
 		service = RPC_SERVICE_TASK_V3;
-
+	/* The only one of that service which the guest is asked, too. */
+	if (strcmp(service, RPC_SERVICE_SANDBOX) == 0) {
+		service = RPC_SERVICE_TASK_V3;
+		method = "Stats";
+	}
 	f = xcalloc(1, sizeof(*f));
 	f->call = call;
 	f->reply = reply;
@@ -225,8 +229,8 @@ forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeo
 	f->standby = &shim->sandbox.standby;
 	standby_use(f->standby);
 	if (shim->sandbox.guest)
-		r = ttrpc_client_call(shim->sandbox.guest, &f->request, service, call->method->name,
-				      payload, len, timeout, forward_answered);
+		r = ttrpc_client_call(shim->sandbox.guest, &f->request, service, method, payload,
+				      len, timeout, forward_answered);
 	if (r < 0) {
 		forward_free(f);
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s",

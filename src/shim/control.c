@@ -150,23 +150,39 @@ void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 		pass_on(call, request->id, &settings);
 }
 
-static void reply_v1(struct ttrpc_call *call, const struct ttrpc_answer *answer)
+void control_reply_stats(struct ttrpc_call *call, const struct ttrpc_answer *answer,
+			 void (*reply)(struct ttrpc_call *call, Google__Protobuf__Any *stats))
 {
-	Containerd__Task__V2__StatsResponse response = CONTAINERD__TASK__V2__STATS_RESPONSE__INIT;
-	Google__Protobuf__Any v1 = GOOGLE__PROTOBUF__ANY__INIT;
+	Google__Protobuf__Any v1 = GOOGLE__PROTOBUF__ANY__INIT, *stats = NULL;
 	ProtobufCMessage *m = NULL;
 	int r = rpc_unpack(&containerd__task__v2__stats_response__descriptor, answer->payload,
 			   answer->payload_len, &m);
 
 	if (r == 0)
-		r = stats_to_v1(((Containerd__Task__V2__StatsResponse *)m)->stats, &v1);
-	response.stats = &v1;
-	if (r < 0)
+		stats = ((Containerd__Task__V2__StatsResponse *)m)->stats;
+	if (stats && stats_host_is_v1()) {
+		r = stats_to_v1(stats, &v1);
+		stats = &v1;
+	}
+	if (r < 0 || !stats)
 		ttrpc_call_fail(call, TTRPC_INTERNAL, "the guest's figures make no sense");
 	else
-		rpc_reply(call, &response.base);
+		reply(call, stats);
 	rpc_any_done(&v1);
 	rpc_free(m);
+}
+
+static void reply_task(struct ttrpc_call *call, Google__Protobuf__Any *stats)
+{
+	Containerd__Task__V2__StatsResponse response = CONTAINERD__TASK__V2__STATS_RESPONSE__INIT;
+
+	response.stats = stats;
+	rpc_reply(call, &response.base);
+}
+
+static void reply_v1(struct ttrpc_call *call, const struct ttrpc_answer *answer)
+{
+	control_reply_stats(call, answer, reply_task);
 }
 
 void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message)

@@ -46,6 +46,11 @@ void keeper_pass_on(int passing, int signo)
 		;
 }
 
+void keeper_ask_follow(pid_t keeper)
+{
+	(void)kill(keeper, SIGRTMIN + 1);
+}
+
 void keeper_ask_view(pid_t keeper)
 {
 	(void)kill(keeper, SIGRTMIN);
@@ -61,11 +66,37 @@ static void take_view(const struct record *record, const struct sandbox_spec *sp
 		keeper_pass_on(passing, KEEPER_SEES);
 }
 
-static void signalled(const siginfo_t *info, const struct record *record,
-		      const struct sandbox_spec *spec, pid_t child, int passing)
+static int enter(const struct record *record, struct sandbox_spec *spec, pid_t child)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/net", (int)child);
+	_cleanup_close_ int net = open(path, O_RDONLY | O_CLOEXEC);
+	int r;
+
+	sandbox_spec_done(spec);
+	r = record_load(record, spec, NULL);
+	if (r == 0)
+		r = cgroup_join(&spec->cgroups, NULL);
+	if (r == 0 && (net < 0 || setns(net, CLONE_NEWNET) < 0))
+		r = -errno;
+	return r;
+}
+
+/* What a sandbox is its child was told once it served. */
+static void follow(const struct record *record, struct sandbox_spec *spec, pid_t child, int passing)
+{
+	if (enter(record, spec, child) < 0)
+		(void)kill(child, SIGKILL);
+	else
+		keeper_pass_on(passing, KEEPER_FOLLOWS);
+}
+
+static void signalled(const siginfo_t *info, const struct record *record, struct sandbox_spec *spec,
+		      pid_t child, int passing)
 {
 	if (info->si_signo == SIGRTMIN && info->si_pid == child)
 		take_view(record, spec, child, passing);
+	else if (info->si_signo == SIGRTMIN + 1 && info->si_pid == child)
+		follow(record, spec, child, passing);
 	else if (info->si_signo != SIGCHLD)
 		keeper_pass_on(passing, info->si_signo);
 }
@@ -81,8 +112,8 @@ static void end_group(const struct record *record, const struct sandbox_spec *sp
 		(void)cgroup_remove(&spec->cgroups, CGROUP_PATIENCE);
 }
 
-int keeper_run(const struct paths *paths, const struct record *record,
-	       const struct sandbox_spec *spec, pid_t child, int passing, enum leaving leaving)
+int keeper_run(const struct paths *paths, const struct record *record, struct sandbox_spec *spec,
+	       pid_t child, int passing, enum leaving leaving)
 {
 	_cleanup_close_ int home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	siginfo_t info;

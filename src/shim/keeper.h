@@ -34,15 +34,22 @@ void keeper_block(sigset_t *old);
 /** keeper_pass_on() - tell the shim of a signal, or of KEEPER_SEES. @passing: as of keeper_run() */
 void keeper_pass_on(int passing, int signo);
 
+/* The same: it is where the child is. */
+#define KEEPER_FOLLOWS 255
+
+/** keeper_ask_follow() - in the child: let the keeper enter its network and the group of the record; KEEPER_FOLLOWS follows */
+void keeper_ask_follow(pid_t keeper);
+
 /** keeper_ask_view() - in the child: let the keeper enter the view of view.h; KEEPER_SEES follows */
 void keeper_ask_view(pid_t keeper);
 
 /**
  * keeper_run() - until the child has ended
+ * @spec: the record's, which is read anew when the child asks for that
  * @passing: gets a byte for each signal that comes
  * @leaving: if the child is killed, and cannot see to that itself
  *
  * Return: its exit status; 137 if it was killed.
  */
-int keeper_run(const struct paths *paths, const struct record *record,
-	       const struct sandbox_spec *spec, pid_t child, int passing, enum leaving leaving);
+int keeper_run(const struct paths *paths, const struct record *record, struct sandbox_spec *spec,
+	       pid_t child, int passing, enum leaving leaving);

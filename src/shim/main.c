@@ -24,6 +24,7 @@
 #include "sandbox/process-oci.h"
 #include "shim/containerd/containerd.h"
 #include "shim/containerd/events.h"
+#include "shim/containerd/pod.h"
 #include "shim/host-cgroup.h"
 #include "shim/keeper.h"
 #include "shim/lifeline.h"
@@ -79,6 +80,7 @@ static void sandbox_ended(struct sandbox *sb)
 	struct shim *shim = sb->userdata;
 
 	shim_task_lost(shim);
+	pod_ended(shim);
 	loop_timer_start(shim->loop, &shim->telling, loop_now(shim->loop) + TELLING_TIME,
 			 tell_no_more);
 	shim_quit_when_told(shim);
@@ -126,6 +128,8 @@ static void signal_passed(struct loop_io *io, uint32_t revents _unused_)
 		loop_io_stop(io);
 	else if (signo == KEEPER_SEES)
 		told_seen(shim);
+	else if (signo == KEEPER_FOLLOWS)
+		pod_followed(shim);
 	else
 		shim_task_signal(shim->first.init, signo);
 }
@@ -175,14 +179,14 @@ static enum leaving leaving_of(const struct shim *shim)
 /*
  * struct start - what the command line says; @passed: where the keeper passes signals on; @failure: what
  * went wrong already, to be told to Create; @namespace: containerd's, whose events go to @events; NULL: another one
- * has started us; @netns: the network namespace that that one is in
+ * has started us; @netns: the network namespace that that one is in; @pod: it is to say what the VM is (shim/containerd/pod.h)
  */
 struct start {
 	const struct paths *paths;
 	struct record *record;
-	const struct sandbox_spec *spec;
+	struct sandbox_spec *spec;
 	const char *namespace, *events;
-	bool visit, stdio;
+	bool visit, stdio, pod;
 	int passed, netns;
 	struct err failure;
 };
@@ -205,6 +209,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 {
 	struct loop loop;
 	struct containerd containerd = {.namespace = NULL};
+	struct pod pod;
 	struct shim shim = {
 		.loop = &loop,
 		.paths = start->paths,
@@ -213,6 +218,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 		.stdio = start->stdio,
 		.keeper = keeper,
 		.ask_view = start->stdio || start->namespace ? keeper_ask_view : NULL,
+		.ask_follow = keeper_ask_follow,
 		.containerd = start->namespace ? &containerd : NULL,
 		.lifeline = LOOP_IO_NULL,
 		.passed = LOOP_IO_NULL,
@@ -229,6 +235,9 @@ static int run_shim(const struct start *start, pid_t keeper)
 	if (shim.containerd)
 		containerd_init(shim.containerd, &loop, start->namespace, start->events,
 				start->netns);
+	pod_init(&pod, &shim, start->spec);
+	if (start->pod)
+		containerd.pod = &pod;
 	list_init(&shim.waiters);
 	list_init(&shim.forwards);
 	list_init(&shim.awake);
@@ -258,6 +267,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 	keeper_settle(start->paths, start->record, leaving_of(&shim), NULL);
 	status = shim.first.init ? (int)shim.first.init->status : 1;
 	release(&shim);
+	pod_done(&pod);
 	loop_deinit(&loop);
 	return r < 0 ? 1 : status;
 }
@@ -312,6 +322,7 @@ static const char *parse_words(int argc, char **argv, struct start *ret)
 		{"stdio", no_argument, NULL, 's'},
 		{"containerd", required_argument, NULL, 'c'},
 		{"events", required_argument, NULL, 'e'},
+		{"pod", no_argument, NULL, 'p'},
 		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
 	};
@@ -333,10 +344,13 @@ static const char *parse_words(int argc, char **argv, struct start *ret)
 			ret->namespace = optarg;
 		else if (c == 'e')
 			ret->events = optarg;
+		else if (c == 'p')
+			ret->pod = true;
 		else
 			exit(2);
 	}
-	if (!id || optind < argc || !ret->namespace != !ret->events) {
+	if (!id || optind < argc || !ret->namespace != !ret->events ||
+	    (ret->pod && !ret->namespace)) {
 		fputs("caisson-shim is started by caisson, not by people: see `caisson run`\n",
 		      stderr);
 		exit(2);

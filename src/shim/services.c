@@ -3,6 +3,7 @@
 #include "sandbox.pb-c.h"
 #include "shim/awake.h"
 #include "shim/calls.h"
+#include "shim/containerd/sandbox-service.h"
 #include "shim/control.h"
 #include "shim/disks.h"
 #include "shim/hold.h"
@@ -179,6 +180,7 @@ const struct ttrpc_service *shim_services(struct shim *shim)
 	static struct ttrpc_service services[] = {
 		{.name = RPC_SERVICE_TASK_V2, .methods = shim_task_methods},
 		{.name = RPC_SERVICE_TASK_V3, .methods = shim_task_methods},
+		{.name = RPC_SERVICE_SANDBOX, .methods = sandbox_service_methods},
 		{.name = SHIM_SERVICE, .methods = sandbox_methods},
 		{.name = RPC_SERVICE_SYSTEM, .methods = system_methods},
 		{.name = RPC_SERVICE_LAYER, .methods = layer_methods},

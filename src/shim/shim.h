@@ -29,6 +29,7 @@
  * @containerd: what there is besides, if that is our client (shim/containerd/containerd.h); NULL: it is not
  * @winch: hears of the size of @tty, which is a descriptor of the container's terminal; -EBADF: it has none
  * @ask_view: make the keeper see what the container sees; told_seen() follows. NULL: it need not
+ * @ask_follow: make it enter what of the host we have entered; pod_followed() follows. As above
  * @keeper: the process that stands for the container
  * @passed: where it passes on the signals that it gets
  * @let_go: its starter has done what it wanted to, and the container goes on without it
@@ -62,7 +63,7 @@ struct shim {
 	int tty;
 	struct loop_timer telling;
 	struct loop_io passed;
-	void (*ask_view)(pid_t keeper);
+	void (*ask_view)(pid_t keeper), (*ask_follow)(pid_t keeper);
 	pid_t keeper;
 	struct containerd *containerd;
 	bool letting_go, visit, stdio, let_go, waited, told_enough;
@@ -77,6 +78,9 @@ void shim_wait(struct ttrpc_call *call, const ProtobufCMessage *message);
 
 /** shim_find() - the process that a request is about; if there is none, that was answered: NULL */
 struct process *shim_find(struct ttrpc_call *call, const char *id, const char *exec_id);
+
+/** shim_start() - have a process run that is there, once the network is as it should be */
+void shim_start(struct process *process);
 
 /** shim_task_ready() - the guest is up: a Create that waits goes on */
 void shim_task_ready(struct shim *shim);

@@ -25,6 +25,7 @@
 #include "shim/containerd/containerd.h"
 #include "shim/containerd/events.h"
 #include "shim/containerd/join.h"
+#include "shim/containerd/pod.h"
 #include "shim/containerd/streams.h"
 #include "shim/control.h"
 #include "shim/hold.h"
@@ -218,6 +219,11 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 		return;
 	}
 	c = find_container(call, request->id);
+	if (c && pod_of(shim)) {
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
+				"%s is a sandbox, and no container", request->id);
+		return;
+	}
 	if (!c || !check_create(call, c, request) || !check_stdio(call, &stdio))
 		return;
 	if (c->init) {
@@ -256,7 +262,7 @@ static void network_applied(struct network *network _unused_, const struct err *
 }
 
 /* An engine may have made the interfaces since the container was created. */
-static void start(struct process *p)
+void shim_start(struct process *p)
 {
 	struct network *network = &p->container->sandbox->network;
 
@@ -285,7 +291,7 @@ static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 	    (*p->exec_id && !process_check(call, p->container->init->state, PROCESS_OP_EXEC)))
 		return;
 	calls_keep(p, call);
-	start(p);
+	shim_start(p);
 }
 
 /* Nobody will start it, or ask how it ended. */
@@ -586,7 +592,8 @@ static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *messa
 		told_remove(c->init);
 		return;
 	}
-	if ((live || !join_is_alone(&shim->sandbox)) && !request->now)
+	/* A sandbox is asked to by its own service. */
+	if ((live || pod_of(shim) || !join_is_alone(&shim->sandbox)) && !request->now)
 		return;
 	if (shim->containerd)
 		containerd_shutdown(shim);

@@ -10,6 +10,7 @@
 #include "shim/calls.h"
 #include "shim/containerd/events.h"
 #include "shim/containerd/join.h"
+#include "shim/containerd/pod.h"
 #include "shim/hold.h"
 #include "shim/terminal.h"
 #include "task.pb-c.h"
@@ -82,6 +83,7 @@ static void init_stopped(struct process *p)
 	/* What others may be in ends when its first one is deleted. */
 	if (!shim->sandbox.group)
 		sandbox_stop(&shim->sandbox, ends_in_order(shim));
+	pod_left(shim);
 	shim_quit_when_told(shim);
 	if (c->removing)
 		told_remove(p);
@@ -188,7 +190,9 @@ void told_seen(struct shim *shim)
 {
 	struct process *p = shim->first.init;
 
-	if (p && awaits_view(p))
+	if (pod_of(shim))
+		pod_seen(shim);
+	else if (p && awaits_view(p))
 		reply_created(p, calls_kept(p));
 }
 
@@ -385,8 +389,11 @@ static void told_of_joined(struct process *p)
 
 void told_of_init(struct process *p)
 {
-	if (join_is_one(p->container)) {
-		told_of_joined(p);
+	if (join_is_one(p->container) || pod_is_own(p)) {
+		if (pod_is_own(p))
+			pod_hear(p);
+		else
+			told_of_joined(p);
 		return;
 	}
 	p->created = init_created;

@@ -48,7 +48,7 @@ static int check_options(const Google__Protobuf__Any *any, struct err *err)
 }
 
 /* containerd may name it by a symbolic link. */
-static int check_bundle(const struct sandbox_spec *spec, const char *bundle, struct err *err)
+int containerd_check_bundle(const struct sandbox_spec *spec, const char *bundle, struct err *err)
 {
 	_cleanup_free_ char *path = realpath(bundle, NULL);
 
@@ -61,7 +61,7 @@ static int check_bundle(const struct sandbox_spec *spec, const char *bundle, str
 static int prepare(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest *request,
 		   struct err *err)
 {
-	int r = check_bundle(shim->spec, request->bundle, err);
+	int r = containerd_check_bundle(shim->spec, request->bundle, err);
 
 	if (r == 0)
 		r = check_options(request->options, err);

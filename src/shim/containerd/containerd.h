@@ -10,6 +10,7 @@
  * A shim whose client is containerd. What is different from one of the command line's: its VM starts when Create comes,
  * which says what the root file system is; streams are named as containerd names them; it tells of events; numbers of
  * processes are those that stand for their containers, since the guest's mean nothing to others; and it is there until Shutdown.
+ * Of a sandbox, pod.h has the rest.
  */
 
 /**
@@ -18,6 +19,7 @@
  * @netns: the network namespace that containerd is in; -EBADF: that of the shim
  * @loggers: programs that take what processes print, as long as they run (logger.h)
  * @sandbox, @guest_events: the guest's events, as long as it is up
+ * @pod: what there is if the VM is a sandbox, which begins without a container; NULL: it is one for a container
  * @shut: there is nothing more to ask about: the shim ends once its VM has
  */
 struct containerd {
@@ -27,6 +29,7 @@ struct containerd {
 	const struct sandbox *sandbox;
 	struct ttrpc_request guest_events;
 	struct list loggers;
+	struct pod *pod;
 	bool shut;
 };
 
@@ -44,6 +47,9 @@ void containerd_done(struct containerd *c);
  */
 bool containerd_create(struct ttrpc_call *call,
 		       const Containerd__Task__V2__CreateTaskRequest *request);
+
+/** containerd_check_bundle() - is it that of what the shim was started for? Return: 0 or -EINVAL with a message. */
+int containerd_check_bundle(const struct sandbox_spec *spec, const char *bundle, struct err *err);
 
 /** containerd_pids() - answer Pids */
 void containerd_pids(struct ttrpc_call *call, const struct process *init);

@@ -20,6 +20,7 @@
 #include "cgroup/cgroup.h"
 #include "rpc/task.h"
 #include "sandbox/hooks.h"
+#include "sandbox/oci-adapt.h"
 #include "shim/containerd/address.h"
 #include "shim/containerd/ask.h"
 #include "shim/containerd/start.h"
@@ -148,6 +149,33 @@ static int remove_record(const struct paths *paths, struct record *record, struc
 	return r;
 }
 
+/* A shim that lives has the claim on it. */
+static void remove_member(const struct paths *paths, const char *name, const char *sandbox)
+{
+	struct record record = RECORD_NULL;
+	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+
+	if (record_open(paths, name, &record, NULL) == 0 &&
+	    record_load(&record, &spec, NULL) == 0) {
+		if (spec.vm && strcmp(spec.vm, sandbox) == 0 && record_claim(&record) == 0)
+			(void)record_remove(paths, &record, NULL);
+	}
+	sandbox_spec_done(&spec);
+	record_done(&record);
+}
+
+/* containerd, which asks for that with each container of a pod, does not with those of a sandbox that is none itself. */
+static void remove_members(const struct paths *paths, const struct containerd_args *args)
+{
+	_cleanup_free_ char *config = path_join(args->bundle ? args->bundle : ".", OCI_CONFIG_FILE);
+	_cleanup_strv_ struct strv all = STRV_NULL;
+
+	if (access(config, F_OK) == 0 || record_list(paths, &all, NULL) < 0)
+		return;
+	for (size_t i = 0; i < all.n; i++)
+		remove_member(paths, all.v[i], args->id);
+}
+
 static int remove_container(const struct containerd_args *args, struct end *end, struct err *err)
 {
 	struct paths paths = PATHS_NULL;
@@ -160,6 +188,7 @@ static int remove_container(const struct containerd_args *args, struct end *end,
 			r = remove_record(&paths, &record, end, err);
 		else if (r == -ENOENT)
 			r = 0;
+		remove_members(&paths, args);
 	}
 	record_done(&record);
 	paths_done(&paths);

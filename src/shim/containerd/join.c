@@ -19,6 +19,7 @@
 #include "shim/calls.h"
 #include "shim/containerd/mounts.h"
 #include "shim/containerd/options.h"
+#include "shim/containerd/pod.h"
 #include "shim/deputy.h"
 #include "shim/hold.h"
 #include "shim/keeper.h"
@@ -163,10 +164,13 @@ static int load(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest
 		struct sandbox_spec *spec, struct bundle *bundle, struct err *err)
 {
 	struct oci_member members[JOIN_CONTAINERS_MAX];
+	const struct pod *pod = pod_of(shim);
 	const struct oci_group group = {
 		.members = members,
 		.n = find_members(shim, members),
 		.shm = shim->first.spec->shm ? shim->first.spec->shm : "",
+		.files = pod ? pod->config.files : NULL,
+		.n_files = pod ? pod->config.n_files : 0,
 	};
 	struct containerd_options options = {.config = NULL};
 	int r = containerd_options_take(request->options, &options, err);

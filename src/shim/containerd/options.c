@@ -119,6 +119,7 @@ static int take_bootstrap(const void *data, size_t len, const struct containerd_
 		r = -EPROTOTYPE;
 	} else {
 		r = take_extensions(params, ret, err);
+		ret->bootstrap = true;
 		ret->socket_dir = *params->socket_dir ? xstrdup(params->socket_dir) : NULL;
 	}
 	rpc_free(m);

@@ -10,9 +10,10 @@
  * @systemd_cgroup: cgroupsPath is in the words of systemd
  * @config: path of the administrator's configuration; NULL: the usual one
  * @socket_dir: where the shim's socket is to be; NULL: the usual place
+ * @bootstrap: they came with what containerd 2.3 and later say
  */
 struct containerd_options {
-	bool systemd_cgroup;
+	bool systemd_cgroup, bootstrap;
 	char *config, *socket_dir;
 };
 
