@@ -362,6 +362,46 @@ static void memory_of_a_group(void)
 	group = &first_of_group;
 }
 
+#define BIND(where, source) \
+	"{\"destination\":\"" where "\",\"type\":\"bind\",\"source\":\"" source "\"}"
+#define VOLUME(where, number)                                                                  \
+	"{\"destination\":\"" where "\",\"type\":\"bind\",\"options\":[\"rbind\"],\"source\":" \
+	"\"\\/layers\\/share\\/volumes\\/" number "\"}"
+
+/* What nobody else has made: the VM's own memory, and files. */
+static void what_a_group_brings(void)
+{
+	static const struct oci_file files[] = {{.where = "/etc/a", .text = "one\n"},
+						{.where = "/etc/b", .text = "two\n"}};
+	const struct oci_member first = {.host_pid = getpid(), .guest_pid = 42};
+	const struct oci_group later = {
+		.members = &first, .n = 1, .shm = SANDBOX_SHM_OWN, .files = files, .n_files = 2};
+	struct sandbox_spec spec;
+	char *json;
+
+	group = &later;
+	expect_in_group(NETWORK, "{\"destination\":\"/dev/shm\",\"type\":\"tmpfs\"}",
+			"\"type\":\"bind\",\"source\":\"\\/run\\/mounts\\/shm\"");
+	expect_in_group(NETWORK, "", VOLUME("\\/etc\\/a", "0") "," VOLUME("\\/etc\\/b", "1"));
+	test_int(adapt_in_group(NETWORK, BIND("/etc/a", "/etc/passwd"), &spec, &json), 0);
+	test_int(spec.volumes.n, 2);
+	test_str(spec.volumes.v[0], "rw:/etc/passwd");
+	test_str(spec.volumes.v[1], "text:two\n");
+	free(json);
+	sandbox_spec_done(&spec);
+	/* A folder is none of them. */
+	test_int(adapt_in_group(NETWORK, BIND("/etc/a", "/etc") "," BIND("/etc/c", "/etc"), &spec,
+				&json),
+		 0);
+	test_int(spec.volumes.n, 3);
+	test_str(spec.volumes.v[0], "rw:/etc");
+	test_str(spec.volume_targets.v[0], "/etc/c");
+	test_str(spec.volumes.v[1], "text:one\n");
+	free(json);
+	sandbox_spec_done(&spec);
+	group = &first_of_group;
+}
+
 static void execs_inherit(void)
 {
 	static const char config[] = "{\"process\":{\"user\":{\"uid\":5,\"additionalGids\":[7]},"
@@ -412,6 +452,7 @@ int main(void)
 	test_run(the_host_holds_what_is_read_only);
 	test_run(namespaces_of_a_group);
 	test_run(memory_of_a_group);
+	test_run(what_a_group_brings);
 	test_run(execs_inherit);
 	test_run(lends_tar);
 	return 0;

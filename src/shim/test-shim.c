@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "shim/containerd/pod.h"
 
 struct test_shim t;
 
@@ -111,6 +112,7 @@ static void ready(struct sandbox *sb)
 static void ended(struct sandbox *sb)
 {
 	shim_task_lost(sb->userdata);
+	pod_ended(sb->userdata);
 	loop_quit(&t.loop, 0);
 }
 

@@ -241,23 +241,41 @@ def has_in_common(shim, pid):
     same(other.splitlines()[-1], seen.splitlines()[-1], "its IPC namespace")
 
 
+def box_that_says_up(shim, name, script, pid):
+    """Started, and it has come so far."""
+    fifo = f"{WORK}/{name}.fifo"
+    os.mkfifo(fifo)
+    box = Box(shim, name, script, pid, out=fifo)
+    with open(fifo, "rb", buffering=0) as out:
+        box.start()
+        same(out.readline(), b"up\n", "what it says")
+    return box
+
+
 def test_stopped_with_patience():
     """Containers may end by themselves; those that do not, end all the same."""
     shim = Shim("patient")
     shim.create()
     pid = shim.ask("StartSandbox")[1][0]
-    fifo = WORK + "/fifo"
-    os.mkfifo(fifo)
-    ends = Box(shim, "ends", "trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done", pid, out=fifo)
-    with open(fifo, "rb", buffering=0) as out:
-        ends.start()
-        same(out.readline(), b"up\n", "what it says")
+    ends = box_that_says_up(shim, "ends", "trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done", pid)
     waiting = shim.client.begin("Wait", message(_1="ends"), service=TASK)
     shim.ask("StopSandbox", message(_2=60))
     same(shim.client.end(waiting)[1], [7], "its status")
     ends.delete()
     same(shim.state(), "SANDBOX_NOTREADY", "the state")
     shim.ask("StopSandbox")
+    shim.end()
+
+
+def test_patience_ends():
+    shim = Shim("impatient")
+    shim.create()
+    pid = shim.ask("StartSandbox")[1][0]
+    box = box_that_says_up(shim, "stays", "trap '' TERM; echo up; sleep 1000", pid)
+    waiting = shim.client.begin("Wait", message(_1="stays"), service=TASK)
+    shim.ask("StopSandbox", message(_2=1))
+    same(shim.client.end(waiting)[1], [137], "its status")
+    box.delete()
     shim.end()
 
 

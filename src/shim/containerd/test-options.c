@@ -207,6 +207,7 @@ static void newer_ones_send_more(void)
 	test_int(read_message(&params.base, &options), 0);
 	test_true(options.systemd_cgroup);
 	test_str(options.socket_dir, "/run/s");
+	test_true(options.bootstrap);
 	containerd_options_done(&options);
 	/* Of another container it would be an Any of a strange type. */
 	params.instance_id = (char *)"other";
