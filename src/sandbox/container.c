@@ -21,6 +21,7 @@ void container_init(struct container *c, struct sandbox *sandbox, const struct r
 	list_init(&c->link);
 	list_init(&c->execs);
 	list_init(&c->holders);
+	blocks_init(&c->blocks);
 	list_append(&sandbox->containers, &c->link);
 }
 

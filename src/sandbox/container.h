@@ -3,6 +3,7 @@
 
 #include "any.pb-c.h"
 #include "base/list.h"
+#include "sandbox/blocks.h"
 #include "sandbox/iolog.h"
 #include "sandbox/record.h"
 #include "sandbox/share.h"
@@ -18,6 +19,7 @@ struct ttrpc_call;
  * @config: of a bundle, config.json ready for the guest; NULL: it is not, or the guest has it
  * @alone: by 9P: which of its volumes have connections of their own
  * @uses: of one of a group: what of its volumes is the same for all
+ * @blocks: of one that came later: the block devices that it has
  * @log: gets what its first process prints
  * @init: its first process, once there is one
  * @execs: the others, by struct process' link
@@ -37,6 +39,7 @@ struct container {
 	char *config;
 	struct share_alone alone;
 	struct source_uses uses;
+	struct blocks blocks;
 	struct iolog log;
 	struct process *init;
 	struct list execs;

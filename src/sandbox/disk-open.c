@@ -285,3 +285,18 @@ int disk_open(int at, const char *path, const struct disk *d, bool *ret_device, 
 		r = keep_claim(&fd, d, err);
 	return r < 0 ? r : take_fd(fd);
 }
+
+int disk_open_raw(const struct disk *d, bool *ret_device, struct err *err)
+{
+	_cleanup_close_ int fd = open_any(-EBADF, d->source, d, err);
+	uint64_t size;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = read_size(fd, ret_device, &size);
+	if (r < 0)
+		return err_errno(err, r, "cannot read the disk %s", d->source);
+	r = *ret_device && !d->readonly ? keep_claim(&fd, d, err) : lock(fd, d, err);
+	return r < 0 ? r : take_fd(fd);
+}

@@ -17,3 +17,6 @@
  * Return: a descriptor, for reading only if @disk is read-only; or negative errno with a message.
  */
 int disk_open(int at, const char *path, const struct disk *disk, bool *ret_device, struct err *err);
+
+/** disk_open_raw() - the same of a block device of the host's or a file, whatever is on it, which stays as it is */
+int disk_open_raw(const struct disk *disk, bool *ret_device, struct err *err);

@@ -72,8 +72,7 @@ const char *disk_of_volume(const char *source, uint64_t *ret_size)
 	return *path == ':' ? path + 1 : path;
 }
 
-/* Return: a new string; NULL: nothing in /dev is that device. */
-static char *find_device(const char *number)
+char *disk_find_device(const char *number)
 {
 	_cleanup_free_ char *link = xasprintf("/sys/dev/block/%s", number);
 	_cleanup_free_ char *sysfs = realpath(link, NULL), *path = NULL, *found = NULL;
@@ -101,7 +100,7 @@ static int find_source(struct disk *d, struct sandbox_spec *spec, enum volume_ki
 	*ret = VOLUME_INNER_DISK;
 	if (!number)
 		return 0;
-	path = find_device(number);
+	path = disk_find_device(number);
 	if (!path)
 		return err_set(err, -ENODEV, "linux.devices: there is no %s, block device %s",
 			       d->source, number);

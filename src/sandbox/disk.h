@@ -61,6 +61,9 @@ const char *disk_of_volume(const char *source, uint64_t *ret_size);
  */
 int disks_set(const char *option, const char *text, struct sandbox_spec *spec, struct err *err);
 
+/** disk_find_device() - where a block device of the host's is, by "MAJOR:MINOR". Return: a new string; NULL: nowhere in /dev */
+char *disk_find_device(const char *number);
+
 /** disks_check() - are they no more than there can be? Return: 0 or -EINVAL with a message. */
 int disks_check(const struct sandbox_spec *spec, struct err *err);
 

@@ -102,17 +102,17 @@ static void drop_labels(struct json_object *o)
 	}
 }
 
+static bool has_group(const struct oci_group *group)
+{
+	return group && group->n > 0;
+}
+
 static void add_namespace(struct json_object *list, const char *type)
 {
 	struct json_object *item = json_object_new_object();
 
 	json_object_object_add(item, "type", json_object_new_string(type));
 	json_object_array_add(list, item);
-}
-
-static bool has_group(const struct oci_group *group)
-{
-	return group && group->n > 0;
 }
 
 /* The VM's own network is the container's, made of what is in the namespace. */
@@ -358,7 +358,7 @@ static int adapt(struct json_object *o, const struct oci_group *group, struct sa
 	json_object_object_del(o, "hooks");
 	r = check_refused(o, err);
 	if (r == 0)
-		r = oci_devices_adapt(own, spec, err);
+		r = oci_devices_adapt(own, has_group(group), spec, err);
 	if (r == 0)
 		r = oci_mounts_adapt(oci_json_get(o, "mounts", json_type_array), group, spec, err);
 	if (r == 0)

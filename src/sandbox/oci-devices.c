@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "base/macro.h"
 #include "base/mem.h"
@@ -109,7 +111,8 @@ int oci_devices_check(const struct sandbox_spec *spec, struct err *err)
 	return spec->bundle ? err_wrap(err, r, "%s/" OCI_CONFIG_FILE, spec->bundle) : r;
 }
 
-int oci_devices_adapt(struct json_object *own, struct sandbox_spec *spec, struct err *err)
+int oci_devices_adapt(struct json_object *own, bool later, struct sandbox_spec *spec,
+		      struct err *err)
 {
 	struct json_object *devices, *kept;
 	bool all = is_privileged(own);
@@ -122,13 +125,105 @@ int oci_devices_adapt(struct json_object *own, struct sandbox_spec *spec, struct
 	for (size_t i = 0; i < json_object_array_length(devices); i++) {
 		struct json_object *device = json_object_array_get_idx(devices, i);
 
-		if (guest_has(device)) {
+		bool has = guest_has(device), block = !has && !all && keep_block(device, spec);
+
+		if (has || (block && later)) {
 			json_object_array_add(kept, json_object_get(device));
-		} else if (!all && !keep_block(device, spec)) {
+		} else if (!all && !block) {
 			json_object_put(kept);
 			return refuse(oci_json_text(device, "path"), err);
 		}
 	}
 	json_object_object_add(own, "devices", kept);
 	return 0;
+}
+
+static struct json_object *array_of(struct json_object *o, const char *name)
+{
+	return oci_json_get(o, name, json_type_array);
+}
+
+static bool is_block(struct json_object *o, int64_t *major, int64_t *minor)
+{
+	*major = number_of(o, "major");
+	*minor = number_of(o, "minor");
+	return strcmp(oci_json_text(o, "type"), "b") == 0 && *major >= 0 && *minor >= 0;
+}
+
+static bool may_write(struct json_object *rules, const struct oci_block *block)
+{
+	int64_t major, minor;
+
+	for (size_t i = 0; rules && i < json_object_array_length(rules); i++) {
+		struct json_object *rule = json_object_array_get_idx(rules, i), *allow;
+
+		if (is_block(rule, &major, &minor) && major == block->major &&
+		    minor == block->minor && json_object_object_get_ex(rule, "allow", &allow) &&
+		    json_object_get_boolean(allow) && strchr(oci_json_text(rule, "access"), 'w'))
+			return true;
+	}
+	return false;
+}
+
+static const struct oci_block *find_block(const struct oci_block *all, size_t n, int64_t major,
+					  int64_t minor)
+{
+	for (size_t i = 0; i < n; i++)
+		if (all[i].major == major && all[i].minor == minor)
+			return &all[i];
+	return NULL;
+}
+
+size_t oci_blocks_find(const char *json, struct oci_block *ret, size_t max)
+{
+	struct json_object *o = json_tokener_parse(json);
+	struct json_object *own = oci_json_get(o, "linux", json_type_object);
+	struct json_object *rules =
+		array_of(oci_json_get(own, "resources", json_type_object), "devices");
+	struct json_object *devices = array_of(own, "devices");
+	size_t n = 0;
+
+	for (size_t i = 0; devices && i < json_object_array_length(devices); i++) {
+		struct oci_block block;
+		int64_t major, minor;
+
+		if (!is_block(json_object_array_get_idx(devices, i), &major, &minor) ||
+		    find_block(ret, MIN(n, max), major, minor))
+			continue;
+		block = (struct oci_block){(unsigned int)major, (unsigned int)minor, false, 0};
+		block.readonly = !may_write(rules, &block);
+		if (n < max)
+			ret[n] = block;
+		n++;
+	}
+	json_object_put(o);
+	return n;
+}
+
+static void place_all(struct json_object *list, const struct oci_block *blocks, size_t n)
+{
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+		const struct oci_block *block = NULL;
+		int64_t ma, mi;
+
+		if (is_block(item, &ma, &mi))
+			block = find_block(blocks, n, ma, mi);
+		if (!block)
+			continue;
+		json_object_object_add(item, "major", json_object_new_int64(major(block->guest)));
+		json_object_object_add(item, "minor", json_object_new_int64(minor(block->guest)));
+	}
+}
+
+void oci_blocks_place(const struct oci_block *blocks, size_t n, char **json)
+{
+	struct json_object *o = json_tokener_parse(*json);
+	struct json_object *own = oci_json_get(o, "linux", json_type_object);
+
+	place_all(array_of(own, "devices"), blocks, n);
+	place_all(array_of(oci_json_get(own, "resources", json_type_object), "devices"), blocks, n);
+	free(*json);
+	*json = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
 }

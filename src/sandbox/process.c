@@ -190,13 +190,34 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 
 static void create_in_guest(struct process *p);
 
+static void blocks_came(struct container *c, const struct err *err)
+{
+	struct process *p = c->init;
+
+	/* Whoever waited for it may have been told that it took too long. */
+	if (p->state != PROCESS_CREATING)
+		return;
+	if (err)
+		report(p, p->created, ttrpc_code_from_errno(err->code), err->text);
+	else
+		create_in_guest(p);
+}
+
+static void prepare_blocks(struct process *p)
+{
+	if (blocks_needed(p->container))
+		blocks_attach(p->container, blocks_came);
+	else
+		create_in_guest(p);
+}
+
 static void commons_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct process *p = container_of(req, struct process, request);
 
 	if (answer->code == TTRPC_OK) {
 		commons_told(p->container);
-		create_in_guest(p);
+		prepare_blocks(p);
 	} else {
 		create_answered(req, answer);
 	}
@@ -205,7 +226,7 @@ static void commons_answered(struct ttrpc_request *req, const struct ttrpc_answe
 static void prepare_commons(struct process *p)
 {
 	if (!commons_needed(p->container) || !p->container->sandbox->guest)
-		create_in_guest(p);
+		prepare_blocks(p);
 	else if (commons_tell(p->container, &p->request, commons_answered) < 0)
 		report(p, p->created, TTRPC_INTERNAL, "cannot ask the guest");
 }

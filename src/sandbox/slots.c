@@ -16,6 +16,7 @@
 
 #include "abi/abi.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "rpc/rpc.h"
@@ -32,6 +33,7 @@ void slots_init(struct slots *s, struct sandbox *sandbox)
 {
 	*s = (struct slots){.sandbox = sandbox};
 	ttrpc_request_init(&s->request);
+	list_init(&s->waiting);
 	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
 		s->all[i].fd = -EBADF;
 }
@@ -47,8 +49,11 @@ static void empty(struct slot *slot, enum slot_state state)
 	free(take_ptr(slot->container));
 	free(take_ptr(slot->target));
 	free(take_ptr(slot->source));
+	slot->leaving = false;
 	slot->state = state;
 }
+
+static void go_on(struct slots *s);
 
 /* @err: NULL: all is well */
 static void finish(struct slots *s, const struct err *err)
@@ -56,6 +61,7 @@ static void finish(struct slots *s, const struct err *err)
 	s->busy = NULL;
 	standby_leave(&s->sandbox->standby);
 	s->done(s->userdata, err);
+	go_on(s);
 }
 
 /* The guest's answer, as an error; @what: what it was to do */
@@ -65,7 +71,8 @@ static int refused(const struct slots *s, const struct ttrpc_answer *answer, con
 	int r = ttrpc_code_to_errno(answer->code);
 
 	return err_set(err, r < 0 ? r : -EIO, "cannot %s the disk %s %s %s: %s", what,
-		       s->busy->source, *what == 'm' ? "on" : "from", s->busy->target,
+		       s->busy->source, *what == 'm' ? "on" : "from",
+		       s->busy->target ? s->busy->target : s->busy->container,
 		       answer->code == TTRPC_DEADLINE_EXCEEDED ? "the guest does not answer"
 							       : answer->message);
 }
@@ -80,15 +87,23 @@ static int ask(struct slots *s, const char *method, const ProtobufCMessage *requ
 }
 
 /* Nobody has the place's disk mounted, and the guest knows it from then on. */
-static int ask_for_place(struct slots *s, void (*answered)(struct ttrpc_request *req,
-							   const struct ttrpc_answer *answer))
+static int ask_for_disk(struct slots *s, uint64_t size,
+			void (*answered)(struct ttrpc_request *req,
+					 const struct ttrpc_answer *answer))
 {
 	Caisson__Guest__V1__UnmountRequest request = CAISSON__GUEST__V1__UNMOUNT_REQUEST__INIT;
 	char target[sizeof(SERIAL) + 20];
 
 	(void)snprintf(target, sizeof(target), SERIAL "%zu", number_of(s, s->busy));
 	request.target = target;
+	request.size = size;
 	return ask(s, "Unmount", &request.base, answered);
+}
+
+static int ask_for_place(struct slots *s, void (*answered)(struct ttrpc_request *req,
+							   const struct ttrpc_answer *answer))
+{
+	return ask_for_disk(s, 0, answered);
 }
 
 static void given_back(void *data, int r, const char *message)
@@ -139,6 +154,33 @@ static void mounted(struct ttrpc_request *req, const struct ttrpc_answer *answer
 	finish(s, &err);
 }
 
+/* The guest has it, as large as it is. */
+static void known(struct ttrpc_request *req, const struct ttrpc_answer *answer)
+{
+	struct slots *s = container_of(req, struct slots, request);
+	ProtobufCMessage *m = NULL;
+	struct err err = ERR_NULL;
+
+	if (answer->code != TTRPC_OK)
+		(void)refused(s, answer, "make", &err);
+	else if (rpc_unpack(&caisson__guest__v1__disk__descriptor, answer->payload,
+			    answer->payload_len, &m) < 0)
+		(void)err_set(&err, -EPROTO, "the guest does not say where the disk %s is",
+			      s->busy->source);
+	if (m)
+		s->busy->device = ((Caisson__Guest__V1__Disk *)m)->device;
+	rpc_free(m);
+	if (answer->code == TTRPC_DEADLINE_EXCEEDED) {
+		s->busy->state = SLOT_LOST;
+		finish(s, &err);
+	} else if (err.code < 0) {
+		give_back(s, &err);
+	} else {
+		s->busy->state = SLOT_MOUNTED;
+		finish(s, NULL);
+	}
+}
+
 static int ask_to_mount(struct slots *s)
 {
 	Caisson__Guest__V1__MountAllRequest request = CAISSON__GUEST__V1__MOUNT_ALL_REQUEST__INIT;
@@ -177,7 +219,7 @@ static void opened(void *data, int r, const char *message)
 		finish(s, &err);
 		return;
 	}
-	r = ask_to_mount(s);
+	r = s->busy->target ? ask_to_mount(s) : ask_for_disk(s, s->size, known);
 	if (r < 0) {
 		(void)err_errno(&err, r, "cannot ask the guest to mount the disk %s",
 				s->busy->source);
@@ -256,7 +298,7 @@ static int check_ready(const struct slots *s, struct err *err)
 static struct slot *find(struct slots *s, const char *container, const char *target)
 {
 	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
-		if (s->all[i].state == SLOT_MOUNTED &&
+		if (s->all[i].state == SLOT_MOUNTED && s->all[i].target &&
 		    strcmp(s->all[i].container, container) == 0 &&
 		    strcmp(s->all[i].target, target) == 0)
 			return &s->all[i];
@@ -303,7 +345,7 @@ static const char *target_of(const struct slots *s, const char *container, const
 	const struct sandbox_spec *spec = spec_of(s, container);
 
 	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
-		if (s->all[i].state == SLOT_MOUNTED &&
+		if (s->all[i].state == SLOT_MOUNTED && s->all[i].target &&
 		    strcmp(s->all[i].container, container) == 0 &&
 		    same_disk(s->all[i].source, disk->source))
 			return s->all[i].target;
@@ -338,6 +380,17 @@ static int check_target(const struct disk *disk, struct err *err)
 				       disk->source, disk->target, all[i]);
 	}
 	return 0;
+}
+
+static int check_place(struct slots *s, const char *container, const struct disk *disk,
+		       struct err *err)
+{
+	int r;
+
+	if (find(s, container, disk->target))
+		return err_set(err, -EEXIST, "there is a disk on %s already", disk->target);
+	r = check_target(disk, err);
+	return r == 0 ? check_volumes(s, container, disk, err) : r;
 }
 
 static struct slot *find_empty(struct slots *s, bool readonly)
@@ -403,7 +456,8 @@ static int open_disk(struct slots *s, struct slot *slot, const char *container,
 {
 	int r;
 
-	slot->fd = disk_open(-EBADF, disk->source, disk, &s->device, err);
+	slot->fd = disk->target ? disk_open(-EBADF, disk->source, disk, &s->device, err)
+				: disk_open_raw(disk, &s->device, err);
 	if (slot->fd == -EBUSY)
 		return busy(s, container, disk, err);
 	if (slot->fd < 0)
@@ -414,7 +468,7 @@ static int open_disk(struct slots *s, struct slot *slot, const char *container,
 	s->readonly = disk->readonly;
 	s->grow = disk->size > 0;
 	slot->container = xstrdup(container);
-	slot->target = xstrdup(disk->target);
+	slot->target = disk->target ? xstrdup(disk->target) : NULL;
 	slot->source = xstrdup(disk->source);
 	return 0;
 }
@@ -442,12 +496,8 @@ int slots_attach(struct slots *s, const char *container, const struct disk *disk
 	struct slot *slot;
 	int r = check_ready(s, err);
 
-	if (r == 0 && find(s, container, disk->target))
-		r = err_set(err, -EEXIST, "there is a disk on %s already", disk->target);
-	if (r == 0)
-		r = check_target(disk, err);
-	if (r == 0)
-		r = check_volumes(s, container, disk, err);
+	if (r == 0 && disk->target)
+		r = check_place(s, container, disk, err);
 	if (r == 0)
 		r = check_room(s, disk->readonly, &slot, err);
 	if (r < 0)
@@ -491,6 +541,77 @@ int slots_detach(struct slots *s, const char *container, const char *target,
 	return err_errno(err, r, "cannot ask the guest");
 }
 
+dev_t slots_device(const struct slots *s, const char *container, const char *source)
+{
+	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
+		if (s->all[i].state == SLOT_MOUNTED && !s->all[i].target &&
+		    strcmp(s->all[i].container, container) == 0 &&
+		    strcmp(s->all[i].source, source) == 0)
+			return s->all[i].device;
+	return 0;
+}
+
+/* Whose disk has not left is asked again with the next one's that leaves. */
+static void left(void *data _unused_, const struct err *err)
+{
+	if (err)
+		log_warn("%s", err->text);
+}
+
+/* Return: whether one is on its way. */
+static bool leave_next(struct slots *s)
+{
+	struct err err = ERR_NULL;
+
+	for (; !s->busy && s->next < VMM_DISKS_MAX; s->next++) {
+		struct slot *slot = &s->all[s->next];
+
+		if (slot->state != SLOT_MOUNTED || !slot->leaving || check_ready(s, &err) < 0)
+			continue;
+		begin(s, slot, left, NULL);
+		if (ask_for_place(s, unused) == 0) {
+			s->next++;
+			return true;
+		}
+		slot->state = SLOT_MOUNTED;
+		not_begun(s);
+	}
+	return s->busy != NULL;
+}
+
+static void go_on(struct slots *s)
+{
+	while (!s->over && !leave_next(s) && !list_empty(&s->waiting)) {
+		struct slots_waiter *waiter = list_first(&s->waiting, struct slots_waiter, link);
+
+		list_del(&waiter->link);
+		waiter->call(waiter);
+	}
+}
+
+void slots_wait(struct slots *s, struct slots_waiter *waiter)
+{
+	list_append(&s->waiting, &waiter->link);
+	go_on(s);
+}
+
+static void nobody(void *data _unused_, const struct err *err _unused_)
+{
+}
+
+void slots_forget(struct slots *s, const char *container, const void *userdata)
+{
+	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
+		if (s->all[i].container && strcmp(s->all[i].container, container) == 0)
+			s->all[i].leaving = true;
+	if (s->busy && s->userdata == userdata) {
+		s->done = nobody;
+		s->userdata = NULL;
+	}
+	s->next = 0;
+	go_on(s);
+}
+
 bool slots_filled(const struct slots *s)
 {
 	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
@@ -504,6 +625,7 @@ void slots_end(struct slots *s)
 	static const struct err gone = {.code = -ESHUTDOWN,
 					.text = "the virtual machine has ended"};
 
+	s->over = true;
 	ttrpc_request_cancel(&s->request);
 	if (s->busy)
 		finish(s, s->sandbox->failure.code ? &s->sandbox->failure : &gone);

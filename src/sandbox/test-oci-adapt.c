@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -208,7 +209,7 @@ static int devices(const char *rules, const char *want)
 		xasprintf("{" NULL_AND_DISK ",\"resources\":{\"devices\":[%s]}}", rules);
 	struct json_object *own = json_tokener_parse(json);
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
-	int r = oci_devices_adapt(own, &spec, &err);
+	int r = oci_devices_adapt(own, false, &spec, &err);
 
 	if (r == 0)
 		r = oci_devices_check(&spec, &err);
@@ -236,6 +237,42 @@ static void devices_of_the_guest(void)
 	test_int(devices("{\"allow\":true,\"major\":8,\"access\":\"rwm\"}", NULL), -ENOTSUP);
 	test_int(devices("{\"allow\":true,\"access\":\"rwm\"}", left), 0);
 	test_int(devices("{\"allow\":false},{\"allow\":true,\"type\":\"a\"}", left), 0);
+}
+
+/* One that comes later has them, with the guest's numbers, wherever they are named. */
+static void block_devices_that_come(void)
+{
+	_cleanup_free_ char *json =
+		xstrdup("{\"linux\":{\"devices\":[{\"path\":\"/dev/"
+			"a\",\"type\":\"b\",\"major\":8,\"minor\":1},"
+			"{\"path\":\"/dev/n\",\"type\":\"c\",\"major\":8,\"minor\":1},"
+			"{\"path\":\"/dev/b\",\"type\":\"b\",\"major\":254,\"minor\":16},"
+			"{\"path\":\"/dev/c\",\"type\":\"b\",\"major\":8,\"minor\":1}],"
+			"\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},"
+			"{\"allow\":true,\"type\":\"b\",\"major\":8,\"minor\":1,\"access\":\"r\"},"
+			"{\"allow\":true,\"type\":\"b\",\"major\":254,\"minor\":16,\"access\":"
+			"\"rwm\"}]}}}");
+	struct oci_block blocks[2];
+
+	test_int(oci_blocks_find(json, blocks, 1), 2);
+	test_int(oci_blocks_find(json, blocks, 2), 2);
+	test_int(blocks[0].major, 8);
+	test_int(blocks[0].minor, 1);
+	test_true(blocks[0].readonly && !blocks[1].readonly);
+	blocks[0].guest = makedev(254, 16);
+	blocks[1].guest = makedev(254, 300);
+	oci_blocks_place(blocks, 2, &json);
+	test_str(json,
+		 "{\"linux\":{\"devices\":[{\"path\":\"\\/dev\\/"
+		 "a\",\"type\":\"b\",\"major\":254,\"minor\":16},"
+		 "{\"path\":\"\\/dev\\/n\",\"type\":\"c\",\"major\":8,\"minor\":1},"
+		 "{\"path\":\"\\/dev\\/b\",\"type\":\"b\",\"major\":254,\"minor\":300},"
+		 "{\"path\":\"\\/dev\\/c\",\"type\":\"b\",\"major\":254,\"minor\":16}],"
+		 "\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},"
+		 "{\"allow\":true,\"type\":\"b\",\"major\":254,\"minor\":16,\"access\":\"r\"},"
+		 "{\"allow\":true,\"type\":\"b\",\"major\":254,\"minor\":300,\"access\":\"rwm\"}]}}"
+		 "}");
+	test_int(oci_blocks_find("{}", blocks, 2), 0);
 }
 
 #define BOUND(options) \
@@ -449,6 +486,7 @@ int main(void)
 	test_run(annotations);
 	test_run(what_cannot_be_had);
 	test_run(devices_of_the_guest);
+	test_run(block_devices_that_come);
 	test_run(the_host_holds_what_is_read_only);
 	test_run(namespaces_of_a_group);
 	test_run(memory_of_a_group);

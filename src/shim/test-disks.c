@@ -345,6 +345,124 @@ static void for_a_container_to_come(void)
 	test_shim_end();
 }
 
+static void asked_for_size(uint64_t size)
+{
+	Caisson__Guest__V1__UnmountRequest *request =
+		(void *)asked_of_guest("Unmount", &caisson__guest__v1__unmount_request__descriptor);
+
+	test_str(request->target, "serial:caisson-slot0");
+	test_int(request->size, size);
+	rpc_free(&request->base);
+}
+
+static void wait_for_slots(void)
+{
+	while (t.shim.sandbox.slots.busy)
+		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+}
+
+static const char sectors[1024] = "what is on it";
+
+static void device_comes(struct slots_waiter *waiter, int *said)
+{
+	struct slots *s = &t.shim.sandbox.slots;
+	Caisson__Guest__V1__Disk where = CAISSON__GUEST__V1__DISK__INIT;
+	struct disk disk = {.source = (char *)files_path("disk")};
+	struct err err = ERR_NULL;
+
+	files_write("disk", sectors, sizeof(sectors), 0600);
+	test_int(slots_attach(s, "c2", &disk, note, said, &err), 0);
+	slots_wait(s, waiter);
+	asked_for_size(0);
+	guest_replies(EMPTY);
+	asked_for_size(1024);
+	where.device = 0xfe10;
+	guest_replies(&where.base);
+	wait_for_slots();
+	test_int(*said, 1);
+	test_int(slots_device(s, "c2", disk.source), 0xfe10);
+	test_true(is_claimed());
+}
+
+static bool had_turn;
+
+static void turn(struct slots_waiter *waiter _unused_)
+{
+	test_true(!t.shim.sandbox.slots.busy);
+	had_turn = true;
+}
+
+/* A device that has no place in any container goes with that which has it; who has waited is next. */
+static void devices_go_with_their_container(void)
+{
+	struct slots_waiter waiter = {.call = turn};
+	int said = 0;
+
+	begin();
+	list_init(&waiter.link);
+	had_turn = false;
+	device_comes(&waiter, &said);
+	test_true(had_turn);
+	slots_forget(&t.shim.sandbox.slots, "c1", NULL);
+	test_true(is_claimed());
+	slots_forget(&t.shim.sandbox.slots, "c2", NULL);
+	had_turn = false;
+	slots_wait(&t.shim.sandbox.slots, &waiter);
+	test_true(!had_turn);
+	asked_for_size(0);
+	guest_replies(EMPTY);
+	wait_for_slots();
+	test_true(had_turn && !is_claimed() && !slots_filled(&t.shim.sandbox.slots));
+	test_shim_end();
+}
+
+/* It stays until the guest has let it go: then it leaves with the next one. */
+static void a_device_in_use_leaves_later(void)
+{
+	struct slots_waiter waiter = {.call = turn};
+	int said = 0;
+
+	begin();
+	list_init(&waiter.link);
+	device_comes(&waiter, &said);
+	slots_forget(&t.shim.sandbox.slots, "c2", NULL);
+	asked_for_size(0);
+	guest_fails(TTRPC_FAILED_PRECONDITION, "busy");
+	wait_for_slots();
+	test_true(is_claimed());
+	slots_forget(&t.shim.sandbox.slots, "c1", NULL);
+	asked_for_size(0);
+	guest_replies(EMPTY);
+	wait_for_slots();
+	test_true(!is_claimed());
+	test_shim_end();
+}
+
+/* Nobody waits any more for what comes to it. */
+static void gone_before_its_device_came(void)
+{
+	struct slots *s = &t.shim.sandbox.slots;
+	struct disk disk = {.source = (char *)files_path("disk")};
+	struct err err = ERR_NULL;
+	int said = 0;
+
+	begin();
+	files_write("disk", sectors, sizeof(sectors), 0600);
+	disk.source = (char *)files_path("disk");
+	test_int(slots_attach(s, "c2", &disk, note, &said, &err), 0);
+	asked_for_size(0);
+	slots_forget(s, "c2", &said);
+	guest_replies(EMPTY);
+	asked_for_size(1024);
+	guest_replies(EMPTY);
+	asked_for_size(0);
+	guest_replies(EMPTY);
+	wait_for_slots();
+	test_int(said, 0);
+	test_true(!is_claimed());
+	test_shim_end();
+}
+
 int main(void)
 {
 	files_begin();
@@ -360,6 +478,9 @@ int main(void)
 	test_run(vm_ends);
 	test_run(not_running);
 	test_run(for_a_container_to_come);
+	test_run(devices_go_with_their_container);
+	test_run(a_device_in_use_leaves_later);
+	test_run(gone_before_its_device_came);
 	files_end();
 	return 0;
 }

@@ -198,6 +198,43 @@ test_common_by_9p() {
 	check_written
 }
 
+# A block device of the host's is one of the container's: with another number, and as long as that is there.
+test_block_devices() {
+	local loop i
+	head -c 4M /dev/urandom >"$WORK/blocks"
+	loop=$(losetup --find --show "$WORK/blocks")
+	[ "$HYPERVISOR" = qemu ] || OPTIONS=(--annotation io.caisson.placeholders=1)
+	begin one sleep 1000
+	OPTIONS+=(--device "$loop")
+	if [ "$HYPERVISOR" = qemu ]; then
+		status 1 join two sleep 1000
+		has "$(err)" "linux.devices: QEMU takes no disks while a VM runs"
+		ctr container rm two
+		end one
+		losetup --detach "$loop"
+		return
+	fi
+	join two sleep 1000
+	is "$(in_one two sh -c "cat $loop" | sha256sum)" "$(sha256sum <"$WORK/blocks")" "what is read"
+	in_one two sh -c "echo words | dd of=$loop bs=512 seek=8000 conv=fsync" 2>/dev/null
+	is "$(dd if="$WORK/blocks" bs=512 skip=8000 count=1 2>/dev/null | head -n 1)" words "what is on the host"
+	is "$(in_one two sh -c "cat /sys/class/block/*/size" | grep -c '^8192$')" 1 "disks of its size"
+	status 1 join three sleep 1000
+	has "$(err)" "linux.devices: "
+	ctr container rm three
+	end two
+	for ((i = 0; i < 20; i++)); do
+		join two sh -c "echo $i >$loop; exec sleep 1000"
+		in_one two sh -c "until test \"\$(head -n 1 $loop)\" = $i; do sleep 0.1; done"
+		end two
+		is "$(head -n 1 "$loop")" $i "what is on the device"
+	done
+	end one
+	nothing_left one two
+	losetup --detach "$loop"
+	OPTIONS=()
+}
+
 # Nothing of one that cannot be had is left, and the others go on.
 test_what_cannot_be_had() {
 	begin one sleep 1000

@@ -39,7 +39,7 @@ struct work {
 static struct workers *service_workers;
 static struct work works[MOUNT_SERVICE_CALLS_MAX];
 
-/* In the child. Its words are for people; its exit status is the code. */
+/* In the child. Its words are for people, or a disk's number; its exit status is the code. */
 
 static int say(int words, enum ttrpc_code code, const char *text)
 {
@@ -137,13 +137,15 @@ static int run_mount_all(void *arg, int words)
 	return code;
 }
 
-/* The last one of a disk's. */
-static int check_disk(const char *serial, int words)
+static int check_disk(const char *serial, uint64_t size, int words)
 {
 	struct mount_error error;
+	dev_t device;
 
-	return mount_disk_is_free(serial, &error) < 0 ? say(words, error.code, error.text)
-						      : TTRPC_OK;
+	if (mount_disk_is_free(serial, size, &device, &error) < 0)
+		return say(words, error.code, error.text);
+	(void)dprintf(words, "%llu\n", (unsigned long long)device);
+	return TTRPC_OK;
 }
 
 static int run_unmount(void *arg, int words)
@@ -155,7 +157,7 @@ static int run_unmount(void *arg, int words)
 	int r = 0;
 
 	if (serial)
-		return check_disk(serial, words);
+		return check_disk(serial, request->size, words);
 	if (work->pidfd >= 0)
 		r = setns(work->pidfd, CLONE_NEWNS) < 0 ? -errno : 0;
 	else
@@ -193,6 +195,7 @@ static int run_unmount_all(void *arg _unused_, int words)
 static void finished(struct worker *worker, uint32_t status)
 {
 	struct work *work = container_of(worker, struct work, worker);
+	Caisson__Guest__V1__Disk response = CAISSON__GUEST__V1__DISK__INIT;
 	struct ttrpc_call *call = take_ptr(work->call);
 	char text[512];
 
@@ -201,12 +204,15 @@ static void finished(struct worker *worker, uint32_t status)
 	if (!call)
 		return;
 	call->cancelled = NULL;
-	if (status == TTRPC_OK)
-		rpc_reply_empty(call);
-	else if (status > TTRPC_UNAUTHENTICATED)
+	/* Of others than disks there are no words then: the answer is empty. */
+	if (status == TTRPC_OK) {
+		(void)parse_u64(text, 1, UINT64_MAX, &response.device);
+		rpc_reply(call, &response.base);
+	} else if (status > TTRPC_UNAUTHENTICATED) {
 		ttrpc_call_fail(call, TTRPC_INTERNAL, "the process that mounts was killed");
-	else
+	} else {
 		ttrpc_call_fail(call, (enum ttrpc_code)status, "%s", text);
+	}
 }
 
 static void forget_call(struct ttrpc_call *call)
@@ -256,14 +262,11 @@ static void mount_all(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Caisson__Guest__V1__MountAllRequest *request = (const void *)message;
 
-	if (request->n_mounts > MOUNTS_MAX)
-		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
-				"at most %d mounts in one call, not %zu", MOUNTS_MAX,
-				request->n_mounts);
-	else if (*request->container && request->n_mounts != 1)
-		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
-				"container: that is one mount at a time, not %zu",
-				request->n_mounts);
+	bool inside = *request->container != '\0';
+
+	if (request->n_mounts > (inside ? 1 : MOUNTS_MAX) || (inside && request->n_mounts == 0))
+		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED, "at most %d mounts, not %zu",
+				inside ? 1 : MOUNTS_MAX, request->n_mounts);
 	else
 		begin(call, message, request->container, run_mount_all);
 }
@@ -283,7 +286,7 @@ static void unmount_all(struct ttrpc_call *call, const ProtobufCMessage *message
 static const struct ttrpc_method methods[] = {
 	RPC_METHOD("MountAll", caisson__guest__v1__mount_all_request, google__protobuf__empty,
 		   mount_all),
-	RPC_METHOD("Unmount", caisson__guest__v1__unmount_request, google__protobuf__empty,
+	RPC_METHOD("Unmount", caisson__guest__v1__unmount_request, caisson__guest__v1__disk,
 		   unmount),
 	RPC_METHOD("UnmountAll", google__protobuf__empty, google__protobuf__empty, unmount_all),
 	{.name = NULL},

@@ -158,36 +158,28 @@ bool mount_path_valid(const char *path)
 	return path[strlen(path) - 1] != '/';
 }
 
+static int open_below(const char *top, const char *path, uint64_t how)
+{
+	_cleanup_close_ int root = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return root < 0 ? -errno : path_open_strict(root, path + strlen(top) + 1, O_PATH | how, 0);
+}
+
 int mount_open(const char *path)
 {
-	_cleanup_close_ int root = -EBADF;
-
-	if (!mount_path_valid(path))
-		return -EXDEV;
-	root = open(AREA_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return -errno;
-	return path_open_strict(root, path + sizeof(AREA_ROOT), O_PATH, 0);
+	return mount_path_valid(path) ? open_below(AREA_ROOT, path, 0) : -EXDEV;
 }
 
-/* Of a mount that was made for this overlay: layers.h. */
-static int open_in_layer(const char *path)
-{
-	_cleanup_close_ int root = open(ABI_LAYERS_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd;
-
-	if (root < 0)
-		return -errno;
-	/* A folder of virtiofs may be another file system of the host's: only who asks for one gets there. */
-	fd = path_open_strict(root, path + sizeof(ABI_LAYERS_DIR), O_PATH | O_DIRECTORY, 0);
-	return fd == -ENOTDIR ? path_open_strict(root, path + sizeof(ABI_LAYERS_DIR), O_PATH, 0)
-			      : fd;
-}
-
-/* Return: as mount_open(). */
+/* Of a mount that was made for this overlay: layers.h. Return: as mount_open(). */
 static int open_named(const char *path)
 {
-	return str_starts(path, ABI_LAYERS_DIR "/") ? open_in_layer(path) : mount_open(path);
+	int fd;
+
+	if (!str_starts(path, ABI_LAYERS_DIR "/"))
+		return mount_open(path);
+	/* A folder of virtiofs may be another file system of the host's: only who asks for one gets there. */
+	fd = open_below(ABI_LAYERS_DIR, path, O_DIRECTORY);
+	return fd == -ENOTDIR ? open_below(ABI_LAYERS_DIR, path, 0) : fd;
 }
 
 /* Folders of an overlay: one, or several with ":" between them. */
@@ -307,32 +299,42 @@ static int make_node(struct attempt *a, const char *serial)
 	return r;
 }
 
+static int refuse_source(struct attempt *a, const char *scheme, const char *what)
+{
+	return refuse(a, -EINVAL, TTRPC_INVALID_ARGUMENT,
+		      "%s: the source is \"%s\", not \"%s\" and a %s", a->what->type,
+		      a->what->source, scheme, what);
+}
+
 static int set_disk(struct attempt *a)
 {
 	const char *serial = str_starts(a->what->source, MOUNT_SERIAL);
 	int r;
 
 	if (!serial)
-		return refuse(a, -EINVAL, TTRPC_INVALID_ARGUMENT,
-			      "%s: the source is \"%s\", not \"" MOUNT_SERIAL
-			      "\" and a disk's serial",
-			      a->what->type, a->what->source);
+		return refuse_source(a, MOUNT_SERIAL, "disk's serial");
 	r = make_node(a, serial);
 	return r < 0 ? r : configure(a, FSCONFIG_SET_STRING, "source", a->node);
 }
 
-int mount_disk_is_free(const char *serial, struct mount_error *error)
+int mount_disk_is_free(const char *serial, uint64_t size, dev_t *ret_device,
+		       struct mount_error *error)
 {
 	struct attempt a = {.error = error};
 	_cleanup_close_ int fd = -EBADF;
+	struct stat st;
 	int r;
 
 	*error = (struct mount_error){.code = TTRPC_OK};
 	r = make_node(&a, serial);
 	if (r == 0)
 		fd = open(a.node, O_RDONLY | O_EXCL | O_CLOEXEC);
-	if (r == 0 && fd < 0)
+	if (r == 0 && (fd < 0 || fstat(fd, &st) < 0))
 		r = -errno;
+	if (r == 0 && size)
+		r = blockdev_await_size(a.node, size);
+	if (r == 0)
+		*ret_device = st.st_rdev;
 	return r < 0 && error->code == TTRPC_OK
 		       ? refuse(&a, r, TTRPC_FAILED_PRECONDITION, "the disk \"%s\" is in use: %s",
 				serial, strerror(-r))
@@ -352,9 +354,7 @@ static int set_connection(struct attempt *a)
 	int r = 0;
 
 	if (!port || parse_u32(port, 1, UINT32_MAX - 1, &number) < 0)
-		return refuse(a, -EINVAL, TTRPC_INVALID_ARGUMENT,
-			      "%s: the source is \"%s\", not \"" ABI_SHARE_9P "\" and a port",
-			      a->what->type, a->what->source);
+		return refuse_source(a, ABI_SHARE_9P, "port");
 	a->connection = vsock_connect(number);
 	if (a->connection < 0)
 		return a->connection;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "mount.pb-c.h"
 #include "ttrpc/status.h"
@@ -50,11 +52,13 @@ int mount_attach(int mount, int target);
 
 /**
  * mount_disk_is_free() - find a disk, which is known from then on, and see that nobody has mounted it
+ * @size: bytes that it has, or will have soon; 0: any
  * @ret_error: set on failure
  *
  * Return: 0 or negative errno.
  */
-int mount_disk_is_free(const char *serial, struct mount_error *ret_error);
+int mount_disk_is_free(const char *serial, uint64_t size, dev_t *ret_device,
+		       struct mount_error *ret_error);
 
 /**
  * mount_open() - open what is below MOUNT_DIR or a bundle's root file system

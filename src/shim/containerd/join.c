@@ -131,11 +131,6 @@ static int check_spec(const struct sandbox_spec *spec, const struct bundle *bund
 			       "linux.sysctl: %s is about the network, which is that of the first "
 			       "container of the VM",
 			       spec->sysctls.v[0]);
-	if (spec->block_devices.n > 0)
-		return err_set(
-			err, -ENOTSUP,
-			"linux.devices: %s is a device of the host, which cannot be passed on",
-			spec->block_devices.v[0]);
 	return check_volumes(spec, err);
 }
 
@@ -329,6 +324,7 @@ void join_leave(struct container *c)
 	leave(c->sandbox->userdata, joined_of(c), LEAVE_NOTHING);
 	sources_leave(&c->uses);
 	commons_forget(c->sandbox);
+	blocks_leave(c);
 }
 
 void join_lost(struct container *c)
