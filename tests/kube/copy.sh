@@ -102,7 +102,7 @@ is_closed() {
 # A round: one file goes there while the one before comes back. Ten execs say what they are told meanwhile, and nobody
 # listens anywhere for all that.
 test_hundred_rounds() {
-	local i round size listening busy=() last=""
+	local i round size listening told busy=() talk=() last=""
 	listening=$(listeners)
 	create files -- sleep 1000
 	ready files
@@ -110,7 +110,8 @@ test_hundred_rounds() {
 		mkfifo "$WORK/told"
 		kubectl exec -i files -- cat <"$WORK/told" >"$WORK/said$i" &
 		busy+=($!)
-		exec {talk[i]}>"$WORK/told"
+		exec {told}>"$WORK/told"
+		talk+=("$told")
 		rm "$WORK/told"
 	done
 	for round in $(seq 100); do
@@ -127,8 +128,8 @@ test_hundred_rounds() {
 		last=$round
 		[ "$round" != 50 ] || is_closed "$listening"
 	done
-	for i in "${talk[@]}"; do
-		exec {i}>&-
+	for told in "${talk[@]}"; do
+		exec {told}>&-
 	done
 	wait "${busy[@]}"
 	for i in 0 1 2 3 4 5 6 7 8 9; do
@@ -152,7 +153,7 @@ test_client_vanishes() {
 		head -c 1000000 <&6 | cmp -n 1000000 - /dev/zero
 		kill -KILL $!
 		exec 6<&-
-		kubectl exec files -- sh -c 'while pgrep -x tar >/dev/null; do sleep 0.1; done'
+		timeout 60 kubectl exec files -- sh -c 'while pgrep -x tar >/dev/null; do sleep 0.1; done'
 		rm "$WORK/taken"
 	fi
 	# One comes in, and is told of the end: by something that says so.
