@@ -89,6 +89,8 @@ void process_resume(struct process *p)
 	enum process_state before = p->state;
 
 	ttrpc_request_cancel(&p->request);
+	/* Whoever paused it hears of this, not of that. */
+	standby_forget(&p->container->sandbox->standby, p);
 	standby_forbid(&p->container->sandbox->standby);
 	if (!p->container->sandbox->guest || send_resume(p, resume_answered) < 0)
 		report_frozen(p, before, TTRPC_UNAVAILABLE, "the virtual machine has ended");

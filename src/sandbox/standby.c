@@ -161,7 +161,6 @@ void standby_allow(struct standby *s, void (*done)(void *userdata, int r), void 
 void standby_forbid(struct standby *s)
 {
 	s->state = STANDBY_NEVER;
-	s->done = NULL;
 	settle(s);
 }
 

@@ -67,8 +67,8 @@ void standby_expect(struct standby *standby);
 
 /**
  * standby_allow() - the VM may stand still, if that was expected
- * @done: called once, maybe before this returns, unless standby_forbid() comes first. @r: 0: it stands
- *	still, or will when nobody needs it any more, or need not; -ESHUTDOWN: the VM has ended
+ * @done: called once, maybe before this returns, unless standby_forget() comes first. @r: 0: it stands
+ *	still, or will when nobody needs it any more, or need not, or may not any more; -ESHUTDOWN: the VM has ended
  */
 void standby_allow(struct standby *standby, void (*done)(void *userdata, int r), void *userdata);
 

@@ -220,6 +220,32 @@ static void a_pause_is_answered_when_the_vm_ends(void)
 	test_shim_end();
 }
 
+/* What is to happen to its container comes before it stands still: it is paused all the same, and that is told. */
+static void a_pause_is_answered_when_the_vm_may_not_stand_still(void)
+{
+	struct standby *standby = &t.shim.sandbox.standby;
+	struct asked kill;
+
+	begin_vm();
+	standby->asked = true;
+	ask_id(&asked, "Pause", "");
+	guest_agrees("Pause");
+	while (standby->state != STANDBY_ALLOWED)
+		expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSING);
+	ask_kill(&kill, "");
+	guest_agrees("Kill");
+	expect(&kill, TTRPC_OK, "");
+	test_true(!asked.done);
+	/* As if the VMM had answered. */
+	standby->asked = false;
+	standby_use(standby);
+	standby_leave(standby);
+	expect(&asked, TTRPC_OK, "");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSED);
+	expect_running();
+	test_shim_end();
+}
+
 static struct asked rating;
 
 static void ask_rate(const char *name, const char *value, const char *resources)
@@ -364,6 +390,7 @@ int main(void)
 	test_run(a_kill_while_it_is_being_paused_counts);
 	test_run(it_runs_for_who_holds_its_container);
 	test_run(a_pause_is_answered_when_the_vm_ends);
+	test_run(a_pause_is_answered_when_the_vm_may_not_stand_still);
 	test_run(rates_change_while_it_runs);
 	test_run(rates_change_while_it_stands_still);
 	test_run(wrong_rates);
