@@ -55,10 +55,11 @@
 #define ABI_MODULES_DIR	 "/modules"
 #define ABI_MODULES_LIST "/modules/list"
 
-/* Limits of the Task service, on both sides: the length of an id, as containerd has it, and how
- * many execs a container has at a time. */
-#define ABI_ID_MAX    76
-#define ABI_EXECS_MAX 256
+/* Limits of the Task service, on both sides: the length of an id, as containerd has it, how many
+ * containers a VM has at a time, and how many execs a container. */
+#define ABI_ID_MAX	   76
+#define ABI_CONTAINERS_MAX 64
+#define ABI_EXECS_MAX	   256
 
 /* The longest name of a host (HOST_NAME_MAX of Linux). */
 #define ABI_HOSTNAME_MAX 64

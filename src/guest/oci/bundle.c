@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -41,7 +42,7 @@ static bool is_full(int root)
 {
 	struct stat st;
 
-	return fstat(root, &st) == 0 && st.st_nlink >= 2 + BUNDLES_MAX;
+	return fstat(root, &st) == 0 && st.st_nlink >= 2 + ABI_CONTAINERS_MAX;
 }
 
 int bundle_make(int root, const char *name, const struct bundle_file *files, size_t n)
@@ -131,7 +132,8 @@ static void create(struct ttrpc_call *call, const ProtobufCMessage *message)
 				request->id);
 	} else if (r == -ENOBUFS) {
 		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED,
-				"there are %d bundles: no more at the same time", BUNDLES_MAX);
+				"there are %d bundles: no more at the same time",
+				ABI_CONTAINERS_MAX);
 	} else if (r < 0) {
 		ttrpc_call_fail(call, ttrpc_code_from_errno(r), "cannot make bundle %s: %s",
 				request->id, strerror(-r));

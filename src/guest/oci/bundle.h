@@ -18,9 +18,7 @@
 #define BUNDLE_FILES_MAX 64
 #define BUNDLE_SIZE_MAX	 (4u << 20)
 #define BUNDLE_NAME_MAX	 255
-/* At the same time; a VM has no more containers either. */
-#define BUNDLES_MAX	64
-#define BUNDLE_PATH_MAX 128
+#define BUNDLE_PATH_MAX	 128
 
 /** bundle_service() - for ttrpc_server_new() */
 struct ttrpc_service bundle_service(void);
@@ -53,7 +51,7 @@ enum ttrpc_code bundle_check(const Caisson__Guest__V1__CreateBundleRequest *requ
  * @name: of the folder
  *
  * Names are not checked here. Return: 0; -EEXIST: the folder is there, or two files have the same
- * name; -ENOBUFS: there are BUNDLES_MAX folders; or negative errno.
+ * name; -ENOBUFS: there are ABI_CONTAINERS_MAX folders; or negative errno.
  */
 int bundle_make(int root, const char *name, const struct bundle_file *files, size_t n);
 

@@ -33,7 +33,7 @@ static bool is_room(struct process_table *table, const struct process *container
 		here += process_is_exec(p) && p->container == container;
 	}
 	if (!container)
-		return containers < PROCESS_CONTAINERS_MAX;
+		return containers < ABI_CONTAINERS_MAX;
 	return here < ABI_EXECS_MAX && execs < PROCESS_EXECS_MAX;
 }
 

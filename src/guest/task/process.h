@@ -20,10 +20,9 @@
  * live in a table of fixed size. A slot's state is PROCESS_NONE when it is free.
  */
 
-#define PROCESS_CONTAINERS_MAX 64
-#define PROCESS_EXECS_MAX      (4 * ABI_EXECS_MAX) /* of all containers together */
-#define PROCESS_MAX	       (PROCESS_CONTAINERS_MAX + PROCESS_EXECS_MAX)
-#define PROCESS_WAITERS_MAX    1024
+#define PROCESS_EXECS_MAX   (4 * ABI_EXECS_MAX) /* of all containers together */
+#define PROCESS_MAX	    (ABI_CONTAINERS_MAX + PROCESS_EXECS_MAX)
+#define PROCESS_WAITERS_MAX 1024
 
 /* What is kept of execs that have not been started, bytes: two of the largest that there can be. */
 #define PROCESS_SPECS_MAX (8u << 20)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -93,7 +94,7 @@ static bool check_vm(struct ttrpc_call *call,
 		{sb->state != SANDBOX_READY || !is_live(shim->first.init),
 		 TTRPC_FAILED_PRECONDITION,
 		 "the first container of its group is not there, or has ended"},
-		{count(sb) >= JOIN_CONTAINERS_MAX, TTRPC_RESOURCE_EXHAUSTED,
+		{count(sb) >= ABI_CONTAINERS_MAX, TTRPC_RESOURCE_EXHAUSTED,
 		 "its VM has as many containers as it can"},
 	};
 
@@ -142,14 +143,14 @@ static void tell_notes(const struct sandbox_spec *spec)
 }
 
 /* Whose namespaces it may join. The first one is live. */
-static size_t find_members(struct shim *shim, struct oci_member ret[JOIN_CONTAINERS_MAX])
+static size_t find_members(struct shim *shim, struct oci_member ret[ABI_CONTAINERS_MAX])
 {
 	size_t n = 0;
 
 	list_for_each (it, &shim->sandbox.containers) {
 		const struct process *p = container_of(it, struct container, link)->init;
 
-		if (is_live(p) && n < JOIN_CONTAINERS_MAX)
+		if (is_live(p) && n < ABI_CONTAINERS_MAX)
 			ret[n++] = (struct oci_member){join_pid(p->container), p->pid};
 	}
 	return n;
@@ -158,7 +159,7 @@ static size_t find_members(struct shim *shim, struct oci_member ret[JOIN_CONTAIN
 static int load(struct shim *shim, const Containerd__Task__V2__CreateTaskRequest *request,
 		struct sandbox_spec *spec, struct bundle *bundle, struct err *err)
 {
-	struct oci_member members[JOIN_CONTAINERS_MAX];
+	struct oci_member members[ABI_CONTAINERS_MAX];
 	const struct pod *pod = pod_of(shim);
 	const struct oci_group group = {
 		.members = members,

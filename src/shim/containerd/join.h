@@ -13,9 +13,6 @@
  * VM of its own (settings_join()).
  */
 
-/* As many as the guest has bundles. */
-#define JOIN_CONTAINERS_MAX 64
-
 /**
  * join_create() - for Create: a container with all that its VM is to be shown of the host
  *
