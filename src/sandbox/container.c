@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "rpc/task.h"
 #include "sandbox/process.h"
 
 void container_init(struct container *c, struct sandbox *sandbox, const struct record *record,
@@ -16,11 +15,9 @@ void container_init(struct container *c, struct sandbox *sandbox, const struct r
 		.spec = spec,
 		.log = IOLOG_NULL,
 		.uses = {.sources = &sandbox->sources},
-		.creating = GOOGLE__PROTOBUF__ANY__INIT,
 	};
 	list_init(&c->link);
 	list_init(&c->execs);
-	list_init(&c->holders);
 	blocks_init(&c->blocks);
 	list_append(&sandbox->containers, &c->link);
 }
@@ -54,7 +51,6 @@ void container_deinit(struct container *c)
 	if (c->init)
 		process_free(take_ptr(c->init));
 	free(take_ptr(c->config));
-	rpc_any_done(&c->creating);
 	iolog_close(&c->log);
 	sources_leave(&c->uses);
 	list_del(&c->link);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "any.pb-c.h"
 #include "base/list.h"
 #include "sandbox/blocks.h"
 #include "sandbox/iolog.h"
@@ -10,7 +9,6 @@
 
 struct process;
 struct sandbox;
-struct ttrpc_call;
 
 /**
  * struct container - what belongs to one of a VM's containers, and not to the VM
@@ -25,11 +23,7 @@ struct ttrpc_call;
  * @execs: the others, by struct process' link
  * @started: its command was started, or ended before: there is an exit status to keep
  * @deleted: there is nothing more to ask about
- * @creating, @exit_due: for its owner: what is told once it was created, and that its end has still to be told
- *	(shim/containerd/events.h)
- * @removing: for its owner: nothing of it is to be left once it has ended
- * @holders, @resuming, @released: for its owner: who it is paused for (shim/hold.h), it goes on since the last of
- *	them has gone, and who is told once it does; NULL: nobody
+ * @userdata: for its owner
  */
 struct container {
 	struct list link;
@@ -44,10 +38,8 @@ struct container {
 	struct process *init;
 	struct list execs;
 	size_t n_execs;
-	struct list holders;
-	struct ttrpc_call *released;
-	Google__Protobuf__Any creating;
-	bool resuming, started, deleted, exit_due, removing;
+	bool started, deleted;
+	void *userdata;
 };
 
 /** container_init() - one more of @sandbox'; the pointers must outlive it */

@@ -45,7 +45,7 @@ void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (!p || !save_check(call))
 		return;
 	hold_forget(p->container, TTRPC_ABORTED, resumed);
-	p->container->resuming = false;
+	shim_container_of(p->container)->resuming = false;
 	pausing = calls_kept(p);
 	if (pausing)
 		ttrpc_call_fail(pausing, TTRPC_ABORTED, "%s", resumed);

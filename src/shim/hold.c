@@ -21,7 +21,7 @@ static void cancelled(struct ttrpc_call *call)
 	h->call = NULL;
 }
 
-static void add(struct container *c, struct ttrpc_call *call)
+static void add(struct shim_container *own, struct ttrpc_call *call)
 {
 	struct holder *h = xcalloc(1, sizeof(*h));
 
@@ -29,27 +29,27 @@ static void add(struct container *c, struct ttrpc_call *call)
 	h->call = call;
 	call->userdata = h;
 	call->cancelled = cancelled;
-	list_append(&c->holders, &h->link);
+	list_append(&own->holders, &h->link);
 }
 
 /* The one who is told when the container goes on. */
 static void released_cancelled(struct ttrpc_call *call)
 {
-	struct container *c = call->userdata;
+	struct shim_container *own = call->userdata;
 
-	c->released = NULL;
+	own->released = NULL;
 }
 
-static void keep(struct container *c, struct ttrpc_call *call)
+static void keep(struct shim_container *own, struct ttrpc_call *call)
 {
-	call->userdata = c;
+	call->userdata = own;
 	call->cancelled = released_cancelled;
-	c->released = call;
+	own->released = call;
 }
 
-static bool holds(const struct container *c, uint64_t conn)
+static bool holds(const struct shim_container *own, uint64_t conn)
 {
-	list_for_each (it, &c->holders)
+	list_for_each (it, &own->holders)
 		if (container_of(it, struct holder, link)->conn == conn)
 			return true;
 	return false;
@@ -57,15 +57,17 @@ static bool holds(const struct container *c, uint64_t conn)
 
 bool hold_is_alone(const struct container *c, uint64_t conn)
 {
-	list_for_each (it, &c->holders)
+	const struct shim_container *own = shim_container_of(c);
+
+	list_for_each (it, &own->holders)
 		if (container_of(it, struct holder, link)->conn != conn)
 			return false;
-	return !list_empty(&c->holders);
+	return !list_empty(&own->holders);
 }
 
-static void answer(struct container *c)
+static void answer(struct shim_container *own)
 {
-	list_for_each (it, &c->holders) {
+	list_for_each (it, &own->holders) {
 		struct holder *h = container_of(it, struct holder, link);
 
 		if (h->call)
@@ -76,22 +78,22 @@ static void answer(struct container *c)
 
 static void hold(struct process *p, struct ttrpc_call *call)
 {
-	struct container *c = p->container;
-	bool held = !list_empty(&c->holders);
+	struct shim_container *own = shim_container_of(p->container);
+	bool held = !list_empty(&own->holders);
 
 	/* It goes on just now, because nobody held it any more, and is paused again after that. */
-	if (c->resuming) {
-		add(c, call);
+	if (own->resuming) {
+		add(own, call);
 	} else if (p->state == PROCESS_PAUSED) {
-		if (held && !holds(c, call->conn))
-			add(c, call);
+		if (held && !holds(own, call->conn))
+			add(own, call);
 		else
 			rpc_reply_empty(call);
-		answer(c);
+		answer(own);
 	} else if (p->state == PROCESS_PAUSING && held) {
-		add(c, call);
+		add(own, call);
 	} else if (process_check(call, p->state, PROCESS_OP_PAUSE)) {
-		add(c, call);
+		add(own, call);
 		process_pause(p, false);
 	}
 }
@@ -105,9 +107,9 @@ void hold_handle(struct ttrpc_call *call, const ProtobufCMessage *message)
 		hold(p, call);
 }
 
-static void drop(struct container *c, uint64_t conn)
+static void drop(struct shim_container *own, uint64_t conn)
 {
-	list_for_each_safe (it, &c->holders) {
+	list_for_each_safe (it, &own->holders) {
 		struct holder *h = container_of(it, struct holder, link);
 
 		if (h->conn != conn)
@@ -119,14 +121,15 @@ static void drop(struct container *c, uint64_t conn)
 
 static void let_go(struct container *c, uint64_t conn)
 {
+	struct shim_container *own = shim_container_of(c);
 	struct process *p = c->init;
-	bool held = holds(c, conn);
+	bool held = holds(own, conn);
 
-	drop(c, conn);
-	if (!held || !p || c->resuming || !list_empty(&c->holders))
+	drop(own, conn);
+	if (!held || !p || own->resuming || !list_empty(&own->holders))
 		return;
 	if (p->state == PROCESS_PAUSING || p->state == PROCESS_PAUSED) {
-		c->resuming = true;
+		own->resuming = true;
 		process_resume(p);
 	}
 }
@@ -144,35 +147,40 @@ void hold_release(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__PauseRequest *request = (const void *)message;
 	struct shim *shim = shim_of(call);
 	const struct process *p = shim_find(call, request->id, "");
+	struct shim_container *own;
 
 	if (!p)
 		return;
+	own = shim_container_of(p->container);
 	if (!save_let_go(shim, call->conn))
 		let_go(p->container, call->conn);
-	if ((p->container->resuming || save_is_busy(shim)) && !p->container->released)
-		keep(p->container, call);
+	if ((own->resuming || save_is_busy(shim)) && !own->released)
+		keep(own, call);
 	else
 		rpc_reply_empty(call);
 }
 
 void hold_frozen(struct container *c, const struct process_result *result)
 {
-	const bool resumed = c->resuming;
+	struct shim_container *own = shim_container_of(c);
+	const bool resumed = own->resuming;
 
-	c->resuming = false;
-	if (c->released)
-		rpc_reply_empty(take_ptr(c->released));
+	own->resuming = false;
+	if (own->released)
+		rpc_reply_empty(take_ptr(own->released));
 	if (result->code != TTRPC_OK)
 		hold_forget(c, result->code, result->message);
-	else if (resumed && !list_empty(&c->holders) && c->init->state == PROCESS_RUNNING)
+	else if (resumed && !list_empty(&own->holders) && c->init->state == PROCESS_RUNNING)
 		process_pause(c->init, false);
 	else
-		answer(c);
+		answer(own);
 }
 
 void hold_forget(struct container *c, enum ttrpc_code code, const char *message)
 {
-	list_for_each_safe (it, &c->holders) {
+	struct shim_container *own = shim_container_of(c);
+
+	list_for_each_safe (it, &own->holders) {
 		struct holder *h = container_of(it, struct holder, link);
 
 		if (h->call)
@@ -184,7 +192,9 @@ void hold_forget(struct container *c, enum ttrpc_code code, const char *message)
 
 void hold_deleted(struct container *c)
 {
+	struct shim_container *own = shim_container_of(c);
+
 	hold_forget(c, TTRPC_NOT_FOUND, "the container was deleted");
-	if (c->released)
-		rpc_reply_empty(take_ptr(c->released));
+	if (own->released)
+		rpc_reply_empty(take_ptr(own->released));
 }

@@ -245,6 +245,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 	loop_timer_init(&shim.telling);
 	sandbox_init(&shim.sandbox, &loop, start->paths, start->record, start->spec);
 	container_init(&shim.first, &shim.sandbox, start->record, start->spec);
+	shim_container_init(&shim.own, &shim.first);
 	shim.sandbox.group = shim.containerd != NULL;
 	shim.sandbox.userdata = &shim;
 	shim.sandbox.ready = sandbox_ready;

@@ -5,6 +5,7 @@
 #include "sandbox/process.h"
 #include "shim/latency.h"
 #include "shim/restarts.h"
+#include "shim/shim-container.h"
 #include "ttrpc/server.h"
 
 /*
@@ -21,7 +22,7 @@
 /**
  * struct shim - all there is
  * @spec: of the container that it was started for
- * @first: that one
+ * @first: that one; @own: what we have of it besides
  * @exec_starts: how long it took to start the execs that there were
  * @restarts: how often which containers have come again
  * @visit: for its files only; see shim/lifeline.h
@@ -51,6 +52,7 @@ struct shim {
 	const struct sandbox_spec *spec;
 	struct sandbox sandbox;
 	struct container first;
+	struct shim_container own;
 	struct ttrpc_server *server;
 	struct latency exec_starts;
 	struct restarts restarts;

@@ -717,6 +717,6 @@ void shim_task_deinit(struct shim *shim)
 			continue;
 		}
 		hold_forget(c, TTRPC_CANCELLED, "");
-		container_deinit(c);
+		shim_container_deinit(c);
 	}
 }

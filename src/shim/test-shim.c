@@ -165,6 +165,7 @@ void test_shim_begin(bool remove)
 	list_init(&t.shim.awake);
 	sandbox_init(&t.shim.sandbox, &t.loop, &t.paths, &t.record, &t.spec);
 	container_init(&t.shim.first, &t.shim.sandbox, &t.record, &t.spec);
+	shim_container_init(&t.shim.own, &t.shim.first);
 	test_int(iolog_open(&t.shim.first.log, t.record.dir, "log"), 0);
 	t.shim.sandbox.userdata = &t.shim;
 	t.shim.sandbox.ready = ready;

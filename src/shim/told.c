@@ -85,7 +85,7 @@ static void init_stopped(struct process *p)
 		sandbox_stop(&shim->sandbox, ends_in_order(shim));
 	pod_left(shim);
 	shim_quit_when_told(shim);
-	if (c->removing)
+	if (shim_container_of(c)->removing)
 		told_remove(p);
 }
 
@@ -147,7 +147,7 @@ static void joined_created(struct process *p, const struct process_result *resul
 		return;
 	}
 	restarts_add(&shim_of_process(p)->restarts, &p->container->spec->annotations);
-	r = p->container->removing ? -ECANCELED : join_stand(p->container);
+	r = shim_container_of(p->container)->removing ? -ECANCELED : join_stand(p->container);
 	events_created(p);
 	if (r < 0)
 		told_joined_unseen(p);
@@ -338,7 +338,7 @@ static void joined_gone(struct process *p, const struct process_result *result)
 	}
 	join_leave(p->container);
 	/* Its client, who did not ask for that, still finds that it has ended, until it deletes it. */
-	if (p->container->removing && !call && !p->container->deleted) {
+	if (shim_container_of(p->container)->removing && !call && !p->container->deleted) {
 		shim_quit_when_told(shim);
 		return;
 	}
@@ -367,7 +367,7 @@ void told_forget(struct ttrpc_call *call, struct process *p)
 
 void told_remove(struct process *p)
 {
-	p->container->removing = true;
+	shim_container_of(p->container)->removing = true;
 	if (p->state == PROCESS_CREATED) {
 		process_delete(p);
 	} else if (p->state == PROCESS_STOPPED && !p->forgetting) {

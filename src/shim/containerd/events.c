@@ -75,6 +75,7 @@ static void put(const struct process *p, const char *topic, const ProtobufCMessa
 
 void events_creating(struct container *c, const Containerd__Task__V2__CreateTaskRequest *request)
 {
+	struct shim_container *own = shim_container_of(c);
 	Containerd__Events__TaskCreate event = CONTAINERD__EVENTS__TASK_CREATE__INIT;
 	Containerd__Events__TaskIO io = CONTAINERD__EVENTS__TASK_IO__INIT;
 
@@ -88,23 +89,23 @@ void events_creating(struct container *c, const Containerd__Task__V2__CreateTask
 	io.stderr_ = request->stderr_;
 	io.terminal = request->terminal;
 	event.checkpoint = request->checkpoint;
-	rpc_any_done(&c->creating);
-	(void)rpc_any_pack(&event.base, &c->creating);
+	rpc_any_done(&own->creating);
+	(void)rpc_any_pack(&event.base, &own->creating);
 }
 
 static void put_created(const struct process *p)
 {
 	struct containerd *containerd = shim_of_process(p)->containerd;
-	struct container *c = p->container;
+	struct shim_container *own = shim_container_of(p->container);
 	ProtobufCMessage *m;
 
 	if (!containerd ||
-	    rpc_any_unpack(&c->creating, &containerd__events__task_create__descriptor, &m) < 0)
+	    rpc_any_unpack(&own->creating, &containerd__events__task_create__descriptor, &m) < 0)
 		return;
 	((Containerd__Events__TaskCreate *)m)->pid = told_pid(p);
 	publisher_put(&containerd->publisher, "/tasks/create", m);
 	rpc_free(m);
-	rpc_any_done(&c->creating);
+	rpc_any_done(&own->creating);
 }
 
 static void put_added(const struct process *p)
@@ -187,30 +188,31 @@ static bool execs_run(const struct container *c)
 
 void events_stopped(const struct process *p)
 {
-	struct container *c = p->container;
+	const struct container *c = p->container;
+	struct shim_container *own = shim_container_of(c);
 
 	if (!shim_of_process(p)->containerd)
 		return;
-	c->exit_due |= is_first(p);
+	own->exit_due |= is_first(p);
 	if (!is_first(p))
 		put_exit(p);
-	if (c->exit_due && !execs_run(c)) {
+	if (own->exit_due && !execs_run(c)) {
 		put_exit(c->init);
-		c->exit_due = false;
+		own->exit_due = false;
 	}
 }
 
 void events_deleted(const struct process *p)
 {
-	struct container *c = p->container;
+	struct shim_container *own = shim_container_of(p->container);
 	Containerd__Events__TaskDelete event = CONTAINERD__EVENTS__TASK_DELETE__INIT;
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 
 	if (!shim_of_process(p)->containerd || !is_first(p))
 		return;
-	if (c->exit_due)
+	if (own->exit_due)
 		put_exit(p);
-	c->exit_due = false;
+	own->exit_due = false;
 	rpc_timestamp(&p->exited_at, &at);
 	event.container_id = p->container->spec->id;
 	event.pid = told_pid(p);

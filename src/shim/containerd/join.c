@@ -28,11 +28,13 @@
 
 /**
  * struct joined - one of them
+ * @own: what any shim's has
  * @n_mounts: how many Create has asked for on its root file system
  * @deputy: the process that stands for it; @seen: which sees what it sees
  */
 struct joined {
 	struct container container;
+	struct shim_container own;
 	struct record record;
 	struct sandbox_spec spec;
 	size_t n_mounts;
@@ -279,6 +281,7 @@ struct container *join_create(struct ttrpc_call *call,
 	}
 	container_init(&j->container, &shim->sandbox, &j->record, &j->spec);
 	j->container.uses = uses;
+	shim_container_init(&j->own, &j->container);
 	process_oci_prepare(&j->container);
 	/* That of a group of one may have been standing still. */
 	standby_forbid(&shim->sandbox.standby);
@@ -356,6 +359,6 @@ void join_free(struct container *c)
 	if (c->init)
 		fail_calls(shim, c->init);
 	hold_deleted(c);
-	container_deinit(c);
+	shim_container_deinit(c);
 	free_joined(joined_of(c));
 }
