@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "bundle.pb-c.h"
+#include "loop/test-clock.h"
 #include "sandbox/rootfs.h"
 #include "shim/containerd/join.h"
 #include "shim/test-shim.h"
@@ -401,6 +402,43 @@ static void one_that_starts_too_late(void)
 	end_group();
 }
 
+/* Without what stands for it there is none. */
+static void one_that_nobody_stands_for(void)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+	_cleanup_free_ char *bundle = NULL, *rootfs = NULL;
+
+	begin_group();
+	rootfs = path_join(t.record.run_path, SHARE_FOLDER "/1/rootfs");
+	bundle = make_bundle("b", NETWORK, "");
+	ask_join("c2", bundle);
+	rpc_free(&guest_takes_bundle("c2", "\"b\"")->base);
+	rootfs_unmount(rootfs);
+	response.pid = 9;
+	guest_replies(&response.base);
+	expect(&create, TTRPC_INTERNAL, "no process of the host's can stand for it");
+	expect_delete("c2");
+	expect_gone("c2");
+	end_group();
+}
+
+static void one_that_the_guest_does_not_kill(void)
+{
+	begin_group();
+	join("c2", "1");
+	start_it("c2");
+	t.loop.now = test_clock;
+	test_int(kill(join_pid(container_find(&t.shim.sandbox, "c2")), SIGKILL), 0);
+	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
+	test_pass(&t.loop, PROCESS_GUEST_ENDS - 1);
+	test_int(t.shim.sandbox.state, SANDBOX_READY);
+	test_pass(&t.loop, 1);
+	test_int(t.shim.sandbox.state, SANDBOX_ENDED);
+	test_true(strstr(t.shim.sandbox.failure.text, "did not answer when it was to kill"));
+	end_group();
+}
+
 /* It can be tried again, also if it has come true meanwhile. */
 static void one_that_is_deleted_too_late(void)
 {
@@ -587,6 +625,8 @@ static int run_in_child(void)
 		test_run(one_is_removed);
 		test_run(one_that_is_created_too_late);
 		test_run(one_that_starts_too_late);
+		test_run(one_that_nobody_stands_for);
+		test_run(one_that_the_guest_does_not_kill);
 		test_run(one_that_is_deleted_too_late);
 		test_run(the_guest_may_refuse);
 		test_run(streams_that_cannot_be_opened);
