@@ -200,6 +200,13 @@ static void join(struct ttrpc_call *call, const Containerd__Task__V2__CreateTask
 	create_now(c->init);
 }
 
+/* Who asks by gRPC, as kubelet does, takes UNAVAILABLE for a containerd that is not there: what went wrong is lost on it. */
+static void fail_without_vm(struct ttrpc_call *call, const struct shim *shim)
+{
+	ttrpc_call_fail(call, shim->containerd ? TTRPC_UNKNOWN : TTRPC_UNAVAILABLE, "%s",
+			shim_why_ended(shim));
+}
+
 static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	static const int stdio_fds[] = {SHIM_FD_STDIN, SHIM_FD_STDIN + 1, SHIM_FD_STDIN + 2};
@@ -234,7 +241,7 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *message
 	if (shim->containerd && !containerd_create(call, request))
 		return;
 	if (shim->sandbox.state != SANDBOX_BOOTING && shim->sandbox.state != SANDBOX_READY) {
-		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
+		fail_without_vm(call, shim);
 		return;
 	}
 	if (!open_streams(call, c, &stdio, &streams))
@@ -643,7 +650,7 @@ static void container_lost(struct shim *shim, struct container *c)
 	if (p->state == PROCESS_NONE) {
 		call = calls_kept(p);
 		if (call)
-			ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
+			fail_without_vm(call, shim);
 		calls_fail_waiters(shim, p, shim_why_ended(shim));
 		c->deleted = shim->containerd != NULL;
 		return;

@@ -257,7 +257,7 @@ static void a_boot_that_fails_is_all(void)
 	ask_to_create();
 	until_state(PROCESS_NONE);
 	sandbox_stop(&t.shim.sandbox, false);
-	expect(&create, TTRPC_UNAVAILABLE, "");
+	expect(&create, TTRPC_UNKNOWN, "");
 	ask_delete(&asked, "");
 	expect(&asked, TTRPC_NOT_FOUND, "c1");
 	ask_id(&asked, "Shutdown", "");
