@@ -73,7 +73,7 @@ cat >"$WORK/containerd.toml" <<-EOF
 	  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.caisson]
 	    runtime_type = "io.containerd.caisson.v2"
 	    privileged_without_host_devices = true
-	    pod_annotations = ["io.caisson.*"]
+	    pod_annotations = ["io.caisson.*", "io.spin.extras.*"]
 EOF
 
 . "$TOP/tests/lib/daemons.sh"

@@ -31,6 +31,11 @@ test_command_and_args() {
 	ended odd Succeeded
 	is "$(printed odd)" "$(printf '%s\0' ' two  blanks ' "it's \"quoted\"" $'a\nnewline\n' '$HOME' '$(B) $(C) $(A)' '' \
 		$'\u00fcber \u6f22\u5b57 \U1f40b' '\n' '*' '-n' $'\ttab' | listed)"
+	# What the pod itself has of variables.
+	create expanded '.spec.containers[0] += {command: ["printf"], env: [{name: "A", value: "x  y"}]}' \
+		-- '%s\0' '$(A)' 'a$(A)b' '$$(A)' '$$$(A)' '$(NONE)' '$(A' '$A' '$$'
+	ended expanded Succeeded
+	is "$(printed expanded)" "$(printf '%s\0' 'x  y' 'ax  yb' '$(A)' '$x  y' '$(NONE)' '$(A' '$A' '$' | listed)"
 	# shellcheck disable=SC2046 # numbers
 	create hundred -- printf '%s\0' $(seq 100)
 	ended hundred Succeeded

@@ -51,7 +51,8 @@ def test_patches() -> None:
 def test_words() -> None:
     known = {"A": "a$(B)", "B": "b"}
     for text, wanted in (("$(A)", "a$(B)"), ("$$(A)", "$(A)"), ("$$$(B)", "$b"), ("$(C)$", "$(C)$"), ("$A", "$A"),
-                         ("$(", "$("), ("", "")):
+                         ("$(", "$("), ("", ""), ("$()", "$()"), ("$($$)", "$($$)"), ("$x$(B)", "$xb"), ("$((B))", "$((B))"),
+                         ("$$$$", "$$"), ("$(B)$(B", "b$(B")):
         assert environment.expand(text, known) == wanted, text
 
 

@@ -20,6 +20,7 @@
  * @loggers: programs that take what processes print, as long as they run (logger.h)
  * @sandbox, @guest_events: the guest's events, as long as it is up
  * @pod: what there is if the VM is a sandbox, which begins without a container; NULL: it is one for a container
+ * @given_up: it was told that the supervisor is
  * @shut: there is nothing more to ask about: the shim ends once its VM has
  */
 struct containerd {
@@ -30,7 +31,7 @@ struct containerd {
 	struct ttrpc_request guest_events;
 	struct list loggers;
 	struct pod *pod;
-	bool shut;
+	bool shut, given_up;
 };
 
 /** containerd_init() - @namespace, @address: of containerd's events; both must outlive it; @netns: owned from here */

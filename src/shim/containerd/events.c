@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/containerd/events.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "events.pb-c.h"
 #include "forward.pb-c.h"
@@ -8,6 +9,7 @@
 #include "shim/calls.h"
 #include "shim/containerd/containerd.h"
 #include "shim/told.h"
+#include "system.pb-c.h"
 
 /* Nothing that we hear of is longer. */
 #define GUEST_EVENT_MAX 4096
@@ -22,6 +24,19 @@ static void put_oom(struct containerd *containerd, const char *id)
 		return;
 	event.container_id = c->spec->id;
 	publisher_put(&containerd->publisher, "/tasks/oom", &event.base);
+}
+
+/* containerd has no event for that, and Kubernetes none that we could make: the log has it, once, whatever the guest says. */
+static void tell_given_up(struct containerd *containerd,
+			  const Caisson__Guest__V1__Supervisor *supervisor)
+{
+	if (containerd->given_up ||
+	    supervisor->state != CAISSON__GUEST__V1__SUPERVISOR__STATE__GIVEN_UP)
+		return;
+	containerd->given_up = true;
+	log_warn("container %s: the supervisor of its VM was given up: `caisson state` says how it "
+		 "has ended",
+		 containerd->sandbox->spec->id);
 }
 
 /* Of the rest we hear by other ways, and in better order. */
@@ -39,6 +54,10 @@ static void guest_told(struct ttrpc_request *request, const uint8_t *data, size_
 	if (rpc_any_unpack(envelope->event, &containerd__events__task_oom__descriptor, &event) ==
 	    0) {
 		put_oom(c, ((const Containerd__Events__TaskOOM *)event)->container_id);
+		rpc_free(event);
+	} else if (rpc_any_unpack(envelope->event, &caisson__guest__v1__supervisor__descriptor,
+				  &event) == 0) {
+		tell_given_up(c, (const void *)event);
 		rpc_free(event);
 	}
 	rpc_free(m);

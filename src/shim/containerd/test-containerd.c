@@ -7,14 +7,20 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "forward.pb-c.h"
 #include "loop/test-clock.h"
 #include "rpc/process.h"
 #include "shim/containerd/events.h"
 #include "shim/containerd/test-taker.h"
 #include "shim/test-shim.h"
+#include "system.pb-c.h"
 #include "task_types.pb-c.h"
 
 #define KEEPER 4711
@@ -266,6 +272,49 @@ static void a_boot_that_fails_is_all(void)
 	end();
 }
 
+static void guest_tells_of_supervisor(Caisson__Guest__V1__Supervisor__State state)
+{
+	Containerd__Services__Events__Ttrpc__V1__Envelope envelope =
+		CONTAINERD__SERVICES__EVENTS__TTRPC__V1__ENVELOPE__INIT;
+	Caisson__Guest__V1__Supervisor supervisor = CAISSON__GUEST__V1__SUPERVISOR__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	uint8_t data[512];
+	size_t len;
+
+	supervisor.state = state;
+	test_int(rpc_any_pack(&supervisor.base, &any), 0);
+	envelope.event = &any;
+	len = protobuf_c_message_pack(&envelope.base, data);
+	containerd.guest_events.received(&containerd.guest_events, data, len);
+	rpc_any_done(&any);
+}
+
+/* There is no other way to hear of it; and a guest that says it again fills no log. */
+static void that_a_supervisor_was_given_up_is_logged_once(void)
+{
+	char line[1024];
+	ssize_t n;
+	int fds[2];
+
+	test_int(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	begin();
+	log_init("test", fds[1], LOG_LEVEL_WARN);
+	events_follow_guest(&t.shim);
+	guest_tells_of_supervisor(CAISSON__GUEST__V1__SUPERVISOR__STATE__BACKING_OFF);
+	test_int(read(fds[0], line, sizeof(line)), -1);
+	for (int i = 0; i < 3; i++)
+		guest_tells_of_supervisor(CAISSON__GUEST__V1__SUPERVISOR__STATE__GIVEN_UP);
+	n = read(fds[0], line, sizeof(line) - 1);
+	test_true(n > 0);
+	line[n] = '\0';
+	test_true(strstr(line, "container c1: the supervisor of its VM was given up"));
+	test_true(strchr(line, '\n') == line + n - 1);
+	log_init("test", STDERR_FILENO, LOG_LEVEL_WARN);
+	(void)fd_close(fds[0]);
+	(void)fd_close(fds[1]);
+	end();
+}
+
 /* Before there is any container. */
 static void shutdown_may_be_all(void)
 {
@@ -291,6 +340,7 @@ int main(void)
 	test_run(it_is_there_until_shutdown);
 	test_run(what_was_never_there_is_not_deleted);
 	test_run(a_boot_that_fails_is_all);
+	test_run(that_a_supervisor_was_given_up_is_logged_once);
 	test_run(shutdown_may_be_all);
 	free(address);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
