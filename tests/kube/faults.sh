@@ -5,16 +5,6 @@
 
 only_caisson() { [ "$RUNTIME" = caisson ] || skip "there is no VM"; }
 
-# sandbox_of POD: the name of what stands for it
-sandbox_of() { ctr container ls -q "labels.\"io.kubernetes.pod.name\"==$1,labels.\"io.cri-containerd.kind\"==sandbox"; }
-
-# shims_of POD: the numbers of its shim's two halves, the one that is the other's parent first
-shims_of() {
-	local keeper
-	keeper=$(pgrep -o -f "caisson-shim --id $(sandbox_of "$1") ")
-	echo "$keeper $(pgrep -P "$keeper" caisson-shim)"
-}
-
 # descriptors PID: how many it has
 descriptors() { find "/proc/$1/fd" -type l | wc -l; }
 
@@ -61,7 +51,8 @@ test_shim_killed() {
 	ready never always
 	for victim in keeper shim both "$SHARER" qemu-system; do
 		times=$((times + 1))
-		read -r keeper shim < <(shims_of always)
+		keeper=$(keeper_of always)
+		shim=$(shim_of always)
 		case $victim in
 		keeper) kill -KILL "$keeper" ;;
 		shim) kill -KILL "$shim" ;;
@@ -76,12 +67,11 @@ test_shim_killed() {
 	is "$(asked always '.status.containerStatuses[0].lastState.terminated | .exitCode, .reason')" "$(printf '137\nError')"
 	# The other one has not noticed.
 	is "$(kubectl exec never -c main -- echo alive)" alive
-	# shellcheck disable=SC2046 # two numbers
-	kill -KILL $(shims_of never)
+	kill -KILL "$(shim_of never)" "$(keeper_of never)"
 	ended never Failed
 	# containerd says 255 where it had waited for the end, and 137 where it asks afterwards.
 	is "$(asked never '.status.containerStatuses[].state.terminated.exitCode' | sed 's/137/255/')" "$(printf '255\n255')"
-	has "$(kubectl get pod never --no-headers)" "0/2     Error"
+	has "$(kubectl get pod never --no-headers | tr -s " ")" "0/2 Error"
 	status 0 kubectl delete pod never
 	is_clean
 }
@@ -159,10 +149,10 @@ killed_amid() {
 
 # Whoever goes without a word leaves nothing behind, in the pod or in what serves it.
 test_clients_vanish() {
-	local keeper shim before
-	create busy '.spec.containers[0] += {stdin: true}' -- sh -c 'cat >/dev/null & httpd -p 80 -h /etc; while :; do echo line; sleep 0.05; done'
+	local shim before
+	create busy '.spec.containers[0] += {stdin: true}' -- sh -c 'cat /dev/stdin >/dev/null & httpd -p 80 -h /etc; while :; do echo line; sleep 0.05; done'
 	ready busy
-	[ "$RUNTIME" != caisson ] || read -r keeper shim < <(shims_of busy)
+	[ "$RUNTIME" != caisson ] || shim=$(shim_of busy)
 	for round in 1 2 3 4; do
 		killed_amid up kubectl exec -i busy -- sh -c 'echo up; exec cat'
 		killed_amid up kubectl exec -i busy -- sh -c 'echo up; tar -xf - -C /tmp'
@@ -170,7 +160,7 @@ test_clients_vanish() {
 		killed_amid line kubectl attach -i busy
 		killed_amid line kubectl logs -f busy
 		killed_amid Forwarding kubectl port-forward pod/busy :80
-		kubectl exec busy -- sh -c 'while pgrep -f "^(cat|tar -xf)$" >/dev/null; do sleep 0.1; done'
+		kubectl exec busy -- sh -c 'while ps -o args | grep -q "^tar\|^cat$"; do sleep 0.1; done'
 		[ -z "${shim:-}" ] || [ $round != 1 ] || before=$(descriptors "$shim")
 	done
 	[ -z "${shim:-}" ] || is "$(descriptors "$shim")" "$before" "descriptors of the shim"

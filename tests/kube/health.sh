@@ -67,7 +67,7 @@ test_grace() {
 
 # annotation POD NAME: which containerd gives to its sandbox
 annotation() {
-	ctr container info "$(ctr container ls -q "labels.\"io.kubernetes.pod.name\"==$1,labels.\"io.cri-containerd.kind\"==sandbox")" |
+	ctr container info "$(sandbox_of "$1")" |
 		jq -r --arg name "io.kubernetes.cri.$2" '.Spec.annotations[$name]'
 }
 
@@ -101,7 +101,7 @@ test_sandbox_lost() {
 	local lost
 	create lost '.spec.restartPolicy = "Always"' -- sleep 1000
 	ready lost
-	lost=$(ctr container ls -q "labels.\"io.kubernetes.pod.name\"==lost,labels.\"io.cri-containerd.kind\"==sandbox")
+	lost=$(sandbox_of lost)
 	ctr task kill -s KILL "$lost"
 	becomes lost '.status.containerStatuses[0].restartCount' 1
 	ready lost

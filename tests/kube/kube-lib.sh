@@ -193,6 +193,13 @@ becomes() {
 ready() { kubectl wait pod "$@" --for=condition=Ready --timeout=60s >/dev/null; }
 ended() { is "$(becomes "$1" .status.phase 'Succeeded|Failed')" "$2" "what became of $1"; }
 
+# sandbox_of POD: the name of what stands for it
+sandbox_of() { ctr container ls -q "labels.\"io.kubernetes.pod.name\"==$1,labels.\"io.cri-containerd.kind\"==sandbox"; }
+
+# keeper_of POD, shim_of POD: the two halves of its shim, of which the second one has the VM
+keeper_of() { pgrep -o -f "caisson-shim --id $(sandbox_of "$1") "; }
+shim_of() { ps -o ppid= -p "$(pgrep -P "$(pgrep -d , -P "$(keeper_of "$1")")" qemu-system)" | tr -d ' '; }
+
 # asked POD JQ: of what kubectl says of it
 asked() { kubectl get pod "$1" -o json | jq -r "$2"; }
 
