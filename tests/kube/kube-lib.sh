@@ -112,25 +112,21 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# Where caisson has what it knows of pods, and where shims listen: those of other tests, too.
+# Where caisson has what it knows of pods: those of other tests, too.
 RECORDS=/run/caisson/containerd/k8s.io
-SOCKETS=/run/containerd/s
 
-# Of caisson's, in the folders of all: what names this file's folder, and sockets that were not there before at which
-# nobody listens.
+# Of caisson's, in folders that are those of all: records that name this file's folder, and sockets of what containerd has ever
+# spoken of.
 caissons_left() {
 	grep -lrsF "$WORK/" $RECORDS/containers
-	python3 - "$WORK/sockets" $SOCKETS/* <<-'EOF'
-		import socket, sys
-		known = open(sys.argv[1], encoding="ascii").read().split()
-		for path in sys.argv[2:]:
-		    try:
-		        socket.socket(socket.AF_UNIX).connect(path)
-		    except ConnectionRefusedError:
-		        if path not in known:
-		            print(path)
-		    except FileNotFoundError:
-		        pass
+	python3 - "$CONTAINERD_ADDRESS/k8s.io/" "$WORK/containerd.log" <<-'EOF'
+		import hashlib, os, re, sys
+		with open(sys.argv[2], encoding="utf-8", errors="replace") as log:
+		    names = set(re.findall(r"\b[0-9a-f]{64}\b", log.read()))
+		for name in names:
+		    path = "/run/containerd/s/" + hashlib.sha256((sys.argv[1] + name).encode()).hexdigest()
+		    if os.path.exists(path):
+		        print(path)
 	EOF
 }
 
@@ -203,7 +199,6 @@ shim_of() { ps -o ppid= -p "$(pgrep -P "$(pgrep -d , -P "$(keeper_of "$1")")" qe
 # asked POD JQ: of what kubectl says of it
 asked() { kubectl get pod "$1" -o json | jq -r "$2"; }
 
-ls -d $SOCKETS/* >"$WORK/sockets" 2>/dev/null
 ip link set lo up
 start_containerd
 import_images
