@@ -190,9 +190,23 @@ remove_state() {
 	rm -rf "$root/run/caisson" "$root/var/cache/caisson" "$root/var/lib/caisson"
 }
 
+# is_ours PROGRAM: of the node's, as the kernel names it: that of a mount namespace of its own without what is above it
+is_ours() {
+	case $1 in
+	"$root/$home/libexec/"* | "$root/$home.old/libexec/"*) return 0 ;;
+	"/$home/libexec/"* | "/$home.old/libexec/"*) [ /proc/1/root/ -ef "$root/" ] ;;
+	*) return 1 ;;
+	esac
+}
+
+# Whoever has started them: CRI-O, Docker and people have no records where containerd's are.
 check_unused() {
 	for pod in "$root"/run/caisson/containerd/*/containers/*; do
 		[ ! -e "$pod" ] || die "pods run with it: drain the node first, or delete them"
+	done
+	for process in /proc/[0-9]*; do
+		! is_ours "$(readlink "$process/exe" 2>/dev/null)" ||
+			die "containers run with it, process ${process#/proc/}: drain the node first, or delete them"
 	done
 }
 

@@ -138,7 +138,7 @@ static void look_in_toml(struct finding *f, const char *file, const char *progra
 
 	if (!has_engine(f, program, title))
 		return;
-	table = r == 0 && runtime ? toml_table_with(text, "runtime_type", runtime) : NULL;
+	table = r == 0 && runtime ? toml_table_with(text, "runtime_type", runtime, NULL) : NULL;
 	if (table) {
 		doctor_say(f, DOCTOR_OK, "%s has a runtime %s of type %s", file, table, runtime);
 		return;

@@ -49,21 +49,55 @@ static char *slurp(const char *path)
 	return file_slurp_at(AT_FDCWD, path, DOCTOR_FILE_MAX, &text, NULL) == 0 ? text : NULL;
 }
 
-/* Return: whether one of them has a runtime of ours, which is said. */
-static bool say_runtime(struct finding *f, const struct strv *files, const char *key,
-			const char *value, const char *who)
-{
-	for (size_t i = 0; i < files->n; i++) {
-		_cleanup_free_ char *text = slurp(files->v[i]);
-		_cleanup_free_ char *name = text ? toml_table_with(text, key, value) : NULL;
+/**
+ * struct known - a runtime of ours, where somebody has it
+ * @name: what handlers of runtime classes call it; NULL: nobody has
+ * @program: for CRI-O: which one it is
+ */
+struct known {
+	char *file, *name, *program;
+};
 
-		if (!name)
-			continue;
-		doctor_say(f, DOCTOR_OK, "%s: the handler \"%s\" of runtime classes is in %s", who,
-			   name, files->v[i]);
-		return true;
+static void known_done(struct known *k)
+{
+	free(k->file);
+	free(k->name);
+	free(k->program);
+}
+
+#define _cleanup_known_ __attribute__((cleanup(known_done)))
+
+static void find_runtime(const char *file, const char *folder, const char *key, const char *value,
+			 struct known *ret)
+{
+	_cleanup_strv_ struct strv files = STRV_NULL;
+
+	*ret = (struct known){.name = NULL};
+	list_files(file, folder, &files);
+	for (size_t i = 0; i < files.n && !ret->name; i++) {
+		_cleanup_free_ char *text = slurp(files.v[i]);
+
+		ret->name = text ? toml_table_with(text, key, value, &ret->program) : NULL;
+		ret->file = ret->name ? xstrdup(files.v[i]) : NULL;
 	}
-	return false;
+}
+
+static void find_in_containerd(struct known *ret)
+{
+	find_runtime(DOCTOR_CONTAINERD_FILE, CONTAINERD_FOLDER, "runtime_type", DOCTOR_RUNTIME_TYPE,
+		     ret);
+}
+
+/* It runs shims of containerd's as runtimes of type vm. */
+static void find_in_crio(struct known *ret)
+{
+	find_runtime(CRIO, CRIO_FOLDER, "runtime_path", "/" SHIM, ret);
+}
+
+static void say_known(struct finding *f, const struct known *k, const char *who)
+{
+	doctor_say(f, DOCTOR_OK, "%s: the handler \"%s\" of runtime classes is in %s", who, k->name,
+		   k->file);
 }
 
 /* "containerd github.com/containerd/containerd v1.7.2 0cae528". Return: whether it is one that was thought of. */
@@ -84,6 +118,30 @@ static bool has_crio(void)
 	return program || access(CRIO_FOLDER, F_OK) == 0;
 }
 
+/* Whoever kubelet asks, one of them has to know caisson: of one that does not it is no more than a lack if the other does. */
+static enum doctor_level level_beside(bool other_knows)
+{
+	return other_knows ? DOCTOR_LACKS : DOCTOR_FAILS;
+}
+
+static bool containerd_runs_pods(void)
+{
+	_cleanup_free_ char *program = path_find_program("containerd");
+	_cleanup_free_ char *version = program ? doctor_version(program) : NULL;
+	_cleanup_known_ struct known known;
+
+	find_in_containerd(&known);
+	return version && is_known(version) && known.name;
+}
+
+static bool crio_runs_pods(void)
+{
+	_cleanup_known_ struct known known;
+
+	find_in_crio(&known);
+	return has_crio() && known.name && access(known.program, X_OK) == 0;
+}
+
 /* Where CRI-O runs the pods it has a row of its own. */
 static void say_no_containerd(struct finding *f)
 {
@@ -98,43 +156,47 @@ static void say_no_containerd(struct finding *f)
 void doctor_cri(struct doctor *d _unused_, struct finding *f)
 {
 	_cleanup_free_ char *program = path_find_program("containerd"), *version = NULL;
-	_cleanup_strv_ struct strv files = STRV_NULL;
+	_cleanup_known_ struct known known;
 
+	find_in_containerd(&known);
+	version = program ? doctor_version(program) : NULL;
 	if (!program) {
 		say_no_containerd(f);
-		return;
-	}
-	version = doctor_version(program);
-	if (!is_known(version)) {
-		doctor_say(f, DOCTOR_FAILS, "%s: too old for pods", *version ? version : program);
+	} else if (!is_known(version)) {
+		doctor_say(f, level_beside(crio_runs_pods()), "%s: too old for pods",
+			   *version ? version : program);
 		doctor_mend(f, "take containerd 1.6 or later");
-		return;
+	} else if (known.name) {
+		say_known(f, &known, version);
+	} else {
+		doctor_say(f, level_beside(crio_runs_pods()),
+			   "%s: no runtime of type " DOCTOR_RUNTIME_TYPE
+			   " is in " DOCTOR_CONTAINERD_FILE,
+			   version);
+		doctor_mend(f, INSTALL);
 	}
-	list_files(DOCTOR_CONTAINERD_FILE, CONTAINERD_FOLDER, &files);
-	if (say_runtime(f, &files, "runtime_type", DOCTOR_RUNTIME_TYPE, version))
-		return;
-	doctor_say(f, DOCTOR_FAILS,
-		   "%s: no runtime of type " DOCTOR_RUNTIME_TYPE " is in " DOCTOR_CONTAINERD_FILE,
-		   version);
-	doctor_mend(f, INSTALL);
 }
 
-/* CRI-O runs shims of containerd's as runtimes of type vm. */
 void doctor_crio(struct doctor *d _unused_, struct finding *f)
 {
-	_cleanup_strv_ struct strv files = STRV_NULL;
+	_cleanup_known_ struct known known;
 
-	list_files(CRIO, CRIO_FOLDER, &files);
+	find_in_crio(&known);
 	if (!has_crio()) {
 		doctor_say(f, DOCTOR_NOTE, "CRI-O is not here");
-		return;
+	} else if (!known.name) {
+		doctor_say(f, level_beside(containerd_runs_pods()),
+			   "CRI-O does not know caisson: no runtime of " CRIO_FOLDER " has " SHIM
+			   " as its path");
+		doctor_mend(f, INSTALL);
+	} else if (access(known.program, X_OK) < 0) {
+		doctor_say(f, level_beside(containerd_runs_pods()),
+			   "CRI-O: %s says that its runtime \"%s\" is %s, which is no program",
+			   known.file, known.name, known.program);
+		doctor_mend(f, INSTALL);
+	} else {
+		say_known(f, &known, "CRI-O");
 	}
-	if (say_runtime(f, &files, "runtime_path", "/" SHIM, "CRI-O"))
-		return;
-	doctor_say(f, DOCTOR_LACKS,
-		   "CRI-O does not know caisson: no runtime of " CRIO_FOLDER " has " SHIM
-		   " as its path");
-	doctor_mend(f, INSTALL);
 }
 
 /* Return: the environment of the containerd that runs, as the kernel has it; NULL: none, or it is not ours to read. */
@@ -173,12 +235,18 @@ void doctor_shim(struct doctor *d, struct finding *f)
 {
 	_cleanup_free_ char *path = path_of_containerd(), *found = path_find_program_in(path, SHIM);
 	_cleanup_free_ char *version = found ? doctor_version(found) : NULL;
+	_cleanup_free_ char *containerd = path_find_program("containerd");
 
 	if (found) {
 		doctor_say(f, DOCTOR_OK, "%s%s%s", found, *version ? ": " : "", version);
 		return;
 	}
-	doctor_say(f, DOCTOR_FAILS, "there is no " SHIM " in %s, where containerd looks", path);
+	if (!containerd && has_crio()) {
+		doctor_say(f, DOCTOR_NOTE, "containerd, which would look for it, is not here");
+		return;
+	}
+	doctor_say(f, level_beside(crio_runs_pods()),
+		   "there is no " SHIM " in %s, where containerd looks", path);
 	doctor_mend(f, "make a link to %s/" SHIM " in /usr/local/bin, or " INSTALL,
 		    d->paths.programs ? d->paths.programs : "/opt/caisson/bin");
 }

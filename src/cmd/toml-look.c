@@ -63,7 +63,7 @@ static bool has_end(const char *value, const char *end)
 	return len >= end_len && strcmp(value + len - end_len, end) == 0;
 }
 
-char *toml_table_with(const char *text, const char *key, const char *end)
+char *toml_table_with(const char *text, const char *key, const char *end, char **ret_value)
 {
 	const char *table = NULL;
 
@@ -73,8 +73,11 @@ char *toml_table_with(const char *text, const char *key, const char *end)
 
 		if (*at == '[')
 			table = at;
-		else if (table && plain && has_end(plain, end))
-			return last_part(table);
+		if (*at == '[' || !table || !plain || !has_end(plain, end))
+			continue;
+		if (ret_value)
+			*ret_value = take_ptr(plain);
+		return last_part(table);
 	}
 	return NULL;
 }

@@ -13,7 +13,8 @@ char *toml_value(const char *text, const char *key);
  * toml_table_with() - the last part of the name of a table in which a key has a value: "caisson" of
  *	[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.caisson]
  * @end: of the value
+ * @ret_value: if not NULL: all of it, to be freed; as it was, where there is none
  *
  * Return: the first one's, to be freed; NULL: there is none.
  */
-char *toml_table_with(const char *text, const char *key, const char *end);
+char *toml_table_with(const char *text, const char *key, const char *end, char **ret_value);

@@ -15,6 +15,9 @@ KINDS = {
            "Node": ("nodes", False)},
     "apps/v1": {"DaemonSet": ("daemonsets", True)},
     "node.k8s.io/v1": {"RuntimeClass": ("runtimeclasses", False)},
+    "admissionregistration.k8s.io/v1": {
+        "ValidatingAdmissionPolicy": ("validatingadmissionpolicies", False),
+        "ValidatingAdmissionPolicyBinding": ("validatingadmissionpolicybindings", False)},
     "rbac.authorization.k8s.io/v1": {"ClusterRole": ("clusterroles", False),
                                      "ClusterRoleBinding": ("clusterrolebindings", False)},
 }

@@ -37,6 +37,13 @@ KINDS = {
     "ClusterRole": {"rules": [{"apiGroups": None, "resources": None, "verbs": None}]},
     "ClusterRoleBinding": {"roleRef": {"apiGroup": None, "kind": None, "name": None},
                            "subjects": [{"kind": None, "name": None, "namespace": None}]},
+    "ValidatingAdmissionPolicy": {"spec": {
+        "failurePolicy": None, "matchConditions": [{"name": None, "expression": None}],
+        "matchConstraints": {"resourceRules": [
+            {"apiGroups": None, "apiVersions": None, "operations": None, "resources": None}]},
+        "variables": [{"name": None, "expression": None}],
+        "validations": [{"expression": None, "message": None}]}},
+    "ValidatingAdmissionPolicyBinding": {"spec": {"policyName": None, "validationActions": None}},
     "RuntimeClass": {"handler": None, "overhead": {"podFixed": {"memory": None}},
                      "scheduling": {"nodeSelector": SOME_LABELS}},
     "DaemonSet": {"spec": {"selector": {"matchLabels": SOME_LABELS}, "updateStrategy": {"type": None},
@@ -111,6 +118,29 @@ def test_access():
     check(binding["roleRef"]["name"] == only("", "ClusterRole")["metadata"]["name"], "what he may")
     check(only("", "ClusterRole")["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch"]}],
           "no more than that")
+
+
+def test_policy():
+    """What RBAC leaves open: it is about that account, refuses, and knows of the label that node.sh sets."""
+    for folder in ("", "uninstall"):
+        account = only(folder, "ServiceAccount")["metadata"]
+        policy = only(folder, "ValidatingAdmissionPolicy")
+        binding = only(folder, "ValidatingAdmissionPolicyBinding")["spec"]
+        check(binding == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}, "it is in force")
+        spec = policy["spec"]
+        (who,) = spec["matchConditions"]
+        check(f"'system:serviceaccount:{account['namespace']}:{account['name']}'" in who["expression"], "whose")
+        check(spec["failurePolicy"] == "Fail", "what it does not understand is refused")
+        (rules,) = only(folder, "ClusterRole")["rules"]
+        (about,) = spec["matchConstraints"]["resourceRules"]
+        check(set(rules["resources"]) <= set(about["resources"]), "what is allowed is looked at")
+        known = {v["name"] for v in spec["variables"]}
+        for each in spec["validations"]:
+            used = set(re.findall(r"variables\.(\w+)", each["expression"]))
+            check(used <= known, f"{used} are variables")
+            check(each["expression"].count("(") == each["expression"].count(")"), "parentheses")
+        (label,) = only("", "RuntimeClass")["scheduling"]["nodeSelector"]
+        check(f"'{label}'" in spec["validations"][1]["expression"], "the label")
 
 
 def test_what_is_named():

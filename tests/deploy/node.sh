@@ -219,6 +219,34 @@ test_what_is_refused() {
 	done
 }
 
+# Of CRI-O's, Docker's or a person's containers there is no such record: their processes count, also of an installation before.
+test_what_runs_stays() {
+	local program pid
+	a_node
+	mkdir "$ROOT/etc/crio"
+	install -m 755 /bin/sleep "$WORK/from/libexec/caisson/caisson-shim"
+	for program in opt/caisson opt/caisson.old; do
+		status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
+		"$ROOT/opt/caisson/libexec/caisson/caisson-shim" 1000 &
+		pid=$!
+		until [[ $(readlink /proc/$pid/exe) == *caisson-shim ]]; do :; done
+		if [ $program = opt/caisson.old ]; then
+			echo newer >"$WORK/from/libexec/caisson/more"
+			status 0 "$NODE" install --root "$ROOT" --from "$WORK/from"
+		fi
+		tree >"$WORK/before"
+		status 1 "$NODE" uninstall --root "$ROOT"
+		one_sentence
+		has "$(err)" "containers run with it, process $pid: drain the node"
+		tree | diff "$WORK/before" - || fail "something has changed"
+		kill $pid
+		wait $pid || true
+		status 0 "$NODE" uninstall --root "$ROOT"
+	done
+	rm "$WORK/from/libexec/caisson/more"
+	echo shim >"$WORK/from/libexec/caisson/caisson-shim"
+}
+
 test_without_systemd() {
 	a_node
 	rm "$ROOT/bin/systemctl"
