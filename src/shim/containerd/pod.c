@@ -77,7 +77,7 @@ static int fill_root(const char *rootfs, const char *program, struct err *err)
 	place = openat(root, POD_PROGRAM, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
 	if (place < 0)
 		return err_errno(err, -errno, "cannot make %s", path);
-	return rootfs_bind(source, path, true, err);
+	return rootfs_bind(source, path, true, false, err);
 }
 
 /* In our own mount namespace, with which it goes. */
