@@ -282,6 +282,8 @@ int check_traits(const struct vmm_ops *driver, const struct vmm_spec *spec, stru
 		{!t->jails && spec->no_api, "takes orders in any case"},
 		{!t->limits_nics && spec->rates.nic_bytes, CHECK_NO_NIC_RATES},
 		{!t->slots && has_slots(spec), "has no placeholders for disks that come later"},
+		{t->slots_written_to && spec->slots.readonly > 0,
+		 "has no placeholders for disks that are read only: try --hypervisor firecracker"},
 		{spec->no_api && has_slots(spec), "has no placeholders without its API"},
 		{!t->snapshots && spec->restore_dir >= 0, "begins from nothing that was saved"},
 		{spec->restore_dir >= 0 && spec->no_api, "is told by its API what to begin from"},

@@ -352,7 +352,8 @@ static void places_for_disks(void)
 			   "placeholders");
 	spec.slots = (struct vmm_slots){.readonly = 1};
 	test_int(start("qemu"), -ENOTSUP);
-	test_str(err.text, "QEMU has no placeholders for disks that come later");
+	test_str(err.text, "QEMU has no placeholders for disks that are read only: try "
+			   "--hypervisor firecracker");
 	end();
 }
 

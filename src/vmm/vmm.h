@@ -159,12 +159,12 @@ struct vmm_jail {
  * @no_pc: it has microVMs only
  * @jails: it can be in a jail, which its driver makes
  * @limits_nics: of struct vmm_rates it has those of NICs, too
- * @slots: it has places for disks that come later
+ * @slots: it has places for disks that come later; @slots_written_to: for others than those that are read only
  * @snapshots: it can be saved, and begin from that again
  */
 struct vmm_traits {
 	bool kvm_only, own_vsock, taps_by_name, no_shares, no_pc, jails, limits_nics, slots,
-		snapshots;
+		slots_written_to, snapshots;
 };
 
 /**

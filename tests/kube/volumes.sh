@@ -187,6 +187,30 @@ test_claim() {
 	is_clean
 }
 
+# The device itself, in containers one after the other; what was written is on the host.
+test_block_claim() {
+	local loop
+	head -c 1M /dev/urandom >"$WORK/blocks"
+	loop=$(losetup --find --show "$WORK/blocks")
+	kubectl create -f - >/dev/null <<-EOF
+		{"apiVersion": "v1", "kind": "List", "items": [
+			{"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "blocks"}, "spec": {"volumeMode": "Block",
+				"capacity": {"storage": "1Mi"}, "accessModes": ["ReadWriteOnce"], "local": {"path": "$loop"}}},
+			{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "its"}, "spec": {"volumeMode": "Block",
+				"volumeName": "blocks", "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}}]}
+	EOF
+	create raw '.metadata.annotations["io.caisson.placeholders"] = "1" |
+		.spec |= (.restartPolicy = "OnFailure" | .volumes = [{name: "v", persistentVolumeClaim: {claimName: "its"}}]) |
+		.spec.containers[0].volumeDevices = [{name: "v", devicePath: "/dev/xvda"}]' -- sh -c '
+		test "$(dd if=/dev/xvda count=1 2>/dev/null | head -n 1)" = words && exec sha256sum /dev/xvda
+		echo words | dd of=/dev/xvda conv=fsync; exit 1'
+	ended raw Succeeded
+	is "$(kubectl logs raw)" "$(sha256sum <"$WORK/blocks" | cut -d ' ' -f 1)  /dev/xvda"
+	is "$(asked raw '.status.containerStatuses[0].restartCount')" 1 "times it was started again"
+	is_clean
+	losetup --detach "$loop"
+}
+
 test_security_context() {
 	create bound '.spec.securityContext = {runAsUser: 5, runAsGroup: 6, supplementalGroups: [9]}
 		| .spec.containers[0].securityContext = {readOnlyRootFilesystem: true, allowPrivilegeEscalation: false,

@@ -44,6 +44,28 @@ test_read_only_and_growing() {
 	is_clean
 }
 
+# What is written is on it when it goes; others follow in its place, of other sizes, and each is seen as it is.
+test_come_and_go() {
+	local i
+	status 0 caisson run -d --name box --placeholders 1 "$IMAGE" sleep 1000
+	for i in 1 2 3; do
+		status 0 caisson disk attach box "$WORK/come$i.img,/data,$((i * 16))M"
+		status 0 caisson exec box sh -c 'echo "$0" >/data/file; cat /sys/block/*/size' $i
+		has "$(out)" $((i * 32768))
+		status 0 caisson disk detach box /data
+		e2fsck -fn "$WORK/come$i.img" >/dev/null || fail "the file system is damaged"
+		is "$(debugfs -R 'cat /file' "$WORK/come$i.img" 2>/dev/null)" $i
+	done
+	status 1 caisson disk attach box "$WORK/come1.img,/data,ro"
+	has "$(err)" "started without placeholders for disks that are read only"
+	status 0 caisson disk attach box "$WORK/come1.img,/data"
+	status 0 caisson exec box cat /data/file
+	is "$(out)" 1
+	status 0 caisson delete -f box
+	rm "$WORK"/*.img
+	is_clean
+}
+
 test_what_is_refused() {
 	mkdir -p "$WORK/folder"
 	echo text >"$WORK/text"

@@ -385,14 +385,15 @@ test_disk_faults() {
 test_placeholders() {
 	# Or that would hear that the image is unpacked.
 	status 0 caisson run --rm --hypervisor qemu --accel tcg "$IMAGE" true
-	run_refused "QEMU has no placeholders for disks that come later" --hypervisor qemu --accel tcg --placeholders 1
+	run_refused "QEMU has no placeholders for disks that are read only: try --hypervisor firecracker" --hypervisor qemu --accel tcg \
+		--placeholders-ro 1
 	run_refused "a VM can have 12 disks: beside its 2 there is no room for 11 placeholders" --placeholders 6 --placeholders-ro 5
 	run_refused "is no number from 0 to 12" -e RUNCVM_PLACEHOLDERS=13
 	status 0 caisson run -d --name plain "$IMAGE" sleep 1000
 	run_refused_disk "the VM was started without placeholders for disks that are written to: --placeholders of \`caisson run\`" \
 		plain "$WORK/x.img,/d,16M"
 	status 0 caisson run -d --name emulated --hypervisor qemu --accel tcg "$IMAGE" sleep 1000
-	run_refused_disk "QEMU takes no disks while a VM runs: --hypervisor firecracker does" emulated "$WORK/x.img,/d,16M"
+	run_refused_disk "the VM was started without placeholders for disks that are written to" emulated "$WORK/x.img,/d,16M"
 	[ ! -e "$WORK/x.img" ] || fail "it was made"
 	status 0 caisson delete -f plain emulated
 	echo 'firecracker.placeholders = 2' >>"$CAISSON_CONFIG"

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/abi.h"
 #include "base/mem.h"
 #include "vmm/cmdline.h"
+#include "vmm/qemu/places.h"
 
 /*
  * Theory of operation. The machine is "microvm": no PCI, no firmware beyond the few kilobytes that
@@ -69,7 +71,7 @@ static void add_socket(struct qemu_command *c, const char *id, int fd, const cha
 
 static bool without_acpi(const struct vmm_spec *spec)
 {
-	size_t devices = spec->n_shares + spec->n_disks + spec->n_nics +
+	size_t devices = spec->n_shares + spec->n_disks + spec->slots.writable + spec->n_nics +
 			 (spec->vsock.kind != VMM_VSOCK_NONE);
 
 	return !spec->pc && spec->tuned && spec->accel == VMM_ACCEL_TCG &&
@@ -236,6 +238,27 @@ static void add_disks(struct qemu_command *c, const struct vmm_spec *spec)
 	}
 }
 
+/* Nothing is in them. */
+static void add_slots(struct qemu_command *c, const struct vmm_spec *spec)
+{
+	for (size_t i = 0; i < spec->slots.writable; i++) {
+		size_t disk = spec->n_disks + i;
+
+		strv_add(&c->argv, "-blockdev");
+		strv_addf(&c->argv,
+			  "driver=null-co,node-name=" QEMU_PLACE_EMPTY "%zu,size=%d,read-zeroes=on",
+			  i, QEMU_PLACE_SIZE);
+		strv_add(&c->argv, "-blockdev");
+		strv_addf(&c->argv, "driver=raw,node-name=disk%zu,file=" QEMU_PLACE_EMPTY "%zu",
+			  disk, i);
+		strv_add(&c->argv, "-device");
+		strv_addf(&c->argv,
+			  "virtio-blk-%s,id=" QEMU_DISK_ID
+			  "%zu,drive=disk%zu,serial=" ABI_SLOT_SERIAL "%zu,werror=report",
+			  c->bus, disk, disk, i);
+	}
+}
+
 /* A tap tells by itself that its frames have a header. */
 static void add_nic(struct qemu_command *c, const struct vmm_nic *nic, size_t i)
 {
@@ -278,6 +301,7 @@ int qemu_argv(const struct vmm_spec *spec, int qmp_fd, uint32_t tsc_khz, struct 
 	add_vsock(&c, &spec->vsock);
 	add_shares(&c, spec);
 	add_disks(&c, spec);
+	add_slots(&c, spec);
 	add_nics(&c, spec);
 	if (spec->pc)
 		qemu_add_pc(&c, spec->pc);

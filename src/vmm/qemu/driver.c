@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/driver.h"
 
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "vmm/child.h"
 #include "vmm/qemu/argv.h"
+#include "vmm/qemu/places.h"
 #include "vmm/qemu/qmp.h"
 #include "vmm/qemu/rates.h"
 #include "vmm/qemu/tsc.h"
@@ -21,6 +25,9 @@
  * what it had still written is read, a message a turn, and then the end is reported.
  */
 
+/* What a disk is made of, bytes: QEMU would add to the last one what it lacks. */
+#define SECTOR 512
+
 struct qemu {
 	struct vmm *owner;
 	struct loop *loop;
@@ -33,6 +40,7 @@ struct qemu {
 	uint32_t pending_id;
 	size_t n_disks;
 	struct qemu_rates rates;
+	struct qemu_places places;
 	bool rates_asked; /* somebody waits for a reply */
 };
 
@@ -82,7 +90,7 @@ static void rates_set(struct qemu *q)
 
 static void handle_message(struct qemu *q, const struct qmp_message *m)
 {
-	bool expected = m->id && m->id == q->pending_id, last;
+	bool expected = m->id && m->id == q->pending_id, last, done;
 
 	switch (m->kind) {
 	case QMP_GREETING:
@@ -94,6 +102,9 @@ static void handle_message(struct qemu *q, const struct qmp_message *m)
 	case QMP_ERROR:
 		if (qemu_rates_answered(&q->rates, m, &last) && last)
 			rates_set(q);
+		if (qemu_places_answered(&q->places, &q->qmp, m, &done) && done)
+			vmm_notify_reply(q->owner, *q->places.refusal ? -EREMOTEIO : 0,
+					 q->places.refusal);
 		if (!expected)
 			break;
 		q->pending_id = 0;
@@ -220,7 +231,8 @@ static int qemu_start(struct loop *loop, const struct vmm_spec *spec, struct vmm
 	r = loop_io_start(loop, &q->qmp_io, q->qmp.fd, EPOLLIN, qmp_readable);
 	if (r < 0)
 		return err_errno(err, r, "the control connection to QEMU");
-	q->n_disks = spec->n_disks;
+	q->n_disks = spec->n_disks + spec->slots.writable;
+	q->places.n_disks = spec->n_disks;
 	/* Read before the guest has come to where it would look for disks. */
 	if (spec->rates.disk_bytes || spec->rates.disk_ops)
 		r = qemu_rates_send(&q->rates, &q->qmp, q->n_disks, &spec->rates);
@@ -256,6 +268,37 @@ static int qemu_set_rates(void *vm, const struct vmm_rates *rates)
 	return r;
 }
 
+static int measure(const struct vmm_disk *disk, uint64_t *ret)
+{
+	struct stat st;
+
+	if (disk->device)
+		return ioctl(disk->fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
+	if (fstat(disk->fd, &st) < 0)
+		return -errno;
+	*ret = (uint64_t)st.st_size;
+	return *ret % SECTOR == 0 ? 0 : -EINVAL;
+}
+
+static int qemu_disk_attach(void *vm, size_t slot, const struct vmm_disk *disk, struct err *err)
+{
+	struct qemu *q = vm;
+	uint64_t size;
+	int r = measure(disk, &size);
+
+	if (r == 0)
+		r = qemu_places_fill(&q->places, &q->qmp, slot, disk, size);
+	return r < 0 ? err_errno(err, r, "cannot give QEMU the disk %s", disk->serial) : 0;
+}
+
+static int qemu_disk_detach(void *vm, size_t slot, struct err *err)
+{
+	struct qemu *q = vm;
+	int r = qemu_places_clear(&q->places, &q->qmp, slot);
+
+	return r < 0 ? err_errno(err, r, "cannot speak to QEMU") : 0;
+}
+
 static pid_t qemu_pid(const void *vm)
 {
 	return ((const struct qemu *)vm)->child.proc.pid;
@@ -265,10 +308,13 @@ const struct vmm_ops vmm_qemu_ops = {
 	.name = "qemu",
 	.title = "QEMU",
 	.program = QEMU_PROGRAM,
+	.traits = {.slots = true, .slots_written_to = true},
 	.start = qemu_start,
 	.pause = qemu_pause,
 	.resume = qemu_resume,
 	.set_rates = qemu_set_rates,
+	.disk_attach = qemu_disk_attach,
+	.disk_detach = qemu_disk_detach,
 	.pid = qemu_pid,
 	.free = qemu_free,
 };

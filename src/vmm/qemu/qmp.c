@@ -34,6 +34,36 @@ int qmp_send(struct qmp *qmp, const char *command, uint32_t *ret_id)
 
 int qmp_send_with(struct qmp *qmp, const char *command, const char *arguments, uint32_t *ret_id)
 {
+	return qmp_send_fd(qmp, command, arguments, -EBADF, ret_id);
+}
+
+static ssize_t send_line(int socket, char *line, size_t len, int fd)
+{
+	struct iovec iov = {.iov_base = line, .iov_len = len};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.bytes = {0}};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *header;
+	ssize_t n;
+
+	if (fd >= 0) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = sizeof(control.bytes);
+		header = CMSG_FIRSTHDR(&msg);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(header), &fd, sizeof(int));
+	}
+	n = sendmsg(socket, &msg, MSG_NOSIGNAL);
+	return n < 0 ? -errno : n;
+}
+
+int qmp_send_fd(struct qmp *qmp, const char *command, const char *arguments, int fd,
+		uint32_t *ret_id)
+{
 	char line[128 + QMP_ARGUMENTS_MAX];
 	ssize_t sent;
 	int n;
@@ -45,9 +75,9 @@ int qmp_send_with(struct qmp *qmp, const char *command, const char *arguments, u
 		     arguments ? "," : "", qmp->last_id + 1);
 	if (n < 0 || (size_t)n >= sizeof(line))
 		return -EINVAL;
-	sent = send(qmp->fd, line, (size_t)n, MSG_NOSIGNAL);
+	sent = send_line(qmp->fd, line, (size_t)n, fd);
 	if (sent < 0)
-		return -errno;
+		return (int)sent;
 	/* The few bytes that are ever under way fit, unless QEMU reads nothing at all. */
 	if (sent != n)
 		return -EIO;

@@ -88,6 +88,10 @@ int qmp_send(struct qmp *qmp, const char *command, uint32_t *ret_id);
  */
 int qmp_send_with(struct qmp *qmp, const char *command, const char *arguments, uint32_t *ret_id);
 
+/** qmp_send_fd() - the same, and QEMU gets a descriptor with it. @fd: -EBADF: none */
+int qmp_send_fd(struct qmp *qmp, const char *command, const char *arguments, int fd,
+		uint32_t *ret_id);
+
 /**
  * qmp_receive() - take the next line from the socket
  *

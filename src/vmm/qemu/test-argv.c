@@ -193,6 +193,20 @@ static void unknown_frequency_is_left_out(void)
 	test_true(strstr(after("-append"), "tsc_early_khz") == NULL);
 }
 
+static void places_for_disks(void)
+{
+	struct vmm_spec spec = a_spec();
+
+	spec.disks = (const struct vmm_disk[]){{.fd = 60, .serial = "one"}};
+	spec.n_disks = 1;
+	spec.slots.writable = 2;
+	render(&spec);
+	test_true(has("-blockdev", "driver=null-co,node-name=empty1,size=512,read-zeroes=on"));
+	test_true(has("-blockdev", "driver=raw,node-name=disk2,file=empty1"));
+	test_true(has("-device", "virtio-blk-device,id=disk-device2,drive=disk2,"
+				 "serial=caisson-slot1,werror=report"));
+}
+
 static void disks_by_descriptor(void)
 {
 	const struct vmm_disk disks[] = {
@@ -316,6 +330,7 @@ int main(void)
 	test_run(unknown_frequency_is_left_out);
 	test_run(devices_by_descriptor);
 	test_run(disks_by_descriptor);
+	test_run(places_for_disks);
 	test_run(vhost_of_the_host);
 	test_run(hostile_paths_stay_one_value);
 	test_run(command_line_words_come_last);

@@ -94,7 +94,7 @@ class Container:
         return {"metadata": {"name": self.name, "attempt": self.attempt}, "image": {"image": self.spec["image"]},
                 **words, "working_dir": self.spec.get("workingDir", ""), "labels": labels, "annotations": annotations,
                 "envs": [{"key": name, "value": value} for name, value in known.items()],
-                "mounts": self._mounts(known), "log_path": f"{self.name}/{self.attempt}.log",
+                "mounts": self._mounts(known), "devices": self.pod.volumes.devices(self.spec), "log_path": f"{self.name}/{self.attempt}.log",
                 "stdin": self.spec.get("stdin", False), "stdin_once": self.spec.get("stdinOnce", False),
                 "tty": self.spec.get("tty", False), "linux": self._linux()}
 

@@ -124,6 +124,14 @@ class Volumes:
                 "readonly": mount.get("readOnly", False),
                 "propagation": PROPAGATION[mount.get("mountPropagation", "None")]}
 
+    def devices(self, container: Object) -> list[Object]:
+        """Claims of volumes that are block devices, as CRI gets them."""
+        claims = {each["name"]: each["persistentVolumeClaim"] for each in self.pod["spec"].get("volumes", [])
+                  if "persistentVolumeClaim" in each}
+        return [{"container_path": each["devicePath"], "host_path": os.path.realpath(self._path(each["name"])),
+                 "permissions": "r" if claims[each["name"]].get("readOnly") else "mrw"}
+                for each in container.get("volumeDevices", [])]
+
     def _below(self, volume: str, below: str, place: str) -> str:
         """Mounted where no link in the volume leads elsewhere any more, once it has been looked at."""
         if os.path.isabs(below) or ".." in below.split("/"):
