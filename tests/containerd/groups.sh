@@ -221,6 +221,18 @@ test_block_devices() {
 		end two
 		is "$(head -n 1 "$loop")" $i "what is on the device"
 	done
+	# One that was brought to it while it ran leaves with it, too.
+	OPTIONS=(--annotation io.caisson.placeholders=1)
+	for i in 1 2 3; do
+		join two sleep 1000
+		status 0 in_namespace disk attach two "$WORK/come.img,/d,16M"
+		in_one two sh -c "echo $i >/d/file"
+		end two
+	done
+	join two sleep 1000
+	status 0 in_namespace disk attach two "$WORK/come.img,/d"
+	is "$(in_one two cat /d/file)" 3
+	end two
 	end one
 	nothing_left one two
 	losetup --detach "$loop"
