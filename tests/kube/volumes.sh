@@ -88,8 +88,8 @@ test_host_path_types() {
 	touch "$WORK/host/file"
 	volumes='[["a", "Directory", "folder"], ["b", "DirectoryOrCreate", "new/folder"], ["c", "File", "file"],
 		["d", "FileOrCreate", "new-file"], ["e", "", "folder"]]'
-	create types ".spec |= (.volumes = [$volumes[] | {name: .[0], hostPath: {type: .[1], path: \"$WORK/host/\(.[2])\"}}]
-		| .containers[0].volumeMounts = [$volumes[] | {name: .[0], mountPath: \"/v/\(.[0])\"}])" \
+	create types ".spec |= (.volumes = [${volumes}[] | {name: .[0], hostPath: {type: .[1], path: \"$WORK/host/\(.[2])\"}}]
+		| .containers[0].volumeMounts = [${volumes}[] | {name: .[0], mountPath: \"/v/\(.[0])\"}])" \
 		-- sh -c 'cd /v; stat -c "%n %F" *; echo words >d; touch b/inner'
 	ended types Succeeded
 	is "$(kubectl logs types)" "$(printf '%s\n' 'a directory' 'b directory' 'c regular empty file' 'd regular empty file' 'e directory')"
