@@ -55,15 +55,12 @@ static int put(void *userdata, const void *data, size_t len)
 	return fd_write_full(a->fd, data, len);
 }
 
+/* As much as there is room for: what comes in small pieces would be written to files in such, too. */
 static ssize_t get(void *userdata, void *buf, size_t len)
 {
 	const struct archive *a = userdata;
-	ssize_t n;
 
-	do
-		n = read(a->fd, buf, len);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
+	return fd_read_full(a->fd, buf, len);
 }
 
 static bool skips(void *userdata, const struct tar_trouble *trouble, int error)
