@@ -8,11 +8,12 @@
 
 #define DEPTH_MAX 8
 
-/* struct reading - @known_only: what there is no word for is left out */
+/* struct reading - @known_only: what there is no word for is left out; @before: and so is that; or NULL */
 struct reading {
 	struct oci_limits *limits;
 	bool known_only;
 	struct err *err;
+	struct json_object *before;
 };
 
 /* A field of an object of the JSON: what reads it, and where it goes. */
@@ -159,6 +160,17 @@ static const struct member *find(const struct member *members, const char *name)
 	return NULL;
 }
 
+/* Whoever repeats what there is wants nothing. */
+static bool is_as_before(const struct reading *l, const struct member *members, const char *name,
+			 struct json_object *value)
+{
+	struct json_object *before = NULL;
+
+	return l->before && members == all_members &&
+	       json_object_object_get_ex(l->before, name, &before) &&
+	       json_object_equal(before, value) == 1;
+}
+
 static int read_members(struct reading *l, const struct member *members, struct json_object *o)
 {
 	int r = 0;
@@ -168,6 +180,8 @@ static int read_members(struct reading *l, const struct member *members, struct 
 		const struct member *m = find(members, name);
 
 		if (says_nothing(value) || (!m && l->known_only))
+			continue;
+		if (!m && is_as_before(l, members, name, value))
 			continue;
 		if (!m)
 			return err_set(l->err, -EOPNOTSUPP,
@@ -206,6 +220,18 @@ int oci_limits_parse(const char *json, size_t len, struct oci_limits *ret, struc
 	struct reading l = {.limits = ret, .err = err};
 
 	return parse(&l, json, len);
+}
+
+int oci_limits_parse_changed(const char *json, size_t len, const char *before,
+			     struct oci_limits *ret, struct err *err)
+{
+	struct reading l = {.limits = ret, .err = err};
+	int r;
+
+	l.before = before ? json_tokener_parse(before) : NULL;
+	r = parse(&l, json, len);
+	json_object_put(l.before);
+	return r;
 }
 
 int oci_limits_parse_known(const char *json, size_t len, struct oci_limits *ret, struct err *err)

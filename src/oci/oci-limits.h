@@ -34,5 +34,12 @@ struct oci_limits {
  */
 int oci_limits_parse(const char *json, size_t len, struct oci_limits *ret, struct err *err);
 
+/**
+ * oci_limits_parse_changed() - the same, where all that is in force may be said again, as containerd does
+ * @before: what the container was made with, JSON of the same kind; NULL: nothing
+ */
+int oci_limits_parse_changed(const char *json, size_t len, const char *before,
+			     struct oci_limits *ret, struct err *err);
+
 /** oci_limits_parse_known() - the same, but what a struct oci_limits has no word for is left out */
 int oci_limits_parse_known(const char *json, size_t len, struct oci_limits *ret, struct err *err);

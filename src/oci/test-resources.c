@@ -108,6 +108,28 @@ static void what_cannot_be_is_refused_by_name(void)
 	}
 }
 
+static void what_was_so_before_may_be_said_again(void)
+{
+	static const char before[] =
+		"{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}],\"memory\":{\"limit\":7}}";
+	static const struct {
+		const char *json;
+		int code;
+	} rows[] = {
+		{"{\"memory\":{\"limit\":5},\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}",
+		 0},
+		{"{\"devices\":[{\"allow\":true,\"access\":\"rwm\"}]}", -EOPNOTSUPP},
+		{"{\"blockIO\":{\"weight\":5}}", -EOPNOTSUPP},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		test_int(oci_limits_parse_changed(rows[i].json, strlen(rows[i].json), before,
+						  &limits, &err),
+			 rows[i].code);
+	test_int(oci_limits_parse_changed(rows[0].json, strlen(rows[0].json), NULL, &limits, &err),
+		 -EOPNOTSUPP);
+}
+
 static void there_is_a_limit_to_limits(void)
 {
 	char json[4096] = "{\"unified\":{";
@@ -174,6 +196,7 @@ int main(void)
 {
 	test_run(limits_become_files);
 	test_run(what_cannot_be_is_refused_by_name);
+	test_run(what_was_so_before_may_be_said_again);
 	test_run(there_is_a_limit_to_limits);
 	test_run(the_host_limits_the_machine);
 	return 0;

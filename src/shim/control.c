@@ -112,7 +112,8 @@ static int update_host(const struct container *c, const Google__Protobuf__Any *a
 {
 	const struct sandbox_spec *spec = c->sandbox->spec;
 	struct oci_limits limits;
-	int r = oci_limits_parse((const char *)any->value.data, any->value.len, &limits, err);
+	int r = oci_limits_parse_changed((const char *)any->value.data, any->value.len,
+					 c->spec->resources, &limits, err);
 
 	if (r == 0)
 		r = check_size(spec, &limits, err);
