@@ -194,7 +194,7 @@ remove_state() {
 is_ours() {
 	case $1 in
 	"$root/$home/libexec/"* | "$root/$home.old/libexec/"*) return 0 ;;
-	"/$home/libexec/"* | "/$home.old/libexec/"*) [ /proc/1/root/ -ef "$root/" ] ;;
+	"/$home/libexec/"* | "/$home.old/libexec/"*) [ "$(stat -Lc %d:%i /proc/1/root/)" = "$(stat -Lc %d:%i "$root/")" ] ;;
 	*) return 1 ;;
 	esac
 }

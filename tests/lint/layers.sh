@@ -23,7 +23,7 @@ net: base loop libmnl json-c
 vsockd: base loop
 p9: base
 sandbox: base loop cgroup oci proto ttrpc rpc vmm net json-c seccomp image/ext4/ext4.h image/superblock.h
-shim: base loop cgroup proto ttrpc rpc oci vmm sandbox image/digest.h
+shim: base loop cgroup proto ttrpc rpc oci vmm sandbox image/digest.h net/test-netns.h
 cmd: base loop cgroup oci overlay tar proto ttrpc rpc vmm image sandbox shim/lifeline.h guest/init/entrypoint.h guest/init/init-conf.h json-c net http
 guest: base loop overlay tar proto ttrpc rpc
 '
