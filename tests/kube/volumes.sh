@@ -125,13 +125,13 @@ test_sub_path() {
 			.volumeMounts[0] |= (del(.subPath) | .subPathExpr = \"a/\$(WHERE)\"))" -- sh -c 'mkfifo /v/pipe; cat /v/pipe'
 	ended sub Succeeded
 	is "$(kubectl logs sub -c main)" words
-	configured ConfigMap words file old
-	create file "$(volume '{configMap: {name: "words"}}' '{subPath: "file"}')" -- sleep 1000
+	configured ConfigMap single file old
+	create file "$(volume '{configMap: {name: "single"}}' '{subPath: "file"}')" -- sleep 1000
 	ready file
 	is "$(kubectl exec file -- cat /v)" old
 	create out "$(volume '{emptyDir: {}}' '{subPath: "../out"}')" -- true
 	happens 'subPath "../out" must be below the volume'
-	kubectl delete configmap words >/dev/null
+	kubectl delete configmap single >/dev/null
 	is_clean
 }
 
