@@ -146,14 +146,15 @@ test_client_vanishes() {
 	ready files
 	# One goes out for as long as somebody takes it.
 	if [ "$RUNTIME" = caisson ]; then
-		kubectl exec files -- dd if=/dev/zero of=/large bs=1M count=20 2>/dev/null
+		# More than there is in buffers on the way.
+		kubectl exec files -- truncate -s 300M /large
 		mkfifo "$WORK/taken"
 		exec 6<>"$WORK/taken"
 		kubectl cp files:/large "$WORK/taken" &
 		head -c 1000000 <&6 | cmp -n 1000000 - /dev/zero
 		kill -KILL $!
 		exec 6<&-
-		timeout 60 kubectl exec files -- sh -c 'while pgrep -x tar >/dev/null; do sleep 0.1; done'
+		timeout 60 kubectl exec files -- sh -c 'while ps -o comm | grep -qx tar; do sleep 0.1; done'
 		rm "$WORK/taken"
 	fi
 	# One comes in, and is told of the end: by something that says so.
