@@ -77,7 +77,13 @@ static const struct ttrpc_method guest_methods[] = {
 	{.name = NULL},
 };
 
+static const struct ttrpc_method guest_events[] = {
+	{.name = "Stream", .handler = guest_called, .stream = TTRPC_SERVER_STREAM},
+	{.name = NULL},
+};
+
 static const struct ttrpc_service guest_services[] = {
+	{.name = RPC_SERVICE_EVENTS, .methods = guest_events},
 	{.name = RPC_SERVICE_TASK_V3, .methods = guest_methods},
 	{.name = RPC_SERVICE_COPY, .methods = guest_methods},
 	{.name = RPC_SERVICE_BUNDLE, .methods = guest_methods},
@@ -288,6 +294,11 @@ ProtobufCMessage *asked_of_guest(const char *method, const ProtobufCMessageDescr
 void guest_replies(const ProtobufCMessage *response)
 {
 	rpc_reply(current, response);
+}
+
+void guest_sends(const void *data, size_t len)
+{
+	test_int(ttrpc_call_send(current, data, len), 0);
 }
 
 void guest_fails(enum ttrpc_code code, const char *message)

@@ -84,6 +84,9 @@ ProtobufCMessage *asked_of_guest(const char *method, const ProtobufCMessageDescr
 void guest_replies(const ProtobufCMessage *response);
 void guest_fails(enum ttrpc_code code, const char *message);
 
+/** guest_sends() - the same, one message of a stream */
+void guest_sends(const void *data, size_t len);
+
 /** guest_was_asked() - does a call of @method wait in the guest? */
 bool guest_was_asked(const char *method);
 

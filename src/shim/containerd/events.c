@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/containerd/events.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "events.pb-c.h"
@@ -14,14 +15,24 @@
 /* Nothing that we hear of is longer. */
 #define GUEST_EVENT_MAX 4096
 
+/* As often as that containerd is told that memory ran out, which a guest can say as fast as it likes; in nanoseconds. */
+#define OOM_PAUSE NSEC_PER_SEC
+
 /* A guest has something to say of the containers that are in it only, and nothing more than that. */
 static void put_oom(struct containerd *containerd, const char *id)
 {
 	const struct container *c = container_find(containerd->sandbox, id);
+	struct shim_container *own;
 	Containerd__Events__TaskOOM event = CONTAINERD__EVENTS__TASK_OOM__INIT;
+	uint64_t now;
 
 	if (!c)
 		return;
+	own = shim_container_of(c);
+	now = loop_now(containerd->sandbox->loop);
+	if (own->oom_told > 0 && now - own->oom_told < OOM_PAUSE)
+		return;
+	own->oom_told = now;
 	event.container_id = c->spec->id;
 	publisher_put(&containerd->publisher, "/tasks/oom", &event.base);
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "events.pb-c.h"
 #include "forward.pb-c.h"
 #include "loop/test-clock.h"
 #include "rpc/process.h"
@@ -178,6 +179,53 @@ static void pausing_is_told(void)
 	end();
 }
 
+static void guest_tells_oom(const char *id)
+{
+	Containerd__Services__Events__Ttrpc__V1__Envelope envelope =
+		CONTAINERD__SERVICES__EVENTS__TTRPC__V1__ENVELOPE__INIT;
+	Containerd__Events__TaskOOM event = CONTAINERD__EVENTS__TASK_OOM__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	uint8_t data[256];
+
+	event.container_id = (char *)id;
+	test_int(rpc_any_pack(&event.base, &any), 0);
+	envelope.event = &any;
+	guest_sends(data, protobuf_c_message_pack(&envelope.base, data));
+	rpc_any_done(&any);
+}
+
+static void guest_sends_garbage(void)
+{
+	static const char *const lies[] = {"", "\xff\xff\xff\xff\xff", "\x12\x7f", "no message"};
+	char much[8192];
+
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++)
+		guest_sends(lies[i], strlen(lies[i]));
+	memset(much, 0x12, sizeof(much));
+	guest_sends(much, sizeof(much));
+}
+
+/* Nothing of it reaches containerd, where all pods are; and of what may be said no more than that can bear. */
+static void a_guest_that_tells_anything(void)
+{
+	begin_running_of_containerd();
+	t.loop.now = test_clock;
+	events_follow_guest(&t.shim);
+	rpc_free(asked_of_guest("Stream", &google__protobuf__empty__descriptor));
+	guest_sends_garbage();
+	guest_tells_oom("");
+	guest_tells_oom("somebody-elses");
+	for (int i = 0; i < 100; i++)
+		guest_tells_oom("c1");
+	run_until(&t.loop, taker.n == 3);
+	(void)test_pass(&t.loop, NSEC_PER_SEC);
+	guest_tells_oom("c1");
+	run_until(&t.loop, taker.n == 4);
+	test_true(strstr(taker.text, "/tasks/start c1\n/tasks/oom c1\n/tasks/oom c1\n"));
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	end();
+}
+
 /* What nobody reads is not waited for without end; it is there all the same, if somebody comes. */
 static void an_end_is_told_in_time(void)
 {
@@ -335,6 +383,7 @@ int main(void)
 	test_run(numbers_are_the_keepers);
 	test_run(events_tell_of_a_life);
 	test_run(pausing_is_told);
+	test_run(a_guest_that_tells_anything);
 	test_run(an_end_is_told_in_time);
 	test_run(a_guest_that_does_not_kill_is_ended);
 	test_run(it_is_there_until_shutdown);
