@@ -98,7 +98,7 @@ class Pod:
         deadline = time.monotonic() + 60
         while (status := self.cri.call("ContainerStatus", container_id=container).status).state != state:
             check(time.monotonic() < deadline, f"it does not get to state {state}")
-            time.sleep(0.05)
+            os.sched_yield()
         return status
 
 
@@ -167,12 +167,12 @@ def case_log(cri):
         new = pod.start(command=["sh", "-c", "echo first; echo error >&2; while :; do test ! -e /now || echo again; sleep 0.1; done"])
         path = cri.call("ContainerStatus", container_id=new).status.log_path
         while not os.path.getsize(path):
-            time.sleep(0.05)
+            os.sched_yield()
         os.rename(path, path + ".old")
         cri.call("ReopenContainerLog", container_id=new)
         cri.exec(new, ["touch", "/now"], 10)
         while not os.path.getsize(path):
-            time.sleep(0.05)
+            os.sched_yield()
         check(set(pod.log()) == {"again"}, f"the new log: {pod.log()}")
         with open(path + ".old", encoding="utf-8") as file:
             check({line.split()[1] + " " + line.split()[3] for line in file} >= {"stdout first", "stderr error"}, "the old log")
@@ -265,7 +265,7 @@ def case_resources(cri):
         new = pod.start(command=["sh", "-c", words + "; sleep 1000"], linux={"resources": wanted})
         want = ["321", "67108864", "50"] if cri.runtime == "caisson" else ["321"]
         while len(pod.log()) < len(want):
-            time.sleep(0.05)
+            os.sched_yield()
         same(pod.log(), want, "what it has")
         cri.call("UpdateContainerResources", container_id=new, linux={"memory_limit_in_bytes": 48 << 20})
         if cri.runtime == "caisson":

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +12,6 @@
 #include "base/path.h"
 #include "base/test.h"
 #include "loop/test-clock.h"
-#include "net/test-netns.h"
 #include "shim/containerd/containerd.h"
 #include "shim/test-shim.h"
 
@@ -94,12 +94,12 @@ static void it_has_the_network_of_containerd(void)
 
 	begin();
 	test_true(readlink("/proc/self/ns/net", own, sizeof(own) - 1) > 0);
-	fd_close(netns_new());
+	test_int(unshare(CLONE_NEWNET), 0);
 	test_int(start("binary:///bin/sh?-c=", script), 0);
 	fd_close(fds[0]);
 	fd_close(fds[1]);
 	run_until(&t.loop, list_empty(&containerd.loggers));
-	netns_enter(containerd.netns);
+	test_int(setns(containerd.netns, CLONE_NEWNET), 0);
 	test_int(file_slurp_at(AT_FDCWD, path, 100, &text, NULL), 0);
 	test_int(strncmp(text, own, strlen(own)), 0);
 	end();
@@ -264,7 +264,8 @@ int main(void)
 {
 	test_true(mkdtemp(folder));
 	test_run(it_reads_both);
-	if (netns_tests() == 0)
+	/* Others may make no namespaces. */
+	if (geteuid() == 0)
 		test_run(it_has_the_network_of_containerd);
 	test_run(arguments_are_what_the_query_says);
 	test_run(nothing_is_printed_before_it_is_ready);
