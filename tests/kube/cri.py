@@ -166,7 +166,7 @@ def case_log(cri):
     with cri.pod() as pod:
         new = pod.start(command=["sh", "-c", "echo first; echo error >&2; while :; do test ! -e /now || echo again; sleep 0.1; done"])
         path = cri.call("ContainerStatus", container_id=new).status.log_path
-        while not os.path.getsize(path):
+        while len(pod.log()) < 2:
             os.sched_yield()
         os.rename(path, path + ".old")
         cri.call("ReopenContainerLog", container_id=new)
