@@ -221,8 +221,13 @@ static void a_guest_that_tells_anything(void)
 	(void)test_pass(&t.loop, NSEC_PER_SEC);
 	guest_tells_oom("c1");
 	run_until(&t.loop, taker.n == 4);
-	test_true(strstr(taker.text, "/tasks/start c1\n/tasks/oom c1\n/tasks/oom c1\n"));
-	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	ask_id(&asked, "Pause", "");
+	rpc_free(asked_of_guest("Pause", &containerd__task__v2__pause_request__descriptor));
+	guest_replies(EMPTY);
+	expect(&asked, TTRPC_OK, "");
+	run_until(&t.loop, taker.n == 5);
+	test_true(strstr(taker.text,
+			 "/tasks/start c1\n/tasks/oom c1\n/tasks/oom c1\n/tasks/paused c1\n"));
 	end();
 }
 
