@@ -261,6 +261,7 @@ static void a_guest_that_does_not_kill_is_ended(void)
 	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
 	guest_fails(TTRPC_DEADLINE_EXCEEDED, "");
 	expect(&asked, TTRPC_OK, "");
+	close_outputs();
 	run_until(&t.loop, t.shim.first.init->state == PROCESS_STOPPED);
 	test_int(t.shim.first.init->status, 137);
 	end();
