@@ -8,8 +8,8 @@
  * Containers that come to the VM of another one, the first of their group: a pod's, above all. Each has a record beside
  * that one's, with the same shim behind it, and a part of what the host shares with the VM.
  *
- * What a VM was started with it has for all of them: its size, its network, its disks. What such a container would need
- * of that kind is refused by name; what its variables ask for is noted, since an image may have them that was made for a
+ * What a VM was started with it has for all of them: its size, its network, its places for disks. What such a container would need
+ * of that kind and cannot get is refused by name; what its variables ask for is noted, since an image may have them that was made for a
  * VM of its own (settings_join()).
  */
 
