@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 #
 # A real containerd with its CRI plugin and CNI's plugins, a real kubectl, and a stand-in for what is between them
-# in a cluster (kube-standin), all in a network namespace of the file's own. What runs pods is $RUNTIME: caisson,
+# in a cluster (kube-standin), all in a network namespace and a mount namespace of the file's own. What runs pods is $RUNTIME: caisson,
 # or runc, with which the same tests show that they ask for the right things.
-[ -n "${CAISSON_TEST_NETNS:-}" ] || CAISSON_TEST_NETNS=1 exec unshare --net "$0" "$@"
+[ -n "${CAISSON_TEST_NETNS:-}" ] || CAISSON_TEST_NETNS=1 exec unshare --net --mount "$0" "$@"
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 . "$TOP/tests/lib/shims.sh"
 
@@ -28,6 +28,11 @@ NODE=10.88.0.1
 # More options of kube-standin.
 STANDIN=${CAISSON_TEST_STANDIN:-}
 CGROUP=/caisson-test-${WORK##*.}
+
+# containerd's namespace is the same for all pods of a machine: these are nobody else's.
+mkdir -p /run/caisson /run/containerd
+mount -t tmpfs caisson /run/caisson
+mount -t tmpfs containerd /run/containerd
 
 # Mounts made in it are seen by mount namespaces made before, as on any host with systemd.
 mount --bind "$WORK" "$WORK"
