@@ -215,12 +215,16 @@ static void commons_answered(struct ttrpc_request *req, const struct ttrpc_answe
 {
 	struct process *p = container_of(req, struct process, request);
 
-	if (answer->code == TTRPC_OK) {
-		commons_told(p->container);
-		prepare_blocks(p);
-	} else {
+	if (answer->code != TTRPC_OK) {
 		create_answered(req, answer);
+		return;
 	}
+	commons_told(p->container);
+	/* It took too long, and nothing of it is in the guest. */
+	if (p->forgetting)
+		created_late(p, TTRPC_NOT_FOUND);
+	else
+		prepare_blocks(p);
 }
 
 static void prepare_commons(struct process *p)

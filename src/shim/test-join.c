@@ -16,9 +16,13 @@
 #include "sandbox/rootfs.h"
 #include "shim/containerd/join.h"
 #include "shim/test-shim.h"
+#include "vmmount.pb-c.h"
 
 #define SKIP	77
 #define NETWORK "{\"type\":\"network\",\"path\":\"/proc/self/ns/net\"}"
+/* What follows the namespaces, too. */
+#define NETWORK_AND_BLOCK_DEVICE \
+	NETWORK "],\"devices\":[{\"path\":\"/dev/x\",\"type\":\"b\",\"major\":7,\"minor\":250}"
 
 static struct asked create, start, waiting, asked;
 
@@ -385,6 +389,47 @@ static void one_that_is_created_too_late(void)
 	end_group();
 }
 
+/* With a folder that others may have, too, which the guest is asked to mount before. */
+static void ask_join_with_volume(const char *id, const char *namespaces)
+{
+	_cleanup_free_ char *volume = path_join(t.paths.run, "volume"), *bundle = NULL;
+	_cleanup_free_ char *mount =
+		xasprintf("{\"destination\":\"/d\",\"type\":\"bind\",\"source\":\"%s\"}", volume);
+
+	test_int(path_mkdirs(volume, 0700), 0);
+	bundle = make_bundle("b", namespaces, mount);
+	ask_join(id, bundle);
+	rpc_free(asked_of_guest("MountAll", &caisson__guest__v1__mount_all_request__descriptor));
+}
+
+/* Before it is created there: the guest has not even what is mounted for it. */
+static void mounted_too_late(const char *namespaces, enum ttrpc_code code)
+{
+	_cleanup_free_ char *share = NULL;
+
+	begin_group();
+	share = path_join(t.record.run_path, SHARE_FOLDER);
+	ask_join_with_volume("c2", namespaces);
+	deadline_passes(&container_find(&t.shim.sandbox, "c2")->init->deadline);
+	expect(&create, TTRPC_DEADLINE_EXCEEDED, "did not answer");
+	expect_path(share, "1", true);
+	if (code == TTRPC_OK)
+		guest_replies(EMPTY);
+	else
+		guest_fails(code, "no");
+	expect_gone("c2");
+	expect_path(share, "1", false);
+	test_true(!guest_was_asked("Create"));
+	end_group();
+}
+
+static void one_whose_volumes_come_too_late(void)
+{
+	mounted_too_late(NETWORK, TTRPC_OK);
+	mounted_too_late(NETWORK, TTRPC_RESOURCE_EXHAUSTED);
+	mounted_too_late(NETWORK_AND_BLOCK_DEVICE, TTRPC_OK);
+}
+
 /* It may run by then, so it is killed, and ends like any other. */
 static void one_that_starts_too_late(void)
 {
@@ -624,6 +669,7 @@ static int run_in_child(void)
 		test_run(what_stands_for_it_ends_with_it);
 		test_run(one_is_removed);
 		test_run(one_that_is_created_too_late);
+		test_run(one_whose_volumes_come_too_late);
 		test_run(one_that_starts_too_late);
 		test_run(one_that_nobody_stands_for);
 		test_run(one_that_the_guest_does_not_kill);
