@@ -455,23 +455,32 @@ int oci_process_adapt(const void *json, size_t len, char **ret, char **ret_comma
 	return r;
 }
 
-/* Of a name that comes twice crun takes the first one. */
+/* The guest looks at how it begins. */
+static struct json_object *with_args_first(struct json_object *process)
+{
+	static const char args[] = "args";
+	struct json_object *ret = json_object_new_object();
+
+	json_object_object_add(ret, args, json_object_get(json_object_object_get(process, args)));
+	json_object_object_foreach(process, name, value) if (strcmp(name, args) != 0)
+		json_object_object_add(ret, name, json_object_get(value));
+	return ret;
+}
+
 void oci_process_lend_tar(char **process)
 {
-	struct json_object *o = json_tokener_parse(*process);
+	struct json_object *o = json_tokener_parse(*process), *lent;
 	struct json_object *args = oci_json_get(o, "args", json_type_array);
 	struct json_object *first = args ? json_object_array_get_idx(args, 0) : NULL;
-	_cleanup_free_ char *before = NULL;
 
 	if (first && json_object_is_type(first, json_type_string) &&
 	    strcmp(json_object_get_string(first), "tar") == 0) {
 		json_object_array_put_idx(args, 0, json_object_new_string(ABI_TAR_PATH));
-		before = *process;
-		*process = xasprintf(
-			"{\"args\":%s,%s",
-			json_object_to_json_string_ext(
-				args, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-			before + 1);
+		lent = with_args_first(o);
+		free(*process);
+		*process = xstrdup(json_object_to_json_string_ext(
+			lent, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		json_object_put(lent);
 	}
 	json_object_put(o);
 }
