@@ -218,15 +218,20 @@ static void end(struct sources *s, struct share_source *source)
 {
 	unmount(s, source);
 	list_del(&source->link);
-	if (source->asked)
+	if (source->asked && s->folder >= 0)
 		list_append(&s->gone, &source->link);
 	else
 		free(source);
 }
 
-/* Not as long as the guest has files open for writing: whoever leaves next tries again. */
+/*
+ * Not as long as the guest has files open for writing: whoever leaves next tries again. Where nobody is served any more
+ * there may be no mounts, and nothing to protect.
+ */
 static void protect(struct sources *s)
 {
+	if (s->server->pid <= 0)
+		return;
 	list_for_each (it, &s->all) {
 		struct share_source *source = container_of(it, struct share_source, link);
 		int r = source->writers == 0 ? set_writable(s, source, false) : 0;

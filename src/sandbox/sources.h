@@ -82,5 +82,5 @@ int sources_use(struct source_uses *uses, int fd, const struct volume *volume,
 /** sources_leave() - what the container had of them it has no more. May be called again */
 void sources_leave(struct source_uses *uses);
 
-/** sources_done() - once nobody has any: forget what only the guest had */
+/** sources_done() - the VM has ended: forget what only the guest had. Whoever has any leaves before or after that */
 void sources_done(struct sources *sources);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/test.h"
@@ -250,6 +251,30 @@ static void what_the_guest_has_made_is_not_followed(void)
 	expect_gone(number);
 }
 
+/* As a VM does: whoever is left leaves after that, and there is nothing to complain about. */
+static void the_vm_may_end_first(void)
+{
+	struct proc had = server;
+	int said[2];
+	char c;
+
+	(void)have(&one, "a", &rw);
+	(void)have(&two, "a", &ro);
+	two.v[0].source->asked = true;
+	test_int(pipe2(said, O_CLOEXEC | O_NONBLOCK), 0);
+	log_init("test", said[1], LOG_LEVEL_WARN);
+	server = (struct proc)PROC_NULL;
+	sources_done(&sources);
+	sources_leave(&one);
+	sources_leave(&two);
+	test_true(list_empty(&sources.all) && list_empty(&sources.gone));
+	test_int(read(said[0], &c, 1), -1);
+	server = had;
+	log_init("test", STDERR_FILENO, LOG_LEVEL_WARN);
+	fd_close(said[0]);
+	fd_close(said[1]);
+}
+
 static void make_share(void)
 {
 	_cleanup_free_ char *share = path_to("share"), *shared = path_to("shared");
@@ -284,7 +309,7 @@ static int run_in_private(void)
 		test_run(read_only_on_the_host);
 		test_run(following_the_host);
 		test_run(what_the_guest_has_made_is_not_followed);
-		sources_done(&sources);
+		test_run(the_vm_may_end_first);
 		test_int(kill(server.pid, SIGKILL), 0);
 		test_int(waitpid(server.pid, &status, 0), server.pid);
 		exit(0);
