@@ -482,6 +482,9 @@ def mounts(guest):
                    "/run/mounts/a/../../x", "/run/mounts//a", "/run/bundles/x", "relative"):
         refused(INVALID, "cannot mount on", lambda target=target: guest.mount(
             ("tmpfs", "tmpfs", target)))
+    for n in (0, 2):
+        refused(INVALID, f"one mount at a time, not {n}", lambda n=n: guest.client.call(
+            "MountAll", message(_1=[message(_1="tmpfs")] * n, _2="c"), service=MOUNT))
     refused(12, 'mount type "nfs"', lambda: guest.mount(("nfs", "x", "/run/mounts/x")))
     refused(INVALID, 'mount option "frobnicate" of type tmpfs', lambda: guest.mount(
         ("tmpfs", "tmpfs", "/run/mounts/first"),

@@ -261,12 +261,15 @@ static void begin(struct ttrpc_call *call, const ProtobufCMessage *request, cons
 static void mount_all(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Caisson__Guest__V1__MountAllRequest *request = (const void *)message;
-
 	bool inside = *request->container != '\0';
 
-	if (request->n_mounts > (inside ? 1 : MOUNTS_MAX) || (inside && request->n_mounts == 0))
+	if (inside && request->n_mounts != 1)
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT,
+				"container: that is one mount at a time, not %zu",
+				request->n_mounts);
+	else if (request->n_mounts > MOUNTS_MAX)
 		ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED, "at most %d mounts, not %zu",
-				inside ? 1 : MOUNTS_MAX, request->n_mounts);
+				MOUNTS_MAX, request->n_mounts);
 	else
 		begin(call, message, request->container, run_mount_all);
 }
