@@ -148,7 +148,7 @@ def stages():
             for line, where in (("entrypoint captured: 2 words\n", said),
                                 ("entrypoint packed: /.runcvm/entrypoint of 9 bytes, /.runcvm/config", said),
                                 ("vminitd: entrypoint read: report\n", text),
-                                ("vminitd: entrypoint executed: /bin/report\n", text)):
+                                ("vminitd: entrypoint executing: /bin/report\n", text)):
                 check((line in where) == (level == "DEBUG"), f"{level}: {line!r}: {where}")
             check("arg <a>\n" in text, text)
 
@@ -161,10 +161,23 @@ def no_program():
         with Boot(case.image) as vm:
             vm.expect("entrypoint read: nonesuch")
             vm.expect('there is no program "nonesuch"')
-            check("entrypoint executed" not in vm.console, vm.console)
+            check("entrypoint executing" not in vm.console, vm.console)
 
 
-TESTS = [image_as_container, words_of_ones_own, folder, without_entrypoint, many_words, stages, no_program]
+def no_program_that_runs():
+    """Nobody says that it was executed."""
+    with Case() as case:
+        write(case.dir + "/tree/bin/words", "echo no interpreter\n", 0o755)
+        case.build("--init", "--entrypoint-file",
+                   case.oci(Entrypoint=["words"], Env=["RUNCVM_LOG_LEVEL=debug", "PATH=/bin"]))
+        with Boot(case.image) as vm:
+            vm.expect("entrypoint executing: /bin/words")
+            vm.expect("cannot run /bin/words: Exec format error")
+            check("executed" not in vm.console, vm.console)
+
+
+TESTS = [image_as_container, words_of_ones_own, folder, without_entrypoint, many_words, stages, no_program,
+         no_program_that_runs]
 
 
 def main(args):

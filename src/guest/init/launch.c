@@ -152,7 +152,10 @@ static int find_program(const char *key, const char *name)
 	return r;
 }
 
-/* Of the way of a command: what the host has seen of it, where there is one, is sandbox/stages.h. */
+/*
+ * Of the way of a command: what the host has seen of it, where there is one, is sandbox/stages.h. Here it is told by
+ * whoever becomes the command, so before that is so.
+ */
 static void tell_stage(const char *stage, const char *word)
 {
 	const char *level = env_get("RUNCVM_LOG_LEVEL");
@@ -186,7 +189,7 @@ static void run_command(const struct init_conf *conf)
 			missing_command();
 		else if (become_user(conf) == 0 && check_required(conf) == 0 &&
 			 find_program("command", conf->command[0]) == 0) {
-			tell_stage("executed", path);
+			tell_stage("executing", path);
 			run_program(conf->command);
 		}
 	}
