@@ -91,7 +91,7 @@ static void describe_source(struct share_source *source, struct shown *ret)
 	containerd__types__mount__init(&ret->mount);
 	ret->mount.type = rpc_str("bind");
 	ret->mount.source = ret->mount.target = ret->path;
-	source->asked = true;
+	source->asked++;
 }
 
 int commons_tell(const struct container *c, struct ttrpc_request *request,
@@ -160,14 +160,17 @@ static void forget_next(struct sandbox *sb)
 	}
 }
 
-/* What it was asked for lies on what came of opening it. When nothing is there any more it says so. */
+/*
+ * What it was asked for lies on what came of opening it. When nothing is there any more it says so; if it never does it
+ * is not asked for ever.
+ */
 static void forgotten(struct ttrpc_request *request, const struct ttrpc_answer *answer)
 {
 	struct sandbox *sb = container_of(request, struct sandbox, forget);
 	struct share_source *source = list_first(&sb->sources.gone, struct share_source, link);
 
 	sb->forgetting = false;
-	if (answer->code != TTRPC_OK) {
+	if (answer->code != TTRPC_OK || source->asked-- == 0) {
 		list_del(&source->link);
 		free(source);
 	}

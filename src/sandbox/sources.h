@@ -27,15 +27,15 @@
  * @folder: or a file
  * @writable: the host lets the guest write to it
  * @users, @writers: how many volumes it is, and how many of these may be written to
- * @asked: the guest was asked to mount it for all; @shown: it has done so (commons.h)
+ * @asked: how often the guest was asked to mount it for all; @shown: it has done so (commons.h)
  */
 struct share_source {
 	struct list link;
 	dev_t device;
 	ino_t inode;
 	unsigned long flags;
-	bool follows, folder, writable, asked, shown;
-	unsigned int number;
+	bool follows, folder, writable, shown;
+	unsigned int number, asked;
 	size_t users, writers;
 };
 

@@ -260,7 +260,7 @@ static void the_vm_may_end_first(void)
 
 	(void)have(&one, "a", &rw);
 	(void)have(&two, "a", &ro);
-	two.v[0].source->asked = true;
+	two.v[0].source->asked = 1;
 	test_int(pipe2(said, O_CLOEXEC | O_NONBLOCK), 0);
 	log_init("test", said[1], LOG_LEVEL_WARN);
 	server = (struct proc)PROC_NULL;

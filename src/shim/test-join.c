@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -430,6 +431,39 @@ static void one_whose_volumes_come_too_late(void)
 	mounted_too_late(NETWORK_AND_BLOCK_DEVICE, TTRPC_OK);
 }
 
+/* Two mounts are there of each; a guest that always has one more is not asked for ever. */
+static void what_it_shared_is_unmounted(void)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+	Caisson__Guest__V1__UnmountRequest *request;
+
+	begin_group();
+	ask_join_with_volume("c2", NETWORK);
+	guest_replies(EMPTY);
+	rpc_free(&guest_takes_bundle("c2", "\"b\"")->base);
+	response.pid = 9;
+	guest_replies(&response.base);
+	expect(&create, TTRPC_OK, "");
+	ask_of(&asked, "Delete", "c2", "");
+	expect_delete("c2");
+	expect(&asked, TTRPC_OK, "");
+	for (int i = 0; i < 2; i++) {
+		request = (void *)asked_of_guest("Unmount",
+						 &caisson__guest__v1__unmount_request__descriptor);
+		test_str(request->target, ABI_SHARE_WHOLE "/" SHARE_IN_COMMON "/1");
+		rpc_free(&request->base);
+		test_true(!list_empty(&t.shim.sandbox.sources.gone));
+		guest_replies(EMPTY);
+	}
+	do {
+		expect_state_of("c1", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+		test_true(!guest_was_asked("Unmount"));
+	} while (!list_empty(&t.shim.sandbox.sources.gone));
+	expect_gone("c2");
+	end_group();
+}
+
 /* It may run by then, so it is killed, and ends like any other. */
 static void one_that_starts_too_late(void)
 {
@@ -670,6 +704,7 @@ static int run_in_child(void)
 		test_run(one_is_removed);
 		test_run(one_that_is_created_too_late);
 		test_run(one_whose_volumes_come_too_late);
+		test_run(what_it_shared_is_unmounted);
 		test_run(one_that_starts_too_late);
 		test_run(one_that_nobody_stands_for);
 		test_run(one_that_the_guest_does_not_kill);
