@@ -19,15 +19,11 @@ bool blocks_needed(const struct container *c)
 	return c->spec->part > 0 && c->spec->block_devices.n > 0 && c->config;
 }
 
-static char *number_of(const struct oci_block *block)
-{
-	return xasprintf("%u:%u", block->major, block->minor);
-}
-
 static void finish(struct container *c, const struct err *err)
 {
 	struct err named = ERR_NULL;
 
+	free(take_ptr(c->blocks.source));
 	if (err) {
 		named = *err;
 		(void)err_wrap(&named, err->code, "linux.devices");
@@ -42,32 +38,38 @@ static void attach_next(struct container *c);
 static void came(void *userdata, const struct err *err)
 {
 	struct container *c = userdata;
-	struct oci_block *block = &c->blocks.all[c->blocks.next];
-	_cleanup_free_ char *number = number_of(block), *path = disk_find_device(number);
+	struct blocks *blocks = &c->blocks;
+	dev_t device = err ? 0 : slots_device(&c->sandbox->slots, c->spec->id, blocks->source);
+	struct err none = ERR_NULL;
 
+	if (!err && device == 0) {
+		(void)err_set(&none, -ENODEV, "the guest has no number for %s", blocks->source);
+		err = &none;
+	}
 	if (err) {
 		finish(c, err);
 		return;
 	}
-	block->guest = slots_device(&c->sandbox->slots, c->spec->id, path ? path : "");
-	c->blocks.next++;
+	blocks->all[blocks->next++].guest = device;
 	attach_next(c);
 }
 
 static void its_turn(struct slots_waiter *waiter)
 {
 	struct container *c = container_of(waiter, struct container, blocks.waiter);
-	const struct oci_block *block = &c->blocks.all[c->blocks.next];
-	_cleanup_free_ char *number = number_of(block);
-	struct disk disk = {.source = disk_find_device(number), .readonly = block->readonly};
+	struct blocks *blocks = &c->blocks;
+	const struct oci_block *block = &blocks->all[blocks->next];
+	_cleanup_free_ char *number = xasprintf("%u:%u", block->major, block->minor);
+	struct disk disk = {.readonly = block->readonly};
 	struct err err = ERR_NULL;
 	int r;
 
+	free(blocks->source);
+	disk.source = blocks->source = disk_find_device(number);
 	if (disk.source)
 		r = slots_attach(&c->sandbox->slots, c->spec->id, &disk, came, c, &err);
 	else
 		r = err_set(&err, -ENODEV, "nothing in /dev is block device %s", number);
-	disk_done(&disk);
 	if (r < 0)
 		finish(c, &err);
 }
@@ -101,5 +103,6 @@ void blocks_attach(struct container *c,
 void blocks_leave(struct container *c)
 {
 	list_del(&c->blocks.waiter.link);
+	free(take_ptr(c->blocks.source));
 	slots_forget(&c->sandbox->slots, c->spec->id, c);
 }

@@ -15,11 +15,12 @@ struct container;
 
 /**
  * struct blocks - those of a container
- * @n: how many; @next: the one that is on its way
+ * @n: how many; @next: the one that is on its way, from @source
  */
 struct blocks {
 	struct oci_block all[DISKS_MAX];
 	size_t n, next;
+	char *source;
 	struct slots_waiter waiter;
 	void (*done)(struct container *container, const struct err *err);
 };

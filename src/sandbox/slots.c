@@ -168,7 +168,7 @@ static void known(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 		(void)err_set(&err, -EPROTO, "the guest does not say where the disk %s is",
 			      s->busy->source);
 	if (m)
-		s->busy->device = ((Caisson__Guest__V1__Disk *)m)->device;
+		s->busy->guest_device = ((Caisson__Guest__V1__Disk *)m)->device;
 	rpc_free(m);
 	if (answer->code == TTRPC_DEADLINE_EXCEEDED) {
 		s->busy->state = SLOT_LOST;
@@ -547,7 +547,7 @@ dev_t slots_device(const struct slots *s, const char *container, const char *sou
 		if (s->all[i].state == SLOT_MOUNTED && !s->all[i].target &&
 		    strcmp(s->all[i].container, container) == 0 &&
 		    strcmp(s->all[i].source, source) == 0)
-			return s->all[i].device;
+			return s->all[i].guest_device;
 	return 0;
 }
 

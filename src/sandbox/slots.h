@@ -26,14 +26,14 @@ enum slot_state {
  * @fd: of the disk, which nobody else uses as long as this is open
  * @container, @target: where it is mounted; no target: it is a device
  * @source: the disk's, for messages
- * @device: the guest's number, of a device
+ * @guest_device: the guest's number, of a device
  * @leaving: the container has gone
  */
 struct slot {
 	enum slot_state state;
 	int fd;
 	char *container, *target, *source;
-	dev_t device;
+	dev_t guest_device;
 	bool leaving;
 };
 
@@ -48,7 +48,7 @@ struct slots_waiter {
  * @count: how many it has
  * @busy: the one whose disk comes or goes, for @done; NULL: none
  * @size: bytes of its disk, as the guest sees it
- * @readonly, @grow: how it is mounted
+ * @readonly, @grow: how it is mounted; @device: it is a block device of the host's, or else a file
  * @over: the VM has ended
  * @why: why it goes again, while it does
  * @next: the first whose container may have gone
