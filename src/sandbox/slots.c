@@ -232,8 +232,11 @@ static void place_found(struct ttrpc_request *req, const struct ttrpc_answer *an
 	struct slots *s = container_of(req, struct slots, request);
 	const struct vmm_reply reply = {.done = opened, .data = s};
 	char serial[sizeof(ABI_SLOT_SERIAL) + 20];
-	struct vmm_disk disk = {
-		.fd = s->busy->fd, .serial = serial, .readonly = s->readonly, .device = s->device};
+	struct vmm_disk disk = {.fd = s->busy->fd,
+				.serial = serial,
+				.readonly = s->readonly,
+				.device = s->device,
+				.size = s->size};
 	struct err err = ERR_NULL;
 	int r;
 
@@ -427,16 +430,22 @@ static int check_room(struct slots *s, bool readonly, struct slot **ret, struct 
 	return 0;
 }
 
-/* Whole sectors, as the guest sees them. */
-static int measure(int fd, bool device, uint64_t *ret)
+/* A guest sees whole sectors, and QEMU would cut a file, or make it longer, to what it is told of that. */
+static int measure(const struct slots *s, const struct slot *slot, uint64_t *ret, struct err *err)
 {
 	struct stat st;
+	int r = 0;
 
-	if (device)
-		return ioctl(fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	*ret = (uint64_t)st.st_size / SECTOR * SECTOR;
+	if (s->device ? ioctl(slot->fd, BLKGETSIZE64, ret) < 0 : fstat(slot->fd, &st) < 0)
+		r = -errno;
+	else if (!s->device)
+		*ret = (uint64_t)st.st_size;
+	if (r < 0)
+		return err_errno(err, r, "cannot look at the disk %s", slot->source);
+	if (*ret % SECTOR != 0)
+		return err_set(err, -EINVAL,
+			       "the disk %s has %llu bytes, which is no multiple of %u",
+			       slot->source, (unsigned long long)*ret, SECTOR);
 	return 0;
 }
 
@@ -454,23 +463,18 @@ static int busy(const struct slots *s, const char *container, const struct disk 
 static int open_disk(struct slots *s, struct slot *slot, const char *container,
 		     const struct disk *disk, struct err *err)
 {
-	int r;
-
 	slot->fd = disk->target ? disk_open(-EBADF, disk->source, disk, &s->device, err)
 				: disk_open_raw(disk, &s->device, err);
 	if (slot->fd == -EBUSY)
 		return busy(s, container, disk, err);
 	if (slot->fd < 0)
 		return slot->fd;
-	r = measure(slot->fd, s->device, &s->size);
-	if (r < 0)
-		return err_errno(err, r, "cannot look at the disk %s", disk->source);
 	s->readonly = disk->readonly;
 	s->grow = disk->size > 0;
 	slot->container = xstrdup(container);
 	slot->target = disk->target ? xstrdup(disk->target) : NULL;
 	slot->source = xstrdup(disk->source);
-	return 0;
+	return measure(s, slot, &s->size, err);
 }
 
 static void begin(struct slots *s, struct slot *slot,

@@ -180,6 +180,24 @@ static void no_place(void)
 	test_shim_end();
 }
 
+/* What no guest could see all of. */
+static void no_whole_sectors(void)
+{
+	begin();
+	attach_well("/data", SIZE);
+	detach(&asked, "/data");
+	asked_to_unmount("/data", "c1");
+	guest_replies(EMPTY);
+	asked_to_unmount("serial:caisson-slot0", NULL);
+	guest_replies(EMPTY);
+	expect(&asked, TTRPC_OK, "");
+	test_int(truncate(files_path("disk"), SIZE + 1), 0);
+	attach(&asked, "/data", 0, false);
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "has 16777217 bytes, which is no multiple of 512");
+	test_true(!is_claimed() && !shim_has_disks(&t.shim));
+	test_shim_end();
+}
+
 /* A guest that refuses: the place is empty again, and the disk anybody's. */
 static void not_mounted(void)
 {
@@ -470,6 +488,7 @@ int main(void)
 	test_run(comes_and_goes);
 	test_run(not_there);
 	test_run(no_place);
+	test_run(no_whole_sectors);
 	test_run(not_mounted);
 	test_run(not_unmounted);
 	test_run(no_answer);

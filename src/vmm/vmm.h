@@ -116,11 +116,13 @@ struct vmm_share {
  * @serial: by which the guest finds it; letters, digits, "-", "_", ".". Where the VMM has serials of its own, it is
  *	told which is which: ABI_CMDLINE_DISKS
  * @device: it is a block device
+ * @size: bytes, whole sectors, of one that comes to a slot: what the guest is to see
  */
 struct vmm_disk {
 	int fd;
 	const char *serial;
 	bool readonly, device;
+	uint64_t size;
 };
 
 enum vmm_nic_kind {

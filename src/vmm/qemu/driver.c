@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/driver.h"
 
-#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "vmm/child.h"
@@ -24,9 +21,6 @@
  * callback, since it may free the VM. The end: the process's descriptor says that it is dead, then
  * what it had still written is read, a message a turn, and then the end is reported.
  */
-
-/* What a disk is made of, bytes: QEMU would add to the last one what it lacks. */
-#define SECTOR 512
 
 struct qemu {
 	struct vmm *owner;
@@ -268,26 +262,11 @@ static int qemu_set_rates(void *vm, const struct vmm_rates *rates)
 	return r;
 }
 
-static int measure(const struct vmm_disk *disk, uint64_t *ret)
-{
-	struct stat st;
-
-	if (disk->device)
-		return ioctl(disk->fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
-	if (fstat(disk->fd, &st) < 0)
-		return -errno;
-	*ret = (uint64_t)st.st_size;
-	return *ret % SECTOR == 0 ? 0 : -EINVAL;
-}
-
 static int qemu_disk_attach(void *vm, size_t slot, const struct vmm_disk *disk, struct err *err)
 {
 	struct qemu *q = vm;
-	uint64_t size;
-	int r = measure(disk, &size);
+	int r = qemu_places_fill(&q->places, &q->qmp, slot, disk);
 
-	if (r == 0)
-		r = qemu_places_fill(&q->places, &q->qmp, slot, disk, size);
 	return r < 0 ? err_errno(err, r, "cannot give QEMU the disk %s", disk->serial) : 0;
 }
 

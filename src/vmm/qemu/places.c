@@ -39,7 +39,7 @@ static int reopen(struct qemu_places *s, struct qmp *qmp, const char *node)
 }
 
 int qemu_places_fill(struct qemu_places *s, struct qmp *qmp, size_t slot,
-		     const struct vmm_disk *disk, uint64_t size)
+		     const struct vmm_disk *disk)
 {
 	unsigned int set = FDSET + (unsigned int)slot;
 	int r;
@@ -59,7 +59,7 @@ int qemu_places_fill(struct qemu_places *s, struct qmp *qmp, size_t slot,
 	if (r == 0)
 		r = order(s, qmp, -EBADF, "block_resize",
 			  "{\"node-name\":\"disk%zu\",\"size\":%llu}", s->n_disks + slot,
-			  (unsigned long long)size);
+			  (unsigned long long)disk->size);
 	return r;
 }
 

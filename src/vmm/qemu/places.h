@@ -35,9 +35,9 @@ struct qemu_places {
 	char refusal[QMP_DESC_MAX];
 };
 
-/** qemu_places_fill() - give the orders for a disk to come. @size: bytes. Return: 0 or negative errno. */
+/** qemu_places_fill() - give the orders for a disk to come. Return: 0 or negative errno. */
 int qemu_places_fill(struct qemu_places *places, struct qmp *qmp, size_t slot,
-		     const struct vmm_disk *disk, uint64_t size);
+		     const struct vmm_disk *disk);
 
 /** qemu_places_clear() - those for it to go. Return: 0 or negative errno. */
 int qemu_places_clear(struct qemu_places *places, struct qmp *qmp, size_t slot);

@@ -66,9 +66,10 @@ static void expect_told(const char *command, const char *arguments)
 
 static void fill(void)
 {
-	const struct vmm_disk disk = {.fd = STDIN_FILENO, .serial = "s", .device = true};
+	const struct vmm_disk disk = {
+		.fd = STDIN_FILENO, .serial = "s", .device = true, .size = 4096};
 
-	test_int(qemu_places_fill(&slots, &qmp, 1, &disk, 4096), 0);
+	test_int(qemu_places_fill(&slots, &qmp, 1, &disk), 0);
 	(void)read_told();
 }
 
