@@ -165,9 +165,8 @@ int machine_begin(struct sandbox_spec *spec, const struct conf *conf, struct err
 /* What is configured is of one hypervisor; what was asked for is told where there is no such thing. */
 static void choose_placeholders(struct sandbox_spec *spec, const struct conf *conf)
 {
-	const struct vmm_ops *driver = vmm_driver(spec->hypervisor);
-
-	if (!driver || !vmm_traits(driver)->slots || strcmp(conf->firecracker_api, "true") != 0)
+	if (strcmp(spec->hypervisor, "firecracker") != 0 ||
+	    strcmp(conf->firecracker_api, "true") != 0)
 		return;
 	if (spec->placeholders == 0)
 		spec->placeholders = conf->firecracker_placeholders;

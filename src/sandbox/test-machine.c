@@ -150,8 +150,37 @@ static void a_pod_is_no_whole_system(void)
 	}
 }
 
+/* What the configuration says of Firecracker's VMs is not QEMU's, which may not even have that. */
+static void placeholders_that_are_configured(void)
+{
+	static const struct {
+		const char *hypervisor;
+		uint32_t asked, n, readonly;
+	} rows[] = {{"firecracker", 0, 2, 1},
+		    {"firecracker", 3, 3, 1},
+		    {"qemu", 0, 0, 0},
+		    {"qemu", 3, 3, 0}};
+	const struct conf conf = {.firecracker_api = (char *)"true",
+				  .firecracker_placeholders = 2,
+				  .firecracker_placeholders_ro = 1};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+
+		test_int(machine_choose(&spec, &err), 0);
+		free(spec.hypervisor);
+		spec.hypervisor = xstrdup(rows[i].hypervisor);
+		spec.placeholders = rows[i].asked;
+		test_int(machine_end(&spec, &conf, &err), 0);
+		test_int(spec.placeholders, rows[i].n);
+		test_int(spec.placeholders_ro, rows[i].readonly);
+		sandbox_spec_done(&spec);
+	}
+}
+
 int main(void)
 {
+	test_run(placeholders_that_are_configured);
 	test_run(a_pod_is_no_whole_system);
 	test_run(a_pod_is_as_large_as_its_containers);
 	test_run(limits_are_its_size);
