@@ -343,7 +343,7 @@ static void disks_that_come_later(void)
 	end();
 }
 
-static void places_for_disks(void)
+static void slots_for_disks(void)
 {
 	begin("exit 0");
 	spec.slots = (struct vmm_slots){.writable = VMM_DISKS_MAX, .readonly = 1};
@@ -605,7 +605,7 @@ int main(void)
 	test_run(operations_of_qemu);
 	test_run(rates_of_qemu);
 	test_run(rates_that_are_refused);
-	test_run(places_for_disks);
+	test_run(slots_for_disks);
 	test_run(disks_that_come_later);
 	test_run(only_a_paused_vm_is_saved);
 	test_run(refused_operation);

@@ -7,7 +7,7 @@
 #include "abi/abi.h"
 #include "base/mem.h"
 #include "vmm/cmdline.h"
-#include "vmm/qemu/places.h"
+#include "vmm/qemu/slots.h"
 
 /*
  * Theory of operation. The machine is "microvm": no PCI, no firmware beyond the few kilobytes that
@@ -246,10 +246,10 @@ static void add_slots(struct qemu_command *c, const struct vmm_spec *spec)
 
 		strv_add(&c->argv, "-blockdev");
 		strv_addf(&c->argv,
-			  "driver=null-co,node-name=" QEMU_PLACE_EMPTY "%zu,size=%d,read-zeroes=on",
-			  i, QEMU_PLACE_SIZE);
+			  "driver=null-co,node-name=" QEMU_SLOT_EMPTY "%zu,size=%d,read-zeroes=on",
+			  i, QEMU_SLOT_SIZE);
 		strv_add(&c->argv, "-blockdev");
-		strv_addf(&c->argv, "driver=raw,node-name=disk%zu,file=" QEMU_PLACE_EMPTY "%zu",
+		strv_addf(&c->argv, "driver=raw,node-name=disk%zu,file=" QEMU_SLOT_EMPTY "%zu",
 			  disk, i);
 		strv_add(&c->argv, "-device");
 		strv_addf(&c->argv,

@@ -8,9 +8,9 @@
 #include "base/mem.h"
 #include "vmm/child.h"
 #include "vmm/qemu/argv.h"
-#include "vmm/qemu/places.h"
 #include "vmm/qemu/qmp.h"
 #include "vmm/qemu/rates.h"
+#include "vmm/qemu/slots.h"
 #include "vmm/qemu/tsc.h"
 
 /*
@@ -34,7 +34,7 @@ struct qemu {
 	uint32_t pending_id;
 	size_t n_disks;
 	struct qemu_rates rates;
-	struct qemu_places places;
+	struct qemu_slots slots;
 	bool rates_asked; /* somebody waits for a reply */
 };
 
@@ -96,9 +96,9 @@ static void handle_message(struct qemu *q, const struct qmp_message *m)
 	case QMP_ERROR:
 		if (qemu_rates_answered(&q->rates, m, &last) && last)
 			rates_set(q);
-		if (qemu_places_answered(&q->places, &q->qmp, m, &done) && done)
-			vmm_notify_reply(q->owner, *q->places.refusal ? -EREMOTEIO : 0,
-					 q->places.refusal);
+		if (qemu_slots_answered(&q->slots, &q->qmp, m, &done) && done)
+			vmm_notify_reply(q->owner, *q->slots.refusal ? -EREMOTEIO : 0,
+					 q->slots.refusal);
 		if (!expected)
 			break;
 		q->pending_id = 0;
@@ -226,7 +226,7 @@ static int qemu_start(struct loop *loop, const struct vmm_spec *spec, struct vmm
 	if (r < 0)
 		return err_errno(err, r, "the control connection to QEMU");
 	q->n_disks = spec->n_disks + spec->slots.writable;
-	q->places.n_disks = spec->n_disks;
+	q->slots.n_disks = spec->n_disks;
 	/* Read before the guest has come to where it would look for disks. */
 	if (spec->rates.disk_bytes || spec->rates.disk_ops)
 		r = qemu_rates_send(&q->rates, &q->qmp, q->n_disks, &spec->rates);
@@ -265,7 +265,7 @@ static int qemu_set_rates(void *vm, const struct vmm_rates *rates)
 static int qemu_disk_attach(void *vm, size_t slot, const struct vmm_disk *disk, struct err *err)
 {
 	struct qemu *q = vm;
-	int r = qemu_places_fill(&q->places, &q->qmp, slot, disk);
+	int r = qemu_slots_fill(&q->slots, &q->qmp, slot, disk);
 
 	return r < 0 ? err_errno(err, r, "cannot give QEMU the disk %s", disk->serial) : 0;
 }
@@ -273,7 +273,7 @@ static int qemu_disk_attach(void *vm, size_t slot, const struct vmm_disk *disk, 
 static int qemu_disk_detach(void *vm, size_t slot, struct err *err)
 {
 	struct qemu *q = vm;
-	int r = qemu_places_clear(&q->places, &q->qmp, slot);
+	int r = qemu_slots_clear(&q->slots, &q->qmp, slot);
 
 	return r < 0 ? err_errno(err, r, "cannot speak to QEMU") : 0;
 }

@@ -193,7 +193,7 @@ static void unknown_frequency_is_left_out(void)
 	test_true(strstr(after("-append"), "tsc_early_khz") == NULL);
 }
 
-static void places_for_disks(void)
+static void slots_for_disks(void)
 {
 	struct vmm_spec spec = a_spec();
 
@@ -330,7 +330,7 @@ int main(void)
 	test_run(unknown_frequency_is_left_out);
 	test_run(devices_by_descriptor);
 	test_run(disks_by_descriptor);
-	test_run(places_for_disks);
+	test_run(slots_for_disks);
 	test_run(vhost_of_the_host);
 	test_run(hostile_paths_stay_one_value);
 	test_run(command_line_words_come_last);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vmm/qemu/places.h"
+#include "vmm/qemu/slots.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -9,10 +9,10 @@
 /* Beyond those that QEMU is started with. */
 #define FDSET 100
 
-static int order(struct qemu_places *s, struct qmp *qmp, int fd, const char *command,
+static int order(struct qemu_slots *s, struct qmp *qmp, int fd, const char *command,
 		 const char *fmt, ...) _printf_(5, 6);
 
-static int order(struct qemu_places *s, struct qmp *qmp, int fd, const char *command,
+static int order(struct qemu_slots *s, struct qmp *qmp, int fd, const char *command,
 		 const char *fmt, ...)
 {
 	char arguments[QMP_ARGUMENTS_MAX];
@@ -30,7 +30,7 @@ static int order(struct qemu_places *s, struct qmp *qmp, int fd, const char *com
 	return r;
 }
 
-static int reopen(struct qemu_places *s, struct qmp *qmp, const char *node)
+static int reopen(struct qemu_slots *s, struct qmp *qmp, const char *node)
 {
 	return order(s, qmp, -EBADF, "blockdev-reopen",
 		     "{\"options\":[{\"driver\":\"raw\",\"node-name\":\"disk%zu\","
@@ -38,24 +38,23 @@ static int reopen(struct qemu_places *s, struct qmp *qmp, const char *node)
 		     s->n_disks + s->slot, node, s->slot);
 }
 
-int qemu_places_fill(struct qemu_places *s, struct qmp *qmp, size_t slot,
-		     const struct vmm_disk *disk)
+int qemu_slots_fill(struct qemu_slots *s, struct qmp *qmp, size_t slot, const struct vmm_disk *disk)
 {
 	unsigned int set = FDSET + (unsigned int)slot;
 	int r;
 
-	*s = (struct qemu_places){.n_disks = s->n_disks, .slot = slot, .coming = true};
+	*s = (struct qemu_slots){.n_disks = s->n_disks, .slot = slot, .coming = true};
 	r = order(s, qmp, disk->fd, "add-fd", "{\"fdset-id\":%u}", set);
 	if (r == 0)
 		r = order(s, qmp, -EBADF, "blockdev-add",
-			  "{\"driver\":\"%s\",\"node-name\":\"" QEMU_PLACE_FULL
+			  "{\"driver\":\"%s\",\"node-name\":\"" QEMU_SLOT_FULL
 			  "%zu\",\"filename\":\"/dev/fdset/%u\"}",
 			  disk->device ? "host_device" : "file", slot, set);
 	/* It has one of its own now. */
 	if (r == 0)
 		r = order(s, qmp, -EBADF, "remove-fd", "{\"fdset-id\":%u}", set);
 	if (r == 0)
-		r = reopen(s, qmp, QEMU_PLACE_FULL);
+		r = reopen(s, qmp, QEMU_SLOT_FULL);
 	if (r == 0)
 		r = order(s, qmp, -EBADF, "block_resize",
 			  "{\"node-name\":\"disk%zu\",\"size\":%llu}", s->n_disks + slot,
@@ -63,24 +62,24 @@ int qemu_places_fill(struct qemu_places *s, struct qmp *qmp, size_t slot,
 	return r;
 }
 
-static int take_out(struct qemu_places *s, struct qmp *qmp)
+static int take_out(struct qemu_slots *s, struct qmp *qmp)
 {
-	int r = reopen(s, qmp, QEMU_PLACE_EMPTY);
+	int r = reopen(s, qmp, QEMU_SLOT_EMPTY);
 
 	s->coming = false;
 	return r == 0 ? order(s, qmp, -EBADF, "blockdev-del",
-			      "{\"node-name\":\"" QEMU_PLACE_FULL "%zu\"}", s->slot)
+			      "{\"node-name\":\"" QEMU_SLOT_FULL "%zu\"}", s->slot)
 		      : r;
 }
 
-int qemu_places_clear(struct qemu_places *s, struct qmp *qmp, size_t slot)
+int qemu_slots_clear(struct qemu_slots *s, struct qmp *qmp, size_t slot)
 {
-	*s = (struct qemu_places){.n_disks = s->n_disks, .slot = slot};
+	*s = (struct qemu_slots){.n_disks = s->n_disks, .slot = slot};
 	return take_out(s, qmp);
 }
 
-bool qemu_places_answered(struct qemu_places *s, struct qmp *qmp, const struct qmp_message *m,
-			  bool *ret_done)
+bool qemu_slots_answered(struct qemu_slots *s, struct qmp *qmp, const struct qmp_message *m,
+			 bool *ret_done)
 {
 	*ret_done = false;
 	if (s->first == 0 || m->id < s->first || m->id > s->last)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What QEMU is told when a disk comes and goes, and what becomes of it when QEMU refuses. */
-#include "vmm/qemu/places.h"
+#include "vmm/qemu/slots.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/test.h"
 
 static struct qmp qmp = QMP_NULL;
-static struct qemu_places slots;
+static struct qemu_slots slots;
 static int qemu = -EBADF;
 static char told[4096];
 
@@ -35,7 +35,7 @@ static void begin(void)
 	qemu = pair[1];
 	test_int(qmp_init(&qmp, pair[0]), 0);
 	(void)read_told();
-	slots = (struct qemu_places){.n_disks = 2};
+	slots = (struct qemu_slots){.n_disks = 2};
 }
 
 static void end(void)
@@ -52,7 +52,7 @@ static bool answer(uint32_t id, const char *why)
 
 	if (why)
 		(void)snprintf(m.desc, sizeof(m.desc), "%s", why);
-	test_true(qemu_places_answered(&slots, &qmp, &m, &done));
+	test_true(qemu_slots_answered(&slots, &qmp, &m, &done));
 	return done;
 }
 
@@ -69,7 +69,7 @@ static void fill(void)
 	const struct vmm_disk disk = {
 		.fd = STDIN_FILENO, .serial = "s", .device = true, .size = 4096};
 
-	test_int(qemu_places_fill(&slots, &qmp, 1, &disk), 0);
+	test_int(qemu_slots_fill(&slots, &qmp, 1, &disk), 0);
 	(void)read_told();
 }
 
@@ -86,12 +86,12 @@ static void comes_and_goes(void)
 	expect_told("remove-fd", "{\"fdset-id\":101}");
 	expect_told("blockdev-reopen", "\"node-name\":\"disk3\",\"file\":\"full1\"");
 	expect_told("block_resize", "{\"node-name\":\"disk3\",\"size\":4096}");
-	test_true(!qemu_places_answered(&slots, &qmp, &other, &done));
+	test_true(!qemu_slots_answered(&slots, &qmp, &other, &done));
 	for (uint32_t id = 2; id < 6; id++)
 		test_true(!answer(id, NULL));
 	test_true(answer(6, NULL));
 	test_str(slots.refusal, "");
-	test_int(qemu_places_clear(&slots, &qmp, 1), 0);
+	test_int(qemu_slots_clear(&slots, &qmp, 1), 0);
 	(void)read_told();
 	expect_told("blockdev-reopen", "\"node-name\":\"disk3\",\"file\":\"empty1\"");
 	expect_told("blockdev-del", "{\"node-name\":\"full1\"}");
@@ -122,7 +122,7 @@ static void refused(void)
 static void does_not_go(void)
 {
 	begin();
-	test_int(qemu_places_clear(&slots, &qmp, 0), 0);
+	test_int(qemu_slots_clear(&slots, &qmp, 0), 0);
 	test_true(!answer(2, NULL));
 	test_true(answer(3, "node is in use"));
 	test_str(slots.refusal, "node is in use");
