@@ -110,9 +110,11 @@ const struct command command_disk = {
 	.name = "disk",
 	.usage = "attach NAME SRC,DST[,SIZE][,ro] | detach NAME DST",
 	.summary = "Mount a disk in a container that runs, and unmount it again.",
-	.details = "SRC is a file or a device of the host, as with `caisson run --disk`. The VM "
-		   "has to have a\n"
-		   "place for it: `caisson run --hypervisor firecracker --placeholders N`.\n",
+	.details =
+		"SRC is a file or a device of the host, as with `caisson run --disk`. The VM "
+		"has to have a\n"
+		"place for it: `caisson run --placeholders N`; for a disk that is only read, with\n"
+		"Firecracker, `--placeholders-ro N`.\n",
 	.failure = 1,
 	.run = disk_main,
 };

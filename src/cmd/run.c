@@ -90,7 +90,7 @@ static const struct opt options[] = {
 	OPT(run, 0, "placeholders", OPT_U32, placeholders, "N",
 	    "how many disks can come while it runs, by `caisson disk` (0)", NULL, 0, VMM_DISKS_MAX),
 	OPT(run, 0, "placeholders-ro", OPT_U32, placeholders_ro, "N",
-	    "the same of disks that are only read", NULL, 0, VMM_DISKS_MAX),
+	    "the same of disks that are only read, with firecracker (0)", NULL, 0, VMM_DISKS_MAX),
 	OPT(run, 0, "accel", OPT_CHOICE, accel, VMM_ACCELS, "auto: KVM if a guest runs on it",
 	    VMM_ACCELS),
 	OPT(run, 0, "kernel", OPT_STRING, kernel, "NAME|PATH", "see `caisson kernel list`"),

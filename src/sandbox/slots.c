@@ -412,9 +412,8 @@ static int check_room(struct slots *s, bool readonly, struct slot **ret, struct 
 	const char *option = readonly ? "--placeholders-ro" : "--placeholders";
 	size_t n = readonly ? s->count.readonly : s->count.writable;
 
-	if (!vmm_traits(vmm_driver(s->sandbox->spec->hypervisor))->slots)
-		return err_set(err, -ENOTSUP,
-			       "%s takes no disks while a VM runs: --hypervisor firecracker does",
+	if (readonly && vmm_traits(vmm_driver(s->sandbox->spec->hypervisor))->no_readonly_slots)
+		return err_set(err, -ENOTSUP, "%s " VMM_NO_READONLY_SLOTS,
 			       vmm_title(s->sandbox->vmm));
 	if (n == 0)
 		return err_set(err, -ENOTSUP,

@@ -161,16 +161,16 @@ struct vmm_jail {
  * @no_pc: it has microVMs only
  * @jails: it can be in a jail, which its driver makes
  * @limits_nics: of struct vmm_rates it has those of NICs, too
- * @slots: it has places for disks that come later; @slots_written_to: for others than those that are read only
+ * @no_readonly_slots: of struct vmm_slots it has none for disks that are read only
  * @snapshots: it can be saved, and begin from that again
  */
 struct vmm_traits {
-	bool kvm_only, own_vsock, taps_by_name, no_shares, no_pc, jails, limits_nics, slots,
-		slots_written_to, snapshots;
+	bool kvm_only, own_vsock, taps_by_name, no_shares, no_pc, jails, limits_nics,
+		no_readonly_slots, snapshots;
 };
 
 /**
- * struct vmm_slots - places for disks that come while the VM runs, for drivers with slots
+ * struct vmm_slots - places for disks that come while the VM runs; people know them as placeholders
  * @writable: how many are for disks that are written to; their numbers begin with 0
  * @readonly: how many for others; their numbers follow. Together with the disks there may be VMM_DISKS_MAX
  *
@@ -180,6 +180,10 @@ struct vmm_traits {
 struct vmm_slots {
 	size_t writable, readonly;
 };
+
+/* What the title of a VMM goes before whose traits say so. */
+#define VMM_NO_READONLY_SLOTS \
+	"has no placeholders for disks that are read only: try --hypervisor firecracker"
 
 #define VMM_VNC_PORT_MIN 5900
 

@@ -57,7 +57,7 @@ test_come_and_go() {
 		is "$(debugfs -R 'cat /file' "$WORK/come$i.img" 2>/dev/null)" $i
 	done
 	status 1 caisson disk attach box "$WORK/come1.img,/data,ro"
-	has "$(err)" "started without placeholders for disks that are read only"
+	has "$(err)" "QEMU has no placeholders for disks that are read only: try --hypervisor firecracker"
 	status 0 caisson disk attach box "$WORK/come1.img,/data"
 	status 0 caisson exec box cat /data/file
 	is "$(out)" 1

@@ -158,7 +158,6 @@ static pid_t fake_pid(const void *vm)
 const struct vmm_ops vmm_fake_ops = {
 	.name = "fake",
 	.title = "the fake VMM",
-	.traits = {.slots = true},
 	.start = fake_start,
 	.pause = fake_pause,
 	.resume = fake_resume,

@@ -324,7 +324,6 @@ const struct vmm_ops vmm_firecracker_ops = {
 		   .no_pc = true,
 		   .jails = true,
 		   .limits_nics = true,
-		   .slots = true,
 		   .snapshots = true},
 	.check_program = fc_check_program,
 	.start = fc_start,

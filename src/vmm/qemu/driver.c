@@ -287,7 +287,7 @@ const struct vmm_ops vmm_qemu_ops = {
 	.name = "qemu",
 	.title = "QEMU",
 	.program = QEMU_PROGRAM,
-	.traits = {.slots = true, .slots_written_to = true},
+	.traits = {.no_readonly_slots = true},
 	.start = qemu_start,
 	.pause = qemu_pause,
 	.resume = qemu_resume,
