@@ -191,6 +191,7 @@ static int32_t good_code(void)
 	} refused[] = {
 		{"Answer", TTRPC_NOT_FOUND},
 		{"Checkpoint", TTRPC_FAILED_PRECONDITION}, /* it is not paused */
+		{"FindDisk", TTRPC_NOT_FOUND},
 		{"Pause", TTRPC_NOT_FOUND},
 		{"Processes", TTRPC_NOT_FOUND}, /* there is no such stream */
 		{"Resume", TTRPC_FAILED_PRECONDITION},

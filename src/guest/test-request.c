@@ -54,6 +54,7 @@ static const struct good {
 	{NULL, "Mount", "source", ALWAYS, false, "none", 0},
 	{"MountAllRequest", "Mount", "target", ALWAYS, false, MOUNT_DIR "/m", 0},
 	{"UnmountRequest", NULL, "target", ALWAYS, false, MOUNT_DIR "/m", 0},
+	{"Disk", NULL, "serial", ALWAYS, false, "s", 0},
 	{"CreateBundleRequest", NULL, "files", ALWAYS, true, NULL, 0},
 	{NULL, "FilesEntry", "key", ALWAYS, false, "config.json", 0},
 	{NULL, "FilesEntry", "value", ALWAYS, false, "{}", 0},

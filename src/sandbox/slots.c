@@ -27,7 +27,6 @@
 #include "vmmount.pb-c.h"
 
 #define SECTOR 512u
-#define SERIAL "serial:" ABI_SLOT_SERIAL
 
 void slots_init(struct slots *s, struct sandbox *sandbox)
 {
@@ -91,13 +90,13 @@ static int ask_for_disk(struct slots *s, uint64_t size,
 			void (*answered)(struct ttrpc_request *req,
 					 const struct ttrpc_answer *answer))
 {
-	Caisson__Guest__V1__UnmountRequest request = CAISSON__GUEST__V1__UNMOUNT_REQUEST__INIT;
-	char target[sizeof(SERIAL) + 20];
+	Caisson__Guest__V1__Disk disk = CAISSON__GUEST__V1__DISK__INIT;
+	char serial[sizeof(ABI_SLOT_SERIAL) + 20];
 
-	(void)snprintf(target, sizeof(target), SERIAL "%zu", number_of(s, s->busy));
-	request.target = target;
-	request.size = size;
-	return ask(s, "Unmount", &request.base, answered);
+	(void)snprintf(serial, sizeof(serial), ABI_SLOT_SERIAL "%zu", number_of(s, s->busy));
+	disk.serial = serial;
+	disk.size = size;
+	return ask(s, "FindDisk", &disk.base, answered);
 }
 
 static int ask_for_place(struct slots *s, void (*answered)(struct ttrpc_request *req,
@@ -185,10 +184,11 @@ static int ask_to_mount(struct slots *s)
 {
 	Caisson__Guest__V1__MountAllRequest request = CAISSON__GUEST__V1__MOUNT_ALL_REQUEST__INIT;
 	Containerd__Types__Mount m = CONTAINERD__TYPES__MOUNT__INIT, *list = &m;
-	char source[sizeof(SERIAL) + 20], size[sizeof(ABI_MOUNT_SIZE) + 20];
+	char source[sizeof("serial:" ABI_SLOT_SERIAL) + 20], size[sizeof(ABI_MOUNT_SIZE) + 20];
 	char *options[2] = {size};
 
-	(void)snprintf(source, sizeof(source), SERIAL "%zu", number_of(s, s->busy));
+	(void)snprintf(source, sizeof(source), "serial:" ABI_SLOT_SERIAL "%zu",
+		       number_of(s, s->busy));
 	(void)snprintf(size, sizeof(size), ABI_MOUNT_SIZE "%llu", (unsigned long long)s->size);
 	m.type = rpc_str("ext4");
 	m.source = source;

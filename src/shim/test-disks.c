@@ -64,14 +64,23 @@ static void detach(struct asked *a, const char *target)
 	ask_over(t.client, a, SHIM_SERVICE, "DetachDisk", &request.base);
 }
 
-/* @container: NULL: none */
+static void asked_for_disk(const char *serial, uint64_t size)
+{
+	Caisson__Guest__V1__Disk *disk =
+		(void *)asked_of_guest("FindDisk", &caisson__guest__v1__disk__descriptor);
+
+	test_str(disk->serial, serial);
+	test_int(disk->size, size);
+	rpc_free(&disk->base);
+}
+
 static void asked_to_unmount(const char *target, const char *container)
 {
 	Caisson__Guest__V1__UnmountRequest *request =
 		(void *)asked_of_guest("Unmount", &caisson__guest__v1__unmount_request__descriptor);
 
 	test_str(request->target, target);
-	test_str(request->container, container ? container : "");
+	test_str(request->container, container);
 	rpc_free(&request->base);
 }
 
@@ -111,7 +120,7 @@ static bool is_claimed(void)
 static void attach_well(const char *target, uint64_t size)
 {
 	attach(&asked, target, size, false);
-	asked_to_unmount("serial:caisson-slot0", NULL);
+	asked_for_disk("caisson-slot0", 0);
 	guest_replies(EMPTY);
 	asked_to_mount("serial:caisson-slot0", target, size ? ABI_MOUNT_GROW : NULL);
 	guest_replies(EMPTY);
@@ -128,14 +137,14 @@ static void comes_and_goes(void)
 		detach(&asked, "/data");
 		asked_to_unmount("/data", "c1");
 		guest_replies(EMPTY);
-		asked_to_unmount("serial:caisson-slot0", NULL);
+		asked_for_disk("caisson-slot0", 0);
 		guest_replies(EMPTY);
 		expect(&asked, TTRPC_OK, "");
 		test_true(!is_claimed() && !shim_has_disks(&t.shim));
 	}
 	/* Whatever it is, nobody writes to it. */
 	attach(&asked, "/ro", 0, true);
-	asked_to_unmount("serial:caisson-slot1", NULL);
+	asked_for_disk("caisson-slot1", 0);
 	guest_replies(EMPTY);
 	asked_to_mount("serial:caisson-slot1", "/ro", "ro");
 	guest_replies(EMPTY);
@@ -188,7 +197,7 @@ static void no_whole_sectors(void)
 	detach(&asked, "/data");
 	asked_to_unmount("/data", "c1");
 	guest_replies(EMPTY);
-	asked_to_unmount("serial:caisson-slot0", NULL);
+	asked_for_disk("caisson-slot0", 0);
 	guest_replies(EMPTY);
 	expect(&asked, TTRPC_OK, "");
 	test_int(truncate(files_path("disk"), SIZE + 1), 0);
@@ -204,7 +213,7 @@ static void not_mounted(void)
 	begin();
 	for (int i = 0; i < 2; i++) {
 		attach(&asked, "/data", SIZE, false);
-		asked_to_unmount("serial:caisson-slot0", NULL);
+		asked_for_disk("caisson-slot0", 0);
 		if (i == 0) {
 			guest_fails(TTRPC_NOT_FOUND, "there is no disk");
 			expect(&asked, TTRPC_NOT_FOUND, "on /data: there is no disk");
@@ -232,14 +241,14 @@ static void not_unmounted(void)
 	detach(&asked, "/data");
 	asked_to_unmount("/data", "c1");
 	guest_fails(TTRPC_NOT_FOUND, "none");
-	asked_to_unmount("serial:caisson-slot0", NULL);
+	asked_for_disk("caisson-slot0", 0);
 	guest_fails(TTRPC_FAILED_PRECONDITION, "in use");
 	expect(&asked, TTRPC_FAILED_PRECONDITION, "from /data: in use");
 	test_true(is_claimed());
 	detach(&asked, "/data");
 	asked_to_unmount("/data", "c1");
 	guest_fails(TTRPC_NOT_FOUND, "none");
-	asked_to_unmount("serial:caisson-slot0", NULL);
+	asked_for_disk("caisson-slot0", 0);
 	guest_replies(EMPTY);
 	expect(&asked, TTRPC_OK, "");
 	test_true(!is_claimed());
@@ -251,7 +260,7 @@ static void no_answer(void)
 {
 	begin();
 	attach(&asked, "/data", SIZE, false);
-	asked_to_unmount("serial:caisson-slot0", NULL);
+	asked_for_disk("caisson-slot0", 0);
 	guest_replies(EMPTY);
 	asked_to_mount("serial:caisson-slot0", "/data", ABI_MOUNT_GROW);
 	guest_fails(TTRPC_DEADLINE_EXCEEDED, "");
@@ -267,7 +276,7 @@ static void one_at_a_time(void)
 {
 	begin();
 	attach(&asked, "/data", SIZE, false);
-	asked_to_unmount("serial:caisson-slot0", NULL);
+	asked_for_disk("caisson-slot0", 0);
 	attach(&other, "/ro", 0, true);
 	expect(&other, ttrpc_code_from_errno(-EBUSY), "is just coming or going: try again");
 	ask_over(t.client, &other, SHIM_SERVICE, "FlushMetrics", EMPTY);
@@ -287,7 +296,7 @@ static void client_goes(void)
 	begin();
 	client = t.client;
 	attach(&asked, "/data", SIZE, false);
-	asked_to_unmount("serial:caisson-slot0", NULL);
+	asked_for_disk("caisson-slot0", 0);
 	t.client = test_client();
 	ttrpc_client_free(client);
 	run_until(&t.loop, t.n_closed == 1);
@@ -306,7 +315,7 @@ static void vm_ends(void)
 {
 	begin();
 	attach(&asked, "/data", SIZE, false);
-	asked_to_unmount("serial:caisson-slot0", NULL);
+	asked_for_disk("caisson-slot0", 0);
 	guest_replies(EMPTY);
 	asked_to_mount("serial:caisson-slot0", "/data", ABI_MOUNT_GROW);
 	test_true(is_claimed());
@@ -347,7 +356,7 @@ static void for_a_container_to_come(void)
 	begin();
 	disk.source = (char *)files_path("disk");
 	test_int(slots_attach(s, "", &disk, note, &said, &err), 0);
-	asked_to_unmount("serial:caisson-slot0", NULL);
+	asked_for_disk("caisson-slot0", 0);
 	guest_replies(EMPTY);
 	asked_to_mount_in("", "serial:caisson-slot0", "/run/mounts/new", ABI_MOUNT_GROW);
 	guest_replies(EMPTY);
@@ -355,22 +364,12 @@ static void for_a_container_to_come(void)
 		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
 	test_int(said, 1);
 	test_int(slots_detach(s, "", "/run/mounts/new", note, &said, &err), 0);
-	asked_to_unmount("/run/mounts/new", NULL);
+	asked_to_unmount("/run/mounts/new", "");
 	guest_fails(TTRPC_FAILED_PRECONDITION, "busy");
 	while (s->busy)
 		expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
 	test_true(said < 0 && is_claimed());
 	test_shim_end();
-}
-
-static void asked_for_size(uint64_t size)
-{
-	Caisson__Guest__V1__UnmountRequest *request =
-		(void *)asked_of_guest("Unmount", &caisson__guest__v1__unmount_request__descriptor);
-
-	test_str(request->target, "serial:caisson-slot0");
-	test_int(request->size, size);
-	rpc_free(&request->base);
 }
 
 static void wait_for_slots(void)
@@ -391,9 +390,9 @@ static void device_comes(struct slots_waiter *waiter, int *said)
 	files_write("disk", sectors, sizeof(sectors), 0600);
 	test_int(slots_attach(s, "c2", &disk, note, said, &err), 0);
 	slots_wait(s, waiter);
-	asked_for_size(0);
+	asked_for_disk("caisson-slot0", 0);
 	guest_replies(EMPTY);
-	asked_for_size(1024);
+	asked_for_disk("caisson-slot0", 1024);
 	where.device = 0xfe10;
 	guest_replies(&where.base);
 	wait_for_slots();
@@ -427,7 +426,7 @@ static void devices_go_with_their_container(void)
 	had_turn = false;
 	slots_wait(&t.shim.sandbox.slots, &waiter);
 	test_true(!had_turn);
-	asked_for_size(0);
+	asked_for_disk("caisson-slot0", 0);
 	guest_replies(EMPTY);
 	wait_for_slots();
 	test_true(had_turn && !is_claimed() && !slots_filled(&t.shim.sandbox.slots));
@@ -444,12 +443,12 @@ static void a_device_in_use_leaves_later(void)
 	list_init(&waiter.link);
 	device_comes(&waiter, &said);
 	slots_forget(&t.shim.sandbox.slots, "c2", NULL);
-	asked_for_size(0);
+	asked_for_disk("caisson-slot0", 0);
 	guest_fails(TTRPC_FAILED_PRECONDITION, "busy");
 	wait_for_slots();
 	test_true(is_claimed());
 	slots_forget(&t.shim.sandbox.slots, "c1", NULL);
-	asked_for_size(0);
+	asked_for_disk("caisson-slot0", 0);
 	guest_replies(EMPTY);
 	wait_for_slots();
 	test_true(!is_claimed());
@@ -468,12 +467,12 @@ static void gone_before_its_device_came(void)
 	files_write("disk", sectors, sizeof(sectors), 0600);
 	disk.source = (char *)files_path("disk");
 	test_int(slots_attach(s, "c2", &disk, note, &said, &err), 0);
-	asked_for_size(0);
+	asked_for_disk("caisson-slot0", 0);
 	slots_forget(s, "c2", &said);
 	guest_replies(EMPTY);
-	asked_for_size(1024);
+	asked_for_disk("caisson-slot0", 1024);
 	guest_replies(EMPTY);
-	asked_for_size(0);
+	asked_for_disk("caisson-slot0", 0);
 	guest_replies(EMPTY);
 	wait_for_slots();
 	test_int(said, 0);

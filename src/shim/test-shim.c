@@ -74,6 +74,7 @@ static const struct ttrpc_method guest_methods[] = {
 	{.name = "Configure", .handler = guest_called},
 	{.name = "MountAll", .handler = guest_called},
 	{.name = "Unmount", .handler = guest_called},
+	{.name = "FindDisk", .handler = guest_called},
 	{.name = NULL},
 };
 

@@ -137,12 +137,13 @@ static int run_mount_all(void *arg, int words)
 	return code;
 }
 
-static int check_disk(const char *serial, uint64_t size, int words)
+static int run_find_disk(void *arg, int words)
 {
+	const Caisson__Guest__V1__Disk *disk = ((const struct work *)arg)->request;
 	struct mount_error error;
 	dev_t device;
 
-	if (mount_disk_is_free(serial, size, &device, &error) < 0)
+	if (mount_find_disk(disk->serial, disk->size, &device, &error) < 0)
 		return say(words, error.code, error.text);
 	(void)dprintf(words, "%llu\n", (unsigned long long)device);
 	return TTRPC_OK;
@@ -152,12 +153,9 @@ static int run_unmount(void *arg, int words)
 {
 	const struct work *work = arg;
 	const Caisson__Guest__V1__UnmountRequest *request = work->request;
-	const char *serial = str_starts(request->target, MOUNT_SERIAL);
 	_cleanup_close_ int fd = -EBADF;
 	int r = 0;
 
-	if (serial)
-		return check_disk(serial, request->size, words);
 	if (work->pidfd >= 0)
 		r = setns(work->pidfd, CLONE_NEWNS) < 0 ? -errno : 0;
 	else
@@ -281,6 +279,11 @@ static void unmount(struct ttrpc_call *call, const ProtobufCMessage *message)
 	begin(call, message, request->container, run_unmount);
 }
 
+static void find_disk(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	begin(call, message, "", run_find_disk);
+}
+
 static void unmount_all(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	begin(call, message, "", run_unmount_all);
@@ -289,8 +292,9 @@ static void unmount_all(struct ttrpc_call *call, const ProtobufCMessage *message
 static const struct ttrpc_method methods[] = {
 	RPC_METHOD("MountAll", caisson__guest__v1__mount_all_request, google__protobuf__empty,
 		   mount_all),
-	RPC_METHOD("Unmount", caisson__guest__v1__unmount_request, caisson__guest__v1__disk,
+	RPC_METHOD("Unmount", caisson__guest__v1__unmount_request, google__protobuf__empty,
 		   unmount),
+	RPC_METHOD("FindDisk", caisson__guest__v1__disk, caisson__guest__v1__disk, find_disk),
 	RPC_METHOD("UnmountAll", google__protobuf__empty, google__protobuf__empty, unmount_all),
 	{.name = NULL},
 };

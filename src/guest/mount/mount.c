@@ -317,8 +317,7 @@ static int set_disk(struct attempt *a)
 	return r < 0 ? r : configure(a, FSCONFIG_SET_STRING, "source", a->node);
 }
 
-int mount_disk_is_free(const char *serial, uint64_t size, dev_t *ret_device,
-		       struct mount_error *error)
+int mount_find_disk(const char *serial, uint64_t size, dev_t *ret_device, struct mount_error *error)
 {
 	struct attempt a = {.error = error};
 	_cleanup_close_ int fd = -EBADF;
@@ -331,14 +330,16 @@ int mount_disk_is_free(const char *serial, uint64_t size, dev_t *ret_device,
 		fd = open(a.node, O_RDONLY | O_EXCL | O_CLOEXEC);
 	if (r == 0 && (fd < 0 || fstat(fd, &st) < 0))
 		r = -errno;
-	if (r == 0 && size)
-		r = blockdev_await_size(a.node, size);
-	if (r == 0)
-		*ret_device = st.st_rdev;
-	return r < 0 && error->code == TTRPC_OK
-		       ? refuse(&a, r, TTRPC_FAILED_PRECONDITION, "the disk \"%s\" is in use: %s",
-				serial, strerror(-r))
-		       : r;
+	if (r < 0)
+		return error->code == TTRPC_OK
+			       ? refuse(&a, r, TTRPC_FAILED_PRECONDITION,
+					"the disk \"%s\" is in use: %s", serial, strerror(-r))
+			       : r;
+	*ret_device = st.st_rdev;
+	r = size ? blockdev_await_size(a.node, size) : 0;
+	return r < 0 ? refuse(&a, r, TTRPC_FAILED_PRECONDITION,
+			      "the disk \"%s\" does not get its size: %s", serial, strerror(-r))
+		     : 0;
 }
 
 /* The kernel keeps a reference of its own to the connection. */

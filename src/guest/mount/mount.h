@@ -51,14 +51,14 @@ int mount_make(const Containerd__Types__Mount *what, bool confined, struct mount
 int mount_attach(int mount, int target);
 
 /**
- * mount_disk_is_free() - find a disk, which is known from then on, and see that nobody has mounted it
+ * mount_find_disk() - find a disk, which is known from then on, and see that nobody has mounted it
  * @size: bytes that it has, or will have soon; 0: any
  * @ret_error: set on failure
  *
  * Return: 0 or negative errno.
  */
-int mount_disk_is_free(const char *serial, uint64_t size, dev_t *ret_device,
-		       struct mount_error *ret_error);
+int mount_find_disk(const char *serial, uint64_t size, dev_t *ret_device,
+		    struct mount_error *ret_error);
 
 /**
  * mount_open() - open what is below MOUNT_DIR or a bundle's root file system
