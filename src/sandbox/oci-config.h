@@ -45,9 +45,9 @@ uint64_t oci_capability(const char *word);
 
 /**
  * oci_find_user() - who a process is, by the container's own files
- * @rootfs: path of its root file system, whose symbolic links lead nowhere else
+ * @root: descriptor of its root file system, whose symbolic links lead nowhere else
  * @spec: as `docker run --user`
  *
  * Return: 0 or negative errno with a message.
  */
-int oci_find_user(const char *rootfs, const char *spec, struct user *ret, struct err *err);
+int oci_find_user(int root, const char *spec, struct user *ret, struct err *err);

@@ -25,17 +25,13 @@ static int open_file(int root, const char *path)
 	return open(self, O_RDONLY | O_CLOEXEC);
 }
 
-int oci_find_user(const char *rootfs, const char *spec, struct user *ret, struct err *err)
+int oci_find_user(int root, const char *spec, struct user *ret, struct err *err)
 {
-	_cleanup_close_ int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_close_ int passwd = -EBADF, group = -EBADF;
+	_cleanup_close_ int passwd = open_file(root, "/etc/passwd");
+	_cleanup_close_ int group = open_file(root, "/etc/group");
 	size_t name_len = strcspn(spec, ":");
 	int r;
 
-	if (root < 0)
-		return err_errno(err, -errno, "the root file system %s", rootfs);
-	passwd = open_file(root, "/etc/passwd");
-	group = open_file(root, "/etc/group");
 	r = user_lookup(spec, passwd, group, ret);
 	if (r < 0)
 		return err_errno(err, r, "/etc/passwd of the image");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/process-oci.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "abi/abi.h"
@@ -27,12 +28,14 @@ static int find_user(const struct process *p, const Caisson__Guest__V1__Process 
 		     struct user *ret, struct err *err)
 {
 	const struct container *c = p->container;
-	_cleanup_free_ char *rootfs =
+	_cleanup_close_ int root =
 		sandbox_spec_has_disks(c->spec)
-			? path_join(c->record->dir_path, RECORD_NAMES)
-			: share_path(c->sandbox->record, c->spec, SHARE_IN_ROOTFS);
+			? path_open_strict(c->record->dir, RECORD_NAMES, O_PATH | O_DIRECTORY, 0)
+			: share_open_rootfs(c->sandbox->record, c->spec);
 
-	return oci_find_user(rootfs, process->user ? process->user : "", ret, err);
+	if (root < 0)
+		return err_errno(err, root, "cannot open the container's root file system");
+	return oci_find_user(root, process->user ? process->user : "", ret, err);
 }
 
 static int read_config(const struct container *c, char **ret, struct err *err)

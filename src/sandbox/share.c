@@ -17,8 +17,10 @@
 #include "sandbox/rootfs.h"
 #include "sandbox/volume.h"
 
-#define SHARE_SIZE   "1m"
-#define SHARE_INODES 256
+/* The texts of a part fit in, and folders to mount on; in the whole of a group, one for each volume of each container. */
+#define SHARE_SIZE	   "1m"
+#define SHARE_INODES	   256
+#define SHARE_GROUP_INODES 8192
 
 void share_part(const struct sandbox_spec *spec, char ret[SHARE_PART_MAX])
 {
@@ -27,23 +29,48 @@ void share_part(const struct sandbox_spec *spec, char ret[SHARE_PART_MAX])
 		(void)snprintf(ret, SHARE_PART_MAX, "%u/", spec->part);
 }
 
-char *share_path(const struct record *vm, const struct sandbox_spec *spec, const char *name)
+/* Return: @fd; or negative errno: nothing is mounted there. */
+static int take_mounted(int fd)
 {
+	_cleanup_close_ int taken = fd;
+	struct statx st;
+
+	if (fd < 0)
+		return fd;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) < 0)
+		return -errno;
+	return st.stx_attributes & STATX_ATTR_MOUNT_ROOT ? take_fd(taken) : -ENOENT;
+}
+
+static int open_share(const struct record *vm)
+{
+	_cleanup_free_ char *path = path_join(vm->run_path, SHARE_FOLDER);
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int share_open_rootfs(const struct record *vm, const struct sandbox_spec *spec)
+{
+	_cleanup_close_ int share = open_share(vm);
+	_cleanup_free_ char *name = NULL;
 	char part[SHARE_PART_MAX];
 
 	share_part(spec, part);
-	return xasprintf("%s/" SHARE_FOLDER "/%s%s", vm->run_path, part, name);
+	name = xasprintf("%s" SHARE_IN_ROOTFS, part);
+	return share < 0 ? share
+			 : take_mounted(path_open_strict(share, name, O_PATH | O_DIRECTORY, 0));
 }
 
 int share_open_volume(const struct record *vm, const struct sandbox_spec *spec, size_t i)
 {
-	_cleanup_free_ char *path = path_join(vm->run_path, SHARE_FOLDER), *name = NULL;
-	_cleanup_close_ int share = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int share = open_share(vm);
+	_cleanup_free_ char *name = NULL;
 	char part[SHARE_PART_MAX];
 
 	share_part(spec, part);
 	name = xasprintf("%s" SHARE_IN_VOLUMES "/%zu", part, i);
-	return share < 0 ? -errno : path_open_in_root(share, name, O_PATH, 0);
+	return share < 0 ? share : take_mounted(path_open_in_root(share, name, O_PATH, 0));
 }
 
 static char *volume_path(const char *base, size_t i)
@@ -68,14 +95,15 @@ static int make_place(const char *path, bool folder)
 	return fd < 0 ? -errno : 0;
 }
 
+/* The container may write to it: a mount of its own stays as it is when what is around it is closed. */
 static int make_text(const char *path, const char *text, struct err *err)
 {
 	size_t len = strlen(text);
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
-	return fd < 0 || write(fd, text, len) != (ssize_t)len
-		       ? err_errno(err, -errno, "cannot write %s", path)
-		       : 0;
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+		return err_errno(err, -errno, "cannot write %s", path);
+	return rootfs_bind(fd, path, false, false, err);
 }
 
 static int add_in_common(const char *path, const struct sandbox_spec *spec, int source,
@@ -116,11 +144,11 @@ static int add_volume(const char *base, const struct sandbox_spec *spec, size_t 
 	return rootfs_bind(source, path, volume.readonly, volume.follows, err);
 }
 
-/* What the guest writes beside the mounts is memory of the host, and goes with it. */
-static int mount_own(const char *path, const struct sandbox_spec *spec, struct err *err)
+/* What the guest writes to the texts is memory of the host, and goes with it. */
+static int mount_own(const char *path, size_t inodes, struct err *err)
 {
-	_cleanup_free_ char *options = xasprintf("mode=0700,size=" SHARE_SIZE ",nr_inodes=%zu",
-						 spec->volumes.n + SHARE_INODES);
+	_cleanup_free_ char *options =
+		xasprintf("mode=0700,size=" SHARE_SIZE ",nr_inodes=%zu", inodes);
 	int r = make_folder(path, err);
 
 	if (r == 0 && mount("caisson", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
@@ -171,20 +199,47 @@ bool share_is_alone(const struct share_alone *alone, size_t i)
 	return false;
 }
 
+/* Before the share shows what is mounted in it: here nothing is. */
+static int mount_places(const char *share, const char *path, struct err *err)
+{
+	int r = make_folder(path, err);
+
+	if (r == 0 && mount(share, path, NULL, MS_BIND, NULL) < 0)
+		r = err_errno(err, -errno, "cannot mount on %s", path);
+	return r;
+}
+
 /* Whoever serves it, in a mount namespace that is a slave of ours, sees what is mounted in it later. */
 int share_make(const struct record *vm, const struct sandbox_spec *spec, struct sources *sources,
 	       struct err *err)
 {
 	_cleanup_free_ char *path = path_join(vm->run_path, SHARE_FOLDER);
+	_cleanup_free_ char *places = path_join(vm->run_path, SHARE_PLACES);
+	size_t inodes = spec->volumes.n + (sources ? SHARE_GROUP_INODES : SHARE_INODES);
 	int r = rootfs_private_mounts(err);
 
 	if (r == 0)
-		r = mount_own(path, spec, err);
+		r = mount_own(path, inodes, err);
+	if (r == 0)
+		r = mount_places(path, places, err);
 	if (r == 0 && mount(NULL, path, NULL, MS_SHARED, NULL) < 0)
 		r = err_errno(err, -errno, "cannot show what is mounted in %s", path);
 	if (r == 0 && sources)
-		r = sources_make(sources, path, err);
+		r = sources_make(sources, path, places, err);
 	return r;
+}
+
+/*
+ * What is mounted in it is as writable as before. But nobody whom it is served may put a link, or another folder, where
+ * we mount something, or look for it.
+ */
+static int close_names(const char *path, struct err *err)
+{
+	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+
+	return syscall(SYS_mount_setattr, AT_FDCWD, path, 0, &attributes, sizeof(attributes)) < 0
+		       ? err_errno(err, -errno, "cannot make %s read only", path)
+		       : 0;
 }
 
 static int fill(const char *base, const struct record *record, const struct sandbox_spec *spec,
@@ -202,28 +257,27 @@ static int fill(const char *base, const struct record *record, const struct sand
 		r = mount_rootfs(base, record, spec, err);
 	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
 		r = add_volume(base, spec, i, uses, err);
-	return r;
+	return r == 0 ? close_names(base, err) : r;
 }
 
-/* The guest may do there what it likes meanwhile: no path of it is followed, and what is there already will do. */
+/* @in: the share, or its places. Return: where the part is there, a new string. */
+static char *part_path(const struct record *vm, const char *in, const struct sandbox_spec *spec)
+{
+	return xasprintf("%s/%s/%u", vm->run_path, in, (unsigned int)spec->part);
+}
+
 static int move_into(const struct record *vm, const struct sandbox_spec *spec, const char *from,
 		     struct err *err)
 {
-	_cleanup_free_ char *path = path_join(vm->run_path, SHARE_FOLDER);
-	_cleanup_close_ int share = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), place = -EBADF;
-	char part[SHARE_PART_MAX];
-	int r = share < 0 ? -errno : 0;
+	_cleanup_free_ char *place = part_path(vm, SHARE_PLACES, spec);
+	_cleanup_free_ char *path = part_path(vm, SHARE_FOLDER, spec);
+	int r = make_folder(place, err);
 
-	share_part(spec, part);
-	if (r == 0 && mkdirat(share, part, 0700) < 0 && errno != EEXIST)
-		r = -errno;
-	if (r == 0)
-		r = place = path_open_strict(share, part, O_PATH | O_DIRECTORY, 0);
-	if (r >= 0)
-		r = syscall(SYS_move_mount, AT_FDCWD, from, place, "", MOVE_MOUNT_T_EMPTY_PATH) < 0
-			    ? -errno
-			    : 0;
-	return r < 0 ? err_errno(err, r, "cannot mount on %s/%s", path, part) : 0;
+	if (r == 0 && syscall(SYS_move_mount, AT_FDCWD, from, AT_FDCWD, path, 0) < 0) {
+		r = err_errno(err, -errno, "cannot mount on %s", path);
+		(void)rmdir(place);
+	}
+	return r;
 }
 
 /* Whole or not at all, and made where the guest cannot see it. */
@@ -231,7 +285,7 @@ static int add_part(const struct record *vm, const struct record *record,
 		    const struct sandbox_spec *spec, struct source_uses *uses, struct err *err)
 {
 	_cleanup_free_ char *base = path_join(vm->run_path, SHARE_NEXT);
-	int r = mount_own(base, spec, err);
+	int r = mount_own(base, spec->volumes.n + SHARE_INODES, err);
 
 	if (r == 0)
 		r = fill(base, record, spec, uses, err);
@@ -265,14 +319,6 @@ static const char *rest_of(const char *path, const char *target)
 										   : NULL;
 }
 
-static int open_rootfs(const struct record *vm, const struct sandbox_spec *spec)
-{
-	_cleanup_free_ char *path = share_path(vm, spec, SHARE_IN_ROOTFS);
-	int fd = open(path, O_PATH | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
 static int opened(int fd, const char *what, struct err *err)
 {
 	return fd < 0 ? err_errno(err, fd, "cannot open what %s is in", what) : fd;
@@ -299,7 +345,7 @@ int share_find(const struct record *vm, const struct sandbox_spec *spec, const c
 			whole);
 	if (found == spec->volumes.n) {
 		if (!sandbox_spec_has_disks(spec))
-			return opened(open_rootfs(vm, spec), whole, err);
+			return opened(share_open_rootfs(vm, spec), whole, err);
 		return err_set(
 			err, -ENOTSUP,
 			"%s is in the root file system, which is a disk itself (--rootfs-mode "
@@ -312,24 +358,23 @@ int share_find(const struct record *vm, const struct sandbox_spec *spec, const c
 		       spec->volume_targets.v[found]);
 }
 
-/*
- * With a part's own mount goes all that is in it. The guest may have made a symbolic link of that name, which would
- * be followed if there were a slash behind it.
- */
+/* With a part's own mount goes all that is in it. */
 void share_remove(const struct record *vm, const struct sandbox_spec *spec)
 {
-	_cleanup_free_ char *own =
-		xasprintf("%s/" SHARE_FOLDER "/%u", vm->run_path, (unsigned int)spec->part);
+	_cleanup_free_ char *place = part_path(vm, SHARE_PLACES, spec);
+	_cleanup_free_ char *own = part_path(vm, SHARE_FOLDER, spec);
 
 	if (spec->part == 0)
 		return;
 	rootfs_unmount(own);
-	(void)rmdir(own);
+	(void)rmdir(place);
 }
 
 void share_undo(const struct record *vm)
 {
 	_cleanup_free_ char *own = path_join(vm->run_path, SHARE_FOLDER);
+	_cleanup_free_ char *places = path_join(vm->run_path, SHARE_PLACES);
 
 	rootfs_unmount(own);
+	rootfs_unmount(places);
 }

@@ -7,21 +7,24 @@
 /*
  * What virtiofsd or caisson-9pd shows to the guest: a folder of mounts in our own mount namespace, with which they go.
  *
- *	<run>/share		a small tmpfs, so that a guest that writes there fills nothing
+ *	<run>/share		a small tmpfs, read only once the first container's part is in it: the guest writes to
+ *				what is mounted there alone
  *	<run>/share/rootfs	the root file system: an overlay on the image, or that of a bundle itself;
  *				nothing, where it is on disks
  *	<run>/share/volumes/0	and so on: folders or files of the host's, in the order of the spec, each
- *				without what is beside it
+ *				without what is beside it; and texts, which are small files of the tmpfs
  *	<run>/share/1/...	the same, tmpfs, rootfs and volumes, of a container that has come to the VM later
  *				(struct sandbox_spec's part); such a number is never another one's
  *	<run>/share/common/1	and so on: of a group, what its containers have of the host (sources.h); in their volumes
  *				are symbolic links to that
- *	<run>/next		where that is put together
+ *	<run>/places		the share's tmpfs once more, which is served to nobody: where folders are made to mount on
+ *	<run>/next		where a part is put together, to be read only as well before anybody sees it
  *
  * <run> is that of the container that the VM was started for.
  */
 
 #define SHARE_FOLDER "share"
+#define SHARE_PLACES "places"
 #define SHARE_NEXT   "next"
 /* In a part. */
 #define SHARE_IN_ROOTFS	 "rootfs"
@@ -53,15 +56,15 @@ bool share_is_needed(const struct sandbox_spec *spec);
 /** share_part() - what the paths of a container's part begin with */
 void share_part(const struct sandbox_spec *spec, char ret[SHARE_PART_MAX]);
 
-/** share_path() - of @name in a container's part, on the host, a new string; @vm: of the VM's first */
-char *share_path(const struct record *vm, const struct sandbox_spec *spec, const char *name);
-
 /**
- * share_open_volume() - open its volume no. @i there
+ * share_open_rootfs() - open the root file system in a container's part, on the host
+ * @vm: of the VM's first
  *
- * Where a link leads that the guest has put there is in the share as well. Return: a descriptor, for paths only; or
- * negative errno.
+ * Return: a descriptor, for paths only; or negative errno: none is mounted there.
  */
+int share_open_rootfs(const struct record *vm, const struct sandbox_spec *spec);
+
+/** share_open_volume() - open its volume no. @i there. No link leads out of the share. Return: as above. */
 int share_open_volume(const struct record *vm, const struct sandbox_spec *spec, size_t i);
 
 /**
@@ -75,7 +78,7 @@ int share_make(const struct record *vm, const struct sandbox_spec *spec, struct 
 	       struct err *err);
 
 /**
- * share_add() - mount a container's part in it, also of a guest that runs
+ * share_add() - mount a container's part in it, also of a guest that runs; the first's, which has no number, first
  * @vm: of the VM's first container
  * @record, @spec: of this one
  * @uses: of one of a group: what it has in common with others from now on, until sources_leave()

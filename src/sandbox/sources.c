@@ -20,27 +20,32 @@
 #include "base/path.h"
 #include "sandbox/rootfs.h"
 
-/* Enough for all volumes of all containers; what the guest makes there besides is memory of the host. */
-#define COMMON_OPTIONS "mode=0700,size=1m,nr_inodes=8192"
-
-#define NAME_MAX_LEN   16
+#define NAME_MAX_LEN 16
 
 void sources_init(struct sources *s, const struct proc *server)
 {
-	*s = (struct sources){.server = server, .folder = -EBADF};
+	*s = (struct sources){.server = server, .folder = -EBADF, .places = -EBADF};
 	list_init(&s->all);
 	list_init(&s->gone);
 }
 
-int sources_make(struct sources *s, const char *share, struct err *err)
+static int open_folder(const char *path, struct err *err)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? err_errno(err, -errno, "cannot open %s", path) : fd;
+}
+
+int sources_make(struct sources *s, const char *share, const char *places, struct err *err)
 {
 	_cleanup_free_ char *path = path_join(share, SHARE_IN_COMMON);
+	_cleanup_free_ char *same = path_join(places, SHARE_IN_COMMON);
 
-	if (mkdir(path, 0700) < 0 ||
-	    mount("caisson", path, "tmpfs", MS_NOSUID | MS_NODEV, COMMON_OPTIONS) < 0)
-		return err_errno(err, -errno, "cannot mount on %s", path);
-	s->folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return s->folder < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
+	if (mkdir(same, 0700) < 0)
+		return err_errno(err, -errno, "cannot make the folder %s", same);
+	s->folder = open_folder(path, err);
+	s->places = s->folder < 0 ? s->folder : open_folder(same, err);
+	return s->places < 0 ? s->places : 0;
 }
 
 static void name_of(const struct share_source *source, char ret[NAME_MAX_LEN])
@@ -75,29 +80,28 @@ static struct share_source *find(const struct sources *s, const struct share_sou
 	return NULL;
 }
 
-/* The guest may do there what it likes meanwhile: no name of it is followed, and what is there already will do. */
 static int make_place(const struct sources *s, const struct share_source *source)
 {
 	_cleanup_close_ int file = -EBADF;
 	char name[NAME_MAX_LEN];
 
 	name_of(source, name);
-	if (source->folder && mkdirat(s->folder, name, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	if (!source->folder)
-		file = openat(s->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return path_open_strict(s->folder, name, O_PATH, 0);
+	if (source->folder)
+		return mkdirat(s->places, name, 0700) < 0 ? -errno : 0;
+	file = openat(s->places, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return file < 0 ? -errno : 0;
 }
 
 static int mount_one(const struct sources *s, const struct share_source *source, int fd)
 {
 	_cleanup_close_ int tree = rootfs_clone(fd, !source->writable, source->follows);
-	_cleanup_close_ int place = tree < 0 ? tree : make_place(s, source);
+	int r = tree < 0 ? tree : make_place(s, source);
+	char name[NAME_MAX_LEN];
 
-	if (tree < 0 || place < 0)
-		return tree < 0 ? tree : place;
-	return syscall(SYS_move_mount, tree, "", place, "",
-		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+	if (r < 0)
+		return r;
+	name_of(source, name);
+	return syscall(SYS_move_mount, tree, "", s->folder, name, MOVE_MOUNT_F_EMPTY_PATH) < 0
 		       ? -errno
 		       : 0;
 }
@@ -106,11 +110,10 @@ static void unmount(const struct sources *s, const struct share_source *source)
 {
 	char path[64];
 
-	/* A mount cannot be replaced by whoever is served, nor the folder that it is in. */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%u", s->folder, source->number);
 	rootfs_unmount(path);
 	name_of(source, path);
-	(void)unlinkat(s->folder, path, source->folder ? AT_REMOVEDIR : 0);
+	(void)unlinkat(s->places, path, source->folder ? AT_REMOVEDIR : 0);
 }
 
 /* What is mounted in it stays as it was found, where something can be written to again. */
@@ -267,4 +270,5 @@ void sources_done(struct sources *s)
 		free(container_of(it, struct share_source, link));
 	}
 	s->folder = fd_close(s->folder);
+	s->places = fd_close(s->places);
 }

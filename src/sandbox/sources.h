@@ -17,7 +17,7 @@
  * In the share it has a number, which is never another one's.
  */
 
-/* A folder in the share, with a mount for each. */
+/* A folder in the share, with a mount for each; nobody who is served makes a name there. */
 #define SHARE_IN_COMMON "common"
 
 /**
@@ -43,13 +43,14 @@ struct share_source {
  * struct sources - those of a VM
  * @gone: nobody has them any more but the guest, which was asked to mount them
  * @server: who serves the share, in a mount namespace whose root that is
- * @folder: of SHARE_IN_COMMON, here; -EBADF: it is not there
+ * @folder: of SHARE_IN_COMMON, here, to mount in; @places: the same, to make files and folders to mount on; -EBADF: they
+ *	are not there
  */
 struct sources {
 	struct list all, gone;
 	const struct proc *server;
 	unsigned int numbers;
-	int folder;
+	int folder, places;
 };
 
 /** struct source_uses - what one container has of them; NULL for its @sources: nothing can be */
@@ -65,8 +66,13 @@ struct source_uses {
 /** sources_init() - none; @server may be started later */
 void sources_init(struct sources *sources, const struct proc *server);
 
-/** sources_make() - mount the folder in @share, where nothing is yet. Return: 0 or negative errno with a message. */
-int sources_make(struct sources *sources, const char *share, struct err *err);
+/**
+ * sources_make() - make the folder in @share, where nothing is yet
+ * @places: its file system once more, where nothing shows that is mounted in @share
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int sources_make(struct sources *sources, const char *share, const char *places, struct err *err);
 
 /**
  * sources_use() - have something as a volume

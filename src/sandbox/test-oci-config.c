@@ -255,21 +255,21 @@ static void users(void)
 
 	test_true(mkdtemp(path));
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	test_int(oci_find_user(path, "5:6", &user, &err), 0);
-	test_int(oci_find_user(path, "anna", &user, &err), -EINVAL);
+	test_int(oci_find_user(dir, "5:6", &user, &err), 0);
+	test_int(oci_find_user(dir, "anna", &user, &err), -EINVAL);
 	test_int(mkdirat(dir, "etc", 0755), 0);
 	test_int(mkdirat(dir, "real", 0755), 0);
 	write_file(dir, "real/passwd", "anna:x:1000:1001::/home/anna:/bin/sh\n");
 	/* As the container itself would see it. */
 	test_int(symlinkat("/../real/passwd", dir, "etc/passwd"), 0);
-	test_int(oci_find_user(path, "anna", &user, &err), 0);
+	test_int(oci_find_user(dir, "anna", &user, &err), 0);
 	test_int(user.uid, 1000);
 	test_str(user.home, "/home/anna");
-	test_int(oci_find_user(path, "anna:none", &user, &err), -EINVAL);
+	test_int(oci_find_user(dir, "anna:none", &user, &err), -EINVAL);
 	test_str(err.text, "unable to find group none: no matching entries in group file");
 	test_int(unlinkat(dir, "etc/passwd", 0), 0);
 	test_int(mkfifoat(dir, "etc/passwd", 0600), 0);
-	test_int(oci_find_user(path, "anna", &user, &err), -EINVAL);
+	test_int(oci_find_user(dir, "anna", &user, &err), -EINVAL);
 	fd_close(dir);
 	test_int(path_remove_tree(AT_FDCWD, path), 0);
 }

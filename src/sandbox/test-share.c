@@ -50,11 +50,16 @@ static void add_volume(struct sandbox_spec *spec, const char *form, const char *
 	strv_addf(&spec->volume_targets, "/v%zu", spec->volumes.n);
 }
 
-/* What the other one has at @path in the share; @text: NULL: nothing */
+/* Where the other one has @path of the share, a new string */
+static char *served(const char *path)
+{
+	return xasprintf("/proc/%d/root%s/" SHARE_FOLDER "/%s", (int)server, record.run_path, path);
+}
+
+/* What it has there; @text: NULL: nothing */
 static void expect_served(const char *path, const char *text)
 {
-	_cleanup_free_ char *whole = xasprintf("/proc/%d/root%s/" SHARE_FOLDER "/%s", (int)server,
-					       record.run_path, path);
+	_cleanup_free_ char *whole = served(path);
 	_cleanup_free_ char *have = NULL;
 	int r = file_slurp_at(AT_FDCWD, whole, 100, &have, NULL);
 
@@ -65,12 +70,21 @@ static void expect_served(const char *path, const char *text)
 
 static int open_served(const char *path)
 {
-	_cleanup_free_ char *whole = xasprintf("/proc/%d/root%s/" SHARE_FOLDER "/%s", (int)server,
-					       record.run_path, path);
+	_cleanup_free_ char *whole = served(path);
 	int fd = open(whole, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	test_true(fd >= 0);
 	return fd;
+}
+
+static void expect_text_written(const char *path)
+{
+	_cleanup_free_ char *whole = served(path);
+	_cleanup_close_ int fd = open(whole, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	test_true(fd >= 0);
+	test_int(fd_write_full(fd, "others", 6), 0);
+	expect_served(path, "others");
 }
 
 static void expect_no_file(const char *in, const char *name)
@@ -102,17 +116,17 @@ static void serve(void)
 
 static void the_first_has_no_number(void)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int rootfs = -EBADF;
 	struct err err = ERR_NULL;
 
 	make_spec(&first, 0, "a");
-	path = share_path(&record, &first, SHARE_IN_ROOTFS);
-	test_str(path + strlen(record.run_path), "/share/rootfs");
 	if (share_make(&record, &first, NULL, &err) < 0 ||
 	    share_add(&record, &record, &first, NULL, &err) < 0)
 		test_fail("%s", err.text);
 	serve();
 	expect_served("rootfs/file", "of a");
+	rootfs = share_open_rootfs(&record, &first);
+	test_true(rootfs >= 0);
 	share_remove(&record, &first);
 	expect_served("rootfs/file", "of a");
 }
@@ -155,29 +169,52 @@ static void a_failure_leaves_nothing(void)
 	expect_no_file("run/" SHARE_FOLDER, "4");
 }
 
-/* It may make any name there, and to lead anywhere. */
-static void what_the_guest_has_made_is_not_followed(void)
+/* Return: 0, or why whoever serves it cannot make a folder of that name. */
+static int make_served(const char *path)
 {
-	_cleanup_free_ char *place = xasprintf("%s/" SHARE_FOLDER "/5", record.run_path);
-	_cleanup_free_ char *elsewhere = path_join(folder, "a");
-	_cleanup_free_ char *whole = path_join(record.run_path, SHARE_FOLDER);
+	_cleanup_free_ char *whole = served(path);
+
+	return mkdir(whole, 0700) < 0 ? -errno : 0;
+}
+
+/* They would be followed, or mounted on. */
+static void nobody_else_makes_names_there(void)
+{
+	_cleanup_free_ char *from = served("6"), *to = served("rootfs");
 	struct err err = ERR_NULL;
 
-	make_spec(&later, 5, "b");
-	test_int(symlink(whole, place), 0);
-	share_remove(&record, &later);
-	test_int(unlink(place), 0);
-	test_int(symlink(elsewhere, place), 0);
-	test_true(share_add(&record, &record, &later, NULL, &err) < 0);
-	expect_no_file("a", SHARE_IN_ROOTFS);
-	expect_no_file("run", SHARE_NEXT);
-	test_int(unlink(place), 0);
-	test_int(mkdir(place, 0700), 0);
+	make_spec(&later, 6, "b");
+	add_volume(&later, "text:", "words");
 	if (share_add(&record, &record, &later, NULL, &err) < 0)
 		test_fail("%s", err.text);
-	expect_served("5/rootfs/file", "of b");
+	test_int(make_served("7"), -EROFS);
+	test_int(make_served("6/other"), -EROFS);
+	test_int(make_served("6/volumes/other"), -EROFS);
+	test_int(rename(from, to) < 0 ? -errno : 0, -EROFS);
+	/* What is mounted there is written to as before. */
+	test_int(make_served("6/rootfs/other"), 0);
+	expect_text_written("6/volumes/0");
 	share_remove(&record, &later);
-	expect_no_file("run/" SHARE_FOLDER, "5");
+	expect_no_file("run/" SHARE_FOLDER, "6");
+}
+
+/* Where something is mounted nobody can have put anything else. */
+static void what_is_not_mounted_is_not_found(void)
+{
+	_cleanup_free_ char *place = xasprintf("%s/" SHARE_PLACES "/7", record.run_path);
+	_cleanup_free_ char *rootfs = path_join(place, SHARE_IN_ROOTFS);
+
+	make_spec(&later, 7, "b");
+	add_volume(&later, "rw:", "/nowhere");
+	test_int(mkdir(place, 0700), 0);
+	test_int(symlink("/", rootfs), 0);
+	test_int(share_open_rootfs(&record, &later), -ELOOP);
+	test_int(unlink(rootfs), 0);
+	test_int(mkdir(rootfs, 0700), 0);
+	test_int(share_open_rootfs(&record, &later), -ENOENT);
+	test_int(share_open_volume(&record, &later, 0), -ENOENT);
+	test_int(rmdir(rootfs), 0);
+	test_int(rmdir(place), 0);
 }
 
 /* In a child: its mounts go with it, whatever happens. */
@@ -190,7 +227,8 @@ static int run_in_private(void)
 		test_run(the_first_has_no_number);
 		test_run(a_part_comes_and_goes);
 		test_run(a_failure_leaves_nothing);
-		test_run(what_the_guest_has_made_is_not_followed);
+		test_run(nobody_else_makes_names_there);
+		test_run(what_is_not_mounted_is_not_found);
 		test_int(kill(server, SIGKILL), 0);
 		test_int(waitpid(server, &status, 0), server);
 		sandbox_spec_done(&first);

@@ -70,15 +70,14 @@ static int pivot(int root)
 
 int view_enter(pid_t shim, const struct record *vm, const struct sandbox_spec *spec)
 {
-	_cleanup_free_ char *rootfs = share_path(vm, spec, SHARE_IN_ROOTFS);
 	_cleanup_close_ int root = -EBADF;
 	int r = copy_namespace(shim);
 
 	if (r < 0)
 		return r;
-	root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	root = share_open_rootfs(vm, spec);
 	if (root < 0)
-		return -errno;
+		return root;
 	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
 		if (volume_of(spec->volumes.v[i]).kind == VOLUME_SHARED)
 			r = bind_volume(root, vm, spec, i);
