@@ -104,7 +104,8 @@ dev_t slots_device(const struct slots *slots, const char *container, const char 
 void slots_wait(struct slots *slots, struct slots_waiter *waiter);
 
 /**
- * slots_forget() - a container has gone, in the guest too: its disks follow, one after the other
+ * slots_forget() - a container has gone, in the guest too: its disks follow, one after the other, whether the guest likes
+ *	it or not
  * @userdata: whoever waits with that is not told any more
  */
 void slots_forget(struct slots *slots, const char *container, const void *userdata);
