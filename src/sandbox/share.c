@@ -358,14 +358,22 @@ int share_find(const struct record *vm, const struct sandbox_spec *spec, const c
 		       spec->volume_targets.v[found]);
 }
 
-/* With a part's own mount goes all that is in it. */
-void share_remove(const struct record *vm, const struct sandbox_spec *spec)
+/*
+ * With a part's own mount goes all that is in it. Whoever serves it may know files of it still, for which the guest could
+ * ask to write to them.
+ */
+void share_remove(const struct record *vm, const struct sandbox_spec *spec,
+		  const struct sources *sources)
 {
+	char part[SHARE_PART_MAX];
 	_cleanup_free_ char *place = part_path(vm, SHARE_PLACES, spec);
 	_cleanup_free_ char *own = part_path(vm, SHARE_FOLDER, spec);
 
 	if (spec->part == 0)
 		return;
+	share_part(spec, part);
+	if (sources)
+		(void)sources_protect(sources, part);
 	rootfs_unmount(own);
 	(void)rmdir(place);
 }

@@ -88,8 +88,13 @@ int share_make(const struct record *vm, const struct sandbox_spec *spec, struct 
 int share_add(const struct record *vm, const struct record *record, const struct sandbox_spec *spec,
 	      struct source_uses *uses, struct err *err);
 
-/** share_remove() - unmount one with a number. Who has something of it open keeps that. */
-void share_remove(const struct record *vm, const struct sandbox_spec *spec);
+/**
+ * share_remove() - unmount one with a number. Who has something of it open keeps that; if nothing is open for writing,
+ * nothing is written to any more
+ * @sources: of a group; NULL: it is none
+ */
+void share_remove(const struct record *vm, const struct sandbox_spec *spec,
+		  const struct sources *sources);
 
 /**
  * share_find() - what of it a path of the container leads into, as long as nobody replaces its folders there

@@ -131,9 +131,10 @@ static int set_mount(int folder, const char *name, bool writable)
 		       : 0;
 }
 
+/* @name: in the share */
 struct change {
-	const struct sources *sources;
-	const struct share_source *source;
+	const struct proc *server;
+	const char *name;
 	bool writable;
 };
 
@@ -141,27 +142,38 @@ struct change {
 static int set_where_served(void *data, struct err *err _unused_)
 {
 	const struct change *change = data;
-	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/mnt", (int)change->sources->server->pid);
-	_cleanup_free_ char *name = xasprintf(SHARE_IN_COMMON "/%u", change->source->number);
+	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/mnt", (int)change->server->pid);
 	_cleanup_close_ int ns = open(path, O_RDONLY | O_CLOEXEC), root = -EBADF;
 
 	if (ns < 0 || setns(ns, CLONE_NEWNS) < 0)
 		return -errno;
 	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return root < 0 ? -errno : set_mount(root, name, change->writable);
+	return root < 0 ? -errno : set_mount(root, change->name, change->writable);
+}
+
+static int set_served(const struct sources *s, const char *name, bool writable)
+{
+	struct change change = {s->server, name, writable};
+
+	return s->server->pid > 0 ? proc_call(set_where_served, &change, NULL) : 0;
+}
+
+int sources_protect(const struct sources *s, const char *name)
+{
+	return set_served(s, name, false);
 }
 
 /* What was found in a mount that is read only stays so. */
 static int set_writable(const struct sources *s, struct share_source *source, bool writable)
 {
-	struct change change = {s, source, writable};
-	char name[NAME_MAX_LEN];
+	char path[sizeof(SHARE_IN_COMMON "/") + NAME_MAX_LEN] = SHARE_IN_COMMON "/";
+	char *name = path + strlen(path);
 	int r;
 
 	if (source->writable == writable || (source->flags & ST_RDONLY))
 		return 0;
 	name_of(source, name);
-	r = s->server->pid > 0 ? proc_call(set_where_served, &change, NULL) : 0;
+	r = set_served(s, path, writable);
 	if (r == 0)
 		r = set_mount(s->folder, name, writable);
 	if (r == 0)
@@ -228,21 +240,25 @@ static void end(struct sources *s, struct share_source *source)
 }
 
 /*
- * Not as long as the guest has files open for writing: whoever leaves next tries again. Where nobody is served any more
- * there may be no mounts, and nothing to protect.
+ * Not as long as the guest has files open for writing: whoever leaves next tries again. What nobody has any more stays
+ * mounted as long: whoever serves it knows files of it, for which the guest can ask to write to them, and what is
+ * unmounted cannot be made read only any more. Where nobody is served any more there may be no mounts, and nothing to
+ * protect.
  */
 static void protect(struct sources *s)
 {
-	if (s->server->pid <= 0)
-		return;
-	list_for_each (it, &s->all) {
+	const bool served = s->server->pid > 0;
+
+	list_for_each_safe (it, &s->all) {
 		struct share_source *source = container_of(it, struct share_source, link);
-		int r = source->writers == 0 ? set_writable(s, source, false) : 0;
+		int r = served && source->writers == 0 ? set_writable(s, source, false) : 0;
 
 		if (r < 0)
 			log_warn("what no container may write to any more stays writable for the "
 				 "guest: %s",
 				 strerror(-r));
+		if (source->users == 0 && r != -EBUSY)
+			end(s, source);
 	}
 }
 
@@ -254,8 +270,7 @@ void sources_leave(struct source_uses *uses)
 		struct share_source *source = uses->v[i].source;
 
 		source->writers -= uses->v[i].writes;
-		if (--source->users == 0)
-			end(s, source);
+		source->users--;
 	}
 	if (uses->n > 0)
 		protect(s);
@@ -263,12 +278,22 @@ void sources_leave(struct source_uses *uses)
 	free(take_ptr(uses->v));
 }
 
+static void forget_unused(struct list *list)
+{
+	list_for_each_safe (it, list) {
+		struct share_source *source = container_of(it, struct share_source, link);
+
+		if (source->users > 0)
+			continue;
+		list_del(it);
+		free(source);
+	}
+}
+
 void sources_done(struct sources *s)
 {
-	list_for_each_safe (it, &s->gone) {
-		list_del(it);
-		free(container_of(it, struct share_source, link));
-	}
+	forget_unused(&s->all);
+	forget_unused(&s->gone);
 	s->folder = fd_close(s->folder);
 	s->places = fd_close(s->places);
 }

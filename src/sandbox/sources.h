@@ -12,7 +12,8 @@
 /*
  * What containers of a group have as volumes: each file or folder of the host's is one mount in the share, however many
  * of them have it, so that the guest, too, sees one, with the same pipes, sockets and locks for all. It goes with the
- * last who has it, and the host lets the VM write to it as long as one of them may.
+ * last who has it, and the host lets the VM write to it as long as one of them may. Where the guest has a file open for
+ * writing then, both come as soon as it has none, with the next container that leaves.
  *
  * In the share it has a number, which is never another one's.
  */
@@ -84,6 +85,13 @@ int sources_make(struct sources *sources, const char *share, const char *places,
  */
 int sources_use(struct source_uses *uses, int fd, const struct volume *volume,
 		unsigned int *ret_number, struct err *err);
+
+/**
+ * sources_protect() - let whoever is served write to nothing of what is mounted on @name in the share
+ *
+ * Return: 0; -EBUSY: a file of it is open for writing; or another negative errno.
+ */
+int sources_protect(const struct sources *sources, const char *name);
 
 /** sources_leave() - what the container had of them it has no more. May be called again */
 void sources_leave(struct source_uses *uses);

@@ -127,7 +127,7 @@ static void the_first_has_no_number(void)
 	expect_served("rootfs/file", "of a");
 	rootfs = share_open_rootfs(&record, &first);
 	test_true(rootfs >= 0);
-	share_remove(&record, &first);
+	share_remove(&record, &first, NULL);
 	expect_served("rootfs/file", "of a");
 }
 
@@ -149,7 +149,7 @@ static void a_part_comes_and_goes(void)
 	test_true(text >= 0);
 	expect_no_file("run", SHARE_NEXT);
 	known = open_served("3");
-	share_remove(&record, &later);
+	share_remove(&record, &later, NULL);
 	/* Who knows the part's folder has nothing of what was in it. */
 	test_int(openat(known, "rootfs/file", O_PATH | O_CLOEXEC) < 0 ? -errno : 0, -ENOENT);
 	expect_served("3/rootfs/file", NULL);
@@ -194,7 +194,7 @@ static void nobody_else_makes_names_there(void)
 	/* What is mounted there is written to as before. */
 	test_int(make_served("6/rootfs/other"), 0);
 	expect_text_written("6/volumes/0");
-	share_remove(&record, &later);
+	share_remove(&record, &later, NULL);
 	expect_no_file("run/" SHARE_FOLDER, "6");
 }
 

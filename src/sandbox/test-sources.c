@@ -180,6 +180,58 @@ static void who_writes_still_is_not_cut_off(void)
 	sources_leave(&one);
 }
 
+/* Whoever serves it knows files, and may open them otherwise than by the place. */
+static void what_was_looked_at_is_not_written_to_later(void)
+{
+	unsigned int number = have(&one, "a", &rw);
+	_cleanup_close_ int known = open_served(number, "/file", O_PATH);
+	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", known);
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	test_true(known >= 0 && fd >= 0);
+	sources_leave(&one);
+	test_int(try(number, "/file", O_RDWR), 0);
+	fd = fd_close(fd);
+	(void)have(&two, "b", &rw);
+	sources_leave(&two);
+	expect_gone(number);
+	test_int(open(path, O_RDWR | O_CLOEXEC) < 0 ? -errno : 0, -EROFS);
+}
+
+/* It has not gone then, and is nobody else's. */
+static void one_that_stays_for_a_writer_is_had_again(void)
+{
+	unsigned int number = have(&one, "a", &rw);
+	int fd = open_served(number, "/file", O_RDWR);
+
+	test_true(fd >= 0);
+	sources_leave(&one);
+	test_int(have(&two, "a", &ro), number);
+	fd_close(fd);
+	sources_leave(&two);
+	expect_gone(number);
+}
+
+static void a_part(void)
+{
+	_cleanup_free_ char *places = path_to("places/7"), *place = path_to("share/7");
+	_cleanup_free_ char *a = path_to("a"), *name = xasprintf("%s/file", place);
+	_cleanup_free_ char *theirs = xasprintf("/proc/%d/root/7/file", (int)server.pid);
+	_cleanup_close_ int known = -EBADF;
+
+	test_int(mkdir(places, 0700), 0);
+	test_int(mount(a, place, NULL, MS_BIND, NULL), 0);
+	known = open(theirs, O_RDWR | O_CLOEXEC);
+	test_true(known >= 0);
+	test_int(sources_protect(&sources, "7"), -EBUSY);
+	known = fd_close(known);
+	test_int(sources_protect(&sources, "7"), 0);
+	test_int(open(theirs, O_RDWR | O_CLOEXEC) < 0 ? -errno : 0, -EROFS);
+	test_int(access(name, W_OK), 0);
+	test_int(umount(place), 0);
+	test_int(rmdir(places), 0);
+}
+
 static void files(void)
 {
 	unsigned int number = have(&one, "a/file", &ro);
@@ -303,6 +355,9 @@ static int run_in_private(void)
 		test_run(one_mount_until_the_last_has_left);
 		test_run(written_to_as_long_as_somebody_may);
 		test_run(who_writes_still_is_not_cut_off);
+		test_run(what_was_looked_at_is_not_written_to_later);
+		test_run(one_that_stays_for_a_writer_is_had_again);
+		test_run(a_part);
 		test_run(files);
 		test_run(read_only_on_the_host);
 		test_run(following_the_host);

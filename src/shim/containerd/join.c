@@ -226,7 +226,7 @@ static int mount_all(struct shim *shim, struct joined *j,
 static void leave(struct shim *shim, struct joined *j, enum leaving leaving)
 {
 	deputy_end(&j->deputy);
-	share_remove(shim->sandbox.record, &j->spec);
+	share_remove(shim->sandbox.record, &j->spec, &shim->sandbox.sources);
 	for (size_t i = 0; i < j->n_mounts; i++)
 		rootfs_unmount(j->spec.rootfs);
 	j->n_mounts = 0;
