@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/mountinfo.h"
 #include "base/parse.h"
 #include "cgroup/cgroup.h"
 
@@ -17,21 +18,6 @@ struct mount {
 	const char *root, *point, *options;
 	bool v2;
 };
-
-/* In place; blanks and a few more are "\040" in /proc (proc_pid_mountinfo(5)). */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; to++)
-		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-			*to = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 4;
-		} else {
-			*to = *s++;
-		}
-	*to = '\0';
-}
 
 /* "ID PARENT DEV ROOT POINT OPTIONS [...] - TYPE SOURCE OPTIONS". Return: whether it is of ours. */
 static bool parse_mount(char *line, struct mount *ret)
@@ -46,8 +32,8 @@ static bool parse_mount(char *line, struct mount *ret)
 	}
 	if (!dash || dash + 3 >= n || strncmp(fields[dash + 1], "cgroup", 6) != 0)
 		return false;
-	unescape(fields[3]);
-	unescape(fields[4]);
+	mountinfo_unescape(fields[3]);
+	mountinfo_unescape(fields[4]);
 	*ret = (struct mount){
 		.root = fields[3],
 		.point = fields[4],
@@ -57,7 +43,7 @@ static bool parse_mount(char *line, struct mount *ret)
 	return ret->v2 || strcmp(fields[dash + 1], "cgroup") == 0;
 }
 
-/* Each is its own string for unescape(); a hierarchy may be mounted several times. */
+/* Each is its own string for mountinfo_unescape(); a hierarchy may be mounted several times. */
 static bool is_known(const struct strv *points, const struct mount *m)
 {
 	for (size_t i = 0; i < points->n; i++)

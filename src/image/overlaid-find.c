@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/mountinfo.h"
 #include "base/parse.h"
 #include "image/overlaid.h"
 #include "image/text.h"
@@ -19,25 +20,6 @@ void overlaid_done(struct overlaid *o)
 {
 	strv_done(&o->lowers);
 	free(take_ptr(o->upper));
-}
-
-/* Of proc_pid_mountinfo(5): "\054" is a comma, and so on. */
-static void take_octal(char *s)
-{
-	char *to = s;
-
-	while (*s) {
-		unsigned int c;
-
-		if (s[0] == '\\' && sscanf(s + 1, "%3o", &c) == 1 &&
-		    strspn(s + 1, "01234567") >= 3) {
-			*to++ = (char)c;
-			s += 4;
-		} else {
-			*to++ = *s++;
-		}
-	}
-	*to = '\0';
 }
 
 /* Of overlayfs' own, in which a backslash takes the meaning of what follows. Return: its end. */
@@ -106,7 +88,7 @@ static int take_options(struct overlaid *o, char *options, struct err *err)
 	int r = 0;
 
 	while (r == 0 && (option = strsep(&options, ","))) {
-		take_octal(option);
+		mountinfo_unescape(option);
 		r = take_option(o, option, err);
 	}
 	return r;

@@ -119,13 +119,22 @@ static int add_in_common(const char *path, const struct sandbox_spec *spec, int 
 	return symlink(link, path) < 0 ? err_errno(err, -errno, "cannot make %s", path) : 0;
 }
 
+/* A file system that does not answer holds nobody up. */
+static int is_folder(int fd)
+{
+	struct statx st;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0
+		       ? -errno
+		       : S_ISDIR(st.stx_mode);
+}
+
 static int add_volume(const char *base, const struct sandbox_spec *spec, size_t i,
 		      struct source_uses *uses, struct err *err)
 {
 	const struct volume volume = volume_of(spec->volumes.v[i]);
 	_cleanup_free_ char *path = volume_path(base, i);
 	_cleanup_close_ int source = -EBADF;
-	struct stat st;
 	int r;
 
 	if (volume.kind == VOLUME_TMPFS || volume.kind == VOLUME_SOCKET || volume_is_disk(&volume))
@@ -133,12 +142,12 @@ static int add_volume(const char *base, const struct sandbox_spec *spec, size_t 
 	if (volume.kind == VOLUME_TEXT)
 		return make_text(path, volume.source, err);
 	source = path_open_real(volume.source, O_PATH);
-	r = source < 0 ? source : fstat(source, &st) < 0 ? -errno : 0;
+	r = source < 0 ? source : is_folder(source);
 	if (r < 0)
 		return err_errno(err, r, "cannot open the volume %s", volume.source);
 	if (uses)
 		return add_in_common(path, spec, source, &volume, uses, err);
-	r = make_place(path, S_ISDIR(st.st_mode));
+	r = make_place(path, r);
 	if (r < 0)
 		return err_errno(err, r, "cannot make %s", path);
 	return rootfs_bind(source, path, volume.readonly, volume.follows, err);

@@ -10,13 +10,14 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mountinfo.h"
 #include "base/path.h"
 #include "sandbox/rootfs.h"
 
@@ -55,17 +56,26 @@ static void name_of(const struct share_source *source, char ret[NAME_MAX_LEN])
 
 static int identify(int fd, const struct volume *volume, struct share_source *ret)
 {
-	struct statvfs fs;
-	struct stat st;
+	struct mountinfo mount;
+	struct statx st;
+	int r;
 
-	if (fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0)
 		return -errno;
-	ret->device = st.st_dev;
-	ret->inode = st.st_ino;
-	ret->folder = S_ISDIR(st.st_mode);
-	ret->flags = fs.f_flag & (ST_RDONLY | ST_NOEXEC);
+	r = mountinfo_find(fd, &mount);
+	ret->device = makedev(st.stx_dev_major, st.stx_dev_minor);
+	ret->inode = st.stx_ino;
+	ret->folder = S_ISDIR(st.stx_mode);
+	ret->readonly = mount.readonly;
+	ret->noexec = mount.noexec;
 	ret->follows = volume->follows;
-	return 0;
+	return r;
+}
+
+static bool is_same(const struct share_source *a, const struct share_source *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->readonly == b->readonly &&
+	       a->noexec == b->noexec && a->follows == b->follows;
 }
 
 static struct share_source *find(const struct sources *s, const struct share_source *like)
@@ -73,8 +83,7 @@ static struct share_source *find(const struct sources *s, const struct share_sou
 	list_for_each (it, &s->all) {
 		struct share_source *source = container_of(it, struct share_source, link);
 
-		if (source->device == like->device && source->inode == like->inode &&
-		    source->flags == like->flags && source->follows == like->follows)
+		if (is_same(source, like))
 			return source;
 	}
 	return NULL;
@@ -170,7 +179,7 @@ static int set_writable(const struct sources *s, struct share_source *source, bo
 	char *name = path + strlen(path);
 	int r;
 
-	if (source->writable == writable || (source->flags & ST_RDONLY))
+	if (source->writable == writable || source->readonly)
 		return 0;
 	name_of(source, name);
 	r = set_served(s, path, writable);

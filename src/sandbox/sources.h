@@ -23,7 +23,7 @@
 
 /**
  * struct share_source - one of them
- * @device, @inode: what it is; @flags: of the mount that it was found in (statvfs(3)); @follows: as of a volume. What
+ * @device, @inode: what it is; @readonly, @noexec: of the mount that it was found in; @follows: as of a volume. What
  *	differs in one of these is another one
  * @folder: or a file
  * @writable: the host lets the guest write to it
@@ -34,8 +34,7 @@ struct share_source {
 	struct list link;
 	dev_t device;
 	ino_t inode;
-	unsigned long flags;
-	bool follows, folder, writable, shown;
+	bool readonly, noexec, follows, folder, writable, shown;
 	unsigned int number, asked;
 	size_t users, writers;
 };

@@ -298,6 +298,24 @@ static void nobody_else_makes_names_there(void)
 	expect_gone(number);
 }
 
+/* We have only one loop. */
+static void a_file_system_that_does_not_answer(void)
+{
+	_cleanup_close_ int silent = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	_cleanup_free_ char *options =
+		xasprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", silent);
+	_cleanup_free_ char *b = path_to("b");
+
+	if (silent < 0 || mount("test", b, "fuse", MS_NOEXEC, options) < 0) {
+		puts("the kernel has no FUSE");
+		return;
+	}
+	(void)have(&one, "b", &ro);
+	test_true(one.v[0].source->noexec && one.v[0].source->folder);
+	sources_leave(&one);
+	test_int(umount2(b, MNT_DETACH), 0);
+}
+
 /* As a VM does: whoever is left leaves after that, and there is nothing to complain about. */
 static void the_vm_may_end_first(void)
 {
@@ -361,6 +379,7 @@ static int run_in_private(void)
 		test_run(files);
 		test_run(read_only_on_the_host);
 		test_run(following_the_host);
+		test_run(a_file_system_that_does_not_answer);
 		test_run(nobody_else_makes_names_there);
 		test_run(the_vm_may_end_first);
 		test_int(kill(server.pid, SIGKILL), 0);
