@@ -69,13 +69,14 @@ static int identify(int fd, const struct volume *volume, struct share_source *re
 	ret->readonly = mount.readonly;
 	ret->noexec = mount.noexec;
 	ret->follows = volume->follows;
+	ret->mount = mount.inside || ret->follows ? mount.id : 0;
 	return r;
 }
 
 static bool is_same(const struct share_source *a, const struct share_source *b)
 {
-	return a->device == b->device && a->inode == b->inode && a->readonly == b->readonly &&
-	       a->noexec == b->noexec && a->follows == b->follows;
+	return a->device == b->device && a->inode == b->inode && a->mount == b->mount &&
+	       a->readonly == b->readonly && a->noexec == b->noexec && a->follows == b->follows;
 }
 
 static struct share_source *find(const struct sources *s, const struct share_source *like)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -23,8 +24,9 @@
 
 /**
  * struct share_source - one of them
- * @device, @inode: what it is; @readonly, @noexec: of the mount that it was found in; @follows: as of a volume. What
- *	differs in one of these is another one
+ * @device, @inode: what it is; @mount: where it was found, if anything is mounted in it, which elsewhere may be something
+ *	else, or @follows; 0: nothing is; @readonly, @noexec: of that mount; @follows: as of a volume. What differs in one
+ *	of these is another one
  * @folder: or a file
  * @writable: the host lets the guest write to it
  * @users, @writers: how many volumes it is, and how many of these may be written to
@@ -34,6 +36,7 @@ struct share_source {
 	struct list link;
 	dev_t device;
 	ino_t inode;
+	uint64_t mount;
 	bool readonly, noexec, follows, folder, writable, shown;
 	unsigned int number, asked;
 	size_t users, writers;

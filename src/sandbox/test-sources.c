@@ -298,6 +298,33 @@ static void nobody_else_makes_names_there(void)
 	expect_gone(number);
 }
 
+/* The same folder, but not the same things are mounted in it. */
+static void what_is_mounted_in_it_counts(void)
+{
+	_cleanup_free_ char *a = path_to("shared/a"), *b = path_to("b");
+	_cleanup_free_ char *below = path_to("shared/a/below");
+	unsigned int number;
+
+	test_int(mount(a, b, NULL, MS_BIND, NULL), 0);
+	test_int(mount(NULL, b, NULL, MS_PRIVATE, NULL), 0);
+	number = have(&one, "shared/a", &rw);
+	test_int(have(&two, "b", &rw), number);
+	sources_leave(&one);
+	sources_leave(&two);
+	test_int(mount("test", below, "tmpfs", 0, NULL), 0);
+	make_file("shared/a/below/inner");
+	number = have(&one, "b", &rw);
+	test_true(have(&two, "shared/a", &rw) != number);
+	test_int(have(&three, "shared/a", &ro), number + 1);
+	test_int(try(number, "/below/inner", O_RDONLY), -ENOENT);
+	test_int(try(number + 1, "/below/inner", O_RDONLY), 0);
+	sources_leave(&one);
+	sources_leave(&two);
+	sources_leave(&three);
+	test_int(umount(below), 0);
+	test_int(umount(b), 0);
+}
+
 /* We have only one loop. */
 static void a_file_system_that_does_not_answer(void)
 {
@@ -379,6 +406,7 @@ static int run_in_private(void)
 		test_run(files);
 		test_run(read_only_on_the_host);
 		test_run(following_the_host);
+		test_run(what_is_mounted_in_it_counts);
 		test_run(a_file_system_that_does_not_answer);
 		test_run(nobody_else_makes_names_there);
 		test_run(the_vm_may_end_first);
