@@ -151,26 +151,35 @@ void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 		pass_on(call, request->id, &settings);
 }
 
-void control_reply_stats(struct ttrpc_call *call, const struct ttrpc_answer *answer,
-			 void (*reply)(struct ttrpc_call *call, Google__Protobuf__Any *stats))
+/* struct form - of figures: @pack: makes them so; @reply: says them */
+struct form {
+	int (*pack)(const Google__Protobuf__Any *v2, Google__Protobuf__Any *ret);
+	void (*reply)(struct ttrpc_call *call, Google__Protobuf__Any *stats);
+};
+
+static void reply_figures(struct ttrpc_call *call, const struct ttrpc_answer *answer,
+			  const struct form *form)
 {
-	Google__Protobuf__Any v1 = GOOGLE__PROTOBUF__ANY__INIT, *stats = NULL;
+	Google__Protobuf__Any stats = GOOGLE__PROTOBUF__ANY__INIT;
 	ProtobufCMessage *m = NULL;
 	int r = rpc_unpack(&containerd__task__v2__stats_response__descriptor, answer->payload,
 			   answer->payload_len, &m);
 
 	if (r == 0)
-		stats = ((Containerd__Task__V2__StatsResponse *)m)->stats;
-	if (stats && stats_host_is_v1()) {
-		r = stats_to_v1(stats, &v1);
-		stats = &v1;
-	}
-	if (r < 0 || !stats)
+		r = form->pack(((Containerd__Task__V2__StatsResponse *)m)->stats, &stats);
+	if (r < 0)
 		ttrpc_call_fail(call, TTRPC_INTERNAL, "the guest's figures make no sense");
 	else
-		reply(call, stats);
-	rpc_any_done(&v1);
+		form->reply(call, &stats);
+	rpc_any_done(&stats);
 	rpc_free(m);
+}
+
+void control_reply_stats(struct ttrpc_call *call, const struct ttrpc_answer *answer,
+			 void (*reply)(struct ttrpc_call *call, Google__Protobuf__Any *stats))
+{
+	reply_figures(call, answer,
+		      &(struct form){stats_host_is_v1() ? stats_to_v1 : stats_to_v2, reply});
 }
 
 static void reply_task(struct ttrpc_call *call, Google__Protobuf__Any *stats)
@@ -181,9 +190,14 @@ static void reply_task(struct ttrpc_call *call, Google__Protobuf__Any *stats)
 	rpc_reply(call, &response.base);
 }
 
-static void reply_v1(struct ttrpc_call *call, const struct ttrpc_answer *answer)
+static void reply_for_host(struct ttrpc_call *call, const struct ttrpc_answer *answer)
 {
 	control_reply_stats(call, answer, reply_task);
+}
+
+static void reply_of_guest(struct ttrpc_call *call, const struct ttrpc_answer *answer)
+{
+	reply_figures(call, answer, &(struct form){stats_to_v2, reply_task});
 }
 
 void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -191,8 +205,7 @@ void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__StatsRequest *request = (const void *)message;
 
 	if (find(call, request->id, PROCESS_OP_STATS))
-		calls_forward_as(call, call->payload, call->payload_len,
-				 stats_host_is_v1() ? reply_v1 : NULL);
+		calls_forward_as(call, call->payload, call->payload_len, reply_for_host);
 }
 
 void control_stats_of_guest(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -200,7 +213,7 @@ void control_stats_of_guest(struct ttrpc_call *call, const ProtobufCMessage *mes
 	const Containerd__Task__V2__StatsRequest *request = (const void *)message;
 
 	if (find(call, request->id, PROCESS_OP_STATS))
-		calls_forward(call);
+		calls_forward_as(call, call->payload, call->payload_len, reply_of_guest);
 }
 
 void control_checkpoint(struct ttrpc_call *call, const ProtobufCMessage *message)

@@ -367,6 +367,99 @@ static void figures_become_those_of_version_1(void)
 	rpc_any_done(&any);
 }
 
+/* Of whoever asks over the shim's own service: there they are version 2's, whatever the host has. */
+static void ask_figures(struct asked *a)
+{
+	Containerd__Task__V2__StatsRequest request = CONTAINERD__TASK__V2__STATS_REQUEST__INIT;
+
+	request.id = (char *)"c1";
+	ask_over(t.client, a, SHIM_SERVICE, "Stats", &request.base);
+	rpc_free(asked_of_guest("Stats", &containerd__task__v2__stats_request__descriptor));
+}
+
+static void guest_has_figures(Google__Protobuf__Any *any)
+{
+	Containerd__Task__V2__StatsResponse response = CONTAINERD__TASK__V2__STATS_RESPONSE__INIT;
+
+	response.stats = any;
+	guest_replies(&response.base);
+}
+
+/* Also as containerd asks for it, which would fall over what is not there. */
+static void refuse_figures(Google__Protobuf__Any *any)
+{
+	ask_figures(&asked);
+	guest_has_figures(any);
+	expect(&asked, TTRPC_INTERNAL, "make no sense");
+	ask_id(&asked, "Stats", "");
+	rpc_free(asked_of_guest("Stats", &containerd__task__v2__stats_request__descriptor));
+	guest_has_figures(any);
+	expect(&asked, TTRPC_INTERNAL, "make no sense");
+}
+
+static void figures_that_make_no_sense(void)
+{
+	static uint8_t much[STATS_MAX + 1];
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+
+	begin_running(false);
+	refuse_figures(NULL);
+	refuse_figures(&any);
+	any.type_url = (char *)"something.Else";
+	refuse_figures(&any);
+	any.type_url = (char *)"io.containerd.cgroups.v2.Metrics";
+	any.value.data = much;
+	any.value.len = 1;
+	refuse_figures(&any);
+	/* A field that nobody knows. */
+	memcpy(much, "\x9a\x06\xfc\xff\x03", 5);
+	any.value.len = sizeof(much);
+	refuse_figures(&any);
+	test_shim_end();
+}
+
+#define MANY_DISKS 1000
+
+/* Its type is told in our words, with no more disks than anybody has. */
+static void figures_are_made_anew(void)
+{
+	Io__Containerd__Cgroups__V2__Metrics v2 = IO__CONTAINERD__CGROUPS__V2__METRICS__INIT;
+	Io__Containerd__Cgroups__V2__IOStat io = IO__CONTAINERD__CGROUPS__V2__IOSTAT__INIT;
+	Io__Containerd__Cgroups__V2__IOEntry entry = IO__CONTAINERD__CGROUPS__V2__IOENTRY__INIT,
+					     *entries[MANY_DISKS];
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT, v1 = GOOGLE__PROTOBUF__ANY__INIT;
+	Containerd__Task__V2__StatsResponse *response;
+	ProtobufCMessage *m;
+
+	for (size_t i = 0; i < MANY_DISKS; i++)
+		entries[i] = &entry;
+	io.usage = entries;
+	io.n_usage = MANY_DISKS;
+	v2.io = &io;
+	begin_running(false);
+	test_int(rpc_any_pack(&v2.base, &any), 0);
+	any.type_url = (char *)"elsewhere/io.containerd.cgroups.v2.Metrics";
+	ask_figures(&asked);
+	guest_has_figures(&any);
+	response = (Containerd__Task__V2__StatsResponse *)expect_ok(
+		&asked, &containerd__task__v2__stats_response__descriptor);
+	test_str(response->stats->type_url, "io.containerd.cgroups.v2.Metrics");
+	test_int(rpc_any_unpack(response->stats, &io__containerd__cgroups__v2__metrics__descriptor,
+				&m),
+		 0);
+	test_int(((Io__Containerd__Cgroups__V2__Metrics *)m)->io->n_usage, 256);
+	rpc_free(m);
+	rpc_free(&response->base);
+	test_int(stats_to_v1(&any, &v1), 0);
+	test_int(rpc_any_unpack(&v1, &io__containerd__cgroups__v1__metrics__descriptor, &m), 0);
+	test_int(((Io__Containerd__Cgroups__V1__Metrics *)m)->blkio->n_io_serviced_recursive, 512);
+	rpc_free(m);
+	rpc_any_done(&v1);
+	any.type_url = NULL;
+	rpc_any_done(&any);
+	test_shim_end();
+}
+
 int main(void)
 {
 	test_run(a_container_is_paused_and_resumed);
@@ -384,5 +477,7 @@ int main(void)
 	test_run(the_host_has_its_part);
 	test_run(wrong_limits_are_not);
 	test_run(figures_become_those_of_version_1);
+	test_run(figures_that_make_no_sense);
+	test_run(figures_are_made_anew);
 	return 0;
 }
