@@ -17,14 +17,21 @@ struct waiter {
 	struct process *process;
 };
 
+/* What may cost its client more than that keeps it from others', who are asked after it. */
+#define BRIEFLY (2 * NSEC_PER_SEC)
+
+/* @call: NULL: it was told that this takes too long, and the guest has not answered yet */
 struct forward {
 	struct list link;
 	struct ttrpc_request request;
 	struct ttrpc_call *call;
 	struct standby *standby;
+	struct loop_timer patience;
 	void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer);
 	bool last;
 };
+
+static const char no_answer[] = "the guest does not answer: `caisson delete -f` ends its VM";
 
 struct shim *shim_of(const struct ttrpc_call *call)
 {
@@ -160,6 +167,7 @@ bool calls_waited_for(const struct shim *shim, const struct process *p)
 static void forward_free(struct forward *f)
 {
 	standby_leave(f->standby);
+	loop_timer_stop(&f->patience);
 	list_del(&f->link);
 	free(f);
 }
@@ -182,6 +190,18 @@ static void end_vm(struct forward *f)
 	sandbox_give_up(&shim->sandbox);
 }
 
+static void answer_forward(struct forward *f, const struct ttrpc_answer *answer)
+{
+	if (answer->code == TTRPC_OK && f->reply)
+		f->reply(f->call, answer);
+	else if (answer->code == TTRPC_OK)
+		ttrpc_call_reply(f->call, answer->payload, answer->payload_len);
+	else if (answer->code == TTRPC_DEADLINE_EXCEEDED)
+		ttrpc_call_fail(f->call, answer->code, "%s", no_answer);
+	else
+		ttrpc_call_fail(f->call, answer->code, "%s", answer->message);
+}
+
 static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct forward *f = container_of(req, struct forward, request);
@@ -190,15 +210,8 @@ static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answe
 		end_vm(f);
 		return;
 	}
-	if (answer->code == TTRPC_OK && f->reply)
-		f->reply(f->call, answer);
-	else if (answer->code == TTRPC_OK)
-		ttrpc_call_reply(f->call, answer->payload, answer->payload_len);
-	else if (answer->code == TTRPC_DEADLINE_EXCEEDED)
-		ttrpc_call_fail(f->call, answer->code,
-				"the guest does not answer: `caisson delete -f` ends its VM");
-	else
-		ttrpc_call_fail(f->call, answer->code, "%s", answer->message);
+	if (f->call)
+		answer_forward(f, answer);
 	forward_free(f);
 }
 
@@ -225,6 +238,7 @@ forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeo
 	f->call = call;
 	f->reply = reply;
 	ttrpc_request_init(&f->request);
+	loop_timer_init(&f->patience);
 	list_init(&f->link);
 	f->standby = &shim->sandbox.standby;
 	standby_use(f->standby);
@@ -249,6 +263,38 @@ void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
 		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
 {
 	(void)forward(call, payload, len, PROCESS_GUEST_ANSWERS, reply);
+}
+
+static bool is_silent(const struct shim *shim)
+{
+	list_for_each (it, &shim->forwards)
+		if (!container_of(it, struct forward, link)->call)
+			return true;
+	return false;
+}
+
+static void is_late(struct loop_timer *timer)
+{
+	struct forward *f = container_of(timer, struct forward, patience);
+	struct ttrpc_call *call = take_ptr(f->call);
+
+	ttrpc_call_fail(call, TTRPC_DEADLINE_EXCEEDED, "%s", no_answer);
+}
+
+void calls_forward_briefly(struct ttrpc_call *call,
+			   void (*reply)(struct ttrpc_call *call,
+					 const struct ttrpc_answer *answer))
+{
+	struct loop *loop = shim_of(call)->loop;
+	struct forward *f;
+
+	if (is_silent(shim_of(call))) {
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", no_answer);
+		return;
+	}
+	f = forward(call, call->payload, call->payload_len, 0, reply);
+	if (f)
+		loop_timer_start(loop, &f->patience, loop_now(loop) + BRIEFLY, is_late);
 }
 
 void calls_forward(struct ttrpc_call *call)
@@ -276,9 +322,19 @@ void calls_fail_forwards(struct shim *shim, enum ttrpc_code code, const char *me
 		struct forward *f = container_of(it, struct forward, link);
 
 		ttrpc_request_cancel(&f->request);
-		ttrpc_call_fail(f->call, code, "%s", message);
+		if (f->call)
+			ttrpc_call_fail(f->call, code, "%s", message);
 		forward_free(f);
 	}
+}
+
+/* runc's words for a process; of files they would say that these are not there. */
+static void fail_lost(struct shim *shim, struct ttrpc_call *call)
+{
+	if (str_starts(call->service->name, "containerd."))
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "process already finished");
+	else
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
 }
 
 void calls_lost(struct shim *shim)
@@ -286,11 +342,8 @@ void calls_lost(struct shim *shim)
 	list_for_each_safe (it, &shim->forwards) {
 		struct forward *f = container_of(it, struct forward, link);
 
-		/* runc's words for a process; of files they would say that these are not there. */
-		if (str_starts(f->call->service->name, "containerd."))
-			ttrpc_call_fail(f->call, TTRPC_NOT_FOUND, "process already finished");
-		else
-			ttrpc_call_fail(f->call, TTRPC_UNAVAILABLE, "%s", shim_why_ended(shim));
+		if (f->call)
+			fail_lost(shim, f->call);
 		forward_free(f);
 	}
 }

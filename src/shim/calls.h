@@ -51,6 +51,16 @@ void calls_forward_patiently(struct ttrpc_call *call);
 void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
 		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer));
 
+/**
+ * calls_forward_briefly() - the same of what its client asks many VMs for, one after the other
+ *
+ * A guest that is slow costs it little, and one that is silent nothing: DEADLINE_EXCEEDED after two seconds, and
+ * UNAVAILABLE at once until the guest has answered that.
+ */
+void calls_forward_briefly(struct ttrpc_call *call,
+			   void (*reply)(struct ttrpc_call *call,
+					 const struct ttrpc_answer *answer));
+
 /** calls_fail_forwards() - the guest answers nothing that was passed on to it any more */
 void calls_fail_forwards(struct shim *shim, enum ttrpc_code code, const char *message);
 

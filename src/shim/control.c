@@ -205,7 +205,7 @@ void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__StatsRequest *request = (const void *)message;
 
 	if (find(call, request->id, PROCESS_OP_STATS))
-		calls_forward_as(call, call->payload, call->payload_len, reply_for_host);
+		calls_forward_briefly(call, reply_for_host);
 }
 
 void control_stats_of_guest(struct ttrpc_call *call, const ProtobufCMessage *message)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "guest.pb-c.h"
+#include "loop/test-clock.h"
 #include "metrics_v1.pb-c.h"
 #include "metrics_v2.pb-c.h"
 #include "shim/lifeline.h"
@@ -385,14 +386,19 @@ static void guest_has_figures(Google__Protobuf__Any *any)
 	guest_replies(&response.base);
 }
 
+static void ask_of_task(void)
+{
+	ask_id(&asked, "Stats", "");
+	rpc_free(asked_of_guest("Stats", &containerd__task__v2__stats_request__descriptor));
+}
+
 /* Also as containerd asks for it, which would fall over what is not there. */
 static void refuse_figures(Google__Protobuf__Any *any)
 {
 	ask_figures(&asked);
 	guest_has_figures(any);
 	expect(&asked, TTRPC_INTERNAL, "make no sense");
-	ask_id(&asked, "Stats", "");
-	rpc_free(asked_of_guest("Stats", &containerd__task__v2__stats_request__descriptor));
+	ask_of_task();
 	guest_has_figures(any);
 	expect(&asked, TTRPC_INTERNAL, "make no sense");
 }
@@ -460,6 +466,35 @@ static void figures_are_made_anew(void)
 	test_shim_end();
 }
 
+/* containerd asks for all containers' figures one after the other. */
+static void figures_of_a_silent_guest(void)
+{
+	begin_running(false);
+	t.loop.now = test_clock;
+	ask_of_task();
+	test_pass(&t.loop, 2 * NSEC_PER_SEC - 1);
+	test_true(!asked.done);
+	test_pass(&t.loop, 1);
+	expect(&asked, TTRPC_DEADLINE_EXCEEDED, "does not answer");
+	ask_id(&asked, "Stats", "");
+	expect(&asked, TTRPC_UNAVAILABLE, "does not answer");
+	/* It is well again. */
+	guest_has_figures(NULL);
+	ask_id(&asked, "Pids", "");
+	rpc_free(asked_of_guest("Pids", &containerd__task__v2__pids_request__descriptor));
+	guest_replies(EMPTY);
+	expect(&asked, TTRPC_OK, "");
+	refuse_figures(NULL);
+	/* Or its VM ends. */
+	ask_of_task();
+	test_pass(&t.loop, 2 * NSEC_PER_SEC);
+	expect(&asked, TTRPC_DEADLINE_EXCEEDED, "does not answer");
+	sandbox_deinit(&t.shim.sandbox);
+	shim_task_lost(&t.shim);
+	test_true(list_empty(&t.shim.forwards));
+	test_shim_end();
+}
+
 int main(void)
 {
 	test_run(a_container_is_paused_and_resumed);
@@ -479,5 +514,6 @@ int main(void)
 	test_run(figures_become_those_of_version_1);
 	test_run(figures_that_make_no_sense);
 	test_run(figures_are_made_anew);
+	test_run(figures_of_a_silent_guest);
 	return 0;
 }
