@@ -350,6 +350,7 @@ struct process *process_new(struct container *container, const char *exec_id,
 
 	list_init(&p->link);
 	loop_timer_init(&p->deadline);
+	loop_timer_init(&p->killed);
 	p->container = container;
 	p->exec_id = xstrdup(exec_id);
 	p->fifos[0] = xstrdup(stdio->in);
@@ -441,6 +442,8 @@ void process_signal(struct process *p, int signo)
 		request.signal = systemd_signal(p->container->spec, request.signal);
 	standby_forbid(&p->container->sandbox->standby);
 	tell(p, "Kill", &request.base, signo == SIGKILL ? PROCESS_GUEST_ENDS : 0);
+	if (signo == SIGKILL && !*p->exec_id && p->container->sandbox->group)
+		process_killed(p);
 }
 
 void process_resize(struct process *p, uint32_t columns, uint32_t rows)
@@ -461,6 +464,7 @@ void process_free(struct process *p)
 	if (p->holder)
 		*p->holder = NULL;
 	loop_timer_stop(&p->deadline);
+	loop_timer_stop(&p->killed);
 	standby_forget(&p->container->sandbox->standby, p);
 	/* Nobody else would ever tell the guest. */
 	if (p->state == PROCESS_ADDED)

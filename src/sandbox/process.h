@@ -70,6 +70,7 @@ struct process_stdio {
  * @lost: the VM went, and the process with it
  * @patience: how long the end is held back for output that nobody reads, in nanoseconds; 0: as long as it takes
  * @holder: who holds it back, as in struct process_stdio; @held_err: what he said meanwhile; NULL: nothing bad
+ * @killed: how long it may live yet, of process_killed()
  * @forgetting: process_forget() was called, and @deleted has not followed yet
  * @created, @started, @deleted: how process_create(), process_start() and process_delete() went;
  *	each called once, the last one with @status and @exited_at set
@@ -94,7 +95,7 @@ struct process {
 	int opening;
 	struct process **holder;
 	struct err *held_err;
-	struct loop_timer deadline;
+	struct loop_timer deadline, killed;
 	uint64_t patience;
 	struct ttrpc_request request, wait, forget;
 	Caisson__Guest__V1__Process *exec_spec;
@@ -195,6 +196,14 @@ void process_resume(struct process *process);
  * A paused VM runs from then on: the process may end of it. A guest that does not answer SIGKILL is lost, and its VM ends.
  */
 void process_signal(struct process *process, int signo);
+
+/**
+ * process_killed() - the first process of a container whose VM others may be in was sent SIGKILL
+ *
+ * A guest may say that it has done so, and not tell of the end: if that has not come after PROCESS_GUEST_ENDS, there is no
+ * other way left to be rid of the container, and the VM ends.
+ */
+void process_killed(struct process *process);
 
 /** process_resize() - its terminal has another size; as process_signal() */
 void process_resize(struct process *process, uint32_t columns, uint32_t rows);

@@ -307,13 +307,14 @@ void calls_forward_patiently(struct ttrpc_call *call)
 	(void)forward(call, call->payload, call->payload_len, 0, NULL);
 }
 
-void calls_forward_or_end(struct ttrpc_call *call)
+bool calls_forward_or_end(struct ttrpc_call *call)
 {
 	struct forward *f =
 		forward(call, call->payload, call->payload_len, PROCESS_GUEST_ENDS, NULL);
 
 	if (f)
 		f->last = true;
+	return f;
 }
 
 void calls_fail_forwards(struct shim *shim, enum ttrpc_code code, const char *message)

@@ -37,8 +37,12 @@ void calls_fail_waiters(struct shim *shim, const struct process *process, const 
 /** calls_forward() - pass a call on to the guest, as the bytes it came in */
 void calls_forward(struct ttrpc_call *call);
 
-/** calls_forward_or_end() - the same of SIGKILL: if the guest does not answer, its VM ends, which is an answer */
-void calls_forward_or_end(struct ttrpc_call *call);
+/**
+ * calls_forward_or_end() - the same of SIGKILL: if the guest does not answer, its VM ends, which is an answer
+ *
+ * Return: false: the guest is not asked, and @call is answered.
+ */
+bool calls_forward_or_end(struct ttrpc_call *call);
 
 /** calls_forward_patiently() - the same, of what may take as long as its client likes */
 void calls_forward_patiently(struct ttrpc_call *call);

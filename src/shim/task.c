@@ -479,7 +479,8 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 		rpc_reply_empty(call);
 		sandbox_stop(&shim->sandbox, false);
 	} else if (shim->containerd && request->signal == SIGKILL && !*request->exec_id) {
-		calls_forward_or_end(call);
+		if (calls_forward_or_end(call))
+			process_killed(p);
 	} else {
 		forward_kill(call, p->container->spec, request);
 	}

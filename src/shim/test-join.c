@@ -17,6 +17,7 @@
 #include "sandbox/rootfs.h"
 #include "shim/containerd/join.h"
 #include "shim/test-shim.h"
+#include "shim/told.h"
 #include "vmmount.pb-c.h"
 
 #define SKIP	77
@@ -518,6 +519,23 @@ static void one_that_the_guest_does_not_kill(void)
 	end_group();
 }
 
+/* `caisson delete -f` of it, whose guest says yes and does not. */
+static void one_that_the_guest_does_not_end(void)
+{
+	begin_group();
+	join("c2", "1");
+	start_it("c2");
+	t.loop.now = test_clock;
+	told_remove(container_find(&t.shim.sandbox, "c2")->init);
+	expect_kill("c2", SIGKILL);
+	test_pass(&t.loop, PROCESS_GUEST_ENDS - 1);
+	test_int(t.shim.sandbox.state, SANDBOX_READY);
+	test_pass(&t.loop, 1);
+	test_int(t.shim.sandbox.state, SANDBOX_ENDED);
+	test_true(strstr(t.shim.sandbox.failure.text, "did not end container c2"));
+	end_group();
+}
+
 /* It can be tried again, also if it has come true meanwhile. */
 static void one_that_is_deleted_too_late(void)
 {
@@ -708,6 +726,7 @@ static int run_in_child(void)
 		test_run(one_that_starts_too_late);
 		test_run(one_that_nobody_stands_for);
 		test_run(one_that_the_guest_does_not_kill);
+		test_run(one_that_the_guest_does_not_end);
 		test_run(one_that_is_deleted_too_late);
 		test_run(the_guest_may_refuse);
 		test_run(streams_that_cannot_be_opened);

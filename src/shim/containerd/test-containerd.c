@@ -267,6 +267,50 @@ static void a_guest_that_does_not_kill_is_ended(void)
 	end();
 }
 
+/* It says that it has, which makes no difference, however often it is asked. */
+static void a_guest_that_does_not_tell_of_the_end_is_ended(void)
+{
+	begin_running_of_containerd();
+	t.loop.now = test_clock;
+	for (int i = 0; i < 2; i++) {
+		ask_to_kill(SIGKILL);
+		rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
+		guest_replies(EMPTY);
+		expect(&asked, TTRPC_OK, "");
+		test_pass(&t.loop, PROCESS_GUEST_ENDS / 2 - 1);
+	}
+	test_pass(&t.loop, 1);
+	test_int(t.shim.sandbox.state, SANDBOX_READY);
+	test_pass(&t.loop, 1);
+	test_int(t.shim.sandbox.state, SANDBOX_ENDED);
+	test_true(strstr(t.shim.sandbox.failure.text, "did not end container c1"));
+	close_outputs();
+	run_until(&t.loop, t.shim.first.init->state == PROCESS_STOPPED);
+	test_int(t.shim.first.init->status, 137);
+	end();
+}
+
+/* Its output may take longer. */
+static void a_guest_that_kills_is_not(void)
+{
+	begin_running_of_containerd();
+	t.shim.sandbox.group = true;
+	t.loop.now = test_clock;
+	t.shim.first.init->patience = 0;
+	ask_to_kill(SIGKILL);
+	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
+	guest_replies(EMPTY);
+	expect(&asked, TTRPC_OK, "");
+	guest_ends(137);
+	until_state(PROCESS_STOPPING);
+	test_pass(&t.loop, PROCESS_GUEST_ENDS);
+	test_int(t.shim.sandbox.state, SANDBOX_READY);
+	close_outputs();
+	until_state(PROCESS_STOPPED);
+	test_int(t.shim.sandbox.state, SANDBOX_READY);
+	end();
+}
+
 static void it_is_there_until_shutdown(void)
 {
 	begin_running_of_containerd();
@@ -392,6 +436,8 @@ int main(void)
 	test_run(a_guest_that_tells_anything);
 	test_run(an_end_is_told_in_time);
 	test_run(a_guest_that_does_not_kill_is_ended);
+	test_run(a_guest_that_does_not_tell_of_the_end_is_ended);
+	test_run(a_guest_that_kills_is_not);
 	test_run(it_is_there_until_shutdown);
 	test_run(what_was_never_there_is_not_deleted);
 	test_run(a_boot_that_fails_is_all);
