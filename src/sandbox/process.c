@@ -687,7 +687,7 @@ static void forget(struct process *p, uint64_t timeout)
 
 void process_forget(struct process *p)
 {
-	forget(p, PROCESS_GUEST_ENDS);
+	forget(p, PROCESS_GUEST_FORGETS);
 }
 
 /* As long as it takes: nobody waits. */

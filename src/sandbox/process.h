@@ -23,6 +23,9 @@
 /* To end something takes longer: it has this long. */
 #define PROCESS_GUEST_ENDS (3 * PROCESS_GUEST_ANSWERS)
 
+/* Of what has ended already nothing is asked of it but to forget it: whoever asks has less time than that. */
+#define PROCESS_GUEST_FORGETS (5 * NSEC_PER_SEC)
+
 /** Of one that nobody saw end: as a shell and runc say it, killed by SIGKILL. */
 #define PROCESS_STATUS_LOST (128 + 9)
 
@@ -175,7 +178,8 @@ void process_delete(struct process *process);
  * process_forget() - have the guest remove a container that has ended, whose first process it is; @process->deleted
  * follows
  *
- * Nothing of it is left there then. The state stays STOPPED; if the guest takes too long it can be tried again.
+ * Nothing of it is left there then; or after an error, of a guest that refuses or does not answer within
+ * PROCESS_GUEST_FORGETS, nobody knows. The state stays STOPPED.
  */
 void process_forget(struct process *p);
 

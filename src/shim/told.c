@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "base/log.h"
 #include "rpc/task.h"
 #include "sandbox/annotation.h"
 #include "sandbox/volume.h"
@@ -106,13 +107,20 @@ static void reply_created(const struct process *p, struct ttrpc_call *call)
 		rpc_reply(call, &response.base);
 }
 
+/* Its processes have ended, and what is left in the VM goes with that. Nobody waits for a guest that is slow, or lies. */
+static void check_forgotten(const struct process *p, const struct process_result *result)
+{
+	if (result->code != TTRPC_OK)
+		log_warn("container %s: its guest may not have forgotten it: %s",
+			 p->container->spec->id, result->message);
+}
+
 static void joined_late(struct process *p, const struct process_result *result)
 {
 	struct shim *shim = shim_of_process(p);
 	struct container *c = p->container;
 
-	if (result->code != TTRPC_OK)
-		return;
+	check_forgotten(p, result);
 	join_leave(c);
 	join_free(c);
 	shim_quit_when_told(shim);
@@ -330,12 +338,7 @@ static void joined_gone(struct process *p, const struct process_result *result)
 	struct shim *shim = shim_of_process(p);
 	struct ttrpc_call *call = calls_kept(p);
 
-	/* It can be tried again. */
-	if (result->code != TTRPC_OK) {
-		if (call)
-			ttrpc_call_fail(call, result->code, "%s", result->message);
-		return;
-	}
+	check_forgotten(p, result);
 	join_leave(p->container);
 	/* Its client, who did not ask for that, still finds that it has ended, until it deletes it. */
 	if (shim_container_of(p->container)->removing && !call && !p->container->deleted) {
@@ -350,12 +353,19 @@ static void joined_gone(struct process *p, const struct process_result *result)
 	shim_quit_when_told(shim);
 }
 
-/* It never ran. */
+/* It never ran, and may be there still: that can be tried again. */
 static void joined_deleted(struct process *p, const struct process_result *result)
 {
-	if (result->code == TTRPC_OK)
+	struct ttrpc_call *call;
+
+	if (result->code == TTRPC_OK) {
 		events_stopped(p);
-	joined_gone(p, result);
+		joined_gone(p, result);
+		return;
+	}
+	call = calls_kept(p);
+	if (call)
+		ttrpc_call_fail(call, result->code, "%s", result->message);
 }
 
 void told_forget(struct ttrpc_call *call, struct process *p)

@@ -30,7 +30,7 @@ uint32_t told_pid(const struct process *p);
 /** told_deleted() - answer a Delete of what has ended, and forget it */
 void told_deleted(struct ttrpc_call *call, struct process *p);
 
-/** told_forget() - the same of the first process of a container that has come to the VM of another: the guest is told */
+/** told_forget() - the same of the first process of a container that has come to the VM of another: the guest is told, and need not answer */
 void told_forget(struct ttrpc_call *call, struct process *p);
 
 /** told_forget_exec() - an exec that is of no use to anybody; @p is freed */
