@@ -184,6 +184,7 @@ static struct json_object *make_annotations(const struct described *d)
 		add_ours(all, d->pod->annotations[i]->key, d->pod->annotations[i]->value);
 	for (size_t i = 0; d->request && i < d->request->n_annotations; i++)
 		add_ours(all, d->request->annotations[i]->key, d->request->annotations[i]->value);
+	add_text(all, "io.kubernetes.cri.container-type", "sandbox");
 	add_text(all, KUBERNETES "id", d->id);
 	if (metadata) {
 		add_text(all, KUBERNETES "name", metadata->name);

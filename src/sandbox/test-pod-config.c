@@ -145,6 +145,8 @@ static void annotations(void)
 	request.n_annotations = 1;
 	expect("\"io.caisson.cpus\":\"2\"");
 	expect("\"io.spin.extras.files\":\"\\/x\"");
+	/* By which it is known for one that has no command of its pod's. */
+	expect("\"io.kubernetes.cri.container-type\":\"sandbox\"");
 	expect_no("example.org");
 	pod.n_annotations = request.n_annotations = 0;
 }

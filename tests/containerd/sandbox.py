@@ -199,7 +199,7 @@ def test_life():
         check(shim.answer.startswith("unix://"), f"the address is {shim.answer!r}")
         same(parse(shim.ask("Platform")[1][0])[1], [b"linux"], "the platform")
         dns = message(_1=["10.0.0.10"], _2=["a.local", "local"], _3=["ndots:5"])
-        shim.create(pod("web", dns=dns, annotations=[("io.caisson.cpus", "2"), ("other", "x")], memory=100 << 20), netns)
+        shim.create(pod("web", dns=dns, annotations=[("io.caisson.cpus", "2"), ("io.caisson.systemd", "true"), ("other", "x")], memory=100 << 20), netns)
         waiting = shim.begin("WaitSandbox")
         pid = shim.ask("StartSandbox")[1][0]
         same(shim.state(), "SANDBOX_READY", "the state")
