@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/pod-config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
@@ -269,12 +272,27 @@ static int make_resolv_conf(const Runtime__V1__DNSConfig *dns, char **ret, struc
 		       : 0;
 }
 
+/* The administrator's, who has a link there where systemd-resolved does it. */
+static int read_resolv_conf(char **ret)
+{
+	_cleanup_close_ int fd = open(RESOLV_CONF, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? fd_slurp(fd, RESOLV_MAX, ret, NULL) : -EINVAL;
+}
+
 /* Without a word of DNS the host's is the pod's. */
 static int find_resolv_conf(const Runtime__V1__DNSConfig *dns, char **ret, struct err *err)
 {
+	int r;
+
 	if (dns && dns->n_servers + dns->n_searches + dns->n_options > 0)
 		return make_resolv_conf(dns, ret, err);
-	(void)file_slurp_at(AT_FDCWD, RESOLV_CONF, RESOLV_MAX, ret, NULL);
+	r = read_resolv_conf(ret);
+	if (r < 0)
+		log_warn("cannot read " RESOLV_CONF ", and the pod has none: %s", strerror(-r));
 	return 0;
 }
 

@@ -2,8 +2,16 @@
 #include "sandbox/pod-config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/test.h"
 #include "podsandbox.pb-c.h"
@@ -228,6 +236,44 @@ static void what_makes_no_sense(void)
 	request.options = NULL;
 }
 
+static const char *host_has(const char *name)
+{
+	static char text[64];
+	struct pod_config config;
+	const char *have;
+
+	(void)unlink("/etc/resolv.conf");
+	test_int(symlink(name, "/etc/resolv.conf"), 0);
+	describe();
+	test_int(make(&config), 0);
+	have = text_of(&config, "/etc/resolv.conf");
+	(void)snprintf(text, sizeof(text), "%s", have ? have : "none");
+	pod_config_done(&config);
+	return text;
+}
+
+/* In a child, whose /etc is its own. */
+static void links_of_the_hosts(void)
+{
+	static const char stub[] = "nameserver 127.0.0.53\n";
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		test_int(unshare(CLONE_NEWNS), 0);
+		test_int(mount("", "/", "", MS_REC | MS_PRIVATE, NULL), 0);
+		test_int(mount("tmpfs", "/etc", "tmpfs", 0, NULL), 0);
+		test_int(chdir("/etc"), 0);
+		test_int(file_write_atomic_at(AT_FDCWD, "stub", stub, sizeof(stub) - 1, 0644), 0);
+		test_str(host_has("../etc/stub"), stub);
+		test_str(host_has("nowhere"), "none");
+		test_str(host_has("/dev/zero"), "none");
+		exit(0);
+	}
+	test_int(waitpid(pid, &status, 0), pid);
+	test_int(status, 0);
+}
+
 /* Before anything is known, and of what is no pod. */
 static void of_nothing(void)
 {
@@ -251,6 +297,8 @@ int main(void)
 	test_run(sysctls);
 	test_run(files);
 	test_run(what_makes_no_sense);
+	if (geteuid() == 0)
+		test_run(links_of_the_hosts);
 	test_run(of_nothing);
 	return 0;
 }
