@@ -7,6 +7,7 @@
 
 #include "base/macro.h"
 #include "base/mem.h"
+#include "sandbox/setting.h"
 #include "sandbox/volume.h"
 
 #define CGROUPS	  "/sys/fs/cgroup"
@@ -144,11 +145,25 @@ static void make_writable(struct json_object *mount)
 	json_object_object_add(mount, "options", kept);
 }
 
-static void adapt_mounts(struct json_object *o)
+/*
+ * Who says that nothing of the container can be written to is not overruled by an image, of which a name or a variable
+ * makes it a system: for that it takes who describes the container.
+ */
+static bool may_add_tmpfs(const struct sandbox_spec *spec, struct json_object *o)
+{
+	const char *asked = strv_env_get(&spec->annotations, SETTING_ANNOTATION "systemd");
+	struct json_object *root, *readonly;
+
+	return (asked && *asked) || !json_object_object_get_ex(o, "root", &root) ||
+	       !json_object_object_get_ex(root, "readonly", &readonly) ||
+	       !json_object_get_boolean(readonly);
+}
+
+static void adapt_mounts(const struct sandbox_spec *spec, struct json_object *o)
 {
 	struct json_object *old = list_of(o, "mounts"), *list = json_object_new_array();
 
-	for (size_t i = 0; i < ARRAY_SIZE(tmpfs); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(tmpfs) && may_add_tmpfs(spec, o); i++)
 		if (!is_mounted(old, tmpfs[i].target) && !is_mounted(old, tmpfs[i].unless))
 			add_tmpfs(list, tmpfs[i].target, tmpfs[i].options);
 	for (size_t i = 0; i < json_object_array_length(old); i++) {
@@ -165,7 +180,7 @@ void systemd_adapt(struct sandbox_spec *spec, char **config)
 {
 	struct json_object *o = json_tokener_parse(*config), *process;
 
-	adapt_mounts(o);
+	adapt_mounts(spec, o);
 	if (!strv_env_get(&spec->env, VARIABLE) &&
 	    json_object_object_get_ex(o, "process", &process)) {
 		strv_add(&spec->env, CONTAINER);

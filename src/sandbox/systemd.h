@@ -22,7 +22,7 @@ void systemd_furnish(struct sandbox_spec *spec);
 /**
  * systemd_adapt() - the same for a bundle
  * @spec: its env gets the variable, too
- * @config: of oci_config_adapt(); replaced
+ * @config: of oci_config_adapt(); replaced. With a read-only root it gets tmpfs only if an annotation asks for systemd
  */
 void systemd_adapt(struct sandbox_spec *spec, char **config);
 

@@ -95,6 +95,29 @@ static void bundle(void)
 	free(config);
 }
 
+static bool gets_tmpfs(const char *readonly, const char *annotation)
+{
+	char *config = xasprintf("{\"root\":{\"readonly\":%s},\"process\":{}}", readonly);
+	bool gets;
+
+	begin("/sbin/init");
+	strv_add(&spec.annotations, annotation);
+	systemd_adapt(&spec, &config);
+	test_true(strstr(config, "container=caisson"));
+	gets = strstr(config, "tmpfs");
+	free(config);
+	return gets;
+}
+
+/* An image, whose command or variable it may be, is not asked whether what is read-only is to be so. */
+static void of_a_read_only_root(void)
+{
+	test_true(gets_tmpfs("false", "a=b"));
+	test_true(!gets_tmpfs("true", "a=b"));
+	test_true(!gets_tmpfs("true", "io.caisson.systemd="));
+	test_true(gets_tmpfs("true", "io.caisson.systemd=1"));
+}
+
 static void its_words(void)
 {
 	begin("/sbin/init");
@@ -113,6 +136,7 @@ int main(void)
 	test_run(by_name);
 	test_run(furnished);
 	test_run(bundle);
+	test_run(of_a_read_only_root);
 	test_run(its_words);
 	sandbox_spec_done(&spec);
 	return 0;
