@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of operation: a connection is one request and its answer. Who asks while a scrape is under way gets what
- * comes of that. While all places are taken nobody is let in, and each is free again after METRICS_CLIENT_NS.
+ * comes of that, and who asks soon after it the same. While all places are taken nobody is let in, and each is free again after METRICS_CLIENT_NS.
  */
 #include "cmd/metrics-serve.h"
 
@@ -67,19 +67,26 @@ static void scraped(void *userdata, char *text, size_t len)
 	struct metrics_server *server = userdata;
 
 	server->scrape = NULL;
+	free(server->last);
+	server->last = text;
+	server->last_len = len;
+	server->fresh_until = loop_now(server->loop) + METRICS_FRESH_NS;
 	list_for_each_safe (it, &server->clients) {
 		struct client *c = container_of(it, struct client, link);
 
 		if (c->waits)
 			answer(c, 200, text, len);
 	}
-	free(text);
 }
 
 static void await_scrape(struct client *c)
 {
 	struct metrics_server *server = c->server;
 
+	if (server->last && loop_now(server->loop) < server->fresh_until) {
+		answer(c, 200, server->last, server->last_len);
+		return;
+	}
 	c->waits = true;
 	loop_timer_stop(&c->deadline);
 	(void)loop_io_set(&c->io, 0);
@@ -171,4 +178,5 @@ void metrics_serve_stop(struct metrics_server *server)
 	list_for_each_safe (it, &server->clients)
 		client_free(container_of(it, struct client, link));
 	loop_io_stop(&server->accept);
+	free(take_ptr(server->last));
 }

@@ -8,10 +8,15 @@
 /* How long a client may take for its request, and for reading the answer. */
 #define METRICS_CLIENT_NS (10 * NSEC_PER_SEC)
 
+/* Anybody on the machine may ask, again and again, and a scrape is work, most of it the kernel's: one answer is good for so long. */
+#define METRICS_FRESH_NS NSEC_PER_SEC
+
 /**
  * struct metrics_server - who wants to know
  * @roots: borrowed
  * @scrape: under way, for all that wait; NULL: none
+ * @last, @last_len: what came of the last one; NULL: there was none
+ * @fresh_until: by the loop's clock
  */
 struct metrics_server {
 	struct loop *loop;
@@ -20,6 +25,9 @@ struct metrics_server {
 	struct list clients;
 	size_t n;
 	struct metrics_scrape *scrape;
+	char *last;
+	size_t last_len;
+	uint64_t fresh_until;
 };
 
 /**

@@ -674,17 +674,24 @@ static const char *next(int fd)
 
 static const char request[] = "GET /metrics HTTP/1.1\r\n\r\n";
 
+/* Return: where it listens. */
+static int begin_serving(struct metrics_server *server)
+{
+	struct err err = ERR_NULL;
+	const char *path;
+	int listener = metrics_listen("127.0.0.1:0", &path, &err);
+
+	begin();
+	test_int(metrics_serve_start(server, &t.loop, listener, &t.roots), 0);
+	return listener;
+}
+
 static void clients_share_a_scrape(void)
 {
 	struct metrics_server server;
-	struct err err = ERR_NULL;
-	const char *path;
-	int listener, one, other;
+	int listener = begin_serving(&server), one, other;
 
-	begin();
 	t.mute = true;
-	listener = metrics_listen("127.0.0.1:0", &path, &err);
-	test_int(metrics_serve_start(&server, &t.loop, listener, &t.roots), 0);
 	one = dial(listener);
 	other = dial(listener);
 	send_text(one, request);
@@ -705,6 +712,7 @@ static void clients_share_a_scrape(void)
 	test_true(strstr(next(one), "404 Not Found"));
 	/* One that goes while it waits, and the end meanwhile. */
 	(void)fd_close(one);
+	(void)test_pass(&t.loop, METRICS_FRESH_NS);
 	one = dial(listener);
 	send_text(one, request);
 	test_str(received(one), "");
@@ -715,18 +723,34 @@ static void clients_share_a_scrape(void)
 	end();
 }
 
+/* Who asks without a pause costs no more than others. */
+static void an_answer_is_good_for_a_second(void)
+{
+	struct metrics_server server;
+	int listener = begin_serving(&server), asked = 0, fd;
+
+	t.guest_answers = true;
+	for (int i = 0; i < 4; i++) {
+		fd = dial(listener);
+		send_text(fd, request);
+		test_true(strstr(next(fd), "caisson_vm_up{"));
+		test_true(i % 2 == 0 ? (int)t.asked > asked : (int)t.asked == asked);
+		asked = (int)t.asked;
+		(void)fd_close(fd);
+		(void)test_pass(&t.loop, i % 2 == 0 ? METRICS_FRESH_NS - 1 : 1);
+	}
+	metrics_serve_stop(&server);
+	(void)fd_close(listener);
+	end();
+}
+
 /* Who says nothing holds a place, and only for so long. */
 static void silent_clients_make_room(void)
 {
 	struct metrics_server server;
-	struct err err = ERR_NULL;
-	int listener, fds[METRICS_CLIENTS_MAX + 1];
-	const char *path;
+	int listener = begin_serving(&server), fds[METRICS_CLIENTS_MAX + 1];
 
-	begin();
 	t.guest_answers = true;
-	listener = metrics_listen("127.0.0.1:0", &path, &err);
-	test_int(metrics_serve_start(&server, &t.loop, listener, &t.roots), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = dial(listener);
 	send_text(fds[METRICS_CLIENTS_MAX], request);
@@ -765,6 +789,7 @@ int main(void)
 	test_run(nobody_is_waited_for_longer);
 	test_run(those_that_came_later_are_of_another);
 	test_run(clients_share_a_scrape);
+	test_run(an_answer_is_good_for_a_second);
 	test_run(silent_clients_make_room);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	free(text);

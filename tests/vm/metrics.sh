@@ -68,7 +68,7 @@ test_two_containers() {
 	is "$(figure caisson_vm_exec_start_seconds_count 'vm="two"')" 1
 	# What is paused is not woken to be asked.
 	status 0 caisson pause two
-	status 0 curl -sSf --unix-socket "$WORK/metrics.sock" http://caisson/metrics
+	status 0 caisson metrics
 	has "$(out)" 'state="paused"} 1'
 	is "$(figure caisson_container_processes 'vm="two",id="two"')" ""
 	is "$(figure caisson_vm_exec_start_seconds_count 'vm="two"')" 1
