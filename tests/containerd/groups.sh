@@ -392,6 +392,18 @@ test_shim_stopped() {
 	nothing_left one two three
 }
 
+# So it is with a shim that answers, but whose guest does not.
+test_vm_stopped() {
+	a_group
+	# shellcheck disable=SC2046 # one word a process
+	kill -STOP $(descendants "$(pgrep -P "$PID")")
+	status 0 shim two delete
+	deleted_with 137
+	"$TOP/tests/lib/await-end" 10 $PIDS
+	forget two three one
+	nothing_left one two three
+}
+
 # Of one that lives only the one is removed that is to be.
 test_one_removed_by_program() {
 	a_group

@@ -3,7 +3,7 @@
  * Theory of operation: containerd asks for this whenever a container has been removed, and has five seconds for it.
  * What is left is known from the record, which a shim that ends in order takes along; from one that was killed
  * its keeper has set the exit status, or nobody has. A shim that lives still is on its way out, or there for others of its VM,
- * and is told that this one is to go; one that neither goes nor answers is killed, with its VM.
+ * and is told that this one is to go; one that has not let go of it in time is killed, with its VM.
  */
 #include <errno.h>
 #include <signal.h>
@@ -88,7 +88,7 @@ static int ask_to_remove(const struct record *record)
 	return shim_ask(socket, "Shutdown", &request.base, END_SECONDS * NSEC_PER_SEC, NULL, NULL);
 }
 
-/* A shim that answers is not killed: others are in its VM. */
+/* Others may be in its VM: a shim that answers is killed only if its guest cannot be brought to end this one. */
 static int await_end(const struct paths *paths, struct record *record,
 		     const struct sandbox_spec *spec, struct err *err)
 {
@@ -99,7 +99,7 @@ static int await_end(const struct paths *paths, struct record *record,
 		return r;
 	asked = joined ? ask_to_remove(record) : -ENOTCONN;
 	r = asked == -ETIMEDOUT ? asked : record_wait(record, END_SECONDS);
-	if (r == -ETIMEDOUT && asked < 0) {
+	if (r == -ETIMEDOUT) {
 		kill_shim(paths, joined ? spec->vm : record->id);
 		r = record_wait(record, KILLED_SECONDS);
 	}
