@@ -8,15 +8,19 @@ set -e
 milliseconds() {
 	local begin
 	begin=$(date +%s%N)
-	"$@" >/dev/null 2>&1
+	"$@" >/dev/null || exit 1
 	echo $((($(date +%s%N) - begin) / 1000000))
 }
 
 create files -- sleep 1000000
 ready files
 for _ in $(seq "$2"); do
-	echo "into $(milliseconds kubectl cp "$1" files:/large)"
-	echo "out $(milliseconds kubectl cp files:/large "$WORK/back")"
+	# What an earlier round has left would hide that nothing came.
+	kubectl exec files -- rm -f /large
+	rm -f "$WORK/back"
+	into=$(milliseconds kubectl cp "$1" files:/large)
+	out=$(milliseconds kubectl cp files:/large "$WORK/back")
+	printf 'into %s\nout %s\n' "$into" "$out"
 	cmp "$1" "$WORK/back"
 done
 kubectl delete pods --all --force --grace-period=0 >/dev/null 2>&1
