@@ -56,7 +56,7 @@ static int end_container(struct record *record, bool force, struct err *err)
 static bool shares_vm(const struct record *record)
 {
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
-	bool shares = record_load(record, &spec, NULL) == 0 && spec.part > 0;
+	bool shares = record_load(record, &spec, NULL) == 0 && sandbox_spec_shares_vm(&spec);
 
 	sandbox_spec_done(&spec);
 	return shares;

@@ -45,7 +45,7 @@ static const char *ask(const struct record *record, struct json_object **ret_gue
 /* Return: what a VNC viewer is given, a new string; NULL: there is none, or it is another container's. */
 static char *display_of(const struct record *record, const struct sandbox_spec *spec)
 {
-	if (!sandbox_spec_has_vnc(spec) || *spec->vm)
+	if (!sandbox_spec_has_vnc(spec) || sandbox_spec_shares_vm(spec))
 		return NULL;
 	return *spec->vnc ? xasprintf("127.0.0.1:%s", spec->vnc)
 			  : xasprintf("unix:%s/" RECORD_VNC, record->run_path);

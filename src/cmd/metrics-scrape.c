@@ -238,7 +238,7 @@ static void add_target(struct metrics_scrape *scrape, const struct paths *paths,
 	t->scrape = scrape;
 	t->told.root = xstrdup(paths->root);
 	t->told.id = xstrdup(record->id);
-	t->told.vm = xstrdup(spec->vm && *spec->vm ? spec->vm : record->id);
+	t->told.vm = xstrdup(sandbox_spec_shares_vm(spec) ? spec->vm : record->id);
 	t->told.hypervisor = xstrdup(spec->hypervisor ? spec->hypervisor : "");
 	t->told.memory = spec->memory;
 	t->keeper = record_keeper(record);

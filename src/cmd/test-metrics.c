@@ -609,6 +609,7 @@ static void those_that_came_later_are_of_another(void)
 
 	begin();
 	spec.id = xstrdup("a1");
+	spec.part = 1;
 	spec.vm = xstrdup("c1");
 	strv_add(&spec.args, "true");
 	test_int(record_create(&t.paths, &spec, &later, &err), 0);

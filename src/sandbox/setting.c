@@ -335,7 +335,7 @@ int settings_make(struct sandbox_spec *spec, const struct conf *conf, struct err
 
 	if (r == 0)
 		r = disks_check(spec, err);
-	return r == 0 && spec->part == 0 ? oci_devices_check(spec, err) : r;
+	return r == 0 ? oci_devices_check(spec, err) : r;
 }
 
 static int check_disks(const struct sandbox_spec *spec, const struct conf *conf, struct err *err)

@@ -342,6 +342,11 @@ void sandbox_spec_take_vm(struct sandbox_spec *spec, const struct sandbox_spec *
 	spec->vm = xstrdup(first->id);
 }
 
+bool sandbox_spec_shares_vm(const struct sandbox_spec *spec)
+{
+	return spec->part > 0;
+}
+
 bool sandbox_spec_has_disks(const struct sandbox_spec *spec)
 {
 	return spec->rootfs_mode && strcmp(spec->rootfs_mode, SANDBOX_ROOTFS_MODE_DEFAULT) != 0;

@@ -179,6 +179,9 @@ bool sandbox_id_generated(const char *id);
 /** sandbox_spec_has_bundle() - does the container come as a bundle, for crun? */
 bool sandbox_spec_has_bundle(const struct sandbox_spec *spec);
 
+/** sandbox_spec_shares_vm() - has it come to the VM of another container? */
+bool sandbox_spec_shares_vm(const struct sandbox_spec *spec);
+
 /** sandbox_spec_has_disks() - is the root file system on disks? */
 bool sandbox_spec_has_disks(const struct sandbox_spec *spec);
 

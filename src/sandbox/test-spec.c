@@ -326,6 +326,8 @@ static void one_that_comes_later_has_the_vm_of_the_first(void)
 	later.part = 7;
 	strv_add(&later.args, "true");
 	strv_add(&later.ports, "1:1/udp");
+	test_true(sandbox_spec_shares_vm(&later) &&
+		  !sandbox_spec_shares_vm(&(struct sandbox_spec)SANDBOX_SPEC_NULL));
 	sandbox_spec_take_vm(&later, &first);
 	test_str(later.id, "c2");
 	test_str(later.vm, "c1");

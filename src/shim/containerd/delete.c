@@ -92,7 +92,7 @@ static int ask_to_remove(const struct record *record)
 static int await_end(const struct paths *paths, struct record *record,
 		     const struct sandbox_spec *spec, struct err *err)
 {
-	bool joined = spec->vm && *spec->vm;
+	bool joined = sandbox_spec_shares_vm(spec);
 	int r = record_claim(record), asked;
 
 	if (r != -EWOULDBLOCK)

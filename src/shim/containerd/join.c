@@ -49,7 +49,7 @@ static struct joined *joined_of(struct container *c)
 
 bool join_is_one(const struct container *c)
 {
-	return c->spec->part > 0;
+	return sandbox_spec_shares_vm(c->spec);
 }
 
 pid_t join_pid(const struct container *c)
