@@ -14,8 +14,7 @@ echo "extras.allow = [\"$WORK/allowed\"]" >>"$CAISSON_CONFIG"
 # An administrator's view of the node's pods.
 on_node() { env -u CAISSON_ROOT -u CAISSON_RUN caisson --root /run/caisson/containerd/k8s.io "$@"; }
 
-# Their ids.
-sandbox_of() { ctr container ls -q "labels.\"io.kubernetes.pod.name\"==$1,labels.\"io.cri-containerd.kind\"==sandbox"; }
+# container_of POD NAME: its id
 container_of() { asked "$1" ".status.containerStatuses[] | select(.name == \"$2\").containerID" | sed 's,.*//,,'; }
 
 # A filter that annotates: annotated NAME VALUE
@@ -28,10 +27,7 @@ extras() { jq -n -c --arg source "$1" '{"/run/spin-stack/spin-supervisor": {sour
 refused() {
 	REFUSED=$((REFUSED + 1))
 	create bad$REFUSED "$(annotated "$1" "$2")" -- sleep 1000
-	exec 5< <(exec kubectl get events --watch -o 'jsonpath={.involvedObject.name} {.reason} {.message}{"\n"}')
-	has "$(grep -m 1 "^bad$REFUSED FailedCreatePodSandBox" <&5)" "$3"
-	kill $!
-	exec 5<&-
+	has "$(happens "^bad$REFUSED FailedCreatePodSandBox")" "$3"
 	has "$(kubectl describe pod bad$REFUSED)" "$3"
 	kubectl delete pod bad$REFUSED --force --grace-period=0 >/dev/null 2>&1
 }

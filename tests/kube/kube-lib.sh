@@ -191,6 +191,15 @@ becomes() {
 	kill $!
 	exec 5<&-
 }
+
+# happens PATTERN: waits for an event that says so, as "POD REASON MESSAGE"; prints it
+happens() {
+	exec 5< <(exec kubectl get events --watch -o 'jsonpath={.involvedObject.name} {.reason} {.message}{"\n"}')
+	grep -m 1 -E "$1" <&5
+	kill $!
+	exec 5<&-
+}
+
 ready() { kubectl wait pod "$@" --for=condition=Ready --timeout=60s >/dev/null; }
 ended() { is "$(becomes "$1" .status.phase 'Succeeded|Failed')" "$2" "what became of $1"; }
 

@@ -28,24 +28,6 @@ test_logs() {
 	is_clean
 }
 
-# Nothing is started again, and nothing is lost.
-test_containerd_killed() {
-	local before
-	talker stays
-	ready stays
-	before=$(asked stays '.status.containerStatuses[0].containerID')
-	exec 6< <(exec kubectl logs -f stays)
-	say stays before
-	stopped containerd KILL
-	start_containerd
-	say stays after
-	is "$(head -n 3 <&6)" "$(printf 'up\nbefore\nafter')"
-	exec 6<&-
-	is "$(kubectl logs stays)" "$(printf 'up\nbefore\nafter')"
-	is "$(asked stays '.status.containerStatuses[0] | .containerID, .restartCount')" "$(printf '%s\n0' "$before")"
-	is_clean
-}
-
 test_exec() {
 	create shell -- sleep 1000
 	ready shell

@@ -6,14 +6,6 @@
 # A volume "v" at /v of all containers, of this source, with more for its mounts: volume SOURCE [MOUNT]
 volume() { echo ".spec |= (.volumes = [{name: \"v\"} + $1] | .containers[].volumeMounts = [{name: \"v\", mountPath: \"/v\"} + ${2:-{\}}])"; }
 
-# happens PATTERN: waits for an event that says so
-happens() {
-	exec 5< <(exec kubectl get events --watch -o 'jsonpath={.message}{"\n"}')
-	grep -q -m 1 -E "$1" <&5
-	kill $!
-	exec 5<&-
-}
-
 # refused PATTERN: caisson cannot do it, and says so; others can: POD has Succeeded
 refused() {
 	if [ "$RUNTIME" = caisson ]; then happens "$2"; else ended "$1" Succeeded; fi
