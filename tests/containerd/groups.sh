@@ -162,6 +162,7 @@ check_common() {
 	rm -r "$WORK/common"
 	OPTIONS=()
 }
+
 # The host lets a VM write where one of its containers may, and only as long as that is there.
 check_written() {
 	local -a settings=("${OPTIONS[@]}")
