@@ -181,16 +181,20 @@ int setting_log_level(const struct setting_value *v, struct err *err)
 {
 	static const struct {
 		const char *word, *console;
+		bool stages;
 	} levels[] = {
 		{"off", ""},
 		{"error", ""},
 		{"info", SANDBOX_CONSOLE_KEPT},
-		{"debug", SANDBOX_CONSOLE_DEBUG},
+		{"debug", SANDBOX_CONSOLE_DEBUG, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
 		if (strcasecmp(v->value, levels[i].word) == 0) {
-			replace(&v->spec->console, levels[i].console);
+			v->spec->stages = levels[i].stages;
+			/* The console is the VM's. */
+			if (!sandbox_spec_shares_vm(v->spec))
+				replace(&v->spec->console, levels[i].console);
 			return 0;
 		}
 	return err_set(err, -EINVAL, "%s of '%s' is not one of off|error|info|debug", v->name,

@@ -30,7 +30,7 @@ int setting_hypervisor(const struct setting_value *value, struct err *err);
 int setting_kernel(const struct setting_value *value, struct err *err);
 /** setting_kernel_append() - words for the kernel's command line. Return: as setting_memory(). */
 int setting_kernel_append(const struct setting_value *value, struct err *err);
-/** setting_log_level() - how much of the guest's console is kept. Return: as setting_memory(). */
+/** setting_log_level() - how much of the guest's console is kept, and whether stages are told. Return: as setting_memory(). */
 int setting_log_level(const struct setting_value *value, struct err *err);
 /** setting_kernel_debug() - all of it, with all that the kernel says. Return: as setting_memory(). */
 int setting_kernel_debug(const struct setting_value *value, struct err *err);

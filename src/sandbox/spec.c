@@ -78,6 +78,7 @@ static const struct field {
 	FIELD(resources, FIELD_STRING),
 	OF_VM(kernel_append, FIELD_STRING),
 	OF_VM(console, FIELD_STRING),
+	FIELD(stages, FIELD_BOOL),
 	FIELD(rootfs_size, FIELD_U64),
 	OF_VM(memory_prealloc, FIELD_BOOL),
 	OF_VM(memory_huge, FIELD_BOOL),

@@ -56,6 +56,7 @@
  * @kernel_append: words for the kernel's command line, with blanks between them
  * @console: what of the guest's console is kept, in RECORD_CONSOLE: nothing if empty; all of it; or
  *	SANDBOX_CONSOLE_DEBUG: with all that the kernel says
+ * @stages: the way of the command into the VM is told (stages.h)
  * @memory: bytes
  * @memory_prealloc: all of it is the VM's from the start, instead of when the guest touches it
  * @memory_huge: it is made of the host's huge pages
@@ -86,7 +87,7 @@ struct sandbox_spec {
 	uint64_t capabilities;
 	int stop_signal;
 	bool terminal, remove, settings_in_image, readonly_rootfs, memory_prealloc, memory_huge;
-	bool shares_pids, systemd;
+	bool shares_pids, systemd, stages;
 	char *executor, *hypervisor, *accel, *kernel, *kernel_append, *console;
 	char *virtiofs_cache, *volume_mode;
 	char *machine, *bios, *display, *vga, *vnc, *usb;

@@ -13,9 +13,7 @@
 
 static bool is_told(const struct process *p)
 {
-	const char *console = p->container->spec->console;
-
-	return !*p->exec_id && console && strcmp(console, SANDBOX_CONSOLE_DEBUG) == 0;
+	return !*p->exec_id && p->container->spec->stages;
 }
 
 static void tell(const struct process *p, const char *fmt, ...) _printf_(2, 3);

@@ -8,7 +8,7 @@
 /*
  * The way of a container's command into its VM, for whoever looks for where it got lost: what was asked for (captured),
  * what the guest is sent (packed), that the guest has made the container of it (read), and that its program runs
- * (executed). With SANDBOX_CONSOLE_DEBUG each is a line of RECORD_CONSOLE in the container's record, and of the
+ * (executed). Where sandbox_spec.stages says so each is a line of RECORD_CONSOLE in the container's record, and of the
  * program's log, if that has such (LOG_LEVEL_DEBUG); never of what the container prints. Words may be secrets: they are
  * counted.
  *

@@ -109,11 +109,12 @@ static void console(void)
 {
 	static const struct {
 		const char *word, *want;
+		bool stages;
 	} all[] = {
 		{"RUNCVM_LOG_LEVEL=OFF", ""},
 		{"RUNCVM_LOG_LEVEL=error", ""},
 		{"RUNCVM_LOG_LEVEL=INFO", SANDBOX_CONSOLE_KEPT},
-		{"RUNCVM_LOG_LEVEL=DEBUG", SANDBOX_CONSOLE_DEBUG},
+		{"RUNCVM_LOG_LEVEL=DEBUG", SANDBOX_CONSOLE_DEBUG, true},
 		{"RUNCVM_KERNEL_DEBUG=1", SANDBOX_CONSOLE_DEBUG},
 		{"RUNCVM_KERNEL_DEBUG=yes", SANDBOX_CONSOLE_DEBUG},
 		{"io.caisson.kernel_debug=true", SANDBOX_CONSOLE_DEBUG},
@@ -123,6 +124,7 @@ static void console(void)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		test_int(make(all[i].word, NULL), 0);
 		test_str(spec.console, all[i].want);
+		test_int(spec.stages, all[i].stages);
 	}
 	/* It takes nothing away. */
 	test_int(make("RUNCVM_LOG_LEVEL=info", "RUNCVM_KERNEL_DEBUG=0"), 0);
@@ -347,6 +349,7 @@ static int join(const char *first, const char *a, const char *b)
 	if (b)
 		add(b);
 	strv_add(&vm.annotations, first);
+	spec.part = 1;
 	r = settings_join(&spec, &vm, &conf, &err);
 	sandbox_spec_done(&vm);
 	return r;
@@ -356,9 +359,9 @@ static void those_who_come_later_say_nothing_of_the_vm(void)
 {
 	allow("settings.deny = [\"cpus\"]");
 	/* What it says of itself counts. */
-	test_int(join("a=b", "RUNCVM_SYSTEMD=1", "io.caisson.log_level=info"), 0);
-	test_true(spec.systemd);
-	test_str(spec.console, SANDBOX_CONSOLE_KEPT);
+	test_int(join("a=b", "RUNCVM_SYSTEMD=1", "io.caisson.log_level=debug"), 0);
+	test_true(spec.systemd && spec.stages);
+	test_str(spec.console, "");
 	test_int(spec.notes.n, 0);
 	test_int(join("a=b", "RUNCVM_SYSTEMD=maybe", NULL), -EINVAL);
 	test_int(join("a=b", "RUNCVM_CGROUPFS=1", NULL), -ENOTSUP);

@@ -69,6 +69,7 @@ static const char *const fields[] = {
 	"ports",
 	"shares_pids",
 	"systemd",
+	"stages",
 };
 
 static struct sandbox_spec example(void)
@@ -320,6 +321,7 @@ static void one_that_comes_later_has_the_vm_of_the_first(void)
 	first.machine = xstrdup("q35");
 	first.kernel_append = xstrdup("a=b");
 	first.console = xstrdup("debug");
+	first.stages = true;
 	later.id = xstrdup("c2");
 	later.netns = xstrdup("/proc/7/ns/net");
 	later.memory = 1;
@@ -343,6 +345,7 @@ static void one_that_comes_later_has_the_vm_of_the_first(void)
 	test_str(later.machine, "q35");
 	test_str(later.kernel_append, "a=b");
 	test_str(later.console, "debug");
+	test_true(!later.stages);
 	test_str(later.executor, "oci");
 	test_str(later.volume_mode, "9p");
 	test_str(later.netns, "");

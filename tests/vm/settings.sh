@@ -80,6 +80,7 @@ test_console() {
 	status 0 caisson logs --console debug
 	has "$(out)" "Linux version"
 	has "$(out)" "Run /init as init process"
+	case $(out) in *entrypoint*) fail "stages are told that nobody asked for" ;; esac
 	status 0 caisson run --name info --annotation io.caisson.log_level=info "$IMAGE" true
 	status 0 caisson logs --console info
 	case $(out) in *"Linux version"*) fail "the kernel was not quiet" ;; esac
