@@ -215,25 +215,20 @@ static void forward_answered(struct ttrpc_request *req, const struct ttrpc_answe
 	forward_free(f);
 }
 
-/* Return: NULL: it was answered. */
+/* @method: of Task; NULL: what was called. Return: NULL: it was answered. */
 static struct forward *
-forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeout,
-	void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
+forward(struct ttrpc_call *call, const char *method, const void *payload, size_t len,
+	uint64_t timeout, void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
 {
-	const char *service = call->service->name, *method = call->method->name;
+	const char *service = call->service->name;
 	struct shim *shim = shim_of(call);
 	struct forward *f;
 	int r = -ENOTCONN;
 
 	if (!save_check(call))
 		return NULL;
-	if (strcmp(service, RPC_SERVICE_TASK_V2) == 0 || strcmp(service, SHIM_SERVICE) == 0)
+	if (method || strcmp(service, RPC_SERVICE_TASK_V2) == 0)
 		service = RPC_SERVICE_TASK_V3;
-	/* The only one of that service which the guest is asked, too. */
-	if (strcmp(service, RPC_SERVICE_SANDBOX) == 0) {
-		service = RPC_SERVICE_TASK_V3;
-		method = "Stats";
-	}
 	f = xcalloc(1, sizeof(*f));
 	f->call = call;
 	f->reply = reply;
@@ -243,8 +238,9 @@ forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeo
 	f->standby = &shim->sandbox.standby;
 	standby_use(f->standby);
 	if (shim->sandbox.guest)
-		r = ttrpc_client_call(shim->sandbox.guest, &f->request, service, method, payload,
-				      len, timeout, forward_answered);
+		r = ttrpc_client_call(shim->sandbox.guest, &f->request, service,
+				      method ? method : call->method->name, payload, len, timeout,
+				      forward_answered);
 	if (r < 0) {
 		forward_free(f);
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s",
@@ -259,10 +255,10 @@ forward(struct ttrpc_call *call, const void *payload, size_t len, uint64_t timeo
 	return f;
 }
 
-void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
+void calls_forward_as(struct ttrpc_call *call, const char *method, const void *payload, size_t len,
 		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
 {
-	(void)forward(call, payload, len, PROCESS_GUEST_ANSWERS, reply);
+	(void)forward(call, method, payload, len, PROCESS_GUEST_ANSWERS, reply);
 }
 
 static bool is_silent(const struct shim *shim)
@@ -281,7 +277,7 @@ static void is_late(struct loop_timer *timer)
 	ttrpc_call_fail(call, TTRPC_DEADLINE_EXCEEDED, "%s", no_answer);
 }
 
-void calls_forward_briefly(struct ttrpc_call *call,
+void calls_forward_briefly(struct ttrpc_call *call, const char *method,
 			   void (*reply)(struct ttrpc_call *call,
 					 const struct ttrpc_answer *answer))
 {
@@ -292,25 +288,25 @@ void calls_forward_briefly(struct ttrpc_call *call,
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "%s", no_answer);
 		return;
 	}
-	f = forward(call, call->payload, call->payload_len, 0, reply);
+	f = forward(call, method, call->payload, call->payload_len, 0, reply);
 	if (f)
 		loop_timer_start(loop, &f->patience, loop_now(loop) + BRIEFLY, is_late);
 }
 
 void calls_forward(struct ttrpc_call *call)
 {
-	(void)forward(call, call->payload, call->payload_len, PROCESS_GUEST_ANSWERS, NULL);
+	(void)forward(call, NULL, call->payload, call->payload_len, PROCESS_GUEST_ANSWERS, NULL);
 }
 
 void calls_forward_patiently(struct ttrpc_call *call)
 {
-	(void)forward(call, call->payload, call->payload_len, 0, NULL);
+	(void)forward(call, NULL, call->payload, call->payload_len, 0, NULL);
 }
 
 bool calls_forward_or_end(struct ttrpc_call *call)
 {
 	struct forward *f =
-		forward(call, call->payload, call->payload_len, PROCESS_GUEST_ENDS, NULL);
+		forward(call, NULL, call->payload, call->payload_len, PROCESS_GUEST_ENDS, NULL);
 
 	if (f)
 		f->last = true;

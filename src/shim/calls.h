@@ -48,11 +48,12 @@ bool calls_forward_or_end(struct ttrpc_call *call);
 void calls_forward_patiently(struct ttrpc_call *call);
 
 /**
- * calls_forward_as() - pass it on with another request
+ * calls_forward_as() - ask the guest's Task service for something on behalf of a call
+ * @method: of that service
  * @payload, @len: not needed once this returns
  * @reply: makes the reply of the guest's answer, which is OK; NULL: that is the reply
  */
-void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
+void calls_forward_as(struct ttrpc_call *call, const char *method, const void *payload, size_t len,
 		      void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer));
 
 /**
@@ -61,7 +62,7 @@ void calls_forward_as(struct ttrpc_call *call, const void *payload, size_t len,
  * A guest that is slow costs it little, and one that is silent nothing: DEADLINE_EXCEEDED after two seconds, and
  * UNAVAILABLE at once until the guest has answered that.
  */
-void calls_forward_briefly(struct ttrpc_call *call,
+void calls_forward_briefly(struct ttrpc_call *call, const char *method,
 			   void (*reply)(struct ttrpc_call *call,
 					 const struct ttrpc_answer *answer));
 

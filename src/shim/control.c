@@ -8,7 +8,6 @@
 #include "oci/resources.h"
 #include "rpc/task.h"
 #include "shim/calls.h"
-#include "shim/containerd/join.h"
 #include "shim/hold.h"
 #include "shim/host-cgroup.h"
 #include "shim/rates.h"
@@ -32,7 +31,7 @@ void control_pause(struct ttrpc_call *call, const ProtobufCMessage *message)
 		return;
 	calls_keep(p, call);
 	/* A VM with others in it goes on for them. */
-	process_pause(p, join_is_alone(p->container->sandbox));
+	process_pause(p, shim_container_is_alone(p->container->sandbox));
 }
 
 void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -44,8 +43,7 @@ void control_resume(struct ttrpc_call *call, const ProtobufCMessage *message)
 
 	if (!p || !save_check(call))
 		return;
-	hold_forget(p->container, TTRPC_ABORTED, resumed);
-	shim_container_of(p->container)->resuming = false;
+	hold_resumed(p->container, resumed);
 	pausing = calls_kept(p);
 	if (pausing)
 		ttrpc_call_fail(pausing, TTRPC_ABORTED, "%s", resumed);
@@ -85,7 +83,7 @@ static void pass_on(struct ttrpc_call *call, const char *id, const struct oci_se
 	standby_forbid(&shim_of(call)->sandbox.standby);
 	payload = xmalloc(protobuf_c_message_get_packed_size(&request.base));
 	len = protobuf_c_message_pack(&request.base, payload);
-	calls_forward_as(call, payload, len, NULL);
+	calls_forward_as(call, "Update", payload, len, NULL);
 	free(payload);
 	rpc_any_done(&any);
 }
@@ -120,7 +118,7 @@ static int update_host(const struct container *c, const Google__Protobuf__Any *a
 	/* Numbers of CPUs are the host's, if there it has a group. */
 	if (r == 0)
 		r = oci_resources_guest(&limits, spec->cgroups.n == 0, ret, err);
-	return r == 0 && !join_is_one(c) ? host_cgroup_limit(spec, &limits, err) : r;
+	return r == 0 && !shim_container_joined(c) ? host_cgroup_limit(spec, &limits, err) : r;
 }
 
 /* Annotations come along, and say nothing about limits, but for rates, which come alone. */
@@ -205,7 +203,7 @@ void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const Containerd__Task__V2__StatsRequest *request = (const void *)message;
 
 	if (find(call, request->id, PROCESS_OP_STATS))
-		calls_forward_briefly(call, reply_for_host);
+		calls_forward_briefly(call, "Stats", reply_for_host);
 }
 
 void control_stats_of_guest(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -213,7 +211,7 @@ void control_stats_of_guest(struct ttrpc_call *call, const ProtobufCMessage *mes
 	const Containerd__Task__V2__StatsRequest *request = (const void *)message;
 
 	if (find(call, request->id, PROCESS_OP_STATS))
-		calls_forward_as(call, call->payload, call->payload_len, reply_of_guest);
+		calls_forward_as(call, "Stats", call->payload, call->payload_len, reply_of_guest);
 }
 
 void control_checkpoint(struct ttrpc_call *call, const ProtobufCMessage *message)

@@ -190,6 +190,12 @@ void hold_forget(struct container *c, enum ttrpc_code code, const char *message)
 	}
 }
 
+void hold_resumed(struct container *c, const char *message)
+{
+	hold_forget(c, TTRPC_ABORTED, message);
+	shim_container_of(c)->resuming = false;
+}
+
 void hold_deleted(struct container *c)
 {
 	struct shim_container *own = shim_container_of(c);

@@ -30,5 +30,8 @@ void hold_frozen(struct container *container, const struct process_result *resul
 /** hold_deleted() - it was deleted: nobody holds it any more */
 void hold_deleted(struct container *container);
 
-/** hold_forget() - somebody resumes it whoever may hold it */
+/** hold_resumed() - somebody resumes it whoever may hold it: these hear that, as @message */
+void hold_resumed(struct container *container, const char *message);
+
+/** hold_forget() - nobody holds it any more; who still waits for that hears @message */
 void hold_forget(struct container *container, enum ttrpc_code code, const char *message);

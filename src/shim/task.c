@@ -82,7 +82,7 @@ static void remove_fifos(const struct record *record, const char *in, const char
 
 static void create_now(struct process *p)
 {
-	bool joined = join_is_one(p->container);
+	bool joined = shim_container_joined(p->container);
 
 	told_of_init(p);
 	process_create(p, NULL, NULL);
@@ -460,7 +460,7 @@ static void forward_kill(struct ttrpc_call *call, const struct sandbox_spec *spe
 	}
 	payload = xmalloc(protobuf_c_message_get_packed_size(&changed.base));
 	len = protobuf_c_message_pack(&changed.base, payload);
-	calls_forward_as(call, payload, len, NULL);
+	calls_forward_as(call, "Kill", payload, len, NULL);
 }
 
 static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -576,7 +576,7 @@ static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *message
 	if (p->forgetting)
 		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
 				"cannot delete a process that is being deleted");
-	else if (join_is_one(p->container) && !*p->exec_id)
+	else if (shim_container_joined(p->container) && !*p->exec_id)
 		told_forget(call, p);
 	else
 		told_deleted(call, p);
@@ -596,12 +596,12 @@ static void task_shutdown(struct ttrpc_call *call, const ProtobufCMessage *messa
 		return;
 	}
 	rpc_reply_empty(call);
-	if (request->now && c && join_is_one(c)) {
+	if (request->now && c && shim_container_joined(c)) {
 		told_remove(c->init);
 		return;
 	}
 	/* A sandbox is asked to by its own service. */
-	if ((live || pod_of(shim) || !join_is_alone(&shim->sandbox)) && !request->now)
+	if ((live || pod_of(shim) || !shim_container_is_alone(&shim->sandbox)) && !request->now)
 		return;
 	if (shim->containerd)
 		containerd_shutdown(shim);
@@ -720,7 +720,7 @@ void shim_task_deinit(struct shim *shim)
 	list_for_each_safe (it, &shim->sandbox.containers) {
 		struct container *c = container_of(it, struct container, link);
 
-		if (join_is_one(c)) {
+		if (shim_container_joined(c)) {
 			join_lost(c);
 			continue;
 		}

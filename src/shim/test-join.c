@@ -291,7 +291,7 @@ static void what_stands_for_it(void)
 	begin_group();
 	join("c2", "1");
 	start_it("c2");
-	pid = join_pid(container_find(&t.shim.sandbox, "c2"));
+	pid = shim_container_pid(container_find(&t.shim.sandbox, "c2"));
 	test_int(kill(pid, SIGUSR1), 0);
 	expect_kill("c2", SIGUSR1);
 	test_int(kill(pid, SIGKILL), 0);
@@ -309,7 +309,7 @@ static void what_stands_for_it_ends_with_it(void)
 	begin_group();
 	join("c2", "1");
 	start_it("c2");
-	pid = join_pid(container_find(&t.shim.sandbox, "c2"));
+	pid = shim_container_pid(container_find(&t.shim.sandbox, "c2"));
 	it_ends("c2", 3);
 	test_int(kill(pid, 0) < 0 ? -errno : 0, -ESRCH);
 	end_group();
@@ -515,7 +515,7 @@ static void one_that_the_guest_does_not_kill(void)
 	join("c2", "1");
 	start_it("c2");
 	t.loop.now = test_clock;
-	test_int(kill(join_pid(container_find(&t.shim.sandbox, "c2")), SIGKILL), 0);
+	test_int(kill(shim_container_pid(container_find(&t.shim.sandbox, "c2")), SIGKILL), 0);
 	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
 	test_pass(&t.loop, PROCESS_GUEST_ENDS - 1);
 	test_int(t.shim.sandbox.state, SANDBOX_READY);

@@ -25,9 +25,9 @@ void told_forget_exec(struct shim *shim, struct process *p)
 
 uint32_t told_pid(const struct process *p)
 {
-	bool by_host = shim_of_process(p)->containerd || join_is_one(p->container);
+	bool by_host = shim_of_process(p)->containerd || shim_container_joined(p->container);
 
-	return by_host ? (uint32_t)join_pid(p->container) : p->pid;
+	return by_host ? (uint32_t)shim_container_pid(p->container) : p->pid;
 }
 
 /* PAUSING, PAUSED and back. */
@@ -73,7 +73,7 @@ static void init_stopped(struct process *p)
 
 	/* One that ends before it is started has a status, too, but if nobody has seen it made. */
 	c->started |= !p->lost || shim->let_go;
-	if (join_is_one(c))
+	if (shim_container_joined(c))
 		join_ended(c);
 	/* The record first: who hears of the end may ask for it at once. */
 	if (!c->spec->remove && !shim->visit)
@@ -399,7 +399,7 @@ static void told_of_joined(struct process *p)
 
 void told_of_init(struct process *p)
 {
-	if (join_is_one(p->container) || pod_is_own(p)) {
+	if (shim_container_joined(p->container) || pod_is_own(p)) {
 		if (pod_is_own(p))
 			pod_hear(p);
 		else

@@ -47,19 +47,6 @@ static struct joined *joined_of(struct container *c)
 	return container_of(c, struct joined, container);
 }
 
-bool join_is_one(const struct container *c)
-{
-	return sandbox_spec_shares_vm(c->spec);
-}
-
-pid_t join_pid(const struct container *c)
-{
-	const struct shim *shim = c->sandbox->userdata;
-
-	return join_is_one(c) ? container_of(c, const struct joined, container)->deputy.pid
-			      : shim->keeper;
-}
-
 static size_t count(const struct sandbox *sb)
 {
 	size_t n = 0;
@@ -67,11 +54,6 @@ static size_t count(const struct sandbox *sb)
 	list_for_each (it, &sb->containers)
 		n++;
 	return n;
-}
-
-bool join_is_alone(const struct sandbox *sb)
-{
-	return count(sb) == 1;
 }
 
 static bool is_live(const struct process *p)
@@ -153,7 +135,7 @@ static size_t find_members(struct shim *shim, struct oci_member ret[ABI_CONTAINE
 		const struct process *p = container_of(it, struct container, link)->init;
 
 		if (is_live(p) && n < ABI_CONTAINERS_MAX)
-			ret[n++] = (struct oci_member){join_pid(p->container), p->pid};
+			ret[n++] = (struct oci_member){shim_container_pid(p->container), p->pid};
 	}
 	return n;
 }
@@ -311,6 +293,7 @@ int join_stand(struct container *c)
 	int r = deputy_start(&j->deputy, c->sandbox->loop, c->sandbox->record, c->spec,
 			     deputy_said);
 
+	j->own.pid = j->deputy.pid;
 	return r == 0 ? record_set_keeper(c->record, j->deputy.pid) : r;
 }
 

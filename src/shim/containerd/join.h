@@ -21,9 +21,6 @@
 struct container *join_create(struct ttrpc_call *call,
 			      const Containerd__Task__V2__CreateTaskRequest *request);
 
-/** join_is_one() - has it come so? */
-bool join_is_one(const struct container *container);
-
 /**
  * join_stand() - once it has been created: a process of the host's stands for it (shim/deputy.h)
  *
@@ -33,14 +30,8 @@ bool join_is_one(const struct container *container);
  */
 int join_stand(struct container *container);
 
-/** join_pid() - of the process that stands for a container, the first one, too; also once it has ended. 0: there was none. */
-pid_t join_pid(const struct container *container);
-
 /** join_ended() - the container has: nobody stands for it any more */
 void join_ended(struct container *container);
-
-/** join_is_alone() - has the VM no container but the first? */
-bool join_is_alone(const struct sandbox *sandbox);
 
 /** join_leave() - nothing of it is left on the host; the guest has nothing of it any more. May be called again. */
 void join_leave(struct container *container);

@@ -291,7 +291,7 @@ static bool is_live(const struct container *c)
 {
 	const char *why;
 
-	return join_is_one(c) && c->init &&
+	return shim_container_joined(c) && c->init &&
 	       process_allows(c->init->state, PROCESS_OP_KILL, &why) == TTRPC_OK;
 }
 

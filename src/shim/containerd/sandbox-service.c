@@ -278,7 +278,7 @@ static void metrics(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const NAME(SandboxMetricsRequest) *request = (const void *)message;
 
 	if (find_created(call, request->sandbox_id))
-		calls_forward_briefly(call, metrics_came);
+		calls_forward_briefly(call, "Stats", metrics_came);
 }
 
 #define METHOD(name, request, response, handler)                                \
