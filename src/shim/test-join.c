@@ -340,11 +340,20 @@ static void expect_delete(const char *id)
 	guest_replies(EMPTY);
 }
 
-/* `caisson delete -f` of it is not the end of others. */
-static void one_is_removed(void)
+static void ask_to_remove(const char *id)
 {
 	Containerd__Task__V2__ShutdownRequest request =
 		CONTAINERD__TASK__V2__SHUTDOWN_REQUEST__INIT;
+
+	request.id = (char *)id;
+	request.now = true;
+	ask(&asked, "Shutdown", &request.base);
+	expect(&asked, TTRPC_OK, "");
+}
+
+/* `caisson delete -f` of it is not the end of others. */
+static void one_is_removed(void)
+{
 	_cleanup_free_ char *containers = NULL;
 
 	begin_group();
@@ -352,10 +361,7 @@ static void one_is_removed(void)
 	join("c2", "1");
 	start_it("c2");
 	ask_of(&waiting, "Wait", "c2", "");
-	request.id = (char *)"c2";
-	request.now = true;
-	ask(&asked, "Shutdown", &request.base);
-	expect(&asked, TTRPC_OK, "");
+	ask_to_remove("c2");
 	expect_kill("c2", SIGKILL);
 	it_ends("c2", 137);
 	expect_waited(&waiting, 137);
@@ -368,6 +374,25 @@ static void one_is_removed(void)
 	rpc_free(asked_of_guest("Delete", &containerd__task__v2__delete_request__descriptor));
 	guest_fails(TTRPC_NOT_FOUND, "container c2 does not exist");
 	expect(&asked, TTRPC_OK, "");
+	expect_gone("c2");
+	end_group();
+}
+
+static void one_is_removed_while_it_is_created(void)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+	_cleanup_free_ char *bundle = NULL;
+
+	begin_group();
+	bundle = make_bundle("b", NETWORK, "");
+	ask_join("c2", bundle);
+	rpc_free(&guest_takes_bundle("c2", "\"b\"")->base);
+	ask_to_remove("c2");
+	response.pid = 9;
+	guest_replies(&response.base);
+	expect(&create, TTRPC_ABORTED, "container c2: it was removed meanwhile");
+	expect_delete("c2");
 	expect_gone("c2");
 	end_group();
 }
@@ -739,6 +764,7 @@ static int run_in_child(void)
 		test_run(what_stands_for_it);
 		test_run(what_stands_for_it_ends_with_it);
 		test_run(one_is_removed);
+		test_run(one_is_removed_while_it_is_created);
 		test_run(one_that_is_created_too_late);
 		test_run(one_whose_volumes_come_too_late);
 		test_run(what_it_shared_is_unmounted);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/told.h"
 
-#include <errno.h>
 #include <signal.h>
 
 #include "base/log.h"
@@ -146,18 +145,33 @@ static void joined_not_created(struct process *p, const struct process_result *r
 	join_free(c);
 }
 
+/* It cannot be: nothing of it stays. */
+static void give_up_joined(struct process *p, enum ttrpc_code code, const char *why)
+{
+	struct ttrpc_call *call = calls_kept(p);
+
+	if (call)
+		ttrpc_call_fail(call, code, "container %s: %s", p->container->spec->id, why);
+	p->container->deleted = true;
+	told_remove(p);
+}
+
 static void joined_created(struct process *p, const struct process_result *result)
 {
-	int r;
+	bool removing = shim_container_of(p->container)->removing;
+	int r = 0;
 
 	if (result->code != TTRPC_OK) {
 		joined_not_created(p, result);
 		return;
 	}
 	restarts_add(&shim_of_process(p)->restarts, &p->container->spec->annotations);
-	r = shim_container_of(p->container)->removing ? -ECANCELED : join_stand(p->container);
+	if (!removing)
+		r = join_stand(p->container);
 	events_created(p);
-	if (r < 0)
+	if (removing)
+		give_up_joined(p, TTRPC_ABORTED, "it was removed meanwhile");
+	else if (r < 0)
 		told_joined_unseen(p);
 }
 
@@ -212,14 +226,7 @@ void told_joined_seen(struct process *p)
 
 void told_joined_unseen(struct process *p)
 {
-	struct ttrpc_call *call = calls_kept(p);
-
-	if (call)
-		ttrpc_call_fail(call, TTRPC_INTERNAL,
-				"container %s: no process of the host's can stand for it",
-				p->container->spec->id);
-	p->container->deleted = true;
-	told_remove(p);
+	give_up_joined(p, TTRPC_INTERNAL, "no process of the host's can stand for it");
 }
 
 static void exec_created(struct process *p, const struct process_result *result)
@@ -399,11 +406,12 @@ static void told_of_joined(struct process *p)
 
 void told_of_init(struct process *p)
 {
-	if (shim_container_joined(p->container) || pod_is_own(p)) {
-		if (pod_is_own(p))
-			pod_hear(p);
-		else
-			told_of_joined(p);
+	if (pod_is_own(p)) {
+		pod_hear(p);
+		return;
+	}
+	if (shim_container_joined(p->container)) {
+		told_of_joined(p);
 		return;
 	}
 	p->created = init_created;
