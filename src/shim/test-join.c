@@ -15,7 +15,8 @@
 #include "bundle.pb-c.h"
 #include "loop/test-clock.h"
 #include "sandbox/rootfs.h"
-#include "shim/containerd/join.h"
+#include "shim/containerd/containerd.h"
+#include "shim/containerd/pod.h"
 #include "shim/test-shim.h"
 #include "shim/told.h"
 #include "vmmount.pb-c.h"
@@ -27,6 +28,8 @@
 	NETWORK "],\"devices\":[{\"path\":\"/dev/x\",\"type\":\"b\",\"major\":7,\"minor\":250}"
 
 static struct asked create, start, waiting, asked;
+static struct containerd containerd;
+static struct pod pod;
 
 /* A bundle of that name, in the folder of sockets. Return: its path. */
 static char *make_bundle(const char *name, const char *namespaces, const char *mounts)
@@ -567,6 +570,80 @@ static void one_that_the_guest_does_not_end(void)
 	end_group();
 }
 
+/* The first one is a sandbox, and one more runs; from now on time stands still. */
+static void begin_pod(void)
+{
+	begin_group();
+	join("c2", "1");
+	start_it("c2");
+	containerd_init(&containerd, &t.loop, "ns", "/nowhere", -EBADF);
+	pod_init(&pod, &t.shim, &t.spec);
+	containerd.pod = &pod;
+	t.shim.containerd = &containerd;
+	t.loop.now = test_clock;
+}
+
+static void end_pod(void)
+{
+	containerd_done(&containerd);
+	end_group();
+	pod_done(&pod);
+}
+
+static void ask_to_stop(struct asked *a, uint32_t seconds)
+{
+	Containerd__Runtime__Sandbox__V1__StopSandboxRequest request =
+		CONTAINERD__RUNTIME__SANDBOX__V1__STOP_SANDBOX_REQUEST__INIT;
+
+	request.sandbox_id = (char *)"c1";
+	request.timeout_secs = seconds;
+	ask_over(t.client, a, RPC_SERVICE_SANDBOX, "StopSandbox", &request.base);
+}
+
+/* It ends when so many nanoseconds have passed, and not before. */
+static void expect_end_after(uint64_t ns)
+{
+	(void)test_pass(&t.loop, ns - 1);
+	test_int(t.shim.sandbox.state, SANDBOX_READY);
+	(void)test_pass(&t.loop, 1);
+	test_int(t.shim.sandbox.state, SANDBOX_ENDED);
+	expect(&waiting, TTRPC_OK, "");
+}
+
+static void a_pod_waits_for_its_containers(void)
+{
+	begin_pod();
+	ask_to_stop(&waiting, 30);
+	expect_kill("c2", SIGTERM);
+	expect_end_after(30 * NSEC_PER_SEC);
+	end_pod();
+}
+
+/* Its containers are asked to end once. */
+static void who_asks_again_can_only_have_less_patience(void)
+{
+	static struct asked again;
+
+	begin_pod();
+	ask_to_stop(&waiting, 30);
+	expect_kill("c2", SIGTERM);
+	(void)test_pass(&t.loop, 10 * NSEC_PER_SEC);
+	ask_to_stop(&again, 30);
+	expect_state_of("c2", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	test_true(!guest_was_asked("Kill"));
+	expect_end_after(20 * NSEC_PER_SEC);
+	expect(&again, TTRPC_OK, "");
+	end_pod();
+	begin_pod();
+	ask_to_stop(&waiting, 30);
+	expect_kill("c2", SIGTERM);
+	ask_to_stop(&again, 5);
+	expect_state_of("c2", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	expect_end_after(5 * NSEC_PER_SEC);
+	expect(&again, TTRPC_OK, "");
+	end_pod();
+}
+
 /* Who has heard how it ended need not wait for the guest, which is no part of that any more. */
 static void one_that_is_deleted_too_late(void)
 {
@@ -772,6 +849,8 @@ static int run_in_child(void)
 		test_run(one_that_nobody_stands_for);
 		test_run(one_that_the_guest_does_not_kill);
 		test_run(one_that_the_guest_does_not_end);
+		test_run(a_pod_waits_for_its_containers);
+		test_run(who_asks_again_can_only_have_less_patience);
 		test_run(one_that_is_deleted_too_late);
 		test_run(one_that_the_guest_does_not_forget);
 		test_run(the_guest_may_refuse);

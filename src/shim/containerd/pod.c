@@ -317,10 +317,30 @@ static void patience_ends(struct loop_timer *timer)
 	end(pod->shim);
 }
 
+static void ask_to_end(const struct shim *shim)
+{
+	list_for_each (it, &shim->sandbox.containers)
+		if (is_live(container_of(it, struct container, link)))
+			process_signal(container_of(it, struct container, link)->init, SIGTERM);
+}
+
+/* Who asks again may have less patience, but not more: else it would never end for who asks often enough. */
+static void wait_patiently(struct shim *shim, bool again, uint32_t seconds)
+{
+	struct loop_timer *timer = &pod_of(shim)->patience;
+	uint64_t deadline = loop_now(shim->loop) + seconds * NSEC_PER_SEC;
+
+	if (!again)
+		ask_to_end(shim);
+	if (!again || deadline < timer->deadline)
+		loop_timer_start(shim->loop, timer, deadline, patience_ends);
+}
+
 void pod_stop(struct shim *shim, uint32_t seconds)
 {
 	static const struct err none = {.code = -ECANCELED, .text = "the sandbox was stopped"};
 	struct pod *pod = pod_of(shim);
+	bool again = pod->stopping;
 
 	pod->stopping = true;
 	if (shim->sandbox.state == SANDBOX_NEW) {
@@ -329,12 +349,7 @@ void pod_stop(struct shim *shim, uint32_t seconds)
 	} else if (seconds == 0 || count_live(shim) == 0) {
 		end(shim);
 	} else {
-		list_for_each (it, &shim->sandbox.containers)
-			if (is_live(container_of(it, struct container, link)))
-				process_signal(container_of(it, struct container, link)->init,
-					       SIGTERM);
-		loop_timer_start(shim->loop, &pod->patience,
-				 loop_now(shim->loop) + seconds * NSEC_PER_SEC, patience_ends);
+		wait_patiently(shim, again, seconds);
 	}
 }
 

@@ -73,7 +73,7 @@ void pod_await(struct ttrpc_call *call, enum pod_event event,
 /** pod_is_ready() - do containers find it there? */
 bool pod_is_ready(const struct shim *shim);
 
-/** pod_stop() - end all that there is; @seconds: that its containers may take to end by themselves */
+/** pod_stop() - end all that there is; @seconds: that its containers may take to end by themselves, of all who ask the least */
 void pod_stop(struct shim *shim, uint32_t seconds);
 
 /** pod_left() - a container has ended */

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "loop/test-clock.h"
 #include "metrics_v2.pb-c.h"
 #include "shim/containerd/containerd.h"
 #include "shim/test-shim.h"
