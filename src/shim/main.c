@@ -204,6 +204,30 @@ static void release(struct shim *shim)
 	loop_signal_stop(&shim->signals);
 }
 
+/* All of it that there is before anything can fail. */
+static void init_shim(struct shim *shim, const struct start *start, struct pod *pod)
+{
+	if (shim->containerd)
+		containerd_init(shim->containerd, shim->loop, start->namespace, start->events,
+				start->netns);
+	pod_init(pod, shim, start->spec);
+	if (start->pod)
+		shim->containerd->pod = pod;
+	list_init(&shim->waiters);
+	list_init(&shim->forwards);
+	list_init(&shim->awake);
+	shim->rates = shim->spec->rates;
+	loop_timer_init(&shim->telling);
+	sandbox_init(&shim->sandbox, shim->loop, start->paths, start->record, start->spec);
+	container_init(&shim->first, &shim->sandbox, start->record, start->spec);
+	shim_container_init(&shim->own, &shim->first);
+	shim->sandbox.group = shim->containerd != NULL;
+	shim->sandbox.userdata = shim;
+	shim->sandbox.ready = sandbox_ready;
+	shim->sandbox.ended = sandbox_ended;
+	save_init(shim);
+}
+
 /* Return: exit status: the container's. */
 static int run_shim(const struct start *start, pid_t keeper)
 {
@@ -232,25 +256,7 @@ static int run_shim(const struct start *start, pid_t keeper)
 		keeper_settle(start->paths, start->record, leaving_of(&shim), NULL);
 		return 1;
 	}
-	if (shim.containerd)
-		containerd_init(shim.containerd, &loop, start->namespace, start->events,
-				start->netns);
-	pod_init(&pod, &shim, start->spec);
-	if (start->pod)
-		containerd.pod = &pod;
-	list_init(&shim.waiters);
-	list_init(&shim.forwards);
-	list_init(&shim.awake);
-	shim.rates = shim.spec->rates;
-	loop_timer_init(&shim.telling);
-	sandbox_init(&shim.sandbox, &loop, start->paths, start->record, start->spec);
-	container_init(&shim.first, &shim.sandbox, start->record, start->spec);
-	shim_container_init(&shim.own, &shim.first);
-	shim.sandbox.group = shim.containerd != NULL;
-	shim.sandbox.userdata = &shim;
-	shim.sandbox.ready = sandbox_ready;
-	shim.sandbox.ended = sandbox_ended;
-	save_init(&shim);
+	init_shim(&shim, start, &pod);
 	/* Who passes on descriptors keeps what comes through them. */
 	if (!shim.visit && !shim.stdio && !shim.containerd)
 		r = iolog_open(&shim.first.log, start->record->dir, "log");
