@@ -318,6 +318,8 @@ def test_what_is_refused():
         "CreateSandbox", message(_2=shim.bundle, _3=[message(_1="tmpfs", _2="tmpfs")])))
     refused(INVALID, "bundle", lambda: shim.ask("CreateSandbox", message(_2="/tmp")))
     refused(INVALID, "network namespace", lambda: shim.create(netns=WORK + "/caisson.conf"))
+    # Its shim is in the control group by then.
+    refused(PRECONDITION, "cannot be created any more", shim.create)
     shim.ask("StopSandbox")
     shim.end()
 

@@ -133,8 +133,10 @@ static int become(const struct shim *shim, const struct sandbox_spec *spec, stru
 	_cleanup_free_ char *program = paths_program(shim->paths, POD_PROGRAM);
 	int r = host_cgroup_enter(spec, err);
 
-	if (r == 0)
-		r = network_enter(spec->netns, err);
+	if (r < 0)
+		return r;
+	pod_of(shim)->entered = true;
+	r = network_enter(spec->netns, err);
 	return r == 0 ? make_root(spec->rootfs, program, err) : r;
 }
 

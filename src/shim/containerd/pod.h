@@ -29,6 +29,7 @@ enum pod_event {
  * @patience: how long its containers may take to end
  * @created_at, @exited_at: by the host's clock
  * @stopping: StopSandbox was asked for
+ * @entered: the shim is in what CreateSandbox named: it cannot become another one's
  */
 struct pod {
 	struct shim *shim;
@@ -37,7 +38,7 @@ struct pod {
 	struct list waiting;
 	struct loop_timer patience;
 	struct timespec created_at, exited_at;
-	bool described, stopping;
+	bool described, stopping, entered;
 };
 
 /** pod_init() - end with pod_done() */

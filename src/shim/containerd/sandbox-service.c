@@ -59,6 +59,11 @@ static bool check_create(struct ttrpc_call *call, const struct shim *shim,
 	if (pod_of(shim)->described || shim->sandbox.state != SANDBOX_NEW)
 		ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "sandbox %s already exists",
 				shim->spec->id);
+	else if (pod_of(shim)->entered)
+		ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
+				"sandbox %s cannot be created any more: that has failed halfway, "
+				"and needs another shim now",
+				shim->spec->id);
 	else if (request->n_rootfs > 0)
 		ttrpc_call_fail(
 			call, TTRPC_UNIMPLEMENTED,
