@@ -8,10 +8,10 @@
 #include "base/parse.h"
 #include "sandbox/setting.h"
 
-static const char *const own_prefixes[] = {"io.caisson.", "io.spin."};
+static const char *const own_prefixes[] = {SETTING_ANNOTATION, "io.spin."};
 static const char *const known[] = {ANNOTATION_EXTRAS};
 
-static bool is_own(const char *word)
+bool annotation_is_own(const char *word)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(own_prefixes); i++)
 		if (str_starts(word, own_prefixes[i]))
@@ -28,7 +28,7 @@ int annotation_check(const char *word, struct err *err)
 	if (strlen(word) > ANNOTATION_BYTES_MAX)
 		return err_set(err, -EINVAL, "annotation %.64s: longer than %d bytes", word,
 			       ANNOTATION_BYTES_MAX);
-	if (!is_own(word))
+	if (!annotation_is_own(word))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (len == strlen(known[i]) && strncmp(word, known[i], len) == 0)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <json-c/json.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 #include "base/strv.h"
@@ -14,6 +15,9 @@
 #define ANNOTATIONS_MAX	     256
 #define ANNOTATION_BYTES_MAX (64 * 1024)
 #define ANNOTATION_EXTRAS    "io.spin.extras.files"
+
+/** annotation_is_own() - is the name, or NAME=VALUE, one of ours? */
+bool annotation_is_own(const char *word);
 
 /**
  * annotation_check() - may a container have this one?

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "oci/oci-limits.h"
+#include "sandbox/cri.h"
 #include "sandbox/setting.h"
 #include "sandbox/systemd.h"
 #include "vmm/vmm.h"
@@ -79,9 +80,9 @@ static void take_pod(const struct sandbox_spec *spec, struct oci_limits *limits)
 		const char *name;
 		int64_t *limit;
 	} rows[] = {
-		{"io.kubernetes.cri.sandbox-memory", &limits->memory},
-		{"io.kubernetes.cri.sandbox-cpu-quota", &limits->quota},
-		{"io.kubernetes.cri.sandbox-cpu-period", &limits->period},
+		{CRI_MEMORY, &limits->memory},
+		{CRI_CPU_QUOTA, &limits->quota},
+		{CRI_CPU_PERIOD, &limits->period},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -191,9 +192,9 @@ int machine_end(struct sandbox_spec *spec, const struct conf *conf, struct err *
 /* It only waits: what the annotations of its pod say of containers is for those that come. */
 static bool is_pods_own(const struct sandbox_spec *spec)
 {
-	const char *type = strv_env_get(&spec->annotations, "io.kubernetes.cri.container-type");
+	const char *type = strv_env_get(&spec->annotations, CRI_TYPE);
 
-	return type && strcmp(type, "sandbox") == 0;
+	return type && strcmp(type, CRI_TYPE_SANDBOX) == 0;
 }
 
 int machine_join(struct sandbox_spec *spec, const struct sandbox_spec *first, const char *path,

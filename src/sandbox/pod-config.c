@@ -12,20 +12,17 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/parse.h"
 #include "base/path.h"
 #include "podsandbox.pb-c.h"
 #include "rpc/task.h"
+#include "sandbox/annotation.h"
+#include "sandbox/cri.h"
 
-#define KUBERNETES   "io.kubernetes.cri.sandbox-"
 #define RESOLV_CONF  "/etc/resolv.conf"
 #define RESOLV_MAX   (64u << 10)
 #define HOSTNAME_MAX 64
 /* As Kubernetes' own. */
 #define NOBODY 65535
-
-/* What of a pod is the administrator's, who has a list of such annotations elsewhere, is heeded for a VM. */
-static const char *const ours[] = {"io.caisson.", "io.spin."};
 
 static const Runtime__V1__PodSandboxConfig no_pod = RUNTIME__V1__POD_SANDBOX_CONFIG__INIT;
 static const Runtime__V1__LinuxPodSandboxConfig no_linux =
@@ -161,11 +158,11 @@ static struct json_object *make_linux(const struct described *d)
 	return own;
 }
 
+/* Of a pod that begins with a container containerd has a list of those that count (pod_annotations); here all of ours do. */
 static void add_ours(struct json_object *all, const char *name, const char *value)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
-		if (str_starts(name, ours[i]))
-			add_text(all, name, value);
+	if (annotation_is_own(name))
+		add_text(all, name, value);
 }
 
 static void add_number(struct json_object *o, const char *name, int64_t value)
@@ -187,17 +184,17 @@ static struct json_object *make_annotations(const struct described *d)
 		add_ours(all, d->pod->annotations[i]->key, d->pod->annotations[i]->value);
 	for (size_t i = 0; d->request && i < d->request->n_annotations; i++)
 		add_ours(all, d->request->annotations[i]->key, d->request->annotations[i]->value);
-	add_text(all, "io.kubernetes.cri.container-type", "sandbox");
-	add_text(all, KUBERNETES "id", d->id);
+	add_text(all, CRI_TYPE, CRI_TYPE_SANDBOX);
+	add_text(all, CRI_SANDBOX_ID, d->id);
 	if (metadata) {
-		add_text(all, KUBERNETES "name", metadata->name);
-		add_text(all, KUBERNETES "namespace", metadata->namespace_);
-		add_text(all, KUBERNETES "uid", metadata->uid);
+		add_text(all, CRI_NAME, metadata->name);
+		add_text(all, CRI_NAMESPACE, metadata->namespace_);
+		add_text(all, CRI_UID, metadata->uid);
 	}
 	if (resources) {
-		add_number(all, KUBERNETES "memory", resources->memory_limit_in_bytes);
-		add_number(all, KUBERNETES "cpu-quota", resources->cpu_quota);
-		add_number(all, KUBERNETES "cpu-period", resources->cpu_period);
+		add_number(all, CRI_MEMORY, resources->memory_limit_in_bytes);
+		add_number(all, CRI_CPU_QUOTA, resources->cpu_quota);
+		add_number(all, CRI_CPU_PERIOD, resources->cpu_period);
 	}
 	return all;
 }

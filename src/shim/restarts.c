@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#define NAME_OF_CONTAINER "io.kubernetes.cri.container-name"
+#include "sandbox/cri.h"
 
 void restarts_add(struct restarts *restarts, const struct strv *annotations)
 {
-	const char *name = strv_env_get(annotations, NAME_OF_CONTAINER);
+	const char *name = strv_env_get(annotations, CRI_CONTAINER_NAME);
 	size_t i = 0;
 
 	if (!name || strlen(name) > RESTARTS_NAME_MAX)

@@ -19,6 +19,7 @@
 #include "base/proc.h"
 #include "cgroup/cgroup.h"
 #include "sandbox/bundle.h"
+#include "sandbox/cri.h"
 #include "sandbox/hooks.h"
 #include "sandbox/oci-adapt.h"
 #include "shim/containerd/address.h"
@@ -57,7 +58,7 @@ static int find_socket(struct start *s, struct err *err)
 	r = s->sandbox ? 0 : bundle_annotations(".", &annotations, err);
 	group = strv_env_get(&annotations, GROUP_OF_CONTAINERD);
 	if (!group)
-		group = strv_env_get(&annotations, CONTAINERD_SANDBOX);
+		group = strv_env_get(&annotations, CRI_SANDBOX_ID);
 	s->socket =
 		containerd_socket_path(s->args, group ? group : s->args->id, s->options.socket_dir);
 	return r;

@@ -3,9 +3,6 @@
 
 #include "shim/containerd/args.h"
 
-/* An annotation: the pod that a container is of. */
-#define CONTAINERD_SANDBOX "io.kubernetes.cri.sandbox-id"
-
 /* What containerd-shim-caisson-v2 does. Each returns 0 or negative errno with a message. */
 
 /** containerd_start() - start the shim of the bundle in the present folder, or find it, and print its address */
