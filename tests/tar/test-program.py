@@ -112,6 +112,11 @@ def test_goes_on_without_what_cannot_be_read(work):
         'tar: cannot read "nonesuch": No such file or directory'], run.stderr
 
 
+def test_says_what_ends_it(work):
+    assert call("cf", "/dev/full", "nonesuch", cwd=work, status=2).splitlines()[-1] == (
+        "tar: cannot write the end of the archive: No space left on device")
+
+
 def test_others_than_root_do_not_keep_owners(work):
     if not ROOT:
         return

@@ -175,7 +175,8 @@ static int parse_spread(struct parsing *p, int argc, char **argv, struct err *er
 	if (strlen(argv[1]) > ARRAY_SIZE(letters))
 		return err_set(err, -EINVAL, "%.32s…: too many options", argv[1]);
 	spread_argv = spread(&argc, argv, letters);
-	r = spread_argv ? take_all(p, argc, spread_argv, err) : -ENOMEM;
+	r = spread_argv ? take_all(p, argc, spread_argv, err)
+			: err_errno(err, -ENOMEM, "cannot go on");
 	free(spread_argv);
 	return r;
 }

@@ -126,15 +126,19 @@ static int pack_one(struct archive *a, const char *word)
 static int create(const struct tar_command *command, struct archive *a)
 {
 	struct tar_writer end = {.put = put, .userdata = a};
-	int status = 0;
+	struct tar_trouble trouble;
+	int status = 0, r;
 
 	for (size_t i = 0; i < command->n_steps && status == 0; i++) {
 		const struct tar_step *step = &command->steps[i];
 
 		status = step->enters ? enter(step->path) : pack_one(a, step->path);
 	}
-	if (status == 0 && tar_write_end(&end) < 0)
-		status = STATUS_FAILED;
+	r = status == 0 ? tar_write_end(&end) : 0;
+	if (r < 0) {
+		(void)tar_trouble_set(&trouble, r, "write the end of the archive", "");
+		status = complain_of(&trouble, r);
+	}
 	return a->troubled ? STATUS_FAILED : status;
 }
 
