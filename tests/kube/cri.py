@@ -8,6 +8,7 @@ cri.py CONTAINERD FOLDER RUNTIME [CASE]
 import contextlib
 import json
 import os
+import select
 import sys
 import time
 import uuid
@@ -18,6 +19,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position # they are found there
 from standin.cri.containerd import IMAGES, Containerd
+from standin.inotify import Growing
 
 IMAGE = "docker.io/library/busybox:latest"
 CREATED, RUNNING, EXITED = range(3)
@@ -83,8 +85,11 @@ class Pod:
         self.cri.call("StartContainer", container_id=new)
         return new
 
+    def log_path(self, name="main"):
+        return os.path.join(self.config["log_directory"], name + ".log")
+
     def log(self, name="main"):
-        with open(os.path.join(self.config["log_directory"], name + ".log"), encoding="utf-8") as file:
+        with open(self.log_path(name), encoding="utf-8") as file:
             return [line.rstrip("\n").split(" ", 3)[3] for line in file]
 
     def output(self, command, name="main", **fields):
@@ -92,6 +97,15 @@ class Pod:
         new = self.start(name, command, **fields)
         self.await_state(new, EXITED)
         return "\n".join(self.log(name))
+
+    def await_log(self, holds):
+        """Until so much has come to it that this is so."""
+        deadline = time.monotonic() + 60
+        with contextlib.closing(Growing(self.log_path())) as growing:
+            while not holds():
+                grew, _, _ = select.select([growing], [], [], max(0, deadline - time.monotonic()))
+                check(grew, f"no more comes to the log than {self.log()}")
+                growing.clear()
 
     def await_state(self, container, state):
         """CRI tells nobody when that changes."""
@@ -166,13 +180,11 @@ def case_log(cri):
     with cri.pod() as pod:
         new = pod.start(command=["sh", "-c", "echo first; echo error >&2; while :; do test ! -e /now || echo again; sleep 0.1; done"])
         path = cri.call("ContainerStatus", container_id=new).status.log_path
-        while len(pod.log()) < 2:
-            os.sched_yield()
+        pod.await_log(lambda: len(pod.log()) >= 2)
         os.rename(path, path + ".old")
         cri.call("ReopenContainerLog", container_id=new)
         cri.exec(new, ["touch", "/now"], 10)
-        while not os.path.getsize(path):
-            os.sched_yield()
+        pod.await_log(pod.log)
         check(set(pod.log()) == {"again"}, f"the new log: {pod.log()}")
         with open(path + ".old", encoding="utf-8") as file:
             check({line.split()[1] + " " + line.split()[3] for line in file} >= {"stdout first", "stderr error"}, "the old log")
@@ -264,8 +276,7 @@ def case_resources(cri):
             wanted["unified"] = {"pids.max": "50"}
         new = pod.start(command=["sh", "-c", words + "; sleep 1000"], linux={"resources": wanted})
         want = ["321", "67108864", "50"] if cri.runtime == "caisson" else ["321"]
-        while len(pod.log()) < len(want):
-            os.sched_yield()
+        pod.await_log(lambda: len(pod.log()) >= len(want))
         same(pod.log(), want, "what it has")
         cri.call("UpdateContainerResources", container_id=new, linux={"memory_limit_in_bytes": 48 << 20})
         if cri.runtime == "caisson":

@@ -22,9 +22,7 @@ answers() { is "$(kubectl exec "$@" -- echo alive)" alive; }
 
 # printed POD BYTES: there is that much in its log
 printed() {
-	local file
-	file=$(echo "$WORK"/kubelet/logs/default_"$1"_*/main/0.log)
-	until [ "$(stat -c %s "$file")" -gt "$2" ]; do :; done
+	is "$(timeout 60 kubectl logs -f "$1" -c main | head -c "$2" | wc -c)" "$2" "what is in the log of $1"
 }
 
 # Whether somebody reads it, nobody, or not even containerd.
