@@ -330,16 +330,16 @@ int mount_find_disk(const char *serial, uint64_t size, dev_t *ret_device, struct
 		fd = open(a.node, O_RDONLY | O_EXCL | O_CLOEXEC);
 	if (r == 0 && (fd < 0 || fstat(fd, &st) < 0))
 		r = -errno;
-	if (r < 0)
-		return error->code == TTRPC_OK
-			       ? refuse(&a, r, TTRPC_FAILED_PRECONDITION,
-					"the disk \"%s\" is in use: %s", serial, strerror(-r))
-			       : r;
-	*ret_device = st.st_rdev;
-	r = size ? blockdev_await_size(a.node, size) : 0;
-	return r < 0 ? refuse(&a, r, TTRPC_FAILED_PRECONDITION,
-			      "the disk \"%s\" does not get its size: %s", serial, strerror(-r))
-		     : 0;
+	if (r == 0)
+		*ret_device = st.st_rdev;
+	if (r == 0 && size)
+		r = blockdev_await_size(a.node, size);
+	if (r == 0 || error->code != TTRPC_OK)
+		return r;
+	return refuse(&a, r, ttrpc_code_or(r, TTRPC_FAILED_PRECONDITION),
+		      r == -EBUSY ? "the disk \"%s\" is in use: %s"
+				  : "cannot look at the disk \"%s\": %s",
+		      serial, strerror(-r));
 }
 
 /* The kernel keeps a reference of its own to the connection. */
