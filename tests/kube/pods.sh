@@ -85,6 +85,7 @@ test_init_containers() {
 
 # What is shared: network, IPC and volumes; not file systems, nor processes but on demand.
 test_several_containers() {
+	local ns
 	create pair "$(more other sh -c 'echo from-other >/v/file; nc -l -p 80 -e echo served & exec sleep 1000') |
 		.spec |= (.volumes = [{name: \"v\", emptyDir: {}}] | .containers[].volumeMounts = [{name: \"v\", mountPath: \"/v\"}])" \
 		-- sleep 1000
@@ -92,8 +93,10 @@ test_several_containers() {
 	status 0 kubectl exec pair -c main -- sh -c 'until test -s /v/file; do sleep 0.1; done; cat /v/file; nc 127.0.0.1 80; hostname; ps -o args'
 	is "$(out | head -n 3)" "$(printf 'from-other\nserved\npair')"
 	is "$(out | grep -c sleep)" 2 "its own and the shell's"
-	is "$(kubectl exec pair -c main -- readlink /proc/1/ns/ipc /proc/1/ns/net)" \
-		"$(kubectl exec pair -c other -- readlink /proc/1/ns/ipc /proc/1/ns/net)"
+	for ns in ipc net uts; do
+		is "$(kubectl exec pair -c main -- readlink /proc/1/ns/$ns)" "$(kubectl exec pair -c other -- readlink /proc/1/ns/$ns)"
+		has "$(kubectl exec pair -c main -- readlink /proc/1/ns/$ns)" "$ns:["
+	done
 	create shared "$(more other sleep 2000) | .spec.shareProcessNamespace = true" -- sleep 1000
 	ready shared
 	status 0 kubectl exec shared -c main -- ps -o args
