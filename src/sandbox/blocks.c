@@ -100,9 +100,14 @@ void blocks_attach(struct container *c,
 	attach_next(c);
 }
 
+void blocks_done(struct blocks *blocks)
+{
+	list_del(&blocks->waiter.link);
+	free(take_ptr(blocks->source));
+}
+
 void blocks_leave(struct container *c)
 {
-	list_del(&c->blocks.waiter.link);
-	free(take_ptr(c->blocks.source));
+	blocks_done(&c->blocks);
 	slots_forget(&c->sandbox->slots, c->spec->id, c);
 }

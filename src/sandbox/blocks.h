@@ -38,5 +38,8 @@ bool blocks_needed(const struct container *container);
 void blocks_attach(struct container *container,
 		   void (*done)(struct container *container, const struct err *err));
 
+/** blocks_done() - forget them, the VM has gone; may be called again */
+void blocks_done(struct blocks *blocks);
+
 /** blocks_leave() - the container is gone in the guest: they follow, and nobody waits for that */
 void blocks_leave(struct container *container);

@@ -53,5 +53,6 @@ void container_deinit(struct container *c)
 	free(take_ptr(c->config));
 	iolog_close(&c->log);
 	sources_leave(&c->uses);
+	blocks_done(&c->blocks);
 	list_del(&c->link);
 }
