@@ -4,7 +4,8 @@
 export BARE_PROGRAMS="cat id ls readlink sleep stat"
 . "$(dirname "$0")/kube-lib.sh"
 
-needs_caisson() { [ "$RUNTIME" = caisson ] || skip "an image without tar has none with $RUNTIME"; }
+# With runc, an image without tar has none.
+CAISSONS="test_image_without_tar test_tar_that_is_lent test_image_without_tar_confined"
 
 BARE=".spec.containers[0].image = \"$BARE_IMAGE\""
 
@@ -23,7 +24,6 @@ make_tree() {
 }
 
 test_image_without_tar() {
-	needs_caisson
 	create bare "$BARE" -- sleep 1000
 	ready bare
 	make_tree "$WORK/tree"
@@ -44,7 +44,6 @@ test_image_without_tar() {
 }
 
 test_tar_that_is_lent() {
-	needs_caisson
 	create bare "$BARE" -- sleep 1000
 	ready bare
 	status 2 kubectl exec bare -- tar xzf -
@@ -68,7 +67,6 @@ test_tar_that_is_lent() {
 
 # The container's user and root file system are what they are for any other program.
 test_image_without_tar_confined() {
-	needs_caisson
 	create bare "$BARE | .spec.containers[0].securityContext = {runAsUser: 1000, runAsGroup: 1000,
 		readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: {drop: [\"ALL\"]}} |
 		.spec.containers[0].volumeMounts = [{name: \"v\", mountPath: \"/v\"}] |

@@ -3,7 +3,8 @@
 # What goes wrong around pods, and in them: whoever looks is told, and nothing is left.
 . "$(dirname "$0")/kube-lib.sh"
 
-only_caisson() { [ "$RUNTIME" = caisson ] || skip "there is no VM"; }
+# With runc there is no VM.
+CAISSONS="test_shim_killed test_guest_panics"
 
 # descriptors PID: how many it has
 descriptors() { find "/proc/$1/fd" -type l | wc -l; }
@@ -45,7 +46,6 @@ test_containerd_killed() {
 # Whatever of a pod's is killed, that is reported: one that is to be started again is, with all of its containers.
 test_shim_killed() {
 	local victim keeper shim times=0
-	only_caisson
 	create never "$(more other sleep 1000)" -- sleep 1000
 	create always "$(more other sleep 1000) | .spec.restartPolicy = \"Always\"" -- sleep 1000
 	ready never always
@@ -80,7 +80,6 @@ test_shim_killed() {
 test_guest_panics() {
 	local panics='echo 2 >/proc/sys/vm/panic_on_oom; exec tail /dev/zero'
 	local sized='.spec.containers[0] += {securityContext: {privileged: true}, resources: {limits: {memory: "32Mi"}}}'
-	only_caisson
 	create well -- sleep 1000
 	create never "$(more other sleep 1000) | $sized" -- sh -c "until test -e /tmp/now; do sleep 0.1; done; $panics"
 	create again "$sized | .spec.restartPolicy = \"OnFailure\"" -- sleep 1000

@@ -3,8 +3,9 @@
 #
 # For tests that run the real programs. A test file sources this, defines functions named test_*, and
 # ends with `run_tests`; of those named in $QEMUS there is nothing in VMs that another hypervisor runs, of those
-# in which STANDIN_ stands nothing with a real Firecracker. Each function runs in a subshell with `set -e`; what it prints is
-# shown when it fails. `skip WHY` ends a test as skipped.
+# named in $CAISSONS nothing with another runtime, of those in which STANDIN_ stands nothing with a real
+# Firecracker. Each function runs in a subshell with `set -e`; what it prints is shown when it fails. `skip WHY`
+# ends a test as skipped.
 #
 # Every file has folders of its own for images, containers and sockets, so files run in parallel; the
 # cache (kernel, initramfs, accelerator) is the machine's. After the last test the machine must be as
@@ -208,6 +209,7 @@ run_tests() {
 	trap clean_up EXIT
 	trap 'exit 1' INT TERM
 	for name in $(declare -F | awk '$3 ~ /^test_/ {print $3}'); do
+		[ "${RUNTIME:-caisson}" = caisson ] || [[ " ${CAISSONS:-} " != *" $name "* ]] || continue
 		[ $HYPERVISOR = qemu ] || [[ " ${QEMUS:-} " != *" $name "* ]] || continue
 		[ -z "${CAISSON_TEST_FIRECRACKER:-}" ] || ! tells_standin "$name" || continue
 		[ $# -gt 0 ] && [[ " $* " != *" $name "* ]] && continue
