@@ -25,11 +25,14 @@ extras() { jq -n -c --arg source "$1" '{"/run/spin-stack/spin-supervisor": {sour
 
 # refused NAME VALUE PART: a pod with that annotation is not made, and `kubectl describe` says why
 refused() {
+	local pod
 	REFUSED=$((REFUSED + 1))
-	create bad$REFUSED "$(annotated "$1" "$2")" -- sleep 1000
-	has "$(happens "^bad$REFUSED FailedCreatePodSandBox")" "$3"
-	has "$(kubectl describe pod bad$REFUSED)" "$3"
-	kubectl delete pod bad$REFUSED --force --grace-period=0 >/dev/null 2>&1
+	# What has happened to pods of other tests is told, too.
+	pod=${FUNCNAME[1]//_/-}-$REFUSED
+	create "$pod" "$(annotated "$1" "$2")" -- sleep 1000
+	has "$(happens "^$pod FailedCreatePodSandBox")" "$3"
+	has "$(kubectl describe pod "$pod")" "$3"
+	kubectl delete pod "$pod" --force --grace-period=0 >/dev/null 2>&1
 }
 REFUSED=0
 
