@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests with guests of their own share: the machine, its devices' sockets, and small checks."""
 
+import codecs
 import functools
 import json
 import os
@@ -101,6 +102,8 @@ class Console:
         self.qemu = subprocess.Popen([str(word) for word in line], stdin=subprocess.PIPE,
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.console, self.seen = "", 0
+        # Half of a character may come by itself.
+        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def __enter__(self):
         return self
@@ -117,7 +120,7 @@ class Console:
         ready, _, _ = select.select([self.qemu.stdout], [], [], left)
         check(ready, f"nothing more for {LIMIT} s on the console: {self.console}")
         data = os.read(self.qemu.stdout.fileno(), 65536)
-        self.console += data.decode(errors="replace").replace("\r", "")
+        self.console += self.decoder.decode(data).replace("\r", "")
         return bool(data)
 
     def expect(self, text):
