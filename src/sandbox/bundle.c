@@ -17,6 +17,7 @@
 #include "sandbox/machine.h"
 #include "sandbox/oci-adapt.h"
 #include "sandbox/systemd.h"
+#include "sandbox/volume.h"
 
 static int read_config(const char *bundle, char **ret, struct err *err)
 {
@@ -143,7 +144,12 @@ static int furnish(struct bundle *bundle, struct sandbox_spec *spec, int r)
 
 int bundle_choose_machine(struct bundle *bundle, struct sandbox_spec *spec, struct err *err)
 {
-	return furnish(bundle, spec, machine_choose(spec, err));
+	int r = furnish(bundle, spec, machine_choose(spec, err));
+
+	/* Disks are mounted for what is run. */
+	if (volumes_disks(&spec->volumes, spec->volumes.n) > 0)
+		free(take_ptr(spec->pod_host));
+	return r;
 }
 
 int bundle_join(struct bundle *bundle, struct sandbox_spec *spec, const struct sandbox_spec *first,

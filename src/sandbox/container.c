@@ -19,6 +19,7 @@ void container_init(struct container *c, struct sandbox *sandbox, const struct r
 	list_init(&c->link);
 	list_init(&c->execs);
 	blocks_init(&c->blocks);
+	hollow_init(&c->hollow);
 	list_append(&sandbox->containers, &c->link);
 }
 
@@ -48,6 +49,7 @@ void container_deinit(struct container *c)
 {
 	list_for_each_safe (it, &c->execs)
 		process_free(container_of(it, struct process, link));
+	hollow_deinit(c);
 	if (c->init)
 		process_free(take_ptr(c->init));
 	free(take_ptr(c->config));

@@ -3,6 +3,7 @@
 
 #include "base/list.h"
 #include "sandbox/blocks.h"
+#include "sandbox/hollow.h"
 #include "sandbox/iolog.h"
 #include "sandbox/record.h"
 #include "sandbox/share.h"
@@ -18,6 +19,7 @@ struct sandbox;
  * @alone: by 9P: which of its volumes have connections of their own
  * @uses: of one of a group: what of its volumes is the same for all
  * @blocks: of one that came later: the block devices that it has
+ * @hollow: where its first process is none of the guest's, or it waits for such a one
  * @log: gets what its first process prints
  * @init: its first process, once there is one
  * @execs: the others, by struct process' link
@@ -34,6 +36,7 @@ struct container {
 	struct share_alone alone;
 	struct source_uses uses;
 	struct blocks blocks;
+	struct hollow hollow;
 	struct iolog log;
 	struct process *init;
 	struct list execs;

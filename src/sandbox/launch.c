@@ -219,6 +219,8 @@ static void list_words(const struct sandbox *sb, const struct launch_plan *p, st
 
 	for (size_t len; (len = strcspn(word, " ")) > 0; word += len + strspn(word + len, " "))
 		strv_addf(ret, "%.*s", (int)len, word);
+	if (sandbox_spec_is_hollow(sb->spec))
+		strv_addf(ret, "hostname=%s", sb->spec->pod_host);
 	if (p->port[0])
 		strv_add(ret, p->port);
 	if (p->metadata_port[0])

@@ -14,6 +14,7 @@
 #include "sandbox/oci-devices.h"
 #include "sandbox/oci-json.h"
 #include "sandbox/oci-mounts.h"
+#include "sandbox/oci-pause.h"
 
 #define PATH_DEPTH 4
 
@@ -163,6 +164,20 @@ static int join_namespace(struct json_object *item, const char *type, const char
 		       path);
 }
 
+/* Whoever comes is in it without a word. */
+static bool is_the_vms(const char *type, const char *path, const struct oci_group *group)
+{
+	for (size_t i = 0; has_group(group) && strcmp(type, "pid") != 0 && i < group->n; i++) {
+		_cleanup_free_ char *host =
+			xasprintf("/proc/%d/ns/%s", (int)group->members[i].host_pid, type);
+
+		if (is_joinable(type) && group->members[i].guest_pid == 0 &&
+		    strcmp(path, host) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int adapt_namespaces(struct json_object *own, const struct oci_group *group,
 			    struct sandbox_spec *spec, struct err *err)
 {
@@ -182,6 +197,8 @@ static int adapt_namespaces(struct json_object *own, const struct oci_group *gro
 		}
 		has_cgroup = has_cgroup || strcmp(type, "cgroup") == 0;
 		spec->shares_pids = spec->shares_pids && (strcmp(type, "pid") != 0 || *path);
+		if (is_the_vms(type, path, group))
+			continue;
 		if (*path)
 			r = join_namespace(item, type, path, group, err);
 		json_object_array_add(kept, json_object_get(item));
@@ -345,6 +362,14 @@ static void take_resources(struct json_object *own, struct sandbox_spec *spec)
 	json_object_object_del(cpu, "mems");
 }
 
+static void take_pod(struct json_object *o, struct sandbox_spec *spec)
+{
+	const char *host = oci_pause_host(o);
+
+	free(spec->pod_host);
+	spec->pod_host = host ? xstrdup(host) : NULL;
+}
+
 static int adapt(struct json_object *o, const struct oci_group *group, struct sandbox_spec *spec,
 		 struct err *err)
 {
@@ -354,6 +379,8 @@ static int adapt(struct json_object *o, const struct oci_group *group, struct sa
 
 	if (!own)
 		return err_set(err, -EBADMSG, "it is no JSON object with \"linux\" in it");
+	if (group && group->n == 0)
+		take_pod(o, spec);
 	/* Their programs are on the host: sandbox/hooks.h. */
 	json_object_object_del(o, "hooks");
 	r = check_refused(o, err);

@@ -16,7 +16,11 @@
 #define OCI_CONFIG_FILE "config.json"
 #define OCI_CONFIG_MAX	(4u << 20)
 
-/** struct oci_member - a container that runs: the process that stands for it on the host, and its own in the guest */
+/**
+ * struct oci_member - a container that runs: the process that stands for it on the host, and its own in the guest
+ *
+ * That is 0 of one that is not run: its namespaces are the VM's own (oci-pause.h).
+ */
 struct oci_member {
 	pid_t host_pid;
 	uint32_t guest_pid;
@@ -47,7 +51,8 @@ struct oci_group {
  * @group: that it comes to, or begins; NULL: it will be alone. Namespaces of its members' can be joined then; the
  *	network is the VM's
  * @spec: has its id; gets rootfs as it is written there, args, env, cwd, user, capabilities,
- *	terminal and annotations, which are for those who ask, and for execs; of the first one of a group shm
+ *	terminal and annotations, which are for those who ask, and for execs; of the first one of a group shm and
+ *	pod_host
  * @ret: the text for the guest
  *
  * Return: 0; -EBADMSG or -ENOTSUP with a message: it is not the JSON of a container, or of one that

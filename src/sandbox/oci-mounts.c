@@ -51,7 +51,7 @@ static const char *first_option(struct json_object *mount, const char *const *na
 	return NULL;
 }
 
-static bool is_bind(struct json_object *mount)
+bool oci_mount_is_bind(struct json_object *mount)
 {
 	return has_option(mount, "bind") || has_option(mount, "rbind") ||
 	       strcmp(oci_json_text(mount, "type"), "bind") == 0;
@@ -142,7 +142,7 @@ static bool is_tree_of_cgroups(struct json_object *mount)
 {
 	static const char systemds[] = CGROUPS "/systemd";
 
-	return json_object_is_type(mount, json_type_object) && is_bind(mount) &&
+	return json_object_is_type(mount, json_type_object) && oci_mount_is_bind(mount) &&
 	       strcmp(oci_json_text(mount, "source"), systemds) == 0 &&
 	       strcmp(oci_json_text(mount, "destination"), systemds) == 0;
 }
@@ -155,7 +155,8 @@ static bool is_folder_for_file(struct json_object *mount, const struct oci_group
 
 	for (size_t i = 0; group && i < group->n_files; i++)
 		if (strcmp(where, group->files[i].where) == 0)
-			return is_bind(mount) && stat(oci_json_text(mount, "source"), &st) == 0 &&
+			return oci_mount_is_bind(mount) &&
+			       stat(oci_json_text(mount, "source"), &st) == 0 &&
 			       S_ISDIR(st.st_mode);
 	return false;
 }
@@ -212,7 +213,7 @@ static int adapt_one(struct json_object *mount, const struct oci_group *group,
 		return err_set(err, -EBADMSG, "one of \"mounts\" has no destination");
 	type = oci_json_text(mount, "type");
 	where = oci_json_text(mount, "destination");
-	if (is_bind(mount))
+	if (oci_mount_is_bind(mount))
 		return adapt_bind(mount, where, group, spec, err);
 	if (is_own_shm(type, where, group)) {
 		bind_shm(mount);

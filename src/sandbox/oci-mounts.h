@@ -23,3 +23,6 @@
  */
 int oci_mounts_adapt(struct json_object *mounts, const struct oci_group *group,
 		     struct sandbox_spec *spec, struct err *err);
+
+/** oci_mount_is_bind() - does one of them show something of the host's? */
+bool oci_mount_is_bind(struct json_object *mount);

@@ -15,6 +15,7 @@
 #include "sandbox/oci-bpf.h"
 #include "sandbox/oci-config.h"
 #include "sandbox/oci-disks.h"
+#include "sandbox/oci-pause.h"
 #include "sandbox/process-mounts.h"
 #include "sandbox/process-root.h"
 #include "sandbox/share.h"
@@ -59,14 +60,18 @@ static int own_config(const struct container *c, char **ret, struct err *err)
 	if (r < 0)
 		return r;
 	oci_disks_add(c->spec, ret);
+	if (sandbox_spec_is_hollow(c->spec))
+		oci_pause_enter(ret);
 	oci_bpf_compile(ret);
 	return 0;
 }
 
-/* Before its VM is started there is no root file system to look up users in. */
+/* Before its VM is started there is no root file system to look up users in. Most hollow ones are never filled. */
 void process_oci_prepare(struct container *c)
 {
-	if (c->sandbox->vmm && has_own_config(c))
+	bool begun = c->sandbox->vmm || sandbox_spec_shares_vm(c->spec);
+
+	if (begun && has_own_config(c) && !sandbox_spec_is_hollow(c->spec))
 		(void)own_config(c, &c->config, NULL);
 }
 

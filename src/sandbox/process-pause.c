@@ -3,6 +3,7 @@
 
 #include "base/macro.h"
 #include "rpc/task.h"
+#include "sandbox/hollow.h"
 #include "sandbox/process.h"
 #include "task.pb-c.h"
 
@@ -74,6 +75,10 @@ void process_pause(struct process *p, bool standby)
 		standby_expect(&p->container->sandbox->standby);
 	else
 		standby_forbid(&p->container->sandbox->standby);
+	if (hollow_is_one(p)) {
+		standby_allow(&p->container->sandbox->standby, stands_still, p);
+		return;
+	}
 	request.id = p->container->spec->id;
 	ttrpc_request_cancel(&p->request);
 	if (p->container->sandbox->guest)
@@ -92,6 +97,8 @@ void process_resume(struct process *p)
 	/* Whoever paused it hears of this, not of that. */
 	standby_forget(&p->container->sandbox->standby, p);
 	standby_forbid(&p->container->sandbox->standby);
-	if (!p->container->sandbox->guest || send_resume(p, resume_answered) < 0)
+	if (hollow_is_one(p))
+		report_frozen(p, PROCESS_RUNNING, TTRPC_OK, "");
+	else if (!p->container->sandbox->guest || send_resume(p, resume_answered) < 0)
 		report_frozen(p, before, TTRPC_UNAVAILABLE, "the virtual machine has ended");
 }

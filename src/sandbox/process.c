@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "rpc/task.h"
 #include "sandbox/commons.h"
+#include "sandbox/hollow.h"
 #include "sandbox/process-adopt.h"
 #include "sandbox/process-ask.h"
 #include "sandbox/process-oci.h"
@@ -55,6 +56,13 @@ static void stream_closed(struct stream *s)
 	check_stopped(s->userdata);
 }
 
+static void close_streams(struct process *p)
+{
+	stream_deinit(&p->in);
+	stream_deinit(&p->out);
+	stream_deinit(&p->err);
+}
+
 static void report(struct process *p,
 		   void (*callback)(struct process *process, const struct process_result *result),
 		   enum ttrpc_code code, const char *message)
@@ -65,9 +73,7 @@ static void report(struct process *p,
 	loop_timer_stop(&p->deadline);
 	if (code != TTRPC_OK) {
 		p->state = PROCESS_STOPPED;
-		stream_deinit(&p->in);
-		stream_deinit(&p->out);
-		stream_deinit(&p->err);
+		close_streams(p);
 	}
 	if (callback == p->created)
 		stage_read(p, &result);
@@ -190,7 +196,7 @@ static void create_answered(struct ttrpc_request *req, const struct ttrpc_answer
 
 static void create_in_guest(struct process *p);
 
-static void blocks_came(struct container *c, const struct err *err)
+static void came(struct container *c, const struct err *err, void (*next)(struct process *p))
 {
 	struct process *p = c->init;
 
@@ -200,7 +206,25 @@ static void blocks_came(struct container *c, const struct err *err)
 	if (err)
 		report(p, p->created, ttrpc_code_from_errno(err->code), err->text);
 	else
+		next(p);
+}
+
+static void namespace_came(struct container *c, const struct err *err)
+{
+	came(c, err, create_in_guest);
+}
+
+static void prepare_namespace(struct process *p)
+{
+	if (hollow_awaited(p->container))
+		hollow_fill(p->container, namespace_came);
+	else
 		create_in_guest(p);
+}
+
+static void blocks_came(struct container *c, const struct err *err)
+{
+	came(c, err, prepare_namespace);
 }
 
 static void prepare_blocks(struct process *p)
@@ -208,7 +232,7 @@ static void prepare_blocks(struct process *p)
 	if (blocks_needed(p->container))
 		blocks_attach(p->container, blocks_came);
 	else
-		create_in_guest(p);
+		prepare_namespace(p);
 }
 
 static void commons_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
@@ -250,7 +274,8 @@ static void prepare_guest(struct process *p)
 {
 	struct sandbox *sb = p->container->sandbox;
 
-	if (*p->exec_id)
+	/* What a container is filled with comes when all of that is there. */
+	if (*p->exec_id || p == p->container->hollow.inside)
 		create_in_guest(p);
 	else if (p->container->spec->part > 0 || sb->sockets.n == 0 || !sb->guest)
 		prepare_commons(p);
@@ -267,6 +292,11 @@ static void create_in_guest(struct process *p)
 
 	if (!p->container->sandbox->guest) {
 		report(p, p->created, TTRPC_UNAVAILABLE, "the virtual machine has ended");
+		return;
+	}
+	if (hollow_is_one(p)) {
+		p->state = PROCESS_CREATED;
+		report(p, p->created, TTRPC_OK, "");
 		return;
 	}
 	stream_uri(&p->in, in, sizeof(in));
@@ -438,9 +468,13 @@ void process_signal(struct process *p, int signo)
 	request.id = p->container->spec->id;
 	request.exec_id = p->exec_id;
 	request.signal = (uint32_t)signo;
+	standby_forbid(&p->container->sandbox->standby);
+	if (hollow_is_one(p)) {
+		hollow_signal(p, signo);
+		return;
+	}
 	if (!*p->exec_id)
 		request.signal = systemd_signal(p->container->spec, request.signal);
-	standby_forbid(&p->container->sandbox->standby);
 	tell(p, "Kill", &request.base, signo == SIGKILL ? PROCESS_GUEST_ENDS : 0);
 	if (signo == SIGKILL && !*p->exec_id && p->container->sandbox->group)
 		process_killed(p);
@@ -472,9 +506,7 @@ void process_free(struct process *p)
 	ttrpc_request_cancel(&p->request);
 	ttrpc_request_cancel(&p->wait);
 	ttrpc_request_cancel(&p->forget);
-	stream_deinit(&p->in);
-	stream_deinit(&p->out);
-	stream_deinit(&p->err);
+	close_streams(p);
 	rpc_free((ProtobufCMessage *)p->exec_spec);
 	for (int i = 0; i < 3; i++)
 		free(p->fifos[i]);
@@ -517,12 +549,22 @@ static void restored_started(struct process *p, const struct process_result *res
 	report(p, p->started, result->code, result->message);
 }
 
-void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *json)
+/* The first process' output is logged, whether anybody looks at it or not. */
+static int open_streams(struct process *p)
 {
 	const char *in = p->fifos[0], *out = p->fifos[1], *err = p->fifos[2];
 	bool first = !*p->exec_id;
+	int r = open_stream(p, &p->in, p->late_input ? "" : in, p->input);
+
+	if (r == 0)
+		r = open_stream(p, &p->out, out, first || *out);
+	return r == 0 ? open_stream(p, &p->err, err, !p->terminal && (first || *err)) : r;
+}
+
+void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *json)
+{
 	char message[128];
-	int r;
+	int r = 0;
 
 	p->state = PROCESS_CREATING;
 	p->exec_spec = exec;
@@ -539,12 +581,11 @@ void process_create(struct process *p, Caisson__Guest__V1__Process *exec, char *
 		report(p, p->created, ttrpc_code_from_errno(p->held_err->code), p->held_err->text);
 		return;
 	}
-	/* The first process' output is logged, whether anybody looks at it or not. */
-	r = open_stream(p, &p->in, p->late_input ? "" : in, p->input);
-	if (r == 0)
-		r = open_stream(p, &p->out, out, first || *out);
-	if (r == 0)
-		r = open_stream(p, &p->err, err, !p->terminal && (first || *err));
+	/* Of what is hollow nothing is read, and nothing comes. */
+	if (hollow_is_one(p))
+		close_streams(p);
+	else
+		r = open_streams(p);
 	if (r < 0) {
 		(void)snprintf(message, sizeof(message), "cannot open the standard streams: %s",
 			       strerror(-r));
@@ -609,6 +650,12 @@ void process_start(struct process *p)
 		process_start_adopted(p, restored_started);
 		return;
 	}
+	if (hollow_is_one(p)) {
+		p->state = PROCESS_RUNNING;
+		report(p, p->started, TTRPC_OK, "");
+		hollow_started(p);
+		return;
+	}
 	if (open_late_input(p) < 0)
 		return;
 	request.id = p->container->spec->id;
@@ -625,9 +672,7 @@ static void end_unstarted(struct process *p, uint32_t status)
 	p->status = status & 0xff;
 	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
 	p->state = PROCESS_STOPPED;
-	stream_deinit(&p->in);
-	stream_deinit(&p->out);
-	stream_deinit(&p->err);
+	close_streams(p);
 	report(p, p->deleted, TTRPC_OK, "");
 }
 
@@ -652,7 +697,7 @@ static void delete_answered(struct ttrpc_request *req, const struct ttrpc_answer
 void process_delete(struct process *p)
 {
 	p->state = PROCESS_DELETING;
-	if (!p->container->sandbox->guest ||
+	if (hollow_is_one(p) || !p->container->sandbox->guest ||
 	    send_delete(p, &p->request, PROCESS_GUEST_ENDS, delete_answered) < 0)
 		end_unstarted(p, PROCESS_STATUS_LOST);
 }
@@ -697,6 +742,13 @@ static void created_late(struct process *p, enum ttrpc_code code)
 		forget(p, 0);
 	else if (code != TTRPC_UNAVAILABLE)
 		report_forgotten(p, TTRPC_OK, "");
+}
+
+void process_end(struct process *p, uint32_t status)
+{
+	p->status = status;
+	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
+	become_stopped(p);
 }
 
 void process_lost(struct process *p)

@@ -212,6 +212,9 @@ void process_killed(struct process *process);
 /** process_resize() - its terminal has another size; as process_signal() */
 void process_resize(struct process *process, uint32_t columns, uint32_t rows);
 
+/** process_end() - it has ended so, and the guest knows nothing of it (hollow.h); @process->stopped follows */
+void process_end(struct process *process, uint32_t status);
+
 /** process_lost() - the VM is gone: what was printed is delivered, the status is 137 */
 void process_lost(struct process *process);
 

@@ -101,6 +101,7 @@ static const struct field {
 	OF_VM(restore, FIELD_STRING),
 	FIELD(shm, FIELD_STRING),
 	FIELD(vm, FIELD_STRING),
+	FIELD(pod_host, FIELD_STRING),
 #undef OF_VM
 #undef FIELD
 #undef AT
@@ -361,6 +362,11 @@ bool sandbox_spec_has_copy(const struct sandbox_spec *spec)
 bool sandbox_spec_has_bundle(const struct sandbox_spec *spec)
 {
 	return spec->executor && strcmp(spec->executor, SANDBOX_EXECUTOR_BUNDLES) == 0;
+}
+
+bool sandbox_spec_is_hollow(const struct sandbox_spec *spec)
+{
+	return spec->pod_host && *spec->pod_host;
 }
 
 static bool is(const char *field, const char *word)

@@ -78,6 +78,8 @@
  * @created: seconds since the epoch
  * @shm: of a bundle whose VM others may come to: the host's tmpfs that is one of the guest's for all who have that
  *	(ABI_SHM_DIR), or SANDBOX_SHM_OWN: whoever has a tmpfs there has that one; empty: there is none
+ * @pod_host: of a pod's pause container whose program is not run in the VM (oci-pause.h): the VM's host name; empty: it is no
+ *	such
  * @restore: absolute path of a checkpoint's folder, that its VM begins from; empty: it boots
  */
 struct sandbox_spec {
@@ -96,7 +98,7 @@ struct sandbox_spec {
 	struct vmm_rates rates;
 	int64_t created;
 	struct strv annotations, notes;
-	char *supervisor_config, *restore, *shm, *vm;
+	char *supervisor_config, *restore, *shm, *vm, *pod_host;
 };
 
 /*
@@ -182,6 +184,8 @@ bool sandbox_spec_has_bundle(const struct sandbox_spec *spec);
 
 /** sandbox_spec_shares_vm() - has it come to the VM of another container? */
 bool sandbox_spec_shares_vm(const struct sandbox_spec *spec);
+/** sandbox_spec_is_hollow() - is its first process none of the guest's? See hollow.h. */
+bool sandbox_spec_is_hollow(const struct sandbox_spec *spec);
 
 /** sandbox_spec_has_disks() - is the root file system on disks? */
 bool sandbox_spec_has_disks(const struct sandbox_spec *spec);

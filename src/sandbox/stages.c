@@ -10,10 +10,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sandbox/hollow.h"
 
 static bool is_told(const struct process *p)
 {
-	return !*p->exec_id && p->container->spec->stages;
+	return !*p->exec_id && !hollow_is_one(p) && p->container->spec->stages;
 }
 
 static void tell(const struct process *p, const char *fmt, ...) _printf_(2, 3);

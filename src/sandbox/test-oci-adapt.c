@@ -372,6 +372,57 @@ static void namespaces_of_a_group(void)
 	group = &first_of_group;
 }
 
+/* Of one that is not run: IPC and UTS are the VM's own, and whose PID namespace it is shall be known later. */
+static void namespaces_of_what_is_not_run(void)
+{
+	int pid = (int)getpid();
+	const struct oci_member members[] = {{.host_pid = pid, .guest_pid = 0},
+					     {.host_pid = pid + 1, .guest_pid = 43}};
+	const struct oci_group later = {.members = members, .n = ARRAY_SIZE(members), .shm = ""};
+	_cleanup_free_ char *all =
+		xasprintf(NETWORK "," OURS("ipc") "," OURS("uts") "," OURS("pid"), pid, pid, pid);
+	_cleanup_free_ char *others =
+		xasprintf(NETWORK "," OURS("uts") "," OURS("ipc"), pid, pid + 1);
+	_cleanup_free_ char *mnt = xasprintf(NETWORK "," OURS("mnt"), pid);
+
+	group = &later;
+	expect_in_group(all, "", "\"namespaces\":[" GUESTS("pid", "0") ",{\"type\":\"cgroup\"}]");
+	expect_in_group(others, "", "\"namespaces\":[" GUESTS("ipc", "43") ",");
+	expect_not_in_group(mnt, "the mnt namespace /proc/");
+	group = &first_of_group;
+}
+
+/* That it is none is what all the other tests of groups say. */
+static void a_pause_container(void)
+{
+	static const char json[] =
+		"{\"hostname\":\"web\",\"process\":{\"args\":[\"/pause\"],\"cwd\":\"/\"}," ROOT
+		",\"annotations\":{\"io.kubernetes.cri.container-type\":\"sandbox\"},\"linux\":{"
+		"\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},"
+		"{\"type\":\"mount\"}," NETWORK "]}}";
+	static const struct oci_member member = {.host_pid = 1, .guest_pid = 2};
+	static const struct oci_group alone = {.members = &member, .n = 1, .shm = ""};
+	static const struct oci_group *const groups[] = {&first_of_group, NULL, &alone};
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+		char *text = NULL;
+		int r;
+
+		spec.id = xstrdup("c1");
+		spec.bundle = xstrdup("/");
+		r = oci_config_adapt(json, groups[i], &spec, &text, &err);
+		test_int(r, i == 2 ? -ENOTSUP : 0);
+		test_int(sandbox_spec_is_hollow(&spec), i == 0);
+		if (i == 0)
+			test_str(spec.pod_host, "web");
+		/* It is there, should it be run after all. */
+		test_true(r < 0 || strstr(text, "\"hostname\":\"web\""));
+		free(text);
+		sandbox_spec_done(&spec);
+	}
+}
+
 #define SHM(source) "{\"destination\":\"/dev/shm\",\"type\":\"bind\",\"source\":\"" source "\"}"
 
 static void memory_of_a_group(void)
@@ -489,6 +540,8 @@ int main(void)
 	test_run(block_devices_that_come);
 	test_run(the_host_holds_what_is_read_only);
 	test_run(namespaces_of_a_group);
+	test_run(namespaces_of_what_is_not_run);
+	test_run(a_pause_container);
 	test_run(memory_of_a_group);
 	test_run(what_a_group_brings);
 	test_run(execs_inherit);

@@ -48,6 +48,7 @@ static const char *const fields[] = {
 	"restore",
 	"shm",
 	"vm",
+	"pod_host",
 	"notes",
 	"netns",
 	"cgroups",
@@ -108,6 +109,7 @@ static struct sandbox_spec example(void)
 		.resources = xstrdup("{}"),
 		.shm = xstrdup("/run/shm"),
 		.vm = xstrdup("first"),
+		.pod_host = xstrdup("web"),
 	};
 
 	strv_add(&spec.args, "");

@@ -7,8 +7,10 @@
 #include "guest.pb-c.h"
 #include "oci/resources.h"
 #include "rpc/task.h"
+#include "sandbox/hollow.h"
 #include "shim/calls.h"
 #include "shim/hold.h"
+#include "shim/hollow-calls.h"
 #include "shim/host-cgroup.h"
 #include "shim/rates.h"
 #include "shim/save.h"
@@ -143,7 +145,7 @@ void control_update(struct ttrpc_call *call, const ProtobufCMessage *message)
 				"resources: not a " RPC_TYPE_RESOURCES);
 	else if (update_host(p->container, any, &settings, &err) < 0)
 		ttrpc_call_fail(call, ttrpc_code_from_errno(err.code), "%s", err.text);
-	else if (settings.n == 0)
+	else if (settings.n == 0 || hollow_is_empty(p))
 		rpc_reply_empty(call);
 	else
 		pass_on(call, request->id, &settings);
@@ -201,16 +203,22 @@ static void reply_of_guest(struct ttrpc_call *call, const struct ttrpc_answer *a
 void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__StatsRequest *request = (const void *)message;
+	const struct process *p = find(call, request->id, PROCESS_OP_STATS);
 
-	if (find(call, request->id, PROCESS_OP_STATS))
+	if (p && hollow_is_empty(p))
+		hollow_stats(call, reply_for_host);
+	else if (p)
 		calls_forward_briefly(call, "Stats", reply_for_host);
 }
 
 void control_stats_of_guest(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Containerd__Task__V2__StatsRequest *request = (const void *)message;
+	const struct process *p = find(call, request->id, PROCESS_OP_STATS);
 
-	if (find(call, request->id, PROCESS_OP_STATS))
+	if (p && hollow_is_empty(p))
+		hollow_stats(call, reply_of_guest);
+	else if (p)
 		calls_forward_as(call, "Stats", call->payload, call->payload_len, reply_of_guest);
 }
 

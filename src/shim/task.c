@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "rpc/task.h"
+#include "sandbox/hollow.h"
 #include "sandbox/oci-adapt.h"
 #include "sandbox/systemd.h"
 #include "shim/awake.h"
@@ -29,6 +30,7 @@
 #include "shim/containerd/streams.h"
 #include "shim/control.h"
 #include "shim/hold.h"
+#include "shim/hollow-calls.h"
 #include "shim/lifeline.h"
 #include "shim/save.h"
 #include "shim/shim.h"
@@ -325,7 +327,8 @@ static bool make_room(struct shim *shim, struct container *c)
 
 static bool exec_allowed(struct ttrpc_call *call, struct container *c, const char *exec_id)
 {
-	if (!process_check(call, c->init->state, PROCESS_OP_EXEC))
+	if (!process_check(call, c->init->state, PROCESS_OP_EXEC) ||
+	    !hollow_check_call(call, c->init))
 		return false;
 	if (container_find_exec(c, exec_id)) {
 		ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "exec %s already exists", exec_id);
@@ -478,6 +481,9 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *message)
 		/* There is no guest yet that could be asked, and nothing that has to hear of it. */
 		rpc_reply_empty(call);
 		sandbox_stop(&shim->sandbox, false);
+	} else if (hollow_is_empty(p) && p->state != PROCESS_NONE) {
+		rpc_reply_empty(call);
+		hollow_signal(p, (int)request->signal);
 	} else if (shim->containerd && request->signal == SIGKILL && !*request->exec_id) {
 		if (calls_forward_or_end(call))
 			process_killed(p);
@@ -665,6 +671,7 @@ void shim_task_lost(struct shim *shim)
 	save_lost(shim);
 	list_for_each_safe (it, &shim->sandbox.containers)
 		container_lost(shim, container_of(it, struct container, link));
+	hollow_lost(&shim->first);
 }
 
 /*

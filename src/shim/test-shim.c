@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "shim/containerd/containerd.h"
 #include "shim/containerd/pod.h"
+#include "vmmount.pb-c.h"
 
 struct test_shim t;
 
@@ -183,6 +186,26 @@ void test_shim_begin(bool remove)
 	t.client = test_client();
 }
 
+static struct containerd containerd;
+
+void test_shim_hollow(void)
+{
+	containerd_init(&containerd, &t.loop, "ns", "/nowhere", -EBADF);
+	t.shim.containerd = &containerd;
+	t.shim.keeper = getpid();
+	t.shim.sandbox.group = true;
+	t.spec.executor = xstrdup(SANDBOX_EXECUTOR_BUNDLES);
+	t.spec.rootfs_mode = xstrdup(SANDBOX_ROOTFS_MODE_DEFAULT);
+	t.spec.bundle = xstrdup("/");
+	t.spec.pod_host = xstrdup("web");
+}
+
+void test_shim_hollow_end(void)
+{
+	containerd_done(&containerd);
+	test_shim_end();
+}
+
 void test_shim_boot(void)
 {
 	struct sandbox *sb = &t.shim.sandbox;
@@ -345,6 +368,12 @@ void ask_exec_with(struct ttrpc_client *client, struct asked *a, const char *exe
 void ask_exec_over(struct ttrpc_client *client, struct asked *a, const char *exec_id)
 {
 	ask_exec_with(client, a, exec_id, "", "");
+}
+
+void guest_mounts_all(void)
+{
+	rpc_free(asked_of_guest("MountAll", &caisson__guest__v1__mount_all_request__descriptor));
+	guest_replies(EMPTY);
 }
 
 void guest_creates(void)

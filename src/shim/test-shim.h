@@ -57,6 +57,13 @@ extern struct test_shim t;
 /** test_shim_begin() - a VM that boots, a shim that serves, and a client */
 void test_shim_begin(bool remove);
 
+/**
+ * test_shim_hollow() - after test_shim_begin(): containerd's, for a pod's pause container of which nothing is in the guest
+ * (sandbox/hollow.h); end it with test_shim_hollow_end()
+ */
+void test_shim_hollow(void);
+void test_shim_hollow_end(void);
+
 /** test_shim_boot() - the guest is up */
 void test_shim_boot(void);
 
@@ -123,6 +130,9 @@ void ask_create(struct asked *a, const char *id);
 void ask_exec_with(struct ttrpc_client *client, struct asked *a, const char *exec_id,
 		   const char *out, const char *err);
 void ask_exec_over(struct ttrpc_client *client, struct asked *a, const char *exec_id);
+
+/** guest_mounts_all() - what the containers of a group have in common */
+void guest_mounts_all(void);
 
 void guest_creates(void);
 void guest_starts(void);

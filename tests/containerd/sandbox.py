@@ -212,6 +212,8 @@ def test_life():
         same(metric[2], [shim.name.encode()], "whose figures")
         check(b"io.containerd.cgroups" in metric[3][0], "figures of no type of containerd's")
         has_in_common(shim, pid)
+        # Of its program, which runs by now.
+        check(b"io.containerd.cgroups" in parse(shim.ask("SandboxMetrics")[1][0])[3][0], "figures of no type of containerd's")
         shim.ask("StopSandbox")
         check(shim.client.end(waiting).get(1, [0]) == [0], "how it ended")
         same(shim.state(), "SANDBOX_NOTREADY", "the state")

@@ -14,9 +14,6 @@ echo "extras.allow = [\"$WORK/allowed\"]" >>"$CAISSON_CONFIG"
 # An administrator's view of the node's pods.
 on_node() { env -u CAISSON_ROOT -u CAISSON_RUN caisson --root /run/caisson/containerd/k8s.io "$@"; }
 
-# container_of POD NAME: its id
-container_of() { asked "$1" ".status.containerStatuses[] | select(.name == \"$2\").containerID" | sed 's,.*//,,'; }
-
 # A filter that annotates: annotated NAME VALUE
 annotated() { jq -n -r --arg name "$1" --arg value "$2" '".metadata.annotations[\($name | tojson)] = \($value | tojson)"'; }
 
@@ -160,6 +157,30 @@ test_top() {
 	read -r _ cpu memory < <(out)
 	[ $((${memory%Mi} - sum)) -le 2 ] && [ $((sum - ${memory%Mi})) -le 2 ] || fail "memory of the pod: $memory, not $sum"
 	[ "${cpu%m}" -ge 100 ] || fail "processors: $cpu"
+	is_clean
+}
+
+# Of a pod's pause container nothing runs in its VM, but where its PID namespace is shared.
+test_pause_container() {
+	local sandbox keeper
+	create light "$(more other sleep 1000)" -- sleep 1000
+	ready light
+	sandbox=$(sandbox_of light) keeper=$(keeper_of light)
+	is "$(on_node inspect "$sandbox" | jq -r .pod_host)" light
+	is "$(ctr task ls | awk -v id="$sandbox" '$1 == id {print $2, $3}')" "$keeper RUNNING"
+	has "$(ctr task metrics "$sandbox")" "pids.current"
+	status 1 ctr task exec --exec-id x "$sandbox" /pause
+	has "$(err)" "nothing of it runs in the virtual machine"
+	status 1 on_node ps "$sandbox"
+	has "$(err)" "does not exist"
+	is "$(kubectl exec light -c main -- hostname),$(kubectl exec light -c other -- hostname)" light,light
+	is "$(kubectl exec light -c main -- readlink /proc/1/ns/ipc)" "$(kubectl exec light -c other -- readlink /proc/1/ns/ipc)"
+	kubectl exec light -c main -- sh -c 'echo words >/dev/shm/file'
+	is "$(kubectl exec light -c other -- cat /dev/shm/file)" words
+	create shared "$(more other sleep 2000) | .spec.shareProcessNamespace = true" -- sh -c 'until ps -o args | grep "sleep [2]000"; do sleep 0.1; done; exec sleep 1000'
+	ready shared
+	is "$(kubectl exec shared -c other -- sh -c 'tr -d "\0" </proc/1/cmdline')" /pause
+	has "$(on_node ps "$(sandbox_of shared)")" /pause
 	is_clean
 }
 

@@ -38,11 +38,12 @@ test_prints_for_ever() {
 	head -n 10000 <&6 >/dev/null
 	answers calm
 	answers loud -c other
-	ids="$(sandbox_of loud) $(sandbox_of calm)"
+	ids="$(container_of loud other) $(container_of calm main)"
 	shim=$(shim_of loud)
+	trap 'kill -CONT "$(cat "$WORK/containerd.pid")"' EXIT
 	kill -STOP "$(cat "$WORK/containerd.pid")"
 	for id in $ids; do
-		is "$(caisson --root "$RECORDS" exec "$id" /busybox echo alive)" alive
+		is "$(caisson --root "$RECORDS" exec "$id" echo alive)" alive
 	done
 	serves_well "$shim"
 	kill -CONT "$(cat "$WORK/containerd.pid")"

@@ -213,6 +213,9 @@ shim_of() { ps -o ppid= -p "$(pgrep -P "$(pgrep -d , -P "$(keeper_of "$1")")" qe
 # asked POD JQ: of what kubectl says of it
 asked() { kubectl get pod "$1" -o json | jq -r "$2"; }
 
+# container_of POD NAME: its id
+container_of() { asked "$1" ".status.containerStatuses[] | select(.name == \"$2\").containerID" | sed 's,.*//,,'; }
+
 ip link set lo up
 start_containerd
 import_images

@@ -10,10 +10,12 @@
 #include "base/mem.h"
 #include "rpc/task.h"
 #include "runtimesandbox.pb-c.h"
+#include "sandbox/hollow.h"
 #include "shim/calls.h"
 #include "shim/containerd/containerd.h"
 #include "shim/containerd/pod.h"
 #include "shim/control.h"
+#include "shim/hollow-calls.h"
 
 #define NAME(name) Containerd__Runtime__Sandbox__V1__##name
 #define INIT(name) CONTAINERD__RUNTIME__SANDBOX__V1__##name##__INIT
@@ -282,7 +284,11 @@ static void metrics(struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const NAME(SandboxMetricsRequest) *request = (const void *)message;
 
-	if (find_created(call, request->sandbox_id))
+	const struct shim *shim = find_created(call, request->sandbox_id);
+
+	if (shim && pod_is_ready(shim) && hollow_is_empty(shim->first.init))
+		hollow_stats(call, metrics_came);
+	else if (shim)
 		calls_forward_briefly(call, "Stats", metrics_came);
 }
 

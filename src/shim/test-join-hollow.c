@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Containers that come to a VM whose first one, the pod's pause container, is hollow: sandbox/hollow.h. */
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "sandbox/process.h"
+#include "shim/test-group.h"
+
+static struct asked waiting;
+
+static void begin_hollow(void)
+{
+	static const char config[] =
+		"{\"process\":{},\"linux\":{\"namespaces\":[{\"type\":\"ipc\"}]}}";
+	struct err err = ERR_NULL;
+
+	test_shim_begin(false);
+	test_shim_hollow();
+	test_int(file_write_atomic_at(t.record.dir, "config.json", config, strlen(config), 0600),
+		 0);
+	if (share_make(&t.record, &t.spec, &t.shim.sandbox.sources, &err) < 0)
+		test_fail("%s", err.text);
+	ask_create(&create, "c1");
+	test_shim_boot();
+	guest_mounts_all();
+	expect(&create, TTRPC_OK, "");
+	ask_start(&start, "");
+	expect(&start, TTRPC_OK, "");
+	ask_wait(&waiting, "");
+}
+
+static void end_hollow(void)
+{
+	share_undo(&t.record);
+	test_shim_hollow_end();
+}
+
+static void ask_to_share(const char *id, const char *type)
+{
+	_cleanup_free_ char *namespace =
+		xasprintf(TEST_NETWORK ",{\"type\":\"%s\",\"path\":\"/proc/%d/ns/%s\"}", type,
+			  (int)getpid(), type);
+	_cleanup_free_ char *bundle = make_bundle("b", namespace, "");
+
+	ask_join(id, bundle);
+}
+
+static void guest_takes(const char *id, const char *part, uint32_t pid)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+
+	rpc_free(&guest_takes_bundle(id, part)->base);
+	response.pid = pid;
+	guest_replies(&response.base);
+}
+
+/* Of those that wait in the guest, the one for @id. */
+static void guest_ends_it(const char *id, uint32_t status)
+{
+	Containerd__Task__V2__WaitResponse response = CONTAINERD__TASK__V2__WAIT_RESPONSE__INIT;
+	bool its = false;
+
+	response.exit_status = status;
+	while (!its) {
+		Containerd__Task__V2__WaitRequest *request =
+			(Containerd__Task__V2__WaitRequest *)asked_of_guest(
+				"Wait", &containerd__task__v2__wait_request__descriptor);
+
+		its = strcmp(request->id, id) == 0;
+		rpc_free(&request->base);
+	}
+	guest_replies(&response.base);
+}
+
+#define OF_SEVENTH "\\/proc\\/7\\/ns\\/pid"
+
+/* What is the VM's own needs no word. */
+static void joins_what_is_hollow(void)
+{
+	begin_hollow();
+	ask_to_share("c2", "ipc");
+	guest_takes("c2", "\"namespaces\":[{\"type\":\"cgroup\"}]", 9);
+	expect(&create, TTRPC_OK, "");
+	start_it("c2");
+	test_int(t.shim.first.init->pid, 0);
+	end_hollow();
+}
+
+/* The first who needs it has it run, and it ends with that. */
+static void fills_what_is_hollow(void)
+{
+	begin_hollow();
+	ask_to_share("c2", "pid");
+	guest_takes("c1", "\"namespaces\":[]", 7);
+	guest_starts();
+	guest_takes("c2", OF_SEVENTH, 9);
+	expect(&create, TTRPC_OK, "");
+	ask_to_share("c3", "pid");
+	guest_takes("c3", OF_SEVENTH, 10);
+	expect(&create, TTRPC_OK, "");
+	/* Its output, which the test's guest does not end, keeps nobody waiting. */
+	t.shim.first.hollow.inside->patience = 1;
+	guest_ends_it("c1", 5);
+	expect_waited(&waiting, 5);
+	end_hollow();
+}
+
+/* Whoever comes next tries again. */
+static void cannot_be_filled(void)
+{
+	begin_hollow();
+	ask_to_share("c2", "pid");
+	rpc_free(&guest_takes_bundle("c1", "")->base);
+	guest_fails(TTRPC_RESOURCE_EXHAUSTED, "crun: no room");
+	expect(&create, TTRPC_RESOURCE_EXHAUSTED, "PID namespace: crun: no room");
+	test_true(!container_find(&t.shim.sandbox, "c2"));
+	ask_to_share("c2", "pid");
+	guest_takes("c1", "", 7);
+	guest_starts();
+	guest_takes("c2", OF_SEVENTH, 9);
+	expect(&create, TTRPC_OK, "");
+	end_hollow();
+}
+
+/* Whoever waits for it hears of it. */
+static void lost_while_it_is_filled(void)
+{
+	begin_hollow();
+	ask_to_share("c2", "pid");
+	rpc_free(&guest_takes_bundle("c1", "")->base);
+	sandbox_stop(&t.shim.sandbox, false);
+	expect_waited(&waiting, 137);
+	expect(&create, TTRPC_UNAVAILABLE, "");
+	end_hollow();
+}
+
+/* Nobody may be in what is left. */
+static void ends_while_it_is_filled(void)
+{
+	begin_hollow();
+	ask_to_share("c2", "pid");
+	guest_takes("c1", "", 7);
+	run_until(&t.loop, guest_was_asked("Start"));
+	shim_task_signal(t.shim.first.init, SIGTERM);
+	expect_waited(&waiting, 0);
+	guest_starts();
+	expect(&create, TTRPC_FAILED_PRECONDITION, "PID namespace: it has ended");
+	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
+	end_hollow();
+}
+
+static void tests(void)
+{
+	test_run(joins_what_is_hollow);
+	test_run(fills_what_is_hollow);
+	test_run(cannot_be_filled);
+	test_run(lost_while_it_is_filled);
+	test_run(ends_while_it_is_filled);
+}
+
+int main(void)
+{
+	return run_as_root(tests);
+}
