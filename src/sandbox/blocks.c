@@ -16,7 +16,7 @@ void blocks_init(struct blocks *blocks)
 
 bool blocks_needed(const struct container *c)
 {
-	return c->spec->part > 0 && c->spec->block_devices.n > 0 && c->config;
+	return sandbox_spec_shares_vm(c->spec) && c->spec->block_devices.n > 0 && c->config;
 }
 
 static void finish(struct container *c, const struct err *err)

@@ -34,7 +34,7 @@ static bool has_shm(const struct sandbox *sb)
 
 static bool is_first(const struct container *c)
 {
-	return c->spec->part == 0;
+	return !sandbox_spec_shares_vm(c->spec);
 }
 
 /* By 9P all of it is one file system of the guest's. */

@@ -105,7 +105,7 @@ static void no_answer(struct loop_timer *timer)
 		return;
 	}
 	/* What comes of it then is removed again: created_late(). */
-	p->forgetting = first && creating && c->spec->part > 0 && p->request.client;
+	p->forgetting = first && creating && sandbox_spec_shares_vm(c->spec) && p->request.client;
 	if (!p->forgetting)
 		ttrpc_request_cancel(&p->request);
 	report(p, creating ? p->created : p->started, TTRPC_DEADLINE_EXCEEDED, message);
@@ -277,7 +277,7 @@ static void prepare_guest(struct process *p)
 	/* What a container is filled with comes when all of that is there. */
 	if (*p->exec_id || p == p->container->hollow.inside)
 		create_in_guest(p);
-	else if (p->container->spec->part > 0 || sb->sockets.n == 0 || !sb->guest)
+	else if (sandbox_spec_shares_vm(p->container->spec) || sb->sockets.n == 0 || !sb->guest)
 		prepare_commons(p);
 	else if (sockets_tell(&sb->sockets, &p->request, sockets_told) < 0)
 		report(p, p->created, TTRPC_INTERNAL, "cannot ask the guest");

@@ -25,7 +25,7 @@
 void share_part(const struct sandbox_spec *spec, char ret[SHARE_PART_MAX])
 {
 	*ret = '\0';
-	if (spec->part > 0)
+	if (sandbox_spec_shares_vm(spec))
 		(void)snprintf(ret, SHARE_PART_MAX, "%u/", spec->part);
 }
 
@@ -115,7 +115,8 @@ static int add_in_common(const char *path, const struct sandbox_spec *spec, int 
 
 	if (r < 0)
 		return r;
-	link = xasprintf("%s" SHARE_IN_COMMON "/%u", spec->part > 0 ? "../../" : "../", number);
+	link = xasprintf("%s" SHARE_IN_COMMON "/%u",
+			 sandbox_spec_shares_vm(spec) ? "../../" : "../", number);
 	return symlink(link, path) < 0 ? err_errno(err, -errno, "cannot make %s", path) : 0;
 }
 
@@ -313,8 +314,8 @@ int share_add(const struct record *vm, const struct record *record, const struct
 {
 	_cleanup_free_ char *whole = path_join(vm->run_path, SHARE_FOLDER);
 
-	return spec->part > 0 ? add_part(vm, record, spec, uses, err)
-			      : fill(whole, record, spec, uses, err);
+	return sandbox_spec_shares_vm(spec) ? add_part(vm, record, spec, uses, err)
+					    : fill(whole, record, spec, uses, err);
 }
 
 /* Return: what follows @target in @path; NULL: that is somewhere else. */
@@ -378,7 +379,7 @@ void share_remove(const struct record *vm, const struct sandbox_spec *spec,
 	_cleanup_free_ char *place = part_path(vm, SHARE_PLACES, spec);
 	_cleanup_free_ char *own = part_path(vm, SHARE_FOLDER, spec);
 
-	if (spec->part == 0)
+	if (!sandbox_spec_shares_vm(spec))
 		return;
 	share_part(spec, part);
 	if (sources)
