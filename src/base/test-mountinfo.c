@@ -12,8 +12,6 @@
 #include "base/path.h"
 #include "base/test.h"
 
-#define SKIP 77
-
 static char folder[] = "/tmp/test-mountinfo-XXXXXX";
 
 static void unescape(void)
@@ -67,10 +65,8 @@ static void what_is_mounted(void)
 int main(void)
 {
 	test_run(unescape);
-	if (geteuid() != 0) {
-		puts("mounting needs root");
-		return SKIP;
-	}
+	if (!test_is_root())
+		return TEST_SKIPPED;
 	test_int(unshare(CLONE_NEWNS), 0);
 	test_int(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 	test_true(mkdtemp(folder));

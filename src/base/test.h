@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /*
  * Unit tests: a plain main() that calls functions which use these checks. The first failed check
@@ -50,3 +53,32 @@
 		func();                   \
 		printf("ok %s\n", #func); \
 	} while (0)
+
+/* A test program that ends with this has not run, as it says. */
+#define TEST_SKIPPED 77
+
+/** test_is_root() - may mounts be made? It says so if not. */
+static inline bool test_is_root(void)
+{
+	if (geteuid() != 0)
+		puts("mounting needs root");
+	return geteuid() == 0;
+}
+
+/** test_in_child() - call it in a child, whose namespaces go with it, whatever happens. Return: the child's exit status */
+static inline int test_in_child(void (*tests)(void))
+{
+	int status;
+	pid_t pid;
+
+	/* Or the child would print it again. */
+	(void)fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		tests();
+		exit(0);
+	}
+	test_int(waitpid(pid, &status, 0), pid);
+	test_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}

@@ -32,8 +32,6 @@
 #include "guest/procfs.h"
 #include "guest/task/test-session.h"
 
-#define SKIP 77
-
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_fexecve(int fd, char *const argv[], char *const envp[]);
 int __wrap_ioctl(int fd, unsigned long request, ...);
@@ -112,7 +110,7 @@ void __wrap_sync(void)
 static _noreturn_ void skip(const char *why)
 {
 	printf("skipped: %s\n", why);
-	exit(SKIP);
+	exit(TEST_SKIPPED);
 }
 
 /* A folder that control groups can be made in; nothing is limited by them. */

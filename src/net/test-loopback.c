@@ -268,8 +268,8 @@ static void there_is_no_program_in_a_user_namespace(void)
 
 int main(void)
 {
-	if (netns_tests() == SKIP)
-		return SKIP;
+	if (netns_tests() == TEST_SKIPPED)
+		return TEST_SKIPPED;
 	test_run(whatever_the_port);
 	test_run(no_other_address);
 	test_run(lo_may_come_up_later);

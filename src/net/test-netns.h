@@ -18,8 +18,6 @@
 
 /* Tests in network namespaces of their own, which go when the test has ended. */
 
-#define SKIP 77
-
 /*
  * netns_new() - enter a namespace with nothing but lo, which is down. Return: it, or negative
  * errno.
@@ -35,7 +33,7 @@ static inline void netns_enter(int netns)
 }
 
 /*
- * netns_tests() - Return: 0, or SKIP: the machine lets nobody make namespaces, or this is not root.
+ * netns_tests() - Return: 0, or TEST_SKIPPED: the machine lets nobody make namespaces, or this is not root.
  */
 static inline int netns_tests(void)
 {
@@ -43,7 +41,7 @@ static inline int netns_tests(void)
 
 	if (netns < 0) {
 		puts("network namespaces need root");
-		return SKIP;
+		return TEST_SKIPPED;
 	}
 	fd_close(netns);
 	return 0;

@@ -16,8 +16,6 @@
 
 /* The kernel makes the upper folder here, as it does for a container: an overlay, and a shell. */
 
-#define SKIP 77
-
 static char folder[] = "/tmp/test-changes-XXXXXX";
 static char told[65536];
 
@@ -75,7 +73,7 @@ static void expect(const char *changes, const char *want)
 
 	shell("rm -rf upper work && mkdir -p upper work all");
 	if (mount("overlay", "all", "overlay", 0, "lowerdir=lower,upperdir=upper,workdir=work") < 0)
-		exit(SKIP);
+		exit(TEST_SKIPPED);
 	shell(changes);
 	test_int(umount("all"), 0);
 	test_int(tell(note), 0);
@@ -174,7 +172,7 @@ int main(void)
 	test_true(mkdtemp(folder));
 	test_int(chdir(folder), 0);
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return SKIP;
+		return TEST_SKIPPED;
 	shell("mkdir -p lower/etc lower/usr/lib/a lower/usr/lib/b; touch lower/usr/lib/a/file; "
 	      "echo root >lower/etc/passwd; echo root >lower/etc/group");
 	test_run(nothing_is_nothing);

@@ -384,8 +384,8 @@ static void it_ends_with_the_vm(void)
 
 int main(void)
 {
-	if (netns_tests() == SKIP)
-		return SKIP;
+	if (netns_tests() == TEST_SKIPPED)
+		return TEST_SKIPPED;
 	test_true(mkdtemp(folder));
 	test_run(both_ways_and_their_ends);
 	test_run(the_other_family_is_tried);

@@ -252,26 +252,24 @@ static const char *host_has(const char *name)
 	return text;
 }
 
+static void look_at_links(void)
+{
+	static const char stub[] = "nameserver 127.0.0.53\n";
+
+	test_int(unshare(CLONE_NEWNS), 0);
+	test_int(mount("", "/", "", MS_REC | MS_PRIVATE, NULL), 0);
+	test_int(mount("tmpfs", "/etc", "tmpfs", 0, NULL), 0);
+	test_int(chdir("/etc"), 0);
+	test_int(file_write_atomic_at(AT_FDCWD, "stub", stub, sizeof(stub) - 1, 0644), 0);
+	test_str(host_has("../etc/stub"), stub);
+	test_str(host_has("nowhere"), "none");
+	test_str(host_has("/dev/zero"), "none");
+}
+
 /* In a child, whose /etc is its own. */
 static void links_of_the_hosts(void)
 {
-	static const char stub[] = "nameserver 127.0.0.53\n";
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		test_int(unshare(CLONE_NEWNS), 0);
-		test_int(mount("", "/", "", MS_REC | MS_PRIVATE, NULL), 0);
-		test_int(mount("tmpfs", "/etc", "tmpfs", 0, NULL), 0);
-		test_int(chdir("/etc"), 0);
-		test_int(file_write_atomic_at(AT_FDCWD, "stub", stub, sizeof(stub) - 1, 0644), 0);
-		test_str(host_has("../etc/stub"), stub);
-		test_str(host_has("nowhere"), "none");
-		test_str(host_has("/dev/zero"), "none");
-		exit(0);
-	}
-	test_int(waitpid(pid, &status, 0), pid);
-	test_int(status, 0);
+	test_int(test_in_child(look_at_links), 0);
 }
 
 /* Before anything is known, and of what is no pod. */

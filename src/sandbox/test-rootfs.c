@@ -13,8 +13,6 @@
 #include "base/path.h"
 #include "base/test.h"
 
-#define SKIP 77
-
 static char folder[] = "/tmp/test-rootfs-XXXXXX";
 static char *image, *dir, *target;
 
@@ -103,37 +101,26 @@ static void what_is_missing_is_named(void)
 	rootfs_unmount(gone);
 }
 
-/* In a child: its mounts go with it, whatever happens. */
-static int run_in_private(void)
+static void tests(void)
 {
 	struct err err = ERR_NULL;
-	int status;
-	pid_t pid = fork();
 
-	if (pid == 0) {
-		if (rootfs_private_mounts(&err) < 0) {
-			printf("%s\n", err.text);
-			exit(SKIP);
-		}
-		test_run(the_image_is_never_written_to);
-		test_run(what_is_missing_is_named);
-		exit(0);
+	if (rootfs_private_mounts(&err) < 0) {
+		printf("%s\n", err.text);
+		exit(TEST_SKIPPED);
 	}
-	test_int(waitpid(pid, &status, 0), pid);
-	test_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	test_run(the_image_is_never_written_to);
+	test_run(what_is_missing_is_named);
 }
 
 int main(void)
 {
 	int status;
 
-	if (geteuid() != 0) {
-		puts("mounting needs root");
-		return SKIP;
-	}
+	if (!test_is_root())
+		return TEST_SKIPPED;
 	make_folders();
-	status = run_in_private();
+	status = test_in_child(tests);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	free(image);
 	free(dir);

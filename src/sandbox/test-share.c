@@ -17,8 +17,6 @@
 #include "base/path.h"
 #include "base/test.h"
 
-#define SKIP 77
-
 static char folder[] = "/tmp/test-share-XXXXXX";
 static struct record record = RECORD_NULL;
 static struct sandbox_spec first = SANDBOX_SPEC_NULL, later = SANDBOX_SPEC_NULL;
@@ -217,44 +215,34 @@ static void what_is_not_mounted_is_not_found(void)
 	test_int(rmdir(place), 0);
 }
 
-/* In a child: its mounts go with it, whatever happens. */
-static int run_in_private(void)
+static void tests(void)
 {
 	int status;
-	pid_t pid = fork();
 
-	if (pid == 0) {
-		test_run(the_first_has_no_number);
-		test_run(a_part_comes_and_goes);
-		test_run(a_failure_leaves_nothing);
-		test_run(nobody_else_makes_names_there);
-		test_run(what_is_not_mounted_is_not_found);
-		test_int(kill(server, SIGKILL), 0);
-		test_int(waitpid(server, &status, 0), server);
-		sandbox_spec_done(&first);
-		sandbox_spec_done(&later);
-		exit(0);
-	}
-	test_int(waitpid(pid, &status, 0), pid);
-	test_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	test_run(the_first_has_no_number);
+	test_run(a_part_comes_and_goes);
+	test_run(a_failure_leaves_nothing);
+	test_run(nobody_else_makes_names_there);
+	test_run(what_is_not_mounted_is_not_found);
+	test_int(kill(server, SIGKILL), 0);
+	test_int(waitpid(server, &status, 0), server);
+	sandbox_spec_done(&first);
+	sandbox_spec_done(&later);
 }
 
 int main(void)
 {
 	int status;
 
-	if (geteuid() != 0) {
-		puts("mounting needs root");
-		return SKIP;
-	}
+	if (!test_is_root())
+		return TEST_SKIPPED;
 	test_true(mkdtemp(folder));
 	make_folder("a", "of a");
 	make_folder("b", "of b");
 	make_folder("run", "");
 	record.run_path = path_join(folder, "run");
 	record.dir_path = xstrdup(folder);
-	status = run_in_private();
+	status = test_in_child(tests);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	free(record.run_path);
 	free(record.dir_path);

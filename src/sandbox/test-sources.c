@@ -20,8 +20,6 @@
 #include "base/test.h"
 #include "sandbox/rootfs.h"
 
-#define SKIP 77
-
 static char folder[] = "/tmp/test-sources-XXXXXX";
 static struct proc server = PROC_NULL;
 static struct sources sources;
@@ -388,45 +386,35 @@ static void make_share(void)
 	start_server(share);
 }
 
-/* In a child: its mounts go with it, whatever happens. */
-static int run_in_private(void)
+static void tests(void)
 {
 	int status;
-	pid_t pid = fork();
 
-	if (pid == 0) {
-		sources_init(&sources, &server);
-		make_share();
-		test_run(one_mount_until_the_last_has_left);
-		test_run(written_to_as_long_as_somebody_may);
-		test_run(who_writes_still_is_not_cut_off);
-		test_run(what_was_looked_at_is_not_written_to_later);
-		test_run(one_that_stays_for_a_writer_is_had_again);
-		test_run(a_part);
-		test_run(files);
-		test_run(read_only_on_the_host);
-		test_run(following_the_host);
-		test_run(what_is_mounted_in_it_counts);
-		test_run(a_file_system_that_does_not_answer);
-		test_run(nobody_else_makes_names_there);
-		test_run(the_vm_may_end_first);
-		test_int(kill(server.pid, SIGKILL), 0);
-		test_int(waitpid(server.pid, &status, 0), server.pid);
-		exit(0);
-	}
-	test_int(waitpid(pid, &status, 0), pid);
-	test_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	sources_init(&sources, &server);
+	make_share();
+	test_run(one_mount_until_the_last_has_left);
+	test_run(written_to_as_long_as_somebody_may);
+	test_run(who_writes_still_is_not_cut_off);
+	test_run(what_was_looked_at_is_not_written_to_later);
+	test_run(one_that_stays_for_a_writer_is_had_again);
+	test_run(a_part);
+	test_run(files);
+	test_run(read_only_on_the_host);
+	test_run(following_the_host);
+	test_run(what_is_mounted_in_it_counts);
+	test_run(a_file_system_that_does_not_answer);
+	test_run(nobody_else_makes_names_there);
+	test_run(the_vm_may_end_first);
+	test_int(kill(server.pid, SIGKILL), 0);
+	test_int(waitpid(server.pid, &status, 0), server.pid);
 }
 
 int main(void)
 {
 	int status;
 
-	if (geteuid() != 0) {
-		puts("mounting needs root");
-		return SKIP;
-	}
+	if (!test_is_root())
+		return TEST_SKIPPED;
 	test_true(mkdtemp(folder));
 	make_folder("a");
 	make_file("a/file");
@@ -435,7 +423,7 @@ int main(void)
 	make_folder("share");
 	make_folder("places");
 	make_folder("shared");
-	status = run_in_private();
+	status = test_in_child(tests);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	return status;
 }

@@ -14,8 +14,6 @@
 #include "bundle.pb-c.h"
 #include "sandbox/rootfs.h"
 
-#define SKIP 77
-
 struct asked create, start, asked;
 
 /* A bundle of that name, in the folder of sockets. Return: its path. */
@@ -277,19 +275,5 @@ void ask_to_remove(const char *id)
 
 int run_as_root(void (*tests)(void))
 {
-	int status;
-	pid_t pid;
-
-	if (geteuid() != 0) {
-		puts("mounting needs root");
-		return SKIP;
-	}
-	pid = fork();
-	if (pid == 0) {
-		tests();
-		exit(0);
-	}
-	test_int(waitpid(pid, &status, 0), pid);
-	test_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return test_is_root() ? test_in_child(tests) : TEST_SKIPPED;
 }

@@ -16,8 +16,6 @@
 #include "sandbox/rootfs.h"
 #include "sandbox/share.h"
 
-#define SKIP 77
-
 static char folder[] = "/tmp/test-view-XXXXXX";
 static char *rootfs;
 static struct record record = RECORD_NULL;
@@ -87,22 +85,12 @@ static void the_part_is_no_link(void)
 	test_int(unlink(other), 0);
 }
 
-/* In a child: its mounts go with it, whatever happens. */
-static int run_in_private(void)
+static void tests(void)
 {
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		test_int(rootfs_private_mounts(NULL), 0);
-		test_run(what_is_mounted);
-		test_run(a_link_is_not_followed);
-		test_run(the_part_is_no_link);
-		exit(0);
-	}
-	test_int(waitpid(pid, &status, 0), pid);
-	test_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	test_int(rootfs_private_mounts(NULL), 0);
+	test_run(what_is_mounted);
+	test_run(a_link_is_not_followed);
+	test_run(the_part_is_no_link);
 }
 
 static void make(const char *name)
@@ -116,17 +104,15 @@ int main(void)
 {
 	int status;
 
-	if (geteuid() != 0) {
-		puts("mounting needs root");
-		return SKIP;
-	}
+	if (!test_is_root())
+		return TEST_SKIPPED;
 	test_true(mkdtemp(folder));
 	make("image/mark");
 	make("run/" SHARE_FOLDER "/1");
 	record.run_path = path_join(folder, "run");
 	rootfs = xasprintf("%s/" SHARE_FOLDER "/1/" SHARE_IN_ROOTFS, record.run_path);
 	spec.part = 1;
-	status = run_in_private();
+	status = test_in_child(tests);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	free(rootfs);
 	free(record.run_path);

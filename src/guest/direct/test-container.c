@@ -18,14 +18,13 @@
 #include "guest/reap.h"
 #include "guest/task/lifecycle.h"
 
-#define SKIP 77
 #define BASE CONTAINER_BASE
 #define TREE CONTAINER_TREE
 
 static _noreturn_ void skip(const char *why)
 {
 	printf("skipped: %s\n", why);
-	exit(SKIP);
+	exit(TEST_SKIPPED);
 }
 
 static void write_file(const char *path, const char *text, mode_t mode)

@@ -20,8 +20,6 @@
 #include "resolver.pb-c.h"
 #include "rpc/rpc.h"
 
-#define SKIP 77
-
 static struct loop loop;
 static struct cgroups cgroups = CGROUPS_NULL;
 static struct ttrpc_service services[2];
@@ -364,7 +362,7 @@ int main(void)
 	cgroups.root = geteuid() == 0 ? open_cgroup2() : -EPERM;
 	if (cgroups.root < 0) {
 		puts("this needs root, and control groups of version 2");
-		return SKIP;
+		return TEST_SKIPPED;
 	}
 	test_run(a_query_gets_its_answer);
 	test_run(a_connected_socket_gets_its_answer);

@@ -16,8 +16,6 @@
 #include "base/strv.h"
 #include "base/test.h"
 
-#define SKIPPED 77
-
 static char folder[] = "/tmp/test-mounts-XXXXXX";
 static struct err err;
 
@@ -204,9 +202,10 @@ static void what_cannot_be_had_is_named(void)
 
 int main(void)
 {
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return SKIPPED;
+	if (!test_is_root())
+		return TEST_SKIPPED;
+	test_int(unshare(CLONE_NEWNS), 0);
+	test_int(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 	test_true(mkdtemp(folder));
 	make_folder("root");
 	make_folder("a");
