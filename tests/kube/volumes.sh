@@ -14,9 +14,9 @@ refused() {
 # Memory of the host's, which all containers have in common, and is not more than that.
 test_empty_dir() {
 	create mem "$(volume '{emptyDir: {medium: "Memory", sizeLimit: "8Mi"}}') | .spec.securityContext = {fsGroup: 77, runAsUser: 5}" \
-		-- sh -c 'df -k /v | awk "NR > 1 {print \$2}"; touch /v/x; stat -c "%u %g" /v/x; id -G'
+		-- sh -c 'stat -f -c "%b %S" /v; touch /v/x; stat -c "%u %g" /v/x; id -G'
 	ended mem Succeeded
-	is "$(kubectl logs mem)" "$(printf '8192\n5 77\n0 77')"
+	is "$(kubectl logs mem)" "$(printf '2048 4096\n5 77\n0 77')"
 	create full "$(more other sh -c 'until test -e /v/there; do sleep 0.1; done; dd if=/dev/zero of=/v/b bs=1000000 count=5') | $(
 		volume '{emptyDir: {medium: "Memory", sizeLimit: "8Mi"}}')" -- sh -c 'head -c 5000000 /dev/zero >/v/a; touch /v/there'
 	ended full Failed
