@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -12,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 
 #define BACKLOG 128
 
@@ -64,20 +68,73 @@ int unix_connect_now(const char *path)
 	return connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ? -errno : take_fd(fd);
 }
 
+/* Nothing else is ours to remove. */
+static int remove_socket(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 int unix_listen(const char *path)
 {
 	struct sockaddr_un sun;
 	_cleanup_close_ int fd = make(path, SOCK_NONBLOCK, &sun);
+	int r;
 
 	if (fd < 0)
 		return fd;
-	if (unlink(path) < 0 && errno != ENOENT)
-		return -errno;
+	r = remove_socket(path);
+	if (r < 0)
+		return r;
 	/* The file gets the mode of the socket: that of what is at @path by then is not touched. */
 	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
 	    listen(fd, BACKLOG) < 0)
 		return -errno;
 	return take_fd(fd);
+}
+
+/* Of two who find that nobody listens, one would remove the other's socket. */
+static int lock_folder_of(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	_cleanup_close_ int dir = -EBADF;
+
+	if (!copy)
+		return -ENOMEM;
+	dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || flock(dir, LOCK_EX) < 0)
+		return -errno;
+	return take_fd(dir);
+}
+
+/* One who is too busy to let anybody in lives. */
+static bool is_served(const char *path)
+{
+	_cleanup_close_ int fd = unix_connect_now(path);
+
+	return fd >= 0 || fd == -EAGAIN;
+}
+
+int unix_listen_alone(const char *path)
+{
+	_cleanup_close_ int lock = lock_folder_of(path);
+
+	if (lock < 0)
+		return lock;
+	return is_served(path) ? -EADDRINUSE : unix_listen(path);
+}
+
+void unix_leave(const char *path)
+{
+	_cleanup_close_ int lock = lock_folder_of(path);
+
+	if (lock >= 0 && !is_served(path))
+		(void)remove_socket(path);
 }
 
 int unix_pin(int dir, const char *path)

@@ -18,11 +18,21 @@ int unix_connect(const char *path);
 int unix_connect_now(const char *path);
 
 /**
- * unix_listen() - a stream socket that listens on @path (mode 0600); a stale file there is replaced
+ * unix_listen() - a stream socket that listens on @path (mode 0600); a socket there is replaced
  *
- * Return: descriptor (close-on-exec, non-blocking) or negative errno.
+ * Return: descriptor (close-on-exec, non-blocking) or negative errno (-EEXIST: what is there is no socket).
  */
 int unix_listen(const char *path);
+
+/**
+ * unix_listen_alone() - the same, but that nobody who listens there is replaced; end it with unix_leave()
+ *
+ * Return: as unix_listen(); -EADDRINUSE: somebody listens there.
+ */
+int unix_listen_alone(const char *path);
+
+/** unix_leave() - remove the socket at @path, which nobody listens on any more; if somebody does, it stays */
+void unix_leave(const char *path);
 
 /**
  * unix_pin() - hold on to a socket in a folder that is somebody else's, to connect to later

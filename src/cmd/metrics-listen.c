@@ -72,7 +72,9 @@ int metrics_listen(const char *address, const char **ret_path, struct err *err)
 			       "figures are not "
 			       "served beyond this machine, as nobody is asked who he is",
 			       address);
-	fd = *ret_path ? unix_listen(*ret_path) : listen_at(&parsed, len);
+	fd = *ret_path ? unix_listen_alone(*ret_path) : listen_at(&parsed, len);
+	if (fd == -EEXIST)
+		return err_set(err, fd, "cannot listen on %s: what is there is no socket", address);
 	return fd < 0 ? err_errno(err, fd, "cannot listen on %s", address) : fd;
 }
 

@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/unix.h"
 #include "cmd/cmd.h"
 #include "cmd/global.h"
 #include "cmd/metrics-serve.h"
@@ -83,8 +83,9 @@ static int serve(struct loop *loop, const struct metrics_roots *roots, const cha
 		metrics_serve_stop(&server);
 	}
 	loop_signal_stop(&signals);
+	fd = fd_close(fd);
 	if (path)
-		(void)unlink(path);
+		unix_leave(path);
 	return r < 0 ? err_errno(err, r, "cannot serve") : 0;
 }
 

@@ -130,4 +130,26 @@ test_loopback() {
 	is_clean
 }
 
+# Nobody loses what is there by that path.
+test_paths() {
+	echo words >"$WORK/file"
+	status 1 caisson metrics --listen "unix:$WORK/file"
+	has "$(err)" "unix:$WORK/file: what is there is no socket"
+	one_sentence
+	is "$(cat "$WORK/file")" words
+	serve metrics --listen "unix:$WORK/metrics.sock"
+	status 1 caisson metrics --listen "unix:$WORK/metrics.sock"
+	has "$(err)" "Address already in use"
+	status 0 curl -sSf --unix-socket "$WORK/metrics.sock" http://caisson/metrics
+	kill -KILL $SERVER
+	wait $SERVER || true
+	[ -S "$WORK/metrics.sock" ] || fail "there is no socket left"
+	serve metrics --listen "unix:$WORK/metrics.sock"
+	status 0 curl -sSf --unix-socket "$WORK/metrics.sock" http://caisson/metrics
+	end_server
+	[ ! -e "$WORK/metrics.sock" ] || fail "the socket is left"
+	rm "$WORK/file"
+	is_clean
+}
+
 run_tests "$@"

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "base/unix.h"
 #include "cgroup/cgroup.h"
 #include "rpc/task.h"
 #include "sandbox/hooks.h"
@@ -206,7 +207,8 @@ static void remove_socket(const struct containerd_args *args)
 
 	if (file_slurp_at(AT_FDCWD, file, ADDRESS_MAX, &text, NULL) == 0)
 		path = str_starts(text, CONTAINERD_UNIX "/");
-	containerd_unlink(path ? path - 1 : usual);
+	/* Of a shim that lives it stays. */
+	unix_leave(path ? path - 1 : usual);
 }
 
 static int print(const struct end *end)
