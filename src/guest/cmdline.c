@@ -2,60 +2,46 @@
 #include "guest/cmdline.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 #include "abi/abi.h"
 #include "base/macro.h"
 #include "base/parse.h"
 
-static int parse_number(const char *value, uint32_t *ret)
+static int parse_number(const char *value, void *ret)
 {
 	/* The last number is VMADDR_PORT_ANY. */
 	return parse_u32(value, 1, UINT32_MAX - 1, ret) < 0 ? -EINVAL : 0;
 }
 
-static int parse_flag(const char *value, bool *ret)
+static int parse_flag(const char *value, void *ret)
 {
 	uint32_t flag;
 
 	if (parse_u32(value, 0, 1, &flag) < 0)
 		return -EINVAL;
-	*ret = flag;
+	*(bool *)ret = flag;
 	return 0;
 }
 
-static int parse_port(struct cmdline *cmdline, const char *value)
+static int parse_text(const char *value, void *ret)
 {
-	return parse_number(value, &cmdline->port);
-}
-
-static int parse_metadata(struct cmdline *cmdline, const char *value)
-{
-	return parse_number(value, &cmdline->metadata_port);
-}
-
-static int parse_disks(struct cmdline *cmdline, const char *value)
-{
-	cmdline->disks = value;
+	*(const char **)ret = value;
 	return 0;
 }
 
-static int parse_extras(struct cmdline *cmdline, const char *value)
-{
-	return parse_flag(value, &cmdline->extras);
-}
-
-static int parse_probe(struct cmdline *cmdline, const char *value)
-{
-	return parse_flag(value, &cmdline->probe);
-}
+#define AT(member) offsetof(struct cmdline, member)
 
 static const struct {
 	const char *prefix;
-	int (*parse)(struct cmdline *cmdline, const char *value);
+	int (*parse)(const char *value, void *ret);
+	size_t at;
 } words[] = {
-	{ABI_CMDLINE_PORT, parse_port},	  {ABI_CMDLINE_METADATA, parse_metadata},
-	{ABI_CMDLINE_DISKS, parse_disks}, {ABI_CMDLINE_EXTRAS, parse_extras},
-	{ABI_CMDLINE_PROBE, parse_probe},
+	{ABI_CMDLINE_PORT, parse_number, AT(port)},
+	{ABI_CMDLINE_METADATA, parse_number, AT(metadata_port)},
+	{ABI_CMDLINE_DISKS, parse_text, AT(disks)},
+	{ABI_CMDLINE_EXTRAS, parse_flag, AT(extras)},
+	{ABI_CMDLINE_PROBE, parse_flag, AT(probe)},
 };
 
 static int parse_word(struct cmdline *cmdline, const char *word)
@@ -64,7 +50,7 @@ static int parse_word(struct cmdline *cmdline, const char *word)
 		const char *value = str_starts(word, words[i].prefix);
 
 		if (value)
-			return words[i].parse(cmdline, value);
+			return words[i].parse(value, (char *)cmdline + words[i].at);
 	}
 	return 0;
 }
