@@ -164,12 +164,14 @@
  * caisson_metadata=N: the supervisor's port of the host instead of ABI_PORT_SUPERVISOR (the same)
  * caisson_extras=1: there is an extras disk to wait for
  * caisson_disks=NAME:SERIAL,…: where the VMM has chosen the serials of its disks, which is which
+ * caisson_emulated=1: its processors are emulated by QEMU
  * caisson_probe=1: power off at once; used to find out whether an accelerator runs guests at all
  */
 #define ABI_CMDLINE_PORT     "caisson_port="
 #define ABI_CMDLINE_METADATA "caisson_metadata="
 #define ABI_CMDLINE_EXTRAS   "caisson_extras="
 #define ABI_CMDLINE_DISKS    "caisson_disks="
+#define ABI_CMDLINE_EMULATED "caisson_emulated"
 #define ABI_CMDLINE_PROBE    "caisson_probe="
 #define ABI_CMDLINE_MAX	     2048
 

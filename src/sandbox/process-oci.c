@@ -16,6 +16,7 @@
 #include "sandbox/oci-config.h"
 #include "sandbox/oci-disks.h"
 #include "sandbox/oci-pause.h"
+#include "sandbox/oci-personality.h"
 #include "sandbox/process-mounts.h"
 #include "sandbox/process-root.h"
 #include "sandbox/share.h"
@@ -62,6 +63,8 @@ static int own_config(const struct container *c, char **ret, struct err *err)
 	oci_disks_add(c->spec, ret);
 	if (sandbox_spec_is_hollow(c->spec))
 		oci_pause_enter(ret);
+	if (c->sandbox->trial.accel == VMM_ACCEL_TCG)
+		oci_personality_add(ret);
 	oci_bpf_compile(ret);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -373,6 +374,16 @@ static bool let_go(const char *id)
 	return fd >= 0 && unlink(path) == 0 && write(fd, "", 1) == 1;
 }
 
+/*
+ * QEMU before 8.1 translates what is executed at another address once more. What crun executes has its addresses by chance
+ * all the same, as sandbox/oci-personality.h has it say so.
+ */
+static void settle_addresses(void)
+{
+	if (getenv(ABI_CMDLINE_EMULATED))
+		(void)personality(ADDR_NO_RANDOMIZE);
+}
+
 int crun_run(void *arg, int words)
 {
 	static const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
@@ -386,6 +397,7 @@ int crun_run(void *arg, int words)
 		return EXIT_SUCCESS;
 	if (crun->verb == CRUN_DELETE)
 		unmount_rootfs(crun->container);
+	settle_addresses();
 	build_args(crun, words, &args);
 	if (place_descriptors(crun, words) == 0)
 		(void)fexecve(crun_program(), (char *const *)args.v, (char *const *)env);

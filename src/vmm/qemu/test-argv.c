@@ -73,6 +73,7 @@ static void plain_machine(void)
 	test_int(count("-device"), 0);
 	test_int(count("-blockdev") + count("-add-fd"), 0);
 	test_true(strstr(after("-append"), " tsc_early_khz=2600000") != NULL);
+	test_true(strstr(after("-append"), " caisson_emulated=1") != NULL);
 	test_true(strstr(after("-append"), "quiet") != NULL);
 }
 
@@ -108,6 +109,7 @@ static void kvm_needs_no_frequency(void)
 	test_str(after("-accel"), "kvm");
 	test_str(after("-cpu"), "host");
 	test_true(strstr(after("-append"), "tsc_early_khz") == NULL);
+	test_true(strstr(after("-append"), "emulated") == NULL);
 }
 
 static void a_pc(void)
