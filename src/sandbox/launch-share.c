@@ -47,7 +47,8 @@ static char *share_source(const char *run_path)
  * Where nobody but this guest changes the files it may keep all it has learnt of them. What it has learnt of
  * volumes holds for a fiftieth of a second, in which a tree is walked as fast as in the whole one that is
  * virtiofsd's choice, while without any each step would be a question to the host. Containers that are still to come
- * may have some.
+ * may have some. Of a group each exec would read its program again, if what is in files were forgotten whenever they are
+ * opened: it is once their size or time has changed, as by NFS.
  */
 static char *share_cache(const struct sandbox *sb)
 {
@@ -55,7 +56,9 @@ static char *share_cache(const struct sandbox *sb)
 
 	if (*spec->virtiofs_cache)
 		return xasprintf("cache=%s", spec->virtiofs_cache);
-	if (sb->group || volumes_shared(&spec->volumes))
+	if (sb->group)
+		return xstrdup("cache=always,timeout=0.02");
+	if (volumes_shared(&spec->volumes))
 		return xstrdup("cache=auto,timeout=0.02");
 	return xstrdup(*spec->bundle ? "cache=auto" : "cache=always");
 }
