@@ -93,6 +93,8 @@ test_several_containers() {
 	status 0 kubectl exec pair -c main -- sh -c 'until test -s /v/file; do sleep 0.1; done; cat /v/file; nc 127.0.0.1 80; hostname; ps -o args'
 	is "$(out | head -n 3)" "$(printf 'from-other\nserved\npair')"
 	is "$(out | grep -c sleep)" 2 "its own and the shell's"
+	# Where they are in memory is by chance, as anywhere: of what is created, and of what is executed.
+	is "$(kubectl exec pair -c main -- cat /proc/1/personality /proc/self/personality | sort -u)" 00000000 "personality"
 	for ns in ipc net uts; do
 		is "$(kubectl exec pair -c main -- readlink /proc/1/ns/$ns)" "$(kubectl exec pair -c other -- readlink /proc/1/ns/$ns)"
 		has "$(kubectl exec pair -c main -- readlink /proc/1/ns/$ns)" "$ns:["

@@ -317,7 +317,7 @@ static void long_command_line_is_refused(void)
 	/* QEMU needs room for what it adds itself. */
 	word[ABI_CMDLINE_MAX - 450] = '\0';
 	test_int(qemu_argv(&spec, 40, 0, &c), -E2BIG);
-	word[1000] = '\0';
+	word[950] = '\0';
 	render(&spec);
 }
 
