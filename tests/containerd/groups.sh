@@ -289,11 +289,11 @@ test_each_has_its_life() {
 	join two sh -c 'echo >/mark; exec sleep 1000'
 	join three sleep 1000
 	end three
-	is "$(in_one two cat /proc/1/comm)" sleep
+	in_one two sh -c "until grep -qx sleep /proc/1/comm; do sleep 0.1; done"
 	ctr task rm -f two >/dev/null 2>&1 || true
 	is "$(in_one one cat /proc/1/comm)" sleep
 	ctr task start -d two
-	is "$(in_one two cat /proc/1/comm)" sleep
+	in_one two sh -c "until grep -qx sleep /proc/1/comm; do sleep 0.1; done"
 	in_one_vm one two
 	# One that has ended and was not deleted has a status, whoever asks.
 	join three sh -c 'exit 5'
