@@ -28,8 +28,10 @@
 /* A line of /proc/sys/kernel/random/boot_id. */
 #define BOOT_ID_MAX 64
 /* In <run>/<id>. */
-#define VISIT_FILE  "visit"
-#define KEEPER_FILE "keeper"
+#define REMOVE_TRIES 100
+
+#define VISIT_FILE   "visit"
+#define KEEPER_FILE  "keeper"
 
 /* The longest socket name in <run>/<id>; the path must fit sockaddr_un (unix(7)). */
 #define LONGEST_SOCKET RECORD_VSOCK_SOCKET "_65535"
@@ -419,11 +421,14 @@ static void leave_cgroups(const struct record *rec)
 
 int record_remove(const struct paths *paths, const struct record *rec, struct err *err)
 {
-	int r;
+	int r, tries = 0;
 
 	leave_cgroups(rec);
 	record_remove_run(paths, rec);
-	r = path_remove_tree(AT_FDCWD, rec->dir_path);
+	/* Whoever claims it at that moment makes the lock's file anew, in what is being removed. */
+	do
+		r = path_remove_tree(AT_FDCWD, rec->dir_path);
+	while (r == -ENOTEMPTY && ++tries < REMOVE_TRIES);
 	return r < 0 ? err_errno(err, r, "cannot remove %s", rec->dir_path) : 0;
 }
 

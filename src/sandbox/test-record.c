@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -401,6 +403,38 @@ static void waiting_ends_with_the_container(void)
 	record_done(&other);
 }
 
+/* Of those who want to remove it, one comes while another one does. */
+static void claimed_while_it_is_removed(void)
+{
+	for (int i = 0; i < 50; i++) {
+		struct record rec, other = RECORD_NULL;
+		int status, ready[2];
+		pid_t pid;
+		char c;
+
+		begin();
+		rec = create("c1", false);
+		test_int(record_open(&paths, "c1", &other, &err), 0);
+		test_int(pipe2(ready, O_CLOEXEC), 0);
+		pid = fork();
+		if (pid == 0) {
+			test_int(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
+			test_int(write(ready[1], "", 1), 1);
+			while (record_claim(&other) != -ENOENT)
+				other.lock = fd_close(other.lock);
+			_exit(0);
+		}
+		test_int(read(ready[0], &c, 1), 1);
+		test_int(record_remove(&paths, &rec, &err), 0);
+		record_done(&rec);
+		test_int(waitpid(pid, &status, 0), pid);
+		test_int(status, 0);
+		record_done(&other);
+		fd_close(ready[0]);
+		fd_close(ready[1]);
+	}
+}
+
 /* Its folder of sockets would be that of containerd's containers. */
 static void one_name_is_taken(void)
 {
@@ -443,6 +477,8 @@ int main(void)
 	/* Before a fork(), or the child prints it again. */
 	(void)fflush(stdout);
 	test_run(waiting_ends_with_the_container);
+	(void)fflush(stdout);
+	test_run(claimed_while_it_is_removed);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	paths_done(&paths);
 	return 0;
