@@ -51,18 +51,20 @@ parse() {
 	case ${1:-} in
 	install | uninstall) action=$1 ;;
 	-h | --help) usage && exit ;;
-	*) die "install or uninstall?" ;;
+	*) die "install or uninstall? \"$0 --help\" says more" ;;
 	esac
 	shift
 	while [ $# -gt 0 ]; do
 		case $1 in
+		-h | --help) usage && exit ;;
 		--label) label=1 ;;
 		--root | --from)
-			[ -d "${2:-}" ] || die "$1 ${2:-}: there is no such folder"
+			[ -n "${2:-}" ] || die "$1 needs a folder: \"$0 --help\" says which"
+			[ -d "$2" ] || die "$1 $2: there is no such folder"
 			[ "$1" = --root ] && root=$2 || from=$2
 			shift
 			;;
-		*) die "unknown argument \"$1\"" ;;
+		*) die "unknown argument \"$1\": \"$0 --help\" says which there are" ;;
 		esac
 		shift
 	done

@@ -212,10 +212,24 @@ test_what_is_refused() {
 	status 0 "$NODE" uninstall --root "$ROOT"
 	has "$(err)" "left /var/lib/caisson"
 	[ -d "$ROOT/var/lib/caisson/volumes/data" ] || fail "a volume is gone"
-	for line in "" "install --root" "install --root $WORK/nowhere" "remove" "install --force"; do
+}
+
+test_words() {
+	for line in "" "install --root" "uninstall --from" "install --root $WORK/nowhere" "remove" "install --force"; do
 		# shellcheck disable=SC2086 # words
 		status 1 "$NODE" $line
 		one_sentence
+		case $line in
+		*nowhere) has "$(err)" "there is no such folder" ;;
+		*root | *from) has "$(err)" "needs a folder" ;;
+		*) has "$(err)" "--help" ;;
+		esac
+	done
+	for line in --help "install --help" "uninstall --label -h"; do
+		# shellcheck disable=SC2086 # words
+		status 0 "$NODE" $line
+		has "$(out)" "node.sh uninstall [--root DIR]"
+		has "$(out)" "only when"
 	done
 }
 
