@@ -7,8 +7,8 @@
 #   node.sh uninstall [--root DIR] [--label]
 #
 # --root DIR   the node's file system (/)
-# --from DIR   what /opt/caisson becomes a copy of: an installation's bin and libexec; and config.toml, if it is there,
-#              which becomes /etc/caisson/config.toml where there is none (/opt/caisson)
+# --from DIR   an installation, which is copied to /opt/caisson: what ./setup has built is in build; and config.toml, if it
+#              is there, which becomes /etc/caisson/config.toml where there is none (/opt/caisson)
 # --label      the node $NODE_NAME gets the label io.caisson/runtime=true by the API server, or loses it; for pods with
 #              a service account
 #
@@ -23,6 +23,8 @@ root=/ from=/opt/caisson label=
 home=opt/caisson
 links=usr/local/bin
 shim="containerd-shim-caisson-v2"
+# What an installation is, wherever it is: in a folder that has more than that, too.
+parts="bin/caisson bin/$shim libexec/caisson share/caisson share/man/man1/caisson* deploy/node.sh config.toml"
 config=etc/caisson/config.toml
 containerd=etc/containerd/config.toml
 containerd_dropin=etc/containerd/conf.d/caisson.toml
@@ -120,18 +122,33 @@ restart() {
 
 # --- our own files ---
 
+# stage DIR: the installation, with all of it root's
+stage() {
+	mkdir "$1"
+	(
+		cd "$from"
+		for part in $parts; do
+			[ ! -e "$part" ] || cp -a --no-preserve=ownership --parents "$part" "$1"
+		done
+	)
+}
+
 # The list of folders is beside them.
 copy_programs() {
+	new=$(cd "$root/" && pwd)/$home.new
 	list=$root/$home/.made
-	! diff -r --no-dereference --exclude .made "$from" "$root/$home" >/dev/null 2>&1 || return 0
 	make_dir "$(dirname $home)"
-	rm -rf "$root/$home.new"
-	cp -a "$from" "$root/$home.new"
+	rm -rf "$new"
+	stage "$new"
+	if diff -r --no-dereference --exclude .made "$new" "$root/$home" >/dev/null 2>&1; then
+		rm -rf "$new"
+		return
+	fi
 	# What runs keeps the files that it has.
-	[ ! -e "$list" ] || cp "$list" "$root/$home.new/.made"
+	[ ! -e "$list" ] || cp "$list" "$new/.made"
 	rm -rf "${root:?}/$home.old"
 	[ ! -e "$root/$home" ] || mv "$root/$home" "$root/$home.old"
-	mv "$root/$home.new" "$root/$home"
+	mv "$new" "$root/$home"
 	rm -rf "$root/$home.old"
 	say "copied $from to /$home"
 }

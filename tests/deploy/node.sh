@@ -176,6 +176,32 @@ test_upgrade() {
 	tree | diff "$WORK/before" - || fail "something is left"
 }
 
+# Of a folder in which more than an installation is, as that of a build, no more than that comes; and it is root's.
+test_what_is_copied() {
+	local build=$WORK/a\ build
+	a_node
+	mkdir "$ROOT/etc/crio"
+	cp -a "$WORK/from" "$build"
+	mkdir -p "$build/host/src" "$build/share/caisson/kernel" "$build/share/man/man1" "$build/libexec/others"
+	touch "$build/host/src/object.o" "$build/log" "$build/bin/other" "$build/libexec/others/program"
+	touch "$build/share/caisson/kernel/build.sh" "$build/share/man/man1/"{caisson-run.1,ls.1} "$build/deploy/node.sh"
+	chown -R 1000:1000 "$build"
+	status 0 "$NODE" install --root "$ROOT" --from "$build"
+	is "$(cd "$ROOT/opt/caisson" && find . -type f | sort | xargs)" "./.made ./bin/caisson \
+./bin/containerd-shim-caisson-v2 ./deploy/node.sh ./libexec/caisson/caisson-shim ./share/caisson/kernel/build.sh \
+./share/man/man1/caisson-run.1"
+	is "$(find "$ROOT/opt/caisson" ! -uid 0 -o ! -gid 0)" "" "what is not root's"
+	# What an earlier one has copied too much goes.
+	mkdir "$ROOT/opt/caisson/host"
+	status 0 "$NODE" install --root "$ROOT" --from "$build"
+	[ ! -e "$ROOT/opt/caisson/host" ] || fail "there is more than an installation"
+	# It may be its own source.
+	tree >"$WORK/before"
+	status 0 "$NODE" install --root "$ROOT" --from "$ROOT/opt/caisson"
+	tree | diff "$WORK/before" - || fail "a copy of itself is another one"
+	rm -r "$build"
+}
+
 # refused PART: it says no, in one sentence, and has changed nothing
 refused() {
 	tree >"$WORK/before"
