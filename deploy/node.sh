@@ -35,8 +35,6 @@ account=/var/run/secrets/kubernetes.io/serviceaccount
 begin='# caisson: begin'
 begin_unended='# caisson: begin, the line above had no end'
 end='# caisson: end'
-# The folders that were not there before, the deepest first.
-made=
 
 say() { echo "caisson: $*" >&2; }
 
@@ -73,27 +71,55 @@ parse() {
 	root=${root%/}
 }
 
+# Two at once would find each other's halves. The lock is the folder's own: nothing is left of it.
+lock() {
+	exec 9<"$root/"
+	flock -n 9 || die "another node.sh is at work on ${root:-/}: let it end first"
+}
+
 # --- files of the node, by their names without the first slash ---
 
-# make_dir DIR: it and those above it
+# make_dir DIR: it and those above it; what was not there is in the list before it is there, for whenever this ends
 make_dir() {
 	[ ! -d "$root/$1" ] || return 0
 	make_dir "$(dirname "$1")"
+	echo "$1" >>"$root/$home/.made"
 	mkdir "$root/$1"
-	made="$1
-$made"
+}
+
+# The folder that has the list comes with it, and /opt, where there is none, with both.
+make_home() {
+	[ ! -d "$root/$home" ] || return 0
+	if [ -d "$root/$(dirname $home)" ]; then
+		mkdir "$root/$home.new"
+		: >"$root/$home.new/.made"
+		mv "$root/$home.new" "$root/$home"
+	else
+		mkdir -p "$root/opt.caisson/$(basename $home)"
+		dirname $home >"$root/opt.caisson/$(basename $home)/.made"
+		mv "$root/opt.caisson" "$root/$(dirname $home)"
+	fi
+}
+
+# What an installation leaves that is not finished.
+remove_rest() {
+	[ -e "$root/$home" ] || [ ! -e "$root/$home.old" ] || mv "$root/$home.old" "$root/$home"
+	rm -rf "$root/$home.new" "$root/$home.old" "$root/opt.caisson"
+	for file in $containerd $containerd_dropin $crio_dropin $config; do
+		rm -f "$root/$file.caisson-"*
+	done
 }
 
 # put FILE: stdin becomes its content; who owns it and who may read it stays. True: it has changed.
 put() {
 	make_dir "$(dirname "$1")"
-	[ ! -e "$root/$1" ] || cp -p "$root/$1" "$root/$1.new"
-	cat >"$root/$1.new"
-	if cmp -s "$root/$1.new" "$root/$1"; then
-		rm "$root/$1.new"
+	[ ! -e "$root/$1" ] || cp -p "$root/$1" "$root/$1.caisson-new"
+	cat >"$root/$1.caisson-new"
+	if cmp -s "$root/$1.caisson-new" "$root/$1"; then
+		rm "$root/$1.caisson-new"
 		return 1
 	fi
-	mv "$root/$1.new" "$root/$1"
+	mv "$root/$1.caisson-new" "$root/$1"
 }
 
 # drop FILE: it goes. True: it was there.
@@ -133,21 +159,25 @@ stage() {
 	)
 }
 
+# What came with the programs, or with those before, if this ended before it followed them (.config)
+is_our_config() {
+	cmp -s "$root/$config" "$root/$home/config.toml" || cmp -s "$root/$config" "$root/$home/.config"
+}
+
 # The list of folders is beside them.
 copy_programs() {
 	new=$(cd "$root/" && pwd)/$home.new
 	list=$root/$home/.made
-	make_dir "$(dirname $home)"
 	rm -rf "$new"
 	stage "$new"
-	if diff -r --no-dereference --exclude .made "$new" "$root/$home" >/dev/null 2>&1; then
+	if diff -r --no-dereference --exclude .made --exclude .config "$new" "$root/$home" >/dev/null 2>&1; then
 		rm -rf "$new"
 		return
 	fi
+	cp "$list" "$new/.made"
+	! is_our_config || cp "$root/$config" "$new/.config"
 	# What runs keeps the files that it has.
-	[ ! -e "$list" ] || cp "$list" "$new/.made"
-	rm -rf "${root:?}/$home.old"
-	[ ! -e "$root/$home" ] || mv "$root/$home" "$root/$home.old"
+	mv "$root/$home" "$root/$home.old"
 	mv "$new" "$root/$home"
 	rm -rf "$root/$home.old"
 	say "copied $from to /$home"
@@ -156,9 +186,10 @@ copy_programs() {
 # An administrator's own stays.
 copy_config() {
 	[ -e "$from/config.toml" ] || return 0
-	if [ ! -e "$root/$config" ] || cmp -s "$root/$config" "$root/$home/config.toml"; then
+	if [ ! -e "$root/$config" ] || is_our_config; then
 		put $config <"$from/config.toml" || true
 	fi
+	rm -f "$root/$home/.config"
 }
 
 check_links() {
@@ -183,20 +214,18 @@ unlink_programs() {
 	done
 }
 
-note_made() {
-	[ -z "$made" ] || {
-		printf %s "$made" >"$root/$home/.made.new"
-		[ ! -e "$root/$home/.made" ] || cat "$root/$home/.made" >>"$root/$home/.made.new"
-		mv "$root/$home/.made.new" "$root/$home/.made"
-	}
+# rmdir_made LIST: those that nobody has anything in, the deepest first
+rmdir_made() {
+	echo "$1" | sort -ru | while read -r dir; do
+		[ -z "$dir" ] || rmdir "$root/$dir" 2>/dev/null || true
+	done
 }
 
 remove_programs() {
 	made=$(cat "$root/$home/.made" 2>/dev/null) || true
-	rm -rf "${root:?}/$home"
-	echo "$made" | while read -r dir; do
-		[ -z "$dir" ] || rmdir "$root/$dir" 2>/dev/null || true
-	done
+	rmdir_made "$made"
+	(cd "$root/" && rm -rf "$home")
+	rmdir_made "$made"
 }
 
 # What has come of running pods can be made again; what people have made with `caisson run` is theirs.
@@ -275,16 +304,16 @@ without_block() {
 
 # with_block VERSION. Where nothing is anybody else's, its version is ours, too.
 with_block() {
-	without_block >"$root/$containerd.without"
-	cat "$root/$containerd.without"
-	if [ -z "$(tail -c 1 "$root/$containerd.without")" ]; then
+	without_block >"$root/$containerd.caisson-without"
+	cat "$root/$containerd.caisson-without"
+	if [ -z "$(tail -c 1 "$root/$containerd.caisson-without")" ]; then
 		echo "$begin"
 	else
 		echo
 		echo "$begin_unended"
 	fi
-	[ -s "$root/$containerd.without" ] || echo "version = $1"
-	rm "$root/$containerd.without"
+	[ -s "$root/$containerd.caisson-without" ] || echo "version = $1"
+	rm "$root/$containerd.caisson-without"
 	runtime "$1"
 	echo "$end"
 }
@@ -323,9 +352,9 @@ configure_containerd() {
 		END
 	else
 		make_dir "$(dirname $containerd)"
-		with_block "$version" >"$root/$containerd.with"
-		put $containerd <"$root/$containerd.with" && changed=0 || changed=1
-		rm "$root/$containerd.with"
+		with_block "$version" >"$root/$containerd.caisson-with"
+		put $containerd <"$root/$containerd.caisson-with" && changed=0 || changed=1
+		rm "$root/$containerd.caisson-with"
 		return $changed
 	fi
 }
@@ -335,9 +364,9 @@ unconfigure_containerd() {
 	! drop $containerd_dropin || changed=0
 	if has_block; then
 		changed=0
-		without_block >"$root/$containerd.without"
-		put $containerd <"$root/$containerd.without" || true
-		rm "$root/$containerd.without"
+		without_block >"$root/$containerd.caisson-without"
+		put $containerd <"$root/$containerd.caisson-without" || true
+		rm "$root/$containerd.caisson-without"
 		[ -s "$root/$containerd" ] || rm "$root/$containerd"
 	fi
 	return $changed
@@ -379,12 +408,13 @@ install() {
 	[ -n "$has_containerd$has_crio" ] || die "there is neither containerd nor CRI-O on this node"
 	[ -x "$from/bin/$shim" ] || die "there is no $from/bin/$shim: --from is no installation of caisson"
 	check_links
-	copy_config
+	remove_rest
+	make_home
 	copy_programs
+	copy_config
 	link_programs
 	[ -z "$has_containerd" ] || ! configure_containerd || restart containerd
 	[ -z "$has_crio" ] || ! configure_crio || restart crio
-	note_made
 	# Now pods may come.
 	[ -z "$label" ] || set_label '"true"'
 }
@@ -393,13 +423,15 @@ uninstall() {
 	# And now none may any more.
 	[ -z "$label" ] || set_label null
 	check_unused
+	remove_rest
 	! unconfigure_containerd || restart containerd
 	! drop $crio_dropin || restart crio
-	! cmp -s "$root/$config" "$root/$home/config.toml" || drop $config
+	! is_our_config || drop $config
 	unlink_programs
 	remove_programs
 	remove_state
 }
 
 parse "$@"
+lock
 "$action"

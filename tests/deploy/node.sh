@@ -202,6 +202,89 @@ test_what_is_copied() {
 	rm -r "$build"
 }
 
+# until_step N WORDS...: node.sh, which is killed before it changes something for the n-th time. False: there is no such time.
+until_step() {
+	local n=$1
+	shift
+	echo "$n" >"$WORK/left"
+	PATH=$WORK/steps:$PATH setsid --wait "$NODE" "$@" >"$WORK/out" 2>"$WORK/err" || true
+	# Its children end at their own time, and have its lock.
+	flock "$ROOT" true
+	[ "$(cat "$WORK/left")" -le 0 ]
+}
+
+test_ended_at_any_step() {
+	local n=1 name
+	mkdir -p "$WORK/steps"
+	for name in mkdir mv cp rm ln; do
+		cat >"$WORK/steps/$name" <<-END
+			#!/bin/sh
+			read -r left <"$WORK/left"
+			echo \$((left - 1)) >"$WORK/left"
+			[ \$left != 1 ] || kill -KILL 0
+			exec $(command -v $name) "\$@"
+		END
+	done
+	chmod 755 "$WORK/steps/"*
+	cp -a "$WORK/from" "$WORK/settings"
+	echo 'vm.memory = "256M"' >"$WORK/settings/config.toml"
+	cp -a "$WORK/settings" "$WORK/newer"
+	echo 'vm.memory = "512M"' >"$WORK/newer/config.toml"
+	a_node
+	mkdir -p "$ROOT/etc/containerd" "$ROOT/etc/crio"
+	printf 'version = 2' >"$CONFIG"
+	tree >"$WORK/before"
+	while until_step $n install --root "$ROOT" --from "$WORK/settings"; do
+		status 0 "$NODE" uninstall --root "$ROOT"
+		tree | diff "$WORK/before" - || fail "something is left of step $n"
+		n=$((n + 1))
+	done
+	[ $n -gt 20 ] || fail "only $n steps"
+	# What is there already, and is to be another one.
+	for ((n = 1; ; n++)); do
+		status 0 "$NODE" install --root "$ROOT" --from "$WORK/settings"
+		until_step $n install --root "$ROOT" --from "$WORK/newer" || break
+		[ $((n % 2)) = 0 ] || status 0 "$NODE" install --root "$ROOT" --from "$WORK/newer"
+		status 0 "$NODE" uninstall --root "$ROOT"
+		tree | diff "$WORK/before" - || fail "something is left of step $n of another one"
+	done
+	[ $n -gt 5 ] || fail "only $n steps"
+	rm -r "$WORK/steps" "$WORK/settings" "$WORK/newer"
+}
+
+test_two_at_once() {
+	a_node
+	mkdir "$ROOT/etc/crio"
+	exec 5<"$ROOT"
+	flock 5
+	refused "another node.sh is at work on $ROOT"
+	status 1 "$NODE" uninstall --root "$ROOT"
+	one_sentence
+	exec 5<&-
+	comes_and_goes crio
+}
+
+# Where --root is not given.
+test_the_file_system_itself() {
+	mkdir "$WORK/layer"
+	cp "$NODE" "$WORK/from/deploy"
+	# shellcheck disable=SC2016 # for the inner shell
+	status 0 unshare --mount --propagation private sh -ec '
+		cd "$1"
+		mount -t tmpfs none layer
+		mkdir layer/upper layer/work layer/all
+		mount -t overlay -o "lowerdir=/,upperdir=layer/upper,workdir=layer/work" none layer/all
+		mkdir -p layer/all/etc/crio
+		cp -a from layer/all/from
+		ln -sf /bin/true layer/all/usr/local/sbin/systemctl
+		chroot layer/all /from/deploy/node.sh install --from /from
+		cmp from/bin/caisson layer/all/opt/caisson/bin/caisson
+		chroot layer/all /opt/caisson/deploy/node.sh uninstall
+		[ ! -e layer/all/opt/caisson ]' sh "$WORK"
+	rm "$WORK/from/deploy/node.sh"
+	rmdir "$WORK/layer"
+}
+
 # refused PART: it says no, in one sentence, and has changed nothing
 refused() {
 	tree >"$WORK/before"
