@@ -68,6 +68,7 @@ parse() {
 		esac
 		shift
 	done
+	root=$(readlink -f "$root")
 	root=${root%/}
 }
 
@@ -75,6 +76,18 @@ parse() {
 lock() {
 	exec 9<"$root/"
 	flock -n 9 || die "another node.sh is at work on ${root:-/}: let it end first"
+}
+
+# Links on a node lead to its own places. Those here, of the same names, are not to be written to.
+check_inside() {
+	[ -n "$root" ] || return 0
+	for dir in $home $links $(dirname $containerd_dropin) $(dirname $crio_dropin) $(dirname $config) \
+		run/caisson var/lib/caisson var/cache/caisson; do
+		case $(readlink -m "$root/$dir") in
+		"$root"/*) ;;
+		*) die "/$dir leads out of $root by a link: run this with chroot in there, without --root" ;;
+		esac
+	done
 }
 
 # --- files of the node, by their names without the first slash ---
@@ -166,7 +179,7 @@ is_our_config() {
 
 # The list of folders is beside them.
 copy_programs() {
-	new=$(cd "$root/" && pwd)/$home.new
+	new=$root/$home.new
 	list=$root/$home/.made
 	rm -rf "$new"
 	stage "$new"
@@ -265,9 +278,9 @@ version_of() {
 	sed -n '/^[[:blank:]]*\[/q; s/^[[:blank:]]*version[[:blank:]]*=[[:blank:]]*\([0-9]*\).*/\1/p'
 }
 
-# That which a containerd without one has.
+# default_version HOW...: that which a containerd without one has, if HOW runs the program
 default_version() {
-	case $(on_node containerd --version 2>/dev/null) in
+	case $("$@" containerd --version 2>/dev/null) in
 	*[\ v]1.*) echo 2 ;;
 	*[\ v]2.*) echo 3 ;;
 	esac
@@ -323,14 +336,102 @@ imports_folder() {
 	grep -Eqs '^[[:blank:]]*imports[[:blank:]]*=.*["'\'']/etc/containerd/conf\.d/\*\.toml["'\'']' "$root/$containerd"
 }
 
+uses_dropin() { [ "$version" = 3 ] && imports_folder; }
+
+# What containerd would read
+trial() {
+	if uses_dropin; then
+		printf 'version = 3\nimports = ["/%s"]\n' $containerd
+		runtime 3
+	else
+		with_block "$version"
+	fi
+}
+
+imports_any() { grep -E '^[[:blank:]]*imports[[:blank:]]*=' "$root/$containerd" | grep -Evq '=[[:blank:]]*\[[[:blank:]]*\]'; }
+
+# The node's own containerd is asked what it makes of that; else the one here, if it is of its kind, and need not look for
+# more files, which would be those here. The file is beside the real one, as what it imports may be.
+try_containerd() {
+	if [ -n "$(default_version on_node)" ]; then
+		asked=on_node below=/
+	elif [ "$(default_version env)" = "$version" ] && ! imports_any; then
+		asked=env below=$root/
+	else
+		return 0
+	fi
+	trial >"$root/$containerd.caisson-trial"
+	failed=0
+	said=$($asked containerd -c "$below$containerd.caisson-trial" config dump 2>&1 >/dev/null) || failed=1
+	rm "$root/$containerd.caisson-trial"
+	said=$(echo "$said" | tail -n 1 | sed 's/\.caisson-trial//')
+	[ $failed = 0 ] ||
+		die "containerd cannot read /$containerd with the runtime caisson in it, correct it, nothing is changed: $said"
+}
+
+# look_at FILE: of its TOML, "LINE WHAT" of what is in our table's way: "has" a runtime of that name, an "inline" table it cannot
+# be added to, CRI's plugin "disabled"
+look_at() {
+	awk -v begin="$begin" -v unended="$begin_unended" -v end="$end" '
+		$0 == begin || $0 == unended { inside = 1 }
+		inside { inside = $0 != end; next }
+		# A key without blanks and quotes, as it would be in full.
+		function plain(text) { gsub(/[[:blank:]"\047]/, "", text); return text }
+		function note(what) { print NR, what }
+		BEGIN { above = "^plugins[.]io[.]containerd[.](grpc[.]v1[.]cri|cri[.]v1[.]runtime)" }
+		/^[[:blank:]]*#/ { next }
+		/^[[:blank:]]*\[/ && !list {
+			table = $0
+			sub(/^[[:blank:]]*\[+/, "", table)
+			sub(/\].*/, "", table)
+			table = plain(table)
+			key = table
+			value = ""
+		}
+		!/^[[:blank:]]*\[/ && !list {
+			at = index($0, "=")
+			if (!at) next
+			key = plain((table == "" ? "" : table ".") substr($0, 1, at - 1))
+			value = substr($0, at + 1)
+		}
+		list { value = $0 }
+		key == "disabled_plugins" {
+			list = value !~ /\]/
+			if (value ~ /["\047](cri|io[.]containerd[.](grpc[.]v1[.]cri|cri[.]v1[.](runtime|images)))["\047]/) note("disabled")
+			next
+		}
+		key ~ (above "[.]containerd[.]runtimes[.]caisson([.]|$)") { note("has"); next }
+		value ~ /^[[:blank:]]*\{/ && key ~ (above "([.]containerd([.]runtimes)?)?$") { note("inline") }' "$root/$1"
+}
+
+# check_look FILE: of the node's
+check_look() {
+	found=$(look_at "$1" | head -n 1)
+	case $found in
+	*has) die "/$1, line ${found% *}, has a runtime caisson already: take it out, this program writes one of its own" ;;
+	*inline) die "/$1, line ${found% *}, has an inline table, to which no runtime can be added: write it as tables, with [ and ]" ;;
+	*disabled) die "/$1, line ${found% *}, has CRI's plugin disabled: take it out of disabled_plugins" ;;
+	esac
+}
+
+# What is renamed to a link's name is there in its stead.
+check_no_link() {
+	[ ! -L "$root/$containerd" ] ||
+		die "/$containerd is a link to $(readlink "$root/$containerd"): put the file itself there"
+}
+
 check_containerd() {
+	check_no_link
 	version=$(version_of <"$root/$containerd")
 	case $version in
 	2 | 3) ;;
 	*) die "/$containerd is of version ${version:-1}: caisson needs 2 (containerd 1.6 and 1.7) or 3 (2.x)" ;;
 	esac
-	! grep -Eq '^[[:blank:]]*disabled_plugins[[:blank:]]*=.*["'\''.]cri["'\'']' "$root/$containerd" ||
-		die "/$containerd has CRI's plugin disabled: take it out of disabled_plugins"
+	check_look $containerd
+	! uses_dropin || for file in "$root/$(dirname $containerd_dropin)"/*.toml; do
+		[ "$file" = "$root/$containerd_dropin" ] || [ ! -e "$file" ] || check_look "${file#"$root/"}"
+	done
+	try_containerd
 }
 
 # Return: whether there is a containerd. $version: its configuration's
@@ -338,14 +439,14 @@ find_containerd() {
 	if [ -e "$root/$containerd" ]; then
 		check_containerd
 	else
-		version=$(default_version)
+		version=$(default_version on_node)
 		[ -n "$version" ]
 	fi
 }
 
 # True: it has changed.
 configure_containerd() {
-	if [ "$version" = 3 ] && imports_folder; then
+	if uses_dropin; then
 		put $containerd_dropin <<-END
 			version = 3
 			$(runtime 3)
@@ -420,6 +521,7 @@ install() {
 }
 
 uninstall() {
+	! has_block || check_no_link
 	# And now none may any more.
 	[ -z "$label" ] || set_label null
 	check_unused
@@ -433,5 +535,6 @@ uninstall() {
 }
 
 parse "$@"
+check_inside
 lock
 "$action"

@@ -176,6 +176,66 @@ test_upgrade() {
 	tree | diff "$WORK/before" - || fail "something is left"
 }
 
+# What is there of caisson's already, or in the way of it, is somebody's.
+test_runtimes_of_others() {
+	a_node
+	mkdir -p "$ROOT/etc/containerd/conf.d"
+	for file in "version = 2
+[plugins.\"$CRI1\".containerd.runtimes.caisson]" "version = 2
+[plugins]
+  [ plugins.'$CRI1' . containerd.runtimes.\"caisson\".options]" "version = 3
+plugins.'$CRI2'.containerd.runtimes.caisson = {}" "version = 3
+[plugins.'$CRI2'.containerd]
+  runtimes.caisson.runtime_type = 'io.containerd.caisson.v2'"; do
+		echo "$file" >"$CONFIG"
+		refused "/etc/containerd/config.toml, line $(grep -n caisson "$CONFIG" | cut -d: -f1), has a runtime caisson already"
+	done
+	for file in "containerd]
+runtimes = { runc = {} }" "containerd]
+'runtimes'={}" "containerd.runtimes.runc]
+[plugins]
+\"$CRI1\" = { }"; do
+		printf 'version = 2\n[plugins."%s".%s\n' $CRI1 "$file" >"$CONFIG"
+		refused "line $(wc -l <"$CONFIG"), has an inline table"
+	done
+	printf 'version = 3\nimports = ["/etc/containerd/conf.d/*.toml"]\n' >"$CONFIG"
+	printf "[plugins.'%s'.containerd.runtimes.caisson]\n" $CRI2 >"$ROOT/etc/containerd/conf.d/50-mine.toml"
+	refused "/etc/containerd/conf.d/50-mine.toml, line 1, has a runtime caisson already"
+	# Others, and what says of it only, are in nobody's way.
+	printf "[plugins.'%s'.containerd.runtimes.caissons]\n# caisson\n" $CRI2 >"$ROOT/etc/containerd/conf.d/50-mine.toml"
+	printf 'version = 2\n[plugins."%s".containerd.runtimes.runc]\noptions = { BinaryName = "caisson" }\n' $CRI1 >"$CONFIG"
+	comes_and_goes containerd
+}
+
+# What a containerd of the node's says of its file counts before that is changed, and where it imports something.
+test_containerd_is_asked() {
+	a_node
+	mkdir -p "$ROOT/etc/containerd"
+	a_containerd 1.7.2
+	cat >>"$ROOT/bin/containerd" <<-'END'
+		[ "$1" = -c ] || exit 0
+		while read -r line; do
+			case $line in *runtimes.caisson]) found=1 ;; bad) bad=1 ;; esac
+		done <"$2"
+		[ "$bad" != 1 ] || { echo "containerd: $2: (2, 1): bad" >&2; exit 1; }
+		[ "$found" = 1 ] && [ "${2%/*}" = /etc/containerd ] || exit 2
+	END
+	printf 'version = 2\nbad\n' >"$CONFIG"
+	refused "with the runtime caisson in it, correct it, nothing is changed: containerd: /etc/containerd/config.toml: (2, 1): bad"
+	echo 'version = 2' >"$CONFIG"
+	comes_and_goes containerd
+	a_containerd v2.1.0
+	cat >>"$ROOT/bin/containerd" <<-'END'
+		[ "$1" = -c ] || exit 0
+		read -r version <"$2"
+		{ read -r version && read -r imports; } <"$2"
+		echo "$version $imports" >&2
+		exit 1
+	END
+	printf 'version = 3\nimports = ["/etc/containerd/conf.d/*.toml"]\n' >"$CONFIG"
+	refused 'version = 3 imports = ["/etc/containerd/config.toml"]'
+}
+
 # Of a folder in which more than an installation is, as that of a build, no more than that comes; and it is root's.
 test_what_is_copied() {
 	local build=$WORK/a\ build
@@ -274,7 +334,10 @@ test_the_file_system_itself() {
 		mount -t tmpfs none layer
 		mkdir layer/upper layer/work layer/all
 		mount -t overlay -o "lowerdir=/,upperdir=layer/upper,workdir=layer/work" none layer/all
-		mkdir -p layer/all/etc/crio
+		mkdir -p layer/all/etc/crio layer/all/etc/containerd
+		# What this machine has of all that.
+		mount -t tmpfs none layer/all/run
+		mount -t tmpfs none layer/all/etc/containerd
 		cp -a from layer/all/from
 		ln -sf /bin/true layer/all/usr/local/sbin/systemctl
 		chroot layer/all /from/deploy/node.sh install --from /from
@@ -304,7 +367,18 @@ test_what_is_refused() {
 	refused "disabled"
 	printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >"$CONFIG"
 	refused "disabled"
+	printf 'version = 2\ndisabled_plugins = [\n  "restart",\n  "cri",\n]\n' >"$CONFIG"
+	refused "line 4, has CRI's plugin disabled"
+	printf "version = 3\ndisabled_plugins = ['io.containerd.cri.v1.runtime']\n" >"$CONFIG"
+	refused "line 2, has CRI's plugin disabled"
+	echo 'version = 2' >"$WORK/elsewhere.toml"
+	ln -sf "$WORK/elsewhere.toml" "$CONFIG"
+	refused "is a link to $WORK/elsewhere.toml"
+	rm "$CONFIG"
 	echo 'version = 2' >"$CONFIG"
+	ln -s "$WORK" "$ROOT/opt"
+	refused "/opt/caisson leads out of $ROOT"
+	rm "$ROOT/opt"
 	refused "is no installation of caisson" "$WORK"
 	echo mine >"$ROOT/usr/local/bin/caisson"
 	refused "somebody else's"
@@ -454,6 +528,12 @@ test_a_real_containerd() {
 	status 0 containerd --config "$CONFIG" config dump
 	cp "$WORK/out" "$WORK/dump.toml"
 	is "$(runtime "$WORK/dump.toml" $CRI1)" io.containerd.caisson.v2
+	# Here it is asked for a node that has none of its own.
+	cp "$CONFIG" "$WORK/good"
+	status 0 "$NODE" uninstall --root "$ROOT"
+	printf '[plugins."%s"]\n' $CRI1 >>"$CONFIG"
+	refused "duplicated tables"
+	cp "$WORK/good" "$CONFIG"
 	is "$(python3 -c '
 import sys, tomllib
 with open(sys.argv[1], "rb") as file:
