@@ -31,6 +31,8 @@ containerd_dropin=etc/containerd/conf.d/caisson.toml
 crio=etc/crio
 crio_dropin=$crio/crio.conf.d/50-caisson.conf
 account=/var/run/secrets/kubernetes.io/serviceaccount
+# Somebody could not be restarted.
+unfinished=
 # Around what is ours in a file of somebody else's.
 begin='# caisson: begin'
 begin_unended='# caisson: begin, the line above had no end'
@@ -150,12 +152,44 @@ on_node() {
 	fi
 }
 
-# restart UNIT
+# is_root FOLDER: whether that is the node's file system, from wherever it is seen
+is_root() { [ "$(stat -Lc %d:%i "$1/" 2>/dev/null)" = "$(stat -Lc %d:%i "$root/")" ]; }
+
+# running NAME: the node's processes of that name, each with when it began
+running() {
+	for process in /proc/[0-9]*; do
+		{ read -r comm <"$process/comm"; } 2>/dev/null && [ "$comm" = "$1" ] && is_root "$process/root" || continue
+		echo "${process#/proc/} $(sed 's/.*) //' "$process/stat" | cut -d ' ' -f 20)"
+	done
+}
+
+# restart UNIT. A file system that is no machine's yet has nobody who would have to.
 restart() {
-	if on_node systemctl restart "$1" 2>/dev/null; then
+	if said=$(on_node systemctl restart "$1" 2>&1); then
 		say "restarted $1"
+	elif [ -z "$label" ] && ! is_root /proc/1/root; then
+		say "restart $1 now, if it runs: its configuration has changed"
 	else
-		say "restart $1 now: its configuration has changed"
+		say "$1 does not know its changed configuration, for it could not be restarted: restart it, and run this again:" \
+			"$(echo "$said" | head -n 1)"
+		unfinished=1
+		return
+	fi
+	rm -f "$root/$home/.restart-$1"
+}
+
+# change UNIT HOW: HOW is true if it has changed something. That UNIT is to restart is noted until it has, by whomever.
+change() {
+	note=$root/$home/.restart-$1 pending=
+	if [ ! -e "$note" ]; then
+		running "$1" >"$note"
+	elif [ "$(cat "$note")" = "$(running "$1")" ]; then
+		pending=1
+	fi
+	if "$2" || [ -n "$pending" ]; then
+		restart "$1"
+	else
+		rm "$note"
 	fi
 }
 
@@ -177,17 +211,16 @@ is_our_config() {
 	cmp -s "$root/$config" "$root/$home/config.toml" || cmp -s "$root/$config" "$root/$home/.config"
 }
 
-# The list of folders is beside them.
+# What is noted is beside them.
 copy_programs() {
 	new=$root/$home.new
-	list=$root/$home/.made
 	rm -rf "$new"
 	stage "$new"
-	if diff -r --no-dereference --exclude .made --exclude .config "$new" "$root/$home" >/dev/null 2>&1; then
+	if diff -r --no-dereference --exclude '.*' "$new" "$root/$home" >/dev/null 2>&1; then
 		rm -rf "$new"
 		return
 	fi
-	cp "$list" "$new/.made"
+	cp "$root/$home"/.[a-z]* "$new"
 	! is_our_config || cp "$root/$config" "$new/.config"
 	# What runs keeps the files that it has.
 	mv "$root/$home" "$root/$home.old"
@@ -255,7 +288,7 @@ remove_state() {
 is_ours() {
 	case $1 in
 	"$root/$home/libexec/"* | "$root/$home.old/libexec/"*) return 0 ;;
-	"/$home/libexec/"* | "/$home.old/libexec/"*) [ "$(stat -Lc %d:%i /proc/1/root/)" = "$(stat -Lc %d:%i "$root/")" ] ;;
+	"/$home/libexec/"* | "/$home.old/libexec/"*) is_root /proc/1/root ;;
 	*) return 1 ;;
 	esac
 }
@@ -514,8 +547,9 @@ install() {
 	copy_programs
 	copy_config
 	link_programs
-	[ -z "$has_containerd" ] || ! configure_containerd || restart containerd
-	[ -z "$has_crio" ] || ! configure_crio || restart crio
+	[ -z "$has_containerd" ] || change containerd configure_containerd
+	[ -z "$has_crio" ] || change crio configure_crio
+	[ -z "$unfinished" ] || exit 1
 	# Now pods may come.
 	[ -z "$label" ] || set_label '"true"'
 }
@@ -532,6 +566,7 @@ uninstall() {
 	unlink_programs
 	remove_programs
 	remove_state
+	[ -z "$unfinished" ] || exit 1
 }
 
 parse "$@"

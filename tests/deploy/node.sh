@@ -324,28 +324,62 @@ test_two_at_once() {
 	comes_and_goes crio
 }
 
-# Where --root is not given.
-test_the_file_system_itself() {
+# machine COMMANDS: where this machine's file system is another's, too, whose first process does that; with $WORK/from in it
+machine() {
 	mkdir "$WORK/layer"
 	cp "$NODE" "$WORK/from/deploy"
 	# shellcheck disable=SC2016 # for the inner shell
-	status 0 unshare --mount --propagation private sh -ec '
+	status 0 unshare --mount --pid --fork --propagation private sh -ec '
 		cd "$1"
 		mount -t tmpfs none layer
 		mkdir layer/upper layer/work layer/all
 		mount -t overlay -o "lowerdir=/,upperdir=layer/upper,workdir=layer/work" none layer/all
-		mkdir -p layer/all/etc/crio layer/all/etc/containerd
+		mkdir -p layer/all/etc/crio layer/all/etc/containerd layer/all/opt
 		# What this machine has of all that.
-		mount -t tmpfs none layer/all/run
-		mount -t tmpfs none layer/all/etc/containerd
+		for dir in run opt etc/containerd; do
+			mount -t tmpfs none layer/all/$dir
+		done
+		mount -t proc none layer/all/proc
+		mount --bind /dev layer/all/dev
 		cp -a from layer/all/from
-		ln -sf /bin/true layer/all/usr/local/sbin/systemctl
-		chroot layer/all /from/deploy/node.sh install --from /from
-		cmp from/bin/caisson layer/all/opt/caisson/bin/caisson
-		chroot layer/all /opt/caisson/deploy/node.sh uninstall
-		[ ! -e layer/all/opt/caisson ]' sh "$WORK"
+		exec chroot layer/all sh -ec "$2"' sh "$WORK" "$1"
 	rm "$WORK/from/deploy/node.sh"
 	rmdir "$WORK/layer"
+}
+
+# Where --root is not given.
+test_the_file_system_itself() {
+	machine '
+		ln -sf /bin/true /usr/local/sbin/systemctl
+		/from/deploy/node.sh install --from /from
+		cmp /from/bin/caisson /opt/caisson/bin/caisson
+		/opt/caisson/deploy/node.sh uninstall
+		[ ! -e /opt/caisson ]'
+}
+
+# Who cannot be restarted is to be, until he has been.
+test_who_does_not_restart() {
+	# shellcheck disable=SC2016 # for the inner shell
+	machine '
+		ln -sf /bin/false /usr/local/sbin/systemctl
+		ln -sf /bin/false /usr/local/sbin/containerd
+		cp /bin/sleep /crio
+		for n in 1 2; do
+			/crio 1000 &
+			until [ "$(cat /proc/$!/comm)" = crio ]; do kill -0 $!; done
+			[ $n = 1 ] || break
+			! /from/deploy/node.sh install --from /from || exit 10
+			! /from/deploy/node.sh install --from /from || exit 11
+			kill $!
+			wait $! || true
+		done
+		/from/deploy/node.sh install --from /from
+		/from/deploy/node.sh install --from /from
+		[ ! -e /opt/caisson/.restart-crio ]
+		! /from/deploy/node.sh uninstall || exit 12
+		[ ! -e /opt/caisson ]
+		kill $!'
+	is "$(grep -c "crio does not know its changed configuration" "$WORK/err")" 3 "lines that say so"
 }
 
 # refused PART: it says no, in one sentence, and has changed nothing
@@ -490,6 +524,22 @@ test_label() {
 	is "$(cat "$WORK/labels")" '{"worker-1": {"io.caisson/runtime": "true"}}'
 	status 0 "$NODE" uninstall --root "$ROOT" --label
 	is "$(cat "$WORK/labels")" '{"worker-1": {}}'
+	# Where what is to run pods does not know of it there are to be none, until somebody has restarted it.
+	rm "$ROOT/restarts"
+	mv "$ROOT/bin/systemctl" "$WORK/systemctl"
+	printf '#!/bin/sh\necho Job for crio.service failed. >&2\necho See... >&2\nexit 1\n' >"$ROOT/bin/systemctl"
+	chmod 755 "$ROOT/bin/systemctl"
+	for newer in 1 2; do
+		status 1 "$NODE" install --root "$ROOT" --from "$WORK/from" --label
+		has "$(err)" "restart it, and run this again: Job for crio.service failed."
+		is "$(cat "$WORK/labels")" '{"worker-1": {}}'
+		echo $newer >"$WORK/from/libexec/caisson/more"
+	done
+	mv "$WORK/systemctl" "$ROOT/bin/systemctl"
+	status 0 "$NODE" install --root "$ROOT" --from "$WORK/from" --label
+	is "$(restarts)" "restart crio"
+	is "$(cat "$WORK/labels")" '{"worker-1": {"io.caisson/runtime": "true"}}'
+	rm "$WORK/from/libexec/caisson/more" "$ROOT/restarts"
 	# Who may not is told.
 	printf other >/run/secrets/kubernetes.io/serviceaccount/token
 	status 22 "$NODE" install --root "$ROOT" --from "$WORK/from" --label
