@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cmd/doctor.h"
+#include "cmd/shell-word.h"
 #include "cmd/toml-look.h"
 
 /* Do container engines know caisson as a runtime? Without one `caisson run` does all the same. */
@@ -155,20 +156,23 @@ static void look_in_toml(struct finding *f, const char *file, const char *progra
 
 void doctor_podman(struct doctor *d, struct finding *f)
 {
-	_cleanup_free_ char *own = own_path(d);
+	_cleanup_free_ char *own = own_path(d), *word = shell_word(own);
 	_cleanup_free_ char *mend = xasprintf(
-		"give --runtime %s, or put " NAME " = [\"%s\"] below [engine.runtimes]", own, own);
+		"give --runtime %s, or put " NAME " = [\"%s\"] below [engine.runtimes]", word, own);
 
 	look_in_toml(f, PODMAN_FILE, "podman", "Podman", NULL, mend);
 }
 
 void doctor_containerd(struct doctor *d, struct finding *f)
 {
-	_cleanup_free_ char *own = own_path(d);
-	_cleanup_free_ char *mend = xasprintf(
-		"give `ctr run --runc-binary %s`, or add a runtime of type io.containerd.runc.v2 "
-		"with BinaryName = \"%s\" in its options",
-		own, own);
+	_cleanup_free_ char *own = own_path(d), *word = shell_word(own);
+	_cleanup_free_ char *mend =
+		xasprintf("add a runtime of type " DOCTOR_RUNTIME_TYPE
+			  " (docs/containerd.md), or give `ctr run --runtime " DOCTOR_RUNTIME_TYPE
+			  "`; or add one of type io.containerd.runc.v2 with BinaryName = \"%s\" in "
+			  "its options, or give "
+			  "`ctr run --runc-binary %s`",
+			  own, word);
 
 	look_in_toml(f, DOCTOR_CONTAINERD_FILE, "containerd", "containerd", DOCTOR_RUNTIME_TYPE,
 		     mend);

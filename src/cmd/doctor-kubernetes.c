@@ -12,12 +12,13 @@
 #include "base/strv.h"
 #include "cmd/doctor.h"
 #include "cmd/metrics-host.h"
+#include "cmd/shell-word.h"
+#include "cmd/toml-check.h"
 #include "cmd/toml-look.h"
 
 /* What a node of Kubernetes has for pods: who runs them, and whether caisson is known there. */
 
 #define SHIM		  "containerd-shim-caisson-v2"
-#define INSTALL		  "run `deploy/node.sh install`, or see docs/kubernetes.md"
 
 #define CONTAINERD_FOLDER "/etc/containerd/conf.d"
 #define CRIO		  "/etc/crio/crio.conf"
@@ -25,6 +26,26 @@
 #define KUBELET		  "/var/lib/kubelet/config.yaml"
 /* Which every containerd puts in front of its PATH. */
 #define CONTAINERD_OPT "/opt/containerd/bin"
+
+static const char *programs(const struct doctor *d)
+{
+	return d->paths.programs ? d->paths.programs : "/opt/caisson/bin";
+}
+
+/* Of what runs, as it is installed or built: node.sh is beside either. */
+static void mend_by_install(const struct doctor *d, struct finding *f, const char *or_else)
+{
+	_cleanup_free_ char *from = path_join(programs(d), ".."), *real = realpath(from, NULL);
+	_cleanup_free_ char *inside = xasprintf("%s/deploy/node.sh", real ? real : "/opt/caisson");
+	_cleanup_free_ char *beside =
+		xasprintf("%s/../deploy/node.sh", real ? real : "/opt/caisson");
+	_cleanup_free_ char *found = realpath(access(inside, X_OK) == 0 ? inside : beside, NULL);
+	_cleanup_free_ char *script = shell_word(found ? found : "deploy/node.sh");
+	_cleanup_free_ char *word = shell_word(real ? real : "/opt/caisson");
+
+	doctor_mend(f, "%srun `%s install --from %s`%s, or see docs/kubernetes.md", or_else, script,
+		    word, found ? "" : " where caisson's sources are");
+}
 
 /* @files: a file, and those of a folder, as far as they are there, in the order in which they are read */
 static void list_files(const char *file, const char *folder, struct strv *files)
@@ -124,14 +145,73 @@ static enum doctor_level level_beside(bool other_knows)
 	return other_knows ? DOCTOR_LACKS : DOCTOR_FAILS;
 }
 
+/* Return: whether that was said: no containerd starts with such a file. */
+static bool say_no_toml(struct finding *f, enum doctor_level level, const char *file,
+			const char *text)
+{
+	const char *what;
+	unsigned int line;
+
+	if (toml_check(text, &line, &what))
+		return false;
+	doctor_say(f, level,
+		   "%s cannot be read as TOML, line %u: %s; containerd does not start with it",
+		   file, line, what);
+	doctor_mend(f, "correct it, and restart containerd");
+	return true;
+}
+
+/* Docker's packages of containerd have it disabled. Return: whether that was said. */
+static bool say_disabled(struct finding *f, enum doctor_level level, const char *text)
+{
+	static const char *const plugins[] = {"cri", "io.containerd.grpc.v1.cri",
+					      "io.containerd.cri.v1.runtime",
+					      "io.containerd.cri.v1.images"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(plugins); i++) {
+		if (!toml_list_has(text, "disabled_plugins", plugins[i]))
+			continue;
+		doctor_say(f, level,
+			   "containerd runs no pods: %s is in disabled_plugins "
+			   "of " DOCTOR_CONTAINERD_FILE,
+			   plugins[i]);
+		doctor_mend(f, "take it out there, and restart containerd");
+		return true;
+	}
+	return false;
+}
+
+/* Return: whether something was said of what is in its files besides a runtime. */
+static bool say_broken(struct finding *f, enum doctor_level level)
+{
+	_cleanup_strv_ struct strv files = STRV_NULL;
+	_cleanup_free_ char *text = slurp(DOCTOR_CONTAINERD_FILE);
+
+	if (!text)
+		return false;
+	if (say_no_toml(f, level, DOCTOR_CONTAINERD_FILE, text) || say_disabled(f, level, text))
+		return true;
+	list_files(DOCTOR_CONTAINERD_FILE, CONTAINERD_FOLDER, &files);
+	for (size_t i = 1; strstr(text, CONTAINERD_FOLDER) && i < files.n; i++) {
+		size_t len = strlen(files.v[i]);
+		bool is_toml = strcmp(files.v[i] + len - strlen(".toml"), ".toml") == 0;
+		_cleanup_free_ char *imported = is_toml ? slurp(files.v[i]) : NULL;
+
+		if (imported && say_no_toml(f, level, files.v[i], imported))
+			return true;
+	}
+	return false;
+}
+
 static bool containerd_runs_pods(void)
 {
 	_cleanup_free_ char *program = path_find_program("containerd");
 	_cleanup_free_ char *version = program ? doctor_version(program) : NULL;
 	_cleanup_known_ struct known known;
+	struct finding f;
 
 	find_in_containerd(&known);
-	return version && is_known(version) && known.name;
+	return version && is_known(version) && known.name && !say_broken(&f, DOCTOR_FAILS);
 }
 
 static bool crio_runs_pods(void)
@@ -153,7 +233,7 @@ static void say_no_containerd(struct finding *f)
 	doctor_mend(f, "install containerd, and configure it for kubelet");
 }
 
-void doctor_cri(struct doctor *d _unused_, struct finding *f)
+void doctor_cri(struct doctor *d, struct finding *f)
 {
 	_cleanup_free_ char *program = path_find_program("containerd"), *version = NULL;
 	_cleanup_known_ struct known known;
@@ -166,6 +246,8 @@ void doctor_cri(struct doctor *d _unused_, struct finding *f)
 		doctor_say(f, level_beside(crio_runs_pods()), "%s: too old for pods",
 			   *version ? version : program);
 		doctor_mend(f, "take containerd 1.6 or later");
+	} else if (say_broken(f, level_beside(crio_runs_pods()))) {
+		return;
 	} else if (known.name) {
 		say_known(f, &known, version);
 	} else {
@@ -173,11 +255,11 @@ void doctor_cri(struct doctor *d _unused_, struct finding *f)
 			   "%s: no runtime of type " DOCTOR_RUNTIME_TYPE
 			   " is in " DOCTOR_CONTAINERD_FILE,
 			   version);
-		doctor_mend(f, INSTALL);
+		mend_by_install(d, f, "");
 	}
 }
 
-void doctor_crio(struct doctor *d _unused_, struct finding *f)
+void doctor_crio(struct doctor *d, struct finding *f)
 {
 	_cleanup_known_ struct known known;
 
@@ -188,12 +270,12 @@ void doctor_crio(struct doctor *d _unused_, struct finding *f)
 		doctor_say(f, level_beside(containerd_runs_pods()),
 			   "CRI-O does not know caisson: no runtime of " CRIO_FOLDER " has " SHIM
 			   " as its path");
-		doctor_mend(f, INSTALL);
+		mend_by_install(d, f, "");
 	} else if (access(known.program, X_OK) < 0) {
 		doctor_say(f, level_beside(containerd_runs_pods()),
 			   "CRI-O: %s says that its runtime \"%s\" is %s, which is no program",
 			   known.file, known.name, known.program);
-		doctor_mend(f, INSTALL);
+		mend_by_install(d, f, "");
 	} else {
 		say_known(f, &known, "CRI-O");
 	}
@@ -236,6 +318,7 @@ void doctor_shim(struct doctor *d, struct finding *f)
 	_cleanup_free_ char *path = path_of_containerd(), *found = path_find_program_in(path, SHIM);
 	_cleanup_free_ char *version = found ? doctor_version(found) : NULL;
 	_cleanup_free_ char *containerd = path_find_program("containerd");
+	_cleanup_free_ char *shim = NULL, *word = NULL, *link = NULL;
 
 	if (found) {
 		doctor_say(f, DOCTOR_OK, "%s%s%s", found, *version ? ": " : "", version);
@@ -247,8 +330,10 @@ void doctor_shim(struct doctor *d, struct finding *f)
 	}
 	doctor_say(f, level_beside(crio_runs_pods()),
 		   "there is no " SHIM " in %s, where containerd looks", path);
-	doctor_mend(f, "make a link to %s/" SHIM " in /usr/local/bin, or " INSTALL,
-		    d->paths.programs ? d->paths.programs : "/opt/caisson/bin");
+	shim = path_join(programs(d), SHIM);
+	word = shell_word(shim);
+	link = xasprintf("make a link to it, by `ln -s %s /usr/local/bin/`, or ", word);
+	mend_by_install(d, f, link);
 }
 
 static char *yaml_value(const char *text, const char *key)

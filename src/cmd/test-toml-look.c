@@ -57,6 +57,22 @@ static void tables_are_found(void)
 	check_table("version", "2", NULL);
 }
 
+static void lists_are_searched(void)
+{
+	static const char lists[] = "x = 'a'\nlist = [\n  \"one\", # 'two'\n  'three',]\nlist = "
+				    "['four']\nd=[\"]\", 'e'";
+
+	test_true(toml_list_has(lists, "list", "one"));
+	test_true(toml_list_has(lists, "list", "three"));
+	test_true(!toml_list_has(lists, "list", "two"));
+	test_true(!toml_list_has(lists, "list", "four"));
+	test_true(!toml_list_has(lists, "x", "a"));
+	test_true(!toml_list_has(lists, "none", "a"));
+	test_true(toml_list_has(lists, "d", "e"));
+	test_true(!toml_list_has("a=[\"x", "a", "y"));
+	test_true(!toml_list_has("a=[\"", "a", "y"));
+}
+
 static void what_is_broken_is_read_all_the_same(void)
 {
 	static const char *const broken[] = {"[\na=1",	   "[\"\na=1", "[]\na=1", "[']\na=1",
@@ -72,6 +88,7 @@ int main(void)
 {
 	test_run(values_are_found);
 	test_run(tables_are_found);
+	test_run(lists_are_searched);
 	test_run(what_is_broken_is_read_all_the_same);
 	return 0;
 }

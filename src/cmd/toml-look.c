@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/toml-look.h"
 
-#include <stdbool.h>
-
 #include "base/mem.h"
 #include "base/parse.h"
 
@@ -41,6 +39,31 @@ char *toml_value(const char *text, const char *key)
 			return unquoted(value);
 	}
 	return NULL;
+}
+
+bool toml_list_has(const char *text, const char *key, const char *word)
+{
+	const char *at = NULL;
+
+	for (; *text && !at; text = next_line(text))
+		at = value_at(text, key);
+	if (!at || *at != '[')
+		return false;
+	for (at++; *at && *at != ']';) {
+		if (*at == '#') {
+			at = strchrnul(at, '\n');
+		} else if (*at == '"' || *at == '\'') {
+			_cleanup_free_ char *have = unquoted(at);
+
+			if (strcmp(have, word) == 0)
+				return true;
+			at += strlen(have) + 1;
+			at += *at && *at != '\n';
+		} else {
+			at++;
+		}
+	}
+	return false;
 }
 
 /* @line: begins with "[". Return: its last part, a new string */

@@ -262,6 +262,49 @@ test_nodes() {
 	no_node
 }
 
+# What is in the files that no pod runs with, though a runtime is there.
+test_broken_files_of_nodes() {
+	local config=$WORK/etc/containerd/config.toml
+	a_node
+	cp "$config" "$WORK/good"
+	for plugin in cri io.containerd.grpc.v1.cri io.containerd.cri.v1.runtime; do
+		printf 'disabled_plugins = [\n  "%s"]\n' $plugin | cat - "$WORK/good" >"$config"
+		says 1 fails cri "$plugin is in disabled_plugins of /etc/containerd/config.toml" "take it out there" "$node"
+	done
+	printf '[plugins."io.containerd.grpc.v1.cri".cni]\n' >>"$WORK/etc/containerd/config.toml"
+	sed -i 's/^disabled_plugins.*/x = [/' "$config"
+	says 1 fails cri "config.toml cannot be read as TOML, line $(wc -l <"$config"): this is defined twice" "correct it" "$node"
+	echo 'no toml' >"$config"
+	says 1 fails cri "config.toml cannot be read as TOML, line 1: there is no =" "correct it" "$node"
+	(echo 'imports = ["/etc/containerd/conf.d/*.toml"]' && cat "$WORK/good") >"$config"
+	echo '[' >"$WORK/etc/containerd/conf.d/10-x.toml"
+	says 1 fails cri "/etc/containerd/conf.d/10-x.toml cannot be read as TOML, line 1" "correct it" "$node"
+	mv "$WORK/etc/containerd/conf.d/10-x.toml" "$WORK/etc/containerd/conf.d/README"
+	says 0 ok cri "boxes" "" "$node"
+	cp "$WORK/good" "$config"
+	says 0 ok cri "boxes" "" "$node"
+	no_node
+}
+
+# What is to be pasted works, from wherever this runs.
+test_advice_works() {
+	local path="$WORK/some where/build"
+	a_node
+	mkdir -p "$path" "$WORK/some where/deploy"
+	cp -a "$TOP/build/bin" "$TOP/build/libexec" "$path"
+	cp "$TOP/deploy/node.sh" "$WORK/some where/deploy/"
+	printf 'version = 2\n' >"$WORK/etc/containerd/config.toml"
+	TOP="$WORK/some where" says 1 fails cri "no runtime of type" \
+		"run \`'$WORK/some where/deploy/node.sh' install --from '$path'\`" "$node"
+	has "$(out)" "add a runtime of type io.containerd.caisson.v2"
+	has "$(out)" "--runc-binary '$path/bin/caisson'"
+	mkdir -p "$WORK/root/etc/crio"
+	status 0 sh -c "$(grep -A1 '^fails  *cri ' "$WORK/out" | sed -n 's/.*run `\(.*\)`, or.*/\1/p') --root $WORK/root"
+	[ -x "$WORK/root/opt/caisson/bin/caisson" ] || fail "that is not installed"
+	rm -r "$WORK/some where" "$WORK/root"
+	no_node
+}
+
 test_shims_of_nodes() {
 	a_node
 	mkdir -p "$WORK/elsewhere"
