@@ -11,6 +11,7 @@
 #include "shim/containerd/events.h"
 #include "shim/containerd/join.h"
 #include "shim/containerd/pod.h"
+#include "shim/containerd/runc-words.h"
 #include "shim/hold.h"
 #include "shim/terminal.h"
 #include "task.pb-c.h"
@@ -135,13 +136,13 @@ static void joined_not_created(struct process *p, const struct process_result *r
 		p->deleted = joined_late;
 		c->deleted = true;
 		if (call)
-			ttrpc_call_fail(call, result->code, "%s", result->message);
+			runc_words_fail(call, p, result, false);
 		calls_fail_waiters(shim_of_process(p), p, result->message);
 		return;
 	}
 	join_leave(c);
 	if (call)
-		ttrpc_call_fail(call, result->code, "%s", result->message);
+		runc_words_fail(call, p, result, false);
 	join_free(c);
 }
 
@@ -194,7 +195,7 @@ static void init_created(struct process *p, const struct process_result *result)
 	}
 	call = calls_kept(p);
 	if (call)
-		ttrpc_call_fail(call, result->code, "%s", result->message);
+		runc_words_fail(call, p, result, false);
 	calls_fail_waiters(shim, p, result->message);
 	/* Of a container that was never there containerd is told nothing more. */
 	p->container->deleted = shim->containerd != NULL;
@@ -240,7 +241,7 @@ static void exec_created(struct process *p, const struct process_result *result)
 		return;
 	}
 	if (call)
-		ttrpc_call_fail(call, result->code, "%s", result->message);
+		runc_words_fail(call, p, result, false);
 	told_forget_exec(shim_of_process(p), p);
 }
 
@@ -254,7 +255,7 @@ static void process_not_run(struct process *p, const struct process_result *resu
 	if (first && !may_run && !p->container->spec->remove)
 		(void)record_set_exit(p->container->record, PROCESS_STATUS_LOST, result->message);
 	if (call)
-		ttrpc_call_fail(call, result->code, "%s", result->message);
+		runc_words_fail(call, p, result, true);
 	if (may_run) {
 		process_signal(p, SIGKILL);
 		return;

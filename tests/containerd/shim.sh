@@ -70,12 +70,22 @@ test_run() {
 }
 
 test_what_cannot_be_executed() {
+	local failed="OCI runtime create failed: runc create failed: unable to start container process"
 	status 1 run --rm $IMAGE gone nonesuch
-	has "$(err)" 'exec: "nonesuch": executable file not found in $PATH'
+	has "$(err)" "$failed: exec: \"nonesuch\": executable file not found in \$PATH: unknown"
 	status 1 run --rm $IMAGE forbidden /etc
-	has "$(err)" 'exec: "/etc": permission denied'
+	has "$(err)" "$failed: exec: \"/etc\": permission denied: unknown"
+	run -d $IMAGE runs sleep 1000
+	status 1 ctr task exec --exec-id e1 runs nonesuch
+	is "$(err)" 'ctr: OCI runtime exec failed: exec failed: unable to start container process: exec: "nonesuch": executable file not found in $PATH: unknown'
+	# caisson's own client has a status for that.
+	status 127 in_namespace exec runs nonesuch
+	is "$(err)" 'caisson: exec: "nonesuch": executable file not found in $PATH'
+	status 126 in_namespace exec runs /etc
+	end runs
+	is "$(remove runs)" 137 "exit status"
 	ctr container rm gone forbidden 2>/dev/null || true
-	nothing_left gone forbidden
+	nothing_left gone forbidden runs
 }
 
 test_what_cannot_start() {

@@ -129,12 +129,17 @@ static bool is_ours(const struct container *c, const char *name)
 	return rest && *rest == '/';
 }
 
+bool streams_are_ours(const struct container *c, const char *in, const char *out)
+{
+	return is_ours(c, in) || is_ours(c, out);
+}
+
 int streams_open(const struct container *c, struct process_stdio *stdio, struct streams *ret,
 		 struct err *err)
 {
 	int r;
 
-	if (is_ours(c, stdio->in) || is_ours(c, stdio->out))
+	if (streams_are_ours(c, stdio->in, stdio->out))
 		return 0;
 	r = open_all(c, stdio, ret, err);
 	stdio->fds = ret->fds;

@@ -37,6 +37,9 @@ struct streams {
 int streams_open(const struct container *container, struct process_stdio *stdio,
 		 struct streams *ret, struct err *err);
 
+/** streams_are_ours() - are stdin and stdout what `caisson exec` has made in the container's folder? */
+bool streams_are_ours(const struct container *container, const char *in, const char *out);
+
 /**
  * streams_follow() - after streams_open(), of an exec: the process is to know when nobody reads any more
  *

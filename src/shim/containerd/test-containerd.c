@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abi/abi.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -345,10 +346,88 @@ static void what_was_never_there_is_not_deleted(void)
 	ask_to_create();
 	rpc_free(asked_of_guest("Create", &containerd__task__v2__create_task_request__descriptor));
 	guest_fails(TTRPC_NOT_FOUND, "exec: \"x\": executable file not found in $PATH");
-	expect(&create, TTRPC_NOT_FOUND, "executable file not found in $PATH");
+	expect(&create, TTRPC_UNKNOWN,
+	       "OCI runtime create failed: runc create failed: unable to start container process: "
+	       "exec: \"x\": executable file not found in $PATH");
 	ask_delete(&asked, "");
 	expect(&asked, TTRPC_NOT_FOUND, "c1");
 	test_int(taker.n, 0);
+	end();
+}
+
+/* What runc has found by then, who waits for the start is told here. */
+static void a_start_fails_in_runcs_words(void)
+{
+	begin_created_of_containerd();
+	ask_start(&asked, "");
+	rpc_free(asked_of_guest("Start", &containerd__task__v2__start_request__descriptor));
+	guest_fails(TTRPC_PERMISSION_DENIED, "exec: \"x\": exec format error");
+	expect(&asked, TTRPC_UNKNOWN,
+	       "OCI runtime start failed: unable to start container process: exec: \"x\": exec "
+	       "format error");
+	end();
+}
+
+static void what_is_not_the_commands_fault_has_our_words(void)
+{
+	begin();
+	ask_to_create();
+	rpc_free(asked_of_guest("Create", &containerd__task__v2__create_task_request__descriptor));
+	guest_fails(TTRPC_INTERNAL, "crun: no exec: x");
+	expect(&create, TTRPC_INTERNAL, "crun: no exec: x");
+	test_str(create.message, "crun: no exec: x");
+	end();
+}
+
+/* As containerd asks for it. */
+static void ask_to_exec(const char *exec_id, const char *out)
+{
+	Containerd__Task__V2__ExecProcessRequest request =
+		CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	static const char json[] = "{\"args\":[\"x\"],\"cwd\":\"/\"}";
+
+	any.type_url = (char *)ABI_TYPE_OCI_PROCESS;
+	any.value.data = (uint8_t *)json;
+	any.value.len = sizeof(json) - 1;
+	request.id = (char *)"c1";
+	request.exec_id = (char *)exec_id;
+	request.stdout_ = (char *)out;
+	request.spec = &any;
+	ask(&asked, "Exec", &request.base);
+}
+
+static void exec_fails(const char *exec_id)
+{
+	guest_execs();
+	expect(&asked, TTRPC_OK, "");
+	ask_start(&asked, exec_id);
+	rpc_free(asked_of_guest("Start", &containerd__task__v2__start_request__descriptor));
+	guest_fails(TTRPC_NOT_FOUND, "exec: \"x\": executable file not found in $PATH");
+}
+
+/* NOT_FOUND would be of the container. */
+static void an_exec_fails_in_runcs_words(void)
+{
+	begin_running_of_containerd();
+	free(t.spec.executor);
+	t.spec.executor = xstrdup(SANDBOX_EXECUTOR_BUNDLES);
+	ask_to_exec("e1", "");
+	exec_fails("e1");
+	expect(&asked, TTRPC_UNKNOWN,
+	       "OCI runtime exec failed: exec failed: unable to start container process: exec: "
+	       "\"x\": executable file not found in $PATH");
+	end();
+}
+
+/* Which has an exit status for that. */
+static void an_exec_of_caissons_own_fails_as_ever(void)
+{
+	begin_running_of_containerd();
+	ask_exec_over(t.client, &asked, "e1");
+	exec_fails("e1");
+	expect(&asked, TTRPC_NOT_FOUND, "exec: \"x\": executable file not found in $PATH");
+	test_str(asked.message, "exec: \"x\": executable file not found in $PATH");
 	end();
 }
 
@@ -440,6 +519,10 @@ int main(void)
 	test_run(a_guest_that_kills_is_not);
 	test_run(it_is_there_until_shutdown);
 	test_run(what_was_never_there_is_not_deleted);
+	test_run(a_start_fails_in_runcs_words);
+	test_run(what_is_not_the_commands_fault_has_our_words);
+	test_run(an_exec_fails_in_runcs_words);
+	test_run(an_exec_of_caissons_own_fails_as_ever);
 	test_run(a_boot_that_fails_is_all);
 	test_run(that_a_supervisor_was_given_up_is_logged_once);
 	test_run(shutdown_may_be_all);
