@@ -10,8 +10,10 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "sandbox/annotation.h"
+#include "sandbox/cri.h"
 #include "sandbox/disk.h"
 #include "sandbox/oci-devices.h"
+#include "sandbox/service-variable.h"
 #include "sandbox/setting-set.h"
 #include "sandbox/volume.h"
 #include "vmm/vmm.h"
@@ -225,14 +227,20 @@ static void show(const char *name, char buf[NAME_MAX_SHOWN])
 	buf[i] = '\0';
 }
 
-static int check_variables(const struct strv *env, struct err *err)
+/* Nobody has said these: a pod has them for a Service whose name begins with "runcvm". @word: NAME=VALUE */
+static bool is_of_service(const struct sandbox_spec *spec, const char *word)
+{
+	return strv_env_get(&spec->annotations, CRI_SANDBOX_ID) && service_variable(word);
+}
+
+static int check_variables(const struct sandbox_spec *spec, struct err *err)
 {
 	char name[NAME_MAX_SHOWN];
 
-	for (size_t i = 0; i < env->n; i++) {
-		const char *word = env->v[i];
+	for (size_t i = 0; i < spec->env.n; i++) {
+		const char *word = spec->env.v[i];
 
-		if (!str_starts(word, SETTING_VARIABLE) ||
+		if (!str_starts(word, SETTING_VARIABLE) || is_of_service(spec, word) ||
 		    find_variable(word, strcspn(word, "=")) || is_ignored_family(word))
 			continue;
 		show(word, name);
@@ -298,11 +306,18 @@ static int pass_over(const struct setting *s, const struct setting_value *v,
 	return 0;
 }
 
+static const char *variable_value(const struct sandbox_spec *spec, const char *name)
+{
+	const char *value = strv_env_get(&spec->env, name);
+
+	return value && !is_of_service(spec, value - strlen(name) - 1) ? value : NULL;
+}
+
 /* @first: whose VM it comes to; NULL: it gets its own. */
 static int make_all(struct sandbox_spec *spec, const struct sandbox_spec *first,
 		    const struct conf *conf, struct err *err)
 {
-	int r = check_variables(&spec->env, err);
+	int r = check_variables(spec, err);
 
 	/* All variables, then all annotations: whichever name of a thing these use, they count. */
 	for (size_t pass = 0; pass < 2; pass++)
@@ -311,7 +326,8 @@ static int make_all(struct sandbox_spec *spec, const struct sandbox_spec *first,
 			struct setting_value v = {.spec = spec, .conf = conf};
 
 			v.name = pass == 0 ? settings[i].name : annotation;
-			v.value = strv_env_get(pass == 0 ? &spec->env : &spec->annotations, v.name);
+			v.value = pass == 0 ? variable_value(spec, v.name)
+					    : strv_env_get(&spec->annotations, v.name);
 			if (v.value)
 				r = first && !settings[i].own
 					    ? pass_over(&settings[i], &v, first, err)

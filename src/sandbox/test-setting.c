@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/test.h"
+#include "sandbox/cri.h"
 
 static struct conf conf = CONF_NULL;
 static struct sandbox_spec spec = SANDBOX_SPEC_NULL;
@@ -252,6 +253,27 @@ static void what_cannot_be_had(void)
 	test_true(!setting_is_annotation("io.caisson.guest", 16));
 }
 
+/* Of a Service that is called runcvm, or runcvm-nfs. */
+static void what_kubernetes_makes_is_no_setting(void)
+{
+	static const char *const words[] = {
+		"RUNCVM_SERVICE_HOST=10.0.0.1",	       "RUNCVM_SERVICE_PORT_HTTP=80",
+		"RUNCVM_PORT=tcp://10.0.0.1:80",       "RUNCVM_PORT_80_TCP_ADDR=10.0.0.1",
+		"RUNCVM_NFS_PORT=tcp://10.0.0.1:2049",
+	};
+	struct sandbox_spec first = SANDBOX_SPEC_NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		test_int(make(words[i], CRI_SANDBOX_ID "=1"), 0);
+		test_int(settings_join(&spec, &first, &conf, &err), 0);
+		test_int(spec.notes.n, 0);
+		test_true(make(words[i], NULL) < 0);
+	}
+	test_int(make("RUNCVM_NFS_PORT=2049", CRI_SANDBOX_ID "=1"), -ENOTSUP);
+	test_int(make("RUNCVM_SERVICE=1", CRI_SANDBOX_ID "=1"), -EINVAL);
+	sandbox_spec_done(&first);
+}
+
 static void privileged(void)
 {
 	allow("");
@@ -404,6 +426,7 @@ int main(void)
 	test_run(values);
 	test_run(every_one_of_them);
 	test_run(what_cannot_be_had);
+	test_run(what_kubernetes_makes_is_no_setting);
 	test_run(privileged);
 	test_run(kernels);
 	test_run(limits);

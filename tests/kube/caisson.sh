@@ -56,6 +56,11 @@ test_settings() {
 	create misspelt '.spec.containers[0].env = [{name: "RUNCVM_SYSTEMDD", value: "1"}]' -- true
 	ended misspelt Failed
 	has "$(asked misspelt '.status.containerStatuses[0].state.terminated.message')" "RUNCVM_SYSTEMDD in the container's environment"
+	# As they are where there are Services of these names.
+	create served '.spec.containers[0].env = [{name: "RUNCVM_SERVICE_HOST", value: "10.0.0.1"},
+		{name: "RUNCVM_NFS_PORT", value: "tcp://10.0.0.2:2049"}]' -- sh -c 'echo $RUNCVM_SERVICE_HOST $RUNCVM_NFS_PORT'
+	ended served Succeeded
+	is "$(kubectl logs served)" "10.0.0.1 tcp://10.0.0.2:2049"
 	is_clean
 }
 
