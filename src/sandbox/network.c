@@ -50,7 +50,7 @@ int network_enter(const char *netns, struct err *err)
 	fd = open(netns, O_RDONLY | O_CLOEXEC);
 	/* What comes in at its interfaces would all go to the guest. */
 	if (fd >= 0 && is_hosts_own(fd))
-		return err_set(err, -ENOTSUP, "the host's own network cannot be had in a VM");
+		return err_set(err, -ENOTSUP, NETWORK_NOT_HOSTS);
 	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
 		return err_errno(err, -errno, "cannot enter the network namespace %s", netns);
 	return 0;

@@ -14,6 +14,11 @@
 
 struct sandbox;
 
+/* Of a container that would have it, by what those who run it call that. */
+#define NETWORK_NOT_HOSTS                                                                     \
+	"the host's own network cannot be had in a VM: hostNetwork of a pod, or an engine's " \
+	"--network host, is for other runtimes"
+
 /**
  * struct network - the VM's NICs
  * @nics, @tap_index: each one's tap, whose descriptor is -EBADF once the VMM has it

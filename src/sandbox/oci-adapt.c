@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "sandbox/annotation.h"
+#include "sandbox/network.h"
 #include "sandbox/oci-config.h"
 #include "sandbox/oci-devices.h"
 #include "sandbox/oci-json.h"
@@ -215,8 +216,7 @@ static int check_network(const struct sandbox_spec *spec, struct err *err)
 	if (spec->netns)
 		return 0;
 	return err_set(err, -ENOTSUP,
-		       "linux.namespaces: there is no network namespace, and the host's own "
-		       "network cannot be had in a VM");
+		       "linux.namespaces: there is no network namespace, and " NETWORK_NOT_HOSTS);
 }
 
 /*

@@ -414,7 +414,11 @@ static struct slot *find_empty(struct slots *s, bool readonly)
 
 static int check_room(struct slots *s, bool readonly, struct slot **ret, struct err *err)
 {
-	const char *option = readonly ? "--placeholders-ro" : "--placeholders";
+	const char *ways =
+		readonly ? "--placeholders-ro of `caisson run`, RUNCVM_PLACEHOLDERS_RO or the "
+			   "annotation io.caisson.placeholders_ro says how many a VM has"
+			 : "--placeholders of `caisson run`, RUNCVM_PLACEHOLDERS or the "
+			   "annotation io.caisson.placeholders says how many a VM has";
 	size_t n = readonly ? s->count.readonly : s->count.writable;
 
 	if (readonly && vmm_traits(vmm_driver(s->sandbox->spec->hypervisor))->no_readonly_slots)
@@ -423,14 +427,13 @@ static int check_room(struct slots *s, bool readonly, struct slot **ret, struct 
 	if (n == 0)
 		return err_set(err, -ENOTSUP,
 			       "the VM was started without placeholders for disks that are %s: "
-			       "%s of `caisson run` says how many it has",
-			       readonly ? "read only" : "written to", option);
+			       "%s",
+			       readonly ? "read only" : "written to", ways);
 	*ret = find_empty(s, readonly);
 	if (!*ret)
 		return err_set(err, -ENOSPC,
-			       "all %zu placeholders for disks that are %s are taken: %s of "
-			       "`caisson run` says how many a VM has",
-			       n, readonly ? "read only" : "written to", option);
+			       "all %zu placeholders for disks that are %s are taken: %s", n,
+			       readonly ? "read only" : "written to", ways);
 	return 0;
 }
 

@@ -162,8 +162,7 @@ static const struct {
 	 -ENOTSUP, "linux.namespaces: the ipc namespace /n of the host cannot be joined"},
 	{"{\"linux\":{\"namespaces\":[{\"type\":\"pid\"}]}," ROOT "," PROCESS "}", -ENOTSUP,
 	 "linux.namespaces: there is no network namespace, and the host's own network cannot be "
-	 "had in "
-	 "a VM"},
+	 "had in a VM: hostNetwork of a pod, or an engine's --network host, is for other runtimes"},
 	{"{\"linux\":{},\"mounts\":[{\"destination\":\"/d\",\"source\":\"/"
 	 "nowhere\",\"type\":\"none\","
 	 "\"options\":[\"rbind\"]}]," ROOT "," PROCESS "}",

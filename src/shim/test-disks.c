@@ -178,7 +178,8 @@ static void no_place(void)
 	expect(&asked, TTRPC_ALREADY_EXISTS, "there is a disk on /data already");
 	attach(&asked, "/more", SIZE, false);
 	expect(&asked, ttrpc_code_from_errno(-ENOSPC),
-	       "all 1 placeholders for disks that are written to are taken: --placeholders of");
+	       "all 1 placeholders for disks that are written to are taken: --placeholders of "
+	       "`caisson run`, RUNCVM_PLACEHOLDERS or the annotation io.caisson.placeholders says");
 	t.shim.sandbox.slots.count.readonly = 0;
 	attach(&asked, "/more", 0, true);
 	expect(&asked, TTRPC_UNIMPLEMENTED, "without placeholders for disks that are read only");

@@ -218,9 +218,13 @@ static int check_program(const struct accel_probe_args *args, struct err *err)
 	return path ? vmm_check_program(args->driver, path, err) : 0;
 }
 
+/* Who chose it may have said so in any of these ways. */
 static const char *way_on(const struct accel_probe_args *args)
 {
-	return args->driver->traits.kvm_only ? "; --hypervisor qemu goes without" : "";
+	return args->driver->traits.kvm_only
+		       ? "; qemu goes without: --hypervisor, RUNCVM_HYPERVISOR, the annotation "
+			 "io.caisson.hypervisor or vm.hypervisor of the configuration says which"
+		       : "";
 }
 
 /* Return: -EINPROGRESS: only a trial can tell, and @now is not the time for one. */

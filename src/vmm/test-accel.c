@@ -200,6 +200,24 @@ static void absent_device_is_not_remembered(void)
 	test_int(runs(), 1);
 }
 
+/* Whoever chose it finds the way that they did it in. */
+static void what_needs_kvm_names_all_ways_to_choose(void)
+{
+	static const char *const ways[] = {"--hypervisor,", "RUNCVM_HYPERVISOR",
+					   "io.caisson.hypervisor", "vm.hypervisor"};
+	_cleanup_free_ char *path = xstrdup(getenv("PATH"));
+
+	begin("exit 0");
+	args.driver = vmm_driver("firecracker");
+	args.program = NULL;
+	test_int(setenv("PATH", "/nonexistent", 1), 0);
+	(void)resolve(VMM_ACCEL_KVM, -ENOPKG);
+	test_int(setenv("PATH", path, 1), 0);
+	test_true(strstr(err.text, "firecracker is not installed; qemu goes without"));
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+		test_true(strstr(err.text, ways[i]));
+}
+
 static void damaged_result_is_replaced(void)
 {
 	_cleanup_free_ char *text = NULL;
@@ -284,6 +302,7 @@ int main(void)
 	test_run(halted_guest_is_not_waited_for);
 	test_run(another_kernel_or_program_is_another_trial);
 	test_run(absent_device_is_not_remembered);
+	test_run(what_needs_kvm_names_all_ways_to_choose);
 	test_run(damaged_result_is_replaced);
 	test_run(trial_that_cannot_be_made);
 	test_run(cache_that_cannot_be_written);

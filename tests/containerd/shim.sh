@@ -92,7 +92,7 @@ test_what_cannot_start() {
 	status 1 run --rm --annotation io.caisson.nonesuch=1 $IMAGE bad true
 	has "$(err)" "annotation io.caisson.nonesuch: caisson knows none of this name"
 	status 1 run --rm --net-host $IMAGE host true
-	has "$(err)" "the host's own network cannot be had in a VM"
+	has "$(err)" "the host's own network cannot be had in a VM: hostNetwork of a pod, or"
 	status 1 run --rm --runtime-config-path "$WORK/none.toml" $IMAGE config true
 	has "$(err)" "$WORK/none.toml"
 	status 1 run --rm --annotation io.caisson.kernel=nonesuch $IMAGE kernel true

@@ -273,7 +273,7 @@ test_disks_come_and_go() {
 		is "$(out | sed -n 1p)" 1
 		[ "$(out | awk 'END { print $2 }')" -gt 45000 ] || fail "$(out)"
 		run_refused_disk "there is a disk on /data already" box "$WORK/two.img,/data,32M"
-		run_refused_disk "all 1 placeholders for disks that are written to are taken: --placeholders of \`caisson run\` says how many a VM has" \
+		run_refused_disk "all 1 placeholders for disks that are written to are taken: --placeholders of \`caisson run\`, RUNCVM_PLACEHOLDERS or the annotation io.caisson.placeholders says how many a VM has" \
 			box "$WORK/two.img,/more,32M"
 		status 0 caisson disk detach box /data
 		status 0 caisson exec box sh -c 'grep -c " /data " /proc/mounts; [ ! -e /data/file ]'
@@ -459,7 +459,7 @@ test_others() {
 	mkdir "$WORK/none"
 	ln -s "$TOP/build/bin/caisson" "$(command -v qemu-system-x86_64)" "$WORK/none"
 	PATH=$WORK/none status 125 caisson run --rm "$IMAGE" true
-	has "$(err)" "firecracker is not installed; --hypervisor qemu goes without"
+	has "$(err)" "firecracker is not installed; qemu goes without: --hypervisor, RUNCVM_HYPERVISOR, the annotation io.caisson.hypervisor or vm.hypervisor of"
 	use_firecracker
 	PATH=$WORK/none status 125 caisson run --rm "$IMAGE" true
 	has "$(err)" "firecracker is not installed"
