@@ -367,6 +367,18 @@ test_log_program() {
 	nothing_left logs none
 }
 
+# ctr encodes what has a blank.
+test_log_file_with_a_blank() {
+	run -d --log-uri "file://$WORK/with a blank/log" $IMAGE writes sh -c 'echo out; sleep 1000'
+	exec 3< <(tail -n +1 -F --pid=$$ "$WORK/with a blank/log" 2>/dev/null)
+	grep -q -m 1 out <&3
+	exec 3<&-
+	end writes
+	is "$(remove writes)" 137 "exit status"
+	[ ! -e "$WORK/with%20a%20blank" ] || fail "its name is not decoded"
+	nothing_left writes
+}
+
 # Whichever half of its shim is killed, or told to end: it has ended, and nothing is left of it.
 test_shim_killed() {
 	local victim keeper

@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "base/strv.h"
 #include "shim/containerd/containerd.h"
+#include "shim/containerd/uri.h"
 
 #define BINARY	       "binary://"
 #define BINARY_V2      "binary-v2://" /* that has to write a byte before it closes the descriptor */
@@ -36,43 +37,9 @@ bool logger_is_named(const char *uri)
 	return str_starts(uri, BINARY) || str_starts(uri, BINARY_V2);
 }
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdefABCDEF";
-	const char *p = c ? strchr(digits, c) : NULL;
-
-	if (!p)
-		return -EINVAL;
-	return p - digits < 16 ? (int)(p - digits) : (int)(p - digits) - 6;
-}
-
-/* Of a URI; in a query a plus is a blank. Return: a new string; NULL: it is none. */
-static char *decode(const char *text, size_t len, bool query)
-{
-	char *ret = xmalloc(len + 1), *to = ret;
-
-	for (size_t i = 0; i < len; i++) {
-		int high, low;
-
-		*to++ = query && text[i] == '+' ? ' ' : text[i];
-		if (text[i] != '%')
-			continue;
-		high = i + 2 < len ? hex_digit(text[i + 1]) : -EINVAL;
-		low = high < 0 ? high : hex_digit(text[i + 2]);
-		if (low < 0 || (high | low) == 0) {
-			free(ret);
-			return NULL;
-		}
-		to[-1] = (char)(high << 4 | low);
-		i += 2;
-	}
-	*to = '\0';
-	return ret;
-}
-
 static int add_word(struct strv *words, const char *text, size_t len, bool query)
 {
-	char *word = decode(text, len, query);
+	char *word = uri_decode(text, len, query);
 
 	if (!word)
 		return -EINVAL;

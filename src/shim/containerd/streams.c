@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "shim/containerd/logger.h"
+#include "shim/containerd/uri.h"
 
 static bool is_fifo(const char *path)
 {
@@ -48,12 +49,25 @@ static int make_file(const char *path, int *ret, struct err *err)
 	return *ret < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
 }
 
+/* As clients write it, who encode more than they have to. */
+static int make_named(const char *path, int *ret, struct err *err)
+{
+	_cleanup_free_ char *name = uri_decode(path, strcspn(path, "?#"), false);
+
+	if (!name)
+		return err_set(err, -EINVAL,
+			       "file://%.256s is no URI: in its path two hexadecimal digits that "
+			       "are not 00 have to follow each %%",
+			       path);
+	return make_file(name, ret, err);
+}
+
 static const struct scheme {
 	const char *prefix;
 	int (*open)(const char *path, int *ret, struct err *err);
 } schemes[] = {
 	{"fifo://", open_output},
-	{"file://", make_file},
+	{"file://", make_named},
 	{"", open_output},
 };
 

@@ -7,7 +7,7 @@
  * A process' streams as containerd names them: paths of FIFOs, or URIs.
  *
  *	/path, fifo:///path	a FIFO that its client has made; or a file, which output is added to
- *	file:///path		a file, made with the folders above it, which output is added to
+ *	file:///path		a file, made with the folders above it, which output is added to; %20 is a blank there
  *	binary:///path?k=v	a program that takes both outputs (logger.h)
  *	""			none
  *

@@ -126,6 +126,20 @@ static void files_are_added_to(void)
 	streams_done(&streams);
 }
 
+/* As clients write what has a blank; what else a URI may have is no part of the path. */
+static void a_uri_is_decoded(void)
+{
+	_cleanup_free_ char *uri = xasprintf("file://%s/%%6Cogs%%2fof%%20a%%20box?x#y", folder);
+	_cleanup_free_ char *path = path_join(folder, "logs/of a box"), *text = NULL;
+	struct streams streams;
+
+	test_int(open_all("", uri, "", false, &streams), 0);
+	test_int(write(streams.fds[1], "out", 3), 3);
+	streams_done(&streams);
+	test_int(file_slurp_at(AT_FDCWD, path, 100, &text, NULL), 0);
+	test_str(text, "out");
+}
+
 static void a_terminal_has_one_output(void)
 {
 	struct streams streams;
@@ -158,6 +172,8 @@ static void what_cannot_be_opened_is_named(void)
 		{"", "ttrpc+unix:///run/x?streaming_id=a", "", "ttrpc+unix", -EINVAL},
 		{"file:///x", "", "", "file:///x", -EINVAL},
 		{"", "file://x", "", "file://x", -EINVAL},
+		{"", "file:///x%", "", "file:///x% is no URI", -EINVAL},
+		{"", "file:///x%00", "", "file:///x%00 is no URI", -EINVAL},
 	};
 	struct streams streams;
 
@@ -192,6 +208,7 @@ int main(void)
 	test_run(an_exec_is_its_clients);
 	test_run(input_is_opened_later);
 	test_run(files_are_added_to);
+	test_run(a_uri_is_decoded);
 	test_run(a_terminal_has_one_output);
 	test_run(nothing_is_nothing);
 	test_run(what_cannot_be_opened_is_named);
