@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -109,6 +110,20 @@ static _noreturn_ void await(pid_t program)
 	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+/* By its path: execvpe(3) would have a shell read what is no program. */
+static int execute(const struct proc_spec *spec)
+{
+	const char *name = spec->program ? spec->program : spec->argv[0];
+	char *const *argv = (char *const *)spec->argv;
+	char *const *env = spec->env ? spec->env : environ;
+
+	if (strchr(name, '/'))
+		(void)execve(name, argv, env);
+	else
+		(void)execvpe(name, argv, env);
+	return -errno;
+}
+
 /* It may be in its parent's memory, which stands still until then (vfork(2)): it changes no more than its stack. */
 static _noreturn_ void become(const struct proc_spec *spec, int status_fd)
 {
@@ -124,9 +139,7 @@ static _noreturn_ void become(const struct proc_spec *spec, int status_fd)
 		r = place_fds(spec, status_fd);
 	if (r >= 0) {
 		status_fd = r;
-		(void)execvpe(spec->program ? spec->program : spec->argv[0],
-			      (char *const *)spec->argv, spec->env ? spec->env : environ);
-		r = -errno;
+		r = execute(spec);
 	}
 	(void)fd_write_full(status_fd, &r, sizeof(r));
 	_exit(127);

@@ -230,6 +230,23 @@ static void programs_start_and_end(void)
 	test_int(test_proc_run(&spec, &missing_out), -ENOENT);
 }
 
+/* Not even if a shell could read it. */
+static void a_text_is_no_program(void)
+{
+	char path[] = "/tmp/test-base-XXXXXX";
+	const char *argv[] = {path, NULL};
+	struct proc_spec spec = PROC_SPEC_NULL;
+	char *out = NULL;
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	test_int(write(fd, "exit 0\n", 7), 7);
+	test_int(fchmod(fd, 0700), 0);
+	(void)fd_close(fd);
+	spec.argv = argv;
+	test_int(test_proc_run(&spec, &out), -ENOEXEC);
+	test_int(unlink(path), 0);
+}
+
 static int run_spared(int score, bool expendable, char **out)
 {
 	static const char *const argv[] = {"cat", "/proc/self/oom_score_adj", NULL};
@@ -495,6 +512,7 @@ int main(void)
 	test_run(paths_stay_inside);
 	test_run(trees_of_any_depth_are_removed);
 	test_run(programs_start_and_end);
+	test_run(a_text_is_no_program);
 	test_run(programs_are_prepared);
 	test_run(programs_are_guarded);
 	test_run(programs_are_not_spared_with_us);

@@ -364,7 +364,12 @@ test_log_program() {
 	status 1 run -d --log-uri "binary:///no/such/logger" $IMAGE none true
 	has "$(err)" "cannot start /no/such/logger"
 	ctr container rm none
-	nothing_left logs none
+	echo "no script" >"$WORK/text"
+	chmod +x "$WORK/text"
+	status 1 run -d --log-uri "binary://$WORK/text" $IMAGE text true
+	has "$(err)" "cannot start $WORK/text: exec format error: it is no program"
+	ctr container rm text
+	nothing_left logs none text
 }
 
 # ctr encodes what has a blank.

@@ -210,6 +210,11 @@ static int start(const struct container *c, const struct strv *words, const stru
 	r = proc_start(&spec, ret);
 	if (r == 0 || err->code)
 		return r;
+	if (r == -ENOEXEC)
+		return err_set(err, r,
+			       "cannot start %s: exec format error: it is no program of this "
+			       "machine's, nor a script that begins with #!",
+			       words->v[0]);
 	return err_errno(err, r, "cannot start %s", words->v[0]);
 }
 

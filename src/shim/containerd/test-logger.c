@@ -237,6 +237,22 @@ static void it_does_not_outlive_us(void)
 	test_true(list_empty(&containerd.loggers));
 }
 
+static void a_text_is_no_logger(void)
+{
+	_cleanup_free_ char *path = path_join(folder, "text"),
+			    *uri = xasprintf("binary://%s", path);
+	struct process **holder;
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+	test_int(fd_write_full(fd, "text\n", 5), 0);
+	(void)fd_close(fd);
+	begin();
+	err = (struct err)ERR_NULL;
+	test_int(logger_start(&t.shim.first, uri, fds, &holder, &err), -ENOEXEC);
+	test_true(strstr(err.text, "/text: exec format error: it is no program"));
+	end();
+}
+
 static void what_is_no_program_is_named(void)
 {
 	static const struct {
@@ -274,6 +290,7 @@ int main(void)
 	test_run(one_that_nobody_needs);
 	test_run(one_that_ends_before_the_boot);
 	test_run(it_does_not_outlive_us);
+	test_run(a_text_is_no_logger);
 	test_run(what_is_no_program_is_named);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	return 0;
