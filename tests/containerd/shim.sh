@@ -282,6 +282,16 @@ test_program() {
 	done
 	status 0 containerd-shim-caisson-v2 -v
 	has "$(out)" "containerd-shim-caisson-v2 version"
+	for option in -h --help; do
+		status 0 containerd-shim-caisson-v2 $option
+		has "$(out)" "Usage: containerd-shim-caisson-v2 -namespace NAMESPACE"
+		is "$(err)" ""
+	done
+	mkdir "$WORK/empty"
+	cd "$WORK/empty" || return
+	status 1 containerd-shim-caisson-v2 -namespace x -id y -address /no/such start </dev/null
+	is "$(err)" "$WORK/empty is no bundle: there is neither config.json, as a container has it, nor the folder rootfs of a sandbox"
+	cd "$TOP" || return
 	status 0 containerd-shim-caisson-v2 -info </dev/null
 	has "$(tr -d '\0' <"$WORK/out")" io.containerd.caisson.v2
 	status 1 containerd-shim-caisson-v2

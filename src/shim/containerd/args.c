@@ -19,6 +19,7 @@ static const struct option options[] = {
 	{"debug", no_argument, NULL, 0},
 	{"v", no_argument, NULL, 'v'},
 	{"version", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
 	{"info", no_argument, NULL, 'I'},
 	{NULL, 0, NULL, 0},
 };
@@ -40,6 +41,9 @@ static void take(int option, struct containerd_args *ret)
 		break;
 	case 'v':
 		ret->version = true;
+		break;
+	case 'h':
+		ret->help = true;
 		break;
 	case 'I':
 		ret->info = true;
@@ -68,6 +72,26 @@ static int check(const struct containerd_args *args, struct err *err)
 	return 0;
 }
 
+void containerd_args_help(FILE *out)
+{
+	fputs("Usage: containerd-shim-caisson-v2 -namespace NAMESPACE -address SOCKET -id ID "
+	      "[OPTIONS] start|delete\n"
+	      "       containerd-shim-caisson-v2 -v|-info|-help\n\n"
+	      "containerd calls it, in the container's bundle, to have a shim started, and to have "
+	      "nothing left of one.\n\n"
+	      "  -namespace NAMESPACE   containerd's, of the container\n"
+	      "  -address SOCKET        of containerd, by its absolute path\n"
+	      "  -id ID                 of the container\n"
+	      "  -bundle FOLDER         with delete: the bundle, if not the present folder\n"
+	      "  -v                     which version it is\n"
+	      "  -info                  the same for containerd, which sends what it is to be "
+	      "about on stdin\n"
+	      "  -publish-binary, -socket, -debug   say nothing here\n\n"
+	      "The runtime's name in containerd's configuration is io.containerd.caisson.v2: see "
+	      "caisson's docs/containerd.md.\n",
+	      out);
+}
+
 int containerd_args_parse(int argc, char **argv, struct containerd_args *ret, struct err *err)
 {
 	int c;
@@ -85,5 +109,5 @@ int containerd_args_parse(int argc, char **argv, struct containerd_args *ret, st
 	ret->action = argv[optind];
 	if (ret->action && argv[optind + 1])
 		return err_set(err, -EINVAL, "%s: one action, and no more", argv[optind + 1]);
-	return ret->version || ret->info ? 0 : check(ret, err);
+	return ret->version || ret->info || ret->help ? 0 : check(ret, err);
 }

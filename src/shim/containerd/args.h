@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/err.h"
 
@@ -15,13 +16,16 @@
  */
 struct containerd_args {
 	const char *namespace, *address, *id, *bundle, *action;
-	bool version, info;
+	bool version, info, help;
 };
 
 /**
- * containerd_args_parse() - what of it is missing or impossible is an error, unless only @version or @info is wanted
+ * containerd_args_parse() - what of it is missing or impossible is an error, unless only @version, @info or @help is wanted
  * @ret: points into @argv
  *
  * Return: 0 or -EINVAL with a message.
  */
 int containerd_args_parse(int argc, char **argv, struct containerd_args *ret, struct err *err);
+
+/** containerd_args_help() - say how it is called */
+void containerd_args_help(FILE *out);

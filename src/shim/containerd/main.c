@@ -17,6 +17,10 @@ static int do_as_asked(const struct containerd_args *args, struct err *err)
 		puts("containerd-shim-caisson-v2 version " CAISSON_VERSION);
 		return 0;
 	}
+	if (args->help) {
+		containerd_args_help(stdout);
+		return 0;
+	}
 	if (args->info)
 		return containerd_info(err);
 	if (strcmp(args->action, "start") == 0)

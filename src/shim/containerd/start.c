@@ -31,7 +31,10 @@
 
 #define GROUP_OF_CONTAINERD "io.containerd.runc.v2.group"
 
-#define OOM_SCORE_MAX	    1000
+/* Of a bundle of containerd's. */
+#define ROOT	      "rootfs"
+
+#define OOM_SCORE_MAX 1000
 
 /* @sandbox: the bundle has no config.json: Task's Create is not what comes first */
 struct start {
@@ -64,6 +67,20 @@ static int find_socket(struct start *s, struct err *err)
 	return r;
 }
 
+/* containerd makes a folder for the root file system in each bundle, whatever that is for. */
+static int load_sandbox(struct start *s, struct err *err)
+{
+	_cleanup_free_ char *folder = NULL;
+
+	if (access(ROOT, F_OK) == 0)
+		return pod_bundle_load(".", NULL, &s->spec, &s->bundle, err);
+	folder = realpath(".", NULL);
+	return err_set(err, -ENOENT,
+		       "%s is no bundle: there is neither " OCI_CONFIG_FILE
+		       ", as a container has it, nor the folder " ROOT " of a sandbox",
+		       folder ? folder : ".");
+}
+
 /* That others can come to. */
 static int load(struct start *s, struct err *err)
 {
@@ -74,7 +91,7 @@ static int load(struct start *s, struct err *err)
 		(void)setenv("CAISSON_CONFIG", s->options.config, 1);
 	s->spec.id = xstrdup(s->args->id);
 	if (s->sandbox)
-		return pod_bundle_load(".", NULL, &s->spec, &s->bundle, err);
+		return load_sandbox(s, err);
 	r = bundle_load(".",
 			s->options.systemd_cgroup ? BUNDLE_CGROUPS_SYSTEMD : BUNDLE_CGROUPS_EITHER,
 			&first, &s->spec, &s->bundle, err);

@@ -32,6 +32,8 @@ static int parse_words(const char *const *words)
 
 static void it_is_called_as_containerd_does(void)
 {
+	static const char *const helps[] = {"-h", "-help", "--help"};
+
 	test_int(parse(ALL, "-publish-binary", "/usr/bin/containerd", "start"), 0);
 	test_str(args.namespace, "ns");
 	test_str(args.address, "/run/c.sock");
@@ -46,6 +48,10 @@ static void it_is_called_as_containerd_does(void)
 	test_true(args.version);
 	test_int(parse("-info"), 0);
 	test_true(args.info && !args.version);
+	for (size_t i = 0; i < ARRAY_SIZE(helps); i++) {
+		test_int(parse(helps[i]), 0);
+		test_true(args.help && !args.info && !args.version);
+	}
 }
 
 static void other_calls_are_refused(void)
