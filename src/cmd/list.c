@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/list-table.h"
 #include "cmd/oci-state.h"
-#include "cmd/table.h"
 #include "image/image.h"
 #include "sandbox/record.h"
 
@@ -31,22 +31,7 @@ struct row {
 	char status[32];
 	const char *state;
 	int exit_status; /* -1: none, yet */
-	char *command;
 };
-
-enum { IMAGE_WIDTH = 30, COMMAND_WIDTH = 24 };
-
-static char *join_args(const struct strv *args)
-{
-	char *line = xstrdup("");
-
-	for (size_t i = 0; i < args->n; i++) {
-		_cleanup_free_ char *word = table_printable(args->v[i]), *before = line;
-
-		line = xasprintf("%s%s%s", before, i > 0 ? " " : "", word);
-	}
-	return line;
-}
 
 static int load_row(const struct paths *paths, const char *id, struct row *row)
 {
@@ -67,7 +52,6 @@ static int load_row(const struct paths *paths, const char *id, struct row *row)
 			(void)snprintf(row->status, sizeof(row->status), "exited (%d)",
 				       exit_status);
 		}
-		row->command = join_args(&row->spec.args);
 	} else {
 		record_done(&row->record);
 	}
@@ -78,19 +62,6 @@ static void row_done(struct row *row)
 {
 	record_done(&row->record);
 	sandbox_spec_done(&row->spec);
-	free(row->command);
-}
-
-static void print_row(const struct row *row)
-{
-	_cleanup_free_ char *image = table_printable(row->spec.image);
-	char age[40];
-
-	table_age(row->spec.created, age, sizeof(age));
-	printf("%-20s ", row->spec.id);
-	table_cell(image, IMAGE_WIDTH, true);
-	table_cell(row->command, COMMAND_WIDTH, false);
-	printf("%-16s %s\n", age, row->status);
 }
 
 /* What runc tells of each, and what a container was made with: where both have a name, runc's counts. */
@@ -152,10 +123,12 @@ static void print_json(const struct row *rows, size_t n)
 
 static void print_table(const struct row *rows, size_t n)
 {
-	printf("%-20s %-*s %-*s %-16s %s\n", "NAME", IMAGE_WIDTH, "IMAGE", COMMAND_WIDTH, "COMMAND",
-	       "CREATED", "STATUS");
+	struct list_row *lines = xcalloc(n + 1, sizeof(*lines));
+
 	for (size_t i = 0; i < n; i++)
-		print_row(&rows[i]);
+		lines[i] = (struct list_row){.spec = &rows[i].spec, .status = rows[i].status};
+	list_table_print(lines, n);
+	free(lines);
 }
 
 static void print_all(const struct paths *paths, const struct strv *ids,

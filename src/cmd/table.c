@@ -67,6 +67,11 @@ void table_cell(const char *text, size_t width, bool keep_end)
 		printf("%.*s ", (int)(skip_characters(text, width) - text), text);
 }
 
+size_t table_width(const char *text, size_t width, size_t max)
+{
+	return MAX(width, MIN(count_characters(text), max));
+}
+
 void table_age(int64_t created, char *buf, size_t size)
 {
 	static const struct {

@@ -16,6 +16,9 @@ char *table_printable(const char *s);
  */
 void table_cell(const char *text, size_t width, bool keep_end);
 
+/** table_width() - of a column of @width that shows @text, too, if that is no longer than @max */
+size_t table_width(const char *text, size_t width, size_t max);
+
 /** table_age() - "3 days ago". @created: seconds since the epoch */
 void table_age(int64_t created, char *buf, size_t size);
 

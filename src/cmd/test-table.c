@@ -45,10 +45,19 @@ static void nothing_moves_the_cursor(void)
 	test_str(text, "a?[2J??\?\?\xc3\xa4");
 }
 
+static void columns_grow_with_what_is_in_them(void)
+{
+	test_int(table_width("abc", 2, 4), 3);
+	test_int(table_width("\xc3\xa4\xc3\xa4", 1, 4), 2);
+	test_int(table_width("abcde", 2, 4), 4);
+	test_int(table_width("", 2, 4), 2);
+}
+
 int main(void)
 {
 	test_run(sizes_have_three_digits);
 	test_run(ages_have_one_unit);
 	test_run(nothing_moves_the_cursor);
+	test_run(columns_grow_with_what_is_in_them);
 	return 0;
 }

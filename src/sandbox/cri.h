@@ -14,3 +14,7 @@
 #define CRI_TYPE	   "io.kubernetes.cri.container-type"
 #define CRI_TYPE_SANDBOX   "sandbox"
 #define CRI_CONTAINER_NAME "io.kubernetes.cri.container-name"
+#define CRI_IMAGE_NAME	   "io.kubernetes.cri.image-name"
+
+/* Of a pod's sandbox, by containerd 1.7 and later. */
+#define CRI_SANDBOX_IMAGE_NAME "io.kubernetes.cri.podsandbox.image-name"
