@@ -71,10 +71,9 @@ static int shim_is_mute(struct client *client, struct err *err)
 
 static int guest_is_mute(const struct client *client, struct err *err)
 {
-	return err_set(
-		err, -ETIMEDOUT,
-		"container %s: the guest does not answer: `caisson delete -f %s` ends its VM",
-		client->record->id, client->record->id);
+	return err_set(err, -ETIMEDOUT,
+		       "container %s: the guest does not answer: `%s delete -f %s` ends its VM",
+		       client->record->id, paths_command(), client->record->id);
 }
 
 static int vm_is_mute(const struct client *client, struct err *err)
@@ -82,8 +81,8 @@ static int vm_is_mute(const struct client *client, struct err *err)
 	return err_set(
 		err, -ETIMEDOUT,
 		"container %s: its virtual machine does not answer, so its guest or its VMM was "
-		"stopped, or is busy: `caisson delete -f %s` ends it",
-		client->record->id, client->record->id);
+		"stopped, or is busy: `%s delete -f %s` ends it",
+		client->record->id, paths_command(), client->record->id);
 }
 
 /* Who listens on a socket is who said so last: the shim, or whoever is just starting it. */

@@ -46,9 +46,9 @@ static int end_container(struct record *record, bool force, struct err *err)
 		(void)err_set(
 			err, r,
 			"container %s: its caisson-shim does not end: if somebody still copies "
-			"its files, `caisson delete -f %s` ends that; if a process of it was "
+			"its files, `%s delete -f %s` ends that; if a process of it was "
 			"stopped, `pkill -CONT -f 'caisson-shim --id %s'` lets it go on",
-			record->id, record->id, record->id);
+			record->id, paths_command(), record->id, record->id);
 	return r;
 }
 
@@ -98,9 +98,10 @@ static int remove_it(const struct paths *paths, struct record *record, bool forc
 	if (r == -EWOULDBLOCK && !ending && !force)
 		return err_set(err, -EBUSY,
 			       "cannot delete container %s that is not stopped: running: end it "
-			       "with `caisson kill %s`, with "
-			       "-s KILL where it does not heed TERM, or use `caisson delete -f %s`",
-			       record->id, record->id, record->id);
+			       "with `%s kill %s`, with "
+			       "-s KILL where it does not heed TERM, or use `%s delete -f %s`",
+			       record->id, paths_command(), record->id, paths_command(),
+			       record->id);
 	if (r == -EWOULDBLOCK)
 		r = end_container(record, force || shares_vm(record), err);
 	if (r == -ETIMEDOUT)
@@ -115,8 +116,8 @@ static int remove_it(const struct paths *paths, struct record *record, bool forc
 	if (record_remove_cgroups(record, CGROUP_PATIENCE) == -EBUSY)
 		return err_set(err, -EBUSY,
 			       "the control group of container %s has processes of others, or "
-			       "groups, in it: `caisson inspect %s` says where it is",
-			       record->id, record->id);
+			       "groups, in it: `%s inspect %s` says where it is",
+			       record->id, paths_command(), record->id);
 	return record_remove(paths, record, err);
 }
 

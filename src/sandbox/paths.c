@@ -4,12 +4,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/path.h"
 #include "vmm/boot/kernel.h"
+
+/* What means itself to every shell. */
+#define SHELL_PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+,:@%"
 
 /**
  * struct folder - where one of the folders is
@@ -111,9 +115,33 @@ char *paths_run_of(const char *root)
 	return xasprintf("%s/@%08x", base, (unsigned int)(hash ^ hash >> 32));
 }
 
+/* What a person types for @word in a shell; a new string. */
+static char *shell_word(const char *word)
+{
+	char *quoted = xmalloc(4 * strlen(word) + sizeof("''")), *p = quoted;
+
+	if (*word && word[strspn(word, SHELL_PLAIN)] == '\0')
+		return strcpy(quoted, word);
+	*p++ = '\'';
+	for (; *word; word++)
+		if (*word == '\'')
+			p = stpcpy(p, "'\\''");
+		else
+			*p++ = *word;
+	(void)strcpy(p, "'");
+	return quoted;
+}
+
+static char *command;
+
+const char *paths_command(void)
+{
+	return command ? command : "caisson";
+}
+
 int paths_set_root(const char *root, struct err *err)
 {
-	_cleanup_free_ char *full = NULL, *run = NULL;
+	_cleanup_free_ char *full = NULL, *run = NULL, *word = NULL;
 	char cwd[PATH_MAX];
 
 	if (*root == '/')
@@ -123,6 +151,9 @@ int paths_set_root(const char *root, struct err *err)
 	else
 		return err_errno(err, -errno, "cannot find the current folder");
 	run = paths_run_of(full);
+	word = shell_word(root);
+	free(command);
+	command = xasprintf("caisson --root %s", word);
 	(void)setenv(folder_root.variable, full, 1);
 	(void)setenv(folder_run.variable, run, 1);
 	return 0;

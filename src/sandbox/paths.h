@@ -48,6 +48,9 @@ char *paths_default_run(void);
  */
 int paths_set_root(const char *root, struct err *err);
 
+/** paths_command() - "caisson", and after paths_set_root() with --root, as it is typed: for messages that name a command */
+const char *paths_command(void);
+
 /** paths_run_of() - what @run follows from @root then, which is an absolute path; free() it */
 char *paths_run_of(const char *root);
 

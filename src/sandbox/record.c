@@ -179,8 +179,8 @@ static int make_folders(const struct paths *paths, struct record *rec, struct er
 			return err_errno(err, -errno, "cannot make the folder %s", rec->dir_path);
 		return err_set(err, -EEXIST,
 			       "the name \"%s\" is taken by another container: choose another "
-			       "name, or remove that one with `caisson delete %s`",
-			       rec->id, rec->id);
+			       "name, or remove that one with `%s delete %s`",
+			       rec->id, paths_command(), rec->id);
 	}
 	r = open_dir(rec);
 	if (r == 0)
@@ -241,8 +241,8 @@ static int find_by_prefix(const struct paths *paths, const char *name, char **re
 	}
 	if (r == 0 && !found)
 		r = err_set(err, -ENOENT,
-			    "container \"%s\" does not exist: `caisson list` shows those there are",
-			    name);
+			    "container \"%s\" does not exist: `%s list` shows those there are",
+			    name, paths_command());
 	if (r == 0)
 		*ret = xstrdup(found);
 	return r;

@@ -164,6 +164,26 @@ static void roots_have_folders_of_sockets(void)
 	test_int(access(folder, F_OK), 0);
 }
 
+/* Messages name commands as somebody has to type them. */
+static void commands_name_the_root(void)
+{
+	static const struct {
+		const char *root, *command;
+	} roots[] = {
+		{"/run/a-b_c/@1", "caisson --root /run/a-b_c/@1"},
+		{"here", "caisson --root here"},
+		{"/a b/$c", "caisson --root '/a b/$c'"},
+		{"/it's", "caisson --root '/it'\\''s'"},
+		{"", "caisson --root ''"},
+	};
+
+	test_str(paths_command(), "caisson");
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+		test_int(paths_set_root(roots[i].root, &err), 0);
+		test_str(paths_command(), roots[i].command);
+	}
+}
+
 static void programs_are_found_beside_us(void)
 {
 	_cleanup_free_ char *self = path_self_dir(), *name = NULL, *found = NULL, *missing = NULL;
@@ -188,6 +208,7 @@ int main(void)
 	test_run(folders_are_made);
 	test_run(what_cannot_be_made_is_named);
 	test_run(programs_are_found_beside_us);
+	test_run(commands_name_the_root);
 	test_run(roots_have_folders_of_sockets);
 	/* Before a fork(), or the child prints it again. */
 	(void)fflush(stdout);

@@ -387,6 +387,11 @@ test_unknown_names() {
 	status 125 caisson exec no-such-container true
 	one_sentence
 	has "$(err)" "does not exist"
+	# What is to be typed is told with the folder that was given.
+	status 1 caisson --root "$WORK/another one" kill no-such-container
+	one_sentence
+	has "$(err)" "does not exist: \`caisson --root '$WORK/another one' list\` shows"
+	rm -r "$WORK/another one"
 }
 
 run_tests "$@"
