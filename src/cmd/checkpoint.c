@@ -109,7 +109,7 @@ static int make_folder(struct checkpoint *c, struct err *err)
 
 static int open_container(struct checkpoint *c, const char *name, struct err *err)
 {
-	int r = paths_init(&c->paths, err);
+	int r = paths_find(&c->paths, err);
 
 	if (r == 0)
 		r = record_open(&c->paths, name, &c->record, err);

@@ -125,7 +125,7 @@ static int config_main(const struct command *self, int argc, char **argv)
 	if (r >= 0)
 		r = conf_load(&conf, &err);
 	if (r >= 0)
-		r = paths_init(&paths, &err);
+		r = paths_find(&paths, &err);
 	if (r >= 0)
 		show_all(&conf, &paths, how.json);
 	paths_done(&paths);

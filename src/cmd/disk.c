@@ -65,7 +65,7 @@ static int call(const char *name, const char *word,
 	struct client client = CLIENT_NULL;
 	struct record record = RECORD_NULL;
 	struct paths paths = PATHS_NULL;
-	int r = paths_init(&paths, err);
+	int r = paths_find(&paths, err);
 
 	if (r == 0)
 		r = record_open(&paths, name, &record, err);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -17,6 +18,16 @@
 #include "sandbox/userns.h"
 
 /* The kernel, its files, and ours. */
+
+/* Return: a new string: the folder, or while nobody has made that, the one that it would be made in. */
+static char *place_of(const char *folder)
+{
+	char *place = xstrdup(folder), *slash;
+
+	while (access(place, F_OK) < 0 && errno == ENOENT && (slash = strrchr(place, '/')))
+		*(slash == place ? slash + 1 : slash) = '\0';
+	return place;
+}
 
 #define ROOM_WANTED (UINT64_C(1) << 30)
 
@@ -59,6 +70,7 @@ static int mount_inside(void *data, struct err *err)
 /* How a user shares files, see launch_share(). */
 void doctor_userns(struct doctor *d, struct finding *f)
 {
+	_cleanup_free_ char *place = NULL;
 	struct userns_range users, groups;
 	struct err err = ERR_NULL;
 
@@ -66,7 +78,8 @@ void doctor_userns(struct doctor *d, struct finding *f)
 		doctor_say(f, DOCTOR_OK, "root needs none");
 		return;
 	}
-	if (!d->paths.run || userns_call(mount_inside, d->paths.run, &err) < 0) {
+	place = d->paths.run ? place_of(d->paths.run) : NULL;
+	if (!place || userns_call(mount_inside, place, &err) < 0) {
 		doctor_say(f, DOCTOR_LACKS, "containers with volumes do not run: %s", err.text);
 		doctor_mend(f, "allow user namespaces: see the settings user.max_user_namespaces, "
 			       "kernel.unprivileged_userns_clone and "
@@ -100,22 +113,31 @@ void doctor_config(struct doctor *d, struct finding *f)
 	(void)conf_parse("", "", 0, &d->conf, NULL);
 }
 
+static bool is_usable(const char *folder)
+{
+	_cleanup_free_ char *place = place_of(folder);
+
+	return access(place, W_OK) == 0;
+}
+
 void doctor_folders(struct doctor *d, struct finding *f)
 {
+	_cleanup_free_ char *place = NULL;
 	struct err err = ERR_NULL;
 	struct statvfs vfs;
 	char room[32];
 
-	if (paths_init(&d->paths, &err) < 0) {
+	if (paths_find(&d->paths, &err) < 0) {
 		doctor_say(f, DOCTOR_FAILS, "%s", err.text);
-		doctor_mend(f, "let it be made, or set the variable to another place");
+		doctor_mend(f, "set the variable to another place");
 		return;
 	}
-	if (access(d->paths.root, W_OK) < 0 || access(d->paths.run, W_OK) < 0 ||
-	    statvfs(d->paths.root, &vfs) < 0) {
+	place = place_of(d->paths.root);
+	if (!is_usable(d->paths.root) || !is_usable(d->paths.run) || statvfs(place, &vfs) < 0) {
 		doctor_say(f, DOCTOR_FAILS, "%s and %s cannot be written to", d->paths.root,
 			   d->paths.run);
-		doctor_mend(f, "mount their file systems for writing");
+		doctor_mend(f, "mount their file systems for writing, or set $CAISSON_ROOT and "
+			       "$CAISSON_RUN to other places");
 		return;
 	}
 	table_size((uint64_t)vfs.f_bavail * vfs.f_frsize, room, sizeof(room));
@@ -206,7 +228,8 @@ static int try_overlay(void *data, struct err *err)
 
 void doctor_overlay(struct doctor *d, struct finding *f)
 {
-	_cleanup_free_ char *dir = d->paths.root ? path_join(d->paths.root, "doctor.XXXXXX") : NULL;
+	_cleanup_free_ char *place = d->paths.root ? place_of(d->paths.root) : NULL;
+	_cleanup_free_ char *dir = place ? path_join(place, "doctor.XXXXXX") : NULL;
 	_cleanup_close_ int root = -EBADF;
 	struct err err = ERR_NULL;
 	int r;
@@ -220,7 +243,7 @@ void doctor_overlay(struct doctor *d, struct finding *f)
 		return;
 	}
 	r = doctor_try(0, try_overlay, dir, &err);
-	root = open(d->paths.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	root = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	(void)path_remove_tree(root, strrchr(dir, '/') + 1);
 	doctor_say(f, DOCTOR_OK, "overlays can be mounted on %s", d->paths.root);
 	if (r == 0)

@@ -34,7 +34,7 @@ struct finding {
 /**
  * struct doctor - what one check has found out for the next ones
  * @conf: defaults where the file is wrong
- * @paths: all NULL where they cannot be made
+ * @paths: all NULL where they cannot be known; the folders need not be there
  * @kernel: @vmlinux is NULL where there is none
  */
 struct doctor {

@@ -174,7 +174,7 @@ static int events_of(struct events *e, const char *name, struct err *err)
 {
 	struct record record = RECORD_NULL;
 	struct paths paths = PATHS_NULL;
-	int status, r = paths_init(&paths, err);
+	int status, r = paths_find(&paths, err);
 
 	if (r == 0)
 		r = record_open(&paths, name, &record, err);

@@ -155,7 +155,7 @@ static int open_container(struct exec *exec, const char *name, struct err *err)
 {
 	int status, r;
 
-	r = paths_init(&exec->paths, err);
+	r = paths_find(&exec->paths, err);
 	if (r == 0)
 		r = record_open(&exec->paths, name, &exec->record, err);
 	if (r == 0 && record_state(&exec->record, &status) != RECORD_RUNNING)

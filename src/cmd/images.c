@@ -154,6 +154,17 @@ static void print_all(const struct image_use *u, const struct catalog *c,
 	free(rows);
 }
 
+/* One that nobody has put anything into is not made for that. */
+static int read_store(struct image_use *u, struct catalog *c, struct err *err)
+{
+	int r = paths_find(&u->paths, err);
+
+	if (r < 0 || !store_is_there(u->paths.root))
+		return r;
+	r = store_open(&u->store, u->paths.root, err);
+	return r < 0 ? r : catalog_read(&u->store, c, err);
+}
+
 static int images_main(const struct command *self, int argc, char **argv)
 {
 	_cleanup_image_use_ struct image_use u = IMAGE_USE_NULL;
@@ -165,9 +176,7 @@ static int images_main(const struct command *self, int argc, char **argv)
 	if (r >= 0)
 		r = opts_check_words(self, argv + r, 0, 0, "", &err);
 	if (r >= 0)
-		r = image_use_open(&u, &err);
-	if (r >= 0)
-		r = catalog_read(&u.store, &c, &err);
+		r = read_store(&u, &c, &err);
 	if (r >= 0)
 		print_all(&u, &c, &how);
 	return r < 0 ? cmd_fail(self, &err) : 0;

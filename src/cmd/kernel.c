@@ -197,7 +197,7 @@ static int kernel_main(const struct command *self, int argc, char **argv)
 	int at = opts_parse(self, argc, argv, &given, &err), r = at;
 
 	if (r >= 0)
-		r = paths_init(&paths, &err);
+		r = paths_find(&paths, &err);
 	if (r >= 0)
 		r = dispatch(&paths, &given, argv + at, argc - at, &err);
 	paths_done(&paths);

@@ -86,7 +86,7 @@ static int check_name(const char *word, struct err *err)
 {
 	struct paths paths = PATHS_NULL;
 	struct record record = RECORD_NULL;
-	int r = paths_init(&paths, err);
+	int r = paths_find(&paths, err);
 
 	if (r == 0)
 		r = record_open(&paths, word, &record, err);

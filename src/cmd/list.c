@@ -160,7 +160,7 @@ static int list_main(const struct command *self, int argc, char **argv)
 	if (r >= 0)
 		r = opts_check_words(self, argv + r, 0, 0, "", &err);
 	if (r >= 0)
-		r = paths_init(&paths, &err);
+		r = paths_find(&paths, &err);
 	if (r >= 0) {
 		record_sweep(&paths);
 		image_sweep(paths.root);

@@ -74,7 +74,7 @@ int cmd_each(const struct command *command, char **names,
 		err_set(&err, -EINVAL, "which container? See `caisson %s --help`", command->name);
 		return cmd_fail(command, &err);
 	}
-	if (paths_init(&paths, &err) < 0)
+	if (paths_find(&paths, &err) < 0)
 		return cmd_fail(command, &err);
 	for (; *names; names++)
 		if (one(&paths, *names, userdata, &err) < 0)

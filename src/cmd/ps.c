@@ -58,7 +58,7 @@ static int ps_one(const struct ps *ps, const char *name, struct err *err)
 	struct client client = CLIENT_NULL;
 	struct record record = RECORD_NULL;
 	struct paths paths = PATHS_NULL;
-	int status, r = paths_init(&paths, err);
+	int status, r = paths_find(&paths, err);
 
 	if (r == 0)
 		r = record_open(&paths, name, &record, err);

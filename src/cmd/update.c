@@ -242,7 +242,7 @@ static int update(const char *name, const struct update *u, const char *json, si
 	int r = json ? check_configured(json, len, err) : 0;
 
 	if (r == 0)
-		r = paths_init(&paths, err);
+		r = paths_find(&paths, err);
 	if (r == 0)
 		r = record_open(&paths, name, &record, err);
 	if (r == 0)

@@ -6,7 +6,7 @@
 
 int visit_find(struct visit *visit, const char *name, struct err *err)
 {
-	int r = paths_init(&visit->paths, err);
+	int r = paths_find(&visit->paths, err);
 
 	if (r == 0)
 		r = record_open(&visit->paths, name, &visit->record, err);

@@ -58,7 +58,7 @@ static int list_main(const struct command *self)
 	_cleanup_strv_ struct strv names = STRV_NULL;
 	struct paths paths = PATHS_NULL;
 	struct err err = ERR_NULL;
-	int r = paths_init(&paths, &err);
+	int r = paths_find(&paths, &err);
 
 	if (r == 0)
 		r = volume_store_list(paths.root, &names, &err);

@@ -424,7 +424,7 @@ void image_sweep(const char *store_dir)
 {
 	struct store store = STORE_NULL;
 
-	if (store_open(&store, store_dir, NULL) == 0)
+	if (store_is_there(store_dir) && store_open(&store, store_dir, NULL) == 0)
 		store_sweep(&store);
 	store_done(&store);
 }

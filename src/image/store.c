@@ -41,6 +41,13 @@ static int make_folders(const char *dir, struct err *err)
 	return 0;
 }
 
+bool store_is_there(const char *dir)
+{
+	_cleanup_free_ char *last = path_join(dir, folders[ARRAY_SIZE(folders) - 1]);
+
+	return access(last, F_OK) == 0;
+}
+
 int store_open(struct store *s, const char *dir, struct err *err)
 {
 	int r;

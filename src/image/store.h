@@ -64,6 +64,9 @@ const char *store_form(enum image_form form);
 		.path = NULL, .fd = -EBADF \
 	}
 
+/** store_is_there() - has anybody opened one there? */
+bool store_is_there(const char *dir);
+
 /** store_open() - open, and make what is missing. Return: 0 or negative errno, with a message. */
 int store_open(struct store *s, const char *dir, struct err *err);
 

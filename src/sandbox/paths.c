@@ -53,32 +53,36 @@ static char *folder_path(const struct folder *f)
 	return own && *own ? xstrdup(own) : default_path(f);
 }
 
-static int folder_make(const struct folder *f, char **ret, struct err *err)
+static int folder_find(const struct folder *f, char **ret, struct err *err)
 {
 	_cleanup_free_ char *path = folder_path(f);
-	int r;
 
 	if (*path != '/')
 		return err_set(err, -EINVAL, "%s is \"%s\": give an absolute path", f->variable,
 			       path);
-	/* What is a user's is nobody else's. */
-	r = path_mkdirs(path, geteuid() == 0 ? f->mode : 0700);
-	if (r < 0)
-		return err_errno(err, r, "cannot make the folder %s (see $%s)", path, f->variable);
 	*ret = take_ptr(path);
 	return 0;
 }
 
-int paths_init(struct paths *ret, struct err *err)
+static int folder_make(const struct folder *f, const char *path, struct err *err)
+{
+	/* What is a user's is nobody else's. */
+	int r = path_mkdirs(path, geteuid() == 0 ? f->mode : 0700);
+
+	return r < 0 ? err_errno(err, r, "cannot make the folder %s (see $%s)", path, f->variable)
+		     : 0;
+}
+
+int paths_find(struct paths *ret, struct err *err)
 {
 	struct paths p = PATHS_NULL;
 	int r;
 
-	r = folder_make(&folder_root, &p.root, err);
+	r = folder_find(&folder_root, &p.root, err);
 	if (r == 0)
-		r = folder_make(&folder_run, &p.run, err);
+		r = folder_find(&folder_run, &p.run, err);
 	if (r == 0)
-		r = folder_make(&folder_cache, &p.cache, err);
+		r = folder_find(&folder_cache, &p.cache, err);
 	if (r == 0) {
 		p.programs = path_self_dir();
 		if (!p.programs)
@@ -88,6 +92,22 @@ int paths_init(struct paths *ret, struct err *err)
 		paths_done(&p);
 	else
 		*ret = p;
+	return r;
+}
+
+int paths_init(struct paths *ret, struct err *err)
+{
+	int r = paths_find(ret, err);
+
+	if (r < 0)
+		return r;
+	r = folder_make(&folder_root, ret->root, err);
+	if (r == 0)
+		r = folder_make(&folder_run, ret->run, err);
+	if (r == 0)
+		r = folder_make(&folder_cache, ret->cache, err);
+	if (r < 0)
+		paths_done(ret);
 	return r;
 }
 

@@ -25,7 +25,15 @@ struct paths {
 	}
 
 /**
- * paths_init() - find out where the folders are, and make them: for root, others may walk through @root and read
+ * paths_find() - find out where the folders are, which need not be there: for who looks for what others have made
+ * @ret: set on success; end with paths_done()
+ *
+ * Return: 0 or negative errno with a message.
+ */
+int paths_find(struct paths *ret, struct err *err);
+
+/**
+ * paths_init() - the same, and make them: for root, others may walk through @root and read
  * @cache; else they may do nothing
  * @ret: set on success; end with paths_done()
  *

@@ -43,14 +43,14 @@ static char *containers_path(const struct paths *paths)
 
 /*
  * Between making a folder and claiming it a container looks dead. Whoever makes one, and whoever
- * judges them, holds this lock meanwhile.
+ * judges them, holds this lock meanwhile: it is there since the first was made.
  */
-static int lock_containers(const struct paths *paths, int how)
+static int lock_containers(const struct paths *paths, int flags)
 {
 	_cleanup_free_ char *path = path_join(paths->root, "containers.lock");
-	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC | flags, 0600);
 
-	if (fd < 0 || flock(fd, how) < 0)
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
 		return -errno;
 	return take_fd(fd);
 }
@@ -200,7 +200,7 @@ int record_set_spec(const struct record *rec, const struct sandbox_spec *spec)
 int record_create(const struct paths *paths, const struct sandbox_spec *spec, struct record *ret,
 		  struct err *err)
 {
-	_cleanup_close_ int lock = lock_containers(paths, LOCK_EX);
+	_cleanup_close_ int lock = lock_containers(paths, O_CREAT);
 	struct record rec;
 	int r;
 
@@ -508,7 +508,7 @@ char *record_image_disk(const struct record *rec, const struct sandbox_spec *spe
 
 void record_sweep(const struct paths *paths)
 {
-	_cleanup_close_ int lock = lock_containers(paths, LOCK_EX);
+	_cleanup_close_ int lock = lock_containers(paths, 0);
 	_cleanup_strv_ struct strv all = STRV_NULL;
 
 	if (lock < 0 || record_list(paths, &all, NULL) < 0)

@@ -57,6 +57,22 @@ static void folders_are_made(void)
 	test_int(mode_of(cache), 0755);
 }
 
+static void who_only_looks_makes_nothing(void)
+{
+	_cleanup_free_ char *root = path_join(folder, "looked/root");
+	_cleanup_free_ char *above = path_join(folder, "looked");
+
+	set_all(root, root, root);
+	test_int(paths_find(&paths, &err), 0);
+	test_str(paths.root, root);
+	test_true(paths.run && paths.cache && paths.programs);
+	paths_done(&paths);
+	test_true(access(above, F_OK) < 0);
+	set_all("relative", root, root);
+	test_int(paths_find(&paths, &err), -EINVAL);
+	test_true(!paths.root);
+}
+
 static void refused(int code, const char *part)
 {
 	test_int(paths_init(&paths, &err), code);
@@ -206,6 +222,7 @@ int main(void)
 	(void)umask(0);
 	test_true(mkdtemp(folder));
 	test_run(folders_are_made);
+	test_run(who_only_looks_makes_nothing);
 	test_run(what_cannot_be_made_is_named);
 	test_run(programs_are_found_beside_us);
 	test_run(commands_name_the_root);

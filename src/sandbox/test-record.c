@@ -317,6 +317,19 @@ static void the_dead_are_swept(void)
 	record_done(&live_kept);
 }
 
+static void who_looks_for_the_dead_makes_nothing(void)
+{
+	struct strv ids = STRV_NULL;
+	struct record rec;
+
+	begin();
+	record_sweep(&paths);
+	test_int(record_list(&paths, &ids, &err), 0);
+	test_int((int)ids.n, 0);
+	test_int(record_open(&paths, "c1", &rec, &err), -ENOENT);
+	test_true(!exists(paths.root, "containers.lock") && !exists(paths.root, "containers"));
+}
+
 static void what_a_killed_shim_left_is_replaced(void)
 {
 	_cleanup_free_ char *left = xasprintf("%s/c1", paths.run);
@@ -472,6 +485,7 @@ int main(void)
 	test_run(the_dead_are_swept);
 	test_run(a_reboot_ends_what_says_so);
 	test_run(the_folder_of_sockets_may_vanish);
+	test_run(who_looks_for_the_dead_makes_nothing);
 	test_run(what_a_killed_shim_left_is_replaced);
 	test_run(one_name_is_taken);
 	/* Before a fork(), or the child prints it again. */

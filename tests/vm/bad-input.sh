@@ -261,7 +261,8 @@ test_user_is_not_root() {
 		one_sentence
 		has "$(err)" "does not exist"
 	done
-	chmod 0 "$WORK/nobody/.local/share/caisson"
+	[ ! -e "$WORK/nobody/.local" ] || fail "made: $(find "$WORK/nobody/.local")"
+	install -d -m 0 -o 65534 "$WORK/nobody/.local/share/caisson"
 	status 1 as_nobody list
 	one_sentence
 	has "$(err)" "Permission denied"

@@ -142,6 +142,7 @@ test_rights() {
 	says 0 note user "not root, but user 65534: images are disks" "" :
 	says 0 lacks userns "volumes have files of one owner" "install uidmap" "$(hide /etc/subuid)"
 	has "$(out)" "without root networks are passt's"
+	CAISSON_ROOT=$WORK/of-root says 1 fails folders "$WORK/of-root and $CAISSON_RUN cannot be written to" "set \$CAISSON_ROOT" :
 	# shellcheck disable=SC2016 # for the inner shell
 	says 0 ok userns "owners in volumes are 65534 and the 1000 numbers from 500000 on" "" \
 		'echo nobody:500000:1000 >$WORK/subid; for f in subuid subgid; do mount --bind $WORK/subid /etc/$f; done

@@ -391,7 +391,33 @@ test_unknown_names() {
 	status 1 caisson --root "$WORK/another one" kill no-such-container
 	one_sentence
 	has "$(err)" "does not exist: \`caisson --root '$WORK/another one' list\` shows"
-	rm -r "$WORK/another one"
+}
+
+# A root that is not there is one with nothing in it, and stays so.
+test_looking_makes_nothing() {
+	local root=$WORK/nowhere/root words
+	status 0 caisson --root "$root" list
+	is "$(out | awk '{print $1}')" NAME
+	status 0 caisson --root "$root" list --format json
+	is "$(out | tr -d ' \n')" "[]"
+	status 0 caisson --root "$root" images
+	is "$(out | awk '{print $1}')" NAME
+	for words in "list -q" "volume list" config metrics doctor "kernel list"; do
+		# shellcheck disable=SC2086 # several words
+		status 0 caisson --root "$root" $words
+	done
+	for words in state inspect ps logs wait kill delete "events --stats" pause start diff; do
+		# shellcheck disable=SC2086 # several words
+		status 1 caisson --root "$root" $words box
+		one_sentence
+		has "$(err)" "does not exist"
+	done
+	[ ! -e "$WORK/nowhere" ] || fail "made: $(find "$WORK/nowhere")"
+	# Nothing is put into one that is there, either.
+	mkdir -p "$root"
+	status 0 caisson --root "$root" list
+	is "$(ls -A "$root")" ""
+	rmdir "$root" "$WORK/nowhere"
 }
 
 run_tests "$@"
