@@ -33,11 +33,18 @@ void metrics_request_begin(struct metrics_request *request)
 	request->parser.data = request;
 }
 
-static unsigned int status_of(const struct metrics_request *r)
+bool metrics_request_is_head(const struct metrics_request *request)
 {
+	return request->parser.method == HTTP_HEAD;
+}
+
+static unsigned int status_of(struct metrics_request *r)
+{
+	/* Whoever scrapes may be told to add parameters, which mean nothing here. */
+	r->url[strcspn(r->url, "?")] = '\0';
 	if (strcmp(r->url, METRICS_PATH) != 0)
 		return 404;
-	return r->parser.method == HTTP_GET ? 200 : 405;
+	return r->parser.method == HTTP_GET || metrics_request_is_head(r) ? 200 : 405;
 }
 
 unsigned int metrics_request_take(struct metrics_request *request, const char *data, size_t len)
@@ -62,12 +69,14 @@ static const struct {
 } answers[] = {
 	{200, "200 OK", "text/plain; version=0.0.4; charset=utf-8", NULL},
 	{404, "404 Not Found", "text/plain", "There is " METRICS_PATH " only.\n"},
-	{405, "405 Method Not Allowed\r\nAllow: GET", "text/plain", "There is GET only.\n"},
+	{405, "405 Method Not Allowed\r\nAllow: GET, HEAD", "text/plain",
+	 "There are GET and HEAD only.\n"},
 	{431, "431 Request Header Fields Too Large", "text/plain", "That is too long.\n"},
 	{400, "400 Bad Request", "text/plain", "That is no HTTP.\n"},
 };
 
-char *metrics_answer(unsigned int status, const char *body, size_t len, size_t *ret_len)
+char *metrics_answer(unsigned int status, bool head_only, const char *body, size_t len,
+		     size_t *ret_len)
 {
 	_cleanup_free_ char *head = NULL;
 	size_t i = 0, head_len;
@@ -82,6 +91,8 @@ char *metrics_answer(unsigned int status, const char *body, size_t len, size_t *
 	head = xasprintf("HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
 			 "Connection: close\r\n\r\n",
 			 answers[i].line, answers[i].type, len);
+	if (head_only)
+		len = 0;
 	head_len = strlen(head);
 	*ret_len = head_len + len;
 	answer = xmalloc(*ret_len + 1);

@@ -57,7 +57,8 @@ static void be_patient(struct client *c)
 static void answer(struct client *c, unsigned int status, const char *body, size_t len)
 {
 	c->waits = false;
-	c->answer = metrics_answer(status, body, len, &c->len);
+	c->answer =
+		metrics_answer(status, metrics_request_is_head(&c->request), body, len, &c->len);
 	be_patient(c);
 	(void)loop_io_set(&c->io, EPOLLOUT);
 }

@@ -115,6 +115,10 @@ test_loopback() {
 	has "$(err)" 404
 	status 22 curl -sSf -d x=1 "http://${LINE#listening on }/metrics"
 	has "$(err)" 405
+	status 0 curl -sSf "http://${LINE#listening on }/metrics?collect=all"
+	has "$(out)" "caisson_build_info"
+	status 0 curl -sSfI "http://${LINE#listening on }/metrics"
+	has "$(out)" "HTTP/1.1 200 OK"
 	# Who says nothing keeps nobody from it, and the end neither.
 	exec 5<>"/dev/tcp/127.0.0.1/${LINE##*:}"
 	status 0 curl -sSf "http://${LINE#listening on }/metrics"
