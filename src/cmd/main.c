@@ -126,6 +126,25 @@ static int unknown(char **words)
 	return STATUS_CAISSON_FAILED;
 }
 
+/* An option without its value takes the command for one. */
+static int no_command(int argc, char **argv)
+{
+	const char *last = argc > 2 ? argv[argc - 1] : NULL;
+
+	if (argc < 2) {
+		fputs("caisson: which command?\n\n", stderr);
+		help(stderr);
+	} else if (last && find(last)) {
+		fprintf(stderr,
+			"caisson: which command? \"%s\" was taken for the value of %s: see "
+			"`caisson --help`\n",
+			last, text_of(argv[argc - 2]));
+	} else {
+		fputs("caisson: which command? See `caisson --help`\n", stderr);
+	}
+	return STATUS_CAISSON_FAILED;
+}
+
 /* Of a group of commands one may be asked for. */
 static int help_of(const struct command *command, char *topic)
 {
@@ -192,12 +211,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "caisson: %s\n", err.text);
 		return STATUS_CAISSON_FAILED;
 	}
+	if (at == argc)
+		return no_command(argc, argv);
 	argc -= at;
 	argv += at;
-	if (argc < 1) {
-		help(stderr);
-		return STATUS_CAISSON_FAILED;
-	}
 	other = find_other(argv[0]);
 	if (other)
 		return other->run(argv + 1);

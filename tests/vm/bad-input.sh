@@ -39,7 +39,15 @@ test_wrong_calls() {
 	refused 125 "needs a terminal" caisson run -it "$IMAGE"
 	refused 125 "unknown command" caisson rum
 	status 125 caisson
+	is "$(err | head -n 1)" "caisson: which command?"
 	has "$(err)" "Usage: caisson [OPTIONS] COMMAND"
+	# A value that was left out: the command is taken for it.
+	refused 125 "which command? \"list\" was taken for the value of --root: see" caisson --root list
+	one_sentence
+	refused 125 "which command? \"ps\" was taken for the value of --log: see" caisson --debug --log ps
+	refused 125 "which command? See \`caisson --help\`" caisson --root=list
+	one_sentence
+	refused 125 "which command? See \`caisson --help\`" caisson --debug
 	refused 125 "unknown command" caisson help rum
 	refused 1 "unknown option" caisson list --all
 	refused 1 "unknown option" caisson logs web --nonsense
