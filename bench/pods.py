@@ -25,34 +25,10 @@ import processes
 from command import output
 from standin.cri.containerd import Containerd
 
-IMAGE, PAUSE = (f"docker.io/library/{name}:latest" for name in ("busybox", "pause"))
+IMAGE = "docker.io/library/busybox:latest"
 PATIENCE = 60
 STAYS = ["sh", "-c", "echo up; exec sleep 100000"]
 INTERVAL = 1
-
-CONFIG = """version = 2
-root = "{work}/containerd"
-state = "{work}/state"
-[grpc]
-  address = "{work}/containerd.sock"
-[plugins."io.containerd.internal.v1.opt"]
-  path = "{work}/opt"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{pause}"
-  stream_server_address = "127.0.0.1"
-  stream_server_port = "0"
-  netns_mounts_under_state_dir = true
-  restrict_oom_score_adj = true
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
-    conf_dir = "{work}/cni"
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-      Root = "{work}/runc"
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.caisson]
-    runtime_type = "io.containerd.caisson.v2"
-"""
 
 
 def network(work):
@@ -71,8 +47,9 @@ class Node:
         self.address, self.daemon = work + "/containerd.sock", None
         for folder in ("cni", "logs"):
             os.mkdir(f"{work}/{folder}")
-        with open(work + "/containerd.toml", "w", encoding="ascii") as out:
-            out.write(CONFIG.format(work=work, pause=PAUSE))
+        with (open(TOP + "/tests/kube/containerd.toml", encoding="ascii") as template,
+              open(work + "/containerd.toml", "w", encoding="ascii") as out):
+            out.write(template.read().replace("@WORK@", work).replace("@RUNTIME@", "caisson"))
         with open(work + "/cni/10-bench.conflist", "w", encoding="ascii") as out:
             json.dump(network(work), out)
 

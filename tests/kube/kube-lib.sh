@@ -20,7 +20,6 @@ done
 export CONTAINERD_ADDRESS=$WORK/containerd.sock CONTAINERD_NAMESPACE=k8s.io
 export KUBECONFIG=$WORK/kubeconfig KUBECACHEDIR=$WORK/kube-cache
 IMAGE=docker.io/library/busybox:latest
-PAUSE=docker.io/library/pause:latest
 # One that has these programs alone, if the test file names any.
 BARE_IMAGE=docker.io/library/glibc:latest
 : "${BARE_PROGRAMS:=}"
@@ -51,35 +50,7 @@ cat >"$WORK/cni/10-test.conflist" <<-EOF
 	}
 EOF
 
-# A container's settings are the annotations of its pod.
-cat >"$WORK/containerd.toml" <<-EOF
-	version = 2
-	root = "$WORK/containerd"
-	state = "$WORK/state"
-	[grpc]
-	  address = "$CONTAINERD_ADDRESS"
-	[plugins."io.containerd.internal.v1.opt"]
-	  path = "$WORK/opt"
-	[plugins."io.containerd.grpc.v1.cri"]
-	  sandbox_image = "$PAUSE"
-	  stream_server_address = "127.0.0.1"
-	  stream_server_port = "0"
-	  netns_mounts_under_state_dir = true
-	  restrict_oom_score_adj = true
-	  [plugins."io.containerd.grpc.v1.cri".cni]
-	    bin_dir = "/usr/lib/cni"
-	    conf_dir = "$WORK/cni"
-	  [plugins."io.containerd.grpc.v1.cri".containerd]
-	    default_runtime_name = "$RUNTIME"
-	  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-	    runtime_type = "io.containerd.runc.v2"
-	    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-	      Root = "$WORK/runc"
-	  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.caisson]
-	    runtime_type = "io.containerd.caisson.v2"
-	    privileged_without_host_devices = true
-	    pod_annotations = ["io.caisson.*", "io.spin.extras.*"]
-EOF
+sed "s|@WORK@|$WORK|; s|@RUNTIME@|$RUNTIME|" "$KUBE/containerd.toml" >"$WORK/containerd.toml"
 
 . "$TOP/tests/lib/daemons.sh"
 
