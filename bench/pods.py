@@ -80,6 +80,10 @@ class Node:
             output(["ctr", "-a", self.address, "-n", "k8s.io", "image", "import", archive])
 
     def __enter__(self):
+        # containerd's namespace is the same for all pods of a machine: these are nobody else's.
+        for name in ("caisson", "containerd"):
+            os.makedirs(f"/run/{name}", exist_ok=True)
+            output(["mount", "-t", "tmpfs", name, f"/run/{name}"])
         # In a namespace that was just made: others made in it see what is mounted later, as on any host.
         output(["mount", "--bind", self.work, self.work])
         output(["mount", "--make-shared", self.work])
