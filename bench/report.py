@@ -14,6 +14,11 @@ def spread(samples):
     return {name: round(value, 3) for name, value in named.items()}
 
 
+def ratio_of_neighbours(ours, references):
+    """The median of ratios of samples taken one after the other: what slows the machine down for a while slows both."""
+    return statistics.median(our / reference for our, reference in zip(ours, references, strict=True))
+
+
 class NotHere(Exception):
     """What a benchmark needs is not there; what it needs."""
 

@@ -112,8 +112,7 @@ last_words() {
 test_words() {
 	local name command
 	for name in runc caisson; do
-		jq -n --arg name $name '{apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", metadata: {name: $name}, handler: $name}' |
-			kubectl create -f - >/dev/null
+		runtime_class $name
 		create in-$name ".spec.runtimeClassName = \"$name\"" -- sleep 1000
 		create no-$name ".spec.runtimeClassName = \"$name\"" -- /nonesuch
 		create dir-$name ".spec.runtimeClassName = \"$name\"" -- /etc

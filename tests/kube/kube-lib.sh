@@ -155,6 +155,12 @@ configured() {
 		--args -- "${@:3}" | kubectl create -f - >/dev/null
 }
 
+# runtime_class NAME: by which pods name that runtime
+runtime_class() {
+	jq -n --arg name "$1" '{apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", metadata: {name: $name}, handler: $name}' |
+		kubectl create -f - >/dev/null
+}
+
 # becomes POD PATH PATTERN: waits until what is at that path of it is so; prints it
 becomes() {
 	exec 5< <(exec kubectl get pod "$1" --watch -o "jsonpath={$2}{\"\n\"}")

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What of the benchmarks would give wrong figures without anybody seeing it. Nothing is measured, and no VM booted."""
+
+import importlib.machinery
+import importlib.util
+import os
+import subprocess
+import sys
+import types
+
+BENCH = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, BENCH)
+# pylint: disable=wrong-import-position # they are found there
+from report import Report, ratio_of_neighbours
+
+
+def program():
+    """bench/run as a module."""
+    loader = importlib.machinery.SourceFileLoader("run", os.path.join(BENCH, "run"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("run", loader))
+    loader.exec_module(module)
+    return module
+
+
+def figures(report):
+    return {row["name"]: row["value"] for row in report.rows}
+
+
+def bench(**more):
+    """What a benchmark's function needs of its object."""
+    return types.SimpleNamespace(report=Report(), runs=3, **more)
+
+
+def test_ratio_of_neighbours():
+    # The machine was slow in the second round: the medians' ratio would be 2.5.
+    assert ratio_of_neighbours([4, 40, 5], [2, 20, 2.5]) == 2
+    assert ratio_of_neighbours([4, 40, 8], [2, 20, 1]) == 2
+    try:
+        ratio_of_neighbours([1, 2], [1])
+    except ValueError:
+        return
+    raise AssertionError("a sample has no neighbour")
+
+
+def test_kubectl_by_rounds():
+    told = "".join(f"caisson into {ours}\nrunc into {runc}\ncaisson out {2 * ours}\nrunc out {runc}\n"
+                   for ours, runc in ((100, 50), (900, 300), (120, 90)))
+    run = program()
+    run.output, run.shutil = lambda argv: told, types.SimpleNamespace(which=lambda name: name)
+    made = bench(copied=1 << 20, random_file=lambda name: name)
+    run.Bench.bench_kubectl(made)
+    found = figures(made.report)
+    ratios = [value for name, value in found.items() if name.startswith("ratio")]
+    assert ratios == [0.5, 0.25], found
+    assert round(found["kubectl cp into a pod"], 2) == 8.74, found
+
+
+def kubectl_cp(*words):
+    return subprocess.run([os.path.join(BENCH, "kubectl-cp.sh"), *words], capture_output=True, text=True, check=False)
+
+
+def test_words_of_kubectl_cp():
+    for word in ("-h", "--help"):
+        told = kubectl_cp(word)
+        assert told.returncode == 0 and told.stderr == "", told
+        assert told.stdout.startswith("kubectl-cp.sh FILE ROUNDS") and told.stdout.endswith("milliseconds.\n"), told
+    for words in ((), (__file__,), ("/nonesuch", "1"), (__file__, "0"), (__file__, "x"), (__file__, "1", "2")):
+        told = kubectl_cp(*words)
+        assert told.returncode == 2 and told.stdout == "" and told.stderr.count("\n") == 1, told
+
+
+def main():
+    for name, test in list(globals().items()):
+        if name.startswith("test_"):
+            test()
+            print(f"ok {name}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
