@@ -24,12 +24,11 @@ sys.path[:0] = [os.path.join(TOP, "tests/kube"), os.path.join(TOP, "bench")]
 import processes
 from command import output
 from standin.cri.containerd import Containerd
+from ticker import INTERVAL, Ticker
 
 IMAGE = "docker.io/library/busybox:latest"
 PATIENCE = 60
 STAYS = ["sh", "-c", "echo up; exec sleep 100000"]
-INTERVAL = 1
-
 
 def network(work):
     """CNI's: a bridge, as most nodes have."""
@@ -152,37 +151,43 @@ def starts(node, cri, runtime):
     return {"first": milliseconds(pod.began, pod.ready, *first), "second": milliseconds(begin, *second)}
 
 
-def probe(cri, container, begin, seconds, late):
-    """Once a second, and as soon as can be if one took longer, as a kubelet does."""
-    never = threading.Event()
-    for i in range(seconds):
-        due = begin + i * INTERVAL
-        never.wait(max(0, due - time.monotonic()))
-        answer = cri.exec(container, ["true"], 10)
-        if answer.exit_code != 0:
-            raise OSError(f"a probe ended with {answer.exit_code}")
+def ask(cri, container):
+    answer = cri.exec(container, ["true"], 10)
+    if answer.exit_code != 0:
+        raise OSError(f"a probe ended with {answer.exit_code}")
+
+
+def probe(cri, container, ticker, late):
+    for due in ticker:
+        ask(cri, container)
         late.append((time.monotonic() - due) * 1000)
 
 
 def probes(node, cri, runtime, pods, seconds):
-    """How long after they were due probes were answered; and what a pod's processes take of memory, in MB."""
+    """How long after they were due probes were answered, and how many were missed as the one before took too long; and what
+    a pod's processes take of memory, in MB."""
     pods, seconds = int(pods), int(seconds)
     late = []
     with contextlib.ExitStack() as stack:
         there = [stack.enter_context(Pod(node, cri, f"probed-{i}", runtime)) for i in range(pods)]
         containers = [pod.run("main", STAYS)[0] for pod in there]
+        # The first exec of a VM takes much longer than any later one.
+        for container in containers:
+            ask(cri, container)
         begin = time.monotonic() + INTERVAL
         # Not all at the same moment, as those of a kubelet are not.
-        threads = [threading.Thread(target=probe, args=(cri, container, begin + i * INTERVAL / pods, seconds, late))
-                   for i, container in enumerate(containers)]
+        tickers = [Ticker(begin + i * INTERVAL / pods, seconds) for i in range(pods)]
+        threads = [threading.Thread(target=probe, args=(cri, container, ticker, late))
+                   for container, ticker in zip(containers, tickers)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         sizes = {name: size / pods for name, size in processes.memory(node.mark).items() if name != "containerd"}
-    if len(late) != pods * seconds:
-        raise OSError(f"{len(late)} probes were answered, not {pods * seconds}")
-    return {"late": late, "memory": sizes}
+    missed = sum(ticker.missed for ticker in tickers)
+    if len(late) + missed != pods * seconds:
+        raise OSError(f"of {pods * seconds} probes {len(late)} were answered and {missed} missed")
+    return {"late": late, "missed": missed, "memory": sizes}
 
 
 def main():

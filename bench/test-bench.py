@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, BENCH)
 # pylint: disable=wrong-import-position # they are found there
 from report import Report, ratio_of_neighbours
+from ticker import Ticker
 
 
 def program():
@@ -55,6 +56,44 @@ def test_kubectl_by_rounds():
     ratios = [value for name, value in found.items() if name.startswith("ratio")]
     assert ratios == [0.5, 0.25], found
     assert round(found["kubectl cp into a pod"], 2) == 8.74, found
+
+
+class Clock:
+    """What passes on it is what somebody waits or takes."""
+
+    def __init__(self):
+        self.now = 0
+
+    def passes(self, seconds):
+        self.now += seconds
+
+
+def ticks(begin, takes):
+    """Of a probe a second, of which each takes so long. Return: (when each was due, and begun), how many were missed."""
+    clock, seen = Clock(), []
+    ticker = Ticker(begin, len(takes), lambda: clock.now, clock.passes)
+    for due in ticker:
+        seen.append((due - begin, clock.now - begin))
+        clock.passes(takes[len(seen) - 1])
+    return seen, ticker.missed
+
+
+def test_probes_as_of_a_kubelet():
+    for begin in 5, 0.1, 74565.7:
+        for takes, seen, missed in (
+                ([0.5, 0.5, 0.5], [(0, 0), (1, 1), (2, 2)], 0),
+                # The next one is late, and begun at once; the one after that is in time.
+                ([1.5, 0.25, 0.5], [(0, 0), (1, 1.5), (2, 2)], 0),
+                ([1.5, 1, 0.5, 0.5], [(0, 0), (1, 1.5), (2, 2.5), (3, 3)], 0),
+                # Two of them are due meanwhile, or three: only the first is kept.
+                ([2.5, 0.25, 0, 0], [(0, 0), (1, 2.5), (3, 3)], 1),
+                ([3.5, 0.75, 0, 0, 0, 0], [(0, 0), (1, 3.5), (4, 4.25), (5, 5)], 2),
+                ([3.5, 2.25, 0, 0, 0, 0, 0], [(0, 0), (1, 3.5), (4, 5.75), (6, 6)], 3),
+                # What would be due after the last one is no probe of these.
+                ([0, 9.5, 0, 0], [(0, 0), (1, 1), (2, 10.5)], 1)):
+            found = ticks(begin, takes)
+            assert [(round(due, 6), round(begun, 6)) for due, begun in found[0]] == seen, (begin, takes, found)
+            assert found[1] == missed, (begin, takes, found)
 
 
 def kubectl_cp(*words):
