@@ -164,8 +164,7 @@ def probe(cri, container, ticker, late):
 
 
 def probes(node, cri, runtime, pods, seconds):
-    """How long after they were due probes were answered, and how many were missed as the one before took too long; and what
-    a pod's processes take of memory, in MB."""
+    """How long after they were due probes were answered, and how many were missed as the one before took too long."""
     pods, seconds = int(pods), int(seconds)
     late = []
     with contextlib.ExitStack() as stack:
@@ -183,15 +182,27 @@ def probes(node, cri, runtime, pods, seconds):
             thread.start()
         for thread in threads:
             thread.join()
-        sizes = {name: size / pods for name, size in processes.memory(node.mark).items() if name != "containerd"}
     missed = sum(ticker.missed for ticker in tickers)
     if len(late) + missed != pods * seconds:
         raise OSError(f"of {pods * seconds} probes {len(late)} were answered and {missed} missed")
-    return {"late": late, "missed": missed, "memory": sizes}
+    return {"late": late, "missed": missed}
+
+
+def memory(node, cri, runtime, containers, times):
+    """Of a pod that is alone: what its processes take, in MB, with one container, with two and so on, each of which has been
+    probed so many times."""
+    sizes = []
+    with Pod(node, cri, "alone", runtime) as pod:
+        for i in range(int(containers)):
+            container = pod.run(f"container-{i}", STAYS)[0]
+            for _ in range(int(times)):
+                ask(cri, container)
+            sizes.append({name: size for name, size in processes.memory(node.mark).items() if name != "containerd"})
+    return sizes
 
 
 def main():
-    work, requests = sys.argv[1], {"starts": starts, "probes": probes}
+    work, requests = sys.argv[1], {"starts": starts, "probes": probes, "memory": memory}
     with Node(work) as node:
         cri = Containerd(node.address, "/usr/bin/containerd")
         print(json.dumps("up"), flush=True)

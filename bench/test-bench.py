@@ -58,6 +58,18 @@ def test_kubectl_by_rounds():
     assert round(found["kubectl cp into a pod"], 2) == 8.74, found
 
 
+def test_memory_of_pods():
+    def pod(more, *shims):
+        return [{"caisson-shim": size, "qemu-system-x86": 100 + more + i} for i, size in enumerate(shims)]
+
+    made = bench()
+    program().Bench.pod_memory(made, [pod(0, 2, 3, 3.5), pod(9, 1, 2.5, 8), pod(1, 2.5, 3.25, 3.75)])
+    assert [(row["name"], row["value"]) for row in made.report.rows] == [
+        ("a pod alone, its container probed: caisson-shim's", 2), ("qemu-system-x86", 101), ("all together", 103),
+        ("more with a second container: caisson-shim's", 1), ("all together", 2),
+        ("more with a third container: caisson-shim's", 0.75), ("all together", 1.75)], made.report.rows
+
+
 class Clock:
     """What passes on it is what somebody waits or takes."""
 
