@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What of the benchmarks would give wrong figures without anybody seeing it. Nothing is measured, and no VM booted."""
 
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import os
 import subprocess
 import sys
@@ -120,6 +122,16 @@ def test_words_of_kubectl_cp():
     for words in ((), (__file__,), ("/nonesuch", "1"), (__file__, "0"), (__file__, "x"), (__file__, "1", "2")):
         told = kubectl_cp(*words)
         assert told.returncode == 2 and told.stdout == "" and told.stderr.count("\n") == 1, told
+
+
+def test_figures_come_last():
+    report, shown = Report(), io.StringIO()
+    report.samples("the last figure", "ms", [7])
+    machine = {"load": [0], "cpus": 2, "model": "", "qemu": "", "accelerator": "", "kernel": ""}
+    with contextlib.redirect_stdout(shown):
+        program().show(machine, 1, report, "notes of a run\n")
+    lines = shown.getvalue().splitlines()
+    assert "notes of a run" in lines and lines[-1].startswith("  the last figure  "), lines
 
 
 def main():
