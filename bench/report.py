@@ -45,7 +45,7 @@ class Report:
                           "unit": unit, **more})
 
     def print(self):
-        width = 2 + max(len(row["name"]) for row in self.rows)
+        width = 2 + max((len(row["name"]) for row in self.rows), default=0)
         print(f"{'':{width}}  {'figure':>13}  {'least to most':>17}  limit")
         benchmark = None
         for row in self.rows:

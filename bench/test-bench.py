@@ -47,6 +47,12 @@ def test_ratio_of_neighbours():
     raise AssertionError("a sample has no neighbour")
 
 
+def test_nothing_measured():
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        Report().print()
+    assert shown.getvalue().count("\n") == 1, shown.getvalue()
+
+
 def test_kubectl_by_rounds():
     told = "".join(f"caisson into {ours}\nrunc into {runc}\ncaisson out {2 * ours}\nrunc out {runc}\n"
                    for ours, runc in ((100, 50), (900, 300), (120, 90)))
