@@ -5,6 +5,7 @@ export BARE_PROGRAMS="cat id ls readlink sleep stat"
 . "$(dirname "$0")/kube-lib.sh"
 
 # With runc, an image without tar has none.
+# shellcheck disable=SC2034 # lib.sh has it
 CAISSONS="test_image_without_tar test_tar_that_is_lent test_image_without_tar_confined"
 
 BARE=".spec.containers[0].image = \"$BARE_IMAGE\""

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/kube-lib.sh"
 
 # With runc there is no VM.
+# shellcheck disable=SC2034 # lib.sh has it
 CAISSONS="test_shim_killed test_guest_panics"
 
 # descriptors PID: how many it has
