@@ -7,8 +7,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/shell-word.h"
 #include "cmd/doctor.h"
-#include "cmd/shell-word.h"
 #include "cmd/toml-look.h"
 
 /* Do container engines know caisson as a runtime? Without one `caisson run` does all the same. */

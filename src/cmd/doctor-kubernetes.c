@@ -9,10 +9,10 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "base/shell-word.h"
 #include "base/strv.h"
 #include "cmd/doctor.h"
 #include "cmd/metrics-host.h"
-#include "cmd/shell-word.h"
 #include "cmd/toml-check.h"
 #include "cmd/toml-look.h"
 

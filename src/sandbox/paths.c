@@ -10,10 +10,10 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/shell-word.h"
 #include "vmm/boot/kernel.h"
 
 /* What means itself to every shell. */
-#define SHELL_PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+,:@%"
 
 /**
  * struct folder - where one of the folders is
@@ -133,23 +133,6 @@ char *paths_run_of(const char *root)
 	for (const char *p = root; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
 	return xasprintf("%s/@%08x", base, (unsigned int)(hash ^ hash >> 32));
-}
-
-/* What a person types for @word in a shell; a new string. */
-static char *shell_word(const char *word)
-{
-	char *quoted = xmalloc(4 * strlen(word) + sizeof("''")), *p = quoted;
-
-	if (*word && word[strspn(word, SHELL_PLAIN)] == '\0')
-		return strcpy(quoted, word);
-	*p++ = '\'';
-	for (; *word; word++)
-		if (*word == '\'')
-			p = stpcpy(p, "'\\''");
-		else
-			*p++ = *word;
-	(void)strcpy(p, "'");
-	return quoted;
 }
 
 static char *command;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/shell-word.h"
+#include "base/shell-word.h"
 
 #include "base/mem.h"
 #include "base/test.h"
