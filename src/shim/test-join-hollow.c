@@ -149,7 +149,8 @@ static void ends_while_it_is_filled(void)
 	expect_waited(&waiting, 0);
 	guest_starts();
 	expect(&create, TTRPC_FAILED_PRECONDITION, "PID namespace: it has ended");
-	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
+	expect_kill("c1", SIGKILL);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__STOPPED);
 	end_hollow();
 }
 
