@@ -159,6 +159,7 @@ static void begin(struct container *first)
 	struct process *inside = process_new(first, "", &none, NULL);
 
 	first->hollow.inside = inside;
+	inside->patience = first->init->patience;
 	inside->created = created;
 	inside->started = started;
 	inside->stopped = stopped;

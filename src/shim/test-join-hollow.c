@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "loop/test-clock.h"
 #include "sandbox/process.h"
 #include "shim/test-group.h"
 
@@ -90,6 +91,15 @@ static void joins_what_is_hollow(void)
 	end_hollow();
 }
 
+/* Answers come one by one, so each is an occasion to look. */
+static void until_inside(enum process_state state)
+{
+	do {
+		ask_state(&asked, "");
+		expect(&asked, TTRPC_OK, "");
+	} while (t.shim.first.hollow.inside->state != state);
+}
+
 /* The first who needs it has it run, and it ends with that. */
 static void fills_what_is_hollow(void)
 {
@@ -102,9 +112,13 @@ static void fills_what_is_hollow(void)
 	ask_to_share("c3", "pid");
 	guest_takes("c3", OF_SEVENTH, 10);
 	expect(&create, TTRPC_OK, "");
-	/* Its output, which the test's guest does not end, keeps nobody waiting. */
-	t.shim.first.hollow.inside->patience = 1;
+	t.loop.now = test_clock;
 	guest_ends_it("c1", 5);
+	/* Its output, which the test's guest does not end, keeps nobody waiting for ever. */
+	until_inside(PROCESS_STOPPING);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	(void)test_pass(&t.loop, 10 * NSEC_PER_SEC);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__STOPPED);
 	expect_waited(&waiting, 5);
 	end_hollow();
 }
