@@ -101,6 +101,19 @@ static void fail(struct container *first, enum ttrpc_code code, const char *mess
 	answer_all(first, &err);
 }
 
+static void begin(struct container *first);
+
+/* It was created too late, and that is undone: whoever came meanwhile waits for a new one. */
+static void forgotten(struct process *inside, const struct process_result *result _unused_)
+{
+	struct container *first = inside->container;
+
+	first->hollow.inside = NULL;
+	process_free(inside);
+	if (!list_empty(&first->hollow.waiters))
+		begin(first);
+}
+
 static void created(struct process *inside, const struct process_result *result)
 {
 	struct container *first = inside->container;
@@ -110,8 +123,10 @@ static void created(struct process *inside, const struct process_result *result)
 		process_start(inside);
 		return;
 	}
-	/* Nothing of it is left there: it may be tried again. */
 	fail(first, result->code, result->message);
+	if (inside->forgetting)
+		return;
+	/* Nothing of it is left there: it may be tried again. */
 	first->hollow.inside = NULL;
 	process_free(inside);
 }
@@ -163,6 +178,7 @@ static void begin(struct container *first)
 	inside->created = created;
 	inside->started = started;
 	inside->stopped = stopped;
+	inside->deleted = forgotten;
 	process_create(inside, NULL, NULL);
 }
 
@@ -177,7 +193,7 @@ void hollow_fill(struct container *c, void (*done)(struct container *c, const st
 		begin(first);
 	else if (inside->state == PROCESS_RUNNING)
 		answer(c, inside, NULL);
-	else if (inside->state == PROCESS_STOPPED)
+	else if (inside->state == PROCESS_STOPPED && !inside->forgetting)
 		fail(first, TTRPC_FAILED_PRECONDITION, "it has ended");
 }
 

@@ -105,7 +105,8 @@ static void no_answer(struct loop_timer *timer)
 		return;
 	}
 	/* What comes of it then is removed again: created_late(). */
-	p->forgetting = first && creating && sandbox_spec_shares_vm(c->spec) && p->request.client;
+	p->forgetting = first && creating && p->request.client &&
+			(sandbox_spec_shares_vm(c->spec) || p == c->hollow.inside);
 	if (!p->forgetting)
 		ttrpc_request_cancel(&p->request);
 	report(p, creating ? p->created : p->started, TTRPC_DEADLINE_EXCEEDED, message);

@@ -91,31 +91,35 @@ static void joins_what_is_hollow(void)
 	end_hollow();
 }
 
-/* Answers come one by one, so each is an occasion to look. */
-static void until_inside(enum process_state state)
+/* The container @id is the first whose Create finds nothing in the way. */
+static void fill(const char *id)
 {
-	do {
-		ask_state(&asked, "");
-		expect(&asked, TTRPC_OK, "");
-	} while (t.shim.first.hollow.inside->state != state);
+	ask_to_share(id, "pid");
+	guest_takes("c1", "\"namespaces\":[]", 7);
+	guest_starts();
+	guest_takes(id, OF_SEVENTH, 9);
+	expect(&create, TTRPC_OK, "");
 }
+
+/* Answers come one by one, so each is an occasion to look. */
+#define until(condition)                      \
+	do {                                  \
+		ask_state(&asked, "");        \
+		expect(&asked, TTRPC_OK, ""); \
+	} while (!(condition))
 
 /* The first who needs it has it run, and it ends with that. */
 static void fills_what_is_hollow(void)
 {
 	begin_hollow();
-	ask_to_share("c2", "pid");
-	guest_takes("c1", "\"namespaces\":[]", 7);
-	guest_starts();
-	guest_takes("c2", OF_SEVENTH, 9);
-	expect(&create, TTRPC_OK, "");
+	fill("c2");
 	ask_to_share("c3", "pid");
 	guest_takes("c3", OF_SEVENTH, 10);
 	expect(&create, TTRPC_OK, "");
 	t.loop.now = test_clock;
 	guest_ends_it("c1", 5);
 	/* Its output, which the test's guest does not end, keeps nobody waiting for ever. */
-	until_inside(PROCESS_STOPPING);
+	until(t.shim.first.hollow.inside->state == PROCESS_STOPPING);
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
 	(void)test_pass(&t.loop, 10 * NSEC_PER_SEC);
 	expect_state("", CONTAINERD__V1__TYPES__STATUS__STOPPED);
@@ -132,11 +136,43 @@ static void cannot_be_filled(void)
 	guest_fails(TTRPC_RESOURCE_EXHAUSTED, "crun: no room");
 	expect(&create, TTRPC_RESOURCE_EXHAUSTED, "PID namespace: crun: no room");
 	test_true(!container_find(&t.shim.sandbox, "c2"));
+	fill("c2");
+	end_hollow();
+}
+
+/* It is undone when it comes at last, and whoever comes meanwhile waits for that. */
+static void created_too_late(void)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+
+	begin_hollow();
 	ask_to_share("c2", "pid");
+	rpc_free(&guest_takes_bundle("c1", "")->base);
+	deadline_passes(&t.shim.first.hollow.inside->deadline);
+	expect(&create, TTRPC_DEADLINE_EXCEEDED, "PID namespace: the guest did not answer");
+	ask_to_share("c3", "pid");
+	until(!list_empty(&t.shim.first.hollow.waiters));
+	response.pid = 6;
+	guest_replies(&response.base);
+	expect_delete("c1");
 	guest_takes("c1", "", 7);
 	guest_starts();
-	guest_takes("c2", OF_SEVENTH, 9);
+	guest_takes("c3", OF_SEVENTH, 9);
 	expect(&create, TTRPC_OK, "");
+	end_hollow();
+}
+
+/* Nobody waits for it any more, and the next one has another. */
+static void created_too_late_for_nobody(void)
+{
+	begin_hollow();
+	ask_to_share("c2", "pid");
+	rpc_free(&guest_takes_bundle("c1", "")->base);
+	deadline_passes(&t.shim.first.hollow.inside->deadline);
+	expect(&create, TTRPC_DEADLINE_EXCEEDED, "");
+	guest_fails(TTRPC_RESOURCE_EXHAUSTED, "no room");
+	fill("c3");
 	end_hollow();
 }
 
@@ -173,6 +209,8 @@ static void tests(void)
 	test_run(joins_what_is_hollow);
 	test_run(fills_what_is_hollow);
 	test_run(cannot_be_filled);
+	test_run(created_too_late);
+	test_run(created_too_late_for_nobody);
 	test_run(lost_while_it_is_filled);
 	test_run(ends_while_it_is_filled);
 }
