@@ -101,6 +101,11 @@ static void fail(struct container *first, enum ttrpc_code code, const char *mess
 	answer_all(first, &err);
 }
 
+static void fail_ended(struct container *first)
+{
+	fail(first, TTRPC_FAILED_PRECONDITION, "it has ended");
+}
+
 static void begin(struct container *first);
 
 /* It was created too late, and that is undone: whoever came meanwhile waits for a new one. */
@@ -110,7 +115,9 @@ static void forgotten(struct process *inside, const struct process_result *resul
 
 	first->hollow.inside = NULL;
 	process_free(inside);
-	if (!list_empty(&first->hollow.waiters))
+	if (!is_live(first->init))
+		fail_ended(first);
+	else if (!list_empty(&first->hollow.waiters))
 		begin(first);
 }
 
@@ -135,7 +142,7 @@ static void stopped(struct process *inside)
 {
 	struct container *first = inside->container;
 
-	fail(first, TTRPC_FAILED_PRECONDITION, "it has ended");
+	fail_ended(first);
 	end(first->init, inside->status);
 }
 
@@ -160,7 +167,7 @@ static void started(struct process *inside, const struct process_result *result)
 		not_started(inside, result);
 	} else if (!is_live(first->init)) {
 		/* The container has ended meanwhile. */
-		fail(first, TTRPC_FAILED_PRECONDITION, "it has ended");
+		fail_ended(first);
 		process_signal(inside, SIGKILL);
 	} else {
 		first->init->pid = inside->pid;
@@ -189,12 +196,15 @@ void hollow_fill(struct container *c, void (*done)(struct container *c, const st
 
 	c->hollow.done = done;
 	list_append(&first->hollow.waiters, &c->hollow.link);
-	if (!inside)
+	/* It may have ended since that was found to be live. */
+	if (!is_live(first->init))
+		fail_ended(first);
+	else if (!inside)
 		begin(first);
 	else if (inside->state == PROCESS_RUNNING)
 		answer(c, inside, NULL);
 	else if (inside->state == PROCESS_STOPPED && !inside->forgetting)
-		fail(first, TTRPC_FAILED_PRECONDITION, "it has ended");
+		fail_ended(first);
 }
 
 void hollow_leave(struct container *c)

@@ -204,6 +204,35 @@ static void ends_while_it_is_filled(void)
 	end_hollow();
 }
 
+/* Of what has ended nothing is run any more. */
+static void ends_before_it_is_filled(void)
+{
+	begin_hollow();
+	ask_to_share("c2", "pid");
+	until(container_find(&t.shim.sandbox, "c2"));
+	shim_task_signal(t.shim.first.init, SIGTERM);
+	expect_waited(&waiting, 0);
+	expect(&create, TTRPC_FAILED_PRECONDITION, "PID namespace: it has ended");
+	test_true(!guest_was_asked("Create"));
+	end_hollow();
+}
+
+static void ends_while_that_is_undone(void)
+{
+	begin_hollow();
+	ask_to_share("c2", "pid");
+	rpc_free(&guest_takes_bundle("c1", "")->base);
+	deadline_passes(&t.shim.first.hollow.inside->deadline);
+	expect(&create, TTRPC_DEADLINE_EXCEEDED, "");
+	ask_to_share("c3", "pid");
+	until(!list_empty(&t.shim.first.hollow.waiters));
+	shim_task_signal(t.shim.first.init, SIGTERM);
+	guest_fails(TTRPC_RESOURCE_EXHAUSTED, "no room");
+	expect(&create, TTRPC_FAILED_PRECONDITION, "PID namespace: it has ended");
+	test_true(!guest_was_asked("Create"));
+	end_hollow();
+}
+
 static void tests(void)
 {
 	test_run(joins_what_is_hollow);
@@ -213,6 +242,8 @@ static void tests(void)
 	test_run(created_too_late_for_nobody);
 	test_run(lost_while_it_is_filled);
 	test_run(ends_while_it_is_filled);
+	test_run(ends_before_it_is_filled);
+	test_run(ends_while_that_is_undone);
 }
 
 int main(void)
