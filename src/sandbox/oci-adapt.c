@@ -179,8 +179,9 @@ static bool is_the_vms(const char *type, const char *path, const struct oci_grou
 	return false;
 }
 
-static int adapt_namespaces(struct json_object *own, const struct oci_group *group,
-			    struct sandbox_spec *spec, struct err *err)
+static int adapt_namespaces(struct json_object *o, struct json_object *own,
+			    const struct oci_group *group, struct sandbox_spec *spec,
+			    struct err *err)
 {
 	struct json_object *list = oci_json_get(own, "namespaces", json_type_array), *kept;
 	bool has_cgroup = false;
@@ -198,8 +199,11 @@ static int adapt_namespaces(struct json_object *own, const struct oci_group *gro
 		}
 		has_cgroup = has_cgroup || strcmp(type, "cgroup") == 0;
 		spec->shares_pids = spec->shares_pids && (strcmp(type, "pid") != 0 || *path);
-		if (is_the_vms(type, path, group))
+		if (is_the_vms(type, path, group)) {
+			if (strcmp(type, "uts") == 0)
+				oci_pause_unname(o);
 			continue;
+		}
 		if (*path)
 			r = join_namespace(item, type, path, group, err);
 		json_object_array_add(kept, json_object_get(item));
@@ -389,7 +393,7 @@ static int adapt(struct json_object *o, const struct oci_group *group, struct sa
 	if (r == 0)
 		r = oci_mounts_adapt(oci_json_get(o, "mounts", json_type_array), group, spec, err);
 	if (r == 0)
-		r = adapt_namespaces(own, group, spec, err);
+		r = adapt_namespaces(o, own, group, spec, err);
 	if (r == 0)
 		r = take_sysctls(own, spec, err);
 	if (r == 0)

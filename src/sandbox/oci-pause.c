@@ -191,6 +191,12 @@ static void replace(struct json_object *o, char **json)
 	json_object_put(o);
 }
 
+void oci_pause_unname(struct json_object *config)
+{
+	json_object_object_del(config, "hostname");
+	json_object_object_del(config, "domainname");
+}
+
 void oci_pause_enter(char **json)
 {
 	static const char *const vms[] = {"ipc", "uts"};
@@ -202,7 +208,7 @@ void oci_pause_enter(char **json)
 		if (is_one_of(oci_json_text(json_object_array_get_idx(list, i), "type"), vms,
 			      ARRAY_SIZE(vms)))
 			(void)json_object_array_del_idx(list, i, 1);
-	json_object_object_del(o, "hostname");
+	oci_pause_unname(o);
 	replace(o, json);
 }
 

@@ -23,6 +23,9 @@
  */
 const char *oci_pause_host(struct json_object *config);
 
+/** oci_pause_unname() - in the VM's own UTS namespace: names can be set in another one only, and it has the pod's */
+void oci_pause_unname(struct json_object *config);
+
 /**
  * oci_pause_enter() - if it is run after all: in the VM's own namespaces, as those that came are
  * @json: of oci_config_adapt(), for the guest; replaced

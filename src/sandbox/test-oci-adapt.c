@@ -391,6 +391,22 @@ static void namespaces_of_what_is_not_run(void)
 	group = &first_of_group;
 }
 
+/* crun would set them in a UTS namespace that is named only. */
+static void names_in_what_is_the_vms(void)
+{
+	static const char names[] = "],\"hostname\":\"web\",\"domainname\":\"a.b\",\"x\":[";
+	int pid = (int)getpid();
+	const struct oci_member member = {.host_pid = pid, .guest_pid = 0};
+	const struct oci_group later = {.members = &member, .n = 1, .shm = ""};
+	_cleanup_free_ char *ipc = xasprintf(NETWORK "," OURS("ipc"), pid);
+	_cleanup_free_ char *uts = xasprintf(NETWORK "," OURS("uts"), pid);
+
+	group = &later;
+	expect_in_group(ipc, names, "\"hostname\":\"web\",\"domainname\":\"a.b\",");
+	expect_in_group(uts, names, "\"mounts\":[],\"x\":[]}");
+	group = &first_of_group;
+}
+
 /* That it is none is what all the other tests of groups say. */
 static void a_pause_container(void)
 {
@@ -540,6 +556,7 @@ int main(void)
 	test_run(the_host_holds_what_is_read_only);
 	test_run(namespaces_of_a_group);
 	test_run(namespaces_of_what_is_not_run);
+	test_run(names_in_what_is_the_vms);
 	test_run(a_pause_container);
 	test_run(memory_of_a_group);
 	test_run(what_a_group_brings);
