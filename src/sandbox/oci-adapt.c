@@ -155,7 +155,8 @@ static int join_namespace(struct json_object *item, const char *type, const char
 			xasprintf("/proc/%d/ns/%s", (int)member->host_pid, type);
 		_cleanup_free_ char *guest = xasprintf("/proc/%u/ns/%s", member->guest_pid, type);
 
-		if (strcmp(path, host) != 0)
+		/* What the guest said of it may have been no number. */
+		if (strcmp(path, host) != 0 || (member->guest_pid == 0 && !member->hollow))
 			continue;
 		json_object_object_add(item, "path", json_object_new_string(guest));
 		return 0;
@@ -172,8 +173,7 @@ static bool is_the_vms(const char *type, const char *path, const struct oci_grou
 		_cleanup_free_ char *host =
 			xasprintf("/proc/%d/ns/%s", (int)group->members[i].host_pid, type);
 
-		if (is_joinable(type) && group->members[i].guest_pid == 0 &&
-		    strcmp(path, host) == 0)
+		if (is_joinable(type) && group->members[i].hollow && strcmp(path, host) == 0)
 			return true;
 	}
 	return false;

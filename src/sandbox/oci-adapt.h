@@ -18,12 +18,13 @@
 
 /**
  * struct oci_member - a container that runs: the process that stands for it on the host, and its own in the guest
- *
- * That is 0 of one that is not run: its namespaces are the VM's own (oci-pause.h).
+ * @guest_pid: 0: none that is known
+ * @hollow: its namespaces are the VM's own (oci-pause.h), and @guest_pid is 0 until it is filled
  */
 struct oci_member {
 	pid_t host_pid;
 	uint32_t guest_pid;
+	bool hollow;
 };
 
 /** struct oci_file - a file of a container's own: where, and what is in it */

@@ -375,19 +375,25 @@ static void namespaces_of_a_group(void)
 static void namespaces_of_what_is_not_run(void)
 {
 	int pid = (int)getpid();
-	const struct oci_member members[] = {{.host_pid = pid, .guest_pid = 0},
-					     {.host_pid = pid + 1, .guest_pid = 43}};
+	const struct oci_member members[] = {{.host_pid = pid, .hollow = true},
+					     {.host_pid = pid + 1, .guest_pid = 43},
+					     {.host_pid = pid + 2}};
 	const struct oci_group later = {.members = members, .n = ARRAY_SIZE(members), .shm = ""};
 	_cleanup_free_ char *all =
 		xasprintf(NETWORK "," OURS("ipc") "," OURS("uts") "," OURS("pid"), pid, pid, pid);
 	_cleanup_free_ char *others =
 		xasprintf(NETWORK "," OURS("uts") "," OURS("ipc"), pid, pid + 1);
 	_cleanup_free_ char *mnt = xasprintf(NETWORK "," OURS("mnt"), pid);
+	_cleanup_free_ char *ipc = xasprintf(NETWORK "," OURS("ipc"), pid + 2);
+	_cleanup_free_ char *pids = xasprintf(NETWORK "," OURS("pid"), pid + 2);
 
 	group = &later;
 	expect_in_group(all, "", "\"namespaces\":[" GUESTS("pid", "0") ",{\"type\":\"cgroup\"}]");
 	expect_in_group(others, "", "\"namespaces\":[" GUESTS("ipc", "43") ",");
 	expect_not_in_group(mnt, "the mnt namespace /proc/");
+	/* One that is run, of which the guest has told no number. */
+	expect_not_in_group(ipc, "the ipc namespace /proc/");
+	expect_not_in_group(pids, "the pid namespace /proc/");
 	group = &first_of_group;
 }
 
@@ -396,7 +402,7 @@ static void names_in_what_is_the_vms(void)
 {
 	static const char names[] = "],\"hostname\":\"web\",\"domainname\":\"a.b\",\"x\":[";
 	int pid = (int)getpid();
-	const struct oci_member member = {.host_pid = pid, .guest_pid = 0};
+	const struct oci_member member = {.host_pid = pid, .hollow = true};
 	const struct oci_group later = {.members = &member, .n = 1, .shm = ""};
 	_cleanup_free_ char *ipc = xasprintf(NETWORK "," OURS("ipc"), pid);
 	_cleanup_free_ char *uts = xasprintf(NETWORK "," OURS("uts"), pid);

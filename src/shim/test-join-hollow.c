@@ -116,6 +116,10 @@ static void fills_what_is_hollow(void)
 	ask_to_share("c3", "pid");
 	guest_takes("c3", OF_SEVENTH, 10);
 	expect(&create, TTRPC_OK, "");
+	/* The VM's own is still that. */
+	ask_to_share("c4", "uts");
+	guest_takes("c4", "\"namespaces\":[{\"type\":\"cgroup\"}]", 11);
+	expect(&create, TTRPC_OK, "");
 	t.loop.now = test_clock;
 	guest_ends_it("c1", 5);
 	/* Its output, which the test's guest does not end, keeps nobody waiting for ever. */

@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "sandbox/bundle.h"
 #include "sandbox/commons.h"
+#include "sandbox/hollow.h"
 #include "sandbox/oci-adapt.h"
 #include "sandbox/process-oci.h"
 #include "sandbox/rootfs.h"
@@ -135,7 +136,9 @@ static size_t find_members(struct shim *shim, struct oci_member ret[ABI_CONTAINE
 		const struct process *p = container_of(it, struct container, link)->init;
 
 		if (is_live(p) && n < ABI_CONTAINERS_MAX)
-			ret[n++] = (struct oci_member){shim_container_pid(p->container), p->pid};
+			ret[n++] = (struct oci_member){.host_pid = shim_container_pid(p->container),
+						       .guest_pid = p->pid,
+						       .hollow = hollow_is_one(p)};
 	}
 	return n;
 }
