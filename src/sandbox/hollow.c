@@ -38,11 +38,24 @@ static struct container *first_of(const struct container *c)
 	return list_first(&c->sandbox->containers, struct container, link);
 }
 
-/* Whoever has it started is told of that first. */
+bool hollow_stop(struct process *p)
+{
+	p->container->hollow.stands = hollow_is_one(p) && !hollow_is_empty(p);
+	return !hollow_is_one(p) || p->container->hollow.stands;
+}
+
+bool hollow_go_on(const struct process *p)
+{
+	return !hollow_is_one(p) || p->container->hollow.stands;
+}
+
+/* Whoever has it started is told of that first. What it was filled with may have ended before, as it did. */
 static void end(struct process *p, uint32_t status)
 {
 	struct hollow *hollow = &p->container->hollow;
 
+	if (hollow->inside && hollow->inside->state == PROCESS_STOPPING)
+		status = hollow->inside->status;
 	if (p->state == PROCESS_STARTING && !hollow->ended) {
 		hollow->ended = true;
 		hollow->status = status;

@@ -22,13 +22,14 @@ struct process;
 /**
  * struct hollow - what there is of that
  * @inside: of the first container: the process that it was filled with; NULL: it was not
+ * @stands: the guest was asked to pause that
  * @ended: it ends, with that @status, once it has started
  * @waiters: for its being filled
  * @link, @done: of one that waits
  */
 struct hollow {
 	struct process *inside;
-	bool ended;
+	bool stands, ended;
 	uint32_t status;
 	struct list waiters, link;
 	void (*done)(struct container *container, const struct err *err);
@@ -42,6 +43,12 @@ bool hollow_is_one(const struct process *process);
 
 /** hollow_is_empty() - and nothing of it is in the guest, or not yet */
 bool hollow_is_empty(const struct process *process);
+
+/** hollow_stop() - any container's is to stand still. Return: is that the guest's to do? */
+bool hollow_stop(struct process *process);
+
+/** hollow_go_on() - and to go on: it may have been filled in between */
+bool hollow_go_on(const struct process *process);
 
 /** hollow_started() - it runs now */
 void hollow_started(struct process *process);

@@ -75,7 +75,7 @@ void process_pause(struct process *p, bool standby)
 		standby_expect(&p->container->sandbox->standby);
 	else
 		standby_forbid(&p->container->sandbox->standby);
-	if (hollow_is_one(p)) {
+	if (!hollow_stop(p)) {
 		standby_allow(&p->container->sandbox->standby, stands_still, p);
 		return;
 	}
@@ -97,7 +97,7 @@ void process_resume(struct process *p)
 	/* Whoever paused it hears of this, not of that. */
 	standby_forget(&p->container->sandbox->standby, p);
 	standby_forbid(&p->container->sandbox->standby);
-	if (hollow_is_one(p))
+	if (!hollow_go_on(p))
 		report_frozen(p, PROCESS_RUNNING, TTRPC_OK, "");
 	else if (!p->container->sandbox->guest || send_resume(p, resume_answered) < 0)
 		report_frozen(p, before, TTRPC_UNAVAILABLE, "the virtual machine has ended");

@@ -12,7 +12,7 @@
 
 bool hollow_check_call(struct ttrpc_call *call, const struct process *init)
 {
-	if (!hollow_is_one(init))
+	if (!hollow_is_empty(init))
 		return true;
 	ttrpc_call_fail(call, TTRPC_FAILED_PRECONDITION,
 			"container %s is its pod's pause container: nothing of it runs in the "

@@ -131,6 +131,54 @@ static void fills_what_is_hollow(void)
 	end_hollow();
 }
 
+/* What it was told of its end comes first, though that is still held back for its output. */
+static void killed_when_it_has_ended(void)
+{
+	begin_hollow();
+	fill("c2");
+	guest_ends_it("c1", 5);
+	until(t.shim.first.hollow.inside->state == PROCESS_STOPPING);
+	shim_task_signal(t.shim.first.init, SIGTERM);
+	expect_waited(&waiting, 5);
+	end_hollow();
+}
+
+static void guest_agrees(const char *method)
+{
+	ask_id(&asked, method, "");
+	rpc_free(asked_of_guest(method, &containerd__task__v2__pause_request__descriptor));
+	guest_replies(EMPTY);
+	expect(&asked, TTRPC_OK, "");
+}
+
+/* It is any other's process then. */
+static void what_it_is_filled_with_is_asked(void)
+{
+	begin_hollow();
+	fill("c2");
+	guest_agrees("Pause");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__PAUSED);
+	guest_agrees("Resume");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	/* Users are looked up in that, which the test's has not. */
+	ask_exec_over(t.client, &asked, "e1");
+	expect(&asked, TTRPC_NOT_FOUND, "root file system");
+	end_hollow();
+}
+
+/* What was not asked to stand still need not go on. */
+static void filled_while_it_is_paused(void)
+{
+	begin_hollow();
+	ask_id(&asked, "Pause", "");
+	expect(&asked, TTRPC_OK, "");
+	fill("c2");
+	ask_id(&asked, "Resume", "");
+	expect(&asked, TTRPC_OK, "");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	end_hollow();
+}
+
 /* Whoever comes next tries again. */
 static void cannot_be_filled(void)
 {
@@ -241,6 +289,9 @@ static void tests(void)
 {
 	test_run(joins_what_is_hollow);
 	test_run(fills_what_is_hollow);
+	test_run(killed_when_it_has_ended);
+	test_run(what_it_is_filled_with_is_asked);
+	test_run(filled_while_it_is_paused);
 	test_run(cannot_be_filled);
 	test_run(created_too_late);
 	test_run(created_too_late_for_nobody);
