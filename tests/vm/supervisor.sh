@@ -50,6 +50,7 @@ test_runs_with_its_metadata() {
 	is "$(value pid)" "$(value /run/spin-supervisor.pid)"
 	is "$(value /var/log/spin-supervisor.log)" "got: secret token"
 	is "$(value /proc/self/cgroup)" "0::/.spin-supervisor"
+	is "$(value ipc),$(value uts)" "its own,its own"
 	is "$(value writable)" "Read-only file system"
 	status 0 caisson exec agent grep -q nsdelegate /proc/mounts
 	has "$(value /proc/cmdline)" "caisson_extras=1"

@@ -85,8 +85,8 @@ static int show_machine(const struct supervisor *s)
 {
 	if (!s->places->machine)
 		return 0;
-	/* Containers may be in the IPC namespace of vminitd's. */
-	if (unshare(CLONE_NEWNS | CLONE_NEWIPC) < 0)
+	/* Containers may be in the IPC and UTS namespaces of vminitd's. */
+	if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(machine); i++) {
 		(void)mkdir(machine[i].target, 0755);

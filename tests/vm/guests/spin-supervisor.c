@@ -74,6 +74,20 @@ static void print_file(FILE *to, const char *path)
 		fclose(file);
 }
 
+/* Is its namespace that of vminitd's, too? */
+static void print_namespace(FILE *to, const char *type)
+{
+	char path[2][32], link[2][64] = {"", ""};
+	const char *const whose[2] = {"self", "1"};
+
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(path[i], sizeof(path[i]), "/proc/%s/ns/%s", whose[i], type);
+		if (readlink(path[i], link[i], sizeof(link[i]) - 1) < 0)
+			fprintf(to, "%s: %s\n", path[i], strerror(errno));
+	}
+	fprintf(to, "%s: %s\n", type, strcmp(link[0], link[1]) == 0 ? "vminitd's" : "its own");
+}
+
 static void report(FILE *to)
 {
 	fprintf(to, "pid: %d\nmetadata: %s\n", (int)getpid(), metadata);
@@ -81,6 +95,8 @@ static void report(FILE *to)
 	print_file(to, "/var/log/spin-supervisor.log");
 	print_file(to, "/proc/cmdline");
 	print_file(to, "/proc/self/cgroup");
+	print_namespace(to, "ipc");
+	print_namespace(to, "uts");
 	fprintf(to, "writable: %s\n",
 		access("/run/spin-stack/spin-supervisor", W_OK) == 0 ? "yes" : strerror(errno));
 }
