@@ -16,8 +16,8 @@
  * @config: as somebody else wrote it
  *
  * It is one if it says so in containerd's annotation, runs /pause or caisson's own without arguments, and has nothing that
- * containerd does not give to each of them: no volumes, hooks, devices, sysctls but the network's, namespaces of others,
- * nor CAP_SYS_ADMIN.
+ * containerd does not give to each of them: no volumes, hooks, devices, sysctls but the network's, nor namespaces of
+ * others. What capabilities it has is all the same: it does nothing.
  *
  * Return: the pod's host name, which is @config's; NULL: it is not.
  */

@@ -59,6 +59,8 @@ static void expect(const struct config *config, const char *host)
 static void those_that_are(void)
 {
 	static const struct config configs[] = {
+		{.process = "{\"args\":[\"/pause\"],\"capabilities\":{\"bounding\":[\"CAP_KILL\","
+			    "\"CAP_SYS_ADMIN\"]}}"},
 		{.own = NULL},
 		{.process = ARGS("\"/caisson-pause\"")},
 		{.own = "{\"namespaces\":[" NAMESPACES
@@ -92,8 +94,6 @@ static void those_that_are_not(void)
 		{.process = ARGS("\"/bin/sh\"")},
 		{.process = ARGS("null")},
 		{.process = "{\"args\":[\"/pause\"],\"terminal\":true}"},
-		{.process = "{\"args\":[\"/pause\"],\"capabilities\":{\"bounding\":[\"CAP_KILL\","
-			    "\"CAP_SYS_ADMIN\"]}}"},
 		{.process = "[]"},
 		{.own = "{\"namespaces\":[" NAMESPACES "]}"},
 		{.own = "{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":"
