@@ -209,15 +209,13 @@ void hollow_fill(struct container *c, void (*done)(struct container *c, const st
 
 	c->hollow.done = done;
 	list_append(&first->hollow.waiters, &c->hollow.link);
-	/* It may have ended since that was found to be live. */
-	if (!is_live(first->init))
+	/* It may have ended since that was found to be live, or is about to. */
+	if (!is_live(first->init) || first->hollow.ended)
 		fail_ended(first);
 	else if (!inside)
 		begin(first);
 	else if (inside->state == PROCESS_RUNNING)
 		answer(c, inside, NULL);
-	else if (inside->state == PROCESS_STOPPED && !inside->forgetting)
-		fail_ended(first);
 }
 
 void hollow_leave(struct container *c)

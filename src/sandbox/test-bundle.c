@@ -278,6 +278,27 @@ static void whose_words_groups_are_in(void)
 	test_true(!is_scope(scope, BUNDLE_CGROUPS_PATH));
 }
 
+/* Disks are mounted for what is run. */
+static void with_disks_it_is_not_hollow(void)
+{
+	static const char *const volumes[] = {"rw:/", "disk:/"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(volumes); i++) {
+		struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+		struct bundle bundle = BUNDLE_NULL;
+		struct err err = ERR_NULL;
+
+		spec.id = xstrdup("box");
+		spec.pod_host = xstrdup("web");
+		strv_add(&spec.volumes, volumes[i]);
+		strv_add(&spec.volume_targets, "/d");
+		(void)bundle_choose_machine(&bundle, &spec, &err);
+		test_int(sandbox_spec_is_hollow(&spec), i == 0);
+		bundle_done(&bundle);
+		sandbox_spec_done(&spec);
+	}
+}
+
 int main(void)
 {
 	_cleanup_free_ char *root = NULL;
@@ -289,6 +310,7 @@ int main(void)
 	test_run(cut_short_it_is_refused);
 	test_run(what_else_is_refused);
 	test_run(whose_words_groups_are_in);
+	test_run(with_disks_it_is_not_hollow);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	return 0;
 }

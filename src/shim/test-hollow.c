@@ -167,6 +167,25 @@ static void figures(void)
 	end();
 }
 
+/* In the guest there is nothing that could have them. */
+static void limits(void)
+{
+	static const char json[] = "{\"pids\":{\"limit\":7}}";
+	Containerd__Task__V2__UpdateTaskRequest request =
+		CONTAINERD__TASK__V2__UPDATE_TASK_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+
+	begin();
+	any.type_url = (char *)RPC_TYPE_RESOURCES;
+	any.value.data = (uint8_t *)json;
+	any.value.len = strlen(json);
+	request.id = (char *)"c1";
+	request.resources = &any;
+	ask(&asked, "Update", &request.base);
+	expect(&asked, TTRPC_OK, "");
+	end();
+}
+
 /* There is nothing that could be had of it. */
 static void what_is_refused(void)
 {
@@ -193,6 +212,7 @@ int main(void)
 	test_run(deleted_without_a_start);
 	test_run(paused);
 	test_run(figures);
+	test_run(limits);
 	test_run(what_is_refused);
 	test_run(its_vm_is_lost);
 	return 0;

@@ -228,6 +228,158 @@ static void created_too_late_for_nobody(void)
 	end_hollow();
 }
 
+static struct asked create_third;
+
+/* c2 and c3 wait for what the guest has been asked to create. */
+static void begin_with_two(void)
+{
+	_cleanup_free_ char *namespace = xasprintf(
+		TEST_NETWORK ",{\"type\":\"pid\",\"path\":\"/proc/%d/ns/pid\"}", (int)getpid());
+	_cleanup_free_ char *bundle = NULL;
+	Containerd__Task__V2__CreateTaskRequest request =
+		CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+
+	begin_hollow();
+	ask_to_share("c2", "pid");
+	rpc_free(&guest_takes_bundle("c1", "")->base);
+	bundle = make_bundle("b3", namespace, "");
+	request.id = (char *)"c3";
+	request.bundle = bundle;
+	ask(&create_third, "Create", &request.base);
+	until(t.shim.first.hollow.waiters.next != t.shim.first.hollow.waiters.prev);
+}
+
+static void guest_created(uint32_t pid)
+{
+	Containerd__Task__V2__CreateTaskResponse response =
+		CONTAINERD__TASK__V2__CREATE_TASK_RESPONSE__INIT;
+
+	response.pid = pid;
+	guest_replies(&response.base);
+}
+
+static void expect_both(enum ttrpc_code code, const char *part)
+{
+	expect(&create, code, part);
+	expect(&create_third, code, part);
+}
+
+static void cannot_be_filled_for_two(void)
+{
+	begin_with_two();
+	guest_fails(TTRPC_RESOURCE_EXHAUSTED, "no room");
+	expect_both(TTRPC_RESOURCE_EXHAUSTED, "PID namespace: no room");
+	test_true(!t.shim.first.hollow.inside);
+	end_hollow();
+}
+
+/* It is gone by the time that the other one is told. */
+static void one_of_two_waits_too_long(void)
+{
+	begin_with_two();
+	deadline_passes(&container_find(&t.shim.sandbox, "c2")->init->deadline);
+	expect(&create, TTRPC_DEADLINE_EXCEEDED, "");
+	guest_created(7);
+	guest_starts();
+	guest_takes("c3", OF_SEVENTH, 10);
+	expect(&create_third, TTRPC_OK, "");
+	test_true(!container_find(&t.shim.sandbox, "c2"));
+	end_hollow();
+}
+
+/* Nothing of it runs, so the container that it is of has ended. */
+static void cannot_be_started(void)
+{
+	begin_with_two();
+	guest_created(7);
+	rpc_free(asked_of_guest("Start", &containerd__task__v2__start_request__descriptor));
+	guest_fails(TTRPC_NOT_FOUND, "no such program");
+	expect_both(TTRPC_NOT_FOUND, "PID namespace: no such program");
+	expect_waited(&waiting, 137);
+	test_true(!guest_was_asked("Kill"));
+	end_hollow();
+}
+
+/* It may run, so it is killed, and the container ends as that does. */
+static void started_too_late(void)
+{
+	begin_with_two();
+	guest_created(7);
+	until(guest_was_asked("Start"));
+	deadline_passes(&t.shim.first.hollow.inside->deadline);
+	expect_both(TTRPC_DEADLINE_EXCEEDED, "PID namespace: the guest did not answer");
+	expect_kill("c1", SIGKILL);
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	t.loop.now = test_clock;
+	guest_ends_it("c1", 137);
+	until(t.shim.first.hollow.inside->state == PROCESS_STOPPING);
+	(void)test_pass(&t.loop, 10 * NSEC_PER_SEC);
+	expect_waited(&waiting, 137);
+	end_hollow();
+}
+
+/* What holds its end back is its output, for which nobody else need come. */
+static void one_comes_when_it_has_ended(void)
+{
+	begin_hollow();
+	fill("c2");
+	t.loop.now = test_clock;
+	guest_ends_it("c1", 5);
+	until(t.shim.first.hollow.inside->state == PROCESS_STOPPING);
+	/* As one finds it that came before. */
+	t.shim.first.init->pid = 0;
+	ask_to_share("c3", "pid");
+	until(!list_empty(&t.shim.first.hollow.waiters));
+	(void)test_pass(&t.loop, 10 * NSEC_PER_SEC);
+	expect(&create, TTRPC_FAILED_PRECONDITION, "PID namespace: it has ended");
+	expect_waited(&waiting, 5);
+	end_hollow();
+}
+
+/* Which is told once it has started. */
+static void one_comes_when_it_is_about_to_end(void)
+{
+	begin_hollow();
+	process_starting(t.shim.first.init);
+	shim_task_signal(t.shim.first.init, SIGTERM);
+	ask_to_share("c2", "pid");
+	expect(&create, TTRPC_FAILED_PRECONDITION, "PID namespace: it has ended");
+	process_start(t.shim.first.init);
+	expect_waited(&waiting, 0);
+	end_hollow();
+}
+
+static void deleted_while_it_is_filled(void)
+{
+	begin_with_two();
+	shim_task_signal(t.shim.first.init, SIGKILL);
+	expect_waited(&waiting, 137);
+	ask_delete(&asked, "");
+	expect(&asked, TTRPC_OK, "");
+	expect_both(TTRPC_UNAVAILABLE, "the virtual machine has ended");
+	end_hollow();
+}
+
+/* Signals are its program's then, as those of any other. */
+static void signals_of_what_is_filled(void)
+{
+	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
+
+	begin_hollow();
+	fill("c2");
+	test_int(t.shim.first.init->pid, 7);
+	shim_task_signal(t.shim.first.init, SIGTERM);
+	expect_kill("c1", SIGTERM);
+	request.id = (char *)"c1";
+	request.signal = SIGUSR1;
+	ask(&asked, "Kill", &request.base);
+	rpc_free(asked_of_guest("Kill", &containerd__task__v2__kill_request__descriptor));
+	guest_fails(TTRPC_INVALID_ARGUMENT, "no such signal");
+	expect(&asked, TTRPC_INVALID_ARGUMENT, "no such signal");
+	expect_state("", CONTAINERD__V1__TYPES__STATUS__RUNNING);
+	end_hollow();
+}
+
 /* Whoever waits for it hears of it. */
 static void lost_while_it_is_filled(void)
 {
@@ -237,6 +389,16 @@ static void lost_while_it_is_filled(void)
 	sandbox_stop(&t.shim.sandbox, false);
 	expect_waited(&waiting, 137);
 	expect(&create, TTRPC_UNAVAILABLE, "");
+	end_hollow();
+}
+
+static void lost_when_it_is_filled(void)
+{
+	begin_hollow();
+	fill("c2");
+	sandbox_stop(&t.shim.sandbox, false);
+	expect_waited(&waiting, 137);
+	test_true(t.shim.first.hollow.inside->lost);
 	end_hollow();
 }
 
@@ -295,7 +457,16 @@ static void tests(void)
 	test_run(cannot_be_filled);
 	test_run(created_too_late);
 	test_run(created_too_late_for_nobody);
+	test_run(cannot_be_filled_for_two);
+	test_run(one_of_two_waits_too_long);
+	test_run(cannot_be_started);
+	test_run(started_too_late);
+	test_run(one_comes_when_it_has_ended);
+	test_run(one_comes_when_it_is_about_to_end);
+	test_run(deleted_while_it_is_filled);
+	test_run(signals_of_what_is_filled);
 	test_run(lost_while_it_is_filled);
+	test_run(lost_when_it_is_filled);
 	test_run(ends_while_it_is_filled);
 	test_run(ends_before_it_is_filled);
 	test_run(ends_while_that_is_undone);

@@ -95,10 +95,28 @@ static void nobody_else_gets_it(void)
 	}
 }
 
+/* Nothing of it comes to the guest. */
+static void what_is_hollow_has_none(void)
+{
+	test_shim_begin(false);
+	test_shim_hollow();
+	t.spec.stages = true;
+	t.spec.console = xstrdup("");
+	test_shim_boot();
+	ask_create(&create, "c1");
+	guest_mounts_all();
+	expect(&create, TTRPC_OK, "");
+	ask_start(&start, "");
+	expect(&start, TTRPC_OK, "");
+	expect_kept(NULL, 0);
+	test_shim_hollow_end();
+}
+
 int main(void)
 {
 	test_run(each_stage_is_told);
 	test_run(where_it_ends_is_told);
 	test_run(nobody_else_gets_it);
+	test_run(what_is_hollow_has_none);
 	return 0;
 }
