@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
+#include <string.h>
+
 /* Annotations by which containerd's CRI says what a container is for: of the pod, and of the container. */
 
 #define CRI_SANDBOX_ID	   "io.kubernetes.cri.sandbox-id"
@@ -18,3 +21,9 @@
 
 /* Of a pod's sandbox, by containerd 1.7 and later. */
 #define CRI_SANDBOX_IMAGE_NAME "io.kubernetes.cri.podsandbox.image-name"
+
+/** cri_is_sandbox() - does CRI_TYPE, which is @type, say that it is its pod's pause container? */
+static inline bool cri_is_sandbox(const char *type)
+{
+	return strcmp(type, CRI_TYPE_SANDBOX) == 0;
+}

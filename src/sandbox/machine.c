@@ -194,7 +194,7 @@ static bool is_pods_own(const struct sandbox_spec *spec)
 {
 	const char *type = strv_env_get(&spec->annotations, CRI_TYPE);
 
-	return type && strcmp(type, CRI_TYPE_SANDBOX) == 0;
+	return type && cri_is_sandbox(type);
 }
 
 int machine_join(struct sandbox_spec *spec, const struct sandbox_spec *first, const char *path,

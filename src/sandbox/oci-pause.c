@@ -55,7 +55,7 @@ static bool says_so(struct json_object *config)
 {
 	struct json_object *all = oci_json_get(config, "annotations", json_type_object);
 
-	return strcmp(oci_json_text(all, CRI_TYPE), CRI_TYPE_SANDBOX) == 0;
+	return cri_is_sandbox(oci_json_text(all, CRI_TYPE));
 }
 
 static bool only_waits(struct json_object *process)

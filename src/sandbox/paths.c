@@ -13,8 +13,6 @@
 #include "base/shell-word.h"
 #include "vmm/boot/kernel.h"
 
-/* What means itself to every shell. */
-
 /**
  * struct folder - where one of the folders is
  * @variable: overrides the rest
