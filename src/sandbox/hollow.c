@@ -28,11 +28,6 @@ bool hollow_is_empty(const struct process *p)
 	return hollow_is_one(p) && !(inside && inside->state == PROCESS_RUNNING);
 }
 
-static bool is_live(const struct process *p)
-{
-	return p && p->state >= PROCESS_CREATED && p->state <= PROCESS_PAUSED;
-}
-
 static struct container *first_of(const struct container *c)
 {
 	return list_first(&c->sandbox->containers, struct container, link);
@@ -59,7 +54,7 @@ static void end(struct process *p, uint32_t status)
 	if (p->state == PROCESS_STARTING && !hollow->ended) {
 		hollow->ended = true;
 		hollow->status = status;
-	} else if (p->state != PROCESS_STARTING && is_live(p)) {
+	} else if (p->state != PROCESS_STARTING && process_is_live(p)) {
 		process_end(p, status);
 	}
 }
@@ -128,7 +123,7 @@ static void forgotten(struct process *inside, const struct process_result *resul
 
 	first->hollow.inside = NULL;
 	process_free(inside);
-	if (!is_live(first->init))
+	if (!process_is_live(first->init))
 		fail_ended(first);
 	else if (!list_empty(&first->hollow.waiters))
 		begin(first);
@@ -178,7 +173,7 @@ static void started(struct process *inside, const struct process_result *result)
 
 	if (result->code != TTRPC_OK) {
 		not_started(inside, result);
-	} else if (!is_live(first->init)) {
+	} else if (!process_is_live(first->init)) {
 		/* The container has ended meanwhile. */
 		fail_ended(first);
 		process_signal(inside, SIGKILL);
@@ -210,7 +205,7 @@ void hollow_fill(struct container *c, void (*done)(struct container *c, const st
 	c->hollow.done = done;
 	list_append(&first->hollow.waiters, &c->hollow.link);
 	/* It may have ended since that was found to be live, or is about to. */
-	if (!is_live(first->init) || first->hollow.ended)
+	if (!process_is_live(first->init) || first->hollow.ended)
 		fail_ended(first);
 	else if (!inside)
 		begin(first);

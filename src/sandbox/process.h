@@ -129,6 +129,12 @@ struct process *process_new(struct container *container, const char *exec_id,
  */
 void process_free(struct process *process);
 
+/** process_is_live() - is it there, and has not ended? @process: may be NULL */
+static inline bool process_is_live(const struct process *process)
+{
+	return process && process->state >= PROCESS_CREATED && process->state <= PROCESS_PAUSED;
+}
+
 /** process_is_drained() - has all output reached its reader, and its streams their ends? */
 static inline bool process_is_drained(const struct process *process)
 {

@@ -57,11 +57,6 @@ static size_t count(const struct sandbox *sb)
 	return n;
 }
 
-static bool is_live(const struct process *p)
-{
-	return p && p->state >= PROCESS_CREATED && p->state <= PROCESS_PAUSED;
-}
-
 static bool check_vm(struct ttrpc_call *call,
 		     const Containerd__Task__V2__CreateTaskRequest *request)
 {
@@ -76,7 +71,7 @@ static bool check_vm(struct ttrpc_call *call,
 		 "id: not " SANDBOX_ID_RULE},
 		{*request->checkpoint || *request->parent_checkpoint, TTRPC_UNIMPLEMENTED,
 		 "checkpoint: one is restored by `caisson restore` only"},
-		{sb->state != SANDBOX_READY || !is_live(shim->first.init),
+		{sb->state != SANDBOX_READY || !process_is_live(shim->first.init),
 		 TTRPC_FAILED_PRECONDITION,
 		 "the first container of its group is not there, or has ended"},
 		{count(sb) >= ABI_CONTAINERS_MAX, TTRPC_RESOURCE_EXHAUSTED,
@@ -135,7 +130,7 @@ static size_t find_members(struct shim *shim, struct oci_member ret[ABI_CONTAINE
 	list_for_each (it, &shim->sandbox.containers) {
 		const struct process *p = container_of(it, struct container, link)->init;
 
-		if (is_live(p) && n < ABI_CONTAINERS_MAX)
+		if (process_is_live(p) && n < ABI_CONTAINERS_MAX)
 			ret[n++] = (struct oci_member){.host_pid = shim_container_pid(p->container),
 						       .guest_pid = p->pid,
 						       .hollow = hollow_is_one(p)};
