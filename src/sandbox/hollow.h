@@ -6,7 +6,6 @@
 
 #include "base/err.h"
 #include "base/list.h"
-#include "sandbox/spec.h"
 
 /*
  * A hollow container is there for who asks, and nothing of it is in the guest: a pod's pause container, whose namespaces are

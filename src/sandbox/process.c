@@ -466,14 +466,14 @@ void process_signal(struct process *p, int signo)
 {
 	Containerd__Task__V2__KillRequest request = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
 
-	request.id = p->container->spec->id;
-	request.exec_id = p->exec_id;
-	request.signal = (uint32_t)signo;
 	standby_forbid(&p->container->sandbox->standby);
 	if (hollow_is_one(p)) {
 		hollow_signal(p, signo);
 		return;
 	}
+	request.id = p->container->spec->id;
+	request.exec_id = p->exec_id;
+	request.signal = (uint32_t)signo;
 	if (!*p->exec_id)
 		request.signal = systemd_signal(p->container->spec, request.signal);
 	tell(p, "Kill", &request.base, signo == SIGKILL ? PROCESS_GUEST_ENDS : 0);

@@ -184,6 +184,7 @@ bool sandbox_spec_has_bundle(const struct sandbox_spec *spec);
 
 /** sandbox_spec_shares_vm() - has it come to the VM of another container? */
 bool sandbox_spec_shares_vm(const struct sandbox_spec *spec);
+
 /** sandbox_spec_is_hollow() - is its first process none of the guest's? See hollow.h. */
 bool sandbox_spec_is_hollow(const struct sandbox_spec *spec);
 

@@ -206,7 +206,7 @@ void control_stats(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const struct process *p = find(call, request->id, PROCESS_OP_STATS);
 
 	if (p && hollow_is_empty(p))
-		hollow_stats(call, reply_for_host);
+		hollow_calls_stats(call, reply_for_host);
 	else if (p)
 		calls_forward_briefly(call, "Stats", reply_for_host);
 }
@@ -217,7 +217,7 @@ void control_stats_of_guest(struct ttrpc_call *call, const ProtobufCMessage *mes
 	const struct process *p = find(call, request->id, PROCESS_OP_STATS);
 
 	if (p && hollow_is_empty(p))
-		hollow_stats(call, reply_of_guest);
+		hollow_calls_stats(call, reply_of_guest);
 	else if (p)
 		calls_forward_as(call, "Stats", call->payload, call->payload_len, reply_of_guest);
 }

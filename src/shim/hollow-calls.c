@@ -10,7 +10,7 @@
 #include "shim/calls.h"
 #include "task.pb-c.h"
 
-bool hollow_check_call(struct ttrpc_call *call, const struct process *init)
+bool hollow_calls_check(struct ttrpc_call *call, const struct process *init)
 {
 	if (!hollow_is_empty(init))
 		return true;
@@ -36,8 +36,8 @@ static void pack(Google__Protobuf__Any *ret)
 	(void)rpc_any_pack(&metrics.base, ret);
 }
 
-void hollow_stats(struct ttrpc_call *call,
-		  void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
+void hollow_calls_stats(struct ttrpc_call *call,
+			void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer))
 {
 	Containerd__Task__V2__StatsResponse response = CONTAINERD__TASK__V2__STATS_RESPONSE__INIT;
 	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
@@ -50,8 +50,5 @@ void hollow_stats(struct ttrpc_call *call,
 	answer.payload = payload;
 	answer.payload_len = protobuf_c_message_pack(&response.base, payload);
 	rpc_any_done(&any);
-	if (reply)
-		reply(call, &answer);
-	else
-		ttrpc_call_reply(call, answer.payload, answer.payload_len);
+	reply(call, &answer);
 }

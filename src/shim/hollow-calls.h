@@ -7,12 +7,12 @@
 
 /* What is asked about a container of which nothing is in the guest (sandbox/hollow.h). */
 
-/** hollow_check_call() - may something be executed in a container? Return: false: in one of these not, which was answered. */
-bool hollow_check_call(struct ttrpc_call *call, const struct process *init);
+/** hollow_calls_check() - may something be executed in a container? Return: false: in one of these not, which was answered. */
+bool hollow_calls_check(struct ttrpc_call *call, const struct process *init);
 
 /**
- * hollow_stats() - answer with the figures of nothing
- * @reply: as if that were the guest's answer; NULL: it is the answer
+ * hollow_calls_stats() - answer with the figures of nothing
+ * @reply: gets them as if that were the guest's answer
  */
-void hollow_stats(struct ttrpc_call *call,
-		  void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer));
+void hollow_calls_stats(struct ttrpc_call *call,
+			void (*reply)(struct ttrpc_call *call, const struct ttrpc_answer *answer));

@@ -328,7 +328,7 @@ static bool make_room(struct shim *shim, struct container *c)
 static bool exec_allowed(struct ttrpc_call *call, struct container *c, const char *exec_id)
 {
 	if (!process_check(call, c->init->state, PROCESS_OP_EXEC) ||
-	    !hollow_check_call(call, c->init))
+	    !hollow_calls_check(call, c->init))
 		return false;
 	if (container_find_exec(c, exec_id)) {
 		ttrpc_call_fail(call, TTRPC_ALREADY_EXISTS, "exec %s already exists", exec_id);

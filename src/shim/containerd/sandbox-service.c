@@ -287,7 +287,7 @@ static void metrics(struct ttrpc_call *call, const ProtobufCMessage *message)
 	const struct shim *shim = find_created(call, request->sandbox_id);
 
 	if (shim && pod_is_ready(shim) && hollow_is_empty(shim->first.init))
-		hollow_stats(call, metrics_came);
+		hollow_calls_stats(call, metrics_came);
 	else if (shim)
 		calls_forward_briefly(call, "Stats", metrics_came);
 }
