@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "abi/abi.h"
 #include "base/macro.h"
 #include "base/mem.h"
 #include "sandbox/cri.h"
@@ -10,7 +11,6 @@
 #include "sandbox/oci-mounts.h"
 #include "sandbox/pod-config.h"
 
-#define HOSTNAME_MAX 63
 /* What oci_config_adapt() writes where nobody has that namespace yet. */
 #define NOBODYS "/proc/0/ns/pid"
 
@@ -143,7 +143,7 @@ static bool is_host(const char *name)
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 	size_t len = strlen(name);
 
-	return len > 0 && len <= HOSTNAME_MAX && strspn(name, letters) == len;
+	return len > 0 && len <= ABI_HOSTNAME_MAX && strspn(name, letters) == len;
 }
 
 static bool has_hooks(struct json_object *config)
@@ -153,13 +153,40 @@ static bool has_hooks(struct json_object *config)
 	return hooks && json_object_object_length(hooks) > 0;
 }
 
+/* What is of another type is nobody's to understand. */
+static bool is_well_typed(struct json_object *config)
+{
+	struct json_object *own = oci_json_get(config, "linux", json_type_object);
+	struct json_object *process = oci_json_get(config, "process", json_type_object);
+	const struct {
+		struct json_object *in;
+		const char *name;
+		enum json_type type;
+	} members[] = {
+		{config, "mounts", json_type_array},
+		{config, "hooks", json_type_object},
+		{config, "domainname", json_type_string},
+		{own, "sysctl", json_type_object},
+		{process, "capabilities", json_type_object},
+		{process, "terminal", json_type_boolean},
+	};
+	struct json_object *value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		if (json_object_object_get_ex(members[i].in, members[i].name, &value) && value &&
+		    !json_object_is_type(value, members[i].type))
+			return false;
+	return true;
+}
+
 const char *oci_pause_host(struct json_object *config)
 {
 	struct json_object *own = oci_json_get(config, "linux", json_type_object);
 	const char *host = oci_json_text(config, "hostname");
 
-	return own && says_so(config) && is_host(host) && !*oci_json_text(config, "domainname") &&
-			       !has_hooks(config) && has_nothing_else(own) &&
+	return own && says_so(config) && is_well_typed(config) && is_host(host) &&
+			       !*oci_json_text(config, "domainname") && !has_hooks(config) &&
+			       has_nothing_else(own) &&
 			       only_waits(oci_json_get(config, "process", json_type_object)) &&
 			       mounts_nothing_else(
 				       oci_json_get(config, "mounts", json_type_array)) &&
@@ -205,7 +232,8 @@ static struct json_object *awaiting(struct json_object *config)
 	for (size_t i = 0; i < length(list); i++) {
 		struct json_object *item = json_object_array_get_idx(list, i);
 
-		if (strcmp(oci_json_text(item, "path"), NOBODYS) == 0)
+		if (strcmp(oci_json_text(item, "type"), "pid") == 0 &&
+		    strcmp(oci_json_text(item, "path"), NOBODYS) == 0)
 			return item;
 	}
 	return NULL;

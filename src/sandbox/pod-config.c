@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "abi/abi.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -18,9 +19,8 @@
 #include "sandbox/annotation.h"
 #include "sandbox/cri.h"
 
-#define RESOLV_CONF  "/etc/resolv.conf"
-#define RESOLV_MAX   (64u << 10)
-#define HOSTNAME_MAX 64
+#define RESOLV_CONF "/etc/resolv.conf"
+#define RESOLV_MAX  (64u << 10)
 /* As Kubernetes' own. */
 #define NOBODY 65535
 
@@ -306,9 +306,9 @@ static int check(const struct described *d, struct err *err)
 	if (users && users->mode != RUNTIME__V1__NAMESPACE_MODE__NODE)
 		return err_set(err, -ENOTSUP,
 			       "options: userns_options: caisson's pods have no user namespaces");
-	if (strlen(d->pod->hostname) > HOSTNAME_MAX)
+	if (strlen(d->pod->hostname) > ABI_HOSTNAME_MAX)
 		return err_set(err, -EINVAL, "options: hostname: longer than %d bytes",
-			       HOSTNAME_MAX);
+			       ABI_HOSTNAME_MAX);
 	return 0;
 }
 

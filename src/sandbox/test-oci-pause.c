@@ -56,6 +56,8 @@ static void expect(const struct config *config, const char *host)
 	json_object_put(o);
 }
 
+#define LONGEST "0123456789012345678901234567890123456789012345678901234567890123"
+
 static void those_that_are(void)
 {
 	static const struct config configs[] = {
@@ -69,6 +71,7 @@ static void those_that_are(void)
 		{.own = LINUX("\"devices\":[],\"uidMappings\":null,\"seccomp\":{\"a\":1},"
 			      "\"maskedPaths\":[\"/proc/x\"],\"readonlyPaths\":[]")},
 		{.mounts = ""},
+		{.more = ",\"hostname\":\"web-0\",\"mounts\":null"},
 		{.more = ",\"hostname\":\"web-0\",\"hooks\":{},\"domainname\":\"\""},
 		{.process = "{\"args\":[\"/pause\"],\"terminal\":false,\"capabilities\":"
 			    "{\"bounding\":[\"CAP_CHOWN\",\"CAP_KILL\"]}}"},
@@ -76,6 +79,7 @@ static void those_that_are(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(configs); i++)
 		expect(&configs[i], "web-0");
+	expect(&(struct config){.more = ",\"hostname\":\"" LONGEST "\""}, LONGEST);
 }
 
 #define MOUNT(where, type) \
@@ -120,11 +124,15 @@ static void those_that_are_not(void)
 		{.more = ",\"hostname\":\"\""},
 		{.more = ",\"hostname\":\"a b\""},
 		{.more = ",\"hostname\":\"a\\\"b\""},
-		{.more = ",\"hostname\":"
-			 "\"0123456789012345678901234567890123456789012345678901234567890"
-			 "123\""},
+		{.more = ",\"hostname\":\"" LONGEST "4\""},
 		{.more = ",\"hostname\":\"a\",\"domainname\":\"b\""},
 		{.more = ",\"hostname\":\"a\",\"hooks\":{\"poststop\":[]}"},
+		{.more = ",\"hostname\":\"a\",\"hooks\":[]"},
+		{.more = ",\"hostname\":\"a\",\"domainname\":1"},
+		{.more = ",\"hostname\":\"a\",\"mounts\":{}"},
+		{.own = LINUX("\"sysctl\":[]")},
+		{.process = "{\"args\":[\"/pause\"],\"capabilities\":[]}"},
+		{.process = "{\"args\":[\"/pause\"],\"terminal\":\"true\"}"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(configs); i++)
@@ -154,6 +162,8 @@ static void the_number_of_what_is_run(void)
 			     "\"/proc/0/ns/pid\"}]}}");
 
 	test_true(oci_pause_awaited(json));
+	test_true(!oci_pause_awaited("{\"linux\":{\"namespaces\":[{\"type\":\"ipc\",\"path\":"
+				     "\"/proc/0/ns/pid\"}]}}"));
 	oci_pause_place(42, &json);
 	test_true(strstr(json, "{\"type\":\"pid\",\"path\":\"\\/proc\\/42\\/ns\\/pid\"}"));
 	test_true(strstr(json, "[\"\\/proc\\/0\\/ns\\/pid\"]"));
