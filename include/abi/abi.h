@@ -171,9 +171,12 @@
 #define ABI_CMDLINE_METADATA "caisson_metadata="
 #define ABI_CMDLINE_EXTRAS   "caisson_extras="
 #define ABI_CMDLINE_DISKS    "caisson_disks="
-#define ABI_CMDLINE_EMULATED "caisson_emulated"
+#define ABI_CMDLINE_EMULATED "caisson_emulated="
 #define ABI_CMDLINE_PROBE    "caisson_probe="
 #define ABI_CMDLINE_MAX	     2048
+
+/* The variable that the kernel makes of ABI_CMDLINE_EMULATED. */
+#define ABI_EMULATED "caisson_emulated"
 
 /*
  * The kernel's own word for its network, which vminitd reads where it is an image's own init: a

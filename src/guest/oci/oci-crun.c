@@ -380,7 +380,7 @@ static bool let_go(const char *id)
  */
 static void settle_addresses(void)
 {
-	if (getenv(ABI_CMDLINE_EMULATED))
+	if (getenv(ABI_EMULATED))
 		(void)personality(ADDR_NO_RANDOMIZE);
 }
 

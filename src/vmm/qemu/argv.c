@@ -140,7 +140,7 @@ static void emulated_words(const struct vmm_spec *spec, uint32_t tsc_khz, struct
 		strv_addf(line, "tsc_early_khz=%u", tsc_khz);
 	strv_add(line, "tsc=reliable");
 	strv_add(line, "noreplace-smp");
-	strv_add(line, ABI_CMDLINE_EMULATED "=1");
+	strv_add(line, ABI_CMDLINE_EMULATED "1");
 	if (spec->tuned)
 		strv_add(line, "lapic_hz=1000000000");
 }
