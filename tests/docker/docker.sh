@@ -248,7 +248,8 @@ test_stats_and_top() {
 	before=$(memory holds)
 	status 0 docker exec holds dd if=/dev/zero of=/dev/shm/held bs=1M count=50
 	after=$(memory holds)
-	[ $((after - before)) -ge $((50 << 20)) ] || fail "$before, and with 50 MiB more $after"
+	# Some of it may be memory that the guest has touched before.
+	[ $((after - before)) -ge $((40 << 20)) ] || fail "$before, and with 50 MiB more $after"
 	# What the host has of it; who wants what is inside asks caisson.
 	status 0 docker inspect -f '{{.State.Pid}} {{.Id}}' holds
 	read -r pid id < <(out)
