@@ -190,16 +190,16 @@ class Pod(threading.Thread):
             file.write(hosts)
 
     def _lose_sandbox(self) -> None:
-        """All of them begin anew in another, if they may."""
-        self.event("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+        """All of them begin anew in another, if they may; until containerd can remove it, that is tried again."""
         lost = self.sandbox
-        self.ended.discard(lost.id)
         self._stop(0)
         if self.spec["restartPolicy"] != "Never":
+            self.node.containerd.call("RemovePodSandbox", pod_sandbox_id=lost.id)
             for each in self.containers:
                 each.begin_anew()
-            self.node.containerd.call("RemovePodSandbox", pod_sandbox_id=lost.id)
             self.sandbox = None
+        self.event("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+        self.ended.discard(lost.id)
 
     def _publish(self) -> None:
         self.node.store.change(self.key, self._with_status)
