@@ -191,7 +191,7 @@ test_remove_goes_on() {
 
 test_ambiguous() {
 	empty
-	for i in 1 2; do mkdir "$STORE/images/abc$(printf %061d $i)"; done
+	for i in 1 2; do mkdir -p "$STORE/images/abc$(printf %061d $i)"; done
 	status 1 image rm abc
 	one_sentence
 	has "$(err)" "the IDs of 2 images begin with \"abc\""
