@@ -161,6 +161,28 @@ static void inspect_out(struct pump *p)
 	p->write_max = p->out_nowait ? SIZE_MAX : PIPE_BUF;
 }
 
+static int watch_out(struct pump *p)
+{
+	int r;
+
+	inspect_out(p);
+	r = loop_io_start(p->loop, &p->out, p->out_fd, 0, out_ready);
+	return r == -EPERM ? 0 : r;
+}
+
+void pump_set_out(struct pump *p, int fd)
+{
+	int r;
+
+	loop_io_stop(&p->out);
+	p->out_fd = fd;
+	r = watch_out(p);
+	if (r < 0)
+		finish(p, r);
+	else
+		arm(p);
+}
+
 int pump_start(struct pump *p, struct loop *loop, int in_fd, int out_fd, char *buf, size_t size)
 {
 	int r;
@@ -172,13 +194,9 @@ int pump_start(struct pump *p, struct loop *loop, int in_fd, int out_fd, char *b
 	p->size = size;
 	p->begin = p->end = 0;
 	p->eof = false;
-	inspect_out(p);
 	r = loop_io_start(loop, &p->in, in_fd, EPOLLIN, in_ready);
-	if (r == 0 || r == -EPERM) {
-		r = loop_io_start(loop, &p->out, out_fd, 0, out_ready);
-		if (r == -EPERM)
-			r = 0;
-	}
+	if (r == 0 || r == -EPERM)
+		r = watch_out(p);
 	if (r < 0)
 		pump_stop(p);
 	else

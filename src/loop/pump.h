@@ -44,6 +44,9 @@ void pump_init(struct pump *pump);
  */
 int pump_start(struct pump *pump, struct loop *loop, int in_fd, int out_fd, char *buf, size_t size);
 
+/** pump_set_out() - go on writing to @fd; the descriptor of before may be closed then */
+void pump_set_out(struct pump *pump, int fd);
+
 /** pump_stop() - without calling @done; harmless when stopped or never started */
 void pump_stop(struct pump *pump);
 

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -171,6 +173,51 @@ int stream_start_with(struct stream *io, const char *fifo)
 	if (r == 0)
 		stream_start(io);
 	return r;
+}
+
+static bool keeps_both_ends(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+	       (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
+}
+
+static int reopen(int fd, int how)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, how | O_NONBLOCK | O_CLOEXEC);
+}
+
+static bool has_reader(int fd)
+{
+	struct pollfd end = {.fd = fd, .events = 0};
+
+	return poll(&end, 1, 0) == 0;
+}
+
+static void write_to(struct stream *io, int fd)
+{
+	int before = io->fifo_fd;
+
+	io->fifo_fd = fd;
+	if (io->state == STREAM_COPYING)
+		pump_set_out(&io->pump, fd);
+	fd_close(before);
+}
+
+void stream_follow(struct stream *io)
+{
+	int writer = keeps_both_ends(io->fifo_fd) ? reopen(io->fifo_fd, O_WRONLY) : -EBADF, both;
+
+	if (writer < 0)
+		return;
+	write_to(io, writer);
+	/* Who is late is waited for. */
+	if (io->fifo_fd == writer && !has_reader(writer) && (both = reopen(writer, O_RDWR)) >= 0)
+		write_to(io, both);
 }
 
 void stream_close_input(struct stream *io)

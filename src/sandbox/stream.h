@@ -84,6 +84,14 @@ int stream_start_with(struct stream *io, const char *fifo);
 /** stream_start() - begin copying, from STREAM_READY only; harmless when IDLE */
 void stream_start(struct stream *io);
 
+/**
+ * stream_follow() - of output whose FIFO we have both ends of: the process is to know when nobody reads any more
+ *
+ * An exec is its client's, as `kubectl exec` or `kubectl cp`, and nobody comes back to it. So we keep the end alone that
+ * is written to, if somebody has the other one.
+ */
+void stream_follow(struct stream *io);
+
 /** stream_close_input() - stdin: no more than what is in the FIFO now and what its writers add */
 void stream_close_input(struct stream *io);
 

@@ -149,6 +149,31 @@ static void readable(struct loop_io *io _unused_, uint32_t revents _unused_)
 	loop_quit(&loop, 0);
 }
 
+/* Whoever comes before the process is started is followed, and nobody is missed before. */
+static void a_user_may_be_late(void)
+{
+	struct loop_io io = LOOP_IO_NULL;
+	char byte;
+	int user;
+
+	begin(STREAM_STDOUT);
+	stream.fifo_fd = user_end(O_RDWR);
+	open_and_start(fifo);
+	stream_follow(&stream);
+	test_int(send(peer->fd, "x", 1, MSG_NOSIGNAL), 1);
+	user = user_end(O_RDONLY);
+	test_int(loop_io_start(&loop, &io, user, EPOLLIN, readable), 0);
+	(void)loop_run(&loop);
+	loop_io_stop(&io);
+	test_int(read(user, &byte, 1), 1);
+	test_int(n_closed, 0);
+	stream_follow(&stream);
+	fd_close(user);
+	run_until(&loop, n_closed == 1);
+	test_int(read(peer->fd, &byte, 1), 0);
+	end();
+}
+
 static void input_ends_when_it_is_closed_only(void)
 {
 	struct loop_io watch = LOOP_IO_NULL;
@@ -284,6 +309,7 @@ int main(void)
 	test_run(output_reaches_its_user_and_ends);
 	test_run(output_is_logged_with_and_without_a_user);
 	test_run(a_user_who_leaves_breaks_the_stream);
+	test_run(a_user_may_be_late);
 	test_run(input_ends_when_it_is_closed_only);
 	test_run(a_guest_may_refuse);
 	test_run(a_cut_greeting_is_waited_for);

@@ -299,6 +299,11 @@ static void task_start(struct ttrpc_call *call, const ProtobufCMessage *message)
 	if (!process_check(call, p->state, PROCESS_OP_START) ||
 	    (*p->exec_id && !process_check(call, p->container->init->state, PROCESS_OP_EXEC)))
 		return;
+	/* By now its client has opened what it reads. */
+	if (*p->exec_id) {
+		stream_follow(&p->out);
+		stream_follow(&p->err);
+	}
 	calls_keep(p, call);
 	shim_start(p);
 }
@@ -427,7 +432,6 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *message)
 	}
 	stdio.terminal |= spec.terminal;
 	if (check_stdio(call, &stdio) && open_streams(call, c, &stdio, &streams)) {
-		streams_follow(&streams);
 		p = add_exec(c, call->conn, request->exec_id, &stdio, spec.command);
 		calls_keep(p, call);
 		process_create(p, (Caisson__Guest__V1__Process *)take_ptr(spec.process),

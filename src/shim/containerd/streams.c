@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -158,49 +157,6 @@ int streams_open(const struct container *c, struct process_stdio *stdio, struct 
 	r = open_all(c, stdio, ret, err);
 	stdio->fds = ret->fds;
 	return r;
-}
-
-static int reopen(int fd, int how)
-{
-	char path[32];
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, how | O_NONBLOCK | O_CLOEXEC);
-}
-
-static bool has_reader(int fd)
-{
-	struct pollfd end = {.fd = fd, .events = 0};
-
-	return poll(&end, 1, 0) == 0;
-}
-
-/* The client opens it before it asks for the process; but whether that was quick enough is for us to see. */
-static void follow(int *fd)
-{
-	_cleanup_close_ int both = -EBADF;
-	struct stat st;
-	int writer = *fd >= 0 && fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode)
-			     ? reopen(*fd, O_WRONLY)
-			     : -EBADF;
-
-	if (writer < 0)
-		return;
-	fd_close(*fd);
-	*fd = writer;
-	if (has_reader(writer))
-		return;
-	both = reopen(writer, O_RDWR);
-	if (both >= 0) {
-		fd_close(writer);
-		*fd = take_fd(both);
-	}
-}
-
-void streams_follow(struct streams *streams)
-{
-	follow(&streams->fds[1]);
-	follow(&streams->fds[2]);
 }
 
 void streams_done(struct streams *streams)

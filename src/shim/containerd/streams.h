@@ -40,13 +40,5 @@ int streams_open(const struct container *container, struct process_stdio *stdio,
 /** streams_are_ours() - are stdin and stdout what `caisson exec` has made in the container's folder? */
 bool streams_are_ours(const struct container *container, const char *in, const char *out);
 
-/**
- * streams_follow() - after streams_open(), of an exec: the process is to know when nobody reads any more
- *
- * An exec is its client's, as `kubectl exec` or `kubectl cp`, and nobody comes back to it. So we keep the end alone that
- * is written to, where somebody has the other one.
- */
-void streams_follow(struct streams *streams);
-
 /** streams_done() - close them; may be called again */
 void streams_done(struct streams *streams);

@@ -63,34 +63,6 @@ static void output_stays_open(void)
 	test_true(is_closed(reader));
 }
 
-static bool is_told(int fd)
-{
-	struct pollfd pfd = {.fd = fd, .events = 0};
-
-	return poll(&pfd, 1, 0) == 1 && pfd.revents & POLLERR;
-}
-
-static void an_exec_is_its_clients(void)
-{
-	_cleanup_close_ int reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct streams streams;
-
-	test_int(open_all("", fifo, file, false, &streams), 0);
-	streams_follow(&streams);
-	test_int(write(streams.fds[1], "x", 1), 1);
-	test_int(write(streams.fds[2], "x", 1), 1);
-	test_true(!is_told(streams.fds[1]));
-	reader = fd_close(reader);
-	test_true(is_told(streams.fds[1]));
-	streams_done(&streams);
-	/* One who is late is waited for. */
-	test_int(open_all("", fifo, "", false, &streams), 0);
-	streams_follow(&streams);
-	test_true(!is_told(streams.fds[1]));
-	test_int(write(streams.fds[1], "x", 1), 1);
-	streams_done(&streams);
-}
-
 /* Whoever writes to it cannot say that this was all before the process is known. */
 static void input_is_opened_later(void)
 {
@@ -205,7 +177,6 @@ int main(void)
 	test_int(mkfifo(fifo, 0600), 0);
 	fd_close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	test_run(output_stays_open);
-	test_run(an_exec_is_its_clients);
 	test_run(input_is_opened_later);
 	test_run(files_are_added_to);
 	test_run(a_uri_is_decoded);
