@@ -113,10 +113,12 @@ void stream_uri(const struct stream *io, char *buf, size_t size)
 		greeting_uri(&io->greeting, buf, size);
 }
 
-static void log_output(struct pump *pump, const void *data, size_t len)
+static void take_output(struct pump *pump, const void *data, size_t len)
 {
 	struct stream *io = pump->userdata;
 
+	if (io->awaits_reader)
+		stream_follow(io);
 	if (io->log)
 		iolog_write(io->log, io->kind == STREAM_STDERR ? IOLOG_STDERR : IOLOG_STDOUT, data,
 			    len);
@@ -157,7 +159,7 @@ void stream_start(struct stream *io)
 	io->buffer = xmalloc(STREAM_BUFFER);
 	io->pump.userdata = io;
 	io->pump.done = copied;
-	io->pump.tap = in ? NULL : log_output;
+	io->pump.tap = in ? NULL : take_output;
 	r = pump_start(&io->pump, io->loop, in ? io->fifo_fd : io->stream_fd,
 		       in ? io->stream_fd : io->fifo_fd, io->buffer, STREAM_BUFFER);
 	if (r < 0)
@@ -212,12 +214,14 @@ void stream_follow(struct stream *io)
 {
 	int writer = keeps_both_ends(io->fifo_fd) ? reopen(io->fifo_fd, O_WRONLY) : -EBADF, both;
 
+	io->awaits_reader = false;
 	if (writer < 0)
 		return;
 	write_to(io, writer);
-	/* Who is late is waited for. */
-	if (io->fifo_fd == writer && !has_reader(writer) && (both = reopen(writer, O_RDWR)) >= 0)
-		write_to(io, both);
+	if (has_reader(writer) || (both = reopen(writer, O_RDWR)) < 0)
+		return;
+	write_to(io, both);
+	io->awaits_reader = true;
 }
 
 void stream_close_input(struct stream *io)

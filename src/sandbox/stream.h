@@ -40,6 +40,7 @@ enum stream_state {
  * @stream_fd: the guest's end
  * @log: gets a copy of the output; may be NULL
  * @greeting: what opens it, and why the guest would not have it
+ * @awaits_reader: of output that is followed: nobody has opened the FIFO yet
  * @opened: called once: 0 when the stream is ready, or negative errno
  * @closed: called once: everything was copied, or the stream has failed
  */
@@ -50,7 +51,7 @@ struct stream {
 	struct greeting greeting;
 	struct pump pump;
 	int fifo_fd, keeper_fd, stream_fd;
-	bool input_closed;
+	bool input_closed, awaits_reader;
 	struct iolog *log;
 	char *buffer;
 	void (*opened)(struct stream *io, int error);
@@ -88,7 +89,7 @@ void stream_start(struct stream *io);
  * stream_follow() - of output whose FIFO we have both ends of: the process is to know when nobody reads any more
  *
  * An exec is its client's, as `kubectl exec` or `kubectl cp`, and nobody comes back to it. So we keep the end alone that
- * is written to, if somebody has the other one.
+ * is written to, once somebody has the other one: that is looked for here, and with all that comes later.
  */
 void stream_follow(struct stream *io);
 
