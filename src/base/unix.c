@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -15,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/mem.h"
 
 #define BACKLOG 128
 
@@ -98,20 +95,6 @@ int unix_listen(const char *path)
 	return take_fd(fd);
 }
 
-/* Of two who find that nobody listens, one would remove the other's socket. */
-static int lock_folder_of(const char *path)
-{
-	_cleanup_free_ char *copy = strdup(path);
-	_cleanup_close_ int dir = -EBADF;
-
-	if (!copy)
-		return -ENOMEM;
-	dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 || flock(dir, LOCK_EX) < 0)
-		return -errno;
-	return take_fd(dir);
-}
-
 /* One who is too busy to let anybody in lives. */
 static bool is_served(const char *path)
 {
@@ -122,18 +105,12 @@ static bool is_served(const char *path)
 
 int unix_listen_alone(const char *path)
 {
-	_cleanup_close_ int lock = lock_folder_of(path);
-
-	if (lock < 0)
-		return lock;
 	return is_served(path) ? -EADDRINUSE : unix_listen(path);
 }
 
 void unix_leave(const char *path)
 {
-	_cleanup_close_ int lock = lock_folder_of(path);
-
-	if (lock >= 0 && !is_served(path))
+	if (!is_served(path))
 		(void)remove_socket(path);
 }
 

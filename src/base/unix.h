@@ -27,6 +27,9 @@ int unix_listen(const char *path);
 /**
  * unix_listen_alone() - the same, but that nobody who listens there is replaced; end it with unix_leave()
  *
+ * Who may meet another one there has a lock of theirs meanwhile. None of the folder's is taken here: whoever may open that,
+ * as anybody may /run, could keep it.
+ *
  * Return: as unix_listen(); -EADDRINUSE: somebody listens there.
  */
 int unix_listen_alone(const char *path);

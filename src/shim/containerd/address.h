@@ -29,6 +29,9 @@ char *containerd_socket_path(const struct containerd_args *args, const char *gro
  */
 int containerd_listen(const char *path, struct err *err);
 
+/** containerd_unlink() - remove the socket of a shim that has died; of one that lives it stays */
+void containerd_unlink(const char *path);
+
 /**
  * containerd_paths() - the folders of the containers of a namespace: <run>/containerd/NAMESPACE is their root
  * @ret: end with paths_done()

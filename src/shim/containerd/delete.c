@@ -17,7 +17,6 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
-#include "base/unix.h"
 #include "cgroup/cgroup.h"
 #include "rpc/task.h"
 #include "sandbox/hooks.h"
@@ -207,8 +206,7 @@ static void remove_socket(const struct containerd_args *args)
 
 	if (file_slurp_at(AT_FDCWD, file, ADDRESS_MAX, &text, NULL) == 0)
 		path = str_starts(text, CONTAINERD_UNIX "/");
-	/* Of a shim that lives it stays. */
-	unix_leave(path ? path - 1 : usual);
+	containerd_unlink(path ? path - 1 : usual);
 }
 
 static int print(const struct end *end)
