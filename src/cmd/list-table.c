@@ -2,7 +2,6 @@
 #include "cmd/list-table.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/macro.h"
 #include "base/mem.h"
@@ -53,7 +52,7 @@ static char *image_of(const struct sandbox_spec *spec)
 {
 	const char *type = annotation(spec, CRI_TYPE), *name = annotation(spec, CRI_IMAGE_NAME);
 
-	if (strcmp(type, CRI_TYPE_SANDBOX) == 0)
+	if (cri_is_sandbox(type))
 		name = annotation(spec, CRI_SANDBOX_IMAGE_NAME);
 	if (*name)
 		return xstrdup(name);
