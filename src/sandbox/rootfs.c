@@ -15,6 +15,7 @@
 #include "abi/abi.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "sandbox/outside.h"
 
 static int make_slaves(const char *top)
 {
@@ -64,6 +65,7 @@ int rootfs_private_mounts(struct err *err)
 {
 	int r;
 
+	outside_remember();
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_errno(err, -errno, "cannot make a mount namespace (this needs root)");
 	r = make_slaves("/");

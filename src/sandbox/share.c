@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "sandbox/outside.h"
 #include "sandbox/rootfs.h"
 #include "sandbox/volume.h"
 
@@ -130,8 +131,25 @@ static int is_folder(int fd)
 		       : S_ISDIR(st.stx_mode);
 }
 
-static int add_volume(const char *base, const struct sandbox_spec *spec, size_t i,
+static int add_shared(const char *base, const struct sandbox_spec *spec, size_t i, int source,
 		      struct source_uses *uses, struct err *err)
+{
+	const struct volume volume = volume_of(spec->volumes.v[i]);
+	_cleanup_free_ char *path = volume_path(base, i);
+	int r = is_folder(source);
+
+	if (r < 0)
+		return err_errno(err, r, "cannot open the volume %s", volume.source);
+	if (uses)
+		return add_in_common(path, spec, source, &volume, uses, err);
+	r = make_place(path, r);
+	if (r < 0)
+		return err_errno(err, r, "cannot make %s", path);
+	return rootfs_bind(source, path, volume.readonly, volume.follows, err);
+}
+
+static int add_volume(const char *base, const char *outside, const struct sandbox_spec *spec,
+		      size_t i, struct source_uses *uses, struct err *err)
 {
 	const struct volume volume = volume_of(spec->volumes.v[i]);
 	_cleanup_free_ char *path = volume_path(base, i);
@@ -142,16 +160,10 @@ static int add_volume(const char *base, const struct sandbox_spec *spec, size_t 
 		return 0;
 	if (volume.kind == VOLUME_TEXT)
 		return make_text(path, volume.source, err);
-	source = path_open_real(volume.source, O_PATH);
-	r = source < 0 ? source : is_folder(source);
-	if (r < 0)
-		return err_errno(err, r, "cannot open the volume %s", volume.source);
-	if (uses)
-		return add_in_common(path, spec, source, &volume, uses, err);
-	r = make_place(path, r);
-	if (r < 0)
-		return err_errno(err, r, "cannot make %s", path);
-	return rootfs_bind(source, path, volume.readonly, volume.follows, err);
+	source = outside_open(volume.source, outside, err);
+	r = source < 0 ? source : add_shared(base, spec, i, source, uses, err);
+	outside_leave(outside);
+	return r;
 }
 
 /* What the guest writes to the texts is memory of the host, and goes with it. */
@@ -252,10 +264,11 @@ static int close_names(const char *path, struct err *err)
 		       : 0;
 }
 
-static int fill(const char *base, const struct record *record, const struct sandbox_spec *spec,
-		struct source_uses *uses, struct err *err)
+static int fill(const char *base, const struct record *vm, const struct record *record,
+		const struct sandbox_spec *spec, struct source_uses *uses, struct err *err)
 {
 	static const char *const names[] = {SHARE_IN_ROOTFS, SHARE_IN_VOLUMES};
+	_cleanup_free_ char *outside = path_join(vm->run_path, SHARE_OUTSIDE);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++) {
@@ -266,7 +279,7 @@ static int fill(const char *base, const struct record *record, const struct sand
 	if (r == 0 && !sandbox_spec_has_disks(spec))
 		r = mount_rootfs(base, record, spec, err);
 	for (size_t i = 0; r == 0 && i < spec->volumes.n; i++)
-		r = add_volume(base, spec, i, uses, err);
+		r = add_volume(base, outside, spec, i, uses, err);
 	return r == 0 ? close_names(base, err) : r;
 }
 
@@ -298,7 +311,7 @@ static int add_part(const struct record *vm, const struct record *record,
 	int r = mount_own(base, spec->volumes.n + SHARE_INODES, err);
 
 	if (r == 0)
-		r = fill(base, record, spec, uses, err);
+		r = fill(base, vm, record, spec, uses, err);
 	if (r == 0)
 		r = move_into(vm, spec, base, err);
 	if (r < 0)
@@ -315,7 +328,7 @@ int share_add(const struct record *vm, const struct record *record, const struct
 	_cleanup_free_ char *whole = path_join(vm->run_path, SHARE_FOLDER);
 
 	return sandbox_spec_shares_vm(spec) ? add_part(vm, record, spec, uses, err)
-					    : fill(whole, record, spec, uses, err);
+					    : fill(whole, vm, record, spec, uses, err);
 }
 
 /* Return: what follows @target in @path; NULL: that is somewhere else. */

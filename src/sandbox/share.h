@@ -19,13 +19,15 @@
  *				are symbolic links to that
  *	<run>/places		the share's tmpfs once more, which is served to nobody: where folders are made to mount on
  *	<run>/next		where a part is put together, to be read only as well before anybody sees it
+ *	<run>/outside		for a moment: a volume that only the namespace that we come from has (outside.h)
  *
  * <run> is that of the container that the VM was started for.
  */
 
-#define SHARE_FOLDER "share"
-#define SHARE_PLACES "places"
-#define SHARE_NEXT   "next"
+#define SHARE_FOLDER  "share"
+#define SHARE_PLACES  "places"
+#define SHARE_NEXT    "next"
+#define SHARE_OUTSIDE "outside"
 /* In a part. */
 #define SHARE_IN_ROOTFS	 "rootfs"
 #define SHARE_IN_VOLUMES "volumes"

@@ -215,6 +215,43 @@ static void what_is_not_mounted_is_not_found(void)
 	test_int(rmdir(place), 0);
 }
 
+/* In a process of its own, whose parent's parent has never left it. */
+static void mount_outside(const char *name, const char *text)
+{
+	_cleanup_free_ char *ns = xasprintf("/proc/%d/ns/mnt", (int)getppid());
+	_cleanup_free_ char *path = path_join(folder, name), *file = path_join(path, "file");
+	_cleanup_close_ int fd = open(ns, O_RDONLY | O_CLOEXEC);
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setns(fd, CLONE_NEWNS) < 0 || mount("test", path, "tmpfs", 0, NULL) < 0)
+			_exit(1);
+		fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		_exit(fd_write_full(fd, text, strlen(text)) < 0 || fd < 0);
+	}
+	test_int(waitpid(pid, &status, 0), pid);
+	test_int(status, 0);
+}
+
+/* Where mounts are not shared nobody tells our namespace of them. */
+static void what_is_mounted_outside_later_is_found(void)
+{
+	_cleanup_free_ char *volume = path_join(folder, "c"), *below = path_join(volume, "file");
+	struct err err = ERR_NULL;
+
+	mount_outside("c", "of outside");
+	make_spec(&later, 8, "b");
+	add_volume(&later, "rw:", volume);
+	add_volume(&later, "ro:", below);
+	if (share_add(&record, &record, &later, NULL, &err) < 0)
+		test_fail("%s", err.text);
+	expect_served("8/volumes/0/file", "of outside");
+	expect_served("8/volumes/1", "of outside");
+	expect_no_file("run", SHARE_OUTSIDE);
+	share_remove(&record, &later, NULL);
+}
+
 static void tests(void)
 {
 	int status;
@@ -224,6 +261,7 @@ static void tests(void)
 	test_run(a_failure_leaves_nothing);
 	test_run(nobody_else_makes_names_there);
 	test_run(what_is_not_mounted_is_not_found);
+	test_run(what_is_mounted_outside_later_is_found);
 	test_int(kill(server, SIGKILL), 0);
 	test_int(waitpid(server, &status, 0), server);
 	sandbox_spec_done(&first);
@@ -232,17 +270,23 @@ static void tests(void)
 
 int main(void)
 {
+	_cleanup_free_ char *volume = NULL;
 	int status;
 
 	if (!test_is_root())
 		return TEST_SKIPPED;
+	test_int(unshare(CLONE_NEWNS), 0);
+	test_int(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 	test_true(mkdtemp(folder));
 	make_folder("a", "of a");
 	make_folder("b", "of b");
+	make_folder("c", "of c");
 	make_folder("run", "");
 	record.run_path = path_join(folder, "run");
 	record.dir_path = xstrdup(folder);
 	status = test_in_child(tests);
+	volume = path_join(folder, "c");
+	test_int(umount2(volume, MNT_DETACH), 0);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	free(record.run_path);
 	free(record.dir_path);

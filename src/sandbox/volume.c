@@ -10,6 +10,7 @@
 #include "abi/abi.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sandbox/outside.h"
 #include "sandbox/share.h"
 
 static const struct {
@@ -76,10 +77,10 @@ char *volume_text(const struct volume *volume)
 
 int volume_find(const char *path, const char *where, struct volume *ret, struct err *err)
 {
-	_cleanup_free_ char *source = realpath(path, NULL);
 	struct stat st;
+	_cleanup_free_ char *source = outside_find(path, &st);
 
-	if (!source || stat(source, &st) < 0)
+	if (!source)
 		return err_errno(err, -errno, "cannot bind %s to %s", path, where);
 	for (size_t i = 0; i < ARRAY_SIZE(useless); i++)
 		if ((st.st_mode & S_IFMT) == useless[i].type)

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import select
+import subprocess
 import sys
 import time
 import uuid
@@ -296,6 +297,38 @@ def case_mounts(cri):
         if cri.runtime == "caisson":
             new = pod.create("shared", mounts=[{"host_path": real, "container_path": "/v", "propagation": "PROPAGATION_BIDIRECTIONAL"}])
             cri.refused("StartContainer", grpc.StatusCode.UNIMPLEMENTED, "is not seen on its host", container_id=new)
+
+
+def case_mounts_after_the_pod(cri):
+    """Also where no mount is seen in namespaces that were made before."""
+    private = os.path.join(cri.folder, "private")
+    late, itself = os.path.join(private, "late"), os.path.join(private, "itself")
+    os.makedirs(private)
+    with contextlib.ExitStack() as mounted:
+
+        def mount(where, *words):
+            subprocess.run(["mount", *words, where], check=True)
+            mounted.callback(subprocess.run, ["umount", "-l", where], check=True)
+
+        mount(private, "--make-private", "-t", "tmpfs", "tmpfs")
+        os.makedirs(late)
+        os.makedirs(os.path.join(itself, "below"))
+        pod = mounted.enter_context(cri.pod())
+        mount(late, "-t", "tmpfs", "tmpfs")
+        mount(itself, "--make-shared", "--bind", itself)
+        with open(os.path.join(late, "file"), "w", encoding="ascii") as file:
+            file.write("late\n")
+        new = pod.start(mounts=[
+            {"host_path": late, "container_path": "/v"},
+            {"host_path": os.path.join(late, "file"), "container_path": "/f", "readonly": True},
+            {"host_path": itself, "container_path": "/i", "propagation": "PROPAGATION_HOST_TO_CONTAINER"}])
+        same(cri.exec(new, ["cat", "/v/file", "/f"], 10).stdout, b"late\nlate\n", "what it finds")
+        mount(os.path.join(itself, "below"), "--bind", late)
+        same(cri.exec(new, ["ls", "/i/below"], 10).stdout, b"file\n", "what is mounted there once it runs")
+        same(cri.exec(new, ["sh", "-c", "echo here >/v/new; echo no >/f"], 10).exit_code, 1, "writing to what is read only")
+        cri.stop(new, 1)
+        with open(os.path.join(late, "new"), encoding="ascii") as file:
+            same(file.read(), "here\n", "what the node has")
 
 
 def case_devices(cri):
