@@ -35,7 +35,7 @@ static void process_frozen(struct process *p, const struct process_result *resul
 {
 	struct ttrpc_call *call = calls_kept(p);
 
-	if (result->code == TTRPC_OK)
+	if (result->code == TTRPC_OK && !pod_is_own(p))
 		events_frozen(p);
 	hold_frozen(p->container, result);
 	if (call && result->code == TTRPC_OK)
@@ -409,6 +409,7 @@ void told_of_init(struct process *p)
 {
 	if (pod_is_own(p)) {
 		pod_hear(p);
+		p->frozen = process_frozen;
 		return;
 	}
 	if (shim_container_joined(p->container)) {

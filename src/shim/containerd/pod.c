@@ -166,7 +166,9 @@ bool pod_is_ready(const struct shim *shim)
 {
 	const struct process *p = shim->first.init;
 
-	return shim->sandbox.state == SANDBOX_READY && p && p->state == PROCESS_RUNNING;
+	/* While that is paused, all else in the pod goes on. */
+	return shim->sandbox.state == SANDBOX_READY && process_is_live(p) &&
+	       p->state >= PROCESS_RUNNING;
 }
 
 static bool has_happened(const struct shim *shim, enum pod_event event)
@@ -286,7 +288,6 @@ void pod_hear(struct process *p)
 	p->started = started;
 	p->stopped = stopped;
 	p->deleted = unexpected;
-	p->frozen = unexpected;
 }
 
 static bool is_live(const struct container *c)

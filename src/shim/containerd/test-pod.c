@@ -180,6 +180,28 @@ static void its_process_is_no_task(void)
 	end();
 }
 
+static void ask_to_freeze(const char *method, const ProtobufCMessageDescriptor *type)
+{
+	ask_id(&asked, method, "");
+	rpc_free(asked_of_guest(method, type));
+	guest_replies(EMPTY);
+	expect(&asked, TTRPC_OK, "");
+	expect_pod_state("SANDBOX_READY");
+	test_true(!waiting.done);
+}
+
+/* Nor is the pod over for that, as `caisson pause` asks for it, and containerd knows nothing of it. */
+static void its_process_is_paused(void)
+{
+	begin_ready();
+	ask_to_freeze("Pause", &containerd__task__v2__pause_request__descriptor);
+	ask_to_freeze("Resume", &containerd__task__v2__resume_request__descriptor);
+	test_int(containerd.publisher.n, 0);
+	ask_to_stop(0);
+	expect(&stopping, TTRPC_OK, "");
+	end();
+}
+
 /* The guest's words for a container are those for it. */
 static void figures(void)
 {
@@ -273,6 +295,7 @@ int main(void)
 	test_run(its_vm_is_lost);
 	test_run(the_guest_refuses);
 	test_run(its_process_is_no_task);
+	test_run(its_process_is_paused);
 	test_run(figures);
 	test_run(who_asks_too_early);
 	test_run(stopped_before_it_is_created);
