@@ -230,6 +230,7 @@ static void failed(struct shim *shim, const struct process_result *result)
 {
 	if (!shim->sandbox.failure.code)
 		(void)err_set(&shim->sandbox.failure, -EIO, "%s", result->message);
+	calls_fail_waiters(shim, shim->first.init, result->message);
 	sandbox_stop(&shim->sandbox, false);
 }
 
@@ -273,7 +274,10 @@ static void started(struct process *p, const struct process_result *result)
 /* Without it there is no pod: what is in it ends, too. */
 static void stopped(struct process *p)
 {
-	sandbox_stop(&shim_of_process(p)->sandbox, shim_has_disks(shim_of_process(p)));
+	struct shim *shim = shim_of_process(p);
+
+	calls_answer_waiters(shim, p);
+	sandbox_stop(&shim->sandbox, shim_has_disks(shim));
 }
 
 /* Nobody asks for that. */

@@ -15,7 +15,7 @@
 
 static struct containerd containerd;
 static struct pod pod;
-static struct asked start, waiting, stopping, unheard, asked;
+static struct asked start, waiting, stopping, unheard, task, asked;
 
 static void begin(void)
 {
@@ -155,9 +155,11 @@ static void the_guest_refuses(void)
 	begin_created();
 	ask_it(&start, "StartSandbox");
 	ask_it(&waiting, "WaitSandbox");
+	ask_wait(&task, "");
 	test_shim_boot();
 	rpc_free(asked_of_guest("Create", &containerd__task__v2__create_task_request__descriptor));
 	guest_fails(TTRPC_INTERNAL, "crun: no namespaces left");
+	expect(&task, TTRPC_NOT_FOUND, "crun: no namespaces left");
 	expect(&start, TTRPC_UNAVAILABLE, "crun: no namespaces left");
 	expect_ended(137);
 	end();
@@ -177,6 +179,20 @@ static void its_process_is_no_task(void)
 	ask_id(&asked, "Shutdown", "");
 	expect(&asked, TTRPC_OK, "");
 	test_true(!containerd.shut);
+	end();
+}
+
+/* `caisson wait` asks for that, and would keep the shim from its end. */
+static void its_process_is_waited_for(void)
+{
+	begin_ready();
+	ask_wait(&task, "");
+	ask_to_stop(0);
+	expect(&stopping, TTRPC_OK, "");
+	close_outputs();
+	expect_waited(&task, 137);
+	ask_wait(&task, "");
+	expect_waited(&task, 137);
 	end();
 }
 
@@ -295,6 +311,7 @@ int main(void)
 	test_run(its_vm_is_lost);
 	test_run(the_guest_refuses);
 	test_run(its_process_is_no_task);
+	test_run(its_process_is_waited_for);
 	test_run(its_process_is_paused);
 	test_run(figures);
 	test_run(who_asks_too_early);
