@@ -300,6 +300,14 @@ def test_shim_killed():
         os.kill(int(process), signal.SIGKILL)
     same(shim.client.sock.recv(1), b"", "what comes after the end")
     Shim.there.remove(shim)
+    # What cannot be removed is said.
+    kept = RECORDS + "/containers/member/kept"
+    os.mkdir(kept)
+    run("mount", "-t", "tmpfs", "none", kept)
+    told = shim.program("delete", input=b"", stderr=subprocess.STDOUT)
+    run("umount", kept)
+    check(b"container member, which was in sandbox crashed, is not removed: cannot remove" in told, repr(told))
+    shutil.rmtree(RECORDS + "/containers/member")
     shim.removed()
 
 

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
@@ -149,17 +150,35 @@ static int remove_record(const struct paths *paths, struct record *record, struc
 	return r;
 }
 
-/* A shim that lives has the claim on it. */
+static bool is_of(const struct sandbox_spec *spec, const char *sandbox)
+{
+	return spec->vm && strcmp(spec->vm, sandbox) == 0;
+}
+
+/* A shim that lives has the claim on it; and others may remove it just now. */
+static int remove_claimed(const struct paths *paths, struct record *record, struct err *err)
+{
+	int r = record_claim(record);
+
+	if (r == -EWOULDBLOCK)
+		return err_set(err, r, "its caisson-shim has not ended");
+	if (r == 0)
+		return record_remove(paths, record, err);
+	return r == -ENOENT ? 0 : err_errno(err, r, "cannot claim it");
+}
+
+/* What containerd finds on stderr is in its log: this is no reason to keep the sandbox. */
 static void remove_member(const struct paths *paths, const char *name, const char *sandbox)
 {
 	struct record record = RECORD_NULL;
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
+	struct err err = ERR_NULL;
 
-	if (record_open(paths, name, &record, NULL) == 0 &&
-	    record_load(&record, &spec, NULL) == 0) {
-		if (spec.vm && strcmp(spec.vm, sandbox) == 0 && record_claim(&record) == 0)
-			(void)record_remove(paths, &record, NULL);
-	}
+	if (open_exactly(paths, name, &record, NULL) == 0 &&
+	    record_load(&record, &spec, NULL) == 0 && is_of(&spec, sandbox) &&
+	    remove_claimed(paths, &record, &err) < 0)
+		log_warn("container %s, which was in sandbox %s, is not removed: %s", name, sandbox,
+			 err.text);
 	sandbox_spec_done(&spec);
 	record_done(&record);
 }
