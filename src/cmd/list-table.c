@@ -8,11 +8,17 @@
 #include "cmd/table.h"
 #include "sandbox/cri.h"
 
+#define COMMAND_WIDTH 24
+
+/* Of a character of UTF-8. */
+#define CHARACTER_MAX 4
+
+/* As much of it as can be shown: there may be a hundred thousand words. */
 static char *joined_args(const struct sandbox_spec *spec)
 {
 	char *line = xstrdup("");
 
-	for (size_t i = 0; i < spec->args.n; i++) {
+	for (size_t i = 0; i < spec->args.n && strlen(line) <= COMMAND_WIDTH * CHARACTER_MAX; i++) {
 		_cleanup_free_ char *before = line;
 
 		line = xasprintf("%s%s%s", before, i > 0 ? " " : "", spec->args.v[i]);
@@ -75,7 +81,7 @@ static const struct column {
 	{"POD", 10, 64, true, true, pod_of},
 	{"CONTAINER", 10, 64, true, true, container_of_pod},
 	{"IMAGE", 30, 30, true, false, image_of},
-	{"COMMAND", 24, 24, false, false, joined_args},
+	{"COMMAND", COMMAND_WIDTH, COMMAND_WIDTH, false, false, joined_args},
 };
 
 static char *cell_text(const struct column *column, const struct sandbox_spec *spec)

@@ -68,6 +68,19 @@ static void short_names_have_a_narrow_column(void)
 	expect(NULL, 0, "NAME                " IMAGE);
 }
 
+/* In no more time than a short one: all of its words joined would take minutes. */
+static void long_commands_are_cut(void)
+{
+	struct sandbox_spec specs[] = {spec_of("web", "/bundles/x", "")};
+
+	for (int i = 0; i < 1000000; i++)
+		strv_add(&specs[0].args, "x");
+	expect(specs, 1,
+	       "NAME                " IMAGE "web                  "
+	       "/bundles/x                     sleep 1000 x x x x x x x "
+	       "0 seconds ago    running\n");
+}
+
 static void long_names_are_whole(void)
 {
 	struct sandbox_spec specs[] = {spec_of("web", "debian:12", ""),
@@ -122,6 +135,7 @@ static void pods_are_told(void)
 int main(void)
 {
 	test_run(short_names_have_a_narrow_column);
+	test_run(long_commands_are_cut);
 	test_run(long_names_are_whole);
 	test_run(pods_are_told);
 	return 0;
