@@ -52,15 +52,13 @@ static void empty(struct slot *slot, enum slot_state state)
 	slot->state = state;
 }
 
-static void go_on(struct slots *s);
-
 /* @err: NULL: all is well */
 static void finish(struct slots *s, const struct err *err)
 {
 	s->busy = NULL;
 	standby_leave(&s->sandbox->standby);
 	s->done(s->userdata, err);
-	go_on(s);
+	slots_go_on(s);
 }
 
 /* The guest's answer, as an error; @what: what it was to do */
@@ -590,9 +588,10 @@ static bool leave_next(struct slots *s)
 	return s->busy != NULL;
 }
 
-static void go_on(struct slots *s)
+void slots_go_on(struct slots *s)
 {
-	while (!s->over && !leave_next(s) && !list_empty(&s->waiting)) {
+	while (!s->over && !s->sandbox->standby.asked && !leave_next(s) &&
+	       !list_empty(&s->waiting)) {
 		struct slots_waiter *waiter = list_first(&s->waiting, struct slots_waiter, link);
 
 		list_del(&waiter->link);
@@ -603,7 +602,7 @@ static void go_on(struct slots *s)
 void slots_wait(struct slots *s, struct slots_waiter *waiter)
 {
 	list_append(&s->waiting, &waiter->link);
-	go_on(s);
+	slots_go_on(s);
 }
 
 static void nobody(void *data _unused_, const struct err *err _unused_)
@@ -620,7 +619,7 @@ void slots_forget(struct slots *s, const char *container, const void *userdata)
 		s->userdata = NULL;
 	}
 	s->next = 0;
-	go_on(s);
+	slots_go_on(s);
 }
 
 bool slots_filled(const struct slots *s)

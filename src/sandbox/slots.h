@@ -100,8 +100,14 @@ int slots_detach(struct slots *slots, const char *container, const char *target,
 /** slots_device() - the guest's number of a disk that came without a target. Return: 0: there is none */
 dev_t slots_device(const struct slots *slots, const char *container, const char *source);
 
-/** slots_wait() - call @waiter once no disk comes or goes: it is its turn. list_del() of its link ends that */
+/**
+ * slots_wait() - call @waiter once no disk comes or goes, and the VMM does nothing else: it is its turn. list_del() of its
+ *	link ends that
+ */
 void slots_wait(struct slots *slots, struct slots_waiter *waiter);
+
+/** slots_go_on() - the VMM has done something else, for which others may have waited */
+void slots_go_on(struct slots *slots);
 
 /**
  * slots_forget() - a container has gone, in the guest too: its disks follow, one after the other, whether the guest likes

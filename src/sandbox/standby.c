@@ -55,6 +55,13 @@ void standby_forget(struct standby *s, const void *userdata)
 
 static void settle(struct standby *s);
 
+/* It may be what others have waited for. */
+static void vmm_has_answered(struct standby *s)
+{
+	settle(s);
+	slots_go_on(&s->sandbox->slots);
+}
+
 static void replied(void *data, int r, const char *message)
 {
 	struct standby *s = data;
@@ -65,7 +72,7 @@ static void replied(void *data, int r, const char *message)
 		s->state = STANDBY_NEVER;
 		s->stopped = false;
 	}
-	settle(s);
+	vmm_has_answered(s);
 }
 
 static void tell_ordered(struct standby *s, enum standby_order order, int r, const char *message)
@@ -84,7 +91,7 @@ static void order_done(void *data, int r, const char *message)
 
 	s->asked = false;
 	tell_ordered(s, s->giving, r, message);
-	settle(s);
+	vmm_has_answered(s);
 }
 
 static void give(struct standby *s, enum standby_order order)

@@ -457,6 +457,37 @@ static void a_device_is_not_the_guests_to_keep(void)
 	device_is_kept(TTRPC_DEADLINE_EXCEEDED);
 }
 
+static bool was_flushed;
+
+static void flushed(void *userdata _unused_, int r, const char *message _unused_)
+{
+	test_int(r, 0);
+	was_flushed = true;
+}
+
+/* Nobody would try it again. */
+static void while_the_vmm_does_something_else(void)
+{
+	struct sandbox *sb = &t.shim.sandbox;
+	struct slots_waiter waiter = {.call = turn};
+	int said = 0;
+
+	begin();
+	list_init(&waiter.link);
+	device_comes(&waiter, &said);
+	had_turn = false;
+	test_int(standby_order(&sb->standby, STANDBY_FLUSH_METRICS, NULL, flushed, NULL), 0);
+	slots_forget(&sb->slots, "c2", NULL);
+	slots_wait(&sb->slots, &waiter);
+	test_true(!had_turn && !was_flushed);
+	asked_for_disk("caisson-slot0", 0);
+	test_true(!had_turn && was_flushed);
+	guest_replies(EMPTY);
+	wait_for_slots();
+	test_true(had_turn && !is_claimed() && !slots_filled(&sb->slots));
+	test_shim_end();
+}
+
 /* Nobody waits any more for what comes to it. */
 static void gone_before_its_device_came(void)
 {
@@ -500,6 +531,7 @@ int main(void)
 	test_run(for_a_container_to_come);
 	test_run(devices_go_with_their_container);
 	test_run(a_device_is_not_the_guests_to_keep);
+	test_run(while_the_vmm_does_something_else);
 	test_run(gone_before_its_device_came);
 	files_end();
 	return 0;
