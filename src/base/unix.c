@@ -95,12 +95,12 @@ int unix_listen(const char *path)
 	return take_fd(fd);
 }
 
-/* One who is too busy to let anybody in lives. */
+/* One who is too busy to let anybody in lives, and one whose socket is of another type, as that of a log. */
 static bool is_served(const char *path)
 {
 	_cleanup_close_ int fd = unix_connect_now(path);
 
-	return fd >= 0 || fd == -EAGAIN;
+	return fd >= 0 || fd == -EAGAIN || fd == -EPROTOTYPE;
 }
 
 int unix_listen_alone(const char *path)

@@ -30,11 +30,11 @@ int unix_listen(const char *path);
  * Who may meet another one there has a lock of theirs meanwhile. None of the folder's is taken here: whoever may open that,
  * as anybody may /run, could keep it.
  *
- * Return: as unix_listen(); -EADDRINUSE: somebody listens there.
+ * Return: as unix_listen(); -EADDRINUSE: somebody listens there, or has a socket of another type.
  */
 int unix_listen_alone(const char *path);
 
-/** unix_leave() - remove the socket at @path, which nobody listens on any more; if somebody does, it stays */
+/** unix_leave() - remove the socket at @path, which nobody listens on any more; if somebody has it, it stays */
 void unix_leave(const char *path);
 
 /**
