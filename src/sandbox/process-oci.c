@@ -54,6 +54,14 @@ static bool has_own_config(const struct container *c)
 	return bundle && *bundle;
 }
 
+/* What any config.json gets last. */
+static void complete(const struct container *c, char **json)
+{
+	if (c->sandbox->trial.accel == VMM_ACCEL_TCG)
+		oci_personality_add(json);
+	oci_bpf_compile(json);
+}
+
 static int own_config(const struct container *c, char **ret, struct err *err)
 {
 	int r = read_config(c, ret, err);
@@ -63,9 +71,7 @@ static int own_config(const struct container *c, char **ret, struct err *err)
 	oci_disks_add(c->spec, ret);
 	if (sandbox_spec_is_hollow(c->spec))
 		oci_pause_enter(ret);
-	if (c->sandbox->trial.accel == VMM_ACCEL_TCG)
-		oci_personality_add(ret);
-	oci_bpf_compile(ret);
+	complete(c, ret);
 	return 0;
 }
 
@@ -155,7 +161,7 @@ static int make_config(const struct process *p, Caisson__Guest__V1__Process *pro
 	r = oci_config(&container, &user, ret, err);
 	process_mounts_done(&mounts);
 	if (r == 0)
-		oci_bpf_compile(ret);
+		complete(p->container, ret);
 	return r;
 }
 
