@@ -425,10 +425,10 @@ int record_remove(const struct paths *paths, const struct record *rec, struct er
 
 	leave_cgroups(rec);
 	record_remove_run(paths, rec);
-	/* Whoever claims it at that moment makes the lock's file anew, in what is being removed. */
+	/* Whoever claims it at that moment makes the lock's file anew, in what is being removed, and may remove that, too. */
 	do
 		r = path_remove_tree(AT_FDCWD, rec->dir_path);
-	while (r == -ENOTEMPTY && ++tries < REMOVE_TRIES);
+	while ((r == -ENOTEMPTY || r == -ENOENT) && ++tries < REMOVE_TRIES);
 	return r < 0 ? err_errno(err, r, "cannot remove %s", rec->dir_path) : 0;
 }
 

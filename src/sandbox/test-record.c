@@ -416,36 +416,60 @@ static void waiting_ends_with_the_container(void)
 	record_done(&other);
 }
 
+static bool is_let_go_at_once(struct record *other)
+{
+	while (record_claim(other) != -ENOENT)
+		other->lock = fd_close(other->lock);
+	return true;
+}
+
+static bool is_removed(struct record *other)
+{
+	int r;
+
+	while ((r = record_claim(other)) == -EWOULDBLOCK)
+		;
+	return r == -ENOENT || (r == 0 && record_remove(&paths, other, NULL) == 0);
+}
+
+static void removed_while(bool (*what)(struct record *other))
+{
+	struct record rec, other = RECORD_NULL;
+	int status, ready[2];
+	pid_t pid;
+	char c;
+
+	begin();
+	rec = create("c1", false);
+	test_int(record_open(&paths, "c1", &other, &err), 0);
+	test_int(pipe2(ready, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		test_int(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
+		test_int(write(ready[1], "", 1), 1);
+		_exit(!what(&other));
+	}
+	test_int(read(ready[0], &c, 1), 1);
+	test_int(record_remove(&paths, &rec, &err), 0);
+	record_done(&rec);
+	test_int(waitpid(pid, &status, 0), pid);
+	test_int(status, 0);
+	record_done(&other);
+	fd_close(ready[0]);
+	fd_close(ready[1]);
+}
+
 /* Of those who want to remove it, one comes while another one does. */
 static void claimed_while_it_is_removed(void)
 {
-	for (int i = 0; i < 50; i++) {
-		struct record rec, other = RECORD_NULL;
-		int status, ready[2];
-		pid_t pid;
-		char c;
+	for (int i = 0; i < 50; i++)
+		removed_while(is_let_go_at_once);
+}
 
-		begin();
-		rec = create("c1", false);
-		test_int(record_open(&paths, "c1", &other, &err), 0);
-		test_int(pipe2(ready, O_CLOEXEC), 0);
-		pid = fork();
-		if (pid == 0) {
-			test_int(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
-			test_int(write(ready[1], "", 1), 1);
-			while (record_claim(&other) != -ENOENT)
-				other.lock = fd_close(other.lock);
-			_exit(0);
-		}
-		test_int(read(ready[0], &c, 1), 1);
-		test_int(record_remove(&paths, &rec, &err), 0);
-		record_done(&rec);
-		test_int(waitpid(pid, &status, 0), pid);
-		test_int(status, 0);
-		record_done(&other);
-		fd_close(ready[0]);
-		fd_close(ready[1]);
-	}
+static void removed_by_two_at_once(void)
+{
+	for (int i = 0; i < 300; i++)
+		removed_while(is_removed);
 }
 
 /* Its folder of sockets would be that of containerd's containers. */
@@ -493,6 +517,8 @@ int main(void)
 	test_run(waiting_ends_with_the_container);
 	(void)fflush(stdout);
 	test_run(claimed_while_it_is_removed);
+	(void)fflush(stdout);
+	test_run(removed_by_two_at_once);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	paths_done(&paths);
 	return 0;
