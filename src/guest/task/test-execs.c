@@ -171,11 +171,12 @@ static void many_leave_nothing(void)
 int main(void)
 {
 	container_begin();
+	/* Before others, whose containers' spawners are reaped when they will. */
+	test_run(the_end_of_the_first_is_the_end_of_all);
 	test_run(execs_join_the_container);
 	test_run(failed_execs);
 	test_run(background_children);
 	test_run(fifty_at_once);
-	test_run(the_end_of_the_first_is_the_end_of_all);
 	test_run(signals_reach_all);
 	test_run(every_process_is_listed);
 	test_run(many_leave_nothing);
