@@ -7,18 +7,20 @@ A suite is a list of steps. A step is a command whose output has TAP-like lines,
 turns skips into failures.
 """
 
-import functools
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
 import time
+from concurrent import futures
 
 import real
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JOBS = str(os.cpu_count() or 2)
+MACHINE = platform.machine()
 MESON_SKIP = 77
 DETAIL = "  | "
 DETAIL_LINES = 8
@@ -114,30 +116,52 @@ def suite_image(tally):
     meson(tally, "image", "build/host", "--suite", "image")
 
 
-def kernel():
-    """The tuned kernel, from the cache or built now."""
-    return run(["build/bin/caisson", "kernel", "build"]).returncode == 0
+class Kernels:
+    """The tuned kernels, from the cache, or built in turn while suites run, of what they leave of the processors."""
+
+    def __init__(self):
+        self.queue, self.builds, self.child = futures.ThreadPoolExecutor(max_workers=1), {}, None
+
+    @staticmethod
+    def log(arch):
+        return os.path.join(TOP, f"build/kernel-{arch}.log")
+
+    def build(self, arch):
+        with open(self.log(arch), "wb") as log:
+            # pylint: disable-next=consider-using-with # end() ends it
+            self.child = subprocess.Popen(["chrt", "--idle", "0", "build/bin/caisson", "kernel", "build",
+                                           "--arch", arch], cwd=TOP, stdout=log, stderr=log)
+        return self.child.wait() == 0
+
+    def begin(self, arch):
+        if arch not in self.builds:
+            self.builds[arch] = self.queue.submit(self.build, arch)
+
+    def ready(self, arch):
+        self.begin(arch)
+        if self.builds[arch].result():
+            return True
+        run(["cat", self.log(arch)])
+        return False
+
+    def end(self):
+        self.queue.shutdown(wait=False, cancel_futures=True)
+        if self.child:
+            self.child.terminate()
+
+
+KERNELS = Kernels()
 
 
 def suite_vm(tally):
-    if not kernel():
+    if not KERNELS.ready(MACHINE):
         tally.failures.append("vm: the kernel was not built")
         return
     meson(tally, "vm", "build/host", "--suite", "vm", "-t", "4")
 
 
-@functools.cache
-def aarch64_kernel():
-    """The tuned kernel for aarch64, which is made while other suites run, of what they leave of the processors."""
-    with open(os.path.join(TOP, "build/kernel-aarch64.log"), "wb") as log:
-        # pylint: disable-next=consider-using-with # main() ends it
-        return subprocess.Popen(["chrt", "--idle", "0", "build/bin/caisson", "kernel", "build",
-                                 "--arch", "aarch64"], cwd=TOP, stdout=log, stderr=log)
-
-
 def suite_aarch64(tally):
-    if aarch64_kernel().wait() != 0 or run(["cross/aarch64", "build/aarch64"]).returncode != 0:
-        run(["cat", "build/kernel-aarch64.log"])
+    if not KERNELS.ready("aarch64") or run(["cross/aarch64", "build/aarch64"]).returncode != 0:
         tally.failures.append("aarch64: the kernel or vminitd was not built")
         return
     meson(tally, "aarch64", "build/host", "--suite", "aarch64")
@@ -146,7 +170,7 @@ def suite_aarch64(tally):
 def suite_firecracker(tally):
     """Of the others, what has to do with Firecracker; of a real one not what tests the stand-in."""
     suites = ["firecracker"] if real.VARIABLE in os.environ else ["firecracker", "standin"]
-    if not kernel():
+    if not KERNELS.ready(MACHINE):
         tally.failures.append("firecracker: the kernel was not built")
         return
     meson(tally, "firecracker", "build/host", "-t", "4",
@@ -168,6 +192,8 @@ SUITES = {
     "aarch64": suite_aarch64,
 }
 PARTS = {"firecracker": suite_firecracker}
+# Which they wait for, in the order in which they do.
+NEEDED_KERNELS = {"vm": MACHINE, "firecracker": MACHINE, "aarch64": "aarch64"}
 
 
 def report(tally):
@@ -196,17 +222,16 @@ def main(names):
         return 2
     tally, wanted = Tally(), names or SUITES
     try:
-        if "aarch64" in wanted:
-            aarch64_kernel()
+        for suite, arch in NEEDED_KERNELS.items():
+            if suite in wanted:
+                KERNELS.begin(arch)
         for name in wanted:
             begin = time.monotonic()
             print(f"== {name}", flush=True)
             suites[name](tally)
             print(f"== {name}: {time.monotonic() - begin:.0f} s", flush=True)
     finally:
-        if "aarch64" in wanted:
-            aarch64_kernel().terminate()
-            aarch64_kernel().wait()
+        KERNELS.end()
     return report(tally)
 
 
