@@ -34,6 +34,8 @@ test_devices_and_display() {
 	status 0 caisson run -d --name pc --machine q35 --disk "$WORK/disk.img,/d,16M" "$IMAGE" sleep 1000
 	is "$(display_at pc)" "unix:$CAISSON_RUN/pc/vnc.sock"
 	is "$(greeting "$(display_at pc)")" "RFB 003.008"
+	# The guest finds out what is at its USB while programs run already.
+	status 0 caisson exec pc sh -c 'until grep -q Tablet /sys/bus/usb/devices/*/product && grep -q Keyboard /sys/bus/usb/devices/*/product; do sleep 0.05; done'
 	status 0 caisson exec pc sh -c 'cat /sys/bus/usb/devices/*/product; cat /sys/bus/pci/devices/*/class; grep -c " /d ext4" /proc/mounts'
 	has "$(out)" "QEMU USB Tablet"
 	has "$(out)" "QEMU USB Keyboard"
@@ -103,7 +105,7 @@ test_efi_of_a_bundle() {
 	python3 - "$WORK/b/config.json" <<-'END'
 		import json, sys
 		c = json.load(open(sys.argv[1]))
-		c["process"].update(terminal=False, args=["sh", "-c", "busybox ls /sys/firmware/efi; busybox cat /sys/bus/usb/devices/*/product"])
+		c["process"].update(terminal=False, args=["sh", "-c", "busybox ls /sys/firmware/efi; until busybox grep -q Tablet /sys/bus/usb/devices/*/product; do busybox sleep 0.05; done; busybox cat /sys/bus/usb/devices/*/product"])
 		c["linux"]["maskedPaths"].remove("/sys/firmware")
 		c["annotations"] = {"io.caisson.machine": "q35", "io.caisson.bios": "EFI"}
 		json.dump(c, open(sys.argv[1], "w"))
