@@ -202,14 +202,14 @@ all_there_is() {
 	grep -cF "$WORK" /proc/self/mountinfo
 	ls "$WORK/state/"* "$RECORDS"
 	find /sys/fs/cgroup -path "*$CGROUP*" -type d
-	descriptors "$(cat "$WORK/containerd.pid")"
 	awk '$NF ~ "/run/(containerd|caisson)"' /proc/net/unix | wc -l
 }
 
-# Of many that have come and gone there is no more than of a few.
+# Of many that have come and gone there is no more than of a few. Of descriptors containerd has now some, now others:
+# there are fewer than pods more.
 test_many() {
-	local i before
-	for ((i = 0; i <= ${CAISSON_TEST_PODS:-8}; i += 4)); do
+	local i before had now pods=${CAISSON_TEST_PODS:-8}
+	for ((i = 0; i <= pods; i += 4)); do
 		for name in a b c d; do
 			create $name -- sleep 1000
 		done
@@ -218,8 +218,11 @@ test_many() {
 		status 0 kubectl get --raw /standin/settled
 		shims_end
 		[ "${before:-}" ] || before=$(all_there_is)
+		now=$(descriptors "$(cat "$WORK/containerd.pid")")
+		had=${had:-$now}
 	done
 	is "$(all_there_is)" "$before"
+	[ "$now" -lt $((had + pods)) ] || fail "containerd has $now descriptors, after $had"
 	is_clean
 }
 
