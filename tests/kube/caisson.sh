@@ -190,7 +190,8 @@ test_pause_container() {
 }
 
 test_restarts_are_counted() {
-	create again '.spec.restartPolicy = "Always"' -- sh -c 'trap "exit 5" TERM; while :; do sleep 0.1; done'
+	create again ".spec.restartPolicy = \"Always\" | $READY_ONCE_UP" \
+		-- sh -c 'trap "exit 5" TERM; echo >/up; while :; do sleep 0.1; done'
 	ready again
 	for times in 1 2; do
 		kubectl exec again -- kill 1

@@ -177,6 +177,10 @@ happens() {
 	exec 5<&-
 }
 
+# A filter: the first container is ready once it has made /up. A first process hears no signal before it has said
+# what is to become of it, so it makes that then.
+export READY_ONCE_UP='.spec.containers[0].readinessProbe = {exec: {command: ["test", "-e", "/up"]}, periodSeconds: 1}'
+
 ready() { kubectl wait pod "$@" --for=condition=Ready --timeout=60s >/dev/null; }
 ended() { is "$(becomes "$1" .status.phase 'Succeeded|Failed')" "$2" "what became of $1"; }
 

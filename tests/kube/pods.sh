@@ -109,8 +109,8 @@ test_several_containers() {
 # One is started again, the other does not notice.
 test_restart() {
 	local before
-	create again "$(more other sleep 1000) | .spec.restartPolicy = \"Always\"" \
-		-- sh -c 'echo run; trap "exit 5" TERM; while :; do sleep 0.1; done'
+	create again "$(more other sleep 1000) | .spec.restartPolicy = \"Always\" | $READY_ONCE_UP" \
+		-- sh -c 'echo run; trap "exit 5" TERM; echo >/up; while :; do sleep 0.1; done'
 	ready again
 	before=$(asked again '.status.containerStatuses[] | select(.name == "other") | .containerID')
 	for times in 1 2; do
