@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "cgroup/cgroup.h"
 #include "cmd/cmd.h"
 #include "cmd/describe.h"
@@ -88,11 +90,21 @@ static void run_hooks(const struct record *record)
 	sandbox_spec_done(&spec);
 }
 
+/* It is the container to an engine, which has waited for it: its shim is about to hear of that, and to end the VM. */
+static bool keeper_has_ended(const struct record *record)
+{
+	_cleanup_close_ int fd = record_open_keeper(record);
+	struct pollfd end = {.fd = fd, .events = POLLIN};
+
+	return fd < 0 ? fd == -ESRCH : poll(&end, 1, 0) > 0;
+}
+
 static int remove_it(const struct paths *paths, struct record *record, bool force, struct err *err)
 {
 	int status, r = record_claim(record);
 	/* The command has ended; the VM is on its way, or up for a visit: it does not run any more. */
-	bool ending = r == -EWOULDBLOCK && record_state(record, &status) != RECORD_RUNNING;
+	bool ending = r == -EWOULDBLOCK &&
+		      (record_state(record, &status) != RECORD_RUNNING || keeper_has_ended(record));
 
 	force |= r == -EWOULDBLOCK && !ending && !force && is_created(record);
 	if (r == -EWOULDBLOCK && !ending && !force)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <poll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -11,15 +10,6 @@
 #include "sandbox/hooks.h"
 
 #define END_SECONDS 10
-
-/* Return: a descriptor of the process that stands for the container; -EBADF: there is none any more. */
-static int open_keeper(const struct record *record)
-{
-	pid_t pid = record_keeper(record);
-	int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-
-	return fd < 0 ? -EBADF : fd;
-}
 
 /*
  * Whoever hears of the failure may remove the container, which has to have ended by then: its claim is free, and its
@@ -49,7 +39,7 @@ static int start_one(const struct paths *paths, const char *name, void *userdata
 	if (r == 0)
 		r = client_connect(&client, &record, err);
 	if (r == 0) {
-		keeper = open_keeper(&record);
+		keeper = record_open_keeper(&record);
 		r = task_start(&client, record.id, "", err);
 		if (r < 0 && record_state(&record, &status) == RECORD_STOPPED)
 			await_end(&record, keeper);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -382,6 +383,16 @@ pid_t record_keeper(const struct record *rec)
 	    parse_u32(text, 1, INT32_MAX, &pid) < 0)
 		return 0;
 	return (pid_t)pid;
+}
+
+int record_open_keeper(const struct record *rec)
+{
+	pid_t pid = record_keeper(rec);
+	int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+	if (pid <= 0)
+		return -ENOENT;
+	return fd < 0 ? -errno : fd;
 }
 
 int record_mark_visit(const struct record *rec, struct err *err)

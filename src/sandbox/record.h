@@ -113,6 +113,9 @@ int record_set_keeper(const struct record *rec, pid_t pid);
 /** record_keeper() - which that is, while a shim has the claim. Return: 0: that is not known. */
 pid_t record_keeper(const struct record *rec);
 
+/** record_open_keeper() - a descriptor of that process. Return: -ENOENT: it is not known; -ESRCH: nobody has that number */
+int record_open_keeper(const struct record *rec);
+
 /** record_state_name() - for people: "running", "stopped", "dead" */
 const char *record_state_name(enum record_state state);
 

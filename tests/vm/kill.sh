@@ -97,6 +97,23 @@ test_kill_shim_is_recorded() {
 	is_clean
 }
 
+# Who has waited for the keeper may remove the container before the shim has heard of it.
+test_delete_once_the_keeper_has_ended() {
+	local keeper shim
+	status 0 caisson run -d --name orphan "$IMAGE" sleep 1000
+	NAME=orphan
+	keeper=$(pids_of keeper) shim=$(pids_of shim)
+	kill -STOP "$shim"
+	kill -KILL "$keeper"
+	"$TOP/tests/lib/await-end" 30 "$keeper"
+	caisson delete orphan 2>"$WORK/client.err" &
+	# It asks the shim then.
+	until find "/proc/$!/fd" -lname 'socket:*' 2>/dev/null | grep -q . || ! kill -0 $!; do sleep 0.01; done
+	kill -CONT "$shim"
+	wait $! || fail "$(cat "$WORK/client.err")"
+	is_clean
+}
+
 test_kill_while_booting() {
 	for victim in client shim keeper qemu vsockd "$SHARER"; do
 		NAME="b-$victim"
