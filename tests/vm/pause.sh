@@ -14,7 +14,7 @@ used() {
 begin() {
 	status 0 caisson run -d --name box "$IMAGE" sh -c "$1"
 	VM=$(vmm_of box)
-	status 0 caisson exec box touch /file
+	status 0 caisson exec box sh -c "${2:-true}; touch /file"
 	status 0 caisson pause box
 }
 
@@ -96,7 +96,7 @@ test_killed() {
 	status 0 caisson wait box
 	is "$(out)" 137 "exit status"
 	status 0 caisson delete box
-	begin 'trap "exit 9" TERM; while :; do sleep 0.1; done'
+	begin 'trap "exit 9" TERM; touch /up; while :; do sleep 0.1; done' 'until test -e /up; do sleep 0.1; done'
 	status 0 caisson kill -s TERM box
 	status 0 caisson state box
 	has "$(out)" '"status": "paused"'
