@@ -197,8 +197,9 @@ static pid_t find_process(int dir, pid_t pid, bool not )
 	return 0;
 }
 
-bool cgroup_leave(const struct strv *places)
+bool cgroup_leave(const struct strv *places, pid_t pid)
 {
+	_cleanup_free_ char *number = xasprintf("%d", (int)pid);
 	bool was_in = false;
 
 	for (size_t i = 0; i < places->n; i++) {
@@ -206,10 +207,10 @@ bool cgroup_leave(const struct strv *places)
 		const char *rest;
 		_cleanup_close_ int root = open_root(places->v[i], &rest);
 
-		if (root < 0 || !find_process(dir, getpid(), false))
+		if (root < 0 || !find_process(dir, pid, false))
 			continue;
 		was_in = true;
-		(void)write_file(root, PROCS, "0");
+		(void)write_file(root, PROCS, number);
 	}
 	return was_in;
 }

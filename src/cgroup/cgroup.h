@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/strv.h"
@@ -66,8 +67,8 @@ int cgroup_set(const struct strv *places, const char *file, const char *value, s
 /** cgroup_join() - move the calling process into it. Return: 0 or negative errno with a message. */
 int cgroup_join(const struct strv *places, struct err *err);
 
-/** cgroup_leave() - move the calling process out, to the root. Return: whether it was in it. */
-bool cgroup_leave(const struct strv *places);
+/** cgroup_leave() - move a process out, to the root. Return: whether it was in it. */
+bool cgroup_leave(const struct strv *places, pid_t pid);
 
 /* Milliseconds: those of a virtual machine that was killed may take this long on a busy host. */
 #define CGROUP_PATIENCE 10000

@@ -264,6 +264,13 @@ static void live(struct strv *places)
 		test_true(is_in(pid, places->v[i]));
 	test_int(cgroup_make(places, &err), -EBUSY);
 	test_int(cgroup_remove(places, 0), -EBUSY);
+	test_true(cgroup_leave(places, pid));
+	test_true(!is_in(pid, places->v[0]) && !cgroup_leave(places, pid));
+	test_int(cgroup_remove(places, 0), 0);
+	test_int(kill(pid, SIGKILL), 0);
+	test_int(waitpid(pid, NULL, 0), pid);
+	test_int(cgroup_make(places, &err), 0);
+	pid = start_in(places);
 	test_int(kill(pid, SIGKILL), 0);
 	test_int(cgroup_remove(places, 60000), 0);
 	test_int(waitpid(pid, NULL, 0), pid);
@@ -273,10 +280,10 @@ static void live(struct strv *places)
 	pid = fork();
 	if (pid == 0) {
 		/* Who is not in it stays where it is. */
-		test_true(!cgroup_leave(places));
+		test_true(!cgroup_leave(places, getpid()));
 		test_int(cgroup_join(places, &err), 0);
 		test_true(is_in(getpid(), places->v[0]));
-		test_true(cgroup_leave(places));
+		test_true(cgroup_leave(places, getpid()));
 		_exit(cgroup_remove(places, 0) == 0 ? 0 : 1);
 	}
 	test_int(waitpid(pid, &err.code, 0), pid);

@@ -420,13 +420,15 @@ int record_remove_cgroups(const struct record *rec, unsigned int patience)
 	return r;
 }
 
-/* Who was never in it may not have it: it was somebody else's. */
+/* Who was never in it may not have it: it was somebody else's. A shim's keeper has no more to do there. */
 static void leave_cgroups(const struct record *rec)
 {
 	struct sandbox_spec spec = SANDBOX_SPEC_NULL;
 
-	if (record_load(rec, &spec, NULL) == 0 && cgroup_leave(&spec.cgroups))
-		(void)cgroup_remove(&spec.cgroups, 0);
+	if (record_load(rec, &spec, NULL) == 0 && cgroup_leave(&spec.cgroups, getpid())) {
+		(void)cgroup_leave(&spec.cgroups, getppid());
+		(void)cgroup_remove(&spec.cgroups, CGROUP_PATIENCE);
+	}
 	sandbox_spec_done(&spec);
 }
 

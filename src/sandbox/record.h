@@ -162,8 +162,8 @@ int record_remove_cgroups(const struct record *rec, unsigned int patience);
 /**
  * record_remove() - remove everything; the caller has the claim
  *
- * If the calling process is in the container's control group it leaves that, and removes it if nobody else
- * is in it.
+ * If the calling process is in the container's control group it and its parent leave that, and it is removed once
+ * who else is in it has ended, as those of a virtual machine that was killed do.
  *
  * Return: 0 or negative errno with a message.
  */

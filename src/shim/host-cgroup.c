@@ -2,6 +2,7 @@
 #include "shim/host-cgroup.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "cgroup/cgroup.h"
 #include "oci/resources.h"
@@ -34,7 +35,7 @@ int host_cgroup_enter(const struct sandbox_spec *spec, struct err *err)
 	if (r == 0)
 		r = cgroup_join(&spec->cgroups, err);
 	if (r < 0) {
-		(void)cgroup_leave(&spec->cgroups);
+		(void)cgroup_leave(&spec->cgroups, getpid());
 		(void)cgroup_remove(&spec->cgroups, 0);
 	}
 	return r;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,17 +100,6 @@ static void signalled(const siginfo_t *info, const struct record *record, struct
 		keeper_pass_on(passing, info->si_signo);
 }
 
-/* Where the record has gone nobody else will: and as long as we are in it our child could not. */
-static void end_group(const struct record *record, const struct sandbox_spec *spec)
-{
-	struct stat st;
-
-	if (fstat(record->dir, &st) < 0 || st.st_nlink > 0)
-		return;
-	if (cgroup_leave(&spec->cgroups))
-		(void)cgroup_remove(&spec->cgroups, CGROUP_PATIENCE);
-}
-
 int keeper_run(const struct paths *paths, const struct record *record, struct sandbox_spec *spec,
 	       pid_t child, int passing, enum leaving leaving)
 {
@@ -132,6 +120,5 @@ int keeper_run(const struct paths *paths, const struct record *record, struct sa
 
 		keeper_settle(paths, record, leaving, why);
 	}
-	end_group(record, spec);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_KILLED;
 }

@@ -38,6 +38,8 @@ deleted_with() {
 	has "$(od -A n -t x1 "$WORK/out" | tr -d '\n')" " 10 $bytes 1a "
 }
 
+control_groups() { find /sys/fs/cgroup -path "*/$CONTAINERD_NAMESPACE/*" -type d; }
+
 # nothing_left ID...: of these containers, which are all there were
 nothing_left() {
 	local id
@@ -49,6 +51,6 @@ nothing_left() {
 	is "$(ls "$RECORDS/containers")" "" "records"
 	is "$(ls "$WORK/state/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE" 2>/dev/null)" "" "bundles"
 	is "$(grep -c "$WORK/.*/rootfs" /proc/self/mountinfo)" 0 "mounts"
-	is "$(find /sys/fs/cgroup -path "*/$CONTAINERD_NAMESPACE/*" -type d)" "" "control groups"
+	is "$(control_groups)" "" "control groups"
 	is_clean
 }

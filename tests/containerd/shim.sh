@@ -106,6 +106,22 @@ test_what_cannot_start() {
 	nothing_left bad host config kernel boot
 }
 
+# Whoever has removed a task removes what is above its control group next, however late the shim's last process ends.
+test_group_goes_with_the_task() {
+	local keeper
+	run -d $IMAGE group sleep 1000
+	has "$(control_groups)" /group
+	keeper=$(pgrep -o -f "caisson-shim --id group ")
+	end group
+	trap 'kill -CONT "$keeper"' EXIT
+	kill -STOP "$keeper"
+	is "$(remove group)" 137 "exit status"
+	is "$(control_groups)" "" "control groups"
+	kill -CONT "$keeper"
+	trap - EXIT
+	nothing_left group
+}
+
 test_life() {
 	run -d --log-uri "file://$WORK/life.log" $IMAGE life \
 		sh -c 'trap "exit 4" TERM; echo up; while :; do sleep 0.1; done'
