@@ -157,7 +157,7 @@ def suite_vm(tally):
     if not KERNELS.ready(MACHINE):
         tally.failures.append("vm: the kernel was not built")
         return
-    meson(tally, "vm", "build/host", "--suite", "vm", "-t", "4")
+    meson(tally, "vm", "build/host", "--suite", "vm")
 
 
 def suite_aarch64(tally):
@@ -173,7 +173,7 @@ def suite_firecracker(tally):
     if not KERNELS.ready(MACHINE):
         tally.failures.append("firecracker: the kernel was not built")
         return
-    meson(tally, "firecracker", "build/host", "-t", "4",
+    meson(tally, "firecracker", "build/host",
           *(word for suite in suites for word in ("--suite", suite)))
 
 

@@ -19,6 +19,7 @@ started() {
 		[[ $line != *"$awaited"* ]] || break
 	done
 	env -u CAISSON_RUN cat <&4 >>"$WORK/$name.log" &
+	echo $! >"$WORK/$name-log.pid"
 	exec 4<&-
 	[[ $line == *"$awaited"* ]] || fail "$name: $(tail -n 3 "$WORK/$name.log")"
 }

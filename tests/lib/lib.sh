@@ -169,13 +169,45 @@ is_clean() {
 	[ "$state" = "$(printf 'mounts:\nfiles:\nprocesses:')" ] || fail "left behind: $state"
 }
 
+# A test that hangs keeps no other one from being run: however slow the machine is, none takes as many seconds.
+BOUND=${CAISSON_TEST_BOUND:-300}
+
+# below PID: what is below it, but for what has its number in a file, as daemons have
+below() {
+	local pid
+	for pid in $(pgrep -P "$1"); do
+		! grep -qx "$pid" "$WORK/"*.pid || continue
+		echo "$pid"
+		below "$pid"
+	done
+}
+
+# bound PID: ends a test that takes longer, and says what it was in
+bound() {
+	local pids
+	! env -u CAISSON_RUN -u TEST_FOLDER "$TOP/tests/lib/await-end" "$BOUND" "$1" || return 0
+	echo $BASHPID >"$WORK/bound.pid"
+	kill -STOP "$1"
+	pids=$(below "$1")
+	echo "failed: it has not ended within $BOUND s, and is in"
+	ps -o pid=,args= -p "${pids//$'\n'/,}"
+	# shellcheck disable=SC2086 # one word a process
+	kill -KILL "$1" $pids
+}
+
+# bounded COMMAND: in a subshell, which hears of Ctrl-C as one in the background would not
+bounded() (
+	local test=$BASHPID
+	bound "$test" &
+	disown
+	set -e
+	"$1"
+)
+
 run_one() {
 	local name=$1 code
 	rm -f "$WORK/skip"
-	(
-		set -e
-		"$name"
-	) >"$WORK/log" 2>&1
+	bounded "$name" >"$WORK/log" 2>&1
 	code=$?
 	if [ $code -eq 0 ]; then
 		echo "ok $name"
@@ -185,7 +217,7 @@ run_one() {
 		FAILED=1
 		echo "not ok $name"
 		sed 's/^/  | /' "$WORK/log"
-		delete_all
+		bounded delete_all
 	fi
 }
 
