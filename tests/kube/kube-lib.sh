@@ -161,9 +161,10 @@ runtime_class() {
 		kubectl create -f - >/dev/null
 }
 
-# becomes POD PATH PATTERN: waits until what is at that path of it is so; prints it
+# becomes POD PATH PATTERN: waits until what is at that path of it is so; prints it. Of an object that it is given by name
+# kubectl prints no change between its asking for it and its watching.
 becomes() {
-	exec 5< <(exec kubectl get pod "$1" --watch -o "jsonpath={$2}{\"\n\"}")
+	exec 5< <(exec kubectl get pods --field-selector "metadata.name=$1" --watch -o "jsonpath={$2}{\"\n\"}")
 	grep -m 1 -xE "$3" <&5
 	kill $!
 	exec 5<&-
