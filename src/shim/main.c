@@ -208,7 +208,7 @@ static void release(struct shim *shim)
 static void init_shim(struct shim *shim, const struct start *start, struct pod *pod)
 {
 	if (shim->containerd)
-		containerd_init(shim->containerd, shim->loop, start->namespace, start->events,
+		containerd_init(shim->containerd, shim, start->namespace, start->events,
 				start->netns);
 	pod_init(pod, shim, start->spec);
 	if (start->pod)

@@ -217,7 +217,7 @@ static void begin_pod(void)
 	begin_group();
 	join("c2", "1");
 	start_it("c2");
-	containerd_init(&containerd, &t.loop, "ns", "/nowhere", -EBADF);
+	containerd_init(&containerd, &t.shim, "ns", "/nowhere", -EBADF);
 	pod_init(&pod, &t.shim, &t.spec);
 	containerd.pod = &pod;
 	t.shim.containerd = &containerd;

@@ -190,7 +190,7 @@ static struct containerd containerd;
 
 void test_shim_hollow(void)
 {
-	containerd_init(&containerd, &t.loop, "ns", "/nowhere", -EBADF);
+	containerd_init(&containerd, &t.shim, "ns", "/nowhere", -EBADF);
 	t.shim.containerd = &containerd;
 	t.shim.keeper = getpid();
 	t.shim.sandbox.group = true;

@@ -22,12 +22,19 @@
 #include "shim/told.h"
 #include "task_types.pb-c.h"
 
-void containerd_init(struct containerd *c, struct loop *loop, const char *namespace,
+static void published(void *userdata)
+{
+	shim_quit_when_told(userdata);
+}
+
+void containerd_init(struct containerd *c, struct shim *shim, const char *namespace,
 		     const char *address, int netns)
 {
 	*c = (struct containerd){.namespace = namespace, .netns = netns};
 	list_init(&c->loggers);
-	publisher_init(&c->publisher, loop, address, namespace);
+	publisher_init(&c->publisher, shim->loop, address, namespace);
+	c->publisher.idle = published;
+	c->publisher.userdata = shim;
 	ttrpc_request_init(&c->guest_events);
 }
 

@@ -35,7 +35,7 @@ struct containerd {
 };
 
 /** containerd_init() - @namespace, @address: of containerd's events; both must outlive it; @netns: owned from here */
-void containerd_init(struct containerd *c, struct loop *loop, const char *namespace,
+void containerd_init(struct containerd *c, struct shim *shim, const char *namespace,
 		     const char *address, int netns);
 
 /** containerd_done() - may be called again */

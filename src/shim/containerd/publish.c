@@ -140,9 +140,8 @@ static int send_first(struct publisher *p)
 				 PATIENCE, answered);
 }
 
-static void proceed(struct loop_defer *defer)
+static void go_on(struct publisher *p)
 {
-	struct publisher *p = container_of(defer, struct publisher, defer);
 	bool waits = false;
 
 	if (p->broken) {
@@ -163,6 +162,15 @@ static void proceed(struct loop_defer *defer)
 	p->sending = send_first(p) == 0;
 	if (!p->sending)
 		drop_first(p);
+}
+
+static void proceed(struct loop_defer *defer)
+{
+	struct publisher *p = container_of(defer, struct publisher, defer);
+
+	go_on(p);
+	if (p->idle && publisher_idle(p))
+		p->idle(p->userdata);
 }
 
 static struct entry *pack(const struct publisher *p, const char *topic,

@@ -20,6 +20,7 @@
  * struct publisher - the queue
  * @address: path of the socket of containerd's TTRPC services
  * @namespace: containerd's, of the container
+ * @idle: is called when publisher_idle() may have become true; NULL: nobody waits for that
  * @again: the first one has been sent in vain, over another connection
  * @broken: the connection has to be made anew
  * @watch: inotify, of the folder of the socket; -EBADF: it is not waited for
@@ -27,6 +28,8 @@
 struct publisher {
 	struct loop *loop;
 	const char *address, *namespace;
+	void (*idle)(void *userdata);
+	void *userdata;
 	struct list queue;
 	size_t n;
 	struct ttrpc_client *client;

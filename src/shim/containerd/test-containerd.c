@@ -36,7 +36,7 @@ static struct asked create, asked;
 static void begin(void)
 {
 	test_shim_begin(false);
-	containerd_init(&containerd, &t.loop, "ns", address, -EBADF);
+	containerd_init(&containerd, &t.shim, "ns", address, -EBADF);
 	t.shim.containerd = &containerd;
 	t.shim.keeper = KEEPER;
 	t.spec.bundle = xstrdup(folder);
@@ -435,7 +435,7 @@ static void an_exec_of_caissons_own_fails_as_ever(void)
 static void a_boot_that_fails_is_all(void)
 {
 	test_shim_begin(false);
-	containerd_init(&containerd, &t.loop, "ns", address, -EBADF);
+	containerd_init(&containerd, &t.shim, "ns", address, -EBADF);
 	t.shim.containerd = &containerd;
 	ask_to_create();
 	until_state(PROCESS_NONE);
@@ -496,12 +496,32 @@ static void that_a_supervisor_was_given_up_is_logged_once(void)
 static void shutdown_may_be_all(void)
 {
 	test_shim_begin(false);
-	containerd_init(&containerd, &t.loop, "ns", address, -EBADF);
+	containerd_init(&containerd, &t.shim, "ns", address, -EBADF);
 	t.shim.containerd = &containerd;
 	t.shim.sandbox.state = SANDBOX_NEW;
 	ask_id(&asked, "Shutdown", "");
 	expect(&asked, TTRPC_OK, "");
 	run_until(&t.loop, containerd_is_over(&t.shim));
+	end();
+}
+
+/* containerd is slow to take one: there is nothing else that would end the shim. */
+static void the_last_event_is_told_before_the_end(void)
+{
+	Containerd__Events__TaskPaused event = CONTAINERD__EVENTS__TASK_PAUSED__INIT;
+	int told;
+
+	begin();
+	taker.keeps = true;
+	publisher_put(&containerd.publisher, "/last", &event.base);
+	run_until(&t.loop, taker.n == 1);
+	t.shim.sandbox.state = SANDBOX_ENDED;
+	containerd_shutdown(&t.shim);
+	test_true(!containerd_is_over(&t.shim));
+	told = t.told;
+	rpc_reply_empty(taker.kept);
+	run_until(&t.loop, t.told > told);
+	test_true(containerd_is_over(&t.shim));
 	end();
 }
 
@@ -526,6 +546,7 @@ int main(void)
 	test_run(a_boot_that_fails_is_all);
 	test_run(that_a_supervisor_was_given_up_is_logged_once);
 	test_run(shutdown_may_be_all);
+	test_run(the_last_event_is_told_before_the_end);
 	free(address);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
 	return 0;

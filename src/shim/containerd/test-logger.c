@@ -24,7 +24,7 @@ static int fds[2], go_fd;
 static void begin(void)
 {
 	test_shim_begin(false);
-	containerd_init(&containerd, &t.loop, "ns", "/nonesuch",
+	containerd_init(&containerd, &t.shim, "ns", "/nonesuch",
 			open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
 	t.shim.containerd = &containerd;
 }
@@ -129,7 +129,7 @@ static void arguments_are_what_the_query_says(void)
 static void begin_with_container(void)
 {
 	begin_running(false);
-	containerd_init(&containerd, &t.loop, "ns", "/nonesuch", -EBADF);
+	containerd_init(&containerd, &t.shim, "ns", "/nonesuch", -EBADF);
 	t.shim.containerd = &containerd;
 }
 

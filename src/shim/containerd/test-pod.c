@@ -20,7 +20,7 @@ static struct asked start, waiting, stopping, unheard, task, asked;
 static void begin(void)
 {
 	test_shim_begin(false);
-	containerd_init(&containerd, &t.loop, "ns", "/nowhere", -EBADF);
+	containerd_init(&containerd, &t.shim, "ns", "/nowhere", -EBADF);
 	pod_init(&pod, &t.shim, &t.spec);
 	containerd.pod = &pod;
 	t.shim.containerd = &containerd;
