@@ -54,6 +54,48 @@ remove() {
 	ctr container rm "$1"
 }
 
+# follow_events: what containerd tells of tasks from here on is read from descriptor 3. It does when the first event of
+# another kind has come.
+follow_events() {
+	local first speaks
+	mkfifo "$WORK/events"
+	ctr events >"$WORK/events" &
+	EVENTS=$!
+	exec 3<"$WORK/events"
+	rm "$WORK/events"
+	while ctr namespaces label "$CONTAINERD_NAMESPACE" follows=me; do :; done &
+	speaks=$!
+	read -r first <&3
+	kill $speaks
+	has "$first" /namespaces/update
+}
+
+# until_event PART: sets SEEN to the topics up to there, PART's included
+until_event() {
+	local line
+	SEEN=
+	while read -r line <&3; do
+		[[ $line == */tasks/* ]] || continue
+		line=${line#*/tasks/}
+		SEEN+=" ${line%% *}"
+		[[ $line != *"$1"* ]] || return 0
+	done
+	fail "no event $1, but:$SEEN"
+}
+
+events_end() {
+	kill "$EVENTS"
+	exec 3<&-
+}
+
+# end ID [SIGNAL]: until containerd has told that it ended
+end() {
+	follow_events
+	ctr task kill -s "${2:-KILL}" "$1"
+	until_event "exit {\"container_id\":\"$1\",\"id\":\"$1\""
+	events_end
+}
+
 "$TOP/tests/lib/make-image" busybox "docker-archive:$WORK/busybox.tar"
 start_containerd
 ctr image import "$WORK/busybox.tar" >/dev/null

@@ -33,7 +33,6 @@ test_run() {
 }
 
 test_life() {
-	mkfifo "$WORK/events"
 	run -d --log-uri "file://$WORK/life.log" $IMAGE life \
 		sh -c 'trap "exit 4" TERM; echo up; while :; do sleep 0.1; done'
 	status 0 ctr task ls
@@ -57,15 +56,7 @@ test_life() {
 	status 0 ctr task resume life
 	status 0 ctr task ls
 	has "$(out)" RUNNING
-	ctr events >"$WORK/events" &
-	events=$!
-	exec 3<"$WORK/events"
-	status 0 ctr task kill life
-	while read -r line <&3; do
-		[[ $line != *"/tasks/exit"*'"life"'*'"exit_status":4'* ]] || break
-	done
-	kill $events
-	exec 3<&-
+	end life TERM
 	is "$(remove life)" 4 "exit status"
 	is "$(head -1 "$WORK/life.log")" up "log"
 	nothing_left
@@ -98,8 +89,7 @@ test_containerd_killed() {
 	is "$(out)" alive
 	status 0 ctr task pause stays
 	status 0 ctr task resume stays
-	status 0 ctr task kill -s KILL stays
-	"$TOP/tests/lib/await-end" 60 "$pid"
+	end stays
 	is "$(remove stays)" 137 "exit status"
 	nothing_left
 }
@@ -108,8 +98,10 @@ test_containerd_killed() {
 test_pid_killed() {
 	run -d $IMAGE killed sleep 1000
 	pid=$(ctr task ls | awk '$1 == "killed" {print $2}')
+	follow_events
 	kill -KILL "$pid"
-	"$TOP/tests/lib/await-end" 60 "$pid"
+	until_event 'exit {"container_id":"killed","id":"killed"'
+	events_end
 	is "$(remove killed)" 137 "exit status"
 	nothing_left
 }
