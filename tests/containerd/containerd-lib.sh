@@ -57,7 +57,7 @@ remove() {
 # follow_events: what containerd tells of tasks from here on is read from descriptor 3. It does when the first event of
 # another kind has come.
 follow_events() {
-	local first speaks
+	local line speaks
 	mkfifo "$WORK/events"
 	ctr events >"$WORK/events" &
 	EVENTS=$!
@@ -65,9 +65,8 @@ follow_events() {
 	rm "$WORK/events"
 	while ctr namespaces label "$CONTAINERD_NAMESPACE" follows=me; do :; done &
 	speaks=$!
-	read -r first <&3
+	while read -r line <&3 && [[ $line != */namespaces/update* ]]; do :; done
 	kill $speaks
-	has "$first" /namespaces/update
 }
 
 # until_event PART: sets SEEN to the topics up to there, PART's included
