@@ -24,6 +24,7 @@ Object = dict[str, Any]
 # How long after the end of a process CRI may not know of it: it tells nobody when it does.
 LAG = 0.02
 AGAIN = 0.2
+OVER = ("Succeeded", "Failed")
 
 
 class Pod(threading.Thread):
@@ -113,10 +114,10 @@ class Pod(threading.Thread):
         if forced or "deletionTimestamp" in found["metadata"]:
             self._end(0 if forced else found["metadata"]["deletionGracePeriodSeconds"])
             return
-        if status.phase(self) in ("Succeeded", "Failed"):
-            self._stop(self.spec["terminationGracePeriodSeconds"])
-        else:
+        if status.phase(self) not in OVER:
             self._go_on()
+        if status.phase(self) in OVER:
+            self._stop(self.spec["terminationGracePeriodSeconds"])
         self._publish()
 
     def _know_containers(self) -> None:
