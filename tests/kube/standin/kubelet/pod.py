@@ -135,8 +135,8 @@ class Pod(threading.Thread):
         if self.sandbox and self.sandbox.id in self.ended:
             if sandbox.is_ready(self):
                 self._again(LAG)
-            else:
-                self._lose_sandbox()
+                return
+            self._lose_sandbox()
         if status.phase(self) == "Failed":
             return
         if not self.sandbox:
