@@ -161,7 +161,8 @@ test_clients_vanish() {
 		kubectl exec busy -- sh -c 'while ps -o args | grep -q "^tar\|^cat$"; do sleep 0.1; done'
 		[ -z "${shim:-}" ] || [ $round != 1 ] || before=$(descriptors "$shim")
 	done
-	[ -z "${shim:-}" ] || is "$(descriptors "$shim")" "$before" "descriptors of the shim"
+	# containerd lets go of an exec without a client when it gets to it.
+	[ -z "${shim:-}" ] || until [ "$(descriptors "$shim")" -le "$before" ]; do :; done
 	is "$(kubectl exec busy -- echo alive)" alive
 	is_clean
 }
