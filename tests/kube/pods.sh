@@ -90,7 +90,7 @@ test_several_containers() {
 		.spec |= (.volumes = [{name: \"v\", emptyDir: {}}] | .containers[].volumeMounts = [{name: \"v\", mountPath: \"/v\"}])" \
 		-- sleep 1000
 	ready pair
-	status 0 kubectl exec pair -c main -- sh -c 'until test -s /v/file; do sleep 0.1; done; cat /v/file; nc 127.0.0.1 80; hostname; ps -o args'
+	status 0 kubectl exec pair -c main -- sh -c 'until test -s /v/file; do sleep 0.1; done; cat /v/file; until nc 127.0.0.1 80; do sleep 0.1; done; hostname; ps -o args'
 	is "$(out | head -n 3)" "$(printf 'from-other\nserved\npair')"
 	is "$(out | grep -c sleep)" 2 "its own and the shell's"
 	# Where they are in memory is by chance, as anywhere: of what is created, and of what is executed.
