@@ -55,8 +55,9 @@ on_terminal() { "$KUBE/on-terminal" "$@" >"$WORK/seen"; }
 test_terminal() {
 	create shell -- sleep 1000
 	ready shell
-	status 5 on_terminal size:24x80 'expect:# ' 'send:tty; stty size\r' expect:/dev/pts/ 'expect:24 80' \
-		'send:until [ "$(stty size)" = "30 100" ]; do sleep 0.1; done; echo re""sized\r' size:30x100 expect:resized \
+	status 5 on_terminal size:24x80 'expect:# ' 'send:tty\r' expect:/dev/pts/ \
+		'send:until [ "$(stty size)" = "24 80" ]; do sleep 0.1; done; echo si""zed\r' 'expect:sized' \
+		'send:until [ "$(stty size)" = "30 100" ]; do sleep 0.1; done; echo re""sized\r' size:30x100 'expect:resized' \
 		'send:sh -c "echo be${x}gun; exec sleep 1000"\r' expect:begun 'send:\x03' 'expect:# ' 'send:echo sta""tus $?\r' 'expect:status 130' \
 		'send:exit 5\r' -- kubectl exec -it shell -- sh
 	is_clean
