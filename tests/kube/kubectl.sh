@@ -81,7 +81,7 @@ test_attach() {
 
 # One that lives as long as somebody looks.
 test_run() {
-	status 3 on_terminal 'expect:# ' 'send:exit 3\r' -- kubectl run -it --rm --restart=Never short --image=$IMAGE -- sh
+	status 3 on_terminal 'send:\r' 'expect:# ' 'send:exit 3\r' -- kubectl run -it --rm --restart=Never short --image=$IMAGE -- sh
 	kubectl wait pod short --for=delete --timeout=60s >/dev/null
 	is_clean
 }
@@ -212,7 +212,7 @@ test_describe() {
 test_debug() {
 	create sick -- sleep 1000
 	ready sick
-	status 0 on_terminal 'expect:# ' 'send:ps -o args\r' 'expect:sleep 1000' 'send:exit\r' \
+	status 0 on_terminal 'send:\r' 'expect:# ' 'send:ps -o args\r' 'expect:sleep 1000' 'send:exit\r' \
 		-- kubectl debug -it sick --image=$IMAGE --target=main -c look -- sh
 	is "$(asked sick '.status.ephemeralContainerStatuses[0].name')" look
 	is_clean
