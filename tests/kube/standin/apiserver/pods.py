@@ -14,7 +14,8 @@ POD = {"restartPolicy": "Always", "terminationGracePeriodSeconds": 30, "dnsPolic
        "serviceAccountName": "default", "nodeName": NODE, "enableServiceLinks": True}
 CONTAINER = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
              "imagePullPolicy": "IfNotPresent"}
-PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+# But for the time that an answer may take: guests that are emulated are in no hurry.
+PROBE = {"timeoutSeconds": 30, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 PROBES = ["startupProbe", "livenessProbe", "readinessProbe"]
 LISTS = ["initContainers", "containers", "ephemeralContainers"]
 
