@@ -26,6 +26,7 @@ IMAGE = "docker.io/library/busybox:latest"
 CREATED, RUNNING, EXITED = range(3)
 POD, CONTAINER, NODE = range(3)
 SLEEP = ["sleep", "1000"]
+PATIENCE = 60
 
 
 def check(condition, what):
@@ -101,7 +102,7 @@ class Pod:
 
     def await_log(self, holds):
         """Until so much has come to it that this is so."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         with contextlib.closing(Growing(self.log_path())) as growing:
             while not holds():
                 grew, _, _ = select.select([growing], [], [], max(0, deadline - time.monotonic()))
@@ -110,7 +111,7 @@ class Pod:
 
     def await_state(self, container, state):
         """CRI tells nobody when that changes."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while (status := self.cri.call("ContainerStatus", container_id=container).status).state != state:
             check(time.monotonic() < deadline, f"it does not get to state {state}")
             os.sched_yield()
@@ -157,12 +158,12 @@ def case_remove(cri):
 def case_exec_sync(cri):
     with cri.pod() as pod:
         new = pod.start()
-        done = cri.exec(new, ["sh", "-c", "echo out; echo err >&2; exit 5"], 10)
+        done = cri.exec(new, ["sh", "-c", "echo out; echo err >&2; exit 5"], PATIENCE)
         same((done.stdout, done.stderr, done.exit_code), (b"out\n", b"err\n", 5), "what it said")
-        same(cri.exec(new, ["sh", "-c", "nonesuch"], 10).exit_code, 127, "status")
+        same(cri.exec(new, ["sh", "-c", "nonesuch"], PATIENCE).exit_code, 127, "status")
         cri.refused("ExecSync", grpc.StatusCode.DEADLINE_EXCEEDED, "timeout 1s exceeded", container_id=new,
                     cmd=["sleep", "4321"], timeout=1)
-        same(cri.exec(new, ["sh", "-c", "ps -o args | grep -c '[s]leep 4321'"], 10).stdout, b"0\n", "what is left of it")
+        same(cri.exec(new, ["sh", "-c", "ps -o args | grep -c '[s]leep 4321'"], PATIENCE).stdout, b"0\n", "what is left of it")
 
 
 def case_stats(cri):
@@ -184,7 +185,7 @@ def case_log(cri):
         pod.await_log(lambda: len(pod.log()) >= 2)
         os.rename(path, path + ".old")
         cri.call("ReopenContainerLog", container_id=new)
-        cri.exec(new, ["touch", "/now"], 10)
+        cri.exec(new, ["touch", "/now"], PATIENCE)
         pod.await_log(pod.log)
         check(set(pod.log()) == {"again"}, f"the new log: {pod.log()}")
         with open(path + ".old", encoding="utf-8") as file:
@@ -281,7 +282,7 @@ def case_resources(cri):
         same(pod.log(), want, "what it has")
         cri.call("UpdateContainerResources", container_id=new, linux={"memory_limit_in_bytes": 48 << 20})
         if cri.runtime == "caisson":
-            same(cri.exec(new, ["cat", "/sys/fs/cgroup/memory.max"], 10).stdout, b"50331648\n", "after an update")
+            same(cri.exec(new, ["cat", "/sys/fs/cgroup/memory.max"], PATIENCE).stdout, b"50331648\n", "after an update")
 
 
 def case_mounts(cri):
@@ -322,10 +323,10 @@ def case_mounts_after_the_pod(cri):
             {"host_path": late, "container_path": "/v"},
             {"host_path": os.path.join(late, "file"), "container_path": "/f", "readonly": True},
             {"host_path": itself, "container_path": "/i", "propagation": "PROPAGATION_HOST_TO_CONTAINER"}])
-        same(cri.exec(new, ["cat", "/v/file", "/f"], 10).stdout, b"late\nlate\n", "what it finds")
+        same(cri.exec(new, ["cat", "/v/file", "/f"], PATIENCE).stdout, b"late\nlate\n", "what it finds")
         mount(os.path.join(itself, "below"), "--bind", late)
-        same(cri.exec(new, ["ls", "/i/below"], 10).stdout, b"file\n", "what is mounted there once it runs")
-        same(cri.exec(new, ["sh", "-c", "echo here >/v/new; echo no >/f"], 10).exit_code, 1, "writing to what is read only")
+        same(cri.exec(new, ["ls", "/i/below"], PATIENCE).stdout, b"file\n", "what is mounted there once it runs")
+        same(cri.exec(new, ["sh", "-c", "echo here >/v/new; echo no >/f"], PATIENCE).exit_code, 1, "writing to what is read only")
         cri.stop(new, 1)
         with open(os.path.join(late, "new"), encoding="ascii") as file:
             same(file.read(), "here\n", "what the node has")
