@@ -388,7 +388,7 @@ test_shim_stopped() {
 	status 0 timeout 5 containerd-shim-caisson-v2 -namespace "$CONTAINERD_NAMESPACE" -address "$CONTAINERD_ADDRESS" \
 		-id two -bundle "$WORK/state/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE/two" delete
 	deleted_with 137
-	"$TOP/tests/lib/await-end" 10 $PIDS
+	"$TOP/tests/lib/await-end" 60 $PIDS
 	forget two three one
 	nothing_left one two three
 }
@@ -400,7 +400,7 @@ test_vm_stopped() {
 	kill -STOP $(descendants "$(pgrep -P "$PID")")
 	status 0 shim two delete
 	deleted_with 137
-	"$TOP/tests/lib/await-end" 10 $PIDS
+	"$TOP/tests/lib/await-end" 60 $PIDS
 	forget two three one
 	nothing_left one two three
 }
@@ -424,7 +424,7 @@ test_shim_killed() {
 	a_group
 	stop_containerd KILL
 	kill -KILL "$(pgrep -P "$PID")" "$PID"
-	"$TOP/tests/lib/await-end" 10 $PIDS
+	"$TOP/tests/lib/await-end" 60 $PIDS
 	in_namespace list >/dev/null
 	for of in two:137 three:5 one:137; do
 		status 0 shim ${of%:*} delete

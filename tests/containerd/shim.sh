@@ -291,7 +291,7 @@ test_by_hand() {
 		# shellcheck disable=SC2086 # one word a process
 		kill -KILL $pids
 		# shellcheck disable=SC2086 # one word a process
-		"$TOP/tests/lib/await-end" 10 $pids
+		"$TOP/tests/lib/await-end" 60 $pids
 	done
 	status 0 shim hand start </dev/null
 	status 0 shim hand -bundle "$WORK/bundle" delete
@@ -309,7 +309,7 @@ test_shim_stopped() {
 	status 0 timeout 5 containerd-shim-caisson-v2 -namespace "$CONTAINERD_NAMESPACE" -address "$CONTAINERD_ADDRESS" \
 		-id mute -bundle "$WORK/state/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE/mute" delete
 	deleted_with 137
-	"$TOP/tests/lib/await-end" 10 $pids
+	"$TOP/tests/lib/await-end" 60 $pids
 	ctr task rm -f mute >/dev/null 2>&1 || true
 	ctr container rm mute
 	nothing_left mute
