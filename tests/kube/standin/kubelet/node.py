@@ -20,6 +20,10 @@ class Place(NamedTuple):
     backoff: float
 
 
+class Watcher(threading.Thread):
+    """Without which no pod would hear of anything."""
+
+
 class Node:
     name = "standin"
 
@@ -31,8 +35,8 @@ class Node:
         self.over = False
 
     def start(self) -> None:
-        threading.Thread(target=self._watch_objects, daemon=True).start()
-        threading.Thread(target=self._watch_ends, daemon=True).start()
+        Watcher(target=self._watch_objects, daemon=True).start()
+        Watcher(target=self._watch_ends, daemon=True).start()
 
     def running(self) -> list[Pod]:
         with self.changed:
