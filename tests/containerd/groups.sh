@@ -261,14 +261,15 @@ test_settings_of_later_ones() {
 	OPTIONS=(--annotation io.caisson.mem_size=192M)
 	begin one sleep 1000
 	OPTIONS=(--env RUNCVM_CPUS=2 --env RUNCVM_MEM_SIZE=1G --env RUNCVM_SYSTEMD=1)
-	join two sh -c 'trap "echo halted >/run/mark; exit" 37; while :; do sleep 0.1; done'
+	join two sh -c 'trap "echo halted >/run/mark; exit" 37; echo >/run/up; while :; do sleep 0.1; done'
 	OPTIONS=()
 	of=$(in_namespace inspect two)
 	is "$(jq -c '[.memory, .cpus, .systemd, .vm, .notes]' <<<"$of")" '[201326592,1,true,"one",["RUNCVM_CPUS is about '"\
 "'the virtual machine, which was there before the container: of a pod its annotation io.caisson.cpus counts"]]'
 	is "$(in_namespace inspect one | jq -c '[.memory, .vm, .notes]')" '[201326592,"",[]]'
 	has "$(cat "$WORK/containerd.log")" "container two: RUNCVM_CPUS is about the virtual machine"
-	is "$(in_one two sh -c 'tr "\0" "\n" </proc/1/environ | grep ^container=; grep -c " /run tmpfs " /proc/mounts')" "$(printf 'container=caisson\n1')"
+	is "$(in_one two sh -c 'until test -s /run/up; do sleep 0.1; done
+		tr "\0" "\n" </proc/1/environ | grep ^container=; grep -c " /run tmpfs " /proc/mounts')" "$(printf 'container=caisson\n1')"
 	ctr task kill -s TERM two
 	is "$(in_namespace wait two)" 0
 	for options in "--env RUNCVM_SYSTEMD=x" "--env RUNCVM_SYSTEMDD=1" "--annotation io.caisson.mem_size=1G" \
