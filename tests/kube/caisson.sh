@@ -44,7 +44,7 @@ test_settings() {
 	# Of the memory the pod's annotation counts, so there is nothing to say of the variable.
 	is "$(jq -c '[.notes[] | split(" ")[0]]' <<<"$of")" '["RUNCVM_CPUS"]'
 	is "$(on_node inspect "$(container_of set other)" | jq -c '[.systemd, .notes]')" '[false,[]]'
-	is "$(kubectl exec set -c main -- sh -c 'ls -d /sys/fs/cgroup/mine; grep -c " /run tmpfs " /proc/mounts; nproc')" \
+	is "$(kubectl exec set -c main -- sh -c 'until ls -d /sys/fs/cgroup/mine 2>/dev/null; do sleep 0.1; done; grep -c " /run tmpfs " /proc/mounts; nproc')" \
 		"$(printf '/sys/fs/cgroup/mine\n1\n1')"
 	has "$(cat "$WORK/containerd.log")" "RUNCVM_CPUS is about the virtual machine"
 	create all "$(annotated io.caisson.systemd 1)" -- sh -c 'tr "\0" "\n" </proc/1/environ | grep ^container='
