@@ -267,7 +267,7 @@ test_settings_of_later_ones() {
 	is "$(jq -c '[.memory, .cpus, .systemd, .vm, .notes]' <<<"$of")" '[201326592,1,true,"one",["RUNCVM_CPUS is about '"\
 "'the virtual machine, which was there before the container: of a pod its annotation io.caisson.cpus counts"]]'
 	is "$(in_namespace inspect one | jq -c '[.memory, .vm, .notes]')" '[201326592,"",[]]'
-	has "$(cat "$WORK/containerd.log")" "container two: RUNCVM_CPUS is about the virtual machine"
+	has_said containerd "container two: RUNCVM_CPUS is about the virtual machine"
 	is "$(in_one two sh -c 'until test -s /run/up; do sleep 0.1; done
 		tr "\0" "\n" </proc/1/environ | grep ^container=; grep -c " /run tmpfs " /proc/mounts')" "$(printf 'container=caisson\n1')"
 	ctr task kill -s TERM two

@@ -24,6 +24,14 @@ started() {
 	[[ $line == *"$awaited"* ]] || fail "$name: $(tail -n 3 "$WORK/$name.log")"
 }
 
+# has_said NAME TEXT: waits until the log of its output has that
+has_said() {
+	exec 5< <(exec tail -n +1 -f "$WORK/$1.log")
+	grep -q -m 1 -F -e "$2" <&5 || fail "$1 has not said: $2"
+	kill $!
+	exec 5<&-
+}
+
 # stopped NAME SIGNAL
 stopped() {
 	local pid
