@@ -42,9 +42,12 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# on_terminal COMMAND: what it prints is in $WORK/seen
+# on_terminal COMMAND: what it prints is in $WORK/seen, and in the test's log
 on_terminal() {
-	script -qec "$1" /dev/null </dev/null >"$WORK/seen"
+	local code=0
+	script -qec "$1" /dev/null </dev/null >"$WORK/seen" || code=$?
+	cat "$WORK/seen"
+	return $code
 }
 
 # remove ID: one that has ended. Prints the exit status.
