@@ -10,8 +10,22 @@ CAISSONS="test_shim_killed test_guest_panics"
 # descriptors PID: how many it has
 descriptors() { find "/proc/$1/fd" -type l | wc -l; }
 
-# One that counts, so that it is seen if a line is missing.
-counter() { create "$1" "${2:-.}" -- sh -c 'i=0; while :; do echo $i; i=$((i + 1)); sleep 0.05; done'; }
+# One that counts, so that it is seen if a line is missing. As long as there is a file "quiet" it only says how far it has come.
+counter() {
+	mkdir -p "$WORK/counters"
+	create "$1" "${2:-.} | .spec.volumes = [{name: \"v\", hostPath: {path: \$dir}}]
+		| .spec.containers[0].volumeMounts = [{name: \"v\", mountPath: \"/v\"}]" --arg dir "$WORK/counters" -- \
+		sh -c 'i=0; while :; do if test -e /v/quiet; then echo $i >/v/$HOSTNAME; else echo $i; i=$((i + 1)); fi; sleep 0.05; done'
+}
+
+# hush POD...: nothing that they have printed is on its way to a log
+hush() {
+	local pod
+	touch "$WORK/counters/quiet"
+	for pod in "$@"; do
+		until [ "$(kubectl logs "$pod" -c main | wc -l)" = "$(cat "$WORK/counters/$pod")" ]; do :; done
+	done
+}
 
 # counted FILE: is each number there, in order?
 counted() { seq 0 $(($(wc -l <"$1") - 1)) | cmp - "$1"; }
@@ -28,7 +42,10 @@ test_containerd_killed() {
 	before=$(identities one; identities two)
 	kubectl logs -f one >"$WORK/followed" &
 	follower=$!
+	# A line that it has read and not written yet dies with it.
+	hush one two
 	stopped containerd KILL
+	rm "$WORK/counters/quiet"
 	is "$(kubectl get pod one -o jsonpath='{.status.phase}')" Running
 	start_containerd
 	for pod in one two; do
