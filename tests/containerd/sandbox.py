@@ -269,6 +269,13 @@ def test_stopped_with_patience():
     shim.end()
 
 
+def kill_all(numbers):
+    """Some may end with others."""
+    for number in numbers.split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(number), signal.SIGKILL)
+
+
 def test_virtual_machine_killed():
     """Whoever waits hears of it, and why; the shim is there until it is told to go."""
     shim = Shim("killed")
@@ -279,8 +286,7 @@ def test_virtual_machine_killed():
     waiting = shim.begin("WaitSandbox")
     task = shim.client.begin("Wait", message(_1="victim"), service=TASK)
     server = run("pgrep", "-P", str(pid)).decode().strip()
-    for process in run("pgrep", "-P", server).split():
-        os.kill(int(process), signal.SIGKILL)
+    kill_all(run("pgrep", "-P", server))
     same(shim.client.end(waiting)[1], [137], "how it ended")
     same(shim.client.end(task)[1], [137], "how its container ended")
     same(shim.state(), "SANDBOX_NOTREADY", "the state")
@@ -296,8 +302,7 @@ def test_shim_killed():
     shim.create()
     pid = shim.ask("StartSandbox")[1][0]
     Box(shim, "member", "sleep 1000", pid).start()
-    for process in run("pgrep", "-s", str(pid)).split():
-        os.kill(int(process), signal.SIGKILL)
+    kill_all(run("pgrep", "-s", str(pid)))
     same(shim.client.sock.recv(1), b"", "what comes after the end")
     Shim.there.remove(shim)
     # What cannot be removed is said.
