@@ -153,7 +153,7 @@ test_client_vanishes() {
 		head -c 1000000 <&6 | cmp -n 1000000 - /dev/zero
 		kill -KILL $!
 		exec 6<&-
-		timeout 60 kubectl exec files -- sh -c 'while ps -o comm | grep -qx tar; do sleep 0.1; done'
+		timeout 240 kubectl exec files -- sh -c 'while ps -o comm | grep -qx tar; do sleep 0.1; done'
 		rm "$WORK/taken"
 	fi
 	# One comes in, and is told of the end: by something that says so.

@@ -15,7 +15,7 @@ test_exec_probe() {
 	kubectl exec asked -- touch /tmp/well
 	ready asked
 	kubectl exec asked -- rm /tmp/well
-	kubectl wait pod asked --for=condition=Ready=false --timeout=60s >/dev/null
+	kubectl wait pod asked --for=condition=Ready=false --timeout=240s >/dev/null
 	is "$(asked asked '.status.containerStatuses[0].restartCount')" 0
 	has "$(kubectl describe pod asked)" "Readiness probe failed"
 	is_clean
@@ -26,7 +26,7 @@ test_network_probes() {
 	probed tcp readiness '{tcpSocket: {port: 80}}' httpd -f -p 80
 	ready web tcp
 	kubectl exec web -- rm /www/well
-	kubectl wait pod web --for=condition=Ready=false --timeout=60s >/dev/null
+	kubectl wait pod web --for=condition=Ready=false --timeout=240s >/dev/null
 	has "$(kubectl describe pod web)" "HTTP probe failed with statuscode: 404"
 	is_clean
 }

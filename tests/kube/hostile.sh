@@ -22,7 +22,7 @@ answers() { is "$(kubectl exec "$@" -- echo alive)" alive; }
 
 # printed POD BYTES: there is that much in its log
 printed() {
-	is "$(timeout 60 kubectl logs -f "$1" -c main | head -c "$2" | wc -c)" "$2" "what is in the log of $1"
+	is "$(timeout 240 kubectl logs -f "$1" -c main | head -c "$2" | wc -c)" "$2" "what is in the log of $1"
 }
 
 # Whether somebody reads it, nobody, or not even containerd.
@@ -80,7 +80,7 @@ test_fork_bomb() {
 	create calm -- sleep 1000
 	ready bomb calm
 	# One that is there before it goes off sees it, and needs no other process for that.
-	status 0 timeout 60 kubectl exec bomb -- sh -c \
+	status 0 timeout 240 kubectl exec bomb -- sh -c \
 		'touch /tmp/now; until read -r n </sys/fs/cgroup/pids.current && [ "$n" -gt 500 ]; do :; done'
 	answers calm
 	serves_well "$(shim_of bomb)"

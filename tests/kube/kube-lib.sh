@@ -184,7 +184,7 @@ happens() {
 # what is to become of it, so it makes that then.
 export READY_ONCE_UP='.spec.containers[0].readinessProbe = {exec: {command: ["test", "-e", "/up"]}, periodSeconds: 1}'
 
-ready() { kubectl wait pod "$@" --for=condition=Ready --timeout=60s >/dev/null; }
+ready() { kubectl wait pod "$@" --for=condition=Ready --timeout=240s >/dev/null; }
 ended() { is "$(becomes "$1" .status.phase 'Succeeded|Failed')" "$2" "what became of $1"; }
 
 # sandbox_of POD: the name of what stands for it

@@ -82,7 +82,7 @@ test_attach() {
 # One that lives as long as somebody looks.
 test_run() {
 	status 3 on_terminal 'send:\r' 'expect:# ' 'send:exit 3\r' -- kubectl run -it --rm --restart=Never short --image=$IMAGE -- sh
-	kubectl wait pod short --for=delete --timeout=60s >/dev/null
+	kubectl wait pod short --for=delete --timeout=240s >/dev/null
 	is_clean
 }
 
