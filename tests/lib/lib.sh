@@ -85,13 +85,15 @@ run_refused() {
 	has "$(err)" "$part"
 }
 
-# vmm_of NAME: the numbers of the processes that are a container's VM. Firecracker has a guard above it, in a jail,
-# and what stands in for it a QEMU below.
+# vmm_of NAME: the numbers of the processes that are a container's VM, and not that of another file's container of the
+# same name. Firecracker has a guard above it, in a jail, and what stands in for it a QEMU below.
 vmm_of() {
+	local shim
+	shim=$(pgrep -P "$(caisson state "$1" | jq .pid)")
 	if [ $HYPERVISOR = qemu ]; then
-		pgrep -f "^qemu-system-[^ ]* -name $1 "
+		pgrep -P "$shim" -f '^qemu-system-'
 	else
-		descendants "$(pgrep -P "$(pgrep -P "$(caisson state "$1" | jq .pid)")")"
+		descendants "$(pgrep -P "$shim")"
 	fi
 }
 descendants() {

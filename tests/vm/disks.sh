@@ -125,7 +125,7 @@ test_image_in_use_stays() {
 	status 0 run -d --name user "$IMAGE" sleep 1000
 	status 1 caisson image rm "$(basename "$(dirname "$(image_disk)")")"
 	one_sentence
-	kill -KILL "$(pgrep -f '^qemu-system-[^ ]* -name user ')"
+	kill -KILL "$(vmm_of user)"
 	# What it says depends on who was first; here it is only to have ended.
 	caisson wait user >"$WORK/out" 2>&1 || true
 	status 0 caisson delete user

@@ -123,47 +123,51 @@ test_others_during_a_visit() {
 
 # So does one that nobody saw end.
 test_visit_of_one_that_was_lost() {
-	status 0 caisson run -d --name lost --rootfs-mode image "$IMAGE" \
+	# Which no other file has, as the processes of all are seen.
+	local name=lost$$
+	status 0 caisson run -d --name "$name" --rootfs-mode image "$IMAGE" \
 		sh -c 'head -c 30000000 /dev/zero >/big; sync; exec sleep 1000'
-	until caisson exec lost sh -c '[ "$(wc -c </big)" = 30000000 ] && sync'; do :; done
+	until caisson exec "$name" sh -c '[ "$(wc -c </big)" = 30000000 ] && sync'; do :; done
 	# shellcheck disable=SC2046 # one word a process
-	kill -KILL $(pgrep -f 'caisson-shim --id lost$')
+	kill -KILL $(pgrep -f "caisson-shim --id $name\$")
 	processes_end 30
-	visit lost
+	visit "$name"
 	status 0 caisson list
-	has "$(out | grep ^lost)" dead
-	caisson diff lost >"$WORK/second" 2>&1 &
+	has "$(out | grep "^$name")" dead
+	caisson diff "$name" >"$WORK/second" 2>&1 &
 	second=$!
-	status 1 caisson wait lost
+	status 1 caisson wait "$name"
 	has "$(err)" "left no exit status"
 	let_go || fail "the visit failed: $(cat "$WORK/visit-err")"
 	wait $second || fail "the second one failed: $(cat "$WORK/second")"
 	has "$(cat "$WORK/second")" "A /big"
-	status 0 caisson delete lost
+	status 0 caisson delete "$name"
 	is_clean
 }
 
 # Whoever is killed leaves nothing behind, and the container as it was.
 test_asked_and_killed() {
-	status 4 caisson run --name killed --rootfs-mode image "$IMAGE" sh -c 'touch /new; exit 4'
+	# Which no other file has, as the processes of all are seen.
+	local name=killed$$
+	status 4 caisson run --name "$name" --rootfs-mode image "$IMAGE" sh -c 'touch /new; exit 4'
 	for whom in caisson caisson-shim qemu-system; do
-		caisson diff killed >"$WORK/out" 2>"$WORK/err" &
+		caisson diff "$name" >"$WORK/out" 2>"$WORK/err" &
 		asker=$!
-		until qemu=$(pgrep -f '^qemu-system-[^ ]* -name killed '); do
+		until qemu=$(pgrep -f "^qemu-system-[^ ]* -name $name "); do
 			kill -0 $asker || fail "it has ended: $(err)"
 		done
 		case $whom in
 		caisson) kill -KILL $asker ;;
-		caisson-shim) pkill -KILL -f 'caisson-shim --id killed' ;;
+		caisson-shim) pkill -KILL -f "caisson-shim --id $name" ;;
 		*) kill -KILL "$qemu" ;;
 		esac
 		wait $asker && fail "killing $whom was not noticed"
-		status 0 caisson diff killed
+		status 0 caisson diff "$name"
 		is "$(out)" "A /new" "after killing $whom"
-		status 0 caisson wait killed
+		status 0 caisson wait "$name"
 		is "$(out)" 4
 	done
-	status 0 caisson delete killed
+	status 0 caisson delete "$name"
 	is_clean
 }
 

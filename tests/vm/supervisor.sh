@@ -55,7 +55,7 @@ test_runs_with_its_metadata() {
 	status 0 caisson exec agent grep -q nsdelegate /proc/mounts
 	has "$(value /proc/cmdline)" "caisson_extras=1"
 	# The VM has the lock that keeps the disk in the cache.
-	disk=$(readlink "/proc/$(pgrep -f '^qemu-system-[^ ]* -name agent ')"/fd/* | grep '/extras/.*\.img$' | head -1)
+	disk=$(readlink "/proc/$(vmm_of agent)"/fd/* | grep '/extras/.*\.img$' | head -1)
 	status 1 flock -n -x "$disk" true
 	! grep -q token <<<"$(value /proc/cmdline)" || fail "the kernel's command line has the metadata"
 	# It is started again, and is another one then.
