@@ -127,7 +127,7 @@ test_life() {
 	status 0 docker inspect -f '{{.State.Status}}' boxed
 	is "$(out)" paused
 	status 0 docker unpause boxed
-	status 0 docker stop boxed
+	status 0 docker stop -t 60 boxed
 	status 0 docker wait boxed
 	is "$(out)" 3
 	status 0 docker logs boxed
@@ -293,7 +293,7 @@ test_paused() {
 	status 0 docker inspect -f '{{.State.Status}}' box
 	is "$(out)" paused
 	# Which resumes it.
-	status 0 docker stop box
+	status 0 docker stop -t 60 box
 	status 0 docker inspect -f '{{.State.ExitCode}}' box
 	is "$(out)" 9
 	for state in kill 'rm -f'; do
@@ -317,7 +317,7 @@ test_dockerd_killed() {
 	start_dockerd nsenter --net=/proc/self/fd/7
 	status 0 docker exec stays echo here
 	is "$(out)" here
-	status 0 docker stop stays
+	status 0 docker stop -t 60 stays
 	status 0 docker wait stays
 	is "$(out)" 8
 	status 0 docker rm stays

@@ -55,7 +55,7 @@ test_while_it_is_paused() {
 	status 0 docker exec box echo here
 	is "$(out)" here
 	status 0 docker pause box
-	status 0 docker stop box
+	status 0 docker stop -t 60 box
 	status 0 docker wait box
 	is "$(out)" 8
 	status 0 docker rm box

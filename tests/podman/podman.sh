@@ -61,7 +61,7 @@ test_life() {
 	status 0 podman cp box:/vol/made -
 	status 0 podman diff box
 	has "$(out)" "A /two"
-	status 0 podman stop box
+	status 0 podman stop -t 60 box
 	status 0 podman wait box
 	is "$(out)" 3
 	status 0 podman logs box
