@@ -221,7 +221,7 @@ test_restart_policy() {
 }
 
 test_healthcheck() {
-	status 0 docker run -d --name well --health-cmd 'test -e /well' --health-interval 1s --health-retries 1 $IMAGE \
+	status 0 docker run -d --name well --health-cmd 'test -e /well' --health-interval 1s --health-retries 60 $IMAGE \
 		sh -c 'touch /well; sleep 1000'
 	has "$(happened 1 well health_status)" "health_status: healthy"
 	status 0 docker rm -f well
