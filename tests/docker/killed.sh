@@ -35,8 +35,9 @@ test_while_it_starts() {
 		killed_and_back
 		wait $asked || true
 		status 0 docker inspect -f '{{.State.Status}}' box
-		is "$(out)" created
-		status 0 docker rm box
+		# Unless the machine was so busy that it had started before its VM was seen.
+		[ "$(out)" = running ] || is "$(out)" created
+		status 0 docker rm -f box
 		end_shims
 		is_clean
 		status 0 docker run --rm --name box $IMAGE echo here
