@@ -21,6 +21,9 @@ test_detached_life() {
 	one_sentence
 	has "$(err)" "that is not stopped: running"
 	has "$(err)" "-s KILL"
+	# The last that it says, with its trap set.
+	read -r line < <(caisson logs -f life 2>&1 >/dev/null)
+	is "$line" problems
 	status 0 caisson kill life
 	status 0 caisson wait life
 	is "$(out)" 9
