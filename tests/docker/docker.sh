@@ -111,8 +111,9 @@ test_life() {
 	mkdir -p "$WORK/vol"
 	echo here >"$WORK/vol/file"
 	status 0 docker run -d --name box -v "$WORK/vol:/vol" -v "$WORK/vol/file:/ro:ro" -v named:/named $IMAGE \
-		sh -c 'trap "echo term; exit 3" TERM; echo up; while :; do sleep 0.1; done'
-	status 0 docker exec box sh -c 'cat /vol/file; echo there >/vol/new; touch /named/x; echo no >/ro || cat /ro'
+		sh -c 'trap "echo term; exit 3" TERM; echo up; touch /up; while :; do sleep 0.1; done'
+	status 0 docker exec box sh -c 'until [ -e /up ]; do sleep 0.1; done
+		cat /vol/file; echo there >/vol/new; touch /named/x; echo no >/ro || cat /ro'
 	is "$(out)" "$(printf 'here\nhere')"
 	is "$(cat "$WORK/vol/new")" there
 	status 0 docker exec -i -u 8 -w /tmp -e A=b box sh -c 'cat; id -u; pwd; echo $A' <<<typed
@@ -311,11 +312,11 @@ test_killed() { each_part_killed; }
 
 # A daemon that was killed finds its containers as they were.
 test_dockerd_killed() {
-	status 0 docker run -d --name stays $IMAGE sh -c 'trap "exit 8" TERM; while :; do sleep 0.1; done'
+	status 0 docker run -d --name stays $IMAGE sh -c 'trap "exit 8" TERM; touch /up; while :; do sleep 0.1; done'
 	exec 7<"/proc/$(cat "$WORK/docker.pid")/ns/net"
 	stop_dockerd KILL
 	start_dockerd nsenter --net=/proc/self/fd/7
-	status 0 docker exec stays echo here
+	status 0 docker exec stays sh -c 'until [ -e /up ]; do sleep 0.1; done; echo here'
 	is "$(out)" here
 	status 0 docker stop -t 60 stays
 	status 0 docker wait stays

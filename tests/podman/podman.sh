@@ -41,8 +41,8 @@ test_life() {
 	mkdir -p "$WORK/vol"
 	echo here >"$WORK/vol/file"
 	status 0 podman run -d --name box -v "$WORK/vol:/vol" $IMAGE \
-		sh -c 'trap "echo term; exit 3" TERM; echo up; while :; do sleep 0.1; done'
-	status 0 podman exec box sh -c 'cat /vol/file; echo there >/vol/new'
+		sh -c 'trap "echo term; exit 3" TERM; echo up; touch /up; while :; do sleep 0.1; done'
+	status 0 podman exec box sh -c 'until [ -e /up ]; do sleep 0.1; done; cat /vol/file; echo there >/vol/new'
 	is "$(out)" here
 	is "$(cat "$WORK/vol/new")" there
 	status 0 podman exec -i -u 8 -w /tmp -e A=b box sh -c 'cat; id -u; pwd; echo $A' <<<typed
@@ -50,6 +50,7 @@ test_life() {
 	status 9 podman exec box sh -c 'exit 9'
 	status 127 podman exec box nonesuch
 	status 0 podman exec -d box sh -c 'echo made >/vol/made'
+	status 0 podman exec box sh -c 'until [ -s /vol/made ]; do sleep 0.1; done'
 	status 0 podman pause box
 	status 0 podman inspect -f '{{.State.Status}}' box
 	is "$(out)" paused
