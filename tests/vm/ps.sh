@@ -46,6 +46,8 @@ test_ps_of_execs() {
 	mkfifo "$WORK/line"
 	script -qec "caisson exec -t box sh -c 'echo up; exec sleep 3000'" /dev/null </dev/null >"$WORK/line" &
 	read -r _ <"$WORK/line"
+	# It has said so, and is not that program yet.
+	status 0 caisson exec box sh -c 'until [ "$(pidof sleep | wc -w)" = 2 ]; do :; done'
 	status 0 caisson ps box
 	is "$(out | awk '$9 == 3000 {print $3, $6, $8}')" "0 pts/0 sleep"
 	status 0 caisson pause box
