@@ -27,12 +27,14 @@ a_while() {
 }
 
 still() {
-	local before
+	local before more
 	# Meanwhile it has told that it stands still.
 	status 0 caisson state box
 	before=$(used $VM)
 	a_while
-	is "$(used $VM)" "$before" "time used by a VM that is paused"
+	# Who has told it may have had some more to do, once the machine let it.
+	more=$(($(used $VM) - before))
+	[ $more -le 3 ] || fail "a VM that is paused has used $more ticks"
 }
 
 test_stands_still() {
@@ -55,7 +57,8 @@ test_clock_is_set() {
 	status 0 caisson resume box
 	now=$(date +%s)
 	status 0 caisson exec box date +%s
-	[ "$(out)" -ge "$now" ] || fail "the time is $(out), not $now"
+	# It may have been on its way for a while, but not for as long as the VM has stood still.
+	[ "$(out)" -ge $((now - 2)) ] || fail "the time is $(out), not $now"
 	status 0 caisson delete -f box
 	is_clean
 }
