@@ -46,7 +46,7 @@ test_systemd_as_for_runc() {
 	status 0 docker stop -t 60 box
 	status 0 docker start box
 	system_is_up
-	inside systemctl poweroff
+	power_off
 	system_ended
 }
 

@@ -63,6 +63,9 @@ system_is_up() {
 	is "$(out)" running
 }
 
+# It may end with the system.
+power_off() { engine exec box systemctl poweroff >"$WORK/out" 2>&1 || true; }
+
 # system_ended: by itself, as it should
 system_ended() {
 	status 0 engine wait box

@@ -25,7 +25,7 @@ test_by_its_name() {
 test_always() {
 	status 0 podman run -d --name box --systemd always --privileged "$SYSTEM" /lib/systemd/systemd
 	is_up
-	inside systemctl poweroff
+	power_off
 	system_ended
 }
 
