@@ -69,7 +69,7 @@ test_goes_on_later() {
 # Of what has closed its output there is none to wait for, when it is saved once more either.
 test_without_output() {
 	status 0 caisson run -d --name box "$IMAGE" sh -c 'exec >/dev/null 2>&1; : >/quiet; sleep 1000'
-	status 0 timeout 20 caisson exec box sh -c 'until [ -e /quiet ]; do :; done'
+	status 0 timeout 60 caisson exec box sh -c 'until [ -e /quiet ]; do :; done'
 	for n in 1 2 3; do
 		status 0 timeout 60 caisson checkpoint --leave-running --image-path "$SAVED$n" box
 	done

@@ -186,17 +186,17 @@ test_trial_of_STANDIN_can_be_ended() {
 	caisson run -d --name box "$IMAGE" true 2>/dev/null &
 	run=$!
 	being_tried
-	status 0 timeout 10 caisson delete -f box
+	status 0 timeout 25 caisson delete -f box
 	trial_ends
 	! wait $run || fail "it ended well"
 	(cd "$WORK" && rm -r cache bin trying)
 	unset CAISSON_CACHE
 	is_clean
 }
-# Both by the pipe that it writes to.
+# Both by the pipe that it writes to. By itself it would end after 30 s.
 being_tried() { exec 7<"$WORK/trying"; }
 trial_ends() {
-	timeout 10 cat <&7 || fail "it is still tried"
+	timeout 25 cat <&7 || fail "it is still tried"
 	exec 7<&-
 }
 
@@ -336,7 +336,7 @@ test_disks_that_do_not_come() {
 	# And one that is in use does not go.
 	status 0 caisson disk attach box "$WORK/new.img,/busy"
 	status 0 caisson exec -d box sh -c 'cd /busy && echo $$ >here && exec sleep 1000'
-	status 0 timeout 20 caisson exec box sh -c 'until [ -s /busy/here ]; do :; done'
+	status 0 timeout 60 caisson exec box sh -c 'until [ -s /busy/here ]; do :; done'
 	status 1 caisson disk detach box /busy
 	has "$(err)" "cannot unmount the disk $WORK/new.img from /busy: "
 	status 0 caisson exec box test -s /busy/here
@@ -344,7 +344,7 @@ test_disks_that_do_not_come() {
 	status 1 caisson disk detach box /busy
 	has "$(err)" "container box is paused"
 	status 0 caisson resume box
-	status 0 timeout 20 caisson exec box sh -c 'kill $(cat /busy/here) && while [ -e /proc/$(cat /busy/here) ]; do :; done'
+	status 0 timeout 60 caisson exec box sh -c 'kill $(cat /busy/here) && while [ -e /proc/$(cat /busy/here) ]; do :; done'
 	status 0 caisson exec box sh -c 'mkdir /other && mount --bind /busy /other && umount /busy'
 	status 1 caisson disk detach box /busy
 	has "$(err)" "cannot unmount the disk $WORK/new.img from /busy: the disk \"caisson-slot0\" is in use"
@@ -435,7 +435,7 @@ test_faults() {
 	# A VM of which nobody knows whether it stands still.
 	STANDIN_FAULT="PATCH /vm:garbage" status 0 caisson run -d --name still "$IMAGE" sleep 1000
 	status 0 caisson pause still
-	status 137 sh -c 'exit $(timeout 30 caisson wait still)'
+	status 137 sh -c 'exit $(timeout 60 caisson wait still)'
 	# Its shim may be just about to end.
 	status 1 caisson resume still
 	has "$(err)" "container still"

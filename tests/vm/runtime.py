@@ -248,7 +248,7 @@ def test_hooks():
 
     def hook(stage, script=""):
         return {"path": "/bin/sh", "args": ["hook", "-c", f'{{ echo {stage} $A; cat; echo; }} >>{told}; {script}'],
-                "env": ["A=b"], "timeout": 10}
+                "env": ["A=b"], "timeout": 60}
 
     def change(config):
         config["hooks"] = {x: [hook(x)] for x in ["prestart", "createRuntime", "poststart", "poststop"]}
@@ -281,7 +281,8 @@ def test_hooks():
     for script, text in [("echo a lot; echo why >&2; exit 3", "status 3: why"), ("sleep 100", "in its time"),
                          ("yes | head -c 1000000; echo end >&2; exit 1", "status 1: end")]:
         def bad(config, script=script):
-            config["hooks"] = {"createRuntime": [{**hook("x", script), "timeout": 1}]}
+            timeout = 1 if script.startswith("sleep") else 60
+            config["hooks"] = {"createRuntime": [{**hook("x", script), "timeout": timeout}]}
         holds(caisson("create", "-b", bundle("hooks", "true", bad), "hooks", status=1)[1], text)
         clean()
     os.unlink(told)

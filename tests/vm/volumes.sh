@@ -148,7 +148,7 @@ test_live() {
 	status 0 caisson run -d --name live -v "$WORK/live:/live" "$IMAGE" sleep 1000
 	status 0 caisson exec live cat /live/file
 	echo "now it is longer" >"$WORK/live/file"
-	status 0 timeout 30 caisson exec live sh -c 'until grep -q longer /live/file; do :; done; cat /live/file'
+	status 0 timeout 60 caisson exec live sh -c 'until grep -q longer /live/file; do :; done; cat /live/file'
 	is "$(out)" "now it is longer"
 	echo more >"$WORK/live/second"
 	status 0 caisson exec live sh -c 'cat /live/second; rm /live/second; echo inside >/live/file'
