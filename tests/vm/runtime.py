@@ -474,10 +474,14 @@ def test_terminals():
     resize(fd, 40, 120)
     os.write(fd, b"line\r")
     text = read_until(fd, b"got line\r\n")
-    if "40 120" not in text:
-        holds(read_until(fd, b"40 120"), "40 120")
+    # A shell that is about to read when the signal comes hears of it with the next line.
+    while "40 120" not in text:
+        os.write(fd, b"more\r")
+        text += read_until(fd, b"got more\r\n")
     terminal = Terminal()
-    pid = execute(box, {"args": ["sh", "-c", "tty; read x; stty size; exit 6"], "terminal": True},
+    # The size and what is typed come by ways of their own.
+    pid = execute(box, {"args": ["sh", "-c", "tty; read x; until stty size | grep '50 130'; do :; done; exit 6"],
+                        "terminal": True},
                   ["--console-socket", terminal.path])
     other = terminal.take()
     read_until(other, b"/dev/pts/1\r\n")
