@@ -129,14 +129,14 @@ test_pull() {
 		command -v "$program" >/dev/null || skip "$program is not installed"
 	done
 	empty
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:%s"}\n' \
-		"$WORK/registry" "$port" >"$WORK/registry.yml"
+	printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:0"}\n' \
+		"$WORK/registry" >"$WORK/registry.yml"
 	: >"$WORK/registry.log"
 	docker-registry serve "$WORK/registry.yml" >>"$WORK/registry.log" 2>&1 &
 	server=$!
 	trap 'kill $server' EXIT
-	tail -n +1 -f --pid=$server "$WORK/registry.log" | grep -qm 1 "listening on"
+	port=$(tail -n +1 -f --pid=$server "$WORK/registry.log" | grep -om 1 'listening on 127.0.0.1:[0-9]*')
+	port=${port##*:}
 	push() { skopeo --insecure-policy copy -q --dest-tls-verify=false "$1" "docker://127.0.0.1:$port/x:1"; }
 	push "$(archive true)"
 	first=$(image pull "127.0.0.1:$port/x:1")
