@@ -435,6 +435,8 @@ int main(int argc, char **argv)
 	} else {
 		log_error("%s", err.text);
 	}
+	/* Who waits for the claim, to remove the container, may remove the image next. */
+	fd_close(SHIM_FD_IMAGE);
 	record_done(&record);
 	sandbox_spec_done(&spec);
 	paths_done(&paths);
