@@ -102,3 +102,12 @@ void process_resume(struct process *p)
 	else if (!p->container->sandbox->guest || send_resume(p, resume_answered) < 0)
 		report_frozen(p, before, TTRPC_UNAVAILABLE, "the virtual machine has ended");
 }
+
+void process_freeze_lost(struct process *p, const char *message)
+{
+	if (p->state != PROCESS_PAUSING && p->state != PROCESS_PAUSED)
+		return;
+	ttrpc_request_cancel(&p->request);
+	standby_forget(&p->container->sandbox->standby, p);
+	report_frozen(p, PROCESS_RUNNING, TTRPC_UNAVAILABLE, message);
+}

@@ -773,6 +773,7 @@ void process_lost(struct process *p)
 	case PROCESS_RUNNING:
 	case PROCESS_PAUSING:
 	case PROCESS_PAUSED:
+		process_freeze_lost(p, message);
 		ttrpc_request_cancel(&p->wait);
 		p->status = PROCESS_STATUS_LOST;
 		p->lost = true;

@@ -200,6 +200,9 @@ void process_pause(struct process *process, bool standby);
 /** process_resume() - from PAUSING or PAUSED, let them go on; @process->frozen follows */
 void process_resume(struct process *process);
 
+/** process_freeze_lost() - for process_lost(): whoever pauses it, or has it go on, will hear nothing of the guest any more */
+void process_freeze_lost(struct process *process, const char *message);
+
 /**
  * process_signal() - send it a signal, if there is a guest to do that; nobody hears how it went
  *

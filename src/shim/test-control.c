@@ -196,6 +196,34 @@ static void a_paused_container_may_end(void)
 	test_shim_end();
 }
 
+/* Engines wait for the answer before they look how it ended. */
+static void who_waits_hears_that_the_vm_has_ended(void)
+{
+	begin_running(false);
+	ask_id(&pausing, "Pause", "");
+	run_until(&t.loop, guest_was_asked("Pause"));
+	sandbox_stop(&t.shim.sandbox, false);
+	expect(&pausing, TTRPC_UNAVAILABLE, "has ended");
+	close_outputs();
+	test_shim_end();
+
+	begin_paused();
+	ask_id(&resuming, "Resume", "");
+	run_until(&t.loop, guest_was_asked("Resume"));
+	sandbox_stop(&t.shim.sandbox, false);
+	expect(&resuming, TTRPC_UNAVAILABLE, "has ended");
+	close_outputs();
+	test_shim_end();
+
+	begin_running(false);
+	(void)hold(&pausing);
+	run_until(&t.loop, guest_was_asked("Pause"));
+	sandbox_stop(&t.shim.sandbox, false);
+	expect(&pausing, TTRPC_UNAVAILABLE, "has ended");
+	close_outputs();
+	test_shim_end();
+}
+
 /* A client's death undoes nothing. */
 static void a_paused_container_outlives_its_client(void)
 {
@@ -507,6 +535,7 @@ int main(void)
 	test_run(whoever_pauses_it_meanwhile_keeps_it_so);
 	test_run(a_paused_container_is_not_resumed_by_who_held_it);
 	test_run(a_paused_container_may_end);
+	test_run(who_waits_hears_that_the_vm_has_ended);
 	test_run(a_paused_container_outlives_its_client);
 	test_run(limits_are_passed_on);
 	test_run(the_host_has_its_part);
