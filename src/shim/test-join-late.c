@@ -157,6 +157,43 @@ static void one_that_starts_too_late(void)
 	end_group();
 }
 
+/* All that the host has of it. */
+static void expect_left(const char *id)
+{
+	_cleanup_free_ char *containers = path_join(t.paths.root, "containers");
+
+	run_until(&t.loop, !container_find(&t.shim.sandbox, id)->init->forgetting);
+	expect_path(containers, id, false);
+}
+
+/* The guest need not agree. */
+static void one_is_removed_before_it_is_started(void)
+{
+	begin_group();
+	join("c2", "1");
+	told_remove(container_find(&t.shim.sandbox, "c2")->init);
+	rpc_free(asked_of_guest("Delete", &containerd__task__v2__delete_request__descriptor));
+	guest_fails(TTRPC_INTERNAL, "no");
+	expect_delete("c2");
+	expect_left("c2");
+	end_group();
+}
+
+/* That fails then. */
+static void one_is_removed_while_it_is_started(void)
+{
+	begin_group();
+	join("c2", "1");
+	ask_of(&start, "Start", "c2", "");
+	rpc_free(asked_of_guest("Start", &containerd__task__v2__start_request__descriptor));
+	told_remove(container_find(&t.shim.sandbox, "c2")->init);
+	guest_fails(TTRPC_FAILED_PRECONDITION, "it has ended");
+	expect(&start, TTRPC_FAILED_PRECONDITION, "it has ended");
+	expect_delete("c2");
+	expect_left("c2");
+	end_group();
+}
+
 /* Without what stands for it there is none. */
 static void one_that_nobody_stands_for(void)
 {
@@ -325,6 +362,8 @@ static void tests(void)
 	test_run(one_whose_volumes_come_too_late);
 	test_run(what_it_shared_is_unmounted);
 	test_run(one_that_starts_too_late);
+	test_run(one_is_removed_before_it_is_started);
+	test_run(one_is_removed_while_it_is_started);
 	test_run(one_that_nobody_stands_for);
 	test_run(one_that_the_guest_does_not_kill);
 	test_run(one_that_the_guest_does_not_end);

@@ -263,6 +263,8 @@ static void process_not_run(struct process *p, const struct process_result *resu
 	calls_fail_waiters(shim, p, result->message);
 	if (first && !shim->sandbox.group)
 		sandbox_stop(&shim->sandbox, false);
+	if (first && shim_container_of(p->container)->removing)
+		told_remove(p);
 }
 
 static void process_started(struct process *p, const struct process_result *result)
@@ -361,7 +363,7 @@ static void joined_gone(struct process *p, const struct process_result *result)
 	shim_quit_when_told(shim);
 }
 
-/* It never ran, and may be there still: that can be tried again. */
+/* It never ran, and may be there still: that can be tried again, or is forgotten if it is to be removed anyway. */
 static void joined_deleted(struct process *p, const struct process_result *result)
 {
 	struct ttrpc_call *call;
@@ -374,6 +376,8 @@ static void joined_deleted(struct process *p, const struct process_result *resul
 	call = calls_kept(p);
 	if (call)
 		ttrpc_call_fail(call, result->code, "%s", result->message);
+	if (shim_container_of(p->container)->removing)
+		told_remove(p);
 }
 
 void told_forget(struct ttrpc_call *call, struct process *p)
