@@ -248,17 +248,23 @@ static void one_that_the_guest_does_not_end(void)
 	end_group();
 }
 
-/* The first one is a sandbox, and one more runs; from now on time stands still. */
-static void begin_pod(void)
+/* The first one is a sandbox, and one more was created; from now on time stands still. */
+static void begin_pod_unstarted(void)
 {
 	begin_group();
 	join("c2", "1");
-	start_it("c2");
 	containerd_init(&containerd, &t.shim, "ns", "/nowhere", -EBADF);
 	pod_init(&pod, &t.shim, &t.spec);
 	containerd.pod = &pod;
 	t.shim.containerd = &containerd;
 	t.loop.now = test_clock;
+}
+
+/* It runs. */
+static void begin_pod(void)
+{
+	begin_pod_unstarted();
+	start_it("c2");
 }
 
 static void end_pod(void)
@@ -294,6 +300,35 @@ static void a_pod_waits_for_its_containers(void)
 	ask_to_stop(&waiting, 30);
 	expect_kill("c2", SIGTERM);
 	expect_end_after(30 * NSEC_PER_SEC);
+	end_pod();
+}
+
+static void expect_end_at_once(void)
+{
+	expect(&waiting, TTRPC_OK, "");
+}
+
+/* Nobody is left who has to be waited for. */
+static void a_pod_waits_for_none_that_never_runs(void)
+{
+	begin_pod_unstarted();
+	ask_to_stop(&waiting, 30);
+	expect_kill("c2", SIGTERM);
+	ask_of(&asked, "Delete", "c2", "");
+	expect_delete("c2");
+	expect(&asked, TTRPC_OK, "");
+	expect_end_at_once();
+	end_pod();
+
+	begin_pod_unstarted();
+	ask_of(&start, "Start", "c2", "");
+	rpc_free(asked_of_guest("Start", &containerd__task__v2__start_request__descriptor));
+	ask_to_stop(&waiting, 30);
+	run_until(&t.loop, guest_was_asked("Kill"));
+	test_true(!waiting.done);
+	guest_fails(TTRPC_FAILED_PRECONDITION, "it has ended");
+	expect(&start, TTRPC_FAILED_PRECONDITION, "it has ended");
+	expect_end_at_once();
 	end_pod();
 }
 
@@ -368,6 +403,7 @@ static void tests(void)
 	test_run(one_that_the_guest_does_not_kill);
 	test_run(one_that_the_guest_does_not_end);
 	test_run(a_pod_waits_for_its_containers);
+	test_run(a_pod_waits_for_none_that_never_runs);
 	test_run(who_asks_again_can_only_have_less_patience);
 	test_run(one_that_is_deleted_too_late);
 	test_run(one_that_the_guest_does_not_forget);

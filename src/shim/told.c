@@ -263,6 +263,7 @@ static void process_not_run(struct process *p, const struct process_result *resu
 	calls_fail_waiters(shim, p, result->message);
 	if (first && !shim->sandbox.group)
 		sandbox_stop(&shim->sandbox, false);
+	pod_left(shim);
 	if (first && shim_container_of(p->container)->removing)
 		told_remove(p);
 }
@@ -368,6 +369,7 @@ static void joined_deleted(struct process *p, const struct process_result *resul
 {
 	struct ttrpc_call *call;
 
+	pod_left(shim_of_process(p));
 	if (result->code == TTRPC_OK) {
 		events_stopped(p);
 		joined_gone(p, result);

@@ -77,7 +77,7 @@ bool pod_is_ready(const struct shim *shim);
 /** pod_stop() - end all that there is; @seconds: that its containers may take to end by themselves, of all who ask the least */
 void pod_stop(struct shim *shim, uint32_t seconds);
 
-/** pod_left() - a container has ended */
+/** pod_left() - a container has ended, or will never run */
 void pod_left(struct shim *shim);
 
 /** pod_ended() - the VM has gone */
