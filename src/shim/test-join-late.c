@@ -290,8 +290,8 @@ static void expect_end_after(uint64_t ns)
 	(void)test_pass(&t.loop, ns - 1);
 	test_int(t.shim.sandbox.state, SANDBOX_READY);
 	(void)test_pass(&t.loop, 1);
-	test_int(t.shim.sandbox.state, SANDBOX_ENDED);
 	expect(&waiting, TTRPC_OK, "");
+	test_int(t.shim.sandbox.state, SANDBOX_ENDED);
 }
 
 static void a_pod_waits_for_its_containers(void)

@@ -38,6 +38,7 @@ void publisher_init(struct publisher *p, struct loop *loop, const char *address,
 	list_init(&p->queue);
 	ttrpc_request_init(&p->request);
 	loop_defer_init(&p->defer);
+	loop_timer_init(&p->later);
 }
 
 static void drop(struct publisher *p, struct entry *e)
@@ -64,6 +65,7 @@ static void make_room(struct publisher *p)
 
 static void watch_no_more(struct publisher *p)
 {
+	loop_timer_stop(&p->later);
 	loop_io_stop(&p->appeared);
 	p->watch = fd_close(p->watch);
 }
@@ -81,12 +83,20 @@ static void appeared(struct loop_io *io, uint32_t revents _unused_)
 	loop_defer_start(p->loop, &p->defer, proceed);
 }
 
-/* It listens before it changes the owner of the socket. Without that the next event is the next occasion. */
+static void try_again(struct loop_timer *timer)
+{
+	struct publisher *p = container_of(timer, struct publisher, later);
+
+	loop_defer_start(p->loop, &p->defer, proceed);
+}
+
+/* It listens before it changes the owner of the socket. */
 static void watch(struct publisher *p)
 {
 	_cleanup_free_ char *folder = xstrdup(p->address);
 	char *slash = strrchr(folder, '/');
 
+	loop_timer_start(p->loop, &p->later, loop_now(p->loop) + PUBLISH_AGAIN, try_again);
 	if (p->watch >= 0 || !slash)
 		return;
 	*slash = '\0';

@@ -3,6 +3,7 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "ttrpc/client.h"
 
@@ -10,11 +11,15 @@
  * Events for containerd, in their order: each is sent once the one before it has arrived.
  *
  * A connection that breaks is made anew once, and the event sent again. While containerd is not there they are kept,
- * up to a bound, until its socket appears again.
+ * up to a bound, until its socket appears again. That is not all that can keep it from taking them: now and then it is
+ * tried all the same.
  */
 
 /* What can be kept; of more the oldest are lost. */
 #define PUBLISH_QUEUE_MAX 2048
+
+/* How long nothing is tried if nothing is heard; in nanoseconds. */
+#define PUBLISH_AGAIN (30 * NSEC_PER_SEC)
 
 /**
  * struct publisher - the queue
@@ -24,6 +29,7 @@
  * @again: the first one has been sent in vain, over another connection
  * @broken: the connection has to be made anew
  * @watch: inotify, of the folder of the socket; -EBADF: it is not waited for
+ * @later: when it is tried without that
  */
 struct publisher {
 	struct loop *loop;
@@ -36,6 +42,7 @@ struct publisher {
 	struct ttrpc_request request;
 	struct loop_defer defer;
 	struct loop_io appeared;
+	struct loop_timer later;
 	int watch;
 	bool sending, again, broken;
 };

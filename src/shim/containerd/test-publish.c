@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/parse.h"
@@ -117,6 +119,46 @@ static void it_comes_back(void)
 	end();
 }
 
+/* It was there all the time, but stood still: nothing appears when it goes on. */
+static void it_takes_too_long(void)
+{
+	begin();
+	loop.now = test_clock;
+	taker_begin(&loop, address);
+	taker.keeps = true;
+	put("/a", "1");
+	put("/b", "2");
+	run_until(&loop, taker.n == 1);
+	(void)test_pass(&loop, 5 * NSEC_PER_SEC);
+	run_until(&loop, taker.n == 2);
+	(void)test_pass(&loop, 5 * NSEC_PER_SEC);
+	test_true(publisher_idle(&publisher));
+	taker.keeps = false;
+	(void)test_pass(&loop, PUBLISH_AGAIN - 1);
+	test_int(taker.n, 2);
+	(void)test_pass(&loop, 1);
+	run_until(&loop, taker.n == 4);
+	test_str(taker.text, "/a 1\n/a 1\n/a 1\n/b 2\n");
+	end();
+}
+
+/* With all that is in it, and so what was watched. */
+static void its_folder_is_made_anew(void)
+{
+	begin();
+	loop.now = test_clock;
+	put("/a", "1");
+	(void)test_turn(&loop);
+	test_int(rmdir(folder), 0);
+	test_int(mkdir(folder, 0700), 0);
+	taker_begin(&loop, address);
+	(void)test_turn(&loop);
+	test_int(taker.n, 0);
+	(void)test_pass(&loop, PUBLISH_AGAIN);
+	run_until(&loop, taker.n == 1);
+	end();
+}
+
 static void the_oldest_are_lost(void)
 {
 	char id[16];
@@ -141,6 +183,8 @@ int main(void)
 	test_run(one_is_under_way);
 	test_run(a_connection_breaks);
 	test_run(it_comes_back);
+	test_run(it_takes_too_long);
+	test_run(its_folder_is_made_anew);
 	test_run(the_oldest_are_lost);
 	free(address);
 	test_int(path_remove_tree(AT_FDCWD, folder), 0);
