@@ -75,6 +75,11 @@ static void conn_closed(void *userdata, uint64_t conn, size_t left _unused_)
 	shim_quit_when_told(userdata);
 }
 
+static void flushed(void *userdata)
+{
+	shim_quit_when_told(userdata);
+}
+
 static void sandbox_ended(struct sandbox *sb)
 {
 	struct shim *shim = sb->userdata;
@@ -155,6 +160,7 @@ static int serve(struct shim *shim, const struct err *failure)
 	if (r < 0)
 		return r;
 	ttrpc_server_on_conn_closed(shim->server, conn_closed, shim);
+	ttrpc_server_on_flushed(shim->server, flushed, shim);
 	/* A failure is told to Create, so we serve all the same. */
 	if (failure->code)
 		sandbox_fail(&shim->sandbox, failure);

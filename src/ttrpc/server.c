@@ -37,6 +37,8 @@ struct ttrpc_server {
 	int spare_fd;
 	void (*conn_closed)(void *userdata, uint64_t conn, size_t left);
 	void *conn_closed_data;
+	void (*flushed)(void *userdata);
+	void *flushed_data;
 };
 
 struct server_conn {
@@ -433,6 +435,8 @@ static void on_flushed(struct ttrpc_conn *conn)
 		id = call->id;
 		call->pub.writable(&call->pub);
 	}
+	if (sc->server->flushed)
+		sc->server->flushed(sc->server->flushed_data);
 }
 
 static void on_ended(struct ttrpc_conn *conn, int error _unused_)
@@ -544,4 +548,11 @@ void ttrpc_server_on_conn_closed(struct ttrpc_server *server,
 {
 	server->conn_closed = callback;
 	server->conn_closed_data = userdata;
+}
+
+void ttrpc_server_on_flushed(struct ttrpc_server *server, void (*callback)(void *userdata),
+			     void *userdata)
+{
+	server->flushed = callback;
+	server->flushed_data = userdata;
 }

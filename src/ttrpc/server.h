@@ -123,6 +123,13 @@ void ttrpc_server_on_conn_closed(struct ttrpc_server *server,
 				 void *userdata);
 
 /**
+ * ttrpc_server_on_flushed() - be told when a client has taken all that it was slow to read: the server may be idle now
+ * @callback: does not end the server
+ */
+void ttrpc_server_on_flushed(struct ttrpc_server *server, void (*callback)(void *userdata),
+			     void *userdata);
+
+/**
  * ttrpc_call_reply() - answer OK with a message
  *
  * For a streaming call: a last message, then the end with OK. An answer over the 4 MiB of a frame

@@ -101,6 +101,37 @@ static void connections_have_a_quota(void)
 	end();
 }
 
+static int n_idle;
+
+static void count_idle(void *userdata)
+{
+	n_idle += ttrpc_server_idle(userdata);
+}
+
+/* Nothing else may happen by which one learns that it has. */
+static void a_slow_client_has_read_all(void)
+{
+	static const size_t len = 2 << 20;
+	char *payload = calloc(1, len);
+
+	test_true(payload);
+	begin(8);
+	ttrpc_server_on_flushed(service_server, count_idle, service_server);
+	peer.deaf = true;
+	request(1, "Keep", "");
+	peer_pump(&peer);
+	ttrpc_call_reply(service_kept[0], payload, len);
+	loop_settle(&loop);
+	test_true(!ttrpc_server_idle(service_server));
+	test_int(n_idle, 0);
+	peer.deaf = false;
+	peer_pump(&peer);
+	test_int(n_idle, 1);
+	peer_expect_response(&peer, 1, 0, payload, len);
+	free(payload);
+	end();
+}
+
 /* A client that sends and never reads: at some point the server stops to read from it as well. */
 static void deaf_client_is_not_read_from(void)
 {
@@ -459,6 +490,7 @@ int main(void)
 {
 	test_run(calls_have_a_quota);
 	test_run(connections_have_a_quota);
+	test_run(a_slow_client_has_read_all);
 	test_run(deaf_client_is_not_read_from);
 	test_run(small_requests_in_the_buffer_are_not_forgotten);
 	test_run(large_answers_to_small_requests);
