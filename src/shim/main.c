@@ -116,10 +116,9 @@ static void lifeline_moved(struct loop_io *io, uint32_t revents _unused_)
 		return;
 	loop_io_stop(io);
 	shim->let_go = n == 1 && byte == LIFELINE_LET_GO;
-	if (shim->let_go)
-		return;
 	/* Of a visit there is something to write back, and of disks that stay. */
-	sandbox_stop(&shim->sandbox, shim->visit || shim_has_disks(shim));
+	if (!shim->let_go)
+		sandbox_stop(&shim->sandbox, shim->visit || shim_has_disks(shim));
 	shim_quit_when_told(shim);
 }
 

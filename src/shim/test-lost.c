@@ -93,7 +93,8 @@ static void the_last_output_is_awaited(void)
 	test_shim_end();
 }
 
-static void execs_end_before_the_container(void)
+/* It ran, and its client is still there when all else has ended. */
+static void begin_exec_telling(void)
 {
 	begin_running(false);
 	t.shim.stdio = true;
@@ -107,9 +108,24 @@ static void execs_end_before_the_container(void)
 	sandbox_stop(&t.shim.sandbox, false);
 	run_until(&t.loop, t.shim.first.init->state == PROCESS_STOPPED);
 	test_true(shim_task_telling(&t.shim));
+}
+
+static void execs_end_before_the_container(void)
+{
+	begin_exec_telling();
 	shim_task_conn_closed(&t.shim,
 			      container_of(t.shim.first.execs.next, struct process, link)->conn);
 	test_true(!shim_task_telling(&t.shim));
+	t.shim.stdio = false;
+	test_shim_end();
+
+	begin_exec_telling();
+	run_until(&t.loop, container_of(t.shim.first.execs.next, struct process, link)->state ==
+				   PROCESS_STOPPED);
+	t.told = 0;
+	ask_delete(&asked, "e1");
+	expect(&asked, TTRPC_OK, "");
+	test_true(!shim_task_telling(&t.shim) && t.told > 0);
 	t.shim.stdio = false;
 	test_shim_end();
 }

@@ -312,6 +312,7 @@ static void forget_deleted(struct process *p)
 
 	if (p != p->container->init) {
 		told_forget_exec(shim, p);
+		shim_quit_when_told(shim);
 		return;
 	}
 	events_deleted(p);
