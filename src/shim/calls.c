@@ -145,8 +145,14 @@ static void waiter_cancelled(struct ttrpc_call *call)
 void calls_wait(struct ttrpc_call *call, struct process *p)
 {
 	struct shim *shim = shim_of_process(p);
-	struct waiter *w = xcalloc(1, sizeof(*w));
+	struct waiter *w;
 
+	/* It will never be. */
+	if (p->state == PROCESS_NONE && shim->sandbox.state == SANDBOX_ENDED) {
+		ttrpc_call_fail(call, TTRPC_NOT_FOUND, "%s", shim_why_ended(shim));
+		return;
+	}
+	w = xcalloc(1, sizeof(*w));
 	w->call = call;
 	w->process = p;
 	call->userdata = w;

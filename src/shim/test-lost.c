@@ -20,6 +20,8 @@ static void a_failed_boot_is_explained(void)
 	sandbox_stop(&t.shim.sandbox, false);
 	expect(&create, TTRPC_UNAVAILABLE, "the kernel did not like it");
 	expect(&waiting, TTRPC_NOT_FOUND, "the kernel did not like it");
+	ask_wait(&waiting, "");
+	expect(&waiting, TTRPC_NOT_FOUND, "the kernel did not like it");
 	test_true(!shim_task_telling(&t.shim));
 	test_shim_end();
 }
