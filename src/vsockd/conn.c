@@ -281,7 +281,9 @@ static void socket_event(struct loop_io *io, uint32_t revents)
 	conn_run(conn);
 	if (revents & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		writable(conn);
-	if (conn->state == CONN_OPEN && conn->hup && conn->host_shut & CONN_SHUT_SEND)
+	/* That the guest wants no more is an event as well: our own shutdown() wakes us. */
+	if (conn->state == CONN_OPEN && conn->hup &&
+	    (conn->host_shut & CONN_SHUT_SEND || conn->guest_shut & CONN_SHUT_RCV))
 		conn_host_ends(conn, CONN_SHUT_RCV);
 }
 

@@ -359,6 +359,45 @@ static void host_closes_with_bytes_waiting(void)
 	fake_close(&f);
 }
 
+/* It has nothing to say that the guest wants to hear: that it is gone shows without that. */
+static void host_closes_when_the_guest_reads_no_more(void)
+{
+	uint32_t port;
+	int fd;
+
+	fake_up(&f);
+	fd = fake_host_opens(&f, 5, &port);
+	send_shutdown(port, 5, RCV);
+	close(fd);
+	fake_settle(&f);
+	test_int(fake_expect(&f, SHUTDOWN, port, 5).flags, RCV | SEND);
+	fake_close(&f);
+}
+
+static void guest_reads_no_more_of_what_is_gone(void)
+{
+	struct pkt pkt;
+	uint32_t port;
+	int fd;
+
+	fake_up(&f);
+	fd = fake_host_opens(&f, 5, &port);
+	pkt = fake_pkt(CREDIT_UPDATE, port, 5);
+	pkt.buf_alloc = 4;
+	fake_tx(&f, pkt, NULL);
+	fake_write(fd, "12345678");
+	close(fd);
+	fake_settle(&f);
+	expect_text(port, 5, "1234");
+	fake_expect(&f, CREDIT_REQUEST, port, 5);
+	pkt = fake_pkt(SHUTDOWN, port, 5);
+	pkt.buf_alloc = 4;
+	pkt.flags = RCV;
+	fake_tx(&f, pkt, NULL);
+	test_int(fake_expect(&f, SHUTDOWN, port, 5).flags, RCV | SEND);
+	fake_close(&f);
+}
+
 static bool nothing_open(void *arg _unused_)
 {
 	return f.d->table.n_used == 0;
@@ -620,6 +659,8 @@ int main(void)
 	test_run(guest_stops_reading);
 	test_run(host_stops_reading);
 	test_run(host_closes_with_bytes_waiting);
+	test_run(host_closes_when_the_guest_reads_no_more);
+	test_run(guest_reads_no_more_of_what_is_gone);
 	test_run(credit_in_halves);
 	test_run(interrupts_for_packets_taken);
 	test_run(deadlines);
