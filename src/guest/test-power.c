@@ -257,6 +257,22 @@ static void nothing_is_waited_for_for_ever(void)
 	end();
 }
 
+/* It is abandoned as soon as that is known, and reaped after it. */
+static void what_was_being_created_may_be_the_last(void)
+{
+	struct process *p;
+
+	begin(true);
+	p = process_find(&task.processes, "c", "");
+	p->state = PROCESS_CREATING;
+	power_begin(&power, true);
+	test_true(!turn());
+	lifecycle_events.failed(p, TTRPC_INTERNAL, "killed");
+	test_true(!process_find(&task.processes, "c", ""));
+	test_true(reap(137));
+	end();
+}
+
 static void hurry_comes_later(void)
 {
 	begin(true);
@@ -381,6 +397,7 @@ int main(void)
 	test_run(all_end_when_asked);
 	test_run(the_grace_ends);
 	test_run(nothing_is_waited_for_for_ever);
+	test_run(what_was_being_created_may_be_the_last);
 	test_run(hurry_comes_later);
 	test_run(agent_ends_with_all);
 	test_run(agent_that_stays_is_killed);

@@ -214,13 +214,14 @@ void lifecycle_reaped(struct task *task, pid_t pid, uint32_t status)
 
 	if (!p)
 		p = find_new(task, pid);
-	if (!p)
-		return;
-	p->reaped = true;
-	p->executor->ops->settle(p->executor, p);
-	/* What was told just now may have been the end of it already. */
-	if (p->state != PROCESS_NONE && p->state != PROCESS_STOPPED)
-		ended(p, status);
+	if (p) {
+		p->reaped = true;
+		p->executor->ops->settle(p->executor, p);
+		/* What was told just now may have been the end of it already. */
+		if (p->state != PROCESS_NONE && p->state != PROCESS_STOPPED)
+			ended(p, status);
+	}
+	/* One that was abandoned is nobody's by now, and may have been the last. */
 	task->ended(task);
 }
 
