@@ -43,18 +43,20 @@ int copy_stream_put(void *stream, const void *data, size_t len)
 	struct copy_stream *s = stream;
 
 	while (len > 0) {
-		int r = await(s, s->transfer->fd, EPOLLOUT);
-		ssize_t n;
+		ssize_t n = send(s->transfer->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (r < 0)
-			return r;
-		n = send(s->transfer->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
+		/* It comes once only: whoever waits after it waits for ever. */
 		if (n < 0 && s->transfer->answered)
 			return -EPIPE;
-		if (n < 0)
+		if (n < 0) {
+			int r = await(s, s->transfer->fd, EPOLLOUT);
+
+			if (r < 0)
+				return r;
 			continue;
+		}
 		count(s, n);
 		data = (const char *)data + n;
 		len -= (size_t)n;
@@ -83,7 +85,7 @@ ssize_t copy_stream_get(void *stream, void *buf, size_t len)
 
 int copy_stream_await(struct copy_stream *s, int fd)
 {
-	int r = await(s, fd, EPOLLIN);
+	int r = s->transfer->answered ? 0 : await(s, fd, EPOLLIN);
 
 	if (r < 0)
 		return r;

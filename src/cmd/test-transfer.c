@@ -163,6 +163,30 @@ static void who_is_refused_waits_for_no_input(void)
 	end();
 }
 
+/* The answer has come while there was room, or input, still: nothing else will wake who waits. */
+static void who_was_refused_does_not_wait_later(void)
+{
+	static const char much[65536];
+	struct transfer t = TRANSFER_NULL;
+	struct progress_bar none = {.fd = -EBADF};
+	struct copy_stream stream = {.transfer = &t, .bar = &none};
+	int silent[2], r;
+
+	begin();
+	test_int(pipe2(silent, O_CLOEXEC), 0);
+	test_int(copy_guest_unpack(&t, &visit.client, "/", "", false, &err), 0);
+	while (!t.answered)
+		(void)loop_run(&visit.client.loop);
+	test_int(copy_stream_await(&stream, silent[0]), -EPIPE);
+	while ((r = copy_stream_put(&stream, much, sizeof(much))) == 0)
+		continue;
+	test_int(r, -EPIPE);
+	test_int(transfer_end(&t, &err), -ENOENT);
+	(void)close(silent[0]);
+	(void)close(silent[1]);
+	end();
+}
+
 static int put(void *userdata _unused_, const void *data _unused_, size_t len _unused_)
 {
 	return 0;
@@ -189,6 +213,7 @@ int main(void)
 	test_run(a_file_about_which_too_much_is_said_is_none);
 	test_run(what_is_no_list_of_changes_is_not_heard_out);
 	test_run(who_is_refused_waits_for_no_input);
+	test_run(who_was_refused_does_not_wait_later);
 	test_run(nothing_is_no_tar);
 	visit_end(&visit);
 	free(guest_path);
