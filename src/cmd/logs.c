@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -51,10 +52,27 @@ static int watch(const struct record *record)
 	return take_fd(fd);
 }
 
-static int follow(const struct record *record, struct iolog_reader *reader)
+/* What was killed with its keeper writes no exit status: then the claim on the record is all that goes. */
+static int await_news(struct record *record, int events, int keeper)
 {
-	_cleanup_close_ int events = watch(record);
+	struct pollfd p[] = {{.fd = events, .events = POLLIN}, {.fd = keeper, .events = POLLIN}};
 	char buf[4096];
+	int r;
+
+	if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+		return -errno;
+	if (p[0].revents)
+		return read(events, buf, sizeof(buf)) < 0 && errno != EINTR ? -errno : 0;
+	if (!p[1].revents)
+		return 0;
+	r = record_wait(record, 0);
+	record->lock = fd_close(record->lock);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int follow(struct record *record, struct iolog_reader *reader)
+{
+	_cleanup_close_ int events = watch(record), keeper = record_open_keeper(record);
 	int r, status;
 	bool ended;
 
@@ -66,8 +84,9 @@ static int follow(const struct record *record, struct iolog_reader *reader)
 		r = print_present(reader);
 		if (r < 0 || ended)
 			return r;
-		if (read(events, buf, sizeof(buf)) < 0 && errno != EINTR)
-			return -errno;
+		r = await_news(record, events, keeper);
+		if (r < 0)
+			return r;
 	}
 }
 

@@ -97,6 +97,27 @@ test_kill_shim_is_recorded() {
 	is_clean
 }
 
+# Nobody is left to say how it ended.
+test_logs_follow_what_is_killed() {
+	local keeper shim line
+	status 0 caisson run -d --name gone "$IMAGE" sh -c 'echo up; exec sleep 1000'
+	NAME=gone
+	keeper=$(pids_of keeper) shim=$(pids_of shim)
+	exec 3< <(exec caisson logs -f gone)
+	read -r line <&3
+	is "$line" up
+	kill -STOP "$shim"
+	kill -KILL "$keeper"
+	"$TOP/tests/lib/await-end" 60 "$keeper"
+	kill -KILL "$shim"
+	is "$(cat <&3)" ""
+	wait $! || fail "logs has failed"
+	exec 3<&-
+	wait_for_end
+	status 0 caisson delete -f gone
+	is_clean
+}
+
 # Who has waited for the keeper may remove the container before the shim has heard of it.
 test_delete_once_the_keeper_has_ended() {
 	local keeper shim
