@@ -125,7 +125,6 @@ static void forget_exec(struct process *p);
 static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *answer)
 {
 	struct process *p = container_of(req, struct process, wait);
-	Containerd__Task__V2__WaitResponse *response;
 	ProtobufCMessage *m;
 
 	/* The connection has ended: whoever knows why is about to call process_lost(). */
@@ -139,9 +138,10 @@ static void wait_answered(struct ttrpc_request *req, const struct ttrpc_answer *
 		process_lost(p);
 		return;
 	}
-	response = (Containerd__Task__V2__WaitResponse *)m;
+	/* What the guest says of a pause from here on is about nothing that runs. */
+	process_freeze_lost(p, "the container has ended");
 	/* 255 is as far as a status goes on any host. */
-	p->status = response->exit_status & 0xff;
+	p->status = ((Containerd__Task__V2__WaitResponse *)m)->exit_status & 0xff;
 	if (!*p->exec_id)
 		p->status = systemd_status(p->container->spec, p->status);
 	rpc_free(m);

@@ -77,7 +77,7 @@ struct process_stdio {
  * @forgetting: process_forget() was called, and @deleted has not followed yet
  * @created, @started, @deleted: how process_create(), process_start() and process_delete() went;
  *	each called once, the last one with @status and @exited_at set
- * @frozen: how process_pause() or process_resume() went; the state tells which it is now
+ * @frozen: how process_pause() or process_resume() went, the state tells which it is now; or that it is lost
  * @checkpoint: the name that it was saved under; NULL: it was not
  * @adopted, @was_named: process-adopt.c's
  * @drained: all of its output that was on its way has been read; while it is being saved

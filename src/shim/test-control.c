@@ -224,6 +224,20 @@ static void who_waits_hears_that_the_vm_has_ended(void)
 	test_shim_end();
 }
 
+/* The guest has said that it ended, and no more after that. */
+static void who_waits_hears_that_the_container_has_ended(void)
+{
+	begin_running(false);
+	ask_id(&pausing, "Pause", "");
+	run_until(&t.loop, guest_was_asked("Pause"));
+	guest_ends(137);
+	expect(&pausing, TTRPC_UNAVAILABLE, "the container has ended");
+	close_outputs();
+	until_state(PROCESS_STOPPED);
+	test_int(t.shim.first.init->status, 137);
+	test_shim_end();
+}
+
 /* A client's death undoes nothing. */
 static void a_paused_container_outlives_its_client(void)
 {
@@ -536,6 +550,7 @@ int main(void)
 	test_run(a_paused_container_is_not_resumed_by_who_held_it);
 	test_run(a_paused_container_may_end);
 	test_run(who_waits_hears_that_the_vm_has_ended);
+	test_run(who_waits_hears_that_the_container_has_ended);
 	test_run(a_paused_container_outlives_its_client);
 	test_run(limits_are_passed_on);
 	test_run(the_host_has_its_part);
