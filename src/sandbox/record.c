@@ -427,7 +427,9 @@ static void leave_cgroups(const struct record *rec)
 
 	if (record_load(rec, &spec, NULL) == 0 && cgroup_leave(&spec.cgroups, getpid())) {
 		(void)cgroup_leave(&spec.cgroups, getppid());
-		(void)cgroup_remove(&spec.cgroups, CGROUP_PATIENCE);
+		/* Who could not leave would wait for itself, or for its keeper, which waits for it. */
+		(void)cgroup_remove(&spec.cgroups,
+				    cgroup_leave(&spec.cgroups, getpid()) ? 0 : CGROUP_PATIENCE);
 	}
 	sandbox_spec_done(&spec);
 }

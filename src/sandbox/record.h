@@ -162,8 +162,8 @@ int record_remove_cgroups(const struct record *rec, unsigned int patience);
 /**
  * record_remove() - remove everything; the caller has the claim
  *
- * If the calling process is in the container's control group it and its parent leave that, and it is removed once
- * who else is in it has ended, as those of a virtual machine that was killed do.
+ * If the calling process is in the container's control group, it and its parent leave that, and the group is removed.
+ * Others in it, as processes of a virtual machine that was killed, have CGROUP_PATIENCE to end: this may block as long.
  *
  * Return: 0 or negative errno with a message.
  */
