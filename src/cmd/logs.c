@@ -52,22 +52,26 @@ static int watch(const struct record *record)
 	return take_fd(fd);
 }
 
-/* What was killed with its keeper writes no exit status: then the claim on the record is all that goes. */
+/*
+ * What was killed with its keeper writes no exit status: then the claim on the record is all that goes.
+ * Return: 1: it has ended.
+ */
 static int await_news(struct record *record, int events, int keeper)
 {
 	struct pollfd p[] = {{.fd = events, .events = POLLIN}, {.fd = keeper, .events = POLLIN}};
 	char buf[4096];
 	int r;
 
-	if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+	/* One that has ended before we looked has no descriptor. */
+	if (poll(p, ARRAY_SIZE(p), keeper == -ESRCH ? 0 : -1) < 0 && errno != EINTR)
 		return -errno;
 	if (p[0].revents)
 		return read(events, buf, sizeof(buf)) < 0 && errno != EINTR ? -errno : 0;
-	if (!p[1].revents)
+	if (keeper != -ESRCH && !p[1].revents)
 		return 0;
 	r = record_wait(record, 0);
 	record->lock = fd_close(record->lock);
-	return r == -ENOENT ? 0 : r;
+	return r == 0 || r == -ENOENT ? 1 : r;
 }
 
 static int follow(struct record *record, struct iolog_reader *reader)
@@ -85,8 +89,8 @@ static int follow(struct record *record, struct iolog_reader *reader)
 		if (r < 0 || ended)
 			return r;
 		r = await_news(record, events, keeper);
-		if (r < 0)
-			return r;
+		if (r != 0)
+			return r < 0 ? r : print_present(reader);
 	}
 }
 
