@@ -70,15 +70,15 @@ ssize_t copy_stream_get(void *stream, void *buf, size_t len)
 	ssize_t n;
 	int r;
 
-	do {
+	while ((n = recv(s->transfer->fd, buf, len, MSG_DONTWAIT)) < 0 &&
+	       (errno == EAGAIN || errno == EINTR)) {
+		/* Whoever refused it may leave the stream open. */
+		if (s->transfer->failure.code < 0)
+			return -ECONNRESET;
 		r = await(s, s->transfer->fd, EPOLLIN);
 		if (r < 0)
 			return r;
-		n = recv(s->transfer->fd, buf, len, MSG_DONTWAIT);
-		/* Whoever refused it may leave the stream open. */
-		if (n < 0 && errno == EAGAIN && s->transfer->failure.code < 0)
-			return -ECONNRESET;
-	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
+	}
 	count(s, n);
 	return n < 0 ? -errno : n;
 }
