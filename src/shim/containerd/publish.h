@@ -18,7 +18,7 @@
 /* What can be kept; of more the oldest are lost. */
 #define PUBLISH_QUEUE_MAX 2048
 
-/* How long nothing is tried if nothing is heard; in nanoseconds. */
+/* Nanoseconds. The one poll there is: a socket that is there and not served tells nobody when it is again. */
 #define PUBLISH_AGAIN (30 * NSEC_PER_SEC)
 
 /**
