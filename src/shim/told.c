@@ -263,7 +263,8 @@ static void process_not_run(struct process *p, const struct process_result *resu
 	calls_fail_waiters(shim, p, result->message);
 	if (first && !shim->sandbox.group)
 		sandbox_stop(&shim->sandbox, false);
-	pod_left(shim);
+	if (first)
+		pod_left(shim);
 	if (first && shim_container_of(p->container)->removing)
 		told_remove(p);
 }

@@ -171,7 +171,7 @@ is_clean() {
 	[ "$state" = "$(printf 'mounts:\nfiles:\nprocesses:')" ] || fail "left behind: $state"
 }
 
-# A test that hangs keeps no other one from being run: however slow the machine is, none takes as many seconds.
+# A test that hangs keeps no other one from being run: none is to take as many seconds, but for what is asked for more.
 BOUND=${CAISSON_TEST_BOUND:-300}
 
 # below PID: what is below it, but for what has its number in a file, as daemons have
