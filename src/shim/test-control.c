@@ -199,6 +199,8 @@ static void a_paused_container_may_end(void)
 /* Engines wait for the answer before they look how it ended. */
 static void who_waits_hears_that_the_vm_has_ended(void)
 {
+	struct ttrpc_client *holder;
+
 	begin_running(false);
 	ask_id(&pausing, "Pause", "");
 	run_until(&t.loop, guest_was_asked("Pause"));
@@ -216,11 +218,12 @@ static void who_waits_hears_that_the_vm_has_ended(void)
 	test_shim_end();
 
 	begin_running(false);
-	(void)hold(&pausing);
+	holder = hold(&pausing);
 	run_until(&t.loop, guest_was_asked("Pause"));
 	sandbox_stop(&t.shim.sandbox, false);
 	expect(&pausing, TTRPC_UNAVAILABLE, "has ended");
 	close_outputs();
+	ttrpc_client_free(holder);
 	test_shim_end();
 }
 

@@ -188,6 +188,7 @@ static void one_is_removed_while_it_is_started(void)
 	rpc_free(asked_of_guest("Start", &containerd__task__v2__start_request__descriptor));
 	told_remove(container_find(&t.shim.sandbox, "c2")->init);
 	guest_fails(TTRPC_FAILED_PRECONDITION, "it has ended");
+	expect_kill("c2", SIGKILL);
 	expect(&start, TTRPC_FAILED_PRECONDITION, "it has ended");
 	expect_delete("c2");
 	expect_left("c2");
@@ -327,6 +328,7 @@ static void a_pod_waits_for_none_that_never_runs(void)
 	run_until(&t.loop, guest_was_asked("Kill"));
 	test_true(!waiting.done);
 	guest_fails(TTRPC_FAILED_PRECONDITION, "it has ended");
+	expect_kill("c2", SIGTERM);
 	expect(&start, TTRPC_FAILED_PRECONDITION, "it has ended");
 	expect_end_at_once();
 	end_pod();
