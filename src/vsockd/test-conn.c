@@ -330,23 +330,31 @@ static void host_stops_reading(void)
 	fake_close(&f);
 }
 
-/* What the program wrote before it closed arrives, however late the guest has room for it. */
-static void host_closes_with_bytes_waiting(void)
+/* A program that has closed with "5678" on its way, for which the guest has no room. Return: the last packet of the guest's */
+static struct pkt begin_closed_with_bytes_waiting(uint32_t *port)
 {
 	struct pkt pkt;
-	uint32_t port;
 	int fd;
 
 	fake_up(&f);
-	fd = fake_host_opens(&f, 5, &port);
-	pkt = fake_pkt(CREDIT_UPDATE, port, 5);
+	fd = fake_host_opens(&f, 5, port);
+	pkt = fake_pkt(CREDIT_UPDATE, *port, 5);
 	pkt.buf_alloc = 4;
 	fake_tx(&f, pkt, NULL);
 	fake_write(fd, "12345678");
 	close(fd);
 	fake_settle(&f);
-	expect_text(port, 5, "1234");
-	fake_expect(&f, CREDIT_REQUEST, port, 5);
+	expect_text(*port, 5, "1234");
+	fake_expect(&f, CREDIT_REQUEST, *port, 5);
+	return pkt;
+}
+
+/* What the program wrote before it closed arrives, however late the guest has room for it. */
+static void host_closes_with_bytes_waiting(void)
+{
+	uint32_t port;
+	struct pkt pkt = begin_closed_with_bytes_waiting(&port);
+
 	fake_expect_none(&f);
 	pkt.fwd_cnt = 3;
 	fake_tx(&f, pkt, NULL);
@@ -376,20 +384,9 @@ static void host_closes_when_the_guest_reads_no_more(void)
 
 static void guest_reads_no_more_of_what_is_gone(void)
 {
-	struct pkt pkt;
 	uint32_t port;
-	int fd;
+	struct pkt pkt = begin_closed_with_bytes_waiting(&port);
 
-	fake_up(&f);
-	fd = fake_host_opens(&f, 5, &port);
-	pkt = fake_pkt(CREDIT_UPDATE, port, 5);
-	pkt.buf_alloc = 4;
-	fake_tx(&f, pkt, NULL);
-	fake_write(fd, "12345678");
-	close(fd);
-	fake_settle(&f);
-	expect_text(port, 5, "1234");
-	fake_expect(&f, CREDIT_REQUEST, port, 5);
 	pkt = fake_pkt(SHUTDOWN, port, 5);
 	pkt.buf_alloc = 4;
 	pkt.flags = RCV;
