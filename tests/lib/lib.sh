@@ -96,11 +96,13 @@ vmm_of() {
 		descendants "$(pgrep -P "$shim")"
 	fi
 }
+
+# descendants PID [FILE]: but for those whose numbers are lines of the file, and what is below them
 descendants() {
 	local pid
-	for pid in $(pgrep -P "$1"); do
+	for pid in $(pgrep -P "$1" | grep -vxF -f "${2:-/dev/null}"); do
 		echo "$pid"
-		descendants "$pid"
+		descendants "$pid" "${@:2}"
 	done
 }
 
@@ -174,17 +176,7 @@ is_clean() {
 # A test that hangs keeps no other one from being run: none is to take as many seconds, but for what is asked for more.
 BOUND=${CAISSON_TEST_BOUND:-300}
 
-# below PID: what is below it, but for what has its number in a file, as daemons have
-below() {
-	local pid
-	for pid in $(pgrep -P "$1"); do
-		! grep -qx "$pid" "$WORK/"*.pid || continue
-		echo "$pid"
-		below "$pid"
-	done
-}
-
-# bound PID: ends a test that takes longer, and says what it was in
+# bound PID: ends a test that takes longer, and says what it was in. Daemons, which have their numbers in files, go on.
 bound() {
 	local pids
 	# By each of these some tests find their processes, of which what waits here is none.
@@ -192,7 +184,8 @@ bound() {
 	! "$TOP/tests/lib/await-end" "$BOUND" "$1" || return 0
 	echo $BASHPID >"$WORK/bound.pid"
 	kill -STOP "$1"
-	pids=$(below "$1")
+	grep -h . "$WORK/"*.pid >"$WORK/spared"
+	pids=$(descendants "$1" "$WORK/spared")
 	echo "failed: it has not ended within $BOUND s, and is in"
 	ps -o pid=,args= -p "${pids//$'\n'/,}"
 	# shellcheck disable=SC2086 # one word a process
